@@ -1,0 +1,20 @@
+/* Time and identifiers: durations are monotonic, timestamps are UTC. */
+#ifndef OSIRIS_CORE_CLOCK_H
+#define OSIRIS_CORE_CLOCK_H
+
+#include <stdint.h>
+
+/* CLOCK_MONOTONIC in milliseconds and nanoseconds. */
+int64_t clock_monotonic_ms(void);
+int64_t clock_monotonic_ns(void);
+
+/* "2026-11-24T09:13:05.123456Z" */
+#define CLOCK_TIMESTAMP_SIZE 32
+void clock_timestamp(char text[CLOCK_TIMESTAMP_SIZE]);
+
+/* A ULID (https://github.com/ulid/spec): 48 bits of milliseconds, 80 random bits from getrandom, 26
+ * characters of Crockford's base 32. Returns 0 or -1. */
+#define CLOCK_ULID_SIZE 27
+int clock_ulid(char text[CLOCK_ULID_SIZE]);
+
+#endif

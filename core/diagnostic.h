@@ -1,0 +1,68 @@
+/*
+ * Diagnostics of user-written files (pipelines, connections, osiris.yaml): all problems of a file are
+ * collected and shown together, each with file:line:column, the line itself with a caret, and a hint.
+ */
+#ifndef OSIRIS_CORE_DIAGNOSTIC_H
+#define OSIRIS_CORE_DIAGNOSTIC_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "core/cleanup.h"
+
+enum diagnostic_severity { DIAGNOSTIC_ERROR, DIAGNOSTIC_WARNING };
+
+/* A place in a file. `file` is borrowed from whoever keeps the document; line and column count from 1
+ * (column in characters); 0: not known. */
+struct source_location {
+    const char *file;
+    unsigned line;
+    unsigned column;
+};
+
+struct diagnostic {
+    enum diagnostic_severity severity;
+    char *type;     /* duplicate_id, missing_step_field, … (docs/pipelines.md lists them) */
+    char *message;
+    char *location; /* steps[1].config.path, or NULL */
+    char *hint;     /* or NULL */
+    char *file;     /* or NULL */
+    unsigned line, column;
+    char *line_text; /* the offending line without its newline, or NULL */
+};
+
+/* At most DIAGNOSTICS_MAXIMUM are kept; the rest are counted. */
+#define DIAGNOSTICS_MAXIMUM 100
+
+struct diagnostics {
+    struct diagnostic *items; /* owned */
+    size_t count;
+    size_t errors; /* of all that were added, kept or not */
+    size_t warnings;
+    size_t dropped;
+};
+
+#define DIAGNOSTICS_INIT                                                                           \
+    {                                                                                              \
+        0                                                                                          \
+    }
+#define _cleanup_diagnostics_ _cleanup_(diagnostics_clear)
+
+/* Adds one. `where` may be NULL, and so may `location` and `hint`. `source` is the text of the file, from
+ * which the offending line is copied, or NULL. Always returns -1. */
+int diagnostics_add(struct diagnostics *diagnostics, enum diagnostic_severity severity,
+                    const char *type, const struct source_location *where, const char *source,
+                    size_t source_length, const char *location, const char *hint,
+                    const char *format, ...) __attribute__((format(printf, 9, 10)));
+
+void diagnostics_clear(struct diagnostics *diagnostics);
+
+/* Compiler-like text, sorted by place; control characters of the line are shown as '?'. */
+void diagnostics_print(const struct diagnostics *diagnostics, FILE *stream, bool color);
+
+/* [{severity, type, message, location, hint, file, line, column}] */
+json_object *diagnostics_to_json(const struct diagnostics *diagnostics);
+
+#endif

@@ -1,0 +1,212 @@
+/* The core's error value; see error.h. */
+#include "core/error.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+static const char *const category_names[] = {
+    [OSIRIS_ERROR_CONFIG] = "config",         [OSIRIS_ERROR_CONNECTION] = "connection",
+    [OSIRIS_ERROR_AUTH] = "auth",             [OSIRIS_ERROR_PERMISSION] = "permission",
+    [OSIRIS_ERROR_NOT_FOUND] = "not_found",   [OSIRIS_ERROR_DATA] = "data",
+    [OSIRIS_ERROR_IO] = "io",                 [OSIRIS_ERROR_TIMEOUT] = "timeout",
+    [OSIRIS_ERROR_QUOTA] = "quota",           [OSIRIS_ERROR_CANCELLED] = "cancelled",
+    [OSIRIS_ERROR_INTERNAL] = "internal",
+};
+
+#define CATEGORY_COUNT (sizeof category_names / sizeof category_names[0])
+
+/* A failed allocation leaves NULL: an error without a text is still an error. */
+static char *format_text(const char *format, va_list arguments)
+{
+    char *text = NULL;
+
+    if (vasprintf(&text, format, arguments) < 0)
+        return NULL;
+    return text;
+}
+
+int osiris_error_set(struct osiris_error *error, int category, const char *format, ...)
+{
+    va_list arguments;
+
+    if (error == NULL)
+        return -1;
+    va_start(arguments, format);
+    char *message = format_text(format, arguments);
+    va_end(arguments);
+    osiris_error_clear(error);
+    error->category = category;
+    error->message = message;
+    return -1;
+}
+
+static int category_from_errno(int number)
+{
+    switch (number) {
+    case ENOENT:
+    case ENOTDIR:
+        return OSIRIS_ERROR_NOT_FOUND;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return OSIRIS_ERROR_PERMISSION;
+    case ETIMEDOUT:
+        return OSIRIS_ERROR_TIMEOUT;
+    case ECONNREFUSED:
+    case ECONNRESET:
+    case EPIPE:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+        return OSIRIS_ERROR_CONNECTION;
+    case EDQUOT:
+        return OSIRIS_ERROR_QUOTA;
+    case ECANCELED:
+        return OSIRIS_ERROR_CANCELLED;
+    case ENOMEM:
+        return OSIRIS_ERROR_INTERNAL;
+    default:
+        return OSIRIS_ERROR_IO;
+    }
+}
+
+int osiris_error_set_errno(struct osiris_error *error, int number, const char *format, ...)
+{
+    va_list arguments;
+    char reason[256];
+
+    if (error == NULL)
+        return -1;
+    va_start(arguments, format);
+    _cleanup_free_ char *what = format_text(format, arguments);
+    va_end(arguments);
+    osiris_error_set(error, category_from_errno(number), "%s: %s", what == NULL ? "" : what,
+                     strerror_r(number, reason, sizeof reason));
+    error->native_code = number;
+    return -1;
+}
+
+int osiris_error_hint(struct osiris_error *error, const char *format, ...)
+{
+    va_list arguments;
+
+    if (error == NULL)
+        return -1;
+    va_start(arguments, format);
+    free(error->hint);
+    error->hint = format_text(format, arguments);
+    va_end(arguments);
+    return -1;
+}
+
+int osiris_error_prefix(struct osiris_error *error, const char *format, ...)
+{
+    va_list arguments;
+    char *message = NULL;
+
+    if (error == NULL)
+        return -1;
+    va_start(arguments, format);
+    _cleanup_free_ char *prefix = format_text(format, arguments);
+    va_end(arguments);
+    if (prefix != NULL && asprintf(&message, "%s: %s", prefix,
+                                   error->message == NULL ? "" : error->message) >= 0) {
+        free(error->message);
+        error->message = message;
+    }
+    return -1;
+}
+
+void osiris_error_clear(struct osiris_error *error)
+{
+    if (error == NULL)
+        return;
+    free(error->native_state);
+    free(error->message);
+    free(error->hint);
+    free(error->type);
+    free(error->step_id);
+    free(error->component);
+    *error = (struct osiris_error)OSIRIS_ERROR_INIT;
+}
+
+void osiris_error_move(struct osiris_error *to, struct osiris_error *from)
+{
+    if (to == NULL) {
+        osiris_error_clear(from);
+        return;
+    }
+    osiris_error_clear(to);
+    *to = *from;
+    *from = (struct osiris_error)OSIRIS_ERROR_INIT;
+}
+
+const char *osiris_error_category_name(int category)
+{
+    if (category <= 0 || (size_t)category >= CATEGORY_COUNT)
+        return "internal";
+    return category_names[category];
+}
+
+int osiris_error_category_from_name(const char *name)
+{
+    for (size_t i = 1; i < CATEGORY_COUNT; i++)
+        if (name != NULL && strcmp(category_names[i], name) == 0)
+            return (int)i;
+    return OSIRIS_ERROR_INTERNAL;
+}
+
+static void add_text(json_object *object, const char *key, const char *text)
+{
+    if (text != NULL)
+        json_object_object_add(object, key, json_object_new_string(text));
+}
+
+json_object *osiris_error_to_json(const struct osiris_error *error)
+{
+    json_object *object = json_object_new_object();
+
+    if (object == NULL)
+        return NULL;
+    add_text(object, "category", osiris_error_category_name(error->category));
+    json_object_object_add(object, "retryable", json_object_new_boolean(error->retryable));
+    if (error->native_code != 0)
+        json_object_object_add(object, "native_code", json_object_new_int(error->native_code));
+    add_text(object, "native_state", error->native_state);
+    add_text(object, "message", error->message == NULL ? "out of memory" : error->message);
+    add_text(object, "hint", error->hint);
+    add_text(object, "type", error->type);
+    add_text(object, "step_id", error->step_id);
+    add_text(object, "component", error->component);
+    return object;
+}
+
+static char *get_text(json_object *object, const char *key)
+{
+    json_object *value;
+
+    if (!json_object_object_get_ex(object, key, &value) ||
+        !json_object_is_type(value, json_type_string))
+        return NULL;
+    return strdup(json_object_get_string(value));
+}
+
+void osiris_error_from_json(struct osiris_error *error, json_object *object)
+{
+    json_object *value;
+
+    if (error == NULL)
+        return;
+    osiris_error_clear(error);
+    _cleanup_free_ char *category = get_text(object, "category");
+    error->category = osiris_error_category_from_name(category);
+    if (json_object_object_get_ex(object, "retryable", &value))
+        error->retryable = json_object_get_boolean(value);
+    if (json_object_object_get_ex(object, "native_code", &value))
+        error->native_code = json_object_get_int(value);
+    error->native_state = get_text(object, "native_state");
+    error->message = get_text(object, "message");
+    error->hint = get_text(object, "hint");
+    error->type = get_text(object, "type");
+    error->step_id = get_text(object, "step_id");
+    error->component = get_text(object, "component");
+}

@@ -1,0 +1,81 @@
+/*
+ * A pipeline as the user wrote it (OML 0.1.0), read, checked and with its parameters filled in.
+ * Nothing here knows of connections' values, of graphs or of files that are written: compile.h does.
+ *
+ * Everything belongs to the struct pipeline and is freed with it; it does not change after loading.
+ */
+#ifndef OSIRIS_CORE_PIPELINE_H
+#define OSIRIS_CORE_PIPELINE_H
+
+#include <json-c/json.h>
+#include <stddef.h>
+
+#include "core/diagnostic.h"
+#include "core/error.h"
+#include "core/registry.h"
+
+struct pipeline_input {
+    char *name;   /* "df", "df_orders", or the key under `inputs:` */
+    char *from;   /* id of the producing step */
+    char *output; /* "df" */
+    struct source_location where;
+};
+
+struct pipeline_step {
+    char *id;
+    char *component_name;              /* as written */
+    const struct component *component; /* of the registry */
+    char *mode;                        /* read, write or transform */
+    json_object *config;               /* an object, params substituted, `connection` taken out */
+    char *connection;                  /* "@family.alias", "@family", or NULL */
+    char **needs;                      /* NULL-terminated; the default (the step before) filled in */
+    /* Explicit `inputs:` only; NULL and 0 if absent. compile.c derives the others from needs. */
+    struct pipeline_input *inputs;
+    size_t input_count;
+    struct source_location where;            /* of the step */
+    struct source_location component_where;
+    struct source_location connection_where; /* of config.connection, or of the step */
+    struct source_location config_where;
+};
+
+struct pipeline {
+    char *path;          /* as given */
+    char *source;        /* the file's text, for diagnostics */
+    size_t source_length;
+    char *oml_version;
+    char *name;
+    json_object *params;   /* {name: value}, resolved */
+    json_object *metadata; /* or NULL */
+    struct pipeline_step *steps;
+    size_t step_count;
+};
+
+struct pipeline_options {
+    const char *path;
+    const char *profile;       /* or NULL */
+    const char *const *params; /* NULL-terminated "name=value", or NULL */
+    struct registry *registry; /* must outlive the pipeline */
+};
+
+/* Limits on what a user's YAML file may be, checked before memory is taken. */
+#define YAML_MAXIMUM_BYTES (16u << 20)
+#define YAML_MAXIMUM_DEPTH 64
+#define PIPELINE_MAXIMUM_STEPS 1000
+
+/* Reads, validates and substitutes. All problems go to `diagnostics` in one go; returns 0 (there may be
+ * warnings) or -1. */
+int pipeline_load(const struct pipeline_options *options, struct diagnostics *diagnostics,
+                  struct pipeline **out);
+void pipeline_free(struct pipeline *pipeline);
+#define _cleanup_pipeline_ _cleanup_(pipeline_free_value)
+static inline void pipeline_free_value(struct pipeline **pipeline)
+{
+    pipeline_free(*pipeline);
+}
+
+/* A pipeline's diagnostic at a place inside it. */
+#define pipeline_diagnose(diagnostics, severity, type, pipeline, where, location, hint, ...)       \
+    diagnostics_add((diagnostics), (severity), (type), (where), (pipeline)->source,                \
+                    (pipeline)->source_length, (location), (hint), __VA_ARGS__)
+
+#endif

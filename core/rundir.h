@@ -1,0 +1,53 @@
+/*
+ * A run's directory and its records, in the original's layout:
+ *
+ *   run_logs/[<profile>/]<slug>/<YYYY-mm-ddTHH-MM-SSZ>_<run_id>-<short7>/
+ *     events.jsonl  metrics.jsonl  osiris.log  debug.log  status.json  artifacts/<step>/…
+ *   .osiris/index/runs.jsonl      one line a finished run, appended with one write
+ *
+ * Everything written passes the redactor. Lines are buffered and flushed by rundir_flush and at the
+ * end; ERROR lines at once. One thread. A failing write (a full disk) is remembered, reported by
+ * rundir_finish, and does not stop the run.
+ */
+#ifndef OSIRIS_CORE_RUNDIR_H
+#define OSIRIS_CORE_RUNDIR_H
+
+#include <json-c/json.h>
+
+#include "core/error.h"
+#include "core/redact.h"
+
+struct rundir;
+
+struct rundir_options {
+    const char *base_dir; /* where run_logs and .osiris lie; usually "." */
+    const char *run_dir;  /* --out: this directory instead of one below run_logs; or NULL */
+    const char *slug;
+    const char *profile; /* or NULL */
+    const char *run_id;
+    const char *manifest_short;
+    struct redactor *redactor; /* outlives it */
+};
+
+struct rundir *rundir_open(const struct rundir_options *options, struct osiris_error *error);
+void rundir_free(struct rundir *rundir);
+
+const char *rundir_path(const struct rundir *rundir);
+const char *rundir_artifacts_path(const struct rundir *rundir);
+
+/* Takes `fields` (an object, or NULL). `ts`, `session` and `event` are put before them; a `ts` among the
+ * fields wins. */
+void rundir_event(struct rundir *rundir, const char *event, json_object *fields);
+/* Takes `tags` (or NULL). */
+void rundir_metric(struct rundir *rundir, const char *metric, double value, const char *unit,
+                   json_object *tags);
+/* level: OSIRIS_DEBUG…; `source` is a step id, "worker", or NULL. */
+void rundir_log(struct rundir *rundir, int level, const char *source, const char *message);
+void rundir_flush(struct rundir *rundir);
+
+/* Writes status.json (takes `status`) by rename and appends the run's line (takes `index_line`, or NULL) to
+ * the index. Returns -1 with the first failure of the run's records. */
+int rundir_finish(struct rundir *rundir, json_object *status, json_object *index_line,
+                  struct osiris_error *error);
+
+#endif

@@ -1,0 +1,85 @@
+/*
+ * An execution adapter decides where a worker runs. It makes a place (a child process, a sandbox), starts
+ * osiris-worker there, hands Osiris one connected stream socket, brings the artifacts home and
+ * always tears the place down. Osiris speaks the protocol (docs/protocol.md) over the socket; an
+ * adapter never looks at what passes.
+ *
+ * Life, all calls on one thread of the orchestrator unless marked otherwise:
+ *
+ *     open → prepare → execute → … worker_exit / terminate … → collect → close
+ *
+ * `close` follows every successful `open`, whatever failed; afterwards nothing of the place is left:
+ * no process, no sandbox, no file. Secrets reach the worker over the socket; an adapter sees none but
+ * its own. Return values are as for drivers: 0, or -1 after host->error().
+ */
+#ifndef OSIRIS_ADAPTER_H
+#define OSIRIS_ADAPTER_H
+
+#include <osiris/host.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What is to run, fixed before `open`; lives until `close` has returned. */
+struct osiris_adapter_context {
+    uint32_t struct_size;
+    const char *manifest;              /* the compiled manifest, JSON, without secrets */
+    const char *worker_path;           /* this machine's osiris-worker */
+    const char *const *driver_paths;   /* NULL-terminated: the shared objects that the run needs */
+    const char *const *environment;    /* NULL-terminated NAME=value: the worker's whole environment */
+    const char *run_dir;               /* the run's directory */
+    const char *artifacts_dir;         /* where `collect` puts artifacts/<step>/… */
+};
+
+/* A started worker, as `execute` hands it over. The descriptors belong to the host from then on. */
+struct osiris_channel {
+    uint32_t struct_size;
+    int32_t socket;      /* connected stream socket, close-on-exec */
+    int32_t diagnostics; /* readable end of the worker's stderr, close-on-exec; -1: none */
+};
+
+enum {
+    OSIRIS_WORKER_RUNNING = 0,
+    OSIRIS_WORKER_EXITED = 1,   /* code: exit status */
+    OSIRIS_WORKER_SIGNALLED = 2, /* code: signal number */
+    OSIRIS_WORKER_LOST = 3,     /* the place is gone or does not answer */
+};
+
+struct osiris_worker_exit {
+    uint32_t struct_size;
+    int32_t state; /* OSIRIS_WORKER_… */
+    int32_t code;
+};
+
+enum {
+    OSIRIS_TERMINATE_ASK = 0,  /* let it clean up */
+    OSIRIS_TERMINATE_KILL = 1, /* at once, with all it started */
+};
+
+struct osiris_adapter {
+    uint32_t struct_size; /* sizeof(struct osiris_adapter) */
+    const char *name;     /* "local", "e2b": what --adapter takes; also the file's name less ".so" */
+    const char *version;
+    const char *spec; /* JSON: title, description, configSchema of the adapter's options, secrets */
+
+    int (*open)(const struct osiris_host *host, const struct osiris_adapter_context *context,
+                void **state);
+    /* Check and gather what the place needs; nothing is started yet. */
+    int (*prepare)(void *state);
+    /* Make the place, start the worker, fill *channel. */
+    int (*execute)(void *state, struct osiris_channel *channel);
+    /* How the worker stands; waits up to timeout_ms (0: does not wait) for it to end. */
+    int (*worker_exit)(void *state, int32_t timeout_ms, struct osiris_worker_exit *result);
+    /* End the worker. Does not wait. Harmless when it has ended. */
+    int (*terminate)(void *state, int32_t how);
+    /* After the worker has ended, or will send no more: bring the artifacts home. */
+    int (*collect)(void *state);
+    void (*close)(void *state);
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

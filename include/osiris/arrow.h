@@ -1,0 +1,75 @@
+/*
+ * The Arrow C data interface and C stream interface: the struct definitions that Apache Arrow
+ * specifies, written out so that a driver needs no Arrow library.
+ *
+ * Source: https://arrow.apache.org/docs/format/CDataInterface.html and
+ * https://arrow.apache.org/docs/format/CStreamInterface.html. The guards are the specification's own,
+ * so this header can be included beside any other copy.
+ *
+ * Ownership, in short: a struct is live while its `release` is not NULL. Who holds a live struct calls
+ * `release` once, or moves it (memcpy, then sets the source's `release` to NULL). Release callbacks
+ * must be safe on any thread: Osiris releases a batch where its last reader is.
+ */
+#ifndef OSIRIS_ARROW_H
+#define OSIRIS_ARROW_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#ifndef ARROW_C_DATA_INTERFACE
+#define ARROW_C_DATA_INTERFACE
+
+#define ARROW_FLAG_DICTIONARY_ORDERED 1
+#define ARROW_FLAG_NULLABLE 2
+#define ARROW_FLAG_MAP_KEYS_SORTED 4
+
+struct ArrowSchema {
+    const char *format;   /* type, e.g. "l" int64, "u" utf8, "d:12,2" decimal128 */
+    const char *name;     /* column name, UTF-8 */
+    const char *metadata; /* binary key-value pairs, or NULL */
+    int64_t flags;
+    int64_t n_children;
+    struct ArrowSchema **children;
+    struct ArrowSchema *dictionary;
+    void (*release)(struct ArrowSchema *);
+    void *private_data;
+};
+
+struct ArrowArray {
+    int64_t length;
+    int64_t null_count; /* -1: not counted */
+    int64_t offset;     /* in elements */
+    int64_t n_buffers;
+    int64_t n_children;
+    const void **buffers;
+    struct ArrowArray **children;
+    struct ArrowArray *dictionary;
+    void (*release)(struct ArrowArray *);
+    void *private_data;
+};
+
+#endif /* ARROW_C_DATA_INTERFACE */
+
+#ifndef ARROW_C_STREAM_INTERFACE
+#define ARROW_C_STREAM_INTERFACE
+
+struct ArrowArrayStream {
+    /* Each returns 0 or an errno value; the error text stays valid until the next call. */
+    int (*get_schema)(struct ArrowArrayStream *, struct ArrowSchema *out);
+    /* End of stream: returns 0 and leaves out->release NULL. */
+    int (*get_next)(struct ArrowArrayStream *, struct ArrowArray *out);
+    const char *(*get_last_error)(struct ArrowArrayStream *);
+    void (*release)(struct ArrowArrayStream *);
+    void *private_data;
+};
+
+#endif /* ARROW_C_STREAM_INTERFACE */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

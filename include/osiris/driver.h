@@ -1,0 +1,81 @@
+/*
+ * A driver: one component that a pipeline step can name (mysql.extractor, csv.writer).
+ *
+ * Life of one step, all calls on the step's own thread unless marked otherwise:
+ *
+ *     open → run → (the host pulls the output stream to its end) → commit or abort → close
+ *
+ * `open` checks what the schema cannot and allocates; it must return at once: connections are made
+ * in `run` or in the stream, where `interrupt` can end a wait. After a failed `open` nothing else is
+ * called. After anything else fails, `abort` (if there is one) and `close` follow. Several steps may
+ * use one driver at the same time, each with a state of its own: keep no mutable globals.
+ *
+ * Return values: 0, or -1 after host->error() (a verb that fails without a report is blamed on the
+ * driver as OSIRIS_ERROR_INTERNAL).
+ */
+#ifndef OSIRIS_DRIVER_H
+#define OSIRIS_DRIVER_H
+
+#include <osiris/arrow.h>
+#include <osiris/host.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    OSIRIS_EXTRACTOR = 1, /* no inputs, one output */
+    OSIRIS_PROCESSOR = 2, /* inputs and one output */
+    OSIRIS_WRITER = 3,    /* inputs, no output */
+};
+
+/* One input of a step. `name` is how the pipeline calls it ("df", "df_customers"). The stream belongs
+ * to the host: pull from it in `run` (or, in a processor, in the output's get_next); release the
+ * batches it gives, on any thread; do not release the stream. get_next waits for the producer; it
+ * ends with ECANCELED when the step is cancelled or the producer failed: return -1 then, without a
+ * report. Only one thread at a time may pull from one input. */
+struct osiris_input {
+    const char *name;
+    const char *step_id; /* the producing step */
+    struct ArrowArrayStream *stream;
+};
+
+struct osiris_driver {
+    uint32_t struct_size; /* sizeof(struct osiris_driver) */
+    int32_t kind;         /* OSIRIS_EXTRACTOR, OSIRIS_PROCESSOR or OSIRIS_WRITER */
+    const char *name;     /* "family.what" */
+    const char *const *aliases; /* NULL-terminated other names, or NULL */
+    const char *version;        /* of the driver, e.g. "1.0.0" */
+
+    /* The spec, JSON text of an object: title, description, modes (extract, write, transform,
+     * discover), capabilities, configSchema (JSON Schema subset, docs/drivers.md), secrets (JSON
+     * pointers), x-connection-fields [{name, override}], constraints, examples, x-runtime. */
+    const char *spec;
+
+    /* *state is the driver's own. */
+    int (*open)(const struct osiris_host *host, void **state);
+
+    /* An extractor or processor fills *output with a live stream and returns; the host then pulls it on
+     * this same thread and releases it. A writer drains its inputs and returns when all is
+     * written; its `output` is NULL. The schema is a struct ("+s") whose children are the
+     * columns. Aim at 1 to 4 MiB a batch. Buffers are immutable once a batch has been given. */
+    int (*run)(void *state, const struct osiris_input *inputs, size_t input_count,
+               struct ArrowArrayStream *output);
+
+    /* Optional (NULL): publish, or take back, what `run` did outside host-owned outputs. The host calls
+     * exactly one of them, when the whole group of steps has succeeded or something failed. */
+    int (*commit)(void *state);
+    void (*abort)(void *state);
+
+    /* Optional (NULL) [another thread, between a successful `open` and `close`]: make a `run`, get_next or commit
+     * that sits in a library call return soon. It may come more than once, and when nothing runs. */
+    void (*interrupt)(void *state);
+
+    void (*close)(void *state);
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
