@@ -1,0 +1,46 @@
+/*
+ * An output file that appears whole or not at all. The descriptor is a real file in the target's folder:
+ * unnamed (O_TMPFILE) where the filesystem can, else a hidden file ".<name>.osiris-<run id>-<n>.tmp" that
+ * is locked (flock) for as long as its process lives. Publishing links it beside the target if it is
+ * unnamed, then renames it over the target and syncs the folder.
+ *
+ * Opening an output first removes stale hidden files of the same target: those whose lock nobody holds.
+ * One thread at a time for one output.
+ */
+#ifndef OSIRIS_CORE_OUTPUT_H
+#define OSIRIS_CORE_OUTPUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/error.h"
+
+struct output;
+
+struct output_options {
+    const char *path;   /* relative to the working directory */
+    const char *run_id; /* goes into hidden names */
+    mode_t mode;        /* 0: 0666 less the umask */
+    bool create_directories;
+    bool named; /* do not try O_TMPFILE (tests of the fallback) */
+};
+
+/* Fails early: if the folder is missing or not writable, if the target is a folder or a device. If the target is
+ * a symbolic link, what it points to is replaced, not the link. */
+int output_open(const struct output_options *options, struct output **out,
+                struct osiris_error *error);
+
+int output_fd(const struct output *output);
+const char *output_path(const struct output *output); /* as given */
+/* Bytes in it now, -1 on error. */
+int64_t output_size(const struct output *output);
+
+/* All is written: fsync. After it, publishing is a matter of names. */
+int output_finish(struct output *output, struct osiris_error *error);
+/* Makes it appear. The output must be finished. Frees nothing. */
+int output_publish(struct output *output, struct osiris_error *error);
+/* Closes and, unless it was published, removes every trace, folders that it made (if empty) included. */
+void output_close(struct output *output);
+
+#endif

@@ -1,0 +1,1 @@
+libosiris_core_la_SOURCES += $(NULL)

@@ -1,0 +1,99 @@
+# Osiris's own configure macros.
+
+# OSIRIS_WARNINGS: --enable-werror, and the warnings themselves, each probed.
+AC_DEFUN([OSIRIS_WARNINGS], [
+  AC_ARG_ENABLE([werror],
+    [AS_HELP_STRING([--enable-werror], [treat warnings as errors (for development)])],
+    [], [enable_werror=no])
+  WARNING_CFLAGS=
+  for flag in -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+              -Wwrite-strings -Wvla -Wformat=2 -Wundef; do
+    OSIRIS_TRY_FLAG([$flag])
+  done
+  AS_IF([test "x$enable_werror" = xyes], [OSIRIS_TRY_FLAG([-Werror])])
+  AC_SUBST([WARNING_CFLAGS])
+])
+
+AC_DEFUN([OSIRIS_TRY_FLAG], [
+  osiris_saved_CFLAGS=$CFLAGS
+  CFLAGS="$CFLAGS $1 -Werror"
+  AC_MSG_CHECKING([whether $CC accepts $1])
+  AC_COMPILE_IFELSE([AC_LANG_PROGRAM()],
+    [AC_MSG_RESULT([yes]); WARNING_CFLAGS="$WARNING_CFLAGS $1"], [AC_MSG_RESULT([no])])
+  CFLAGS=$osiris_saved_CFLAGS
+])
+
+# OSIRIS_SANITIZERS: --enable-sanitizers=address,undefined | thread | …
+AC_DEFUN([OSIRIS_SANITIZERS], [
+  AC_ARG_ENABLE([sanitizers],
+    [AS_HELP_STRING([--enable-sanitizers=LIST], [build with -fsanitize=LIST (address,undefined by default)])],
+    [], [enable_sanitizers=no])
+  AS_CASE([$enable_sanitizers], [yes], [enable_sanitizers=address,undefined])
+  SANITIZER_CFLAGS=
+  AS_IF([test "x$enable_sanitizers" != xno], [
+    osiris_saved_CFLAGS=$CFLAGS
+    SANITIZER_CFLAGS="-fsanitize=$enable_sanitizers -fno-omit-frame-pointer -fno-sanitize-recover=all"
+    CFLAGS="$CFLAGS $SANITIZER_CFLAGS"
+    AC_MSG_CHECKING([whether $CC can link with -fsanitize=$enable_sanitizers])
+    AC_LINK_IFELSE([AC_LANG_PROGRAM()], [AC_MSG_RESULT([yes])],
+      [AC_MSG_RESULT([no]); AC_MSG_ERROR([--enable-sanitizers=$enable_sanitizers was asked for and $CC cannot])])
+    CFLAGS=$osiris_saved_CFLAGS
+    AC_DEFINE([OSIRIS_SANITIZED], [1], [Define to 1 if a sanitizer is built in])
+  ])
+  AC_SUBST([SANITIZER_CFLAGS])
+  AM_CONDITIONAL([SANITIZED], [test "x$enable_sanitizers" != xno])
+])
+
+# OSIRIS_LIBLTDL: the system's libltdl; there is no bundled copy.
+AC_DEFUN([OSIRIS_LIBLTDL], [
+  osiris_ltdl=no
+  AC_CHECK_HEADER([ltdl.h],
+    [AC_CHECK_LIB([ltdl], [lt_dlmakeresident], [osiris_ltdl=yes])])
+  AS_IF([test "x$osiris_ltdl" = xno],
+    [AC_MSG_ERROR([libltdl is needed (Debian: libltdl-dev, Fedora: libtool-ltdl-devel)])])
+  AC_SUBST([LTDL_LIBS], [-lltdl])
+])
+
+# OSIRIS_MSGPACK: msgpack-c's C library, which is "msgpack" on Debian 12 and "msgpack-c" elsewhere.
+AC_DEFUN([OSIRIS_MSGPACK], [
+  PKG_CHECK_MODULES([MSGPACK], [msgpack-c >= 3.1], [],
+    [PKG_CHECK_MODULES([MSGPACK], [msgpack >= 3.1], [],
+      [AC_MSG_ERROR([msgpack-c is needed (Debian: libmsgpack-dev or libmsgpack-c-dev, Fedora: msgpack-devel)])])])
+])
+
+# OSIRIS_DEPENDENCY(name, PREFIX, module, what it is for, Debian package): --with-name=auto|yes|no
+AC_DEFUN([OSIRIS_DEPENDENCY], [
+  AC_ARG_WITH([$1],
+    [AS_HELP_STRING([--with-$1=auto|yes|no], [$4 @<:@auto@:>@])],
+    [], [with_$1=auto])
+  AS_CASE([$with_$1], [auto|yes|no], [], [AC_MSG_ERROR([--with-$1 takes auto, yes or no])])
+  osiris_have_$1=no
+  osiris_why_$1="turned off"
+  AS_IF([test "x$with_$1" != xno], [
+    PKG_CHECK_MODULES([$2], [$3], [osiris_have_$1=yes; osiris_why_$1=],
+      [osiris_why_$1="$3 not found; Debian: $5"
+       AS_IF([test "x$with_$1" = xyes],
+         [AC_MSG_ERROR([--with-$1 was asked for, but $3 was not found (Debian: $5)])])])
+  ])
+  AM_CONDITIONAL([HAVE_$2], [test "x$osiris_have_$1" = xyes])
+])
+
+AC_DEFUN([OSIRIS_SUMMARY_LINE], [
+  AS_IF([test "x$osiris_have_$1" = xyes], [AC_MSG_NOTICE([  $2 yes])],
+        [AC_MSG_NOTICE([  $2 no ($osiris_why_$1)])])
+])
+
+AC_DEFUN([OSIRIS_SUMMARY], [
+  AC_MSG_NOTICE([])
+  AC_MSG_NOTICE([osiris $PACKAGE_VERSION])
+  AC_MSG_NOTICE([  prefix:            $prefix])
+  AC_MSG_NOTICE([  compiler:          $CC $CFLAGS])
+  AC_MSG_NOTICE([  warnings fatal:    $enable_werror])
+  AC_MSG_NOTICE([  sanitizers:        $enable_sanitizers])
+  AC_MSG_NOTICE([  drivers folder:    $driverdir])
+  AC_MSG_NOTICE([  adapter local:     yes])
+  AC_MSG_NOTICE([  driver csv:        yes])
+  OSIRIS_SUMMARY_LINE([mysql], [driver mysql:     ])
+  OSIRIS_SUMMARY_LINE([check], [unit tests:       ])
+  AC_MSG_NOTICE([])
+])
