@@ -1,1 +1,10 @@
-libosiris_core_la_SOURCES += $(NULL)
+libosiris_core_la_SOURCES += \
+	core/adapter-host.c core/adapter-host.h \
+	core/json-access.h core/json-build.h \
+	core/schedule.c core/schedule.h \
+	core/session.c core/session.h \
+	core/session-messages.c \
+	core/session-requests.c \
+	core/session-state.h \
+	core/worker-log.c core/worker-log.h \
+	$(NULL)

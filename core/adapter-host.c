@@ -1,0 +1,394 @@
+/* Finding, loading and calling an execution adapter; see adapter-host.h. */
+#include "core/adapter-host.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/buffer.h"
+#include "core/json-access.h"
+#include "core/loader.h"
+#include "core/schema.h"
+#include "core/session.h"
+
+struct adapter_host {
+    struct osiris_host table;
+    const struct osiris_adapter *adapter;
+    void *state;
+    json_object *options; /* owned: the user's with the schema's defaults */
+    const struct adapter_sink *sink;
+    struct osiris_error reported;
+};
+
+/* Finding. */
+
+static char *adapter_file(const char *folder, size_t folder_length, const char *name)
+{
+    char *path = NULL;
+
+    if (asprintf(&path, "%.*s/%s.so", (int)folder_length, folder, name) < 0)
+        return NULL;
+    return path;
+}
+
+/* The path of <name>.so in the first folder that has it, NULL if none has. `tried` lists the folders. */
+static char *find_in_path(const char *folders, const char *name, struct buffer *tried)
+{
+    while (folders != NULL && *folders != '\0') {
+        size_t length = strcspn(folders, ":");
+        if (length > 0) {
+            _cleanup_free_ char *path = adapter_file(folders, length, name);
+            struct stat status;
+            if (path != NULL && stat(path, &status) == 0 && S_ISREG(status.st_mode))
+                return steal_pointer(&path);
+            buffer_append_format(tried, "%s%.*s", tried->length > 0 ? ", " : "", (int)length,
+                                 folders);
+        }
+        folders += length + (folders[length] == ':');
+    }
+    return NULL;
+}
+
+static bool name_is_plain(const char *name)
+{
+    return name[0] != '\0' && name[0] != '.' && strlen(name) <= 64 && strchr(name, '/') == NULL;
+}
+
+const struct osiris_adapter *session_find_adapter(const char *name, const char *adapter_path,
+                                                  const char *adapter_dir,
+                                                  struct osiris_error *error)
+{
+    _cleanup_buffer_ struct buffer tried = BUFFER_INIT(1 << 16);
+
+    if (!name_is_plain(name)) {
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is not an adapter's name", name);
+        return NULL;
+    }
+    _cleanup_free_ char *path = find_in_path(adapter_path, name, &tried);
+    if (path == NULL)
+        path = find_in_path(adapter_dir, name, &tried);
+    if (path == NULL) {
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "there is no execution adapter \"%s\"", name);
+        osiris_error_hint(error, "looked for %s.so in %s; OSIRIS_ADAPTER_PATH adds folders", name,
+                          tried.length > 0 ? tried.data : "no folder");
+        return NULL;
+    }
+    const struct osiris_plugin *plugin = loader_open(path, error);
+    if (plugin == NULL)
+        return NULL;
+    return loader_adapter(plugin, path, name, error);
+}
+
+/* The host table. An adapter has options (OSIRIS_CONFIG) and no connection. */
+
+static json_object *lookup(const struct osiris_host *table, int32_t scope, const char *path)
+{
+    const struct adapter_host *host = table->context;
+    json_object *value = NULL;
+
+    if (scope != OSIRIS_CONFIG)
+        return NULL;
+    if (path[0] != '/')
+        return json_member(host->options, path);
+    if (json_pointer_get(host->options, path, &value) < 0)
+        return NULL;
+    return value;
+}
+
+static int32_t host_value_type(const struct osiris_host *table, int32_t scope, const char *path)
+{
+    switch (json_object_get_type(lookup(table, scope, path))) {
+    case json_type_boolean:
+        return OSIRIS_BOOLEAN;
+    case json_type_int:
+        return OSIRIS_INTEGER;
+    case json_type_double:
+        return OSIRIS_NUMBER;
+    case json_type_string:
+        return OSIRIS_STRING;
+    case json_type_array:
+        return OSIRIS_ARRAY;
+    case json_type_object:
+        return OSIRIS_OBJECT;
+    default:
+        return OSIRIS_ABSENT;
+    }
+}
+
+static const char *host_get_string(const struct osiris_host *table, int32_t scope,
+                                   const char *path, const char *fallback)
+{
+    json_object *value = lookup(table, scope, path);
+
+    return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : fallback;
+}
+
+static int64_t host_get_integer(const struct osiris_host *table, int32_t scope, const char *path,
+                                int64_t fallback)
+{
+    json_object *value = lookup(table, scope, path);
+
+    return json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : fallback;
+}
+
+static double host_get_number(const struct osiris_host *table, int32_t scope, const char *path,
+                              double fallback)
+{
+    json_object *value = lookup(table, scope, path);
+
+    if (json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_double))
+        return json_object_get_double(value);
+    return fallback;
+}
+
+static int32_t host_get_boolean(const struct osiris_host *table, int32_t scope, const char *path,
+                                int32_t fallback)
+{
+    json_object *value = lookup(table, scope, path);
+
+    return json_object_is_type(value, json_type_boolean) ? json_object_get_boolean(value)
+                                                         : fallback;
+}
+
+static size_t host_get_count(const struct osiris_host *table, int32_t scope, const char *path)
+{
+    json_object *value = lookup(table, scope, path);
+
+    if (json_object_is_type(value, json_type_array))
+        return json_object_array_length(value);
+    if (json_object_is_type(value, json_type_object))
+        return (size_t)json_object_object_length(value);
+    return 0;
+}
+
+static const char *host_get_json(const struct osiris_host *table, int32_t scope, const char *path)
+{
+    json_object *value = lookup(table, scope, path);
+
+    return value == NULL ? NULL : json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN);
+}
+
+static void host_log(const struct osiris_host *table, int32_t level, const char *message)
+{
+    const struct adapter_host *host = table->context;
+
+    host->sink->log(host->sink->context, level, host->adapter->name, message);
+}
+
+static void host_event(const struct osiris_host *table, const char *name, const char *json)
+{
+    const struct adapter_host *host = table->context;
+
+    host->sink->event(host->sink->context, name, json == NULL ? NULL : json_tokener_parse(json));
+}
+
+static void host_metric(const struct osiris_host *table, const char *name, double value,
+                        const char *unit)
+{
+    const struct adapter_host *host = table->context;
+
+    host->sink->metric(host->sink->context, name, value, unit);
+}
+
+static void host_error(const struct osiris_host *table, const struct osiris_error_report *report)
+{
+    struct adapter_host *host = table->context;
+
+    if (host->reported.category != 0)
+        return;
+    osiris_error_set(&host->reported, report->category, "%s",
+                     report->message == NULL ? "no reason given" : report->message);
+    host->reported.retryable = report->retryable != 0;
+    host->reported.native_code = report->native_code;
+    if (report->native_state != NULL)
+        host->reported.native_state = strdup(report->native_state);
+    if (report->hint != NULL)
+        osiris_error_hint(&host->reported, "%s", report->hint);
+}
+
+static int32_t host_cancelled(const struct osiris_host *table)
+{
+    const struct adapter_host *host = table->context;
+
+    return host->sink->cancelled(host->sink->context);
+}
+
+static const char *host_no_dir(const struct osiris_host *table)
+{
+    const struct osiris_error_report report = {
+        .struct_size = sizeof report,
+        .category = OSIRIS_ERROR_INTERNAL,
+        .message = "an adapter has no step folders; the context names the run's",
+    };
+
+    host_error(table, &report);
+    return NULL;
+}
+
+static int host_no_file(const struct osiris_host *table)
+{
+    const struct osiris_error_report report = {
+        .struct_size = sizeof report,
+        .category = OSIRIS_ERROR_INTERNAL,
+        .message = "an adapter has no pipeline files",
+    };
+
+    host_error(table, &report);
+    return -1;
+}
+
+static int host_no_input(const struct osiris_host *table, const char *path, int *fd)
+{
+    (void)path;
+    (void)fd;
+    return host_no_file(table);
+}
+
+static int host_no_output(const struct osiris_host *table, const char *path,
+                          const struct osiris_output_options *options, int *fd)
+{
+    (void)path;
+    (void)options;
+    (void)fd;
+    return host_no_file(table);
+}
+
+static const struct osiris_host table_template = {
+    .abi_version = OSIRIS_ABI_VERSION,
+    .struct_size = sizeof(struct osiris_host),
+    .step_id = "",
+    .value_type = host_value_type,
+    .get_string = host_get_string,
+    .get_integer = host_get_integer,
+    .get_number = host_get_number,
+    .get_boolean = host_get_boolean,
+    .get_count = host_get_count,
+    .get_json = host_get_json,
+    .log = host_log,
+    .event = host_event,
+    .metric = host_metric,
+    .error = host_error,
+    .cancelled = host_cancelled,
+    .artifacts_dir = host_no_dir,
+    .temp_dir = host_no_dir,
+    .open_input = host_no_input,
+    .open_output = host_no_output,
+};
+
+/* The verbs. */
+
+/* What the adapter reported, or that it reported nothing, with the verb before it. */
+static int verb_failed(struct adapter_host *host, const char *verb, struct osiris_error *error)
+{
+    if (host->reported.category == 0)
+        osiris_error_set(&host->reported, OSIRIS_ERROR_INTERNAL,
+                         "%s failed and gave no reason; this is a fault of the adapter", verb);
+    osiris_error_prefix(&host->reported, "adapter \"%s\"", host->adapter->name);
+    osiris_error_move(error, &host->reported);
+    return -1;
+}
+
+static int check_options(struct adapter_host *host, json_object *given, struct osiris_error *error)
+{
+    _cleanup_json_ json_object *spec = json_tokener_parse(host->adapter->spec);
+    json_object *schema = json_member(spec, "configSchema");
+
+    host->options = json_object_new_object();
+    if (host->options == NULL)
+        return osiris_error_set_errno(error, ENOMEM, "cannot open the adapter");
+    if (given != NULL) {
+        json_object_put(host->options);
+        host->options = NULL;
+        if (json_object_deep_copy(given, &host->options, NULL) < 0)
+            return osiris_error_set_errno(error, ENOMEM, "cannot open the adapter");
+    }
+    if (schema == NULL)
+        return 0;
+    if (schema_fill_defaults(schema, host->options, error) < 0 ||
+        schema_check_value(schema, host->options, error) < 0)
+        return osiris_error_prefix(error, "options of adapter \"%s\"", host->adapter->name);
+    return 0;
+}
+
+struct adapter_host *adapter_host_open(const struct adapter_host_options *options,
+                                       struct osiris_error *error)
+{
+    const struct osiris_adapter *adapter =
+        session_find_adapter(options->name, options->adapter_path, options->adapter_dir, error);
+
+    if (adapter == NULL)
+        return NULL;
+    struct adapter_host *host = calloc(1, sizeof *host);
+    if (host == NULL) {
+        osiris_error_set_errno(error, ENOMEM, "cannot open the adapter");
+        return NULL;
+    }
+    host->table = table_template;
+    host->table.context = host;
+    host->table.run_id = options->run_id;
+    host->table.component = adapter->name;
+    host->adapter = adapter;
+    host->sink = options->sink;
+    if (check_options(host, options->options, error) == 0) {
+        if (adapter->open(&host->table, options->context, &host->state) == 0)
+            return host;
+        verb_failed(host, "open", error);
+    }
+    osiris_error_clear(&host->reported);
+    json_object_put(host->options);
+    free(host);
+    return NULL;
+}
+
+int adapter_host_prepare(struct adapter_host *host, struct osiris_error *error)
+{
+    if (host->adapter->prepare(host->state) < 0)
+        return verb_failed(host, "prepare", error);
+    return 0;
+}
+
+int adapter_host_execute(struct adapter_host *host, struct osiris_channel *channel,
+                         struct osiris_error *error)
+{
+    *channel = (struct osiris_channel){
+        .struct_size = sizeof *channel, .socket = -1, .diagnostics = -1};
+    if (host->adapter->execute(host->state, channel) < 0)
+        return verb_failed(host, "execute", error);
+    if (channel->socket < 0) {
+        verb_failed(host, "execute", error);
+        return -1;
+    }
+    return 0;
+}
+
+void adapter_host_worker_exit(struct adapter_host *host, int timeout_ms,
+                              struct osiris_worker_exit *result)
+{
+    *result = (struct osiris_worker_exit){.struct_size = sizeof *result};
+    if (host->adapter->worker_exit(host->state, timeout_ms, result) < 0) {
+        osiris_error_clear(&host->reported);
+        result->state = OSIRIS_WORKER_LOST;
+    }
+}
+
+void adapter_host_terminate(struct adapter_host *host, int how)
+{
+    if (host->adapter->terminate(host->state, how) < 0)
+        osiris_error_clear(&host->reported);
+}
+
+int adapter_host_collect(struct adapter_host *host, struct osiris_error *error)
+{
+    if (host->adapter->collect(host->state) < 0)
+        return verb_failed(host, "collect", error);
+    return 0;
+}
+
+void adapter_host_close(struct adapter_host *host)
+{
+    if (host == NULL)
+        return;
+    host->adapter->close(host->state);
+    osiris_error_clear(&host->reported);
+    json_object_put(host->options);
+    free(host);
+}

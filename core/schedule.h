@@ -1,0 +1,66 @@
+/*
+ * When each step may start and each group commit: a state machine over the plan (compile.h) that does no
+ * input or output. The session asks for the next action, carries it out, and reports what came of it.
+ *
+ *   step:  waiting → requested → ran | failed
+ *   group: waiting → running → committing → committed
+ *                        └→ aborting → failed      (also from committing, if a commit fails)
+ *
+ * The first failure, or schedule_stop, ends the run: nothing new starts, and every group that runs is
+ * aborted. A group that is committing already is let finish: its outputs are whole. One thread.
+ */
+#ifndef OSIRIS_CORE_SCHEDULE_H
+#define OSIRIS_CORE_SCHEDULE_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/error.h"
+
+enum step_state { STEP_WAITING, STEP_REQUESTED, STEP_RAN, STEP_FAILED };
+
+enum group_state {
+    GROUP_WAITING,
+    GROUP_RUNNING,
+    GROUP_COMMITTING,
+    GROUP_COMMITTED,
+    GROUP_ABORTING,
+    GROUP_FAILED,
+};
+
+enum schedule_action { SCHEDULE_NOTHING, SCHEDULE_START_STEP, SCHEDULE_COMMIT, SCHEDULE_ABORT };
+
+struct schedule;
+
+/* `plan` must outlive it. */
+struct schedule *schedule_new(json_object *plan, struct osiris_error *error);
+void schedule_free(struct schedule *schedule);
+
+/* What to do now; *index is the step's or the group's place in the plan. Its state has changed already
+ * when this returns: ask until SCHEDULE_NOTHING. */
+enum schedule_action schedule_next(struct schedule *schedule, size_t *index);
+
+/* Reports. */
+void schedule_step_ended(struct schedule *schedule, size_t step, bool success);
+void schedule_group_committed(struct schedule *schedule, size_t group, bool success);
+void schedule_group_aborted(struct schedule *schedule, size_t group);
+void schedule_stop(struct schedule *schedule);
+
+/* Nothing is in flight and nothing will be started any more. */
+bool schedule_finished(const struct schedule *schedule);
+/* Every group has committed. */
+bool schedule_succeeded(const struct schedule *schedule);
+
+size_t schedule_step_count(const struct schedule *schedule);
+json_object *schedule_step(const struct schedule *schedule, size_t step);
+enum step_state schedule_step_state(const struct schedule *schedule, size_t step);
+/* The plan's step ids of a group, borrowed; and its state. */
+json_object *schedule_group_steps(const struct schedule *schedule, size_t group);
+size_t schedule_group_count(const struct schedule *schedule);
+enum group_state schedule_group_state(const struct schedule *schedule, size_t group);
+size_t schedule_step_group(const struct schedule *schedule, size_t step);
+/* (size_t)-1 if there is none of that id. */
+size_t schedule_find_step(const struct schedule *schedule, const char *step_id);
+
+#endif

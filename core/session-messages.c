@@ -1,0 +1,365 @@
+/* What the worker tells the session; see session-state.h and docs/protocol.md. */
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/json-access.h"
+#include "core/json-build.h"
+#include "core/session-state.h"
+
+void session_event(struct session *session, const char *event, json_object *fields)
+{
+    rundir_event(session->options->rundir, event, fields);
+}
+
+void session_log(struct session *session, int level, const char *source, const char *message)
+{
+    const struct session_options *options = session->options;
+
+    rundir_log(options->rundir, level, source, message);
+    if (options->observer == NULL || options->observer->log == NULL)
+        return;
+    _cleanup_free_ char *clean = redactor_text(options->redactor, message, strlen(message));
+    if (clean != NULL)
+        options->observer->log(options->observer_context, level, source, clean);
+}
+
+/* Steps. */
+
+static const char *failed_status(const struct osiris_error *error)
+{
+    return error->category == OSIRIS_ERROR_CANCELLED ? "cancelled" : "failed";
+}
+
+static void record_step(struct session_step *step, const char *status, double duration_ms)
+{
+    json_add_string(step->record, "status", status);
+    json_add_integer(step->record, "rows", step->rows);
+    json_add_integer(step->record, "bytes", step->bytes);
+    json_add_number(step->record, "duration_ms", duration_ms);
+}
+
+static json_object *step_fields(const struct session_step *step)
+{
+    json_object *fields = json_object_new_object();
+
+    json_add_string(fields, "step_id", step->id);
+    return fields;
+}
+
+static json_object *step_tags(const struct session_step *step)
+{
+    json_object *tags = json_object_new_object();
+
+    json_add_string(tags, "step", step->id);
+    return tags;
+}
+
+static void step_metric(struct session *session, const struct session_step *step,
+                        const char *metric, double value, const char *unit)
+{
+    rundir_metric(session->options->rundir, metric, value, unit, step_tags(step));
+}
+
+static void note_counts(struct session *session, struct session_step *step, json_object *result)
+{
+    static const char *const row_metrics[] = {"rows_read", "rows_written", "rows_processed"};
+    json_object *metrics = json_member(result, "metrics");
+
+    for (size_t i = 0; i < sizeof row_metrics / sizeof row_metrics[0]; i++) {
+        int64_t rows = json_member_integer(metrics, row_metrics[i], -1);
+        if (rows < 0)
+            continue;
+        step->rows = rows;
+        step_metric(session, step, row_metrics[i], (double)rows, "rows");
+    }
+    step->bytes = json_member_integer(metrics, "bytes", step->bytes);
+}
+
+static void note_success(struct session *session, struct session_step *step, double duration_ms)
+{
+    json_object *fields = step_fields(step);
+
+    json_add_integer(fields, "rows_processed", step->rows);
+    json_add_number(fields, "duration_ms", duration_ms);
+    session_event(session, "step_complete", fields);
+    session->result->steps_completed++;
+}
+
+static void note_failure(struct session *session, struct session_step *step,
+                         const struct osiris_error *error)
+{
+    json_object *fields = step_fields(step);
+
+    json_add_string(fields, "error", error->message);
+    json_add_string(fields, "error_type",
+                    error->type != NULL ? error->type
+                                        : osiris_error_category_name(error->category));
+    json_add(fields, "detail", osiris_error_to_json(error));
+    session_event(session, "step_failed", fields);
+    session_log(session,
+                error->category == OSIRIS_ERROR_CANCELLED ? OSIRIS_INFO : OSIRIS_ERROR, step->id,
+                error->message == NULL ? "failed" : error->message);
+    json_add(step->record, "error", osiris_error_to_json(error));
+}
+
+void session_step_ended(struct session *session, size_t index, json_object *result,
+                        const struct osiris_error *error)
+{
+    const struct session_observer *observer = session->options->observer;
+    struct session_step *step = &session->steps[index];
+    double duration_ms = (double)(clock_monotonic_ns() - step->started_ns) / 1e6;
+
+    note_counts(session, step, result);
+    record_step(step, error == NULL ? "success" : failed_status(error), duration_ms);
+    step_metric(session, step, "step_duration_ms", duration_ms, "ms");
+    if (error == NULL)
+        note_success(session, step, duration_ms);
+    else
+        note_failure(session, step, error);
+    if (observer != NULL && observer->step_finished != NULL)
+        observer->step_finished(session->options->observer_context, step->id, error, step->rows,
+                                step->bytes, duration_ms);
+}
+
+/* Responses. */
+
+static void answer_hello(struct session *session, json_object *result)
+{
+    json_object *fields = json_object_new_object();
+    int64_t protocol = json_member_integer(result, "protocol", -1);
+
+    if (protocol != CHANNEL_PROTOCOL_VERSION) {
+        struct osiris_error error = OSIRIS_ERROR_INIT;
+        json_object_put(fields);
+        osiris_error_set(&error, OSIRIS_ERROR_INTERNAL,
+                         "the worker speaks protocol %lld, osiris speaks %d",
+                         (long long)protocol, CHANNEL_PROTOCOL_VERSION);
+        session_break(session, &error);
+        return;
+    }
+    session->worker_pid = (int)json_member_integer(result, "pid", 0);
+    json_add_integer(fields, "pid", session->worker_pid);
+    json_add_string(fields, "version", json_member_string(result, "version", ""));
+    session_event(session, "worker_started", fields);
+    session->phase = SESSION_PREPARING;
+    session->phase_deadline_ms = clock_monotonic_ms() + session->limits.prepare_ms;
+}
+
+static void answer_prepare(struct session *session, json_object *result)
+{
+    json_object *drivers = json_member(result, "drivers");
+    json_object *names = json_object_new_array();
+    json_object *fields = json_object_new_object();
+
+    for (size_t i = 0; i < json_array_count(drivers); i++) {
+        json_object *driver = json_object_array_get_idx(drivers, i);
+        const char *name = json_member_string(driver, "driver", "");
+        json_object *registered = json_object_new_object();
+        json_add_string(registered, "driver", name);
+        json_add_string(registered, "version", json_member_string(driver, "version", NULL));
+        json_add_string(registered, "status", "success");
+        session_event(session, "driver_registered", registered);
+        json_append(names, json_object_new_string(name));
+    }
+    json_add(fields, "drivers", names);
+    session_event(session, "drivers_registered", fields);
+    session->phase = SESSION_RUNNING;
+    session->phase_deadline_ms = 0;
+}
+
+static void answer_commit(struct session *session, json_object *result)
+{
+    const struct session_options *options = session->options;
+    json_object *published = json_member(result, "published");
+
+    for (size_t i = 0; i < json_array_count(published); i++) {
+        json_object *file = json_object_array_get_idx(published, i);
+        const char *step_id = json_member_string(file, "step_id", "");
+        const char *path = json_member_string(file, "path", "");
+        int64_t bytes = json_member_integer(file, "bytes", 0);
+        size_t step = schedule_find_step(session->schedule, step_id);
+        json_object *fields = json_object_new_object();
+
+        json_add_string(fields, "step_id", step_id);
+        json_add_string(fields, "artifact_type", "output");
+        json_add_string(fields, "path", path);
+        json_add_integer(fields, "bytes", bytes);
+        session_event(session, "artifact_created", fields);
+        if (step != (size_t)-1) {
+            json_object *record = session->steps[step].record;
+            if (json_member(record, "published") == NULL)
+                json_add(record, "published", json_object_new_array());
+            json_append(json_member(record, "published"), json_object_get(file));
+        }
+        if (options->observer != NULL && options->observer->published != NULL)
+            options->observer->published(options->observer_context, step_id, path, bytes);
+    }
+}
+
+static void answer_error(struct session *session, const struct session_request *request,
+                         json_object *object)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+    struct osiris_error copy = OSIRIS_ERROR_INIT;
+
+    osiris_error_from_json(&error, object);
+    switch (request->kind) {
+    case REQUEST_STEP:
+        osiris_error_from_json(&copy, object);
+        if (copy.step_id == NULL)
+            copy.step_id = strdup(session->steps[request->index].id);
+        if (copy.component == NULL)
+            copy.component = strdup(session->steps[request->index].component);
+        session_step_ended(session, request->index, NULL, &copy);
+        schedule_step_ended(session->schedule, request->index, false);
+        session_fail(session, &copy);
+        break;
+    case REQUEST_COMMIT:
+        schedule_group_committed(session->schedule, request->index, false);
+        session_fail(session, &error);
+        break;
+    case REQUEST_ABORT:
+        schedule_group_aborted(session->schedule, request->index);
+        session_fail(session, &error);
+        break;
+    case REQUEST_CLEANUP:
+        session->phase = SESSION_ENDED;
+        session_fail(session, &error);
+        break;
+    case REQUEST_CANCEL:
+        break;
+    case REQUEST_HELLO:
+    case REQUEST_PREPARE:
+        /* Without these there is nothing to go on with; prepare has nothing to take back. */
+        session_fail(session, &error);
+        session_send_cleanup(session);
+        session->phase = session->phase == SESSION_BROKEN ? SESSION_BROKEN : SESSION_CLEANING;
+        session->phase_deadline_ms = clock_monotonic_ms() + session->limits.exit_ms;
+        break;
+    }
+    osiris_error_clear(&error);
+}
+
+static void answer(struct session *session, const struct session_request *request,
+                   json_object *result)
+{
+    switch (request->kind) {
+    case REQUEST_HELLO:
+        answer_hello(session, result);
+        break;
+    case REQUEST_PREPARE:
+        answer_prepare(session, result);
+        break;
+    case REQUEST_STEP:
+        session_step_ended(session, request->index, result, NULL);
+        schedule_step_ended(session->schedule, request->index, true);
+        break;
+    case REQUEST_COMMIT:
+        answer_commit(session, result);
+        schedule_group_committed(session->schedule, request->index, true);
+        break;
+    case REQUEST_ABORT:
+        schedule_group_aborted(session->schedule, request->index);
+        break;
+    case REQUEST_CANCEL:
+        break;
+    case REQUEST_CLEANUP:
+        session->phase = SESSION_ENDED;
+        break;
+    }
+}
+
+static void handle_response(struct session *session, const char *id, json_object *message)
+{
+    struct session_request request;
+    json_object *error_object = json_member(message, "error");
+
+    if (!session_take_request(session, id, &request)) {
+        struct osiris_error error = OSIRIS_ERROR_INIT;
+        osiris_error_set(&error, OSIRIS_ERROR_INTERNAL,
+                         "the worker answered \"%.64s\", which was not asked", id);
+        session_break(session, &error);
+        return;
+    }
+    /* A greeting that failed ended the conversation; what was sent behind it is of no interest. */
+    if (session->phase == SESSION_CLEANING && request.kind != REQUEST_CLEANUP)
+        return;
+    if (error_object != NULL)
+        answer_error(session, &request, error_object);
+    else
+        answer(session, &request, json_member(message, "result"));
+}
+
+/* Everything else. */
+
+static int level_from_name(const char *name)
+{
+    static const char *const names[] = {"debug", "info", "warning", "error"};
+
+    for (int i = 0; i < 4; i++)
+        if (strcmp(name, names[i]) == 0)
+            return i;
+    return OSIRIS_INFO;
+}
+
+static void handle_event(struct session *session, json_object *data)
+{
+    const char *event = json_member_string(data, "event", NULL);
+    json_object *fields = NULL;
+
+    if (event == NULL || json_object_deep_copy(data, &fields, NULL) < 0)
+        return;
+    json_object_object_del(fields, "event");
+    session_event(session, event, fields);
+}
+
+static void handle_metric(struct session *session, json_object *data)
+{
+    const char *metric = json_member_string(data, "metric", NULL);
+
+    if (metric != NULL)
+        rundir_metric(session->options->rundir, metric, json_member_number(data, "value", 0),
+                      json_member_string(data, "unit", NULL),
+                      json_object_get(json_member(data, "tags")));
+}
+
+static void handle_heartbeat(struct session *session, json_object *data)
+{
+    const struct session_observer *observer = session->options->observer;
+    json_object *steps = json_member(data, "steps");
+
+    for (size_t i = 0; i < json_array_count(steps); i++) {
+        json_object *progress = json_object_array_get_idx(steps, i);
+        size_t index = schedule_find_step(session->schedule,
+                                          json_member_string(progress, "step_id", NULL));
+        if (index == (size_t)-1)
+            continue;
+        struct session_step *step = &session->steps[index];
+        step->rows = json_member_integer(progress, "rows", step->rows);
+        step->bytes = json_member_integer(progress, "bytes", step->bytes);
+        if (observer != NULL && observer->step_progress != NULL)
+            observer->step_progress(session->options->observer_context, step->id, step->rows,
+                                    step->bytes);
+    }
+}
+
+void session_handle(struct session *session, json_object *message)
+{
+    const char *id = json_member_string(message, "id", NULL);
+    const char *type = json_member_string(message, "type", "");
+    json_object *data = json_member(message, "data");
+
+    session->last_heard_ms = clock_monotonic_ms();
+    if (id != NULL)
+        handle_response(session, id, message);
+    else if (strcmp(type, "event") == 0)
+        handle_event(session, data);
+    else if (strcmp(type, "metric") == 0)
+        handle_metric(session, data);
+    else if (strcmp(type, "log") == 0)
+        session_log(session, level_from_name(json_member_string(data, "level", "info")),
+                    json_member_string(data, "step_id", "worker"),
+                    json_member_string(data, "message", ""));
+    else if (strcmp(type, "heartbeat") == 0)
+        handle_heartbeat(session, data);
+}

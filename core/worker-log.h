@@ -1,0 +1,31 @@
+/*
+ * What a worker prints on its stderr: read without waiting, cut into lines, handed on line by line, with the last
+ * ones kept for the message about a worker that died. Bounded: a line is cut at WORKER_LOG_LINE
+ * bytes. One thread.
+ */
+#ifndef OSIRIS_CORE_WORKER_LOG_H
+#define OSIRIS_CORE_WORKER_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define WORKER_LOG_LINE 8192
+#define WORKER_LOG_KEPT 8 /* lines */
+
+struct worker_log;
+
+/* Takes `fd` (-1: there is nothing to read). `line` gets each line without its newline. NULL: no memory. */
+struct worker_log *worker_log_new(int fd, void (*line)(void *context, const char *text),
+                                  void *context);
+void worker_log_free(struct worker_log *log);
+
+/* -1 once the end has been reached. */
+int worker_log_fd(const struct worker_log *log);
+/* Reads what is there, at most some 256 KiB, without waiting. */
+void worker_log_read(struct worker_log *log);
+/* Reads all that is left without waiting, and a last line without a newline. */
+void worker_log_drain(struct worker_log *log);
+/* The last lines, joined by newlines, oldest first; "" if there were none. Free it; NULL: no memory. */
+char *worker_log_last_words(const struct worker_log *log);
+
+#endif

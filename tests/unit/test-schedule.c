@@ -1,0 +1,165 @@
+/* The order of steps and commits (core/schedule.h). */
+#include "unit.h"
+
+#include <json-c/json.h>
+
+#include "core/schedule.h"
+
+static json_object *plan_from(const char *text)
+{
+    json_object *plan = json_tokener_parse(text);
+
+    ck_assert_ptr_nonnull(plan);
+    return plan;
+}
+
+static const char *const two_pairs =
+    "{\"steps\": ["
+    "{\"id\": \"a\", \"group\": 0, \"after\": []}, {\"id\": \"b\", \"group\": 0, \"after\": []},"
+    "{\"id\": \"c\", \"group\": 1, \"after\": [\"b\"]}, {\"id\": \"d\", \"group\": 1}],"
+    "\"groups\": [{\"id\": 0, \"steps\": [\"a\", \"b\"], \"after\": []},"
+    "{\"id\": 1, \"steps\": [\"c\", \"d\"], \"after\": [0]}]}";
+
+static void expect(struct schedule *schedule, enum schedule_action action, size_t index)
+{
+    size_t got = 99;
+
+    ck_assert_int_eq(schedule_next(schedule, &got), action);
+    if (action != SCHEDULE_NOTHING)
+        ck_assert_uint_eq(got, index);
+}
+
+START_TEST(test_second_group_waits_for_the_first_commit)
+{
+    json_object *plan = plan_from(two_pairs);
+    struct schedule *schedule = schedule_new(plan, NULL);
+
+    expect(schedule, SCHEDULE_START_STEP, 0);
+    expect(schedule, SCHEDULE_START_STEP, 1);
+    expect(schedule, SCHEDULE_NOTHING, 0);
+    schedule_step_ended(schedule, 0, true);
+    expect(schedule, SCHEDULE_NOTHING, 0);
+    schedule_step_ended(schedule, 1, true);
+    expect(schedule, SCHEDULE_COMMIT, 0);
+    expect(schedule, SCHEDULE_NOTHING, 0);
+    ck_assert(!schedule_finished(schedule));
+    schedule_group_committed(schedule, 0, true);
+    expect(schedule, SCHEDULE_START_STEP, 2);
+    expect(schedule, SCHEDULE_START_STEP, 3);
+    schedule_step_ended(schedule, 2, true);
+    schedule_step_ended(schedule, 3, true);
+    expect(schedule, SCHEDULE_COMMIT, 1);
+    schedule_group_committed(schedule, 1, true);
+    expect(schedule, SCHEDULE_NOTHING, 0);
+    ck_assert(schedule_finished(schedule));
+    ck_assert(schedule_succeeded(schedule));
+    schedule_free(schedule);
+    json_object_put(plan);
+}
+END_TEST
+
+START_TEST(test_failure_aborts_and_starts_nothing_more)
+{
+    json_object *plan = plan_from(two_pairs);
+    struct schedule *schedule = schedule_new(plan, NULL);
+
+    expect(schedule, SCHEDULE_START_STEP, 0);
+    expect(schedule, SCHEDULE_START_STEP, 1);
+    schedule_step_ended(schedule, 0, false);
+    expect(schedule, SCHEDULE_ABORT, 0);
+    expect(schedule, SCHEDULE_NOTHING, 0);
+    schedule_group_aborted(schedule, 0);
+    ck_assert_msg(!schedule_finished(schedule), "step b has not answered yet");
+    schedule_step_ended(schedule, 1, false);
+    expect(schedule, SCHEDULE_NOTHING, 0);
+    ck_assert(schedule_finished(schedule));
+    ck_assert(!schedule_succeeded(schedule));
+    ck_assert_int_eq(schedule_group_state(schedule, 1), GROUP_WAITING);
+    schedule_free(schedule);
+    json_object_put(plan);
+}
+END_TEST
+
+START_TEST(test_failed_commit_aborts_the_group)
+{
+    json_object *plan = plan_from(two_pairs);
+    struct schedule *schedule = schedule_new(plan, NULL);
+
+    expect(schedule, SCHEDULE_START_STEP, 0);
+    expect(schedule, SCHEDULE_START_STEP, 1);
+    schedule_step_ended(schedule, 0, true);
+    schedule_step_ended(schedule, 1, true);
+    expect(schedule, SCHEDULE_COMMIT, 0);
+    schedule_group_committed(schedule, 0, false);
+    expect(schedule, SCHEDULE_ABORT, 0);
+    schedule_group_aborted(schedule, 0);
+    ck_assert(schedule_finished(schedule));
+    ck_assert(!schedule_succeeded(schedule));
+    schedule_free(schedule);
+    json_object_put(plan);
+}
+END_TEST
+
+START_TEST(test_step_waits_for_a_control_dependency_in_its_group)
+{
+    json_object *plan = plan_from("{\"steps\": [{\"id\": \"a\", \"group\": 0},"
+                                  "{\"id\": \"x\", \"group\": 0},"
+                                  "{\"id\": \"w\", \"group\": 0, \"after\": [\"x\"]}],"
+                                  "\"groups\": [{\"id\": 0, \"steps\": [\"a\", \"x\", \"w\"]}]}");
+    struct schedule *schedule = schedule_new(plan, NULL);
+
+    expect(schedule, SCHEDULE_START_STEP, 0);
+    expect(schedule, SCHEDULE_START_STEP, 1);
+    expect(schedule, SCHEDULE_NOTHING, 0);
+    schedule_step_ended(schedule, 1, true);
+    expect(schedule, SCHEDULE_START_STEP, 2);
+    schedule_free(schedule);
+    json_object_put(plan);
+}
+END_TEST
+
+START_TEST(test_stop_lets_a_commit_finish)
+{
+    json_object *plan = plan_from(two_pairs);
+    struct schedule *schedule = schedule_new(plan, NULL);
+
+    expect(schedule, SCHEDULE_START_STEP, 0);
+    expect(schedule, SCHEDULE_START_STEP, 1);
+    schedule_step_ended(schedule, 0, true);
+    schedule_step_ended(schedule, 1, true);
+    expect(schedule, SCHEDULE_COMMIT, 0);
+    schedule_stop(schedule);
+    expect(schedule, SCHEDULE_NOTHING, 0);
+    ck_assert(!schedule_finished(schedule));
+    schedule_group_committed(schedule, 0, true);
+    expect(schedule, SCHEDULE_NOTHING, 0);
+    ck_assert(schedule_finished(schedule));
+    ck_assert(!schedule_succeeded(schedule));
+    schedule_free(schedule);
+    json_object_put(plan);
+}
+END_TEST
+
+START_TEST(test_malformed_plans_are_refused)
+{
+    static const char *const bad[] = {
+        "{\"steps\": [{\"group\": 0}], \"groups\": [{\"id\": 0}]}",
+        "{\"steps\": [{\"id\": \"a\", \"group\": 7}], \"groups\": [{\"id\": 0}]}",
+        "{\"steps\": [{\"id\": \"a\", \"group\": 0, \"after\": [\"z\"]}], \"groups\": [{\"id\": 0}]}",
+        "{\"steps\": [], \"groups\": [{\"id\": 0, \"after\": [3]}]}",
+    };
+
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        json_object *plan = plan_from(bad[i]);
+        _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+        ck_assert_ptr_null(schedule_new(plan, &error));
+        ck_assert_int_eq(error.category, OSIRIS_ERROR_INTERNAL);
+        json_object_put(plan);
+    }
+}
+END_TEST
+
+UNIT_MAIN("schedule", test_second_group_waits_for_the_first_commit,
+          test_failure_aborts_and_starts_nothing_more, test_failed_commit_aborts_the_group,
+          test_step_waits_for_a_control_dependency_in_its_group, test_stop_lets_a_commit_finish,
+          test_malformed_plans_are_refused)
