@@ -1,0 +1,185 @@
+"""Bad pipelines: one clear error each, at its place, exit code 2, quickly, and no output."""
+
+import os
+import pathlib
+
+from tap import assert_equal, assert_in, main, osiris, pipeline, read, step, test, write
+
+GOOD = """\
+oml_version: "0.1.0"
+name: good
+steps:
+  - id: make
+    component: test.generate
+    mode: read
+    config: {rows: 3}
+  - id: save
+    component: csv.writer
+    mode: write
+    config: {path: out.csv}
+"""
+
+
+def refused(path, *parts, code=2, command="run", seconds=20):
+    result = osiris(command, path)
+    assert_equal(result.code, code, "exit code", result)
+    for part in parts:
+        assert_in(part, result.err, result)
+    assert result.seconds < seconds, f"took {result.seconds} s"
+    assert not pathlib.Path("out.csv").exists()
+    assert "Sanitizer" not in result.err, result
+    return result
+
+
+@test
+def test_missing_file(folder):
+    refused("nowhere.yaml", "nowhere.yaml", "No such file")
+
+
+@test
+def test_empty_file(folder):
+    write("empty.yaml", "")
+    refused("empty.yaml", "empty.yaml", "empty")
+
+
+@test
+def test_a_directory(folder):
+    os.mkdir("folder.yaml")
+    refused("folder.yaml", "folder.yaml", "director")
+
+
+@test
+def test_a_fifo_does_not_block(folder):
+    os.mkfifo("pipe.yaml")
+    refused("pipe.yaml", "pipe.yaml")
+
+
+@test
+def test_not_yaml(folder):
+    write("broken.yaml", 'oml_version: "0.1.0"\nname: [unclosed\nsteps: {}}\n')
+    refused("broken.yaml", "broken.yaml:")
+
+
+@test
+def test_binary_file(folder):
+    pathlib.Path("binary.yaml").write_bytes(bytes(range(256)) * 16)
+    refused("binary.yaml", "binary.yaml")
+
+
+@test
+def test_a_hundred_megabytes(folder):
+    with open("huge.yaml", "w") as file:
+        for _ in range(100):
+            file.write("# " + "x" * (1 << 20) + "\n")
+    refused("huge.yaml", "huge.yaml", "MiB", seconds=5)
+
+
+@test
+def test_nested_too_deeply(folder):
+    write("deep.yaml", "steps: " + "[" * 100000)
+    refused("deep.yaml", "deep.yaml", "nest")
+
+
+@test
+def test_alias_bomb(folder):
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    for level in range(1, 30):
+        lines.append(f"a{level}: &a{level} [" + ", ".join([f"*a{level - 1}"] * 10) + "]")
+    write("bomb.yaml", "\n".join(lines) + "\n")
+    refused("bomb.yaml", "bomb.yaml")
+
+
+@test
+def test_unknown_keys_show_line_and_caret(folder):
+    write("typo.yaml", GOOD.replace("    config: {rows: 3}", "    confg: {rows: 3}"))
+    result = refused("typo.yaml", "typo.yaml:7:5:", "confg", "^")
+    assert_in("    confg: {rows: 3}", result.err, result)
+
+
+@test
+def test_unknown_config_key_suggests(folder):
+    write("typo.yaml", GOOD.replace("path: out.csv", "path: out.csv, delimter: ';'"))
+    refused("typo.yaml", "typo.yaml:11:", "delimter", "delimiter")
+
+
+@test
+def test_duplicate_ids(folder):
+    write("twice.yaml", GOOD.replace("id: save", "id: make"))
+    refused("twice.yaml", "twice.yaml:8:", "make", "duplicate_id")
+
+
+@test
+def test_cycle(folder):
+    pipeline(step("a", "test.pass", "transform", needs=["b"]),
+             step("b", "test.pass", "transform", needs=["a"]),
+             step("save", "csv.writer", "write", needs=["b"], path="out.csv"), path="cycle.yaml")
+    refused("cycle.yaml", "cycle.yaml:", "cycle", "a", "b")
+
+
+@test
+def test_unknown_component_lists_near_misses(folder):
+    write("near.yaml", GOOD.replace("csv.writer", "csv.writter"))
+    refused("near.yaml", "near.yaml:9:", "csv.writter", "csv.writer")
+
+
+@test
+def test_all_errors_in_one_go(folder):
+    write("many.yaml", GOOD.replace("mode: read", "mode: reed").replace("csv.writer", "csv.wrter")
+          .replace("name: good", "name: good\ntasks: []"))
+    refused("many.yaml", "many.yaml:3:", "tasks", "reed", "csv.wrter")
+
+
+@test
+def test_inline_secret_is_refused_and_not_shown(folder):
+    write("secret.yaml", GOOD.replace("{rows: 3}", "{rows: 3, password: hunter2-hunter2}"))
+    result = refused("secret.yaml", "secret.yaml:7:", "password")
+    assert "hunter2" not in result.err + result.out, result
+
+
+@test
+def test_unresolved_parameter(folder):
+    write("param.yaml", GOOD.replace("out.csv", "${params.where}"))
+    refused("param.yaml", "param.yaml:11:", "where")
+
+
+@test
+def test_validate_says_the_same(folder):
+    write("twice.yaml", GOOD.replace("id: save", "id: make"))
+    refused("twice.yaml", "duplicate_id", command="validate")
+    write("good.yaml", GOOD)
+    assert_equal(osiris("validate", "good.yaml").code, 0, "exit code of a good pipeline")
+
+
+@test
+def test_json_has_the_diagnostics(folder):
+    write("twice.yaml", GOOD.replace("id: save", "id: make"))
+    result = osiris("run", "twice.yaml", "--json")
+    assert_equal(result.code, 2, "exit code", result)
+    answer = result.json()
+    assert_equal([d["type"] for d in answer["diagnostics"] if d["severity"] == "error"],
+                 ["duplicate_id"], "types", result)
+    assert_equal(answer["diagnostics"][0]["line"], 8, "line", result)
+
+
+@test
+def test_usage_errors(folder):
+    for arguments in ([], ["run"], ["rnu", "x"], ["run", "--no-such-option", "x.yaml"],
+                      ["run", "--param"], ["run", "a.yaml", "b.yaml"]):
+        result = osiris(*arguments)
+        assert_equal(result.code, 2, f"exit code of {arguments}", result)
+        assert result.err.strip(), "says nothing"
+
+
+@test
+def test_help_is_everywhere(folder):
+    for arguments in (["--help"], ["run", "--help"], ["validate", "--help"], ["compile", "--help"],
+                      ["components", "--help"], ["components", "list", "--help"],
+                      ["components", "show", "--help"]):
+        result = osiris(*arguments)
+        assert_equal(result.code, 0, f"exit code of {arguments}", result)
+        assert_in("osiris", result.out.lower(), result)
+    assert_in("0.", osiris("--version").out)
+
+
+if __name__ == "__main__":
+    main()
