@@ -1,0 +1,291 @@
+"""Faults while a pipeline runs: one clear error, the right exit code, no output, no process left, no hang."""
+
+import os
+import pathlib
+import signal
+import subprocess
+
+from tap import (Skip, assert_equal, assert_in, assert_no_group, environment, events, files, finish,
+                 interrupt, main, osiris, pipeline, processes, read, run_directory, start, step, test,
+                 wait_until, worker_of)
+
+
+def export(path="out.csv", **generate):
+    """generate → csv."""
+    generate.setdefault("rows", 1000)
+    return pipeline(step("make", "test.generate", "read", **generate),
+                    step("save", "csv.writer", "write", path=path))
+
+
+def fails(*parts, code=1, seconds=30, **generate):
+    export(**generate)
+    result = osiris("run", "pipeline.yaml")
+    assert_equal(result.code, code, "exit code", result)
+    for part in parts:
+        assert_in(part, result.err, result)
+    assert result.seconds < seconds, f"took {result.seconds:.1f} s"
+    assert_equal(files(), ["pipeline.yaml"], "files left", result)
+    directory = run_directory()
+    status = read(directory / "status.json")
+    assert_in("failed", status, result)
+    assert_equal(len(events(directory, "run_error")), 1, "run_error events", result)
+    return result
+
+
+@test
+def test_a_run_that_works(folder):
+    """The others would prove nothing if this failed."""
+    export()
+    result = osiris("run", "pipeline.yaml")
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal(len(read("out.csv").splitlines()), 1001, "lines", result)
+
+
+@test
+def test_driver_crashes(folder):
+    fails("SIGSEGV", "make", "test.generate", crash_after=500, batch_rows=100)
+
+
+@test
+def test_driver_exits(folder):
+    fails("exited with status", "make", "test.generate", exit_after=500, batch_rows=100)
+
+
+@test
+def test_driver_fails_half_way(folder):
+    result = fails("make", "test.generate", "pipeline.yaml:", fail_after=500, batch_rows=100)
+    directory = run_directory()
+    failed = events(directory, "step_failed")
+    assert_equal(failed[0]["step_id"], "make", "the first step that failed", result)
+
+
+@test
+def test_garbage_batches(folder):
+    spec = osiris("components", "show", "test.generate", "--json").json()
+    kinds = spec["spec"]["configSchema"]["properties"]["garbage"]["enum"]
+    kinds = [kind for kind in kinds if kind not in ("none", "")]
+    assert len(kinds) >= 5, kinds
+    for kind in kinds:
+        export(garbage=kind)
+        result = osiris("run", "pipeline.yaml")
+        assert_equal(result.code, 1, f"exit code with garbage {kind}", result)
+        assert_in("test.generate", result.err, result)
+        assert "SIG" not in result.err and "Sanitizer" not in result.err, result
+        assert not pathlib.Path("out.csv").exists(), kind
+
+
+@test
+def test_unwritable_folder(folder):
+    if os.geteuid() == 0:
+        fails("proc", path="/proc/nowhere/out.csv")
+    else:
+        os.mkdir("closed", 0o500)
+        fails("closed", path="closed/out.csv")
+
+
+@test
+def test_target_is_a_folder(folder):
+    os.mkdir("out.csv")
+    fails("out.csv", "director")
+
+
+@test
+def test_full_disk(folder):
+    os.mkdir("small")
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", "small"],
+                      capture_output=True).returncode != 0:
+        raise Skip("cannot mount a tmpfs here")
+    try:
+        export(path="small/out.csv", rows=100000)
+        result = osiris("run", "pipeline.yaml")
+        assert_equal(result.code, 1, "exit code", result)
+        assert_in("No space left", result.err, result)
+        assert_in("small/out.csv", result.err, result)
+        assert_equal(os.listdir("small"), [], "files left", result)
+        assert_equal(os.statvfs("small").f_bfree, os.statvfs("small").f_blocks, "free blocks")
+    finally:
+        subprocess.run(["umount", "-l", "small"], check=True)
+
+
+@test
+def test_printing_to_stdout_does_no_harm(folder):
+    export(print_stdout=True)
+    result = osiris("run", "pipeline.yaml", "--json")
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal(result.json()["status"], "success", "status", result)
+
+
+@test
+def test_existing_output_survives_a_failure(folder):
+    pathlib.Path("out.csv").write_text("precious\n")
+    export(fail_after=500, batch_rows=100)
+    result = osiris("run", "pipeline.yaml")
+    assert_equal(result.code, 1, "exit code", result)
+    assert_equal(read("out.csv"), "precious\n", "the old file", result)
+    assert_equal(files(), ["out.csv", "pipeline.yaml"], "files", result)
+
+
+def hanging(**generate):
+    """A running osiris whose extractor hangs after its first batch, and its worker."""
+    export(hang_after=100, batch_rows=100, **generate)
+    process = start("run", "pipeline.yaml", env={"OSIRIS_CANCEL_GRACE_MS": "1000"})
+    worker = worker_of(process)
+
+    def begun():
+        directory = pathlib.Path("run_logs", "test-pipeline")
+        logs = list(directory.glob("*/debug.log"))
+        return logs and "hanging" in read(logs[0])
+    try:
+        wait_until(begun, "the driver hangs")
+    except AssertionError:
+        process.kill()
+        raise
+    return process, worker
+
+
+def stopped_by(number, code, **generate):
+    process, worker = hanging(**generate)
+    interrupt(process, number)
+    result = finish(process)
+    assert_equal(result.code, code, "exit code", result)
+    assert_no_group(worker)
+    assert_equal(files(), ["pipeline.yaml"], "files left", result)
+    assert result.seconds < 20, result
+    return result
+
+
+@test
+def test_sigint_cancels(folder):
+    result = stopped_by(signal.SIGINT, 130)
+    assert_in("cancelled", result.err, result)
+    assert_in("cancelled", read(run_directory() / "status.json"))
+
+
+@test
+def test_sigterm_cancels(folder):
+    stopped_by(signal.SIGTERM, 143)
+
+
+@test
+def test_sigint_kills_a_driver_that_ignores_it(folder):
+    stopped_by(signal.SIGINT, 130, ignore_cancel=True)
+
+
+@test
+def test_second_sigint_kills(folder):
+    export(hang_after=100, batch_rows=100, ignore_cancel=True)
+    process = start("run", "pipeline.yaml", env={"OSIRIS_CANCEL_GRACE_MS": "100000"})
+    worker = worker_of(process)
+    wait_until(lambda: [l for l in pathlib.Path("run_logs").rglob("debug.log")
+                        if "hanging" in read(l)], "the driver hangs")
+    interrupt(process)
+    wait_until(lambda: "cancel" in read("err"), "the cancel is announced")
+    interrupt(process)
+    result = finish(process)
+    assert_equal(result.code, 130, "exit code", result)
+    assert_no_group(worker)
+
+
+@test
+def test_worker_killed(folder):
+    process, worker = hanging()
+    os.kill(worker, signal.SIGKILL)
+    result = finish(process)
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in("SIGKILL", result.err, result)
+    assert_in("make", result.err, result)
+    assert_no_group(worker)
+    assert_equal(files(), ["pipeline.yaml"], "files left", result)
+    failed = events(run_directory(), "step_failed")
+    assert failed and failed[0]["error_type"] == "WorkerCrashError", failed
+
+
+@test
+def test_silent_worker(folder):
+    export(hang_after=100, batch_rows=100)
+    process = start("run", "pipeline.yaml", env={"OSIRIS_HEARTBEAT_INTERVAL_MS": "200",
+                                                 "OSIRIS_HEARTBEAT_TIMEOUT_MS": "1500"})
+    worker = worker_of(process)
+    os.kill(worker, signal.SIGSTOP)
+    result = finish(process)
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in("heartbeat", result.err, result)
+    assert_no_group(worker)
+
+
+def orchestrator_killed(**generate):
+    process, worker = hanging(**generate)
+    process.kill()
+    process.wait()
+    assert_no_group(worker)
+    assert_equal(files(), ["pipeline.yaml"], "files left")
+
+
+@test
+def test_orchestrator_killed(folder):
+    orchestrator_killed()
+
+
+@test
+def test_orchestrator_killed_with_a_driver_that_ignores_cancel(folder):
+    orchestrator_killed(ignore_cancel=True)
+
+
+@test
+def test_orchestrator_killed_with_a_grandchild(folder):
+    orchestrator_killed(spawn_child=True)
+
+
+@test
+def test_grandchild_does_not_outlive_a_run(folder):
+    export(spawn_child=True)
+    process = start("run", "pipeline.yaml")
+    worker = worker_of(process)
+    result = finish(process)
+    assert_equal(result.code, 0, "exit code", result)
+    assert_no_group(worker)
+
+
+@test
+def test_environment_of_the_worker_is_clean(folder):
+    export(hang_after=100, batch_rows=100)
+    process = start("run", "pipeline.yaml", "--pass-env", "WANTED",
+                    env={"WANTED": "here", "UNWANTED": "must-not-pass"})
+    worker = worker_of(process)
+    try:
+        def environ():
+            # Readable for root only: the worker is not dumpable.
+            try:
+                return pathlib.Path(f"/proc/{worker}/environ").read_bytes() or b"-"
+            except PermissionError:
+                raise Skip("not allowed to read the worker's environment")
+        assert b"must-not-pass" not in wait_until(environ, "the environment can be read")
+    finally:
+        interrupt(process)
+        finish(process)
+
+
+@test
+def test_stale_temporary_files_are_cleared(folder):
+    stale = pathlib.Path(".out.csv.osiris-01ARZ3NDEKTSV4RRFFQ69G5FAV-0.tmp")
+    stale.write_text("half a file")
+    export()
+    result = osiris("run", "pipeline.yaml")
+    assert_equal(result.code, 0, "exit code", result)
+    assert not stale.exists(), result
+
+
+@test
+def test_closed_stdout_does_not_crash(folder):
+    export()
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([os.environ["OSIRIS"], "run", "pipeline.yaml"], env=environment(),
+                          stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert done.returncode in (0, 1), done
+    assert pathlib.Path("out.csv").exists()
+
+
+if __name__ == "__main__":
+    main()
