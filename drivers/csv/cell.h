@@ -1,0 +1,21 @@
+/*
+ * Values as fields of the file.
+ */
+#ifndef OSIRIS_CSV_CELL_H
+#define OSIRIS_CSV_CELL_H
+
+#include "field.h"
+
+/* Chooses `cell` for a column, by its kind and the options. */
+void csv_cell_choose(struct csv_field *field);
+
+/* Writes text of any length as a field, quoted if it must be. NULL, reported, if it cannot be written. */
+char *csv_cell_text(struct csv_field *field, const char *data, size_t size, char *at);
+
+/* True if the delimiter is a character that values of this fixed-width or binary type may have. */
+bool csv_cell_delimiter_occurs(const struct csv_field *field);
+
+/* Bytes as hex or base64 by option; `to` has room for twice the size and four. Returns the length. */
+size_t csv_encode_binary(const struct csv_options *options, const char *from, size_t size, char *to);
+
+#endif
