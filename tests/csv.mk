@@ -1,0 +1,16 @@
+# csv.writer: each type's text, the driver's behaviour, and Python's csv module as a reader.
+if HAVE_CHECK
+check_LTLIBRARIES += tests/csv/libcsvfixture.la
+tests_csv_libcsvfixture_la_SOURCES = tests/csv/fixture.c tests/csv/fixture.h
+tests_csv_libcsvfixture_la_CPPFLAGS = $(unit_cppflags)
+csv_test_ldadd = tests/csv/libcsvfixture.la libosiris-csv.la $(JSON_C_LIBS) $(CHECK_LIBS) -lm
+
+check_PROGRAMS += tests/unit/test-csv-values tests/unit/test-csv-writer
+TESTS += tests/unit/test-csv-values tests/unit/test-csv-writer
+tests_unit_test_csv_values_SOURCES = tests/unit/test-csv-values.c
+tests_unit_test_csv_values_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_csv_values_LDADD = $(csv_test_ldadd)
+tests_unit_test_csv_writer_SOURCES = tests/unit/test-csv-writer.c
+tests_unit_test_csv_writer_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_csv_writer_LDADD = $(csv_test_ldadd)
+endif

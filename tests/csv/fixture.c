@@ -1,0 +1,368 @@
+/* The test host, array builders and runner; see fixture.h. */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "fixture.h"
+
+extern const struct osiris_plugin osiris_plugin;
+
+struct test_host {
+    struct osiris_host host;
+    struct fixture *fixture;
+    json_object *config;
+    int fd;
+    int cancel_calls;
+};
+
+static json_object *find(const struct osiris_host *host, const char *key)
+{
+    const struct test_host *test = host->context;
+    json_object *value = NULL;
+    json_object_object_get_ex(test->config, key, &value);
+    return value;
+}
+
+static const char *get_string(const struct osiris_host *host, int32_t scope, const char *path,
+                              const char *fallback)
+{
+    (void)scope;
+    json_object *value = find(host, path);
+    return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : fallback;
+}
+
+static int32_t get_boolean(const struct osiris_host *host, int32_t scope, const char *path,
+                           int32_t fallback)
+{
+    (void)scope;
+    json_object *value = find(host, path);
+    return json_object_is_type(value, json_type_boolean) ? json_object_get_boolean(value) : fallback;
+}
+
+static int32_t cancelled(const struct osiris_host *host)
+{
+    struct test_host *test = host->context;
+    int after = test->fixture->cancel_after;
+    return after >= 0 && test->cancel_calls++ >= after;
+}
+
+static void report_error(const struct osiris_host *host, const struct osiris_error_report *report)
+{
+    struct test_host *test = host->context;
+    struct fixture *fixture = test->fixture;
+    if (fixture->error_count++ > 0)
+        return;
+    fixture->error = *report;
+    strncpy(fixture->message, report->message, sizeof fixture->message - 1);
+    if (report->hint != NULL)
+        strncpy(fixture->hint, report->hint, sizeof fixture->hint - 1);
+}
+
+static int open_output(const struct osiris_host *host, const char *path,
+                       const struct osiris_output_options *options, int *fd)
+{
+    struct test_host *test = host->context;
+    struct fixture *fixture = test->fixture;
+    fixture->output_flags = options->flags;
+    strncpy(fixture->output_path, path, sizeof fixture->output_path - 1);
+    if (fixture->fd >= 0)
+        test->fd = fixture->fd;
+    else if (fixture->device != NULL)
+        test->fd = open(fixture->device, O_WRONLY | O_CLOEXEC);
+    else
+        test->fd = memfd_create("csv", MFD_CLOEXEC);
+    ck_assert_int_ge(test->fd, 0);
+    *fd = test->fd;
+    return 0;
+}
+
+/* The stream hands the fixture's batches out, then its end or its error. */
+struct test_stream {
+    struct fixture *fixture;
+    size_t next;
+};
+
+static int stream_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out)
+{
+    struct test_stream *state = stream->private_data;
+    *out = *state->fixture->schema;
+    free(state->fixture->schema);
+    state->fixture->schema = NULL;
+    return 0;
+}
+
+static int stream_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
+{
+    struct test_stream *state = stream->private_data;
+    struct fixture *fixture = state->fixture;
+    if (state->next < fixture->batch_count) {
+        *out = *fixture->batches[state->next];
+        free(fixture->batches[state->next]);
+        fixture->batches[state->next++] = NULL;
+        return 0;
+    }
+    *out = (struct ArrowArray){0};
+    return fixture->stream_error;
+}
+
+static const char *stream_error(struct ArrowArrayStream *stream)
+{
+    (void)stream;
+    return "the producer broke";
+}
+
+static void read_back(struct fixture *fixture, int fd)
+{
+    off_t size = lseek(fd, 0, SEEK_END);
+    fixture->size = size > 0 ? (size_t)size : 0;
+    fixture->text = calloc(1, fixture->size + 1);
+    ck_assert_ptr_nonnull(fixture->text);
+    if (fixture->size > 0)
+        ck_assert_int_eq(pread(fd, fixture->text, fixture->size, 0), (ssize_t)fixture->size);
+}
+
+void fixture_init(struct fixture *fixture, const char *config)
+{
+    *fixture = (struct fixture){.config = config, .fd = -1, .cancel_after = -1, .input_count = 1};
+    fixture->schema = schema_new("+s", "");
+}
+
+void fixture_run(struct fixture *fixture)
+{
+    struct test_host test = {.fixture = fixture, .fd = -1};
+    test.host = (struct osiris_host){
+        .abi_version = OSIRIS_ABI_VERSION,
+        .struct_size = sizeof test.host,
+        .context = &test,
+        .run_id = "run",
+        .step_id = "write",
+        .component = "csv.writer",
+        .get_string = get_string,
+        .get_boolean = get_boolean,
+        .cancelled = cancelled,
+        .error = report_error,
+        .open_output = open_output,
+    };
+    test.config = json_tokener_parse(fixture->config != NULL ? fixture->config
+                                                             : "{\"path\": \"out.csv\"}");
+    ck_assert_ptr_nonnull(test.config);
+
+    const struct osiris_driver *driver = osiris_plugin.drivers[0];
+    void *state = NULL;
+    fixture->opened = driver->open(&test.host, &state);
+    fixture->result = -1;
+    if (fixture->opened == 0) {
+        struct test_stream source = {.fixture = fixture};
+        struct ArrowArrayStream stream = {.get_schema = stream_schema,
+                                          .get_next = stream_next,
+                                          .get_last_error = stream_error,
+                                          .private_data = &source};
+        const struct osiris_input inputs[2] = {{"df", "extract", &stream}, {"df2", "other", NULL}};
+        fixture->result = driver->run(state, inputs, fixture->input_count, NULL);
+        driver->close(state);
+    }
+    if (test.fd >= 0 && fixture->fd < 0) {
+        ck_assert_msg(fcntl(test.fd, F_GETFD) >= 0, "the driver closed the host's descriptor");
+        if (fixture->device == NULL)
+            read_back(fixture, test.fd);
+        close(test.fd);
+    }
+    json_object_put(test.config);
+}
+
+void fixture_clear(struct fixture *fixture)
+{
+    if (fixture->schema != NULL) {
+        fixture->schema->release(fixture->schema);
+        free(fixture->schema);
+    }
+    for (size_t i = 0; i < fixture->batch_count; i++)
+        if (fixture->batches[i] != NULL) {
+            fixture->batches[i]->release(fixture->batches[i]);
+            free(fixture->batches[i]);
+        }
+    free(fixture->text);
+}
+
+static void *copied(const void *from, size_t size)
+{
+    /* Exactly as long as it must be, so that a sanitizer sees what is read behind it. */
+    void *copy = malloc(size > 0 ? size : 1);
+    ck_assert_ptr_nonnull(copy);
+    if (size > 0)
+        memcpy(copy, from, size);
+    return copy;
+}
+
+static void release_schema(struct ArrowSchema *schema)
+{
+    for (int64_t i = 0; i < schema->n_children; i++) {
+        schema->children[i]->release(schema->children[i]);
+        free(schema->children[i]);
+    }
+    if (schema->dictionary != NULL) {
+        schema->dictionary->release(schema->dictionary);
+        free(schema->dictionary);
+    }
+    free(schema->children);
+    free((char *)schema->format);
+    free((char *)schema->name);
+    schema->release = NULL;
+}
+
+struct ArrowSchema *schema_new(const char *format, const char *name)
+{
+    struct ArrowSchema *schema = calloc(1, sizeof *schema);
+    ck_assert_ptr_nonnull(schema);
+    schema->format = strdup(format);
+    schema->name = strdup(name);
+    schema->flags = ARROW_FLAG_NULLABLE;
+    schema->release = release_schema;
+    return schema;
+}
+
+void schema_add(struct ArrowSchema *parent, struct ArrowSchema *child)
+{
+    size_t count = (size_t)parent->n_children++;
+    parent->children = realloc(parent->children, (count + 1) * sizeof *parent->children);
+    parent->children[count] = child;
+}
+
+static void release_array(struct ArrowArray *array)
+{
+    for (int64_t i = 0; i < array->n_children; i++) {
+        array->children[i]->release(array->children[i]);
+        free(array->children[i]);
+    }
+    if (array->dictionary != NULL) {
+        array->dictionary->release(array->dictionary);
+        free(array->dictionary);
+    }
+    for (int64_t i = 0; i < array->n_buffers; i++)
+        free((void *)array->buffers[i]);
+    free(array->buffers);
+    free(array->children);
+    array->release = NULL;
+}
+
+static struct ArrowArray *array_new(int64_t buffers, int64_t length, int64_t skip)
+{
+    struct ArrowArray *array = calloc(1, sizeof *array);
+    ck_assert_ptr_nonnull(array);
+    array->length = length - skip;
+    array->offset = skip;
+    array->n_buffers = buffers;
+    array->buffers = calloc((size_t)buffers + 1, sizeof *array->buffers);
+    array->release = release_array;
+    return array;
+}
+
+static uint8_t *bitmap(const char *bits, int64_t length)
+{
+    uint8_t *bytes = calloc(1, (size_t)(length + 7) / 8 + 1);
+    ck_assert_ptr_nonnull(bytes);
+    for (int64_t i = 0; i < length; i++)
+        bytes[i / 8] |= (uint8_t)((bits[i] == '1') << (i % 8));
+    return bytes;
+}
+
+static void set_validity(struct ArrowArray *array, const char *valid, int64_t length)
+{
+    array->null_count = valid == NULL ? 0 : -1;
+    if (valid != NULL)
+        array->buffers[0] = bitmap(valid, length);
+}
+
+struct ArrowArray *array_fixed(const void *values, size_t width, int64_t length, const char *valid,
+                               int64_t skip)
+{
+    struct ArrowArray *array = array_new(2, length, skip);
+    set_validity(array, valid, length);
+    array->buffers[1] = copied(values, width * (size_t)length);
+    return array;
+}
+
+struct ArrowArray *array_bits(const char *bits, const char *valid, int64_t skip)
+{
+    int64_t length = (int64_t)strlen(bits);
+    struct ArrowArray *array = array_new(2, length, skip);
+    set_validity(array, valid, length);
+    array->buffers[1] = bitmap(bits, length);
+    return array;
+}
+
+struct ArrowArray *array_text(const char *const *texts, const size_t *sizes, int64_t length,
+                              bool large, int64_t skip)
+{
+    struct ArrowArray *array = array_new(3, length, skip);
+    char *valid = calloc(1, (size_t)length + 1);
+    int32_t *offsets32 = calloc((size_t)length + 1, sizeof *offsets32);
+    int64_t *offsets64 = calloc((size_t)length + 1, sizeof *offsets64);
+    ck_assert(valid != NULL && offsets32 != NULL && offsets64 != NULL);
+    char *data = NULL;
+    size_t total = 0;
+    for (int64_t i = 0; i < length; i++) {
+        valid[i] = texts[i] != NULL ? '1' : '0';
+        size_t size = texts[i] == NULL ? 0 : sizes != NULL ? sizes[i] : strlen(texts[i]);
+        if (size > 0) {
+            data = realloc(data, total + size);
+            ck_assert_ptr_nonnull(data);
+            memcpy(data + total, texts[i], size);
+        }
+        total += size;
+        offsets32[i + 1] = (int32_t)total;
+        offsets64[i + 1] = (int64_t)total;
+    }
+    set_validity(array, strchr(valid, '0') != NULL ? valid : NULL, length);
+    array->buffers[1] = large ? (void *)offsets64 : (void *)offsets32;
+    array->buffers[2] = data;
+    free(large ? (void *)offsets32 : (void *)offsets64);
+    free(valid);
+    return array;
+}
+
+struct ArrowArray *array_nested(const int32_t *offsets, int64_t length, const char *valid,
+                                int64_t skip)
+{
+    struct ArrowArray *array = array_new(offsets != NULL ? 2 : 1, length, skip);
+    set_validity(array, valid, length);
+    if (offsets != NULL)
+        array->buffers[1] = copied(offsets, ((size_t)length + 1) * sizeof *offsets);
+    return array;
+}
+
+struct ArrowArray *array_empty(void)
+{
+    return array_new(0, 0, 0);
+}
+
+void array_add(struct ArrowArray *parent, struct ArrowArray *child)
+{
+    size_t count = (size_t)parent->n_children++;
+    parent->children = realloc(parent->children, (count + 1) * sizeof *parent->children);
+    parent->children[count] = child;
+}
+
+char *write_column(const char *config, const char *format, struct ArrowArray *array)
+{
+    struct fixture fixture;
+    fixture_init(&fixture, config);
+    schema_add(fixture.schema, schema_new(format, "v"));
+    struct ArrowArray *batch = array_nested(NULL, array->length, NULL, 0);
+    array_add(batch, array);
+    fixture.batches = &batch;
+    fixture.batch_count = 1;
+    fixture_run(&fixture);
+    ck_assert_msg(fixture.result == 0, "%s: %s", format, fixture.message);
+    char *body = strchr(fixture.text, '\n');
+    ck_assert_ptr_nonnull(body);
+    char *copy = strdup(body + 1);
+    ck_assert_ptr_nonnull(copy);
+    fixture_clear(&fixture);
+    return copy;
+}
