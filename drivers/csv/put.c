@@ -176,11 +176,12 @@ static inline char *put_instant(struct csv_field *field, int64_t index, int64_t 
 {
     int64_t value = ((const int64_t *)field->values)[index];
     int64_t seconds = csv_floor_divide(value, per_second);
-    uint32_t fraction = (uint32_t)(value - seconds * per_second);
+    /* Unsigned: the floors of the least values times their divisors lie below 64 bits. */
+    uint32_t fraction = (uint32_t)((uint64_t)value - (uint64_t)seconds * (uint64_t)per_second);
     int64_t day = csv_floor_divide(seconds, 86400);
     at = put_cached_day(field, day, at);
     *at++ = ' ';
-    at = csv_put_clock(at, (uint64_t)(seconds - day * 86400));
+    at = csv_put_clock(at, (uint64_t)seconds - (uint64_t)day * 86400);
     at = csv_put_fraction(at, fraction, per_second);
     if (field->zoned) {
         memcpy(at, "+00:00", 6);
