@@ -13,4 +13,13 @@ tests_unit_test_csv_values_LDADD = $(csv_test_ldadd)
 tests_unit_test_csv_writer_SOURCES = tests/unit/test-csv-writer.c
 tests_unit_test_csv_writer_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_csv_writer_LDADD = $(csv_test_ldadd)
+
+check_PROGRAMS += tests/csv/dump
+tests_csv_dump_SOURCES = tests/csv/dump.c
+tests_csv_dump_CPPFLAGS = $(unit_cppflags)
+tests_csv_dump_LDADD = $(csv_test_ldadd)
+if HAVE_PYTHON3
+TESTS += tests/csv/differential.py
 endif
+endif
+EXTRA_DIST += tests/csv/differential.py

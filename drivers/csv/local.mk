@@ -16,6 +16,8 @@ libosiris_csv_la_SOURCES = \
 	drivers/csv/table.c drivers/csv/table.h \
 	$(NULL)
 
+dist_doc_DATA += docs/csv-writer.md
+
 driver_LTLIBRARIES += csv.la
 csv_la_SOURCES =
 csv_la_LIBADD = libosiris-csv.la

@@ -1,8 +1,8 @@
 /* The test host, array builders and runner; see fixture.h. */
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -76,7 +76,7 @@ static int open_output(const struct osiris_host *host, const char *path,
         test->fd = open(fixture->device, O_WRONLY | O_CLOEXEC);
     else
         test->fd = memfd_create("csv", MFD_CLOEXEC);
-    ck_assert_int_ge(test->fd, 0);
+    require(test->fd >= 0);
     *fd = test->fd;
     return 0;
 }
@@ -121,9 +121,9 @@ static void read_back(struct fixture *fixture, int fd)
     off_t size = lseek(fd, 0, SEEK_END);
     fixture->size = size > 0 ? (size_t)size : 0;
     fixture->text = calloc(1, fixture->size + 1);
-    ck_assert_ptr_nonnull(fixture->text);
+    require(fixture->text != NULL);
     if (fixture->size > 0)
-        ck_assert_int_eq(pread(fd, fixture->text, fixture->size, 0), (ssize_t)fixture->size);
+        require(pread(fd, fixture->text, fixture->size, 0) == (ssize_t)fixture->size);
 }
 
 void fixture_init(struct fixture *fixture, const char *config)
@@ -150,7 +150,7 @@ void fixture_run(struct fixture *fixture)
     };
     test.config = json_tokener_parse(fixture->config != NULL ? fixture->config
                                                              : "{\"path\": \"out.csv\"}");
-    ck_assert_ptr_nonnull(test.config);
+    require(test.config != NULL);
 
     const struct osiris_driver *driver = osiris_plugin.drivers[0];
     void *state = NULL;
@@ -167,7 +167,7 @@ void fixture_run(struct fixture *fixture)
         driver->close(state);
     }
     if (test.fd >= 0 && fixture->fd < 0) {
-        ck_assert_msg(fcntl(test.fd, F_GETFD) >= 0, "the driver closed the host's descriptor");
+        require(fcntl(test.fd, F_GETFD) >= 0 || !"the driver closed the host's descriptor");
         if (fixture->device == NULL)
             read_back(fixture, test.fd);
         close(test.fd);
@@ -193,7 +193,7 @@ static void *copied(const void *from, size_t size)
 {
     /* Exactly as long as it must be, so that a sanitizer sees what is read behind it. */
     void *copy = malloc(size > 0 ? size : 1);
-    ck_assert_ptr_nonnull(copy);
+    require(copy != NULL);
     if (size > 0)
         memcpy(copy, from, size);
     return copy;
@@ -218,7 +218,7 @@ static void release_schema(struct ArrowSchema *schema)
 struct ArrowSchema *schema_new(const char *format, const char *name)
 {
     struct ArrowSchema *schema = calloc(1, sizeof *schema);
-    ck_assert_ptr_nonnull(schema);
+    require(schema != NULL);
     schema->format = strdup(format);
     schema->name = strdup(name);
     schema->flags = ARROW_FLAG_NULLABLE;
@@ -253,7 +253,7 @@ static void release_array(struct ArrowArray *array)
 static struct ArrowArray *array_new(int64_t buffers, int64_t length, int64_t skip)
 {
     struct ArrowArray *array = calloc(1, sizeof *array);
-    ck_assert_ptr_nonnull(array);
+    require(array != NULL);
     array->length = length - skip;
     array->offset = skip;
     array->n_buffers = buffers;
@@ -265,7 +265,7 @@ static struct ArrowArray *array_new(int64_t buffers, int64_t length, int64_t ski
 static uint8_t *bitmap(const char *bits, int64_t length)
 {
     uint8_t *bytes = calloc(1, (size_t)(length + 7) / 8 + 1);
-    ck_assert_ptr_nonnull(bytes);
+    require(bytes != NULL);
     for (int64_t i = 0; i < length; i++)
         bytes[i / 8] |= (uint8_t)((bits[i] == '1') << (i % 8));
     return bytes;
@@ -303,7 +303,7 @@ struct ArrowArray *array_text(const char *const *texts, const size_t *sizes, int
     char *valid = calloc(1, (size_t)length + 1);
     int32_t *offsets32 = calloc((size_t)length + 1, sizeof *offsets32);
     int64_t *offsets64 = calloc((size_t)length + 1, sizeof *offsets64);
-    ck_assert(valid != NULL && offsets32 != NULL && offsets64 != NULL);
+    require(valid != NULL && offsets32 != NULL && offsets64 != NULL);
     char *data = NULL;
     size_t total = 0;
     for (int64_t i = 0; i < length; i++) {
@@ -311,7 +311,7 @@ struct ArrowArray *array_text(const char *const *texts, const size_t *sizes, int
         size_t size = texts[i] == NULL ? 0 : sizes != NULL ? sizes[i] : strlen(texts[i]);
         if (size > 0) {
             data = realloc(data, total + size);
-            ck_assert_ptr_nonnull(data);
+            require(data != NULL);
             memcpy(data + total, texts[i], size);
         }
         total += size;
@@ -358,11 +358,13 @@ char *write_column(const char *config, const char *format, struct ArrowArray *ar
     fixture.batches = &batch;
     fixture.batch_count = 1;
     fixture_run(&fixture);
-    ck_assert_msg(fixture.result == 0, "%s: %s", format, fixture.message);
+    if (fixture.result != 0)
+        fprintf(stderr, "%s: %s\n", format, fixture.message);
+    require(fixture.result == 0);
     char *body = strchr(fixture.text, '\n');
-    ck_assert_ptr_nonnull(body);
+    require(body != NULL);
     char *copy = strdup(body + 1);
-    ck_assert_ptr_nonnull(copy);
+    require(copy != NULL);
     fixture_clear(&fixture);
     return copy;
 }

@@ -8,8 +8,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include <osiris/plugin.h>
+
+/* Ends the test program unless it holds: also outside Check. */
+#define require(condition)                                                                         \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
 
 /* A run of the writer: set what is asked for, then call fixture_run. */
 struct fixture {
@@ -59,7 +70,7 @@ struct ArrowArray *array_nested(const int32_t *offsets, int64_t length, const ch
 struct ArrowArray *array_empty(void); /* no buffers: format "n" of `length` set by the caller */
 void array_add(struct ArrowArray *parent, struct ArrowArray *child);
 
-/* One column, one batch: the file's text without the header. Fails the test if the run fails. The result is
+/* One column, one batch: the file's text without the header. Ends the program if the run fails. The result is
  * freed by the caller. */
 char *write_column(const char *config, const char *format, struct ArrowArray *array);
 
