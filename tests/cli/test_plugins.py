@@ -1,0 +1,155 @@
+"""Finding and refusing plug-ins: search order, shadowing, clashes, broken files, the cache."""
+
+import os
+import pathlib
+import shutil
+
+from tap import (BUILD, assert_equal, assert_in, main, osiris, pipeline, read, step, test)
+
+PLUGINS = BUILD / "tests" / "plugins" / ".libs"
+
+
+def plugin(name, folder="drivers", copy_as=None):
+    pathlib.Path(folder).mkdir(exist_ok=True)
+    shutil.copy(PLUGINS / f"{name}.so", pathlib.Path(folder, f"{copy_as or name}.so"))
+
+
+def listing(*folders, env=None):
+    arguments = [part for folder in folders for part in ("--driver-dir", folder)]
+    result = osiris("components", "list", "--json", *arguments,
+                    env={"OSIRIS_DRIVER_PATH": "", "XDG_CACHE_HOME": os.getcwd() + "/cache",
+                         **(env or {})})
+    assert_equal(result.code, 0, "exit code", result)
+    answer = result.json()
+    return answer, {c["name"]: c for c in answer["components"]}
+
+
+def refusals(answer):
+    return {pathlib.Path(r["file"]).name: r["error"] for r in answer["refused"]}
+
+
+@test
+def test_broken_files_are_refused_with_the_reason_and_good_ones_work(folder):
+    for path in PLUGINS.glob("*.so"):
+        plugin(path.stem)
+    (folder / "drivers" / "junk.so").write_bytes(b"this is no shared object\n" * 100)
+    (folder / "drivers" / "README").write_text("not a driver")
+    answer, components = listing("drivers")
+    refused = refusals(answer)
+    for name, reason in {
+        "broken-no-symbol.so": "osiris_plugin",
+        "broken-version.so": "version",
+        "broken-truncated.so": "size",
+        "broken-unresolved.so": "undefined symbol",
+        "broken-crash.so": "SIG",
+        "broken-hang.so": "",
+        "broken-exit.so": "",
+        "junk.so": "",
+    }.items():
+        assert name in refused, f"{name} is not refused; refused: {refused}"
+        assert_in(reason, refused[name])
+    assert_in("test.generate", components)
+    assert "README" not in str(answer["refused"])
+
+
+@test
+def test_a_driver_that_prints_while_it_is_loaded_is_still_described(folder):
+    plugin("prints")
+    answer, components = listing("drivers")
+    assert_equal(answer["refused"], [], "refused")
+    assert_equal(len(components), 1, "components")
+
+
+@test
+def test_two_files_of_one_folder_with_one_name_are_both_refused(folder):
+    plugin("generate")
+    plugin("generate", copy_as="generate-too")
+    answer, components = listing("drivers")
+    assert "test.generate" not in components, components
+    text = str(answer["refused"])
+    assert_in("generate.so", text)
+    assert_in("generate-too.so", text)
+    pipeline(step("make", "test.generate", "read", rows=1),
+             step("save", "csv.writer", "write", path="out.csv"))
+    result = osiris("run", "pipeline.yaml", "--driver-dir", "drivers")
+    assert_equal(result.code, 2, "exit code", result)
+    assert_in("generate-too.so", result.err, result)
+
+
+@test
+def test_an_earlier_folder_hides_a_later_one(folder):
+    plugin("generate", "first")
+    plugin("generate", "second")
+    for order in (("first", "second"), ("second", "first")):
+        _, components = listing(*order)
+        assert_in(f"/{order[0]}/", "/" + components["test.generate"]["file"])
+    _, components = listing("second", env={"OSIRIS_DRIVER_PATH": os.getcwd() + "/first"})
+    assert_in("second/", components["test.generate"]["file"])
+    _, components = listing(env={"OSIRIS_DRIVER_PATH": os.getcwd() + "/first"})
+    assert_in("first/", components["test.generate"]["file"])
+
+
+@test
+def test_la_files_are_not_needed(folder):
+    plugin("generate")
+    assert not list(pathlib.Path("drivers").glob("*.la"))
+    pipeline(step("make", "test.generate", "read", rows=3),
+             step("save", "csv.writer", "write", path="out.csv"))
+    result = osiris("run", "pipeline.yaml", "--driver-dir", "drivers",
+                    env={"OSIRIS_DRIVER_PATH": str(BUILD / ".libs")})
+    assert_equal(result.code, 0, "exit code", result)
+
+
+@test
+def test_the_cache_follows_the_file(folder):
+    plugin("generate")
+    first, _ = listing("drivers")
+    cached = list(pathlib.Path("cache").rglob("*.json"))
+    assert cached, "nothing is cached"
+    for path in cached:
+        path.write_text("{ damaged")
+    second, _ = listing("drivers")
+    assert_equal(second, first, "the answer with a damaged cache")
+    plugin("pass", copy_as="generate")
+    _, components = listing("drivers")
+    assert_equal(sorted(components), ["test.pass"], "components after the file changed")
+
+
+@test
+def test_a_cache_that_cannot_be_written_is_no_error(folder):
+    plugin("generate")
+    pathlib.Path("blocked").write_text("a file where a folder should be")
+    _, components = listing("drivers", env={"XDG_CACHE_HOME": os.getcwd() + "/blocked"})
+    assert_in("test.generate", components)
+
+
+@test
+def test_component_of_the_wrong_kind(folder):
+    pipeline(step("make", "csv.writer", "read", path="out.csv"))
+    result = osiris("run", "pipeline.yaml")
+    assert_equal(result.code, 2, "exit code", result)
+    assert_in("incompatible_mode", result.err, result)
+
+
+@test
+def test_show_names_options(folder):
+    result = osiris("components", "show", "csv.writer")
+    assert_equal(result.code, 0, "exit code", result)
+    for word in ("delimiter", "quoting", "filesystem.csv_writer"):
+        assert_in(word, result.out, result)
+    result = osiris("components", "show", "csv.writr")
+    assert result.code != 0, result
+    assert_in("csv.writer", result.err, result)
+
+
+@test
+def test_unknown_adapter(folder):
+    pipeline(step("make", "test.generate", "read", rows=1),
+             step("save", "csv.writer", "write", path="out.csv"))
+    result = osiris("run", "pipeline.yaml", "--adapter", "nowhere")
+    assert result.code in (1, 2), result
+    assert_in("nowhere", result.err, result)
+
+
+if __name__ == "__main__":
+    main()
