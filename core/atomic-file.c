@@ -1,0 +1,120 @@
+/* Small files, whole or not at all; see atomic-file.h. */
+#include "core/atomic-file.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/cleanup.h"
+
+int write_fully(int fd, const void *bytes, size_t length)
+{
+    const char *at = bytes;
+
+    while (length > 0) {
+        ssize_t written = write(fd, at, length);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0) {
+            if (written == 0)
+                errno = EIO;
+            return -1;
+        }
+        at += written;
+        length -= (size_t)written;
+    }
+    return 0;
+}
+
+int atomic_file_write(const char *path, const void *bytes, size_t length, mode_t mode,
+                      struct osiris_error *error)
+{
+    _cleanup_free_ char *temporary = NULL;
+    _cleanup_close_ int fd = -1;
+
+    if (asprintf(&temporary, "%s.XXXXXX", path) < 0) {
+        temporary = NULL;
+        return osiris_error_set_errno(error, ENOMEM, "cannot write \"%s\"", path);
+    }
+    fd = mkostemp(temporary, O_CLOEXEC);
+    if (fd < 0)
+        return osiris_error_set_errno(error, errno, "cannot write \"%s\"", path);
+    if (fchmod(fd, mode) < 0 || write_fully(fd, bytes, length) < 0 ||
+        close(steal_fd(&fd)) < 0 || rename(temporary, path) < 0) {
+        int reason = errno;
+        (void)unlink(temporary);
+        return osiris_error_set_errno(error, reason, "cannot write \"%s\"", path);
+    }
+    return 0;
+}
+
+int make_directories(const char *path, mode_t mode, struct osiris_error *error)
+{
+    struct stat status;
+    _cleanup_free_ char *copy = NULL;
+
+    if (mkdir(path, mode) == 0 || (errno == EEXIST && stat(path, &status) == 0 &&
+                                   S_ISDIR(status.st_mode)))
+        return 0;
+    if (errno != ENOENT)
+        return osiris_error_set_errno(error, errno, "cannot make the folder \"%s\"", path);
+    copy = strdup(path);
+    if (copy == NULL)
+        return osiris_error_set_errno(error, ENOMEM, "cannot make the folder \"%s\"", path);
+    for (char *slash = strchr(copy + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(copy, mode) < 0 && errno != EEXIST)
+            return osiris_error_set_errno(error, errno, "cannot make the folder \"%s\"", copy);
+        *slash = '/';
+    }
+    if (mkdir(path, mode) < 0 && errno != EEXIST)
+        return osiris_error_set_errno(error, errno, "cannot make the folder \"%s\"", path);
+    return 0;
+}
+
+char *read_whole_file(const char *path, size_t maximum, size_t *length,
+                      struct osiris_error *error)
+{
+    /* O_NONBLOCK: a pipe without a writer must not hold us. */
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat status;
+
+    if (fd < 0 || fstat(fd, &status) < 0) {
+        osiris_error_set_errno(error, errno, "cannot read \"%s\"", path);
+        return NULL;
+    }
+    if (!S_ISREG(status.st_mode)) {
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "cannot read \"%s\": it is %s", path,
+                         S_ISDIR(status.st_mode) ? "a directory" : "not a regular file");
+        return NULL;
+    }
+    if ((uintmax_t)status.st_size > maximum) {
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG,
+                         "cannot read \"%s\": it has %.1f MiB, at most %.0f MiB are allowed", path,
+                         (double)status.st_size / (1 << 20), (double)maximum / (1 << 20));
+        return NULL;
+    }
+    /* The file may grow meanwhile; what comes after its size is left alone. */
+    size_t size = (size_t)status.st_size, got = 0;
+    _cleanup_free_ char *text = malloc(size + 1);
+    if (text == NULL) {
+        osiris_error_set_errno(error, ENOMEM, "cannot read \"%s\"", path);
+        return NULL;
+    }
+    while (got < size) {
+        ssize_t part = read(fd, text + got, size - got);
+        if (part < 0 && errno == EINTR)
+            continue;
+        if (part < 0) {
+            osiris_error_set_errno(error, errno, "cannot read \"%s\"", path);
+            return NULL;
+        }
+        if (part == 0)
+            break;
+        got += (size_t)part;
+    }
+    text[got] = '\0';
+    *length = got;
+    return steal_pointer(&text);
+}

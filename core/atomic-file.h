@@ -1,0 +1,24 @@
+/* Small files and folders: written by a temporary file and a rename, so that a reader sees all or nothing. */
+#ifndef OSIRIS_CORE_ATOMIC_FILE_H
+#define OSIRIS_CORE_ATOMIC_FILE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "core/error.h"
+
+/* Replaces `path`. It is not synced: what is written so can be made anew. */
+int atomic_file_write(const char *path, const void *bytes, size_t length, mode_t mode,
+                      struct osiris_error *error);
+
+/* Makes a folder and its parents; one that is there already is fine. */
+int make_directories(const char *path, mode_t mode, struct osiris_error *error);
+
+/* Reads a whole file of at most `maximum` bytes; a NUL follows what *length counts. Free it. */
+char *read_whole_file(const char *path, size_t maximum, size_t *length,
+                      struct osiris_error *error);
+
+/* write(2) until all is written. 0 or -1 with errno. */
+int write_fully(int fd, const void *bytes, size_t length);
+
+#endif

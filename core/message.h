@@ -1,0 +1,28 @@
+/*
+ * Messages: msgpack ↔ JSON values. The decoder is for bytes from a peer that may be hostile: nothing is
+ * allocated on the word of a length; every count is checked against the bytes that are there, nesting is
+ * bounded, strings are UTF-8 without NUL bytes, keys are strings and differ.
+ *
+ * msgpack's integers become int (64 bits, signed or unsigned), its floats doubles (NaN and infinities are refused,
+ * JSON has none). bin and ext are refused: bytes travel in frames' bodies.
+ */
+#ifndef OSIRIS_CORE_MESSAGE_H
+#define OSIRIS_CORE_MESSAGE_H
+
+#include <json-c/json.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/buffer.h"
+#include "core/error.h"
+
+#define MESSAGE_MAXIMUM_DEPTH 32
+#define MESSAGE_MAXIMUM_NODES (1u << 20)
+
+/* One map that fills the bytes exactly. NULL with the error set. The caller owns the result. */
+json_object *message_decode(const uint8_t *bytes, size_t length, struct osiris_error *error);
+
+/* Appends to `buffer`. */
+int message_encode(json_object *message, struct buffer *buffer, struct osiris_error *error);
+
+#endif

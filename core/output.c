@@ -1,0 +1,365 @@
+/* Output files that appear whole or not at all; see output.h. */
+#include "core/output.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+struct output {
+    int fd;
+    int folder;     /* the target's */
+    char *path;     /* as given */
+    char *name;     /* of the target in its folder */
+    char *hidden;   /* the temporary name in the folder; NULL while there is none */
+    char *run_id;
+    char *made_folders; /* the first folder that was made for it, or NULL; ends where `folder_path` does */
+    char *folder_path;
+    bool device;    /* /dev/null and its like: written through, there is nothing to publish */
+    bool finished, published;
+};
+
+static int fail(struct output *output, struct osiris_error *error, int number, const char *what)
+{
+    return osiris_error_set_errno(error, number, "cannot %s \"%s\"", what, output->path);
+}
+
+/* Folders. */
+
+/* Makes the missing parents; notes the outermost one that was made. */
+static int make_parents(struct output *output)
+{
+    char *path = output->folder_path;
+
+    for (char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
+        if (slash != NULL)
+            *slash = '\0';
+        int result = mkdir(path, 0777);
+        int reason = errno;
+        if (result == 0 && output->made_folders == NULL)
+            output->made_folders = strdup(path);
+        if (slash != NULL)
+            *slash = '/';
+        if (result < 0 && reason != EEXIST && slash == NULL) {
+            errno = reason;
+            return -1;
+        }
+        if (slash == NULL)
+            return 0;
+    }
+}
+
+/* Removes the folders that were made, innermost first, as long as they are empty. */
+static void remove_made_folders(struct output *output)
+{
+    size_t outermost = output->made_folders == NULL ? SIZE_MAX : strlen(output->made_folders);
+
+    while (strlen(output->folder_path) >= outermost && rmdir(output->folder_path) == 0) {
+        char *slash = strrchr(output->folder_path, '/');
+        if (slash == NULL)
+            return;
+        *slash = '\0';
+    }
+}
+
+static int split_path(struct output *output, const char *target, struct osiris_error *error)
+{
+    const char *slash = strrchr(target, '/');
+
+    output->name = strdup(slash == NULL ? target : slash + 1);
+    if (slash == NULL)
+        output->folder_path = strdup(".");
+    else
+        output->folder_path = slash == target ? strdup("/")
+                                              : strndup(target, (size_t)(slash - target));
+    if (output->name == NULL || output->folder_path == NULL)
+        return fail(output, error, ENOMEM, "write");
+    if (output->name[0] == '\0' || strcmp(output->name, ".") == 0 ||
+        strcmp(output->name, "..") == 0)
+        return fail(output, error, EISDIR, "write");
+    return 0;
+}
+
+static int open_folder(struct output *output, bool create, struct osiris_error *error)
+{
+    const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+
+    output->folder = open(output->folder_path, flags);
+    if (output->folder < 0 && errno == ENOENT && create) {
+        if (make_parents(output) < 0)
+            return osiris_error_set_errno(error, errno, "cannot make the folder \"%s\" for \"%s\"",
+                                          output->folder_path, output->path);
+        output->folder = open(output->folder_path, flags);
+    }
+    if (output->folder >= 0)
+        return 0;
+    osiris_error_set_errno(error, errno, "cannot write \"%s\": the folder \"%s\"", output->path,
+                           output->folder_path);
+    if (errno == ENOENT)
+        osiris_error_hint(error, "make the folder, or let create_dirs do it");
+    return -1;
+}
+
+/* Hidden names: ".<name>.osiris-<run id>-<n>.tmp" */
+
+static bool is_hidden_name_of(const char *name, const char *target)
+{
+    size_t length = strlen(target), whole = strlen(name);
+
+    return name[0] == '.' && strncmp(name + 1, target, length) == 0 &&
+           strncmp(name + 1 + length, ".osiris-", 8) == 0 && whole > length + 13 &&
+           strcmp(name + whole - 4, ".tmp") == 0;
+}
+
+/* Removes what an earlier process left of the same target: files whose lock nobody holds. */
+static void remove_stale(const struct output *output)
+{
+    int copy = openat(output->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_dir_ DIR *folder = copy < 0 ? NULL : fdopendir(copy);
+
+    if (folder == NULL) {
+        cleanup_close_value(&copy);
+        return;
+    }
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        if (!is_hidden_name_of(entry->d_name, output->name))
+            continue;
+        _cleanup_close_ int fd = openat(output->folder, entry->d_name,
+                                        O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+            (void)unlinkat(output->folder, entry->d_name, 0);
+    }
+}
+
+static int next_hidden_name(struct output *output, unsigned number)
+{
+    free(output->hidden);
+    if (asprintf(&output->hidden, ".%s.osiris-%s-%d-%u.tmp", output->name, output->run_id,
+                 (int)getpid(), number) < 0) {
+        output->hidden = NULL;
+        errno = ENOMEM;
+        return -1;
+    }
+    return 0;
+}
+
+static int open_named(struct output *output, mode_t mode)
+{
+    for (unsigned number = 0; number < 1000; number++) {
+        if (next_hidden_name(output, number) < 0)
+            return -1;
+        output->fd = openat(output->folder, output->hidden,
+                            O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+        if (output->fd >= 0)
+            return flock(output->fd, LOCK_EX | LOCK_NB);
+        if (errno != EEXIST)
+            break;
+    }
+    free(output->hidden);
+    output->hidden = NULL;
+    return -1;
+}
+
+static int open_temporary(struct output *output, mode_t mode, bool named)
+{
+    if (!named) {
+        output->fd = openat(output->folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+        if (output->fd >= 0)
+            return 0;
+        /* EISDIR: a kernel or filesystem that does not know O_TMPFILE. */
+        if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL && errno != ENOENT)
+            return -1;
+    }
+    return open_named(output, mode);
+}
+
+/* The target. */
+
+/* What a symbolic link points to, or the path itself; NULL with errno. The end of the way need not exist. */
+static char *follow_links(const char *path)
+{
+    char *current = strdup(path);
+
+    for (int hops = 0; current != NULL && hops < 40; hops++) {
+        char target[PATH_MAX];
+        ssize_t length = readlink(current, target, sizeof target - 1);
+        if (length < 0)
+            return current;
+        target[length] = '\0';
+        char *slash = strrchr(current, '/');
+        char *next = NULL;
+        int made = target[0] == '/' || slash == NULL
+                       ? asprintf(&next, "%s", target)
+                       : asprintf(&next, "%.*s/%s", (int)(slash - current), current, target);
+        free(current);
+        current = made < 0 ? NULL : next;
+    }
+    free(current);
+    errno = ELOOP;
+    return NULL;
+}
+
+/* Judges what is there already. Its mode is kept. */
+static int check_target(struct output *output, const char *target, mode_t *mode, bool *keep,
+                        struct osiris_error *error)
+{
+    struct stat status;
+
+    *keep = false;
+    if (stat(target, &status) < 0)
+        return 0;
+    if (S_ISDIR(status.st_mode))
+        return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "cannot write \"%s\": it is a directory",
+                                output->path);
+    if (S_ISCHR(status.st_mode)) {
+        output->device = true;
+        return 0;
+    }
+    if (!S_ISREG(status.st_mode))
+        return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
+                                "cannot write \"%s\": it is not a regular file", output->path);
+    *mode = status.st_mode & 07777;
+    *keep = true;
+    return 0;
+}
+
+static int open_in_folder(struct output *output, const char *target,
+                          const struct output_options *options, struct osiris_error *error)
+{
+    mode_t mode = options->mode == 0 ? 0666 : options->mode;
+    bool keep;
+
+    if (check_target(output, target, &mode, &keep, error) < 0)
+        return -1;
+    if (output->device) {
+        output->fd = open(target, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        return output->fd < 0 ? fail(output, error, errno, "write") : 0;
+    }
+    if (split_path(output, target, error) < 0 ||
+        open_folder(output, options->create_directories, error) < 0)
+        return -1;
+    remove_stale(output);
+    if (open_temporary(output, mode, options->named) < 0)
+        return fail(output, error, errno, "write");
+    /* The umask does not apply to a mode that was there before. */
+    if (keep && fchmod(output->fd, mode) < 0)
+        return fail(output, error, errno, "set the mode of");
+    return 0;
+}
+
+int output_open(const struct output_options *options, struct output **out,
+                struct osiris_error *error)
+{
+    struct output *output = calloc(1, sizeof *output);
+
+    if (output == NULL)
+        return osiris_error_set_errno(error, ENOMEM, "cannot write \"%s\"", options->path);
+    output->fd = output->folder = -1;
+    output->path = strdup(options->path);
+    output->run_id = strdup(options->run_id == NULL ? "" : options->run_id);
+    if (output->path == NULL || output->run_id == NULL) {
+        osiris_error_set_errno(error, ENOMEM, "cannot write \"%s\"", options->path);
+    } else if (options->path[0] == '\0') {
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "the output's path is empty");
+    } else {
+        _cleanup_free_ char *target = follow_links(options->path);
+        if (target == NULL) {
+            fail(output, error, errno, "write");
+        } else if (open_in_folder(output, target, options, error) == 0) {
+            *out = output;
+            return 0;
+        }
+    }
+    output_close(output);
+    return -1;
+}
+
+int output_fd(const struct output *output)
+{
+    return output->fd;
+}
+
+const char *output_path(const struct output *output)
+{
+    return output->path;
+}
+
+int64_t output_size(const struct output *output)
+{
+    struct stat status;
+
+    return fstat(output->fd, &status) < 0 ? -1 : (int64_t)status.st_size;
+}
+
+int output_finish(struct output *output, struct osiris_error *error)
+{
+    if (!output->device && fsync(output->fd) < 0)
+        return fail(output, error, errno, "write");
+    output->finished = true;
+    return 0;
+}
+
+/* Gives the unnamed file a hidden name. Without privileges that goes by way of /proc. */
+static int link_unnamed(struct output *output)
+{
+    char self[64];
+
+    snprintf(self, sizeof self, "/proc/self/fd/%d", output->fd);
+    if (flock(output->fd, LOCK_EX | LOCK_NB) < 0)
+        return -1;
+    for (unsigned number = 0; number < 1000; number++) {
+        if (next_hidden_name(output, number) < 0)
+            return -1;
+        if (linkat(AT_FDCWD, self, output->folder, output->hidden, AT_SYMLINK_FOLLOW) == 0)
+            return 0;
+        if (errno != EEXIST)
+            break;
+    }
+    int reason = errno;
+    free(output->hidden);
+    output->hidden = NULL;
+    errno = reason;
+    return -1;
+}
+
+int output_publish(struct output *output, struct osiris_error *error)
+{
+    if (output->device || output->published)
+        return 0;
+    if (!output->finished)
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                                "\"%s\" was to be published before it was finished", output->path);
+    if (output->hidden == NULL && link_unnamed(output) < 0)
+        return fail(output, error, errno, "publish");
+    if (renameat(output->folder, output->hidden, output->folder, output->name) < 0)
+        return fail(output, error, errno, "publish");
+    output->published = true;
+    free(output->hidden);
+    output->hidden = NULL;
+    /* Some filesystems cannot sync a folder; the rename has happened all the same. */
+    if (fsync(output->folder) < 0 && errno != EINVAL && errno != ENOTSUP)
+        return fail(output, error, errno, "sync the folder of");
+    return 0;
+}
+
+void output_close(struct output *output)
+{
+    if (output == NULL)
+        return;
+    if (output->hidden != NULL)
+        (void)unlinkat(output->folder, output->hidden, 0);
+    cleanup_close_value(&output->fd);
+    cleanup_close_value(&output->folder);
+    if (!output->published && output->folder_path != NULL)
+        remove_made_folders(output);
+    free(output->path);
+    free(output->name);
+    free(output->hidden);
+    free(output->run_id);
+    free(output->made_folders);
+    free(output->folder_path);
+    free(output);
+}

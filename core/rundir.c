@@ -1,0 +1,289 @@
+/* A run's directory and its records; see rundir.h. */
+#include "core/rundir.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "core/atomic-file.h"
+#include "core/buffer.h"
+#include "core/clock.h"
+#include "core/json-build.h"
+
+/* Lines wait in memory until there are so many bytes, or rundir_flush. */
+#define RECORD_BUFFER (64u << 10)
+#define RECORD_LIMIT (32u << 20)
+
+enum record { EVENTS, METRICS, OSIRIS_LOG, DEBUG_LOG, RECORD_COUNT };
+
+static const char *const record_names[RECORD_COUNT] = {"events.jsonl", "metrics.jsonl",
+                                                       "osiris.log", "debug.log"};
+
+struct rundir {
+    char *path;
+    char *artifacts;
+    char *index_dir;
+    char *run_id;
+    struct redactor *redactor; /* borrowed */
+    int fds[RECORD_COUNT];
+    struct buffer pending[RECORD_COUNT];
+    struct osiris_error failure; /* the first */
+};
+
+static char *run_directory_name(const struct rundir_options *options)
+{
+    char stamp[32];
+    struct tm parts;
+    time_t now = time(NULL);
+    char *path = NULL;
+
+    if (options->run_dir != NULL)
+        return strdup(options->run_dir);
+    gmtime_r(&now, &parts);
+    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H-%M-%SZ", &parts);
+    if (asprintf(&path, "%s%srun_logs/%s%s%s/%s_%s-%s",
+                 strcmp(options->base_dir, ".") == 0 ? "" : options->base_dir,
+                 strcmp(options->base_dir, ".") == 0 ? "" : "/",
+                 options->profile == NULL ? "" : options->profile,
+                 options->profile == NULL ? "" : "/", options->slug, stamp, options->run_id,
+                 options->manifest_short) < 0)
+        return NULL;
+    return path;
+}
+
+static int open_records(struct rundir *rundir, struct osiris_error *error)
+{
+    for (int i = 0; i < RECORD_COUNT; i++) {
+        _cleanup_free_ char *path = NULL;
+        if (asprintf(&path, "%s/%s", rundir->path, record_names[i]) < 0) {
+            path = NULL;
+            return osiris_error_set_errno(error, ENOMEM, "cannot open the run's records");
+        }
+        rundir->fds[i] = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+        if (rundir->fds[i] < 0)
+            return osiris_error_set_errno(error, errno, "cannot write \"%s\"", path);
+    }
+    return 0;
+}
+
+struct rundir *rundir_open(const struct rundir_options *options, struct osiris_error *error)
+{
+    struct rundir *rundir = calloc(1, sizeof *rundir);
+
+    if (rundir == NULL) {
+        osiris_error_set_errno(error, ENOMEM, "cannot open the run's records");
+        return NULL;
+    }
+    for (int i = 0; i < RECORD_COUNT; i++) {
+        rundir->fds[i] = -1;
+        buffer_init(&rundir->pending[i], RECORD_LIMIT);
+    }
+    rundir->redactor = options->redactor;
+    rundir->path = run_directory_name(options);
+    rundir->run_id = strdup(options->run_id);
+    if (rundir->path == NULL || rundir->run_id == NULL ||
+        asprintf(&rundir->artifacts, "%s/artifacts", rundir->path) < 0 ||
+        asprintf(&rundir->index_dir, "%s/.osiris/index", options->base_dir) < 0) {
+        osiris_error_set_errno(error, ENOMEM, "cannot open the run's records");
+    } else if (make_directories(rundir->artifacts, 0755, error) == 0 &&
+               open_records(rundir, error) == 0) {
+        return rundir;
+    }
+    rundir_free(rundir);
+    return NULL;
+}
+
+void rundir_free(struct rundir *rundir)
+{
+    if (rundir == NULL)
+        return;
+    rundir_flush(rundir);
+    for (int i = 0; i < RECORD_COUNT; i++) {
+        cleanup_close_value(&rundir->fds[i]);
+        buffer_clear(&rundir->pending[i]);
+    }
+    osiris_error_clear(&rundir->failure);
+    free(rundir->path);
+    free(rundir->artifacts);
+    free(rundir->index_dir);
+    free(rundir->run_id);
+    free(rundir);
+}
+
+const char *rundir_path(const struct rundir *rundir)
+{
+    return rundir->path;
+}
+
+const char *rundir_artifacts_path(const struct rundir *rundir)
+{
+    return rundir->artifacts;
+}
+
+static void flush_record(struct rundir *rundir, enum record record)
+{
+    struct buffer *pending = &rundir->pending[record];
+    bool lost = pending->failed;
+
+    if (pending->length > 0 && rundir->fds[record] >= 0 &&
+        write_fully(rundir->fds[record], pending->data, pending->length) < 0 &&
+        rundir->failure.category == 0)
+        osiris_error_set_errno(&rundir->failure, errno, "cannot write \"%s/%s\"", rundir->path,
+                               record_names[record]);
+    if (lost && rundir->failure.category == 0)
+        osiris_error_set_errno(&rundir->failure, ENOMEM, "cannot keep \"%s/%s\"", rundir->path,
+                               record_names[record]);
+    buffer_reset(pending);
+}
+
+void rundir_flush(struct rundir *rundir)
+{
+    for (int i = 0; i < RECORD_COUNT; i++)
+        flush_record(rundir, (enum record)i);
+}
+
+/* Takes `line`. */
+static void append_json(struct rundir *rundir, enum record record, json_object *line)
+{
+    _cleanup_json_ json_object *owned = line;
+    _cleanup_json_ json_object *clean = redactor_json(rundir->redactor, line);
+    const char *text = json_object_to_json_string_ext(
+        clean, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+    buffer_append_text(&rundir->pending[record], text == NULL ? "{}" : text);
+    buffer_append_char(&rundir->pending[record], '\n');
+    if (rundir->pending[record].length > RECORD_BUFFER || rundir->pending[record].failed)
+        flush_record(rundir, record);
+}
+
+static json_object *begin_line(const struct rundir *rundir, json_object *fields)
+{
+    char now[CLOCK_TIMESTAMP_SIZE];
+    json_object *line = json_object_new_object();
+    json_object *given = NULL;
+
+    clock_timestamp(now);
+    if (fields != NULL)
+        json_object_object_get_ex(fields, "ts", &given);
+    json_add(line, "ts",
+             given == NULL ? json_object_new_string(now) : json_object_get(given));
+    json_add_string(line, "session", rundir->run_id);
+    return line;
+}
+
+void rundir_event(struct rundir *rundir, const char *event, json_object *fields)
+{
+    json_object *line = begin_line(rundir, fields);
+
+    json_add_string(line, "event", event);
+    if (fields != NULL) {
+        json_object_object_foreach(fields, key, value)
+        {
+            if (strcmp(key, "ts") != 0 && strcmp(key, "session") != 0 && strcmp(key, "event") != 0)
+                json_add(line, key, json_object_get(value));
+        }
+        json_object_put(fields);
+    }
+    append_json(rundir, EVENTS, line);
+}
+
+void rundir_metric(struct rundir *rundir, const char *metric, double value, const char *unit,
+                   json_object *tags)
+{
+    json_object *line = begin_line(rundir, NULL);
+
+    json_add_string(line, "metric", metric);
+    /* Counts are printed as integers. */
+    if (value == (double)(int64_t)value && value > -9e15 && value < 9e15)
+        json_add_integer(line, "value", (int64_t)value);
+    else
+        json_add_number(line, "value", value);
+    json_add_string(line, "unit", unit);
+    if (tags != NULL)
+        json_add(line, "tags", tags);
+    append_json(rundir, METRICS, line);
+}
+
+void rundir_log(struct rundir *rundir, int level, const char *source, const char *message)
+{
+    static const char *const names[] = {"DEBUG", "INFO", "WARNING", "ERROR"};
+    char now[CLOCK_TIMESTAMP_SIZE];
+    _cleanup_free_ char *clean = redactor_text(rundir->redactor, message, strlen(message));
+
+    if (level < OSIRIS_DEBUG || level > OSIRIS_ERROR)
+        level = OSIRIS_INFO;
+    clock_timestamp(now);
+    for (enum record record = OSIRIS_LOG; record <= DEBUG_LOG; record++) {
+        if (record == OSIRIS_LOG && level == OSIRIS_DEBUG)
+            continue;
+        buffer_append_format(&rundir->pending[record], "%s %s %s%s%s\n", now, names[level],
+                             source == NULL ? "" : source, source == NULL ? "" : ": ",
+                             clean == NULL ? "" : clean);
+        if (level == OSIRIS_ERROR || rundir->pending[record].length > RECORD_BUFFER)
+            flush_record(rundir, record);
+    }
+}
+
+/* A failure is the run's records' failure. */
+static void append_index(struct rundir *rundir, json_object *index_line)
+{
+    _cleanup_json_ json_object *clean = redactor_json(rundir->redactor, index_line);
+    _cleanup_free_ char *path = NULL;
+    _cleanup_buffer_ struct buffer line = BUFFER_INIT(1 << 20);
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    buffer_append_text(&line,
+                       json_object_to_json_string_ext(
+                           clean, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+    buffer_append_char(&line, '\n');
+    if (make_directories(rundir->index_dir, 0755, &error) == 0 &&
+        asprintf(&path, "%s/runs.jsonl", rundir->index_dir) >= 0 && !line.failed) {
+        _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+        /* One write: lines of runs that end at the same time do not mix. */
+        if (fd < 0 || write(fd, line.data, line.length) != (ssize_t)line.length)
+            osiris_error_set_errno(&error, errno, "cannot write \"%s\"", path);
+    }
+    if (rundir->failure.category == 0)
+        osiris_error_move(&rundir->failure, &error);
+    osiris_error_clear(&error);
+}
+
+static void write_status(struct rundir *rundir, json_object *status)
+{
+    _cleanup_json_ json_object *clean = redactor_json(rundir->redactor, status);
+    _cleanup_buffer_ struct buffer text = BUFFER_INIT(16 << 20);
+    _cleanup_free_ char *path = NULL;
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    buffer_append_text(&text,
+                       json_object_to_json_string_ext(clean, JSON_C_TO_STRING_PRETTY |
+                                                                 JSON_C_TO_STRING_NOSLASHESCAPE));
+    buffer_append_char(&text, '\n');
+    if (asprintf(&path, "%s/status.json", rundir->path) < 0) {
+        path = NULL;
+        osiris_error_set_errno(&error, ENOMEM, "cannot write the run's status");
+    } else {
+        atomic_file_write(path, text.data, text.length, 0644, &error);
+    }
+    if (rundir->failure.category == 0)
+        osiris_error_move(&rundir->failure, &error);
+    osiris_error_clear(&error);
+}
+
+int rundir_finish(struct rundir *rundir, json_object *status, json_object *index_line,
+                  struct osiris_error *error)
+{
+    _cleanup_json_ json_object *owned_status = status;
+    _cleanup_json_ json_object *owned_line = index_line;
+
+    rundir_flush(rundir);
+    write_status(rundir, owned_status);
+    if (owned_line != NULL)
+        append_index(rundir, owned_line);
+    if (rundir->failure.category == 0)
+        return 0;
+    osiris_error_move(error, &rundir->failure);
+    return -1;
+}

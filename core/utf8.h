@@ -1,0 +1,10 @@
+/* UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing above U+10FFFF. */
+#ifndef OSIRIS_CORE_UTF8_H
+#define OSIRIS_CORE_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+bool utf8_is_valid(const char *text, size_t length);
+
+#endif
