@@ -1,1 +1,6 @@
-libosiris_core_la_SOURCES += $(NULL)
+libosiris_core_la_SOURCES += \
+	core/channel.c core/channel.h \
+	core/frame.c core/frame.h \
+	core/message.c core/message.h \
+	core/utf8.c core/utf8.h \
+	$(NULL)

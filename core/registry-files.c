@@ -1,0 +1,249 @@
+/*
+ * Driver files and the cache of their descriptions; see registry-files.h.
+ *
+ * A cache file is named by a hash of the driver file's identity and the describing worker's, so that a
+ * changed file is simply not found; what is damaged is replaced. Nothing depends on the cache being there.
+ */
+#include "core/registry-files.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/atomic-file.h"
+#include "core/buffer.h"
+#include "core/describe-process.h"
+#include "core/fingerprint.h"
+#include "core/json-access.h"
+#include "core/json-build.h"
+
+#define CACHE_FILE_MAXIMUM (16u << 20)
+
+struct file {
+    char *path;       /* owned */
+    size_t folder;
+    char *cache_path; /* owned; NULL: no cache */
+    json_object *description;
+};
+
+struct files {
+    struct file *items;
+    size_t count, capacity;
+};
+
+static void files_clear(struct files *files)
+{
+    for (size_t i = 0; i < files->count; i++) {
+        free(files->items[i].path);
+        free(files->items[i].cache_path);
+        json_object_put(files->items[i].description);
+    }
+    free(files->items);
+}
+
+static int files_add(struct files *files, char *path, size_t folder)
+{
+    if (files->count == files->capacity) {
+        size_t capacity = files->capacity == 0 ? 16 : files->capacity * 2;
+        void *grown = reallocarray(files->items, capacity, sizeof *files->items);
+        if (grown == NULL) {
+            free(path);
+            return -1;
+        }
+        files->items = grown;
+        files->capacity = capacity;
+    }
+    files->items[files->count++] = (struct file){.path = path, .folder = folder};
+    return 0;
+}
+
+static int by_folder_and_path(const void *a, const void *b)
+{
+    const struct file *left = a, *right = b;
+
+    if (left->folder != right->folder)
+        return left->folder < right->folder ? -1 : 1;
+    return strcmp(left->path, right->path);
+}
+
+/* Adds the folder's *.so files. A folder that can't be read has none. */
+static int scan_folder(struct files *files, const char *path, size_t length, size_t number)
+{
+    char *folder_path = strndup(path, length);
+    _cleanup_free_ char *owned = folder_path;
+    _cleanup_dir_ DIR *folder = folder_path == NULL ? NULL : opendir(folder_path);
+
+    if (folder_path == NULL)
+        return -1;
+    if (folder == NULL)
+        return 0;
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        size_t name_length = strlen(entry->d_name);
+        char *file = NULL;
+        if (entry->d_name[0] == '.' || name_length < 4 ||
+            strcmp(entry->d_name + name_length - 3, ".so") != 0)
+            continue;
+        if (asprintf(&file, "%s/%s", folder_path, entry->d_name) < 0 ||
+            files_add(files, file, number) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int scan_path(struct files *files, const char *path, size_t *number)
+{
+    while (path != NULL && *path != '\0') {
+        size_t length = strcspn(path, ":");
+        if (length > 0 && scan_folder(files, path, length, (*number)++) < 0)
+            return -1;
+        path += length + (path[length] == ':');
+    }
+    return 0;
+}
+
+static int scan(struct files *files, const struct registry_options *options)
+{
+    size_t number = 0;
+
+    for (size_t i = 0; options->driver_dirs != NULL && options->driver_dirs[i] != NULL; i++)
+        if (scan_folder(files, options->driver_dirs[i], strlen(options->driver_dirs[i]),
+                        number++) < 0)
+            return -1;
+    if (scan_path(files, options->driver_path, &number) < 0)
+        return -1;
+    if (options->installed_dir != NULL &&
+        scan_folder(files, options->installed_dir, strlen(options->installed_dir), number) < 0)
+        return -1;
+    if (files->count > 0)
+        qsort(files->items, files->count, sizeof *files->items, by_folder_and_path);
+    return 0;
+}
+
+/* The cache. */
+
+static void append_identity(struct buffer *text, const char *path)
+{
+    struct stat status;
+
+    buffer_append_format(text, "%s\n", path);
+    if (stat(path, &status) == 0)
+        buffer_append_format(
+            text, "%llu %llu %lld %lld.%09ld %lld.%09ld\n", (unsigned long long)status.st_dev,
+            (unsigned long long)status.st_ino, (long long)status.st_size,
+            (long long)status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
+            (long long)status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
+}
+
+static char *cache_path(const char *cache_dir, const char *file, const char *worker)
+{
+    _cleanup_buffer_ struct buffer identity = BUFFER_INIT(1 << 16);
+    char hex[FINGERPRINT_SIZE];
+    char *path = NULL;
+
+    append_identity(&identity, file);
+    append_identity(&identity, worker);
+    if (identity.failed)
+        return NULL;
+    fingerprint(identity.data, identity.length, hex);
+    return asprintf(&path, "%s/drivers/%s.json", cache_dir, hex) < 0 ? NULL : path;
+}
+
+/* What the cache says of a file, or NULL. Whatever is wrong with it, it is as if it were not there. */
+static json_object *cache_read(const struct file *file)
+{
+    size_t length;
+    _cleanup_free_ char *text =
+        file->cache_path == NULL
+            ? NULL
+            : read_whole_file(file->cache_path, CACHE_FILE_MAXIMUM, &length, NULL);
+    _cleanup_json_ json_object *description = text == NULL ? NULL : json_tokener_parse(text);
+
+    if (strcmp(json_member_string(description, "file", ""), file->path) != 0)
+        return NULL;
+    return steal_pointer(&description);
+}
+
+static void cache_write(const struct file *file, const char *cache_dir)
+{
+    _cleanup_free_ char *folder = NULL;
+    const char *text =
+        json_object_to_json_string_ext(file->description, JSON_C_TO_STRING_PLAIN);
+
+    if (file->cache_path == NULL || text == NULL ||
+        asprintf(&folder, "%s/drivers", cache_dir) < 0) {
+        folder = NULL;
+        return;
+    }
+    if (make_directories(folder, 0700, NULL) == 0)
+        (void)atomic_file_write(file->cache_path, text, strlen(text), 0600, NULL);
+}
+
+/* Descriptions. */
+
+static json_object *take_description(json_object *descriptions, const char *path)
+{
+    for (size_t i = 0; i < json_array_count(descriptions); i++) {
+        json_object *description = json_object_array_get_idx(descriptions, i);
+        if (strcmp(json_member_string(description, "file", ""), path) == 0)
+            return json_object_get(description);
+    }
+    json_object *missing = json_object_new_object();
+    json_add_string(missing, "file", path);
+    json_add_string(missing, "error", "osiris-worker did not describe it");
+    return missing;
+}
+
+static int describe_unknown(struct files *files, const struct registry_options *options,
+                            struct osiris_error *error)
+{
+    _cleanup_free_ const char **paths = calloc(files->count + 1, sizeof *paths);
+    size_t count = 0;
+
+    if (paths == NULL)
+        return osiris_error_set_errno(error, ENOMEM, "cannot list the drivers");
+    for (size_t i = 0; i < files->count; i++)
+        if (files->items[i].description == NULL)
+            paths[count++] = files->items[i].path;
+    if (count == 0)
+        return 0;
+    _cleanup_json_ json_object *descriptions =
+        describe_with_worker(options->worker_path, paths, count, error);
+    if (descriptions == NULL)
+        return -1;
+    for (size_t i = 0; i < files->count; i++) {
+        struct file *file = &files->items[i];
+        if (file->description != NULL)
+            continue;
+        file->description = take_description(descriptions, file->path);
+        cache_write(file, options->cache_dir);
+    }
+    return 0;
+}
+
+json_object *registry_describe_files(const struct registry_options *options,
+                                     struct osiris_error *error)
+{
+    _cleanup_(files_clear) struct files files = {0};
+
+    if (scan(&files, options) < 0) {
+        osiris_error_set_errno(error, ENOMEM, "cannot list the drivers");
+        return NULL;
+    }
+    for (size_t i = 0; i < files.count; i++) {
+        struct file *file = &files.items[i];
+        if (options->cache_dir != NULL)
+            file->cache_path = cache_path(options->cache_dir, file->path, options->worker_path);
+        file->description = cache_read(file);
+    }
+    if (describe_unknown(&files, options, error) < 0)
+        return NULL;
+    json_object *all = json_object_new_array();
+    for (size_t i = 0; all != NULL && i < files.count; i++) {
+        json_add_integer(files.items[i].description, "folder", (int64_t)files.items[i].folder);
+        json_append(all, json_object_get(files.items[i].description));
+    }
+    if (all == NULL)
+        osiris_error_set_errno(error, ENOMEM, "cannot list the drivers");
+    return all;
+}

@@ -1,0 +1,15 @@
+/*
+ * The files of the registry: folders are scanned, descriptions come from the cache or from a run of
+ * `osiris-worker --describe`. Private to registry.c.
+ */
+#ifndef OSIRIS_CORE_REGISTRY_FILES_H
+#define OSIRIS_CORE_REGISTRY_FILES_H
+
+#include "core/registry.h"
+
+/* [{file, folder (number in the search order), … as the worker described it, or error}], in the search
+ * order, files sorted by name. NULL with the error set. The caller owns it. */
+json_object *registry_describe_files(const struct registry_options *options,
+                                     struct osiris_error *error);
+
+#endif

@@ -1,0 +1,328 @@
+/* The registry of components; see registry.h. */
+#include "core/registry.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/buffer.h"
+#include "core/json-access.h"
+#include "core/json-build.h"
+#include "core/near-miss.h"
+#include "core/registry-files.h"
+
+struct entry {
+    struct component component;
+    json_object *description; /* owned: everything in `component` is borrowed from it */
+    char **aliases;
+    size_t folder; /* which search folder, an earlier one wins */
+};
+
+struct registry {
+    struct entry *entries; /* sorted by name */
+    size_t count, capacity;
+    json_object *refused; /* [{file, error, names?}] */
+};
+
+static int kind_from_name(const char *name)
+{
+    if (strcmp(name, "extractor") == 0)
+        return OSIRIS_EXTRACTOR;
+    if (strcmp(name, "processor") == 0)
+        return OSIRIS_PROCESSOR;
+    return strcmp(name, "writer") == 0 ? OSIRIS_WRITER : 0;
+}
+
+static int out_of_memory(struct osiris_error *error)
+{
+    return osiris_error_set_errno(error, ENOMEM, "cannot list the components");
+}
+
+static bool is_called(const struct component *component, const char *name)
+{
+    if (strcmp(component->name, name) == 0)
+        return true;
+    for (size_t i = 0; component->aliases[i] != NULL; i++)
+        if (strcmp(component->aliases[i], name) == 0)
+            return true;
+    return false;
+}
+
+static void refuse(struct registry *registry, const char *file, const char *reason,
+                   const char *name)
+{
+    json_object *entry = json_object_new_object();
+
+    json_add_string(entry, "file", file);
+    json_add_string(entry, "error", reason);
+    json_add_string(entry, "component", name);
+    json_append(registry->refused, entry);
+}
+
+static void free_entry(struct entry *entry)
+{
+    free(entry->aliases);
+    json_object_put(entry->description);
+}
+
+static int add_entry(struct registry *registry, json_object *description, json_object *driver,
+                     size_t folder, struct osiris_error *error)
+{
+    json_object *aliases = json_member(driver, "aliases");
+    size_t alias_count = json_array_count(aliases);
+    struct entry entry = {.folder = folder};
+
+    if (registry->count == registry->capacity) {
+        size_t capacity = registry->capacity == 0 ? 16 : registry->capacity * 2;
+        void *grown = reallocarray(registry->entries, capacity, sizeof *registry->entries);
+        if (grown == NULL)
+            return out_of_memory(error);
+        registry->entries = grown;
+        registry->capacity = capacity;
+    }
+    entry.aliases = calloc(alias_count + 1, sizeof *entry.aliases);
+    if (entry.aliases == NULL)
+        return out_of_memory(error);
+    for (size_t i = 0; i < alias_count; i++)
+        entry.aliases[i] =
+            (char *)json_object_get_string(json_object_array_get_idx(aliases, i));
+    entry.description = json_object_get(description);
+    entry.component = (struct component){
+        .name = json_member_string(driver, "name", ""),
+        .aliases = (const char *const *)entry.aliases,
+        .version = json_member_string(driver, "version", ""),
+        .kind = kind_from_name(json_member_string(driver, "kind", "")),
+        .spec = json_member(driver, "spec"),
+        .file = json_member_string(description, "file", ""),
+        .plugin = json_member_string(description, "plugin", ""),
+    };
+    registry->entries[registry->count++] = entry;
+    return 0;
+}
+
+static int add_description(struct registry *registry, json_object *description, size_t folder,
+                           struct osiris_error *error)
+{
+    const char *file = json_member_string(description, "file", "?");
+    const char *reason = json_member_string(description, "error", NULL);
+    json_object *drivers = json_member(description, "drivers");
+
+    if (reason != NULL) {
+        refuse(registry, file, reason, NULL);
+        return 0;
+    }
+    for (size_t i = 0; i < json_array_count(drivers); i++) {
+        json_object *driver = json_object_array_get_idx(drivers, i);
+        if (kind_from_name(json_member_string(driver, "kind", "")) == 0 ||
+            !json_object_is_type(json_member(driver, "spec"), json_type_object)) {
+            refuse(registry, file, "its description is malformed", NULL);
+            return 0;
+        }
+        if (add_entry(registry, description, driver, folder, error) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void remove_entry(struct registry *registry, size_t index)
+{
+    free_entry(&registry->entries[index]);
+    memmove(&registry->entries[index], &registry->entries[index + 1],
+            (registry->count - index - 1) * sizeof *registry->entries);
+    registry->count--;
+}
+
+/* The first name that both have, or NULL. */
+static const char *common_name(const struct component *a, const struct component *b)
+{
+    if (is_called(a, b->name))
+        return b->name;
+    for (size_t i = 0; b->aliases[i] != NULL; i++)
+        if (is_called(a, b->aliases[i]))
+            return b->aliases[i];
+    return NULL;
+}
+
+static void refuse_clash(struct registry *registry, const struct entry *entry,
+                         const struct entry *other, const char *name)
+{
+    _cleanup_free_ char *reason = NULL;
+
+    if (asprintf(&reason, "the component \"%s\" is claimed by \"%s\" and \"%s\" in one folder; "
+                          "remove one of them",
+                 name, entry->component.file, other->component.file) < 0)
+        reason = NULL;
+    refuse(registry, entry->component.file, reason, name);
+}
+
+/* Of two entries with a common name the one in the earlier folder stays; in one folder neither does. */
+static void settle_clashes(struct registry *registry)
+{
+    bool *doomed = calloc(registry->count + 1, sizeof *doomed);
+
+    if (doomed == NULL)
+        return;
+    for (size_t i = 0; i < registry->count; i++)
+        for (size_t j = i + 1; j < registry->count; j++) {
+            struct entry *a = &registry->entries[i], *b = &registry->entries[j];
+            const char *name = common_name(&a->component, &b->component);
+            if (name == NULL)
+                continue;
+            if (a->folder == b->folder) {
+                doomed[i] = doomed[j] = true;
+                refuse_clash(registry, a, b, name);
+                refuse_clash(registry, b, a, name);
+            } else {
+                doomed[a->folder < b->folder ? j : i] = true;
+            }
+        }
+    for (size_t i = registry->count; i-- > 0;)
+        if (doomed[i])
+            remove_entry(registry, i);
+    free(doomed);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct entry *left = a, *right = b;
+
+    return strcmp(left->component.name, right->component.name);
+}
+
+static struct registry *new_empty(struct osiris_error *error)
+{
+    struct registry *registry = calloc(1, sizeof *registry);
+
+    if (registry != NULL)
+        registry->refused = json_object_new_array();
+    if (registry == NULL || registry->refused == NULL) {
+        registry_free(registry);
+        out_of_memory(error);
+        return NULL;
+    }
+    return registry;
+}
+
+static void settle(struct registry *registry)
+{
+    settle_clashes(registry);
+    if (registry->count > 0)
+        qsort(registry->entries, registry->count, sizeof *registry->entries, by_name);
+}
+
+struct registry *registry_new_from_json(json_object *descriptions, struct osiris_error *error)
+{
+    struct registry *registry = new_empty(error);
+
+    for (size_t i = 0; registry != NULL && i < json_array_count(descriptions); i++)
+        if (add_description(registry, json_object_array_get_idx(descriptions, i), 0, error) < 0) {
+            registry_free(registry);
+            return NULL;
+        }
+    if (registry != NULL)
+        settle(registry);
+    return registry;
+}
+
+struct registry *registry_new(const struct registry_options *options, struct osiris_error *error)
+{
+    struct registry *registry = new_empty(error);
+    _cleanup_json_ json_object *files =
+        registry == NULL ? NULL : registry_describe_files(options, error);
+
+    if (files == NULL) {
+        registry_free(registry);
+        return NULL;
+    }
+    for (size_t i = 0; i < json_array_count(files); i++) {
+        json_object *description = json_object_array_get_idx(files, i);
+        size_t folder = (size_t)json_member_integer(description, "folder", 0);
+        if (add_description(registry, description, folder, error) < 0) {
+            registry_free(registry);
+            return NULL;
+        }
+    }
+    settle(registry);
+    return registry;
+}
+
+void registry_free(struct registry *registry)
+{
+    if (registry == NULL)
+        return;
+    for (size_t i = 0; i < registry->count; i++)
+        free_entry(&registry->entries[i]);
+    free(registry->entries);
+    json_object_put(registry->refused);
+    free(registry);
+}
+
+/* Looking up. */
+
+static const char **all_names(const struct registry *registry, size_t *count)
+{
+    size_t total = 0, at = 0;
+
+    for (size_t i = 0; i < registry->count; i++) {
+        total++;
+        for (size_t j = 0; registry->entries[i].aliases[j] != NULL; j++)
+            total++;
+    }
+    const char **names = calloc(total + 1, sizeof *names);
+    for (size_t i = 0; names != NULL && i < registry->count; i++) {
+        names[at++] = registry->entries[i].component.name;
+        for (size_t j = 0; registry->entries[i].aliases[j] != NULL; j++)
+            names[at++] = registry->entries[i].aliases[j];
+    }
+    *count = names == NULL ? 0 : at;
+    return names;
+}
+
+static int not_found(const struct registry *registry, const char *name, struct osiris_error *error)
+{
+    size_t count;
+    _cleanup_free_ const char **names = all_names(registry, &count);
+    size_t refused = json_array_count(registry->refused);
+
+    for (size_t i = 0; i < refused; i++) {
+        json_object *entry = json_object_array_get_idx(registry->refused, i);
+        if (strcmp(json_member_string(entry, "component", ""), name) == 0)
+            return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "%s",
+                                    json_member_string(entry, "error", ""));
+    }
+    osiris_error_set(error, OSIRIS_ERROR_NOT_FOUND, "there is no component \"%s\"", name);
+    _cleanup_free_ char *question = near_miss_question(name, names, count);
+    if (question != NULL)
+        osiris_error_hint(error, "%s", question);
+    else if (count == 0)
+        osiris_error_hint(error, "no driver was found at all; `osiris components list` shows what "
+                                 "was refused, --driver-dir and OSIRIS_DRIVER_PATH add folders");
+    else
+        osiris_error_hint(error, "`osiris components list` shows what there is%s",
+                          refused > 0 ? " and which files were refused" : "");
+    return -1;
+}
+
+const struct component *registry_find(struct registry *registry, const char *name,
+                                      struct osiris_error *error)
+{
+    for (size_t i = 0; i < registry->count; i++)
+        if (is_called(&registry->entries[i].component, name))
+            return &registry->entries[i].component;
+    not_found(registry, name, error);
+    return NULL;
+}
+
+size_t registry_count(const struct registry *registry)
+{
+    return registry->count;
+}
+
+const struct component *registry_get(const struct registry *registry, size_t index)
+{
+    return &registry->entries[index].component;
+}
+
+json_object *registry_refused(const struct registry *registry)
+{
+    return registry->refused;
+}
