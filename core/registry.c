@@ -1,6 +1,7 @@
 /* The registry of components; see registry.h. */
 #include "core/registry.h"
 
+#include <osiris/driver.h>
 #include <stdio.h>
 #include <string.h>
 
