@@ -27,8 +27,9 @@ struct local {
     const struct osiris_adapter_context *context;
     pid_t worker; /* 0: none was started */
     int pidfd;    /* -1: the kernel has none, or no worker */
-    bool reaped;
-    int status; /* waitpid's, once reaped */
+    bool ended; /* known to have; it stays a zombie until `close`, so that its number stays its own */
+    bool signalled;
+    int code; /* exit status or signal number */
 };
 
 static int fail(const struct osiris_host *host, int32_t category, int number, const char *format,
@@ -200,31 +201,36 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void try_reap(struct local *local)
+static void look(struct local *local)
 {
-    pid_t got;
+    siginfo_t info = {0};
+    int result;
 
-    if (local->reaped || local->worker == 0)
+    if (local->ended || local->worker == 0)
         return;
     do {
-        got = waitpid(local->worker, &local->status, WNOHANG);
-    } while (got < 0 && errno == EINTR);
-    local->reaped = got == local->worker;
+        result = waitid(P_PID, (id_t)local->worker, &info, WEXITED | WNOHANG | WNOWAIT);
+    } while (result < 0 && errno == EINTR);
+    if (result < 0 || info.si_pid != local->worker)
+        return;
+    local->ended = true;
+    local->signalled = info.si_code != CLD_EXITED;
+    local->code = info.si_status;
 }
 
 static void wait_for_end(struct local *local, int timeout_ms)
 {
     int64_t deadline = now_ms() + timeout_ms;
 
-    try_reap(local);
-    while (!local->reaped && local->worker != 0) {
+    look(local);
+    while (!local->ended && local->worker != 0) {
         int64_t left = deadline - now_ms();
         struct pollfd ended = {.fd = local->pidfd, .events = POLLIN};
         if (left <= 0)
             return;
         /* Without a pidfd (kernels before 5.3) this looks again a hundred times a second. */
         (void)poll(&ended, local->pidfd >= 0, local->pidfd >= 0 || left < 10 ? (int)left : 10);
-        try_reap(local);
+        look(local);
     }
 }
 
@@ -236,14 +242,11 @@ static int local_worker_exit(void *state, int32_t timeout_ms, struct osiris_work
     result->code = 0;
     if (local->worker == 0) {
         result->state = OSIRIS_WORKER_LOST;
-    } else if (!local->reaped) {
+    } else if (!local->ended) {
         result->state = OSIRIS_WORKER_RUNNING;
-    } else if (WIFSIGNALED(local->status)) {
-        result->state = OSIRIS_WORKER_SIGNALLED;
-        result->code = WTERMSIG(local->status);
     } else {
-        result->state = OSIRIS_WORKER_EXITED;
-        result->code = WEXITSTATUS(local->status);
+        result->state = local->signalled ? OSIRIS_WORKER_SIGNALLED : OSIRIS_WORKER_EXITED;
+        result->code = local->code;
     }
     return 0;
 }
@@ -256,7 +259,7 @@ static int local_terminate(void *state, int32_t how)
         return 0;
     if (how == OSIRIS_TERMINATE_KILL)
         (void)kill(-local->worker, SIGKILL);
-    else if (!local->reaped)
+    else
         (void)kill(local->worker, SIGTERM);
     return 0;
 }
@@ -275,11 +278,8 @@ static void local_close(void *state)
     if (local->worker != 0) {
         /* The group outlives its leader while a driver's child is in it. */
         (void)kill(-local->worker, SIGKILL);
-        while (!local->reaped) {
-            pid_t got = waitpid(local->worker, &local->status, 0);
-            if (got == local->worker || (got < 0 && errno != EINTR))
-                local->reaped = true;
-        }
+        while (waitpid(local->worker, NULL, 0) < 0 && errno == EINTR)
+            continue;
     }
     if (local->pidfd >= 0)
         (void)close(local->pidfd);
