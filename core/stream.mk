@@ -1,1 +1,7 @@
-libosiris_core_la_SOURCES += $(NULL)
+libosiris_core_la_SOURCES += \
+	core/arrow-check.c core/arrow-check.h \
+	core/arrow-layout.c core/arrow-layout.h \
+	core/arrow-share.c core/arrow-share.h \
+	core/batch.c core/batch.h \
+	core/queue.c core/queue.h \
+	$(NULL)
