@@ -3,9 +3,12 @@
  * a full disk, cancellation, broken batches. Driven through the public descriptor.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <json-c/json.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "csv/fixture.h"
 #include "unit.h"
@@ -347,6 +350,68 @@ START_TEST(test_full_disk)
 }
 END_TEST
 
+/* A text of 3 MiB into a pipe that takes a little at a time. */
+static void start_pipe(struct fixture *fixture, int pipe_fd, struct ArrowArray **batch)
+{
+    static char text[3 << 20];
+    memset(text, 'x', sizeof text);
+    fixture_init(fixture, "{\"path\": \"p\", \"header\": false}");
+    schema_add(fixture->schema, schema_new("u", "a"));
+    *batch = array_nested(NULL, 1, NULL, 0);
+    array_add(*batch, array_text((const char *const[]){text}, (const size_t[]){sizeof text}, 1,
+                                 false, 0));
+    fixture->batches = batch;
+    fixture->batch_count = 1;
+    fixture->fd = pipe_fd;
+}
+
+static void *drain(void *argument)
+{
+    static char buffer[5000];
+    size_t *total = argument;
+    for (ssize_t count; (count = read((int)*total, buffer, sizeof buffer)) > 0;)
+        total[1] += (size_t)count;
+    return NULL;
+}
+
+START_TEST(test_short_writes_are_gone_on_with)
+{
+    int ends[2];
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+    ck_assert_int_eq(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+    size_t reader[2] = {(size_t)ends[0], 0};
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, drain, reader), 0);
+    struct fixture fixture;
+    struct ArrowArray *batch;
+    start_pipe(&fixture, ends[1], &batch);
+    fixture_run(&fixture);
+    ck_assert_msg(fixture.result == 0, "%s", fixture.message);
+    close(ends[1]);
+    pthread_join(thread, NULL);
+    close(ends[0]);
+    ck_assert_uint_eq(reader[1], (3 << 20) + 1);
+    fixture_clear(&fixture);
+}
+END_TEST
+
+START_TEST(test_cancelled_while_the_output_takes_nothing)
+{
+    int ends[2];
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    struct fixture fixture;
+    struct ArrowArray *batch;
+    start_pipe(&fixture, ends[1], &batch);
+    fixture.cancel_after = 3;
+    fixture_run(&fixture);
+    ck_assert_int_eq(fixture.result, -1);
+    ck_assert_int_eq(fixture.error.category, OSIRIS_ERROR_CANCELLED);
+    close(ends[0]);
+    close(ends[1]);
+    fixture_clear(&fixture);
+}
+END_TEST
+
 START_TEST(test_cancelled_before_a_batch)
 {
     struct fixture fixture;
@@ -489,7 +554,8 @@ UNIT_MAIN("csv-writer", test_defaults_sort_the_columns, test_columns_source, tes
           test_the_spec_is_complete_json, test_unquotable_value_names_row_and_column,
           test_no_rows_write_a_header, test_empty_batches_and_sliced_ones,
           test_no_columns_write_nothing, test_duplicate_and_hostile_names, test_wide_values,
-          test_many_columns, test_full_disk, test_cancelled_before_a_batch,
+          test_many_columns, test_full_disk, test_short_writes_are_gone_on_with,
+          test_cancelled_while_the_output_takes_nothing, test_cancelled_before_a_batch,
           test_a_stream_that_ends_with_an_error, test_several_inputs_are_refused,
           test_types_that_cannot_be_written_are_refused, test_broken_batches_are_refused,
           test_dictionary_index_beyond_its_end)
