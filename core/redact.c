@@ -1,35 +1,47 @@
-/*
- * The redactor; see redact.h. `lock` guards the list of values; texts are scanned under it for reading.
- * A table of first bytes lets a text without any secret pass at the speed of a table look-up a byte.
- */
+/* The redactor: secret values and the forms in which they travel, masked in one scan; see redact.h. */
 #include "core/redact.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/buffer.h"
+#include "core/cleanup.h"
+#include "core/json-build.h"
 
-struct secret {
-    char *text; /* owned */
+#define SHORT_VALUE 4
+/* A piece of a secret (a line of a key, a part of a base64 text) hides only if it is this long. */
+#define PIECE_MINIMUM 8
+#define VALUE_MAXIMUM ((size_t)16 << 20)
+
+/* One text to be masked. */
+struct pattern {
+    struct pattern *next; /* of the same first byte, not longer than this one */
     size_t length;
+    bool alone; /* masked only between non-word characters */
+    char text[];
 };
 
 struct redactor {
-    pthread_rwlock_t lock;
-    struct secret *secrets; /* longest first */
-    size_t count, capacity;
-    bool first_bytes[256];
+    pthread_rwlock_t lock; /* guards what follows */
+    bool empty;
+    struct pattern *patterns[256]; /* by first byte */
 };
 
 struct redactor *redactor_new(void)
 {
     struct redactor *redactor = calloc(1, sizeof *redactor);
 
-    if (redactor != NULL)
-        pthread_rwlock_init(&redactor->lock, NULL);
+    if (redactor == NULL)
+        return NULL;
+    if (pthread_rwlock_init(&redactor->lock, NULL) != 0) {
+        free(redactor);
+        return NULL;
+    }
+    redactor->empty = true;
     return redactor;
 }
 
@@ -37,224 +49,337 @@ void redactor_free(struct redactor *redactor)
 {
     if (redactor == NULL)
         return;
-    for (size_t i = 0; i < redactor->count; i++) {
-        explicit_bzero(redactor->secrets[i].text, redactor->secrets[i].length);
-        free(redactor->secrets[i].text);
-    }
-    free(redactor->secrets);
-    pthread_rwlock_destroy(&redactor->lock);
+    for (size_t i = 0; i < 256; i++)
+        while (redactor->patterns[i] != NULL) {
+            struct pattern *pattern = redactor->patterns[i];
+            redactor->patterns[i] = pattern->next;
+            explicit_bzero(pattern->text, pattern->length);
+            free(pattern);
+        }
+    (void)pthread_rwlock_destroy(&redactor->lock);
     free(redactor);
 }
 
-/* Takes `text`. */
-static int add_form_locked(struct redactor *redactor, char *text)
-{
-    size_t length, at;
+/* Adding. The lock is held for writing. */
 
-    if (text == NULL)
-        return -1;
-    length = strlen(text);
-    for (size_t i = 0; i < redactor->count; i++)
-        if (strcmp(redactor->secrets[i].text, text) == 0) {
-            free(text);
+static int add_pattern(struct redactor *redactor, const char *text, size_t length, bool alone)
+{
+    if (length == 0)
+        return 0;
+    struct pattern **place = &redactor->patterns[(unsigned char)text[0]];
+    for (; *place != NULL && (*place)->length >= length; place = &(*place)->next)
+        if ((*place)->length == length && memcmp((*place)->text, text, length) == 0) {
+            (*place)->alone = (*place)->alone && alone;
             return 0;
         }
-    if (redactor->count == redactor->capacity) {
-        size_t capacity = redactor->capacity == 0 ? 16 : redactor->capacity * 2;
-        void *grown = reallocarray(redactor->secrets, capacity, sizeof *redactor->secrets);
-        if (grown == NULL) {
-            free(text);
-            return -1;
-        }
-        redactor->secrets = grown;
-        redactor->capacity = capacity;
-    }
-    for (at = redactor->count; at > 0 && redactor->secrets[at - 1].length < length; at--)
-        redactor->secrets[at] = redactor->secrets[at - 1];
-    redactor->secrets[at] = (struct secret){.text = text, .length = length};
-    redactor->count++;
-    redactor->first_bytes[(uint8_t)text[0]] = true;
+    struct pattern *pattern = malloc(sizeof *pattern + length);
+    if (pattern == NULL)
+        return -1;
+    pattern->length = length;
+    pattern->alone = alone;
+    memcpy(pattern->text, text, length);
+    pattern->next = *place;
+    *place = pattern;
+    redactor->empty = false;
     return 0;
 }
 
-static char *percent_encoded(const char *value)
+static int add_buffer(struct redactor *redactor, struct buffer *form, bool alone)
 {
-    _cleanup_buffer_ struct buffer text = BUFFER_INIT(SIZE_MAX / 2);
+    int result = form->failed ? -1 : add_pattern(redactor, form->data, form->length, alone);
 
-    for (const unsigned char *c = (const unsigned char *)value; *c != '\0'; c++) {
-        if (isalnum(*c) || strchr("-._~", *c) != NULL)
-            buffer_append_char(&text, (char)*c);
-        else
-            buffer_append_format(&text, "%%%02X", *c);
-    }
-    return buffer_steal(&text);
+    if (form->data != NULL)
+        explicit_bzero(form->data, form->length);
+    buffer_reset(form);
+    return result;
 }
 
-/* As json-c prints it, without the quotes. */
-static char *json_escaped(const char *value, int flags)
+static int add_json_form(struct redactor *redactor, const char *value, int flags, bool alone)
 {
     _cleanup_json_ json_object *string = json_object_new_string(value);
+    const char *text =
+        string == NULL ? NULL : json_object_to_json_string_ext(string, JSON_C_TO_STRING_PLAIN | flags);
 
-    if (string == NULL)
-        return NULL;
-    const char *quoted = json_object_to_json_string_ext(string, flags);
-    return quoted == NULL ? NULL : strndup(quoted + 1, strlen(quoted) - 2);
+    if (text == NULL)
+        return -1;
+    return add_pattern(redactor, text + 1, strlen(text) - 2, alone);
 }
 
-static char *base64_encoded(const char *value)
+/* Every way to percent-encode differs in what it keeps: RFC 3986's unreserved characters, or those and the slash;
+ * and in the case of its digits and in what a space becomes. */
+static int add_percent_form(struct redactor *redactor, const char *value, const char *kept,
+                            const char *format, bool plus, bool alone)
 {
-    static const char digits[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const unsigned char *in = (const unsigned char *)value;
-    size_t length = strlen(value);
-    _cleanup_buffer_ struct buffer text = BUFFER_INIT(SIZE_MAX / 2);
+    _cleanup_buffer_ struct buffer form = BUFFER_INIT(VALUE_MAXIMUM * 3);
 
-    for (size_t i = 0; i < length; i += 3) {
-        size_t left = length - i;
-        unsigned bits = (unsigned)in[i] << 16 | (left > 1 ? (unsigned)in[i + 1] << 8 : 0) |
-                        (left > 2 ? in[i + 2] : 0);
-        buffer_append_char(&text, digits[bits >> 18 & 63]);
-        buffer_append_char(&text, digits[bits >> 12 & 63]);
-        buffer_append_char(&text, left > 1 ? digits[bits >> 6 & 63] : '=');
-        buffer_append_char(&text, left > 2 ? digits[bits & 63] : '=');
+    for (const char *c = value; *c != '\0'; c++) {
+        if (isalnum((unsigned char)*c) || strchr(kept, *c) != NULL)
+            buffer_append_char(&form, *c);
+        else if (plus && *c == ' ')
+            buffer_append_char(&form, '+');
+        else
+            buffer_append_format(&form, format[0] == 'X' ? "%%%02X" : "%%%02x",
+                                 (unsigned)(unsigned char)*c);
     }
-    return buffer_steal(&text);
+    return add_buffer(redactor, &form, alone);
+}
+
+static int add_percent_forms(struct redactor *redactor, const char *value, bool alone)
+{
+    static const char *const kept[] = {"-._~", "-._~/", "-._~!*'()"};
+    int result = 0;
+
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        result |= add_percent_form(redactor, value, kept[i], "X", false, alone);
+        result |= add_percent_form(redactor, value, kept[i], "x", false, alone);
+        result |= add_percent_form(redactor, value, kept[i], "X", true, alone);
+    }
+    return result;
+}
+
+static void encode_base64(const uint8_t *bytes, size_t length, const char *last, struct buffer *out)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+    for (size_t bit = 0; bit < length * 8; bit += 6) {
+        unsigned value = 0;
+        for (size_t i = bit; i < bit + 6; i++)
+            value = value << 1 | (i < length * 8 ? bytes[i / 8] >> (7 - i % 8) & 1u : 0);
+        buffer_append_char(out, value < 62 ? alphabet[value] : last[value - 62]);
+    }
+}
+
+/* A value inside a longer text that is encoded as a whole ("user:password") starts at one of three places
+ * of its group of four characters. Those that share bits with a neighbour are left out. */
+static int add_base64_form(struct redactor *redactor, const char *value, size_t length, size_t shift,
+                           const char *last)
+{
+    _cleanup_buffer_ struct buffer bytes = BUFFER_INIT(VALUE_MAXIMUM + 2);
+    _cleanup_buffer_ struct buffer form = BUFFER_INIT(VALUE_MAXIMUM * 2);
+
+    buffer_append(&bytes, "\0\0", shift);
+    buffer_append(&bytes, value, length);
+    if (bytes.failed)
+        return -1;
+    encode_base64((const uint8_t *)bytes.data, bytes.length, last, &form);
+    explicit_bzero(bytes.data, bytes.length);
+    if (form.failed)
+        return -1;
+    size_t first = (shift * 8 + 5) / 6;
+    size_t end = bytes.length * 8 / 6;
+    int result = 0;
+    if (end > first && end - first >= PIECE_MINIMUM)
+        result = add_pattern(redactor, form.data + first, end - first, false);
+    /* The value alone ends with a character that no neighbour changes. */
+    if (result == 0 && shift == 0 && form.length >= PIECE_MINIMUM)
+        result = add_pattern(redactor, form.data, form.length, false);
+    explicit_bzero(form.data, form.length);
+    return result;
+}
+
+static int add_base64_forms(struct redactor *redactor, const char *value)
+{
+    size_t length = strlen(value);
+    int result = 0;
+
+    for (size_t shift = 0; shift < 3; shift++) {
+        result |= add_base64_form(redactor, value, length, shift, "+/");
+        result |= add_base64_form(redactor, value, length, shift, "-_");
+    }
+    return result;
+}
+
+/* A key of several lines may be shown line by line. */
+static int add_lines(struct redactor *redactor, const char *value)
+{
+    int result = 0;
+
+    if (strchr(value, '\n') == NULL)
+        return 0;
+    for (const char *line = value; *line != '\0';) {
+        size_t length = strcspn(line, "\r\n");
+        if (length >= PIECE_MINIMUM)
+            result |= add_pattern(redactor, line, length, false);
+        line += length + strspn(line + length, "\r\n");
+    }
+    return result;
 }
 
 int redactor_add(struct redactor *redactor, const char *value)
 {
-    int result = 0;
+    size_t length = value == NULL ? 0 : strlen(value);
+    bool alone = length < SHORT_VALUE;
 
-    if (value[0] == '\0')
+    if (length == 0)
         return 0;
-    pthread_rwlock_wrlock(&redactor->lock);
-    result |= add_form_locked(redactor, strdup(value));
-    if (strlen(value) >= 4) {
-        result |= add_form_locked(redactor, percent_encoded(value));
-        result |= add_form_locked(redactor, json_escaped(value, JSON_C_TO_STRING_PLAIN));
-        result |= add_form_locked(
-            redactor,
-            json_escaped(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
-        result |= add_form_locked(redactor, base64_encoded(value));
-    }
-    pthread_rwlock_unlock(&redactor->lock);
-    return result < 0 ? -1 : 0;
+    if (length > VALUE_MAXIMUM || pthread_rwlock_wrlock(&redactor->lock) != 0)
+        return -1;
+    int result = add_pattern(redactor, value, length, alone);
+    result |= add_json_form(redactor, value, 0, alone);
+    result |= add_json_form(redactor, value, JSON_C_TO_STRING_NOSLASHESCAPE, alone);
+    result |= add_percent_forms(redactor, value, alone);
+    result |= add_base64_forms(redactor, value);
+    result |= add_lines(redactor, value);
+    (void)pthread_rwlock_unlock(&redactor->lock);
+    return result == 0 ? 0 : -1;
 }
 
-static bool is_word(const char *text, size_t length, size_t at)
+/* Masking. */
+
+static bool is_word(unsigned char c)
 {
-    return at < length && (isalnum((unsigned char)text[at]) || text[at] == '_');
+    return isalnum(c) || c == '_' || c >= 0x80;
 }
 
-/* The length of the longest secret at `at`, 0 if there is none. */
-static size_t secret_at_locked(const struct redactor *redactor, const char *text, size_t length,
-                               size_t at)
+/* The length of the longest secret that begins at `at`, or 0. */
+static size_t longest_match(const struct redactor *redactor, const char *text, size_t length,
+                            size_t at)
 {
-    for (size_t i = 0; i < redactor->count; i++) {
-        const struct secret *secret = &redactor->secrets[i];
-        if (secret->length > length - at ||
-            memcmp(text + at, secret->text, secret->length) != 0)
+    const struct pattern *pattern = redactor->patterns[(unsigned char)text[at]];
+
+    for (; pattern != NULL; pattern = pattern->next) {
+        if (pattern->length > length - at || memcmp(pattern->text, text + at, pattern->length) != 0)
             continue;
-        /* A short one would mask half of every text: it counts only where it stands alone. */
-        if (secret->length < 4 && ((at > 0 && is_word(text, length, at - 1)) ||
-                                   is_word(text, length, at + secret->length)))
-            continue;
-        return secret->length;
+        size_t end = at + pattern->length;
+        if (!pattern->alone || ((at == 0 || !is_word((unsigned char)text[at - 1])) &&
+                                (end == length || !is_word((unsigned char)text[end]))))
+            return pattern->length;
     }
     return 0;
 }
 
-static void redact_locked(const struct redactor *redactor, const char *text, size_t length,
-                          struct buffer *out)
+/* Secrets that overlap are masked as one: no part of either is left. */
+static int mask(const struct redactor *redactor, const char *text, size_t length, struct buffer *out)
 {
-    size_t clean = 0;
+    size_t kept_from = 0; /* what is not yet written begins here, or at masked_to */
+    size_t masked_to = 0; /* end of the mask that is open; 0: none */
 
-    for (size_t at = 0; at < length;) {
-        size_t found = redactor->first_bytes[(uint8_t)text[at]]
-                           ? secret_at_locked(redactor, text, length, at)
-                           : 0;
-        if (found == 0) {
-            at++;
+    for (size_t i = 0; i < length; i++) {
+        size_t match = longest_match(redactor, text, length, i);
+        if (match == 0)
             continue;
+        if (masked_to == 0 || i >= masked_to) {
+            size_t from = masked_to > kept_from ? masked_to : kept_from;
+            buffer_append(out, text + from, i - from);
+            buffer_append_text(out, REDACT_MASK);
         }
-        buffer_append(out, text + clean, at - clean);
-        buffer_append_text(out, REDACT_MASK);
-        at += found;
-        clean = at;
+        if (i + match > masked_to)
+            masked_to = i + match;
+        kept_from = masked_to;
     }
-    buffer_append(out, text + clean, length - clean);
+    buffer_append(out, text + kept_from, length - kept_from);
+    return out->failed ? -1 : 0;
 }
 
 char *redactor_text(struct redactor *redactor, const char *text, size_t length)
 {
     _cleanup_buffer_ struct buffer out = BUFFER_INIT(SIZE_MAX / 2);
 
-    pthread_rwlock_rdlock(&redactor->lock);
-    redact_locked(redactor, text, length, &out);
-    pthread_rwlock_unlock(&redactor->lock);
+    if (pthread_rwlock_rdlock(&redactor->lock) != 0)
+        return NULL;
+    if (redactor->empty)
+        buffer_append(&out, text, length);
+    else
+        (void)mask(redactor, text, length, &out);
+    (void)pthread_rwlock_unlock(&redactor->lock);
     return buffer_steal(&out);
 }
 
-static json_object *redact_string(struct redactor *redactor, json_object *value)
-{
-    _cleanup_free_ char *clean = redactor_text(redactor, json_object_get_string(value),
-                                               (size_t)json_object_get_string_len(value));
+/* JSON. */
 
-    return json_object_new_string(clean == NULL ? REDACT_MASK : clean);
+static json_object *copy_value(struct redactor *redactor, json_object *value);
+
+static json_object *copy_string(struct redactor *redactor, json_object *value)
+{
+    _cleanup_free_ char *text =
+        redactor_text(redactor, json_object_get_string(value),
+                      (size_t)json_object_get_string_len(value));
+
+    return text == NULL ? NULL : json_object_new_string(text);
 }
 
-static json_object *redact_array(struct redactor *redactor, json_object *value)
+/* With the shortest text that reads back as the same number; JSON has no infinities. */
+static json_object *copy_double(json_object *value)
+{
+    double number = json_object_get_double(value);
+    char text[40];
+
+    if (!isfinite(number))
+        return NULL;
+    for (int precision = 15; precision <= 17; precision++) {
+        snprintf(text, sizeof text, "%.*g", precision, number);
+        if (strtod(text, NULL) == number)
+            break;
+    }
+    if (strpbrk(text, ".e") == NULL)
+        strcat(text, ".0");
+    return json_object_new_double_s(number, text);
+}
+
+static json_object *copy_array(struct redactor *redactor, json_object *value)
 {
     json_object *copy = json_object_new_array();
 
-    for (size_t i = 0; copy != NULL && i < json_object_array_length(value); i++) {
-        json_object *item = redactor_json(redactor, json_object_array_get_idx(value, i));
-        if (json_object_array_add(copy, item) < 0)
-            json_object_put(item);
-    }
+    for (size_t i = 0; i < json_object_array_length(value); i++)
+        json_append(copy, copy_value(redactor, json_object_array_get_idx(value, i)));
     return copy;
 }
 
 /* "key" alone is a secret's name in a config, but a plain word in events and their like. */
-static bool is_secret_member(const char *key, json_object *value)
+static bool is_masked_whole(const char *key, json_object *value)
 {
-    if (strcmp(key, "key") == 0 || !redact_key_is_secret(key))
+    if (strcmp(key, "key") == 0)
         return false;
-    return json_object_is_type(value, json_type_string) ||
-           json_object_is_type(value, json_type_int) ||
-           json_object_is_type(value, json_type_double) ||
-           json_object_is_type(value, json_type_array);
+    switch (json_object_get_type(value)) {
+    case json_type_string:
+    case json_type_int:
+    case json_type_double:
+    case json_type_array:
+        return redact_key_is_secret(key);
+    default:
+        return false;
+    }
 }
 
-static json_object *redact_object(struct redactor *redactor, json_object *value)
+static json_object *copy_object(struct redactor *redactor, json_object *value)
 {
     json_object *copy = json_object_new_object();
 
-    if (copy == NULL)
-        return NULL;
     json_object_object_foreach(value, key, member)
     {
         _cleanup_free_ char *clean = redactor_text(redactor, key, strlen(key));
-        json_object *item = is_secret_member(key, member)
-                                ? json_object_new_string(REDACT_MASK)
-                                : redactor_json(redactor, member);
-        if (clean == NULL || json_object_object_add(copy, clean, item) < 0)
-            json_object_put(item);
+        if (clean != NULL)
+            json_add(copy, clean,
+                     is_masked_whole(key, member) ? json_object_new_string(REDACT_MASK)
+                                                  : copy_value(redactor, member));
     }
     return copy;
 }
 
-json_object *redactor_json(struct redactor *redactor, json_object *value)
+static json_object *copy_value(struct redactor *redactor, json_object *value)
 {
     switch (json_object_get_type(value)) {
-    case json_type_string:
-        return redact_string(redactor, value);
-    case json_type_array:
-        return redact_array(redactor, value);
+    case json_type_null:
+        return NULL;
+    case json_type_boolean:
+        return json_object_new_boolean(json_object_get_boolean(value));
+    case json_type_double:
+        return copy_double(value);
+    case json_type_int:
+        if (json_object_get_int64(value) == INT64_MAX)
+            return json_object_new_uint64(json_object_get_uint64(value));
+        return json_object_new_int64(json_object_get_int64(value));
     case json_type_object:
-        return redact_object(redactor, value);
-    default:
-        /* Scalars do not change: sharing is as good as a copy. */
-        return json_object_get(value);
+        return copy_object(redactor, value);
+    case json_type_array:
+        return copy_array(redactor, value);
+    case json_type_string:
+        return copy_string(redactor, value);
     }
+    return NULL;
+}
+
+json_object *redactor_json(struct redactor *redactor, json_object *value)
+{
+    return copy_value(redactor, value);
 }

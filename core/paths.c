@@ -1,0 +1,51 @@
+/* Where the worker, the drivers, the adapters and the cache are; see paths.h. */
+#include "core/paths.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *from_environment(const char *name, const char *fallback)
+{
+    const char *value = getenv(name);
+
+    return value == NULL || value[0] == '\0' ? fallback : value;
+}
+
+const char *paths_worker(void)
+{
+    return from_environment("OSIRIS_WORKER", OSIRIS_WORKER_DIR "/osiris-worker");
+}
+
+const char *paths_driver_path(void)
+{
+    return from_environment("OSIRIS_DRIVER_PATH", NULL);
+}
+
+const char *paths_adapter_path(void)
+{
+    return from_environment("OSIRIS_ADAPTER_PATH", NULL);
+}
+
+const char *paths_driver_dir(void)
+{
+    return OSIRIS_DRIVER_DIR;
+}
+
+const char *paths_adapter_dir(void)
+{
+    return OSIRIS_ADAPTER_DIR;
+}
+
+char *paths_cache_dir(void)
+{
+    const char *cache = from_environment("XDG_CACHE_HOME", "");
+    const char *home = from_environment("HOME", "");
+    char *path = NULL;
+
+    /* The XDG specification: a relative path is to be ignored. */
+    if (cache[0] == '/' && asprintf(&path, "%s/osiris", cache) >= 0)
+        return path;
+    if (cache[0] != '/' && home[0] == '/' && asprintf(&path, "%s/.cache/osiris", home) >= 0)
+        return path;
+    return NULL;
+}
