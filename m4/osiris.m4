@@ -38,7 +38,6 @@ AC_DEFUN([OSIRIS_SANITIZERS], [
     AC_LINK_IFELSE([AC_LANG_PROGRAM()], [AC_MSG_RESULT([yes])],
       [AC_MSG_RESULT([no]); AC_MSG_ERROR([--enable-sanitizers=$enable_sanitizers was asked for and $CC cannot])])
     CFLAGS=$osiris_saved_CFLAGS
-    AC_DEFINE([OSIRIS_SANITIZED], [1], [Define to 1 if a sanitizer is built in])
   ])
   AC_SUBST([SANITIZER_CFLAGS])
   AM_CONDITIONAL([SANITIZED], [test "x$enable_sanitizers" != xno])

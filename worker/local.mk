@@ -1,0 +1,16 @@
+# osiris-worker: runs the steps.
+worker_PROGRAMS += osiris-worker
+osiris_worker_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_C_CFLAGS)
+osiris_worker_LDADD = libosiris-core.la $(JSON_C_LIBS)
+osiris_worker_SOURCES = $(worker_sources) worker/main.c
+worker_sources = \
+	worker/answer.c \
+	worker/decide.c \
+	worker/describe.c worker/describe.h \
+	worker/host.c \
+	worker/lifecycle.c worker/lifecycle.h \
+	worker/remove-tree.c \
+	worker/run.c worker/run.h \
+	worker/step.c \
+	worker/stream.c \
+	$(NULL)

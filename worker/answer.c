@@ -1,0 +1,39 @@
+/* Messages from the worker to the orchestrator; see run.h. */
+#include "core/json-build.h"
+#include "worker/run.h"
+
+static void send(struct channel *channel, json_object *message, bool wait)
+{
+    /* A channel that is gone shows itself to the main thread, which ends the worker. */
+    if (message != NULL)
+        (void)channel_send(channel, message, wait, NULL);
+    json_object_put(message);
+}
+
+void answer_result(struct channel *channel, const char *request_id, json_object *result, bool wait)
+{
+    json_object *message = json_object_new_object();
+
+    json_add_string(message, "id", request_id);
+    json_add(message, "result", result == NULL ? json_object_new_object() : result);
+    send(channel, message, wait);
+}
+
+void answer_error(struct channel *channel, const char *request_id, const struct osiris_error *error,
+                  bool wait)
+{
+    json_object *message = json_object_new_object();
+
+    json_add_string(message, "id", request_id);
+    json_add(message, "error", osiris_error_to_json(error));
+    send(channel, message, wait);
+}
+
+void answer_message(struct channel *channel, const char *type, json_object *data, bool wait)
+{
+    json_object *message = json_object_new_object();
+
+    json_add_string(message, "type", type);
+    json_add(message, "data", data == NULL ? json_object_new_object() : data);
+    send(channel, message, wait);
+}

@@ -1,0 +1,178 @@
+/*
+ * Commit and abort requests: each waits for all of its steps, whose own threads act; see run.h.
+ *
+ * A commit has two phases, so that no output of a group is published if a driver's commit fails.
+ */
+#include <string.h>
+
+#include "core/json-access.h"
+#include "core/json-build.h"
+#include "worker/run.h"
+
+static void free_batch(struct decision_batch *batch)
+{
+    free(batch->request_id);
+    json_object_put(batch->step_ids);
+    json_object_put(batch->published);
+    osiris_error_clear(&batch->error);
+    free(batch);
+}
+
+static struct decision_batch *new_batch(const char *request_id, json_object *step_ids, bool commit)
+{
+    struct decision_batch *batch = calloc(1, sizeof *batch);
+
+    if (batch == NULL)
+        return NULL;
+    batch->commit = commit;
+    batch->request_id = strdup(request_id);
+    batch->step_ids = json_object_get(step_ids);
+    batch->published = json_object_new_array();
+    if (batch->request_id != NULL && batch->published != NULL)
+        return batch;
+    free_batch(batch);
+    return NULL;
+}
+
+static struct step *batch_step(struct run *run, const struct decision_batch *batch, size_t index)
+{
+    return run_find_step(
+        run, json_object_get_string(json_object_array_get_idx(batch->step_ids, index)));
+}
+
+static void decide_locked(struct step *step, struct decision_batch *batch,
+                          enum step_decision decision)
+{
+    step->decision = decision;
+    step->batch = batch;
+    batch->waiting++;
+    pthread_cond_signal(&step->decided);
+}
+
+/* The batch is done: answers and frees it. */
+static void answer(struct run *run, struct decision_batch *batch)
+{
+    if (batch->error.category != 0) {
+        answer_error(run->channel, batch->request_id, &batch->error, true);
+    } else {
+        json_object *result = json_object_new_object();
+        if (batch->commit)
+            json_add(result, "published", json_object_get(batch->published));
+        answer_result(run->channel, batch->request_id, result, true);
+    }
+    free_batch(batch);
+}
+
+/* Tells every step of the batch that still has a driver what to do. True if there is nobody to wait for. */
+static bool tell_steps_locked(struct run *run, struct decision_batch *batch,
+                              enum step_decision decision)
+{
+    for (size_t i = 0; i < json_array_count(batch->step_ids); i++) {
+        struct step *step = batch_step(run, batch, i);
+        if (step == NULL || step->phase == STEP_CLOSED)
+            continue;
+        if (step->phase == STEP_IDLE)
+            step->phase = STEP_CLOSED;
+        else
+            decide_locked(step, batch, decision);
+    }
+    return batch->waiting == 0;
+}
+
+void decide_done(struct step *step, struct osiris_error *error)
+{
+    struct run *run = step->run;
+    bool done = false;
+
+    pthread_mutex_lock(&run->steps_lock);
+    struct decision_batch *batch = step->batch;
+    step->batch = NULL;
+    if (batch != NULL) {
+        if (error->category != 0 && batch->error.category == 0)
+            osiris_error_move(&batch->error, error);
+        done = --batch->waiting == 0;
+        if (done && batch->commit && !batch->publishing && batch->error.category == 0) {
+            batch->publishing = true;
+            done = tell_steps_locked(run, batch, DECIDE_PUBLISH);
+        }
+    }
+    pthread_mutex_unlock(&run->steps_lock);
+    osiris_error_clear(error);
+    if (done)
+        answer(run, batch);
+}
+
+static bool all_have_run_locked(struct run *run, const struct decision_batch *batch)
+{
+    for (size_t i = 0; i < json_array_count(batch->step_ids); i++) {
+        const struct step *step = batch_step(run, batch, i);
+        if (step == NULL || step->phase != STEP_WAITING || !step->succeeded || step->batch != NULL)
+            return false;
+    }
+    return true;
+}
+
+static void refuse(struct run *run, const char *request_id, const char *why)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "%s", why);
+    answer_error(run->channel, request_id, &error, false);
+}
+
+void decide_commit(struct run *run, const char *request_id, json_object *step_ids)
+{
+    struct decision_batch *batch = new_batch(request_id, step_ids, true);
+    bool ready = false, done = false;
+
+    if (batch == NULL) {
+        refuse(run, request_id, "commit: out of memory");
+        return;
+    }
+    pthread_mutex_lock(&run->steps_lock);
+    ready = all_have_run_locked(run, batch);
+    if (ready)
+        done = tell_steps_locked(run, batch, DECIDE_COMMIT);
+    pthread_mutex_unlock(&run->steps_lock);
+    if (!ready) {
+        refuse(run, request_id, "commit: not all of the steps have run");
+        free_batch(batch);
+    } else if (done) {
+        answer(run, batch);
+    }
+}
+
+static bool any_is_busy_locked(struct run *run, const struct decision_batch *batch)
+{
+    for (size_t i = 0; i < json_array_count(batch->step_ids); i++) {
+        const struct step *step = batch_step(run, batch, i);
+        if (step != NULL && step->batch != NULL)
+            return true;
+    }
+    return false;
+}
+
+void decide_abort(struct run *run, const char *request_id, json_object *step_ids)
+{
+    struct decision_batch *batch = new_batch(request_id, step_ids, false);
+
+    if (batch == NULL) {
+        refuse(run, request_id, "abort: out of memory");
+        return;
+    }
+    for (size_t i = 0; i < json_array_count(step_ids); i++) {
+        struct step *step = batch_step(run, batch, i);
+        if (step != NULL)
+            step_cancel(step);
+    }
+    pthread_mutex_lock(&run->steps_lock);
+    bool busy = any_is_busy_locked(run, batch);
+    bool done = !busy && tell_steps_locked(run, batch, DECIDE_ABORT);
+    pthread_mutex_unlock(&run->steps_lock);
+    if (busy) {
+        refuse(run, request_id, "abort: a step is being committed or aborted already");
+        free_batch(batch);
+    } else if (done) {
+        answer(run, batch);
+    }
+}

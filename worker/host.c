@@ -1,0 +1,400 @@
+/* The host table of a step; see include/osiris/host.h. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/atomic-file.h"
+#include "core/clock.h"
+#include "core/json-access.h"
+#include "core/json-build.h"
+#include "worker/run.h"
+
+/* Values. They do not change while the step lives, so reading them needs no lock. */
+
+static json_object *lookup(const struct osiris_host *host, int32_t scope, const char *path)
+{
+    const struct step *step = host->context;
+    json_object *root = scope == OSIRIS_CONFIG       ? step->config
+                        : scope == OSIRIS_CONNECTION ? step->connection
+                                                     : NULL;
+    json_object *value = NULL;
+
+    if (root == NULL || path == NULL)
+        return NULL;
+    if (path[0] != '/')
+        return json_member(root, path);
+    return json_pointer_get(root, path, &value) < 0 ? NULL : value;
+}
+
+static bool is_there(const struct osiris_host *host, int32_t scope, const char *path)
+{
+    const struct step *step = host->context;
+    json_object *root = scope == OSIRIS_CONFIG ? step->config : step->connection;
+    json_object *value;
+
+    if (path[0] == '/')
+        return json_pointer_get(root, path, &value) == 0;
+    return json_object_is_type(root, json_type_object) &&
+           json_object_object_get_ex(root, path, NULL);
+}
+
+static int32_t host_value_type(const struct osiris_host *host, int32_t scope, const char *path)
+{
+    switch (json_object_get_type(lookup(host, scope, path))) {
+    case json_type_boolean:
+        return OSIRIS_BOOLEAN;
+    case json_type_int:
+        return OSIRIS_INTEGER;
+    case json_type_double:
+        return OSIRIS_NUMBER;
+    case json_type_string:
+        return OSIRIS_STRING;
+    case json_type_array:
+        return OSIRIS_ARRAY;
+    case json_type_object:
+        return OSIRIS_OBJECT;
+    default:
+        return is_there(host, scope, path) ? OSIRIS_NULL : OSIRIS_ABSENT;
+    }
+}
+
+static const char *host_get_string(const struct osiris_host *host, int32_t scope, const char *path,
+                                   const char *fallback)
+{
+    json_object *value = lookup(host, scope, path);
+
+    return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : fallback;
+}
+
+static int64_t host_get_integer(const struct osiris_host *host, int32_t scope, const char *path,
+                                int64_t fallback)
+{
+    json_object *value = lookup(host, scope, path);
+
+    return json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : fallback;
+}
+
+static double host_get_number(const struct osiris_host *host, int32_t scope, const char *path,
+                              double fallback)
+{
+    json_object *value = lookup(host, scope, path);
+
+    if (json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_double))
+        return json_object_get_double(value);
+    return fallback;
+}
+
+static int32_t host_get_boolean(const struct osiris_host *host, int32_t scope, const char *path,
+                                int32_t fallback)
+{
+    json_object *value = lookup(host, scope, path);
+
+    return json_object_is_type(value, json_type_boolean) ? json_object_get_boolean(value)
+                                                         : fallback;
+}
+
+static size_t host_get_count(const struct osiris_host *host, int32_t scope, const char *path)
+{
+    json_object *value = lookup(host, scope, path);
+
+    if (json_object_is_type(value, json_type_array))
+        return json_object_array_length(value);
+    if (json_object_is_type(value, json_type_object))
+        return (size_t)json_object_object_length(value);
+    return 0;
+}
+
+static const char *host_get_json(const struct osiris_host *host, int32_t scope, const char *path)
+{
+    struct step *step = host->context;
+    json_object *value = lookup(host, scope, path);
+    const char *text = NULL;
+
+    if (value == NULL)
+        return is_there(host, scope, path) ? "null" : NULL;
+    /* json-c keeps the text inside the value, and the next call may move it: keep a copy. */
+    pthread_mutex_lock(&step->report_lock);
+    json_object *kept = json_object_new_string(
+        json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN));
+    if (kept != NULL && json_object_array_add(step->texts, kept) == 0)
+        text = json_object_get_string(kept);
+    else
+        json_object_put(kept);
+    pthread_mutex_unlock(&step->report_lock);
+    return text;
+}
+
+/* Reports. */
+
+static json_object *step_data(const struct step *step)
+{
+    json_object *data = json_object_new_object();
+
+    json_add_string(data, "step_id", step->id);
+    return data;
+}
+
+static void add_time(json_object *data)
+{
+    char now[CLOCK_TIMESTAMP_SIZE];
+
+    clock_timestamp(now);
+    json_add_string(data, "ts", now);
+}
+
+static void host_log(const struct osiris_host *host, int32_t level, const char *message)
+{
+    static const char *const names[] = {"debug", "info", "warning", "error"};
+    const struct step *step = host->context;
+    _cleanup_free_ char *clean = redactor_text(step->run->redactor, message, strlen(message));
+    json_object *data = step_data(step);
+
+    json_add_string(data, "level",
+                    names[level >= OSIRIS_DEBUG && level <= OSIRIS_ERROR ? level : OSIRIS_INFO]);
+    json_add_string(data, "message", clean == NULL ? "" : clean);
+    answer_message(step->run->channel, "log", data, true);
+}
+
+static void host_event(const struct osiris_host *host, const char *name, const char *json)
+{
+    const struct step *step = host->context;
+    _cleanup_json_ json_object *fields = json == NULL ? NULL : json_tokener_parse(json);
+    json_object *data = step_data(step);
+
+    json_add_string(data, "event", name);
+    add_time(data);
+    if (json_object_is_type(fields, json_type_object)) {
+        _cleanup_json_ json_object *clean = redactor_json(step->run->redactor, fields);
+        json_object_object_foreach(clean, key, value)
+        {
+            if (json_member(data, key) == NULL)
+                json_add(data, key, json_object_get(value));
+        }
+    }
+    answer_message(step->run->channel, "event", data, true);
+}
+
+static void host_metric(const struct osiris_host *host, const char *name, double value,
+                        const char *unit)
+{
+    const struct step *step = host->context;
+    json_object *data = json_object_new_object();
+    json_object *tags = json_object_new_object();
+
+    json_add_string(data, "metric", name);
+    json_add_number(data, "value", value);
+    json_add_string(data, "unit", unit);
+    json_add_string(tags, "step", step->id);
+    json_add(data, "tags", tags);
+    add_time(data);
+    answer_message(step->run->channel, "metric", data, true);
+}
+
+static char *redacted(const struct step *step, const char *text)
+{
+    return text == NULL ? NULL : redactor_text(step->run->redactor, text, strlen(text));
+}
+
+static void host_error(const struct osiris_host *host, const struct osiris_error_report *report)
+{
+    struct step *step = host->context;
+
+    pthread_mutex_lock(&step->report_lock);
+    if (step->reported.category == 0) {
+        struct osiris_error *error = &step->reported;
+        error->category =
+            report->category >= OSIRIS_ERROR_CONFIG && report->category <= OSIRIS_ERROR_INTERNAL
+                ? report->category
+                : OSIRIS_ERROR_INTERNAL;
+        error->retryable = report->retryable != 0;
+        error->native_code = report->native_code;
+        error->native_state = redacted(step, report->native_state);
+        error->message = redacted(step, report->message == NULL ? "no reason given"
+                                                                : report->message);
+        error->hint = redacted(step, report->hint);
+    }
+    pthread_mutex_unlock(&step->report_lock);
+}
+
+static int32_t host_cancelled(const struct osiris_host *host)
+{
+    const struct step *step = host->context;
+
+    return atomic_load_explicit(&step->cancelled, memory_order_relaxed);
+}
+
+void host_take_error(struct step *step, const char *verb, struct osiris_error *error)
+{
+    pthread_mutex_lock(&step->report_lock);
+    if (step->reported.category == 0)
+        osiris_error_set(&step->reported, OSIRIS_ERROR_INTERNAL,
+                         "%s failed and gave no reason; this is a fault of the driver", verb);
+    osiris_error_move(error, &step->reported);
+    pthread_mutex_unlock(&step->report_lock);
+}
+
+/* Folders. */
+
+static void report_error(const struct osiris_host *host, const struct osiris_error *error)
+{
+    const struct osiris_error_report report = {
+        .struct_size = sizeof report,
+        .category = error->category,
+        .retryable = error->retryable,
+        .native_code = error->native_code,
+        .message = error->message,
+        .hint = error->hint,
+    };
+
+    host_error(host, &report);
+}
+
+/* <root>/<step>, made on the first call and remembered in *folder. */
+static const char *step_folder(const struct osiris_host *host, const char *root, char **folder)
+{
+    struct step *step = host->context;
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    char *path = NULL;
+
+    pthread_mutex_lock(&step->report_lock);
+    const char *known = *folder;
+    pthread_mutex_unlock(&step->report_lock);
+    if (known != NULL)
+        return known;
+    if (asprintf(&path, "%s/%s", root, step->id) < 0)
+        path = NULL;
+    if (path == NULL || make_directories(path, 0755, &error) < 0) {
+        if (path == NULL)
+            osiris_error_set_errno(&error, ENOMEM, "cannot make the step's folder");
+        report_error(host, &error);
+        free(path);
+        return NULL;
+    }
+    pthread_mutex_lock(&step->report_lock);
+    if (*folder == NULL)
+        *folder = path;
+    else
+        free(path);
+    known = *folder;
+    pthread_mutex_unlock(&step->report_lock);
+    return known;
+}
+
+static const char *host_artifacts_dir(const struct osiris_host *host)
+{
+    struct step *step = host->context;
+
+    return step_folder(host, step->run->artifacts_dir, &step->artifacts_dir);
+}
+
+static const char *host_temp_dir(const struct osiris_host *host)
+{
+    struct step *step = host->context;
+
+    return step_folder(host, step->run->temp_dir, &step->temp_dir);
+}
+
+void host_remove_temp_dir(struct step *step)
+{
+    if (step->temp_dir != NULL)
+        remove_tree(step->temp_dir);
+}
+
+/* Files. */
+
+static int host_open_input(const struct osiris_host *host, const char *path, int *fd)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    struct stat status;
+
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (*fd >= 0 && fstat(*fd, &status) == 0 && !S_ISDIR(status.st_mode))
+        return 0;
+    int reason = *fd >= 0 ? EISDIR : errno;
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+    osiris_error_set_errno(&error, reason, "cannot read \"%s\"", path);
+    report_error(host, &error);
+    return -1;
+}
+
+static bool is_open_already(const struct step *step, const char *path)
+{
+    bool found = false;
+
+    for (const struct step_output_file *file = step->files; file != NULL; file = file->next)
+        found = found || strcmp(output_path(file->output), path) == 0;
+    return found;
+}
+
+static int open_file(struct step *step, const char *path,
+                     const struct osiris_output_options *options, int *fd,
+                     struct osiris_error *error)
+{
+    struct step_output_file *file = calloc(1, sizeof *file);
+    uint32_t flags = options == NULL ? 0 : options->flags;
+    const struct output_options output_options = {
+        .path = path,
+        .run_id = step->run->run_id,
+        .mode = options == NULL ? 0 : (mode_t)options->mode,
+        .create_directories = (flags & OSIRIS_OUTPUT_CREATE_DIRECTORIES) != 0,
+    };
+
+    if (file == NULL)
+        return osiris_error_set_errno(error, ENOMEM, "cannot write \"%s\"", path);
+    pthread_mutex_lock(&step->report_lock);
+    bool twice = is_open_already(step, path);
+    pthread_mutex_unlock(&step->report_lock);
+    if (twice)
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is being written already", path);
+    if (twice || output_open(&output_options, &file->output, error) < 0) {
+        free(file);
+        return -1;
+    }
+    *fd = output_fd(file->output);
+    pthread_mutex_lock(&step->report_lock);
+    file->next = step->files;
+    step->files = file;
+    pthread_mutex_unlock(&step->report_lock);
+    return 0;
+}
+
+static int host_open_output(const struct osiris_host *host, const char *path,
+                            const struct osiris_output_options *options, int *fd)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    if (open_file(host->context, path, options, fd, &error) == 0)
+        return 0;
+    report_error(host, &error);
+    return -1;
+}
+
+void host_init(struct step *step)
+{
+    step->host = (struct osiris_host){
+        .abi_version = OSIRIS_ABI_VERSION,
+        .struct_size = sizeof(struct osiris_host),
+        .context = step,
+        .run_id = step->run->run_id,
+        .step_id = step->id,
+        .component = step->component,
+        .value_type = host_value_type,
+        .get_string = host_get_string,
+        .get_integer = host_get_integer,
+        .get_number = host_get_number,
+        .get_boolean = host_get_boolean,
+        .get_count = host_get_count,
+        .get_json = host_get_json,
+        .log = host_log,
+        .event = host_event,
+        .metric = host_metric,
+        .error = host_error,
+        .cancelled = host_cancelled,
+        .artifacts_dir = host_artifacts_dir,
+        .temp_dir = host_temp_dir,
+        .open_input = host_open_input,
+        .open_output = host_open_output,
+    };
+}

@@ -1,0 +1,125 @@
+/* The worker as a process; see lifecycle.h. */
+#include "worker/lifecycle.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#define PRIVATE_FD 100
+
+/* The running thread's step. Thread-local, and read by the crash handler of the same thread only. */
+static __thread const char *thread_step, *thread_component;
+
+void lifecycle_name_thread(const char *step_id, const char *component)
+{
+    thread_step = step_id;
+    thread_component = component;
+}
+
+#ifndef OSIRIS_SANITIZED
+static void print(const char *text)
+{
+    (void)!write(STDERR_FILENO, text, strlen(text));
+}
+
+/* Async-signal-safe. The signal's default action follows, so that the exit status tells it, too. */
+static void on_crash(int number)
+{
+    print("osiris-worker: ");
+    print(number == SIGSEGV  ? "SIGSEGV"
+          : number == SIGBUS ? "SIGBUS"
+          : number == SIGFPE ? "SIGFPE"
+          : number == SIGILL ? "SIGILL"
+                             : "SIGABRT");
+    if (thread_step != NULL) {
+        print(" in step \"");
+        print(thread_step);
+        print("\" (");
+        print(thread_component);
+        print(")");
+    } else {
+        print(" outside of any step's thread");
+    }
+    print("\n");
+    (void)raise(number);
+}
+
+static void watch_crashes(void)
+{
+    static const int numbers[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    struct sigaction action = {.sa_handler = on_crash, .sa_flags = SA_RESETHAND | SA_NODEFER};
+
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        (void)sigaction(numbers[i], &action, NULL);
+}
+#endif
+
+static int move_descriptors(int channel_fd, struct osiris_error *error)
+{
+    int private_fd = fcntl(channel_fd, F_DUPFD_CLOEXEC, PRIVATE_FD);
+    _cleanup_close_ int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    if (private_fd < 0 || null < 0 || dup2(null, STDIN_FILENO) < 0 ||
+        dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
+        osiris_error_set_errno(error, errno, "cannot use descriptor %d as the channel", channel_fd);
+        cleanup_close_value(&private_fd);
+        return -1;
+    }
+    if (channel_fd > STDERR_FILENO)
+        (void)close(channel_fd);
+    return private_fd;
+}
+
+int lifecycle_begin(int channel_fd, struct osiris_error *error)
+{
+    static const struct rlimit no_core = {0, 0};
+    pid_t parent = getppid();
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)setrlimit(RLIMIT_CORE, &no_core);
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+    /* Secrets are in this process's memory. */
+#ifndef OSIRIS_SANITIZED
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    watch_crashes();
+#endif
+    if (getpgrp() != getpid())
+        (void)setpgid(0, 0);
+    /* A second line of defence: the end of the channel is the first. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent)
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the orchestrator is gone already");
+    return move_descriptors(channel_fd, error);
+}
+
+int lifecycle_signal_fd(struct osiris_error *error)
+{
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+        return osiris_error_set_errno(error, errno, "cannot block signals");
+    int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0)
+        return osiris_error_set_errno(error, errno, "cannot watch for signals");
+    return fd;
+}
+
+void lifecycle_kill_group(void)
+{
+    if (getpgrp() == getpid())
+        (void)kill(0, SIGKILL);
+    _exit(1);
+}

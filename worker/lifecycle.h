@@ -1,0 +1,23 @@
+/*
+ * The worker as a process: what it shuts off at its start, and what it says when it crashes.
+ */
+#ifndef OSIRIS_WORKER_LIFECYCLE_H
+#define OSIRIS_WORKER_LIFECYCLE_H
+
+#include "core/error.h"
+
+/* Before anything else: the channel moves to a private descriptor (returned), stdin becomes /dev/null, stdout
+ * goes where stderr goes; no SIGPIPE, no core file, not dumpable; a process group of its own; a subreaper;
+ * SIGTERM comes when the parent dies. -1 with the error set. */
+int lifecycle_begin(int channel_fd, struct osiris_error *error);
+
+/* A descriptor that becomes readable when SIGTERM, SIGINT or SIGHUP comes. Blocks them for all threads. */
+int lifecycle_signal_fd(struct osiris_error *error);
+
+/* Notes whose thread this is, for the line that is printed if it crashes. The strings must stay. */
+void lifecycle_name_thread(const char *step_id, const char *component);
+
+/* Ends the whole process group, this process with it. */
+void lifecycle_kill_group(void) __attribute__((noreturn));
+
+#endif

@@ -1,0 +1,356 @@
+/*
+ * osiris-worker: runs the steps of one pipeline for an orchestrator at the other end of a channel
+ * (docs/protocol.md). The main thread runs this file's poll loop; step threads run drivers.
+ *
+ *     osiris-worker --channel-fd N      a connected stream socket
+ *     osiris-worker --describe FILE…    what plug-ins are, as JSON
+ */
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "core/channel.h"
+#include "core/clock.h"
+#include "core/json-access.h"
+#include "core/json-build.h"
+#include "worker/describe.h"
+#include "worker/lifecycle.h"
+#include "worker/run.h"
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#define STOP_TIMEOUT_MS 2000
+
+struct worker {
+    struct channel *channel;
+    int signal_fd;
+    bool greeted;
+    bool cleaned; /* cleanup was answered: the end of the channel is expected */
+    struct run *run; /* NULL before prepare and after cleanup */
+    int64_t heartbeat_interval_ms, heartbeat_timeout_ms; /* 0 until hello */
+    int64_t last_sent_ms, last_heard_ms;
+};
+
+/* Methods. Each answers its request; the error, if it sets one, is the answer. */
+
+static int on_hello(struct worker *worker, const char *id, json_object *params,
+                    struct osiris_error *error)
+{
+    int64_t protocol = json_member_integer(params, "protocol", -1);
+    char now[CLOCK_TIMESTAMP_SIZE];
+
+    if (protocol != CHANNEL_PROTOCOL_VERSION)
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                                "the orchestrator speaks protocol %lld, this worker speaks %d",
+                                (long long)protocol, CHANNEL_PROTOCOL_VERSION);
+    worker->heartbeat_interval_ms = json_member_integer(params, "heartbeat_interval_ms", 0);
+    worker->heartbeat_timeout_ms = json_member_integer(params, "heartbeat_timeout_ms", 0);
+    worker->greeted = true;
+    json_object *result = json_object_new_object();
+    clock_timestamp(now);
+    json_add_integer(result, "protocol", CHANNEL_PROTOCOL_VERSION);
+    json_add_integer(result, "pid", getpid());
+    json_add_string(result, "version", PACKAGE_VERSION);
+    json_add_string(result, "clock", now);
+    answer_result(worker->channel, id, result, false);
+    return 0;
+}
+
+static int on_prepare(struct worker *worker, const char *id, json_object *params,
+                      struct osiris_error *error)
+{
+    if (worker->run != NULL)
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "prepare was requested before");
+    worker->run = run_new(worker->channel, params, error);
+    if (worker->run == NULL)
+        return -1;
+    answer_result(worker->channel, id, run_describe(worker->run), false);
+    return 0;
+}
+
+static int on_execute_step(struct worker *worker, const char *id, json_object *params,
+                           struct osiris_error *error)
+{
+    const char *step_id = json_member_string(params, "step_id", "");
+    struct step *step = run_find_step(worker->run, step_id);
+
+    if (step == NULL)
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                                "execute_step: there is no step \"%.64s\"", step_id);
+    return step_start(step, params, id, error);
+}
+
+static int on_commit(struct worker *worker, const char *id, json_object *params,
+                     struct osiris_error *error)
+{
+    (void)error;
+    decide_commit(worker->run, id, json_member(params, "step_ids"));
+    return 0;
+}
+
+static int on_abort(struct worker *worker, const char *id, json_object *params,
+                    struct osiris_error *error)
+{
+    (void)error;
+    decide_abort(worker->run, id, json_member(params, "step_ids"));
+    return 0;
+}
+
+static int on_cancel(struct worker *worker, const char *id, json_object *params,
+                     struct osiris_error *error)
+{
+    json_object *step_ids = json_member(params, "step_ids");
+
+    (void)error;
+    if (step_ids == NULL)
+        run_cancel(worker->run, -1, NULL);
+    for (size_t i = 0; i < json_array_count(step_ids); i++) {
+        struct step *step = run_find_step(
+            worker->run, json_object_get_string(json_object_array_get_idx(step_ids, i)));
+        if (step != NULL)
+            step_cancel(step);
+    }
+    answer_result(worker->channel, id, NULL, false);
+    return 0;
+}
+
+static int on_ping(struct worker *worker, const char *id, json_object *params,
+                   struct osiris_error *error)
+{
+    (void)params;
+    (void)error;
+    answer_result(worker->channel, id, NULL, false);
+    return 0;
+}
+
+static int on_cleanup(struct worker *worker, const char *id, json_object *params,
+                      struct osiris_error *error)
+{
+    (void)params;
+    if (worker->run != NULL && !run_stop(worker->run, STOP_TIMEOUT_MS))
+        return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT, "steps do not stop");
+    run_free(worker->run);
+    worker->run = NULL;
+    worker->cleaned = true;
+    answer_result(worker->channel, id, NULL, false);
+    return 0;
+}
+
+static const struct method {
+    const char *name;
+    bool before_hello, before_prepare;
+    int (*handle)(struct worker *worker, const char *id, json_object *params,
+                  struct osiris_error *error);
+} methods[] = {
+    {"hello", true, true, on_hello},
+    {"prepare", false, true, on_prepare},
+    {"execute_step", false, false, on_execute_step},
+    {"commit", false, false, on_commit},
+    {"abort", false, false, on_abort},
+    {"cancel", false, false, on_cancel},
+    {"ping", false, true, on_ping},
+    {"cleanup", false, true, on_cleanup},
+};
+
+static const struct method *find_method(const char *name)
+{
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        if (strcmp(methods[i].name, name) == 0)
+            return &methods[i];
+    return NULL;
+}
+
+static int dispatch(struct worker *worker, const char *id, const char *name, json_object *params,
+                    struct osiris_error *error)
+{
+    const struct method *method = find_method(name);
+
+    if (method == NULL)
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "there is no method \"%.64s\"",
+                                name);
+    if (!worker->greeted && !method->before_hello)
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "%s came before hello", name);
+    if (worker->run == NULL && !method->before_prepare)
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "%s came before prepare", name);
+    return method->handle(worker, id, params, error);
+}
+
+static void handle(struct worker *worker, json_object *message)
+{
+    const char *id = json_member_string(message, "id", NULL);
+    const char *method = json_member_string(message, "method", NULL);
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    worker->last_heard_ms = clock_monotonic_ms();
+    /* Heartbeats have told what they had to by coming; unknown types are ignored. */
+    if (id == NULL || method == NULL)
+        return;
+    if (dispatch(worker, id, method, json_member(message, "params"), &error) < 0)
+        answer_error(worker->channel, id, &error, false);
+    worker->last_sent_ms = worker->last_heard_ms;
+}
+
+/* Time. */
+
+static void send_heartbeat(struct worker *worker)
+{
+    json_object *data = json_object_new_object();
+    json_object *steps = json_object_new_array();
+
+    for (size_t i = 0; worker->run != NULL && i < worker->run->step_count; i++) {
+        struct step *step = &worker->run->steps[i];
+        pthread_mutex_lock(&worker->run->steps_lock);
+        bool running = step->phase == STEP_RUNNING;
+        pthread_mutex_unlock(&worker->run->steps_lock);
+        if (!running)
+            continue;
+        json_object *entry = json_object_new_object();
+        json_add_string(entry, "step_id", step->id);
+        json_add_integer(entry, "rows", atomic_load(&step->rows));
+        json_add_integer(entry, "bytes", atomic_load(&step->bytes));
+        json_append(steps, entry);
+    }
+    json_add(data, "steps", steps);
+    answer_message(worker->channel, "heartbeat", data, false);
+    worker->last_sent_ms = clock_monotonic_ms();
+}
+
+static int poll_timeout(const struct worker *worker)
+{
+    int64_t now = clock_monotonic_ms();
+    int64_t next = worker->last_sent_ms + worker->heartbeat_interval_ms;
+
+    if (worker->heartbeat_interval_ms <= 0)
+        return 10000;
+    if (worker->last_heard_ms + worker->heartbeat_timeout_ms < next)
+        next = worker->last_heard_ms + worker->heartbeat_timeout_ms;
+    return next <= now ? 0 : (int)(next - now);
+}
+
+/* The loop. Returns 0 at a clean end, -1 with the error set when the orchestrator is gone. */
+
+static int receive(struct worker *worker, bool *end, struct osiris_error *error)
+{
+    int pumped = channel_pump(worker->channel, end, error);
+
+    for (;;) {
+        struct osiris_error violation = OSIRIS_ERROR_INIT;
+        _cleanup_json_ json_object *message = channel_receive(worker->channel, &violation);
+        if (message == NULL && violation.category == 0)
+            break;
+        if (message == NULL) {
+            osiris_error_move(error, &violation);
+            return -1;
+        }
+        handle(worker, message);
+    }
+    return pumped < 0 ? -1 : 0;
+}
+
+static int check_silence(struct worker *worker, struct osiris_error *error)
+{
+    int64_t now = clock_monotonic_ms();
+
+    if (worker->heartbeat_timeout_ms > 0 &&
+        now >= worker->last_heard_ms + worker->heartbeat_timeout_ms)
+        return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT,
+                                "the orchestrator has been silent for %lld ms",
+                                (long long)(now - worker->last_heard_ms));
+    if (worker->heartbeat_interval_ms > 0 &&
+        now >= worker->last_sent_ms + worker->heartbeat_interval_ms)
+        send_heartbeat(worker);
+    return 0;
+}
+
+static int loop(struct worker *worker, struct osiris_error *error)
+{
+    bool end = false;
+
+    while (!end) {
+        struct pollfd fds[] = {
+            {.fd = channel_fd(worker->channel), .events = channel_poll_events(worker->channel)},
+            {.fd = channel_wake_fd(worker->channel), .events = POLLIN},
+            {.fd = worker->signal_fd, .events = POLLIN},
+        };
+        int ready = poll(fds, sizeof fds / sizeof fds[0], poll_timeout(worker));
+        if (ready < 0 && errno != EINTR)
+            return osiris_error_set_errno(error, errno, "cannot poll");
+        if (ready > 0 && fds[2].revents != 0)
+            return osiris_error_set(error, OSIRIS_ERROR_CANCELLED, "told to stop by a signal");
+        if (ready > 0 && (fds[0].revents != 0 || fds[1].revents != 0) &&
+            receive(worker, &end, error) < 0)
+            return -1;
+        if (!end && check_silence(worker, error) < 0)
+            return -1;
+    }
+    if (worker->cleaned)
+        return 0;
+    return osiris_error_set(error, OSIRIS_ERROR_CONNECTION, "the orchestrator is gone");
+}
+
+/* The orchestrator is gone: nothing of the run may stay. */
+static void stop_alone(struct worker *worker, const struct osiris_error *error)
+{
+    fprintf(stderr, "osiris-worker: %s; stopping\n",
+            error->message == NULL ? "?" : error->message);
+    channel_shutdown(worker->channel);
+    if (worker->run != NULL) {
+        if (run_stop(worker->run, STOP_TIMEOUT_MS))
+            run_free(worker->run);
+        else
+            remove_tree(worker->run->temp_dir);
+    }
+    lifecycle_kill_group();
+}
+
+static int work(int given_fd)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    struct worker worker = {.signal_fd = -1};
+    int fd = lifecycle_begin(given_fd, &error);
+
+    if (fd >= 0) {
+        worker.signal_fd = lifecycle_signal_fd(&error);
+        worker.channel = channel_new(fd, &error);
+    }
+    if (worker.channel == NULL || worker.signal_fd < 0) {
+        fprintf(stderr, "osiris-worker: %s\n", error.message == NULL ? "?" : error.message);
+        return 1;
+    }
+    worker.last_heard_ms = worker.last_sent_ms = clock_monotonic_ms();
+    if (loop(&worker, &error) < 0)
+        stop_alone(&worker, &error);
+    channel_free(worker.channel);
+    (void)close(worker.signal_fd);
+    return 0;
+}
+
+static int usage(void)
+{
+    fputs("usage: osiris-worker --channel-fd N\n"
+          "       osiris-worker --describe FILE...\n"
+          "       osiris-worker --version\n"
+          "Runs the steps of a pipeline. It is started by osiris.\n",
+          stderr);
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc >= 2 && strcmp(argv[1], "--describe") == 0)
+        return worker_describe(argc - 2, argv + 2);
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        puts("osiris-worker " PACKAGE_VERSION);
+        return 0;
+    }
+    if (argc == 3 && strcmp(argv[1], "--channel-fd") == 0) {
+        char *end;
+        long number = strtol(argv[2], &end, 10);
+        if (end != argv[2] && *end == '\0' && number >= 0 && number <= 1 << 20)
+            return work((int)number);
+    }
+    return usage();
+}

@@ -1,0 +1,339 @@
+/* A prepared run: steps, queues, drivers; see run.h. */
+#include "worker/run.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "core/json-access.h"
+#include "core/json-build.h"
+#include "core/loader.h"
+
+#define DEFAULT_QUEUE_BYTES (8 << 20)
+
+static int out_of_memory(struct osiris_error *error)
+{
+    return osiris_error_set_errno(error, ENOMEM, "cannot prepare the run");
+}
+
+static int malformed(struct osiris_error *error, const char *what)
+{
+    return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "prepare: %s", what);
+}
+
+static char *copy_string(json_object *params, const char *key)
+{
+    const char *text = json_member_string(params, key, NULL);
+
+    return text == NULL ? NULL : strdup(text);
+}
+
+struct step *run_find_step(struct run *run, const char *id)
+{
+    for (size_t i = 0; i < run->step_count; i++)
+        if (id != NULL && strcmp(run->steps[i].id, id) == 0)
+            return &run->steps[i];
+    return NULL;
+}
+
+/* Parts of prepare, in their order. */
+
+static int set_environment(json_object *environment, struct osiris_error *error)
+{
+    if (!json_object_is_type(environment, json_type_object))
+        return 0;
+    json_object_object_foreach(environment, name, value)
+    {
+        if (name[0] == '\0' || strchr(name, '=') != NULL ||
+            !json_object_is_type(value, json_type_string))
+            return malformed(error, "an environment variable is malformed");
+        if (setenv(name, json_object_get_string(value), 1) < 0)
+            return out_of_memory(error);
+    }
+    return 0;
+}
+
+static int add_secrets(struct run *run, json_object *secrets, struct osiris_error *error)
+{
+    for (size_t i = 0; i < json_array_count(secrets); i++) {
+        json_object *secret = json_object_array_get_idx(secrets, i);
+        if (json_object_is_type(secret, json_type_string) &&
+            redactor_add(run->redactor, json_object_get_string(secret)) < 0)
+            return out_of_memory(error);
+    }
+    return 0;
+}
+
+static void init_step(struct step *step, struct run *run)
+{
+    step->run = run;
+    atomic_init(&step->cancelled, false);
+    atomic_init(&step->rows, 0);
+    atomic_init(&step->bytes, 0);
+    pthread_cond_init(&step->decided, NULL);
+    pthread_mutex_init(&step->interrupt_lock, NULL);
+    pthread_mutex_init(&step->report_lock, NULL);
+}
+
+static int load_driver(struct step *step, json_object *plan_step, json_object *drivers,
+                       struct osiris_error *error)
+{
+    const char *name = json_member_string(plan_step, "driver", "");
+    const char *path = json_member_string(drivers, name, NULL);
+
+    if (path == NULL)
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                                "prepare: no file is given for the driver \"%s\"", name);
+    const struct osiris_plugin *plugin = loader_open(path, error);
+    if (plugin == NULL)
+        return -1;
+    step->driver = loader_driver(plugin, path, name, error);
+    return step->driver == NULL ? -1 : 0;
+}
+
+static int make_step(struct step *step, struct run *run, json_object *plan_step,
+                     json_object *params, struct osiris_error *error)
+{
+    const char *id = json_member_string(plan_step, "id", NULL);
+
+    init_step(step, run);
+    if (id == NULL || id[0] == '\0' || id[0] == '.' || strchr(id, '/') != NULL)
+        return malformed(error, "a step has no usable id");
+    step->id = strdup(id);
+    step->component = copy_string(plan_step, "component");
+    step->group = (int)json_member_integer(plan_step, "group", 0);
+    step->texts = json_object_new_array();
+    json_object *connection = json_member(json_member(params, "connections"), id);
+    step->connection =
+        connection == NULL ? json_object_new_object() : json_object_get(connection);
+    if (step->id == NULL || step->component == NULL || step->texts == NULL ||
+        step->connection == NULL)
+        return out_of_memory(error);
+    return load_driver(step, plan_step, json_member(params, "drivers"), error);
+}
+
+static int make_steps(struct run *run, json_object *params, struct osiris_error *error)
+{
+    json_object *list = json_member(json_member(params, "plan"), "steps");
+    size_t count = json_array_count(list);
+
+    run->steps = calloc(count + 1, sizeof *run->steps);
+    if (run->steps == NULL)
+        return out_of_memory(error);
+    for (size_t i = 0; i < count; i++) {
+        struct step *step = &run->steps[i];
+        step->rank = i;
+        run->step_count = i + 1;
+        if (make_step(step, run, json_object_array_get_idx(list, i), params, error) < 0)
+            return osiris_error_prefix(error, "step \"%s\"", step->id == NULL ? "" : step->id);
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(run->steps[j].id, step->id) == 0)
+                return malformed(error, "two steps have one id");
+    }
+    return 0;
+}
+
+static int add_edge(struct step_edge **edges, size_t *count, const char *name, struct step *other,
+                    struct queue *queue)
+{
+    struct step_edge *grown = reallocarray(*edges, *count + 1, sizeof **edges);
+
+    if (grown == NULL)
+        return -1;
+    *edges = grown;
+    grown[*count] = (struct step_edge){
+        .name = strdup(name), .other = other, .queue = queue, .open = true};
+    return grown[(*count)++].name == NULL ? -1 : 0;
+}
+
+static int make_queue(struct run *run, json_object *params, json_object *edge,
+                      struct osiris_error *error)
+{
+    struct step *from = run_find_step(run, json_member_string(edge, "from", NULL));
+    struct step *to = run_find_step(run, json_member_string(edge, "to", NULL));
+    bool elastic = strcmp(json_member_string(edge, "mode", "bounded"), "elastic") == 0;
+    int64_t bound = json_member_integer(params, elastic ? "spill_bytes" : "queue_bytes",
+                                        DEFAULT_QUEUE_BYTES);
+
+    if (from == NULL || to == NULL || from->driver->kind == OSIRIS_WRITER ||
+        to->driver->kind == OSIRIS_EXTRACTOR)
+        return malformed(error, "an edge joins steps that it cannot");
+    struct queue *queue =
+        queue_new(bound > 0 ? (uint64_t)bound : DEFAULT_QUEUE_BYTES, elastic, run->temp_dir);
+    if (queue == NULL)
+        return out_of_memory(error);
+    run->queues[run->queue_count++] = queue;
+    if (add_edge(&from->outputs, &from->output_count,
+                 json_member_string(edge, "output", "df"), to, queue) < 0 ||
+        add_edge(&to->inputs, &to->input_count, json_member_string(edge, "input", "df"), from,
+                 queue) < 0)
+        return out_of_memory(error);
+    return 0;
+}
+
+/* Edges are numbered by their place in the plan. */
+static int make_queues(struct run *run, json_object *params, struct osiris_error *error)
+{
+    json_object *list = json_member(json_member(params, "plan"), "edges");
+    size_t count = json_array_count(list);
+
+    run->queues = calloc(count + 1, sizeof(struct queue *));
+    if (run->queues == NULL)
+        return out_of_memory(error);
+    for (size_t i = 0; i < count; i++) {
+        json_object *edge = json_object_array_get_idx(list, i);
+        if (json_member_integer(edge, "id", -1) != (int64_t)i)
+            return malformed(error, "edges are not numbered from zero");
+        if (make_queue(run, params, edge, error) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void init_locks(struct run *run)
+{
+    pthread_condattr_t monotonic;
+
+    pthread_mutex_init(&run->steps_lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&run->thread_ended, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+struct run *run_new(struct channel *channel, json_object *params, struct osiris_error *error)
+{
+    struct run *run = calloc(1, sizeof *run);
+
+    if (run == NULL) {
+        out_of_memory(error);
+        return NULL;
+    }
+    run->channel = channel;
+    init_locks(run);
+    run->redactor = redactor_new();
+    run->run_id = copy_string(params, "run_id");
+    run->artifacts_dir = copy_string(params, "artifacts_dir");
+    run->temp_dir = copy_string(params, "temp_dir");
+    if (run->run_id == NULL || run->artifacts_dir == NULL || run->temp_dir == NULL)
+        malformed(error, "run_id, artifacts_dir or temp_dir is missing");
+    else if (run->redactor == NULL)
+        out_of_memory(error);
+    else if (add_secrets(run, json_member(params, "secrets"), error) == 0 &&
+             set_environment(json_member(params, "environment"), error) == 0 &&
+             make_steps(run, params, error) == 0 && make_queues(run, params, error) == 0)
+        return run;
+    run_free(run);
+    return NULL;
+}
+
+static void free_edges(struct step_edge *edges, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(edges[i].name);
+    free(edges);
+}
+
+static void free_step(struct step *step)
+{
+    free_edges(step->inputs, step->input_count);
+    free_edges(step->outputs, step->output_count);
+    free(step->id);
+    free(step->component);
+    free(step->request_id);
+    free(step->stopped_by);
+    free(step->artifacts_dir);
+    free(step->temp_dir);
+    json_object_put(step->config);
+    json_object_put(step->connection);
+    json_object_put(step->texts);
+    osiris_error_clear(&step->reported);
+    pthread_cond_destroy(&step->decided);
+    pthread_mutex_destroy(&step->interrupt_lock);
+    pthread_mutex_destroy(&step->report_lock);
+}
+
+void run_free(struct run *run)
+{
+    if (run == NULL)
+        return;
+    for (size_t i = 0; i < run->step_count; i++)
+        free_step(&run->steps[i]);
+    for (size_t i = 0; i < run->queue_count; i++)
+        queue_free(run->queues[i]);
+    if (run->temp_dir != NULL)
+        remove_tree(run->temp_dir);
+    redactor_free(run->redactor);
+    pthread_cond_destroy(&run->thread_ended);
+    pthread_mutex_destroy(&run->steps_lock);
+    free(run->steps);
+    free(run->queues);
+    free(run->run_id);
+    free(run->artifacts_dir);
+    free(run->temp_dir);
+    free(run);
+}
+
+json_object *run_describe(const struct run *run)
+{
+    json_object *result = json_object_new_object();
+    json_object *drivers = json_object_new_array();
+
+    for (size_t i = 0; i < run->step_count; i++) {
+        const struct osiris_driver *driver = run->steps[i].driver;
+        bool known = false;
+        for (size_t j = 0; j < i; j++)
+            known = known || run->steps[j].driver == driver;
+        if (known)
+            continue;
+        json_object *entry = json_object_new_object();
+        json_add_string(entry, "driver", driver->name);
+        json_add_string(entry, "version", driver->version);
+        json_append(drivers, entry);
+    }
+    json_add(result, "drivers", drivers);
+    return result;
+}
+
+void run_cancel(struct run *run, int group, const struct step *except)
+{
+    for (size_t i = 0; i < run->step_count; i++) {
+        struct step *step = &run->steps[i];
+        if (step == except || (group >= 0 && step->group != group))
+            continue;
+        if (except != NULL) {
+            pthread_mutex_lock(&run->steps_lock);
+            if (step->stopped_by == NULL && step->phase != STEP_CLOSED)
+                step->stopped_by = strdup(except->id);
+            pthread_mutex_unlock(&run->steps_lock);
+        }
+        step_cancel(step);
+    }
+}
+
+bool run_stop(struct run *run, int timeout_ms)
+{
+    struct timespec deadline;
+
+    run_cancel(run, -1, NULL);
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
+    deadline.tv_sec += timeout_ms / 1000;
+    deadline.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+    if (deadline.tv_nsec >= 1000000000) {
+        deadline.tv_nsec -= 1000000000;
+        deadline.tv_sec++;
+    }
+    pthread_mutex_lock(&run->steps_lock);
+    for (size_t i = 0; i < run->step_count; i++) {
+        struct step *step = &run->steps[i];
+        if (step->phase == STEP_RUNNING || step->phase == STEP_WAITING) {
+            step->decision = DECIDE_ABORT;
+            pthread_cond_broadcast(&step->decided);
+        }
+    }
+    int waited = 0;
+    while (run->live_threads > 0 && waited == 0)
+        waited = pthread_cond_timedwait(&run->thread_ended, &run->steps_lock, &deadline);
+    bool ended = run->live_threads == 0;
+    pthread_mutex_unlock(&run->steps_lock);
+    return ended;
+}

@@ -1,0 +1,513 @@
+/*
+ * The thread of a step: open, run, pull the output, answer, wait for the decision, act on it, close; see
+ * run.h. All verbs of a driver but interrupt are called here, so that they come from one thread.
+ */
+#include <string.h>
+
+#include "core/arrow-check.h"
+#include "core/arrow-share.h"
+#include "core/clock.h"
+#include "core/json-access.h"
+#include "core/json-build.h"
+#include "worker/lifecycle.h"
+#include "worker/run.h"
+
+/* Output. */
+
+static int blame(const struct step *step, struct osiris_error *error)
+{
+    return osiris_error_prefix(error, "the driver \"%s\" gave a", step->driver->name);
+}
+
+static int announce_schema(struct step *step, const struct ArrowSchema *schema,
+                           struct osiris_error *error)
+{
+    if (arrow_check_schema(schema, error) < 0)
+        return blame(step, error);
+    for (size_t i = 0; i < step->output_count; i++)
+        if (queue_set_schema(step->outputs[i].queue, schema) < 0)
+            return osiris_error_set_errno(error, ENOMEM, "cannot pass the schema on");
+    return 0;
+}
+
+static size_t open_readers(const struct step *step)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < step->output_count; i++)
+        count += step->outputs[i].open;
+    return count;
+}
+
+/* Hands `batch` (taken) to every reader that still wants it: moved to one, views for several. */
+static int hand_out(struct step *step, struct ArrowArray *batch, uint64_t bytes,
+                    struct osiris_error *error)
+{
+    size_t readers = open_readers(step), given = 0;
+    struct ArrowArray *views = batch;
+    _cleanup_free_ struct ArrowArray *shared = NULL;
+    int result = 0;
+
+    if (readers == 0) {
+        batch->release(batch);
+        return 0;
+    }
+    if (readers > 1) {
+        shared = views = calloc(readers, sizeof *shared);
+        if (shared == NULL)
+            batch->release(batch);
+        if (shared == NULL || arrow_share(batch, shared, readers) < 0)
+            return osiris_error_set_errno(error, ENOMEM, "cannot share a batch");
+    }
+    for (size_t i = 0; i < step->output_count; i++) {
+        struct step_edge *edge = &step->outputs[i];
+        if (!edge->open)
+            continue;
+        struct ArrowArray *view = &views[given++];
+        if (result < 0) {
+            view->release(view);
+            continue;
+        }
+        switch (queue_put(edge->queue, view, bytes, error)) {
+        case QUEUE_CLOSED:
+            edge->open = false;
+            break;
+        case QUEUE_CANCELLED:
+            result = osiris_error_set(error, OSIRIS_ERROR_CANCELLED, "stopped");
+            break;
+        case QUEUE_ERROR:
+            result = -1;
+            break;
+        default:
+            break;
+        }
+    }
+    return result;
+}
+
+/* What a stream's callback failed of: the driver's report, else the stream's own words. */
+static int stream_failed(struct step *step, struct ArrowArrayStream *stream, int number,
+                         const char *verb, struct osiris_error *error)
+{
+    pthread_mutex_lock(&step->report_lock);
+    bool reported = step->reported.category != 0;
+    pthread_mutex_unlock(&step->report_lock);
+    const char *text = reported ? NULL : stream->get_last_error(stream);
+    if (text == NULL || text[0] == '\0') {
+        host_take_error(step, verb, error);
+        return -1;
+    }
+    _cleanup_free_ char *clean = redactor_text(step->run->redactor, text, strlen(text));
+    osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "%s", clean == NULL ? "" : clean);
+    error->native_code = number;
+    return -1;
+}
+
+static int pull_batch(struct step *step, struct ArrowArrayStream *stream,
+                      const struct ArrowSchema *schema, bool *end, struct osiris_error *error)
+{
+    struct ArrowArray batch = {0};
+    int failed = stream->get_next(stream, &batch);
+
+    if (failed != 0)
+        return stream_failed(step, stream, failed, "the output's get_next", error);
+    *end = batch.release == NULL;
+    if (*end)
+        return 0;
+    if (arrow_check_array(schema, &batch, error) < 0) {
+        /* Its release is as suspect as the rest, but not to call it would surely leak. */
+        batch.release(&batch);
+        return blame(step, error);
+    }
+    uint64_t bytes = arrow_array_bytes(schema, &batch);
+    atomic_fetch_add_explicit(&step->rows, batch.length, memory_order_relaxed);
+    atomic_fetch_add_explicit(&step->bytes, (int_fast64_t)bytes, memory_order_relaxed);
+    step->batches++;
+    return hand_out(step, &batch, bytes, error);
+}
+
+static int pull_all(struct step *step, struct ArrowArrayStream *stream,
+                    const struct ArrowSchema *schema, struct osiris_error *error)
+{
+    bool end = false;
+
+    while (!end) {
+        if (atomic_load_explicit(&step->cancelled, memory_order_relaxed))
+            return osiris_error_set(error, OSIRIS_ERROR_CANCELLED, "stopped");
+        if (pull_batch(step, stream, schema, &end, error) < 0)
+            return -1;
+        /* All readers have had enough: so has the run. */
+        if (step->output_count > 0 && open_readers(step) == 0)
+            return 0;
+    }
+    return 0;
+}
+
+static int pull_output(struct step *step, struct ArrowArrayStream *stream,
+                       struct osiris_error *error)
+{
+    struct ArrowSchema schema = {0};
+    int failed = stream->get_schema(stream, &schema);
+
+    if (failed != 0)
+        return stream_failed(step, stream, failed, "the output's get_schema", error);
+    int result = announce_schema(step, &schema, error);
+    if (result == 0)
+        result = pull_all(step, stream, &schema, error);
+    if (schema.release != NULL)
+        schema.release(&schema);
+    return result;
+}
+
+/* Running. */
+
+static int run_verb(struct step *step, struct osiris_input *inputs, struct osiris_error *error)
+{
+    struct ArrowArrayStream output = {0};
+    bool has_output = step->driver->kind != OSIRIS_WRITER;
+
+    if (step->driver->run(step->state, inputs, step->input_count, has_output ? &output : NULL) <
+        0) {
+        host_take_error(step, "run", error);
+        if (output.release != NULL)
+            output.release(&output);
+        return -1;
+    }
+    if (!has_output)
+        return 0;
+    if (output.release == NULL)
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                                "the driver \"%s\" gave no output stream; this is a fault of the "
+                                "driver",
+                                step->driver->name);
+    int result = pull_output(step, &output, error);
+    if (output.release != NULL)
+        output.release(&output);
+    return result;
+}
+
+static int run_with_inputs(struct step *step, struct osiris_error *error)
+{
+    struct ArrowArrayStream *streams = streams_new(step);
+    _cleanup_free_ struct osiris_input *inputs = calloc(step->input_count + 1, sizeof *inputs);
+    int result = -1;
+
+    if (streams == NULL || inputs == NULL) {
+        osiris_error_set_errno(error, ENOMEM, "cannot run the step");
+    } else {
+        for (size_t i = 0; i < step->input_count; i++)
+            inputs[i] = (struct osiris_input){.name = step->inputs[i].name,
+                                              .step_id = step->inputs[i].other->id,
+                                              .stream = &streams[i]};
+        result = run_verb(step, inputs, error);
+    }
+    streams_free(streams, step->input_count);
+    return result;
+}
+
+static int finish_outputs(struct step *step, struct osiris_error *error)
+{
+    for (struct step_output_file *file = step->files; file != NULL; file = file->next)
+        if (output_finish(file->output, error) < 0)
+            return -1;
+    return 0;
+}
+
+static int open_verb(struct step *step, struct osiris_error *error)
+{
+    if (step->driver->open(&step->host, &step->state) < 0) {
+        host_take_error(step, "open", error);
+        return -1;
+    }
+    pthread_mutex_lock(&step->interrupt_lock);
+    step->driver_open = true;
+    pthread_mutex_unlock(&step->interrupt_lock);
+    return 0;
+}
+
+static int run_step(struct step *step, struct osiris_error *error)
+{
+    if (open_verb(step, error) < 0 || run_with_inputs(step, error) < 0)
+        return -1;
+    if (step->driver->kind == OSIRIS_WRITER)
+        return finish_outputs(step, error);
+    return 0;
+}
+
+/* The end of streams on either side. Inputs that were not read to their end want no more. */
+static void end_streams(struct step *step, bool success)
+{
+    for (size_t i = 0; i < step->input_count; i++)
+        queue_close(step->inputs[i].queue);
+    for (size_t i = 0; i < step->output_count; i++) {
+        if (success)
+            queue_finish(step->outputs[i].queue);
+        else
+            queue_cancel(step->outputs[i].queue);
+    }
+}
+
+/* Answering. */
+
+static int64_t output_bytes(const struct step *step)
+{
+    int64_t total = 0;
+
+    if (step->files == NULL)
+        return atomic_load(&step->bytes);
+    for (const struct step_output_file *file = step->files; file != NULL; file = file->next) {
+        int64_t size = output_size(file->output);
+        total += size > 0 ? size : 0;
+    }
+    return total;
+}
+
+static const char *rows_metric(int kind)
+{
+    return kind == OSIRIS_EXTRACTOR ? "rows_read"
+           : kind == OSIRIS_WRITER  ? "rows_written"
+                                    : "rows_processed";
+}
+
+static void answer_success(struct step *step, int64_t started_ns)
+{
+    json_object *result = json_object_new_object();
+    json_object *outputs = json_object_new_object();
+    json_object *metrics = json_object_new_object();
+    int64_t rows = atomic_load(&step->rows);
+
+    json_add_string(result, "status", "success");
+    if (step->driver->kind != OSIRIS_WRITER) {
+        json_object *stream = json_object_new_object();
+        json_add_integer(stream, "rows", rows);
+        json_add_integer(stream, "bytes", atomic_load(&step->bytes));
+        json_add_integer(stream, "batches", step->batches);
+        json_add(outputs, "df", stream);
+    }
+    json_add(result, "outputs", outputs);
+    json_add_integer(metrics, rows_metric(step->driver->kind), rows);
+    json_add_integer(metrics, "bytes", output_bytes(step));
+    json_add(result, "metrics", metrics);
+    json_add_number(result, "duration_ms", (double)(clock_monotonic_ns() - started_ns) / 1e6);
+    answer_result(step->run->channel, step->request_id, result, true);
+}
+
+/* A step that was told to stop did not fail of what it met on its way out. */
+static void make_cancelled(struct step *step, struct osiris_error *error)
+{
+    pthread_mutex_lock(&step->run->steps_lock);
+    _cleanup_free_ char *cause = step->stopped_by == NULL ? NULL : strdup(step->stopped_by);
+    pthread_mutex_unlock(&step->run->steps_lock);
+    if (cause != NULL)
+        osiris_error_set(error, OSIRIS_ERROR_CANCELLED, "stopped because step \"%s\" failed",
+                         cause);
+    else
+        osiris_error_set(error, OSIRIS_ERROR_CANCELLED, "cancelled");
+}
+
+static void answer_failure(struct step *step, struct osiris_error *error)
+{
+    if (atomic_load(&step->cancelled))
+        make_cancelled(step, error);
+    error->step_id = strdup(step->id);
+    error->component = strdup(step->component);
+    answer_error(step->run->channel, step->request_id, error, true);
+}
+
+/* Deciding. */
+
+static enum step_decision wait_for_decision(struct step *step)
+{
+    pthread_mutex_lock(&step->run->steps_lock);
+    while (step->decision == DECIDE_NOTHING)
+        pthread_cond_wait(&step->decided, &step->run->steps_lock);
+    enum step_decision decision = step->decision;
+    step->decision = DECIDE_NOTHING;
+    pthread_mutex_unlock(&step->run->steps_lock);
+    return decision;
+}
+
+static int commit(struct step *step, struct osiris_error *error)
+{
+    if (step->driver->commit == NULL)
+        return 0;
+    if (step->driver->commit(step->state) == 0)
+        return 0;
+    host_take_error(step, "commit", error);
+    return -1;
+}
+
+static int publish(struct step *step, struct osiris_error *error)
+{
+    for (struct step_output_file *file = step->files; file != NULL; file = file->next) {
+        int64_t size = output_size(file->output);
+        if (output_publish(file->output, error) < 0)
+            return -1;
+        json_object *entry = json_object_new_object();
+        json_add_string(entry, "step_id", step->id);
+        json_add_string(entry, "path", output_path(file->output));
+        json_add_integer(entry, "bytes", size < 0 ? 0 : size);
+        pthread_mutex_lock(&step->run->steps_lock);
+        if (step->batch != NULL)
+            json_append(step->batch->published, entry);
+        else
+            json_object_put(entry);
+        pthread_mutex_unlock(&step->run->steps_lock);
+    }
+    return 0;
+}
+
+static void close_driver(struct step *step)
+{
+    pthread_mutex_lock(&step->interrupt_lock);
+    bool open = step->driver_open;
+    step->driver_open = false;
+    pthread_mutex_unlock(&step->interrupt_lock);
+    if (open)
+        step->driver->close(step->state);
+    while (step->files != NULL) {
+        struct step_output_file *file = step->files;
+        step->files = file->next;
+        output_close(file->output);
+        free(file);
+    }
+    host_remove_temp_dir(step);
+}
+
+static void name_error(const struct step *step, struct osiris_error *error)
+{
+    if (error->category == 0)
+        return;
+    free(error->step_id);
+    free(error->component);
+    error->step_id = strdup(step->id);
+    error->component = strdup(step->component);
+}
+
+/* Acts on decisions until the driver is closed. */
+static void follow_decisions(struct step *step)
+{
+    bool committed = false;
+
+    for (;;) {
+        struct osiris_error error = OSIRIS_ERROR_INIT;
+        enum step_decision decision = wait_for_decision(step);
+        if (decision == DECIDE_COMMIT) {
+            committed = commit(step, &error) == 0;
+            name_error(step, &error);
+            decide_done(step, &error);
+            continue;
+        }
+        if (decision == DECIDE_PUBLISH) {
+            publish(step, &error);
+            name_error(step, &error);
+        } else if (!committed && step->driver_open && step->driver->abort != NULL) {
+            step->driver->abort(step->state);
+        }
+        close_driver(step);
+        pthread_mutex_lock(&step->run->steps_lock);
+        step->phase = STEP_CLOSED;
+        pthread_mutex_unlock(&step->run->steps_lock);
+        decide_done(step, &error);
+        return;
+    }
+}
+
+static void *step_thread(void *argument)
+{
+    struct step *step = argument;
+    struct run *run = step->run;
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+    int64_t started_ns = clock_monotonic_ns();
+
+    lifecycle_name_thread(step->id, step->component);
+    bool success = run_step(step, &error) == 0;
+    pthread_mutex_lock(&run->steps_lock);
+    step->succeeded = success;
+    step->phase = STEP_WAITING;
+    pthread_mutex_unlock(&run->steps_lock);
+    /* The cause is answered before its neighbours can know of it. */
+    if (success)
+        answer_success(step, started_ns);
+    else
+        answer_failure(step, &error);
+    end_streams(step, success);
+    if (!success)
+        run_cancel(run, step->group, step);
+    osiris_error_clear(&error);
+    follow_decisions(step);
+    pthread_mutex_lock(&run->steps_lock);
+    run->live_threads--;
+    pthread_cond_broadcast(&run->thread_ended);
+    pthread_mutex_unlock(&run->steps_lock);
+    return NULL;
+}
+
+/* From the main thread. */
+
+static int check_inputs(const struct step *step, json_object *inputs, struct osiris_error *error)
+{
+    for (size_t i = 0; i < step->input_count; i++) {
+        json_object *given = json_member(inputs, step->inputs[i].name);
+        int64_t edge = json_member_integer(given, "edge", -1);
+        if (edge < 0 || (size_t)edge >= step->run->queue_count ||
+            step->run->queues[edge] != step->inputs[i].queue)
+            return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                                    "execute_step: the input \"%s\" is not the plan's",
+                                    step->inputs[i].name);
+    }
+    return 0;
+}
+
+static int start_thread(struct step *step, struct osiris_error *error)
+{
+    pthread_attr_t detached;
+    pthread_t thread;
+
+    pthread_mutex_lock(&step->run->steps_lock);
+    step->phase = STEP_RUNNING;
+    step->run->live_threads++;
+    pthread_mutex_unlock(&step->run->steps_lock);
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    int reason = pthread_create(&thread, &detached, step_thread, step);
+    pthread_attr_destroy(&detached);
+    if (reason == 0)
+        return 0;
+    pthread_mutex_lock(&step->run->steps_lock);
+    step->phase = STEP_CLOSED;
+    step->run->live_threads--;
+    pthread_mutex_unlock(&step->run->steps_lock);
+    return osiris_error_set_errno(error, reason, "cannot start the step's thread");
+}
+
+int step_start(struct step *step, json_object *params, const char *request_id,
+               struct osiris_error *error)
+{
+    json_object *config = json_member(params, "config");
+
+    if (step->phase != STEP_IDLE)
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                                "execute_step: the step \"%s\" was requested before", step->id);
+    if (check_inputs(step, json_member(params, "inputs"), error) < 0)
+        return -1;
+    step->request_id = strdup(request_id);
+    step->config = config == NULL ? json_object_new_object() : json_object_get(config);
+    if (step->request_id == NULL || step->config == NULL)
+        return osiris_error_set_errno(error, ENOMEM, "cannot run the step");
+    host_init(step);
+    return start_thread(step, error);
+}
+
+void step_cancel(struct step *step)
+{
+    atomic_store(&step->cancelled, true);
+    for (size_t i = 0; i < step->input_count; i++)
+        queue_cancel(step->inputs[i].queue);
+    for (size_t i = 0; i < step->output_count; i++)
+        queue_cancel(step->outputs[i].queue);
+    pthread_mutex_lock(&step->interrupt_lock);
+    if (step->driver_open && step->driver->interrupt != NULL)
+        step->driver->interrupt(step->state);
+    pthread_mutex_unlock(&step->interrupt_lock);
+}
