@@ -1,0 +1,19 @@
+# The `osiris` command: one file a subcommand.
+# Not built by default until core/ can read and compile pipelines (core/front.mk, core/compile.mk); then bin_PROGRAMS.
+EXTRA_PROGRAMS += osiris
+CLEANFILES += osiris$(EXEEXT)
+osiris_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_C_CFLAGS)
+osiris_LDADD = libosiris-core.la
+osiris_SOURCES = \
+	cli/arguments.c cli/arguments.h \
+	cli/build.c cli/build.h \
+	cli/cmd-compile.c \
+	cli/cmd-components.c \
+	cli/cmd-run.c \
+	cli/cmd-validate.c \
+	cli/commands.h \
+	cli/main.c \
+	cli/progress.c cli/progress.h \
+	cli/report.c cli/report.h \
+	cli/run-records.c cli/run-records.h \
+	cli/summary.c cli/summary.h

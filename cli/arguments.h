@@ -1,0 +1,69 @@
+/*
+ * The command line, read by tables: each subcommand has one entry (name, usage, summary, options) from which
+ * parsing, help and the messages about mistakes are made. `--option=value`, `--option value`, `-o value`,
+ * `-ovalue`, `--`; options and operands in any order.
+ *
+ * Everything is borrowed from argv but the arrays, which arguments_clear frees.
+ */
+#ifndef OSIRIS_CLI_ARGUMENTS_H
+#define OSIRIS_CLI_ARGUMENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "core/error.h"
+
+struct arguments;
+
+struct option_entry {
+    const char *name; /* without the dashes; NULL ends a table */
+    char letter;      /* or 0 */
+    const char *argument; /* what help calls its value; NULL: a flag */
+    const char *help;
+    bool repeatable;
+};
+
+struct command_entry {
+    const char *name;
+    const char *operands; /* as usage shows them, or NULL */
+    const char *summary;  /* one line */
+    const struct option_entry *options; /* or NULL */
+    const struct command_entry *const *subcommands; /* NULL-terminated, or NULL */
+    size_t operands_minimum, operands_maximum;
+    int (*execute)(const struct arguments *arguments); /* returns the exit code */
+};
+
+/* One option that was given; `value` is NULL for a flag. */
+struct given_option {
+    const struct option_entry *option;
+    const char *value;
+};
+
+struct arguments {
+    const struct command_entry *command;
+    char path[64]; /* "osiris components list" */
+    struct given_option *given;
+    size_t given_count;
+    const char **operands; /* NULL-terminated */
+    size_t operand_count;
+    bool help;
+    bool json; /* --json is among the words, even if something else is wrong with them */
+};
+
+/* Finds the command below `root` and reads its options and operands. -1: a usage error (category config);
+ * `path`, `command` and `json` are right even then, as far as the words were understood. */
+int arguments_parse(struct arguments *arguments, const struct command_entry *root, int argc,
+                    char **argv, struct osiris_error *error);
+void arguments_clear(struct arguments *arguments);
+
+bool arguments_flag(const struct arguments *arguments, const char *name);
+/* The last value given, or NULL. */
+const char *arguments_value(const struct arguments *arguments, const char *name);
+/* All values of a repeatable option, NULL-terminated; free the array. NULL: no memory. */
+const char **arguments_values(const struct arguments *arguments, const char *name);
+
+/* Usage, summary, subcommands, options. */
+void arguments_print_help(const struct arguments *arguments, FILE *stream);
+
+#endif

@@ -1,0 +1,80 @@
+/* The registry and the compiled pipeline of a command line; see build.h. */
+#include "cli/build.h"
+
+#include <string.h>
+
+#include "core/paths.h"
+
+struct registry *build_registry(const struct arguments *arguments, struct osiris_error *error)
+{
+    _cleanup_free_ const char **driver_dirs = arguments_values(arguments, "driver-dir");
+    _cleanup_free_ char *cache = paths_cache_dir();
+    _cleanup_free_ char *cache_dir = NULL;
+
+    if (driver_dirs == NULL ||
+        (cache != NULL && asprintf(&cache_dir, "%s/drivers", cache) < 0)) {
+        cache_dir = NULL;
+        osiris_error_set_errno(error, ENOMEM, "cannot look for drivers");
+        return NULL;
+    }
+    const struct registry_options options = {
+        .driver_dirs = driver_dirs,
+        .driver_path = paths_driver_path(),
+        .installed_dir = paths_driver_dir(),
+        .worker_path = paths_worker(),
+        .cache_dir = cache_dir,
+    };
+    return registry_new(&options, error);
+}
+
+static int check_params(const char *const *params, struct osiris_error *error)
+{
+    for (; *params != NULL; params++) {
+        const char *equals = strchr(*params, '=');
+        if (equals == NULL || equals == *params) {
+            osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"--param %s\" is not NAME=VALUE",
+                             *params);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int build_pipeline(struct build *build, const struct arguments *arguments, const char *adapter,
+                   struct osiris_error *error)
+{
+    _cleanup_free_ const char **params = arguments_values(arguments, "param");
+    const char *profile = arguments_value(arguments, "profile");
+
+    if (params == NULL)
+        return osiris_error_set_errno(error, ENOMEM, "cannot compile");
+    if (check_params(params, error) < 0)
+        return -1;
+    build->registry = build_registry(arguments, error);
+    if (build->registry == NULL)
+        return -1;
+    const struct pipeline_options load = {
+        .path = arguments->operands[0],
+        .profile = profile,
+        .params = params,
+        .registry = build->registry,
+    };
+    if (pipeline_load(&load, &build->diagnostics, &build->pipeline) < 0)
+        return -1;
+    const struct compile_options compile = {
+        .pipeline = build->pipeline,
+        .profile = profile,
+        .osiris_home = getenv("OSIRIS_HOME"),
+        .adapter = adapter,
+    };
+    return compile_pipeline(&compile, &build->diagnostics, &build->compiled);
+}
+
+void build_clear(struct build *build)
+{
+    compiled_free(build->compiled);
+    pipeline_free(build->pipeline);
+    registry_free(build->registry);
+    diagnostics_clear(&build->diagnostics);
+    *build = (struct build){0};
+}

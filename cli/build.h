@@ -1,0 +1,39 @@
+/*
+ * From a command line to a compiled pipeline: the registry of components and the pipeline's file, as run, validate and
+ * compile need them.
+ */
+#ifndef OSIRIS_CLI_BUILD_H
+#define OSIRIS_CLI_BUILD_H
+
+#include "cli/arguments.h"
+#include "core/compile.h"
+#include "core/diagnostic.h"
+#include "core/pipeline.h"
+#include "core/registry.h"
+
+/* The options that build_pipeline and build_registry read; a command's table begins with them. */
+#define BUILD_OPTION_DRIVER_DIR                                                                    \
+    {                                                                                              \
+        "driver-dir", 0, "DIR", "look for drivers in DIR first", true                              \
+    }
+#define BUILD_OPTIONS                                                                              \
+    {"profile", 'p', "NAME", "use this profile of the pipeline", false},                           \
+        {"param", 0, "NAME=VALUE", "set a parameter", true}, BUILD_OPTION_DRIVER_DIR
+
+struct build {
+    struct registry *registry;
+    struct pipeline *pipeline;
+    struct compiled *compiled;
+    struct diagnostics diagnostics; /* warnings, too */
+};
+
+/* NULL with the error set. */
+struct registry *build_registry(const struct arguments *arguments, struct osiris_error *error);
+
+/* Loads and compiles the first operand. -1: the error is set, or the diagnostics have errors. */
+int build_pipeline(struct build *build, const struct arguments *arguments, const char *adapter,
+                   struct osiris_error *error);
+void build_clear(struct build *build);
+#define _cleanup_build_ _cleanup_(build_clear)
+
+#endif

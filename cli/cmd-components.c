@@ -1,0 +1,294 @@
+/* osiris components: which drivers there are, what each can do, and which files were refused. */
+#include <osiris/driver.h>
+#include <string.h>
+
+#include "cli/build.h"
+#include "cli/commands.h"
+#include "cli/report.h"
+#include "core/json-access.h"
+#include "core/json-build.h"
+
+static const char *kind_name(int kind)
+{
+    switch (kind) {
+    case OSIRIS_EXTRACTOR:
+        return "extractor";
+    case OSIRIS_PROCESSOR:
+        return "processor";
+    case OSIRIS_WRITER:
+        return "writer";
+    default:
+        return "unknown";
+    }
+}
+
+static json_object *component_json(const struct component *component)
+{
+    json_object *object = json_object_new_object();
+    json_object *aliases = json_object_new_array();
+
+    json_add_string(object, "name", component->name);
+    json_add_string(object, "kind", kind_name(component->kind));
+    json_add_string(object, "version", component->version);
+    json_add_string(object, "file", component->file);
+    for (const char *const *alias = component->aliases; *alias != NULL; alias++)
+        json_append(aliases, json_object_new_string(*alias));
+    json_add(object, "aliases", aliases);
+    return object;
+}
+
+/* list */
+
+struct widths {
+    int name, version, aliases;
+};
+
+static void widen(int *width, size_t length)
+{
+    if ((int)length > *width)
+        *width = (int)length;
+}
+
+static size_t aliases_length(const struct component *component)
+{
+    size_t length = 0;
+
+    for (const char *const *alias = component->aliases; *alias != NULL; alias++)
+        length += strlen(*alias) + (length > 0 ? 2 : 0);
+    return length;
+}
+
+static void print_component(const struct component *component, const struct widths *widths)
+{
+    int left = widths->aliases;
+
+    printf("%-*s  %-9s  %-*s  ", widths->name, component->name, kind_name(component->kind),
+           widths->version, component->version);
+    for (const char *const *alias = component->aliases; *alias != NULL; alias++)
+        left -= printf("%s%s", alias == component->aliases ? "" : ", ", *alias);
+    printf("%*s  %s\n", left > 0 ? left : 0, "", component->file);
+}
+
+static void print_refused(json_object *refused)
+{
+    for (size_t i = 0; i < json_array_count(refused); i++) {
+        json_object *item = json_object_array_get_idx(refused, i);
+        fprintf(stderr, "osiris: refused %s: %s\n", json_member_string(item, "file", "?"),
+                json_member_string(item, "error", "?"));
+    }
+}
+
+static void print_list(const struct registry *registry)
+{
+    struct widths widths = {4, 7, 7};
+
+    for (size_t i = 0; i < registry_count(registry); i++) {
+        const struct component *component = registry_get(registry, i);
+        widen(&widths.name, strlen(component->name));
+        widen(&widths.version, strlen(component->version));
+        widen(&widths.aliases, aliases_length(component));
+    }
+    printf("%-*s  %-9s  %-*s  %-*s  %s\n", widths.name, "NAME", "KIND", widths.version, "VERSION",
+           widths.aliases, "ALIASES", "FILE");
+    for (size_t i = 0; i < registry_count(registry); i++)
+        print_component(registry_get(registry, i), &widths);
+    print_refused(registry_refused(registry));
+}
+
+static int execute_list(const struct arguments *arguments)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    _cleanup_registry_ struct registry *registry = build_registry(arguments, &error);
+
+    if (registry == NULL)
+        return report_failure(arguments->json, "components", &error, NULL, EXIT_CODE_FAILED);
+    if (!arguments->json) {
+        print_list(registry);
+        return EXIT_CODE_SUCCESS;
+    }
+    json_object *object = json_object_new_object();
+    json_object *components = json_object_new_array();
+    for (size_t i = 0; i < registry_count(registry); i++)
+        json_append(components, component_json(registry_get(registry, i)));
+    json_add(object, "components", components);
+    json_object *refused = registry_refused(registry);
+    json_add(object, "refused",
+             refused == NULL ? json_object_new_array() : json_object_get(refused));
+    report_json(object);
+    return EXIT_CODE_SUCCESS;
+}
+
+/* show */
+
+static bool is_required(json_object *schema, const char *name)
+{
+    json_object *required = json_member(schema, "required");
+
+    for (size_t i = 0; i < json_array_count(required); i++) {
+        const char *item = json_object_get_string(json_object_array_get_idx(required, i));
+        if (item != NULL && strcmp(item, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static const char *plain_text(json_object *value)
+{
+    return json_object_is_type(value, json_type_string)
+               ? json_object_get_string(value)
+               : json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN |
+                                                           JSON_C_TO_STRING_NOSLASHESCAPE);
+}
+
+/* "string|integer", "lf|crlf" */
+static void print_choices(json_object *choices)
+{
+    for (size_t i = 0; i < json_array_count(choices); i++)
+        printf("%s%s", i > 0 ? "|" : "", plain_text(json_object_array_get_idx(choices, i)));
+}
+
+static void print_bound(json_object *property, const char *key, const char *shown)
+{
+    json_object *value = json_member(property, key);
+
+    if (value != NULL)
+        printf(", %s %s", shown, plain_text(value));
+}
+
+static void print_property(json_object *schema, const char *name, json_object *property, int width)
+{
+    json_object *type = json_member(property, "type");
+    const char *description = json_member_string(property, "description", NULL);
+
+    printf("  %-*s  ", width, name);
+    if (json_member(property, "enum") != NULL)
+        print_choices(json_member(property, "enum"));
+    else if (json_object_is_type(type, json_type_array))
+        print_choices(type);
+    else
+        fputs(type == NULL ? "any" : plain_text(type), stdout);
+    if (is_required(schema, name))
+        fputs(", required", stdout);
+    print_bound(property, "default", "default");
+    print_bound(property, "minimum", "at least");
+    print_bound(property, "maximum", "at most");
+    print_bound(property, "pattern", "matching");
+    fputc('\n', stdout);
+    if (description != NULL)
+        printf("  %-*s    %s\n", width, "", description);
+}
+
+static void print_options(json_object *schema)
+{
+    json_object *properties = json_member(schema, "properties");
+    int width = 0;
+
+    if (!json_object_is_type(properties, json_type_object) ||
+        json_object_object_length(properties) == 0)
+        return;
+    {
+        json_object_object_foreach(properties, name, property)
+        {
+            (void)property;
+            widen(&width, strlen(name));
+        }
+    }
+    puts("\noptions:");
+    json_object_object_foreach(properties, key, value)
+        print_property(schema, key, value, width);
+}
+
+static void print_list_line(const char *title, json_object *values)
+{
+    if (json_array_count(values) == 0)
+        return;
+    printf("%-13s", title);
+    for (size_t i = 0; i < json_array_count(values); i++)
+        printf("%s%s", i > 0 ? ", " : "", plain_text(json_object_array_get_idx(values, i)));
+    fputc('\n', stdout);
+}
+
+static void print_examples(json_object *examples)
+{
+    if (json_array_count(examples) == 0)
+        return;
+    puts("\nexamples:");
+    for (size_t i = 0; i < json_array_count(examples); i++)
+        printf("  %s\n",
+               json_object_to_json_string_ext(json_object_array_get_idx(examples, i),
+                                              JSON_C_TO_STRING_SPACED |
+                                                  JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
+static void print_spec(const struct component *component)
+{
+    const char *title = json_member_string(component->spec, "title", NULL);
+    const char *description = json_member_string(component->spec, "description", NULL);
+
+    printf("%s %s (%s)%s%s\n", component->name, component->version, kind_name(component->kind),
+           title == NULL ? "" : ": ", title == NULL ? "" : title);
+    if (description != NULL)
+        printf("%s\n", description);
+    printf("\n%-13s%s\n", "file:", component->file);
+    if (component->aliases[0] != NULL) {
+        printf("%-13s", "also called:");
+        for (const char *const *alias = component->aliases; *alias != NULL; alias++)
+            printf("%s%s", alias == component->aliases ? "" : ", ", *alias);
+        fputc('\n', stdout);
+    }
+    print_list_line("modes:", json_member(component->spec, "modes"));
+    print_list_line("secrets:", json_member(component->spec, "secrets"));
+    print_options(json_member(component->spec, "configSchema"));
+    print_examples(json_member(component->spec, "examples"));
+}
+
+static int execute_show(const struct arguments *arguments)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    _cleanup_registry_ struct registry *registry = build_registry(arguments, &error);
+
+    if (registry == NULL)
+        return report_failure(arguments->json, "components", &error, NULL, EXIT_CODE_FAILED);
+    const struct component *component = registry_find(registry, arguments->operands[0], &error);
+    if (component == NULL)
+        return report_failure(arguments->json, "components", &error, NULL, EXIT_CODE_FAILED);
+    if (arguments->json) {
+        json_object *object = component_json(component);
+        json_add(object, "spec", json_object_get(component->spec));
+        report_json(object);
+    } else {
+        print_spec(component);
+    }
+    return EXIT_CODE_SUCCESS;
+}
+
+static const struct option_entry options[] = {
+    BUILD_OPTION_DRIVER_DIR,
+    {"json", 0, NULL, "print one JSON object", true},
+    {0},
+};
+
+static const struct command_entry command_list = {
+    .name = "list",
+    .summary = "list all components, and the files that were refused",
+    .options = options,
+    .execute = execute_list,
+};
+
+static const struct command_entry command_show = {
+    .name = "show",
+    .operands = "NAME",
+    .summary = "show a component's options",
+    .options = options,
+    .operands_minimum = 1,
+    .operands_maximum = 1,
+    .execute = execute_show,
+};
+
+static const struct command_entry *const subcommands[] = {&command_list, &command_show, NULL};
+
+const struct command_entry command_components = {
+    .name = "components",
+    .summary = "the components that pipelines can use",
+    .subcommands = subcommands,
+};

@@ -1,0 +1,405 @@
+/* osiris run: compiles a pipeline and runs it through an execution adapter. */
+#include <config.h>
+
+#include <string.h>
+
+#include "cli/build.h"
+#include "cli/commands.h"
+#include "cli/progress.h"
+#include "cli/report.h"
+#include "cli/run-records.h"
+#include "cli/summary.h"
+#include "core/clock.h"
+#include "core/json-access.h"
+#include "core/json-build.h"
+#include "core/paths.h"
+#include "core/session.h"
+
+#define LIVE_HEARTBEAT_MS 200
+
+struct run {
+    const struct arguments *arguments;
+    struct build build;
+    struct redactor *redactor;
+    struct rundir *rundir;
+    struct run_records records;
+    struct session_limits limits;
+    struct session_result result;
+    json_object *environment;
+    char *build_dir;
+    char run_id[CLOCK_ULID_SIZE];
+    const char *adapter;
+};
+
+static void run_clear(struct run *run)
+{
+    rundir_free(run->rundir);
+    redactor_free(run->redactor);
+    build_clear(&run->build);
+    json_object_put(run->environment);
+    json_object_put(run->result.steps);
+    free(run->build_dir);
+}
+
+/* Options. */
+
+static int choose_adapter(struct run *run, struct osiris_error *error)
+{
+    const char *adapter = arguments_value(run->arguments, "adapter");
+    const char *target = arguments_value(run->arguments, "target");
+    const char *preset = getenv("OSIRIS_EXECUTION_TARGET");
+
+    if (adapter != NULL && target != NULL && strcmp(adapter, target) != 0)
+        return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
+                                "--adapter %s and --target %s contradict each other", adapter,
+                                target);
+    run->adapter = adapter != NULL ? adapter : target;
+    if (run->adapter == NULL)
+        run->adapter = preset != NULL && preset[0] != '\0' ? preset : "local";
+    return 0;
+}
+
+static int read_limit(const char *name, int64_t *limit, struct osiris_error *error)
+{
+    const char *text = getenv(name);
+    char *end;
+
+    if (text == NULL || text[0] == '\0')
+        return 0;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (errno != 0 || *end != '\0' || value < 1 || value > 86400000)
+        return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
+                                "%s=%s is not a number of milliseconds from 1 to 86400000", name,
+                                text);
+    *limit = value;
+    return 0;
+}
+
+static int read_limits(struct session_limits *limits, struct osiris_error *error)
+{
+    if (read_limit("OSIRIS_CANCEL_GRACE_MS", &limits->cancel_grace_ms, error) < 0 ||
+        read_limit("OSIRIS_HEARTBEAT_INTERVAL_MS", &limits->heartbeat_interval_ms, error) < 0 ||
+        read_limit("OSIRIS_HEARTBEAT_TIMEOUT_MS", &limits->heartbeat_timeout_ms, error) < 0)
+        return -1;
+    return 0;
+}
+
+/* What --pass-env lets through to the worker. */
+static int read_environment(struct run *run, struct osiris_error *error)
+{
+    _cleanup_free_ const char **names = arguments_values(run->arguments, "pass-env");
+
+    run->environment = json_object_new_object();
+    if (names == NULL || run->environment == NULL)
+        return osiris_error_set_errno(error, ENOMEM, "cannot read the environment");
+    for (size_t i = 0; names[i] != NULL; i++) {
+        const char *value = getenv(names[i]);
+        if (value == NULL)
+            return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
+                                    "--pass-env %s: there is no such environment variable",
+                                    names[i]);
+        json_add_string(run->environment, names[i], value);
+    }
+    return 0;
+}
+
+static int read_options(struct run *run, struct osiris_error *error)
+{
+    if (choose_adapter(run, error) < 0 || read_limits(&run->limits, error) < 0 ||
+        read_environment(run, error) < 0)
+        return -1;
+    return 0;
+}
+
+/* Secrets. */
+
+static int add_secret(struct run *run, const char *value, struct osiris_error *error)
+{
+    if (redactor_add(run->redactor, value) < 0)
+        return osiris_error_set_errno(error, ENOMEM, "cannot keep secrets");
+    return 0;
+}
+
+static int fill_redactor(struct run *run, struct osiris_error *error)
+{
+    json_object *secrets = run->build.compiled->secrets;
+
+    run->redactor = redactor_new();
+    if (run->redactor == NULL)
+        return osiris_error_set_errno(error, ENOMEM, "cannot keep secrets");
+    for (size_t i = 0; i < json_array_count(secrets); i++)
+        if (add_secret(run, json_object_get_string(json_object_array_get_idx(secrets, i)), error) <
+            0)
+            return -1;
+    json_object_object_foreach(run->environment, name, value)
+    {
+        if (redact_key_is_secret(name) &&
+            add_secret(run, json_object_get_string(value), error) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void redact_text(const struct run *run, char **text)
+{
+    if (*text == NULL)
+        return;
+    char *clean = redactor_text(run->redactor, *text, strlen(*text));
+    free(*text);
+    *text = clean;
+}
+
+static void redact_error(const struct run *run, struct osiris_error *error)
+{
+    redact_text(run, &error->message);
+    redact_text(run, &error->hint);
+    redact_text(run, &error->native_state);
+}
+
+/* Reporting. */
+
+/* step "write-orders" (csv.writer) at orders.yaml:14:5:  */
+static char *place_of(const struct run *run, const struct osiris_error *error)
+{
+    json_object *steps = json_member(run->build.compiled->plan, "steps");
+    char *place = NULL;
+    int printed;
+
+    if (error->step_id == NULL)
+        return strdup("");
+    for (size_t i = 0; i < json_array_count(steps); i++) {
+        json_object *step = json_object_array_get_idx(steps, i);
+        if (strcmp(json_member_string(step, "id", ""), error->step_id) != 0)
+            continue;
+        printed = asprintf(&place, "step \"%s\" (%s) at %s:%lld:%lld: ", error->step_id,
+                           json_member_string(step, "component", "?"), run->build.pipeline->path,
+                           (long long)json_member_integer(step, "line", 0),
+                           (long long)json_member_integer(step, "column", 0));
+        return printed < 0 ? NULL : place;
+    }
+    printed = asprintf(&place, "step \"%s\": ", error->step_id);
+    return printed < 0 ? NULL : place;
+}
+
+static json_object *duration_json(const struct run *run, double total_ms)
+{
+    json_object *duration = json_object_new_object();
+
+    json_add_number(duration, "total", total_ms / 1000);
+    json_add_number(duration, "compile", run->records.compile_ms / 1000);
+    return duration;
+}
+
+static void report_run_json(const struct run *run, const char *status, const char *phase,
+                            const struct osiris_error *error)
+{
+    _cleanup_json_ json_object *object = json_object_new_object();
+    bool failed = error->category != 0;
+
+    json_add_string(object, "status", status);
+    json_add_string(object, "phase", phase);
+    json_add_string(object, "message",
+                    !failed                  ? "the run has succeeded"
+                    : error->message == NULL ? "out of memory"
+                                             : error->message);
+    if (run->rundir != NULL) {
+        json_add_string(object, "session_id", run->run_id);
+        json_add_string(object, "session_dir", rundir_path(run->rundir));
+        json_add_string(object, "artifacts_dir", rundir_artifacts_path(run->rundir));
+    }
+    json_add_string(object, "execution_type", run->adapter);
+    json_add(object, "duration", duration_json(run, run_records_elapsed_ms(&run->records)));
+    json_add(object, "steps",
+             run->result.steps == NULL ? json_object_new_object()
+                                       : json_object_get(run->result.steps));
+    if (failed)
+        json_add(object, "error", osiris_error_to_json(error));
+    if (run->build.diagnostics.count > 0)
+        json_add(object, "diagnostics", diagnostics_to_json(&run->build.diagnostics));
+    report_json(redactor_json(run->redactor, object));
+}
+
+static void report_run(const struct run *run, const char *status, const struct osiris_error *error)
+{
+    if (run->arguments->json) {
+        report_run_json(run, status, "execution", error);
+        return;
+    }
+    if (error->category != 0) {
+        _cleanup_free_ char *place = place_of(run, error);
+        report_error(error, place == NULL ? "" : place);
+    }
+    summary_print(run->result.steps, status, run_records_elapsed_ms(&run->records),
+                  run->records.compile_ms, rundir_path(run->rundir));
+}
+
+static int report_dry_run(const struct run *run)
+{
+    json_object *plan = run->build.compiled->plan;
+
+    if (!run->arguments->json) {
+        summary_print_plan(plan);
+        return EXIT_CODE_SUCCESS;
+    }
+    json_object *object = json_object_new_object();
+    json_add_string(object, "status", "success");
+    json_add_string(object, "phase", "dry_run");
+    json_add_string(object, "message", "compiled, nothing is run");
+    json_add_string(object, "execution_type", run->adapter);
+    json_add(object, "duration", duration_json(run, run_records_elapsed_ms(&run->records)));
+    json_add(object, "plan", json_object_get(plan));
+    json_add(object, "diagnostics", diagnostics_to_json(&run->build.diagnostics));
+    report_json(object);
+    return EXIT_CODE_SUCCESS;
+}
+
+/* Running. */
+
+static int open_records(struct run *run, struct osiris_error *error)
+{
+    const struct rundir_options options = {
+        .base_dir = ".",
+        .run_dir = arguments_value(run->arguments, "out"),
+        .slug = run->build.compiled->slug,
+        .profile = run->build.compiled->profile,
+        .run_id = run->run_id,
+        .manifest_short = run->build.compiled->manifest_short,
+        .redactor = run->redactor,
+    };
+
+    run->rundir = rundir_open(&options, error);
+    if (run->rundir == NULL)
+        return -1;
+    run->records.rundir = run->rundir;
+    run->records.compiled = run->build.compiled;
+    run->records.pipeline = run->build.pipeline;
+    run->records.run_id = run->run_id;
+    run->records.adapter = run->adapter;
+    run_records_begin(&run->records);
+    return 0;
+}
+
+static int run_session(struct run *run, struct osiris_error *error)
+{
+    const struct progress_options progress_options = {
+        .plan = run->build.compiled->plan,
+        .verbose = arguments_flag(run->arguments, "verbose"),
+        .quiet = run->arguments->json,
+    };
+    _cleanup_progress_ struct progress *progress = progress_new(&progress_options);
+
+    if (progress == NULL)
+        return osiris_error_set_errno(error, ENOMEM, "cannot show progress");
+    /* Steps are told of with the heartbeat: what is watched has to move. */
+    if (progress_is_live(progress) && run->limits.heartbeat_interval_ms == 0)
+        run->limits.heartbeat_interval_ms = LIVE_HEARTBEAT_MS;
+    const struct session_options options = {
+        .compiled = run->build.compiled,
+        .registry = run->build.registry,
+        .rundir = run->rundir,
+        .redactor = run->redactor,
+        .run_id = run->run_id,
+        .adapter = run->adapter,
+        .environment = run->environment,
+        .worker_path = paths_worker(),
+        .adapter_path = paths_adapter_path(),
+        .adapter_dir = paths_adapter_dir(),
+        .version = PACKAGE_VERSION,
+        .limits = run->limits,
+        .observer = &progress_observer,
+        .observer_context = progress,
+    };
+    int result = session_run(&options, &run->result, error);
+    progress_end(progress);
+    return result;
+}
+
+static int exit_code(const struct run *run, bool failed)
+{
+    if (run->result.signal_number != 0)
+        return 128 + run->result.signal_number;
+    return failed ? EXIT_CODE_FAILED : EXIT_CODE_SUCCESS;
+}
+
+static int run_compiled(struct run *run)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    _cleanup_error_ struct osiris_error records_error = OSIRIS_ERROR_INIT;
+    bool failed = true;
+
+    if (compiled_write(run->build.compiled, ".", &run->build_dir, &error) < 0) {
+        run_records_compile_error(&run->records, &error);
+    } else {
+        run->records.build_dir = run->build_dir;
+        failed = run_session(run, &error) < 0;
+    }
+    if (failed && error.category == 0)
+        osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "the run failed for no known reason");
+    redact_error(run, &error);
+    const char *status = !failed                           ? "success"
+                         : run->result.signal_number != 0 ? "cancelled"
+                                                          : "failed";
+    if (run_records_end(&run->records, status, run->result.steps, failed ? &error : NULL,
+                        &records_error) < 0) {
+        fprintf(stderr, "osiris: the run's records are not complete: %s\n",
+                records_error.message == NULL ? "out of memory" : records_error.message);
+    }
+    report_run(run, status, &error);
+    return exit_code(run, failed);
+}
+
+static int compile(struct run *run, struct osiris_error *error)
+{
+    run->records.started_ns = clock_monotonic_ns();
+    clock_timestamp(run->records.started);
+    int result = build_pipeline(&run->build, run->arguments, run->adapter, error);
+    run->records.compile_ms = run_records_elapsed_ms(&run->records);
+    clock_timestamp(run->records.compiled_at);
+    return result;
+}
+
+static int execute(const struct arguments *arguments)
+{
+    _cleanup_(run_clear) struct run run = {.arguments = arguments};
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    if (read_options(&run, &error) < 0)
+        return report_failure(arguments->json, "usage", &error, NULL, EXIT_CODE_USAGE);
+    if (compile(&run, &error) < 0)
+        return report_failure(arguments->json, "compile", &error, &run.build.diagnostics,
+                              EXIT_CODE_USAGE);
+    if (!arguments->json)
+        diagnostics_print(&run.build.diagnostics, stderr, report_color());
+    if (arguments_flag(arguments, "dry-run"))
+        return report_dry_run(&run);
+    if (fill_redactor(&run, &error) < 0 ||
+        (clock_ulid(run.run_id) < 0 &&
+         osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "cannot make a run id") < 0) ||
+        open_records(&run, &error) < 0)
+        return report_failure(arguments->json, "execution", &error, &run.build.diagnostics,
+                              EXIT_CODE_FAILED);
+    return run_compiled(&run);
+}
+
+static const struct option_entry options[] = {
+    {"adapter", 0, "NAME", "where the steps run [local]", false},
+    {"target", 0, "NAME", "the same as --adapter", false},
+    BUILD_OPTIONS,
+    {"pass-env", 0, "NAME", "let the steps see this environment variable", true},
+    {"out", 0, "DIR", "put the run's records into DIR instead of run_logs/", false},
+    {"dry-run", 0, NULL, "compile and show the plan, run nothing", true},
+    {"json", 0, NULL, "print one JSON object on stdout and nothing else", true},
+    {"verbose", 'v', NULL, "show every log line", true},
+    {0},
+};
+
+const struct command_entry command_run = {
+    .name = "run",
+    .operands = "PIPELINE",
+    .summary = "compile a pipeline and run it",
+    .options = options,
+    .operands_minimum = 1,
+    .operands_maximum = 1,
+    .execute = execute,
+};

@@ -1,0 +1,12 @@
+/* The commands' entries; each has its file, cli/main.c lists them. */
+#ifndef OSIRIS_CLI_COMMANDS_H
+#define OSIRIS_CLI_COMMANDS_H
+
+#include "cli/arguments.h"
+
+extern const struct command_entry command_compile;
+extern const struct command_entry command_components;
+extern const struct command_entry command_run;
+extern const struct command_entry command_validate;
+
+#endif

@@ -1,0 +1,82 @@
+/* The `osiris` command: finds the subcommand and leaves the rest to it. */
+#include <config.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/arguments.h"
+#include "cli/commands.h"
+#include "cli/report.h"
+
+static const struct command_entry *const oml_commands[] = {&command_validate, NULL};
+
+static const struct command_entry command_oml = {
+    .name = "oml",
+    .summary = "work on pipeline files",
+    .subcommands = oml_commands,
+};
+
+static const struct command_entry *const commands[] = {
+    &command_run, &command_validate, &command_compile, &command_components, &command_oml, NULL,
+};
+
+static const struct option_entry root_options[] = {
+    {"version", 'V', NULL, "show the version", false},
+    {0},
+};
+
+static int print_version(const struct arguments *arguments)
+{
+    (void)arguments;
+    puts("osiris " PACKAGE_VERSION);
+    return EXIT_CODE_SUCCESS;
+}
+
+static const struct command_entry root = {
+    .name = "osiris",
+    .summary = "run data pipelines written in YAML",
+    .options = root_options,
+    .subcommands = commands,
+    .execute = print_version,
+};
+
+/* A file that we open must not become what someone else prints to. */
+static void open_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY);
+}
+
+/* A reader that has gone (EPIPE) is no failure of ours; a full disk is. */
+static int finish_output(int code)
+{
+    if (fflush(stdout) == 0 || errno == EPIPE)
+        return code;
+    fprintf(stderr, "osiris: cannot write to standard output: %s\n", strerror(errno));
+    return code == EXIT_CODE_SUCCESS ? EXIT_CODE_FAILED : code;
+}
+
+static int execute(int argc, char **argv)
+{
+    _cleanup_(arguments_clear) struct arguments arguments;
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    if (arguments_parse(&arguments, &root, argc, argv, &error) < 0)
+        return report_failure(arguments.json, "usage", &error, NULL, EXIT_CODE_USAGE);
+    if (arguments.help) {
+        arguments_print_help(&arguments, stdout);
+        return EXIT_CODE_SUCCESS;
+    }
+    return arguments.command->execute(&arguments);
+}
+
+int main(int argc, char **argv)
+{
+    open_standard_descriptors();
+    (void)signal(SIGPIPE, SIG_IGN);
+    return finish_output(execute(argc, argv));
+}

@@ -1,0 +1,351 @@
+/* Progress on stderr, live or in plain lines; see progress.h. */
+#include "cli/progress.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "cli/report.h"
+#include "core/buffer.h"
+#include "core/clock.h"
+#include "core/json-access.h"
+
+#define REDRAW_INTERVAL_MS 100
+#define DEFAULT_COLUMNS 80
+#define DEFAULT_ROWS 24
+#define NAME_MAXIMUM 32 /* columns for a step's id */
+#define DISPLAY_MAXIMUM ((size_t)1 << 20)
+
+enum step_state { STEP_WAITING, STEP_RUNNING, STEP_DONE, STEP_FAILED, STEP_CANCELLED };
+
+static const char *const state_names[] = {"waiting", "running", "done", "failed", "cancelled"};
+static const char *const state_colors[] = {"\033[2m", "\033[36m", "\033[32m", "\033[31m",
+                                           "\033[33m"};
+
+struct step {
+    const char *id; /* borrowed from the plan */
+    const char *component;
+    enum step_state state;
+    int64_t rows, bytes;
+    int64_t started_ms;
+    double duration_ms;
+};
+
+struct progress {
+    struct progress_options options;
+    struct step *steps;
+    size_t step_count;
+    int name_width;
+    bool live, color;
+    size_t lines_drawn; /* that the cursor stands below */
+    int64_t last_draw_ms;
+};
+
+static int printed_width(const char *text)
+{
+    int width = 0;
+
+    /* Ids are mostly ASCII; a continuation byte takes no column. */
+    for (; *text != '\0'; text++)
+        width += ((unsigned char)*text & 0xc0) != 0x80;
+    return width;
+}
+
+struct progress *progress_new(const struct progress_options *options)
+{
+    struct progress *progress = calloc(1, sizeof *progress);
+    json_object *steps = json_member(options->plan, "steps");
+
+    if (progress == NULL)
+        return NULL;
+    progress->options = *options;
+    progress->step_count = json_array_count(steps);
+    progress->steps = calloc(progress->step_count + 1, sizeof *progress->steps);
+    if (progress->steps == NULL) {
+        free(progress);
+        return NULL;
+    }
+    for (size_t i = 0; i < progress->step_count; i++) {
+        json_object *step = json_object_array_get_idx(steps, i);
+        progress->steps[i].id = json_member_string(step, "id", "");
+        progress->steps[i].component = json_member_string(step, "component", "");
+        int width = printed_width(progress->steps[i].id);
+        if (width > progress->name_width)
+            progress->name_width = width < NAME_MAXIMUM ? width : NAME_MAXIMUM;
+    }
+    progress->live = !options->quiet && report_terminal();
+    progress->color = progress->live && report_color();
+    return progress;
+}
+
+void progress_free(struct progress *progress)
+{
+    if (progress == NULL)
+        return;
+    free(progress->steps);
+    free(progress);
+}
+
+bool progress_is_live(const struct progress *progress)
+{
+    return progress->live;
+}
+
+static struct step *find_step(struct progress *progress, const char *id)
+{
+    for (size_t i = 0; i < progress->step_count; i++)
+        if (strcmp(progress->steps[i].id, id) == 0)
+            return &progress->steps[i];
+    return NULL;
+}
+
+/* A step's line. */
+
+static double elapsed_ms(const struct step *step)
+{
+    if (step->state == STEP_RUNNING)
+        return (double)(clock_monotonic_ms() - step->started_ms);
+    return step->duration_ms;
+}
+
+static void append_padded(struct buffer *out, const char *text, int width)
+{
+    int padding = width - printed_width(text);
+
+    buffer_append_text(out, text);
+    for (; padding > 0; padding--)
+        buffer_append_char(out, ' ');
+}
+
+/* Cuts at a column, never inside a character. */
+static void cut(struct buffer *line, int columns)
+{
+    int width = 0;
+
+    for (size_t i = 0; i < line->length; i++) {
+        unsigned char c = (unsigned char)line->data[i];
+        if (c < 0x20 || c == 0x7f)
+            line->data[i] = '?';
+        if ((c & 0xc0) != 0x80 && ++width > columns) {
+            line->length = i;
+            return;
+        }
+    }
+}
+
+static void append_step(const struct progress *progress, const struct step *step, int columns,
+                        struct buffer *out)
+{
+    char rows[REPORT_SIZE_LENGTH], rate[REPORT_SIZE_LENGTH], bytes[REPORT_SIZE_LENGTH],
+        duration[REPORT_SIZE_LENGTH];
+    _cleanup_buffer_ struct buffer line = BUFFER_INIT(DISPLAY_MAXIMUM);
+    double elapsed = elapsed_ms(step);
+
+    append_padded(&line, step->id, progress->name_width);
+    buffer_append_format(&line, "  %-9s", state_names[step->state]);
+    if (step->state != STEP_WAITING)
+        buffer_append_format(
+            &line, "  %12s rows  %11s rows/s  %9s  %s", report_count(step->rows, rows),
+            report_count(elapsed > 0 ? (int64_t)((double)step->rows * 1000 / elapsed) : 0, rate),
+            report_bytes(step->bytes, bytes), report_duration(elapsed, duration));
+    if (line.failed)
+        return;
+    cut(&line, columns);
+    buffer_append_text(out, "\033[2K");
+    if (progress->color)
+        buffer_append_text(out, state_colors[step->state]);
+    buffer_append(out, line.data, line.length);
+    buffer_append_text(out, progress->color ? "\033[0m\n" : "\n");
+}
+
+/* The live display. It is written with one write, so that it doesn't flicker. */
+
+static void terminal_size(int *columns, size_t *rows)
+{
+    struct winsize size;
+
+    *columns = DEFAULT_COLUMNS;
+    *rows = DEFAULT_ROWS;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0) {
+        *columns = size.ws_col;
+        *rows = size.ws_row;
+    }
+}
+
+static void append_erase(struct progress *progress, struct buffer *out)
+{
+    if (progress->lines_drawn > 0)
+        buffer_append_format(out, "\033[%zuA\r\033[J", progress->lines_drawn);
+    progress->lines_drawn = 0;
+}
+
+/* Steps that run come first when there are more than lines. */
+static void append_display(struct progress *progress, struct buffer *out)
+{
+    int columns;
+    size_t rows;
+
+    terminal_size(&columns, &rows);
+    size_t room = rows > 3 ? rows - 2 : 1;
+    bool all = progress->step_count <= room;
+    for (size_t i = 0; i < progress->step_count && progress->lines_drawn < room; i++) {
+        if (!all && progress->steps[i].state != STEP_RUNNING)
+            continue;
+        /* The last column stays free: some terminals wrap when it is written. */
+        append_step(progress, &progress->steps[i], columns - 1, out);
+        progress->lines_drawn++;
+    }
+}
+
+static void write_display(const struct buffer *out)
+{
+    size_t written = 0;
+
+    while (!out->failed && written < out->length) {
+        ssize_t done = write(STDERR_FILENO, out->data + written, out->length - written);
+        if (done < 0 && errno != EINTR)
+            return;
+        written += done > 0 ? (size_t)done : 0;
+    }
+}
+
+static void draw(struct progress *progress, bool now)
+{
+    _cleanup_buffer_ struct buffer out = BUFFER_INIT(DISPLAY_MAXIMUM);
+    int64_t time_ms = clock_monotonic_ms();
+
+    if (!progress->live || (!now && time_ms - progress->last_draw_ms < REDRAW_INTERVAL_MS))
+        return;
+    progress->last_draw_ms = time_ms;
+    append_erase(progress, &out);
+    append_display(progress, &out);
+    write_display(&out);
+}
+
+/* A line above the live display, or just a line. */
+static void say(struct progress *progress, const char *text)
+{
+    _cleanup_buffer_ struct buffer out = BUFFER_INIT(DISPLAY_MAXIMUM);
+
+    append_erase(progress, &out);
+    buffer_append_text(&out, text);
+    buffer_append_char(&out, '\n');
+    if (progress->live)
+        append_display(progress, &out);
+    write_display(&out);
+}
+
+static void say_format(struct progress *progress, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void say_format(struct progress *progress, const char *format, ...)
+{
+    va_list arguments;
+    char *text = NULL;
+
+    va_start(arguments, format);
+    if (vasprintf(&text, format, arguments) < 0)
+        text = NULL;
+    va_end(arguments);
+    if (text != NULL)
+        say(progress, text);
+    free(text);
+}
+
+/* What the session tells. */
+
+static void on_step_started(void *context, const char *step_id, const char *component)
+{
+    struct progress *progress = context;
+    struct step *step = find_step(progress, step_id);
+
+    if (step == NULL)
+        return;
+    step->state = STEP_RUNNING;
+    step->started_ms = clock_monotonic_ms();
+    if (progress->live)
+        draw(progress, false);
+    else if (!progress->options.quiet)
+        say_format(progress, "%s: started (%s)", step_id, component);
+}
+
+static void on_step_progress(void *context, const char *step_id, int64_t rows, int64_t bytes)
+{
+    struct progress *progress = context;
+    struct step *step = find_step(progress, step_id);
+
+    if (step == NULL || step->state != STEP_RUNNING)
+        return;
+    step->rows = rows;
+    step->bytes = bytes;
+    draw(progress, false);
+}
+
+static enum step_state end_state(const struct osiris_error *error)
+{
+    if (error == NULL)
+        return STEP_DONE;
+    return error->category == OSIRIS_ERROR_CANCELLED ? STEP_CANCELLED : STEP_FAILED;
+}
+
+static void on_step_finished(void *context, const char *step_id, const struct osiris_error *error,
+                             int64_t rows, int64_t bytes, double duration_ms)
+{
+    struct progress *progress = context;
+    struct step *step = find_step(progress, step_id);
+    char rows_text[REPORT_SIZE_LENGTH], bytes_text[REPORT_SIZE_LENGTH],
+        duration_text[REPORT_SIZE_LENGTH];
+
+    if (step == NULL)
+        return;
+    step->state = end_state(error);
+    step->rows = rows;
+    step->bytes = bytes;
+    step->duration_ms = duration_ms;
+    if (progress->live)
+        draw(progress, false);
+    else if (!progress->options.quiet)
+        say_format(progress, "%s: %s, %s rows, %s, %s", step_id, state_names[step->state],
+                   report_count(rows, rows_text), report_bytes(bytes, bytes_text),
+                   report_duration(duration_ms, duration_text));
+}
+
+/* A step's failure is told once, as the run's error; the whole story is in osiris.log. */
+static void on_log(void *context, int level, const char *source, const char *message)
+{
+    static const char *const names[] = {"debug", "info", "warning", "error"};
+    struct progress *progress = context;
+
+    if (progress->options.quiet || level < OSIRIS_DEBUG || level > OSIRIS_ERROR)
+        return;
+    bool of_step = level == OSIRIS_ERROR && source != NULL && find_step(progress, source) != NULL;
+    if (!progress->options.verbose && (level < OSIRIS_WARNING || of_step))
+        return;
+    say_format(progress, "%s: %s%s%s", names[level], source == NULL ? "" : source,
+               source == NULL ? "" : ": ", message);
+}
+
+static void on_cancelling(void *context, int signal_number)
+{
+    const char *name = sigabbrev_np(signal_number);
+
+    say_format(context, "osiris: cancelling after SIG%s; a second one kills",
+               name == NULL ? "?" : name);
+}
+
+void progress_end(struct progress *progress)
+{
+    draw(progress, true);
+    progress->live = false;
+    progress->lines_drawn = 0;
+}
+
+const struct session_observer progress_observer = {
+    .step_started = on_step_started,
+    .step_progress = on_step_progress,
+    .step_finished = on_step_finished,
+    .log = on_log,
+    .cancelling = on_cancelling,
+};

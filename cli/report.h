@@ -1,0 +1,43 @@
+/*
+ * What the command says when it ends: errors for people on stderr, or with --json exactly one object on
+ * stdout. Exit codes: docs/cli.md.
+ */
+#ifndef OSIRIS_CLI_REPORT_H
+#define OSIRIS_CLI_REPORT_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+
+#include "core/diagnostic.h"
+#include "core/error.h"
+
+enum exit_code {
+    EXIT_CODE_SUCCESS = 0,
+    EXIT_CODE_FAILED = 1,
+    EXIT_CODE_USAGE = 2, /* or a pipeline that does not compile */
+};
+
+/* "osiris: <place>message; hint", `place` being "" or ending in ": ". On stderr. */
+void report_error(const struct osiris_error *error, const char *place);
+
+/* With --json the object {status: "error", phase, message, error, diagnostics}, else the text. Either of
+ * error and diagnostics may be NULL. Returns `code`. */
+int report_failure(bool json, const char *phase, const struct osiris_error *error,
+                   const struct diagnostics *diagnostics, int code);
+
+/* Prints `object` (taken) on stdout with a newline. */
+void report_json(json_object *object);
+
+/* Whether stderr takes colors and a live display: a terminal that is not dumb. */
+bool report_terminal(void);
+bool report_color(void);
+
+/* "12.3 MB"; 1000 bytes a step. */
+#define REPORT_SIZE_LENGTH 32
+const char *report_bytes(int64_t bytes, char text[REPORT_SIZE_LENGTH]);
+/* "1 234 567" without a locale. */
+const char *report_count(int64_t count, char text[REPORT_SIZE_LENGTH]);
+/* "85 ms", "12.3 s", "3 min 05 s". */
+const char *report_duration(double milliseconds, char text[REPORT_SIZE_LENGTH]);
+
+#endif

@@ -1,0 +1,129 @@
+/* How a run began and ended; see run-records.h. */
+#include "cli/run-records.h"
+
+#include "core/json-access.h"
+#include "core/json-build.h"
+
+double run_records_elapsed_ms(const struct run_records *records)
+{
+    return (double)(clock_monotonic_ns() - records->started_ns) / 1e6;
+}
+
+void run_records_begin(const struct run_records *records)
+{
+    json_object *start = json_object_new_object();
+    json_object *compile_start = json_object_new_object();
+    json_object *compile_complete = json_object_new_object();
+    json_object *selected = json_object_new_object();
+
+    json_add_string(start, "ts", records->started);
+    json_add_string(start, "pipeline", records->pipeline->path);
+    json_add_string(start, "file_type", "oml");
+    json_add_string(start, "profile", records->compiled->profile);
+    json_add(start, "params", json_object_get(records->pipeline->params));
+    rundir_event(records->rundir, "run_start", start);
+
+    json_add_string(compile_start, "ts", records->started);
+    json_add_string(compile_start, "pipeline", records->pipeline->path);
+    rundir_event(records->rundir, "compile_start", compile_start);
+
+    json_add_string(compile_complete, "ts", records->compiled_at);
+    json_add_string(compile_complete, "pipeline", records->pipeline->path);
+    json_add_string(compile_complete, "manifest_hash", records->compiled->manifest_hash);
+    json_add_number(compile_complete, "duration", records->compile_ms / 1000);
+    rundir_event(records->rundir, "compile_complete", compile_complete);
+    rundir_metric(records->rundir, "compilation_duration", records->compile_ms / 1000, "seconds",
+                  NULL);
+
+    json_add_string(selected, "adapter", records->adapter);
+    rundir_event(records->rundir, "adapter_selected", selected);
+}
+
+void run_records_compile_error(const struct run_records *records,
+                               const struct osiris_error *error)
+{
+    json_object *fields = json_object_new_object();
+
+    json_add_string(fields, "pipeline", records->pipeline->path);
+    json_add_string(fields, "error", error->message);
+    json_add(fields, "detail", osiris_error_to_json(error));
+    rundir_event(records->rundir, "compile_error", fields);
+}
+
+static void end_events(const struct run_records *records, double total_ms,
+                       const struct osiris_error *error)
+{
+    json_object *fields = json_object_new_object();
+
+    if (error == NULL) {
+        json_add_number(fields, "total_duration", total_ms / 1000);
+        rundir_event(records->rundir, "run_complete", fields);
+    } else {
+        json_add_string(fields, "phase", "execution");
+        json_add_string(fields, "error", error->message);
+        json_add(fields, "detail", osiris_error_to_json(error));
+        rundir_event(records->rundir, "run_error", fields);
+        rundir_log(records->rundir, OSIRIS_ERROR, error->step_id,
+                   error->message == NULL ? "out of memory" : error->message);
+    }
+    rundir_metric(records->rundir, "total_duration", total_ms / 1000, "seconds", NULL);
+}
+
+static json_object *status_of(const struct run_records *records, const char *status,
+                              double total_ms, json_object *steps,
+                              const struct osiris_error *error)
+{
+    char now[CLOCK_TIMESTAMP_SIZE];
+    json_object *object = json_object_new_object();
+
+    clock_timestamp(now);
+    json_add_string(object, "run_id", records->run_id);
+    json_add_string(object, "pipeline_slug", records->compiled->slug);
+    json_add_string(object, "profile", records->compiled->profile);
+    json_add_string(object, "manifest_hash", records->compiled->manifest_hash);
+    json_add_string(object, "execution_type", records->adapter);
+    json_add_string(object, "status", status);
+    json_add_string(object, "started_at", records->started);
+    json_add_string(object, "ended_at", now);
+    json_add_number(object, "duration_ms", total_ms);
+    json_add(object, "steps", steps == NULL ? json_object_new_object() : json_object_get(steps));
+    if (error != NULL)
+        json_add(object, "error", osiris_error_to_json(error));
+    return object;
+}
+
+static json_object *index_line(const struct run_records *records, const char *status,
+                               double total_ms)
+{
+    json_object *line = json_object_new_object();
+    char *manifest = NULL;
+
+    if (records->build_dir == NULL || asprintf(&manifest, "%s/manifest.yaml", records->build_dir) < 0)
+        manifest = NULL;
+    json_add_string(line, "run_id", records->run_id);
+    json_add_string(line, "pipeline_slug", records->compiled->slug);
+    json_add(line, "profile",
+             records->compiled->profile == NULL
+                 ? NULL
+                 : json_object_new_string(records->compiled->profile));
+    json_add_string(line, "manifest_hash", records->compiled->manifest_hash);
+    json_add_string(line, "manifest_short", records->compiled->manifest_short);
+    json_add_string(line, "run_ts", records->started);
+    json_add_string(line, "status", status);
+    json_add_integer(line, "duration_ms", (int64_t)total_ms);
+    json_add_string(line, "run_logs_path", rundir_path(records->rundir));
+    json_add_string(line, "build_manifest_path", manifest);
+    json_add(line, "tags", json_object_new_array());
+    free(manifest);
+    return line;
+}
+
+int run_records_end(const struct run_records *records, const char *status, json_object *steps,
+                    const struct osiris_error *error, struct osiris_error *records_error)
+{
+    double total_ms = run_records_elapsed_ms(records);
+
+    end_events(records, total_ms, error);
+    return rundir_finish(records->rundir, status_of(records, status, total_ms, steps, error),
+                         index_line(records, status, total_ms), records_error);
+}

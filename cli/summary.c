@@ -1,0 +1,98 @@
+/* A run's summary; see summary.h. */
+#include "cli/summary.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/report.h"
+#include "core/json-access.h"
+
+static int name_width(json_object *steps)
+{
+    size_t width = strlen("step");
+
+    json_object_object_foreach(steps, id, step)
+    {
+        (void)step;
+        if (strlen(id) > width)
+            width = strlen(id);
+    }
+    return (int)width;
+}
+
+static void print_step(const char *id, json_object *step, int width)
+{
+    char rows_text[REPORT_SIZE_LENGTH], rate_text[REPORT_SIZE_LENGTH],
+        bytes_text[REPORT_SIZE_LENGTH], duration_text[REPORT_SIZE_LENGTH];
+    int64_t rows = json_member_integer(step, "rows", 0);
+    double duration_ms = json_member_number(step, "duration_ms", 0);
+
+    printf("%-*s  %-9s  %14s  %10s  %11s  %14s\n", width, id,
+           json_member_string(step, "status", "?"), report_count(rows, rows_text),
+           report_bytes(json_member_integer(step, "bytes", 0), bytes_text),
+           report_duration(duration_ms, duration_text),
+           report_count(duration_ms > 0 ? (int64_t)((double)rows * 1000 / duration_ms) : 0,
+                        rate_text));
+}
+
+static void print_published(json_object *step)
+{
+    char bytes_text[REPORT_SIZE_LENGTH];
+    json_object *published = json_member(step, "published");
+
+    for (size_t i = 0; i < json_array_count(published); i++) {
+        json_object *file = json_object_array_get_idx(published, i);
+        printf("published  %s (%s)\n", json_member_string(file, "path", "?"),
+               report_bytes(json_member_integer(file, "bytes", 0), bytes_text));
+    }
+}
+
+void summary_print(json_object *steps, const char *status, double total_ms, double compile_ms,
+                   const char *run_dir)
+{
+    char total_text[REPORT_SIZE_LENGTH], compile_text[REPORT_SIZE_LENGTH];
+
+    if (json_object_is_type(steps, json_type_object)) {
+        int width = name_width(steps);
+        printf("%-*s  %-9s  %14s  %10s  %11s  %14s\n", width, "step", "status", "rows", "bytes",
+               "duration", "rows/s");
+        json_object_object_foreach(steps, id, step)
+            print_step(id, step, width);
+        json_object_object_foreach(steps, again, finished)
+        {
+            (void)again;
+            print_published(finished);
+        }
+    }
+    printf("%-9s  in %s (compiled in %s)\n", status, report_duration(total_ms, total_text),
+           report_duration(compile_ms, compile_text));
+    if (run_dir != NULL)
+        printf("records    %s\n", run_dir);
+}
+
+static void print_plan_step(size_t number, json_object *step)
+{
+    json_object *inputs = json_member(step, "inputs");
+    json_object *after = json_member(step, "after");
+
+    printf("%zu. %s  %s (%s), group %s\n", number, json_member_string(step, "id", "?"),
+           json_member_string(step, "component", "?"), json_member_string(step, "kind", "?"),
+           json_object_get_string(json_member(step, "group")));
+    for (size_t i = 0; i < json_array_count(inputs); i++) {
+        json_object *input = json_object_array_get_idx(inputs, i);
+        printf("     %s from %s.%s\n", json_member_string(input, "name", "?"),
+               json_member_string(input, "from", "?"), json_member_string(input, "output", "?"));
+    }
+    for (size_t i = 0; i < json_array_count(after); i++)
+        printf("     after %s\n", json_object_get_string(json_object_array_get_idx(after, i)));
+}
+
+void summary_print_plan(json_object *plan)
+{
+    json_object *steps = json_member(plan, "steps");
+
+    printf("pipeline %s: %zu steps, nothing is run\n", json_member_string(plan, "pipeline", "?"),
+           json_array_count(steps));
+    for (size_t i = 0; i < json_array_count(steps); i++)
+        print_plan_step(i + 1, json_object_array_get_idx(steps, i));
+}

@@ -1,0 +1,14 @@
+/* What a run has done, for people, on stdout: a line per step, what was published, where the run's files are. */
+#ifndef OSIRIS_CLI_SUMMARY_H
+#define OSIRIS_CLI_SUMMARY_H
+
+#include <json-c/json.h>
+
+/* `steps` is session_result's; `run_dir` may be NULL. */
+void summary_print(json_object *steps, const char *status, double total_ms, double compile_ms,
+                   const char *run_dir);
+
+/* The plan of a dry run: steps in their order, where their data come from, what waits for what. */
+void summary_print_plan(json_object *plan);
+
+#endif

@@ -1,0 +1,162 @@
+/* A run's directory: layout, formats, redaction, a disk that is full (core/rundir.h). */
+#include "unit.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/rundir.h"
+
+static char base[64];
+static struct redactor *redactor;
+
+static struct rundir *open_in(const char *run_dir, struct osiris_error *error)
+{
+    strcpy(base, "/tmp/osr.XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(base));
+    redactor = redactor_new();
+    ck_assert_int_eq(redactor_add(redactor, "hunter22"), 0);
+    const struct rundir_options options = {
+        .base_dir = base,
+        .run_dir = run_dir,
+        .slug = "orders",
+        .profile = "prod",
+        .run_id = "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        .manifest_short = "abcdef1",
+        .redactor = redactor,
+    };
+    return rundir_open(&options, error);
+}
+
+static void remove_all(struct rundir *rundir)
+{
+    char command[128];
+
+    rundir_free(rundir);
+    redactor_free(redactor);
+    snprintf(command, sizeof command, "rm -rf %s", base);
+    ck_assert_int_eq(system(command), 0);
+}
+
+static char *read_text(const char *folder, const char *name)
+{
+    char path[512];
+    char *text = calloc(1, 1 << 16);
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "re");
+    ck_assert_msg(file != NULL, "no file %s", path);
+    ck_assert_uint_lt(fread(text, 1, (1 << 16) - 1, file), (1 << 16) - 1);
+    (void)fclose(file);
+    return text;
+}
+
+static void expect_in(const char *folder, const char *name, const char *part)
+{
+    char *text = read_text(folder, name);
+
+    ck_assert_msg(strstr(text, part) != NULL, "no %s in %s: %s", part, name, text);
+    ck_assert_ptr_null(strstr(text, "hunter22"));
+    free(text);
+}
+
+START_TEST(test_layout)
+{
+    struct rundir *rundir = open_in(NULL, NULL);
+    char expected[256];
+    struct stat status;
+
+    ck_assert_ptr_nonnull(rundir);
+    snprintf(expected, sizeof expected, "%s/run_logs/prod/orders/2", base);
+    ck_assert_int_eq(strncmp(rundir_path(rundir), expected, strlen(expected)), 0);
+    const char *end = strstr(rundir_path(rundir), "Z_01ARZ3NDEKTSV4RRFFQ69G5FAV-abcdef1");
+    ck_assert_ptr_nonnull(end);
+    ck_assert_int_eq(stat(rundir_artifacts_path(rundir), &status), 0);
+    ck_assert(S_ISDIR(status.st_mode));
+    remove_all(rundir);
+}
+END_TEST
+
+START_TEST(test_records_are_redacted_lines)
+{
+    struct rundir *rundir = open_in(NULL, NULL);
+    json_object *fields =
+        json_tokener_parse("{\"ts\": \"then\", \"text\": \"x hunter22\", \"password\": \"p\"}");
+    json_object *status = json_tokener_parse("{\"status\": \"failed\", \"error\": \"hunter22\"}");
+    json_object *line = json_tokener_parse("{\"run_id\": \"r\", \"tags\": [\"hunter22\"]}");
+
+    rundir_event(rundir, "run_start", fields);
+    rundir_event(rundir, "bare", NULL);
+    rundir_metric(rundir, "rows_read", 12, "rows", json_tokener_parse("{\"step\": \"a\"}"));
+    rundir_metric(rundir, "total_duration", 0.1, NULL, NULL);
+    rundir_log(rundir, OSIRIS_DEBUG, "worker", "quiet hunter22");
+    rundir_log(rundir, OSIRIS_INFO, NULL, "loud hunter22");
+    ck_assert_int_eq(rundir_finish(rundir, status, line, NULL), 0);
+    expect_in(rundir_path(rundir), "events.jsonl",
+              "{\"ts\":\"then\",\"session\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"event\":\"run_start\","
+              "\"text\":\"x ***MASKED***\",\"password\":\"***MASKED***\"}\n");
+    expect_in(rundir_path(rundir), "events.jsonl", "\"event\":\"bare\"}\n");
+    expect_in(rundir_path(rundir), "metrics.jsonl",
+              "\"metric\":\"rows_read\",\"value\":12,\"unit\":\"rows\",\"tags\":{\"step\":\"a\"}}\n");
+    expect_in(rundir_path(rundir), "metrics.jsonl", "\"value\":0.1}\n");
+    expect_in(rundir_path(rundir), "debug.log", "DEBUG worker: quiet ***MASKED***\n");
+    expect_in(rundir_path(rundir), "osiris.log", "INFO loud ***MASKED***\n");
+    expect_in(rundir_path(rundir), "status.json", "***MASKED***");
+    expect_in(base, ".osiris/index/runs.jsonl",
+              "{\"run_id\":\"r\",\"tags\":[\"***MASKED***\"]}\n");
+    char *log = read_text(rundir_path(rundir), "osiris.log");
+    ck_assert_ptr_null(strstr(log, "quiet"));
+    free(log);
+    remove_all(rundir);
+}
+END_TEST
+
+START_TEST(test_errors_are_written_at_once)
+{
+    struct rundir *rundir = open_in(NULL, NULL);
+
+    rundir_log(rundir, OSIRIS_ERROR, "a", "it broke");
+    expect_in(rundir_path(rundir), "osiris.log", "ERROR a: it broke\n");
+    expect_in(rundir_path(rundir), "debug.log", "ERROR a: it broke\n");
+    remove_all(rundir);
+}
+END_TEST
+
+START_TEST(test_unusable_folder)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    ck_assert_ptr_null(open_in("/dev/null/run", &error));
+    ck_assert_ptr_nonnull(strstr(error.message, "/dev/null"));
+    osiris_error_clear(&error);
+    remove_all(NULL);
+}
+END_TEST
+
+START_TEST(test_full_disk_is_remembered)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+    char folder[64] = "/tmp/osf.XXXXXX";
+    char path[128];
+
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/events.jsonl", folder);
+    ck_assert_int_eq(symlink("/dev/full", path), 0);
+    struct rundir *rundir = open_in(folder, NULL);
+    ck_assert_ptr_nonnull(rundir);
+    rundir_event(rundir, "lost", NULL);
+    rundir_flush(rundir);
+    rundir_log(rundir, OSIRIS_ERROR, NULL, "kept");
+    ck_assert_int_eq(rundir_finish(rundir, json_object_new_object(), NULL, &error), -1);
+    ck_assert_ptr_nonnull(strstr(error.message, "events.jsonl"));
+    ck_assert_ptr_nonnull(strstr(error.message, "No space left"));
+    osiris_error_clear(&error);
+    expect_in(folder, "osiris.log", "kept");
+    remove_all(rundir);
+    snprintf(path, sizeof path, "rm -rf %s", folder);
+    ck_assert_int_eq(system(path), 0);
+}
+END_TEST
+
+UNIT_MAIN("rundir", test_layout, test_records_are_redacted_lines, test_errors_are_written_at_once,
+          test_unusable_folder, test_full_disk_is_remembered)
