@@ -40,6 +40,17 @@ static int check_params(const char *const *params, struct osiris_error *error)
     return 0;
 }
 
+/* A profile names folders of the build and of the run's records. */
+static int check_profile(const char *profile, struct osiris_error *error)
+{
+    if (profile != NULL && (profile[0] == '\0' || profile[0] == '.' || strchr(profile, '/') != NULL))
+        return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
+                                "\"%s\" is not a profile's name: it is empty, begins with a dot "
+                                "or has a slash",
+                                profile);
+    return 0;
+}
+
 int build_pipeline(struct build *build, const struct arguments *arguments, const char *adapter,
                    struct osiris_error *error)
 {
@@ -48,7 +59,7 @@ int build_pipeline(struct build *build, const struct arguments *arguments, const
 
     if (params == NULL)
         return osiris_error_set_errno(error, ENOMEM, "cannot compile");
-    if (check_params(params, error) < 0)
+    if (check_profile(profile, error) < 0 || check_params(params, error) < 0)
         return -1;
     build->registry = build_registry(arguments, error);
     if (build->registry == NULL)
