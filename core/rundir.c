@@ -11,6 +11,7 @@
 #include "core/buffer.h"
 #include "core/clock.h"
 #include "core/json-build.h"
+#include "core/utf8.h"
 
 /* Lines wait in memory until there are so many bytes, or rundir_flush. */
 #define RECORD_BUFFER (64u << 10)
@@ -144,6 +145,34 @@ void rundir_flush(struct rundir *rundir)
         flush_record(rundir, (enum record)i);
 }
 
+/* A driver's message may hold any bytes; a line of JSON must be UTF-8: each wrong byte becomes
+ * '?'. */
+static void append_utf8(struct buffer *out, const char *text)
+{
+    size_t length = strlen(text);
+
+    if (utf8_is_valid(text, length)) {
+        buffer_append(out, text, length);
+        return;
+    }
+    for (size_t i = 0; i < length;) {
+        size_t size = 1;
+        while (size <= 4 && i + size <= length && !utf8_is_valid(text + i, size))
+            size++;
+        bool valid = size <= 4 && i + size <= length;
+        buffer_append(out, valid ? text + i : "?", valid ? size : 1);
+        i += valid ? size : 1;
+    }
+}
+
+/* One line stays one line, and nothing in it moves a terminal's cursor. */
+static void flatten(char *text)
+{
+    for (; *text != '\0'; text++)
+        if (((unsigned char)*text < 0x20 && *text != '\t') || *text == 0x7f)
+            *text = ' ';
+}
+
 /* Takes `line`. */
 static void append_json(struct rundir *rundir, enum record record, json_object *line)
 {
@@ -152,7 +181,7 @@ static void append_json(struct rundir *rundir, enum record record, json_object *
     const char *text = json_object_to_json_string_ext(
         clean, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 
-    buffer_append_text(&rundir->pending[record], text == NULL ? "{}" : text);
+    append_utf8(&rundir->pending[record], text == NULL ? "{}" : text);
     buffer_append_char(&rundir->pending[record], '\n');
     if (rundir->pending[record].length > RECORD_BUFFER || rundir->pending[record].failed)
         flush_record(rundir, record);
@@ -214,6 +243,8 @@ void rundir_log(struct rundir *rundir, int level, const char *source, const char
 
     if (level < OSIRIS_DEBUG || level > OSIRIS_ERROR)
         level = OSIRIS_INFO;
+    if (clean != NULL)
+        flatten(clean);
     clock_timestamp(now);
     for (enum record record = OSIRIS_LOG; record <= DEBUG_LOG; record++) {
         if (record == OSIRIS_LOG && level == OSIRIS_DEBUG)

@@ -2,6 +2,5 @@ dist_man_MANS += docs/man/osiris.1
 dist_doc_DATA += \
 	docs/architecture.md \
 	docs/cli.md \
-	docs/csv-writer.md \
 	docs/protocol.md \
 	docs/secrets.md

@@ -111,6 +111,21 @@ START_TEST(test_records_are_redacted_lines)
 }
 END_TEST
 
+START_TEST(test_any_bytes_make_one_valid_line)
+{
+    struct rundir *rundir = open_in(NULL, NULL);
+    json_object *fields = json_object_new_object();
+
+    json_object_object_add(fields, "text", json_object_new_string("a\xff\xc3\xa9\xc3 \nb"));
+    rundir_event(rundir, "odd", fields);
+    rundir_log(rundir, OSIRIS_ERROR, NULL, "one\ntwo\x1b[2J");
+    rundir_flush(rundir);
+    expect_in(rundir_path(rundir), "events.jsonl", "\"text\":\"a?\xc3\xa9? \\nb\"}\n");
+    expect_in(rundir_path(rundir), "osiris.log", "ERROR one two [2J\n");
+    remove_all(rundir);
+}
+END_TEST
+
 START_TEST(test_errors_are_written_at_once)
 {
     struct rundir *rundir = open_in(NULL, NULL);
@@ -158,5 +173,6 @@ START_TEST(test_full_disk_is_remembered)
 }
 END_TEST
 
-UNIT_MAIN("rundir", test_layout, test_records_are_redacted_lines, test_errors_are_written_at_once,
+UNIT_MAIN("rundir", test_layout, test_records_are_redacted_lines,
+          test_any_bytes_make_one_valid_line, test_errors_are_written_at_once,
           test_unusable_folder, test_full_disk_is_remembered)
