@@ -176,7 +176,6 @@ static void flatten(char *text)
 /* Takes `line`. */
 static void append_json(struct rundir *rundir, enum record record, json_object *line)
 {
-    _cleanup_json_ json_object *owned = line;
     _cleanup_json_ json_object *clean = redactor_json(rundir->redactor, line);
     const char *text = json_object_to_json_string_ext(
         clean, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
@@ -185,6 +184,7 @@ static void append_json(struct rundir *rundir, enum record record, json_object *
     buffer_append_char(&rundir->pending[record], '\n');
     if (rundir->pending[record].length > RECORD_BUFFER || rundir->pending[record].failed)
         flush_record(rundir, record);
+    json_object_put(line);
 }
 
 static json_object *begin_line(const struct rundir *rundir, json_object *fields)
