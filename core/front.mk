@@ -1,1 +1,8 @@
-libosiris_core_la_SOURCES += $(NULL)
+libosiris_core_la_SOURCES += \
+	core/diagnostic.c core/diagnostic.h \
+	core/params.c core/params.h \
+	core/pipeline.c core/pipeline.h core/pipeline-internal.h \
+	core/pipeline-needs.c \
+	core/pipeline-steps.c \
+	core/yaml.c core/yaml.h \
+	$(NULL)

@@ -14,6 +14,9 @@
 #include "core/error.h"
 #include "core/registry.h"
 
+struct yaml_document;
+struct yaml_node;
+
 struct pipeline_input {
     char *name;   /* "df", "df_orders", or the key under `inputs:` */
     char *from;   /* id of the producing step */
@@ -36,11 +39,13 @@ struct pipeline_step {
     struct source_location component_where;
     struct source_location connection_where; /* of config.connection, or of the step */
     struct source_location config_where;
+    const struct yaml_node *config_node; /* of the document; NULL if there is no config */
 };
 
 struct pipeline {
-    char *path;          /* as given */
-    char *source;        /* the file's text, for diagnostics */
+    char *path; /* as given */
+    struct yaml_document *document;
+    const char *source; /* the file's text, for diagnostics */
     size_t source_length;
     char *oml_version;
     char *name;
@@ -72,6 +77,9 @@ static inline void pipeline_free_value(struct pipeline **pipeline)
 {
     pipeline_free(*pipeline);
 }
+
+/* The place of a config key ("path", or "/ssl/mode" as a JSON pointer), or of the step's config. */
+struct source_location pipeline_config_location(const struct pipeline_step *step, const char *key);
 
 /* A pipeline's diagnostic at a place inside it. */
 #define pipeline_diagnose(diagnostics, severity, type, pipeline, where, location, hint, ...)       \

@@ -1,0 +1,36 @@
+/*
+ * A pipeline's parameters: defaults < OSIRIS_PARAM_<NAME> < profile < --param, and their use as ${params.NAME}.
+ *
+ * A value from the environment or the command line takes the type of the default if that is no string, else it stays a
+ * string; without a default it is typed like a plain YAML scalar.
+ */
+#ifndef OSIRIS_CORE_PARAMS_H
+#define OSIRIS_CORE_PARAMS_H
+
+#include <json-c/json.h>
+
+#include "core/diagnostic.h"
+#include "core/pipeline.h"
+#include "core/yaml.h"
+
+struct params {
+    json_object *values;     /* {name: value}; owned */
+    json_object *referenced; /* {name: null}: used somewhere; owned */
+};
+
+/* Resolves. Problems go to `diagnostics`. 0 or -1. */
+int params_resolve(const struct yaml_document *document, const struct pipeline_options *options,
+                   struct params *params, struct diagnostics *diagnostics);
+void params_clear(struct params *params);
+
+/* A node as JSON with ${params.…} filled in. `location` is the node's for diagnostics (steps[0].config). NULL is also
+ * JSON's null; problems go to `diagnostics`. */
+json_object *params_fill(struct params *params, const struct yaml_document *document,
+                         const struct yaml_node *node, const char *location,
+                         struct diagnostics *diagnostics);
+
+/* --param names that the pipeline neither declares nor uses. Call after everything was filled. */
+void params_check_given(const struct params *params, const struct yaml_document *document,
+                        const struct pipeline_options *options, struct diagnostics *diagnostics);
+
+#endif

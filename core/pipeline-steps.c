@@ -1,0 +1,412 @@
+/* Reading a pipeline's steps: ids, components, modes, configs; see pipeline.h. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/json-access.h"
+#include "core/near-miss.h"
+#include "core/pipeline-internal.h"
+#include "core/redact.h"
+
+#define SECRET_LONGEST_HARMLESS 4
+
+static const char *const step_keys[] = {"id",     "component", "uses",        "mode",
+                                        "needs",  "inputs",    "config",      "with",
+                                        "name",   "description", "metadata",  NULL};
+/* Keys that Osiris is going to have; to ignore them would be to lie. */
+static const char *const later_keys[] = {"retry", "timeout", "run_on", NULL};
+
+struct place {
+    const struct yaml_node *node;
+    char location[48]; /* steps[3] */
+};
+
+static const struct yaml_node *either(const struct yaml_node *node, const char *key,
+                                      const char *legacy)
+{
+    const struct yaml_node *value = yaml_get(node, key);
+
+    return value != NULL ? value : yaml_get(node, legacy);
+}
+
+static void check_keys(struct pipeline_reader *reader, const struct place *place)
+{
+    for (size_t i = 0; i < place->node->count; i++) {
+        const struct yaml_node *key = place->node->keys[i];
+        if (pipeline_key_is_known(key->text, step_keys))
+            continue;
+        if (pipeline_key_is_known(key->text, later_keys)) {
+            reader_error(reader, "unsupported_key", &key->where, place->location,
+                         "take it out", "the key \"%s\" is not supported by this version",
+                         key->text);
+            continue;
+        }
+        _cleanup_free_ char *question = near_miss_question(
+            key->text, step_keys, sizeof step_keys / sizeof step_keys[0] - 1);
+        reader_error(reader, "unknown_step_key", &key->where, place->location, question,
+                     "a step has no key \"%s\"", key->text);
+    }
+}
+
+/* A required field as a string; NULL with the problem reported. */
+static const char *required_string(struct pipeline_reader *reader, const struct place *place,
+                                   const struct yaml_node *node, const char *key, const char *type)
+{
+    const char *text = yaml_string(node);
+
+    if (node == NULL || yaml_is_null(node))
+        reader_error(reader, "missing_step_field", &place->node->where, place->location, NULL,
+                     "the step's \"%s\" is missing", key);
+    else if (text == NULL || text[0] == '\0')
+        reader_error(reader, type, &node->where, place->location, NULL,
+                     "the step's \"%s\" must be a string", key);
+    return node == NULL || text == NULL || text[0] == '\0' ? NULL : text;
+}
+
+/* An id is also a folder's name. */
+static bool id_is_usable(const char *id)
+{
+    for (const unsigned char *c = (const unsigned char *)id; *c != '\0'; c++)
+        if (*c <= ' ' || *c == '/' || *c == '"' || *c == '$' || *c == '{' || *c == '}' || *c == 127)
+            return false;
+    return id[0] != '.' && strlen(id) <= 100;
+}
+
+static void read_id(struct pipeline_reader *reader, const struct place *place,
+                    struct pipeline_step *step)
+{
+    const struct yaml_node *node = yaml_get(place->node, "id");
+    const char *id = required_string(reader, place, node, "id", "invalid_id_type");
+
+    if (id == NULL)
+        return;
+    if (!id_is_usable(id))
+        reader_error(reader, "invalid_id", &node->where, place->location,
+                     "use letters, digits, dashes and underscores",
+                     "\"%s\" cannot be a step's id", id);
+    for (size_t i = 0; i < reader->pipeline->step_count; i++) {
+        const struct pipeline_step *other = &reader->pipeline->steps[i];
+        if (other != step && other->id != NULL && strcmp(other->id, id) == 0)
+            reader_error(reader, "duplicate_id", &node->where, place->location, NULL,
+                         "the id \"%s\" is that of the step in line %u, too", id,
+                         other->where.line);
+    }
+    step->id = strdup(id);
+}
+
+static void read_component(struct pipeline_reader *reader, const struct place *place,
+                           struct pipeline_step *step)
+{
+    const struct yaml_node *node = either(place->node, "component", "uses");
+    const char *name = required_string(reader, place, node, "component", "invalid_component_type");
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    step->component_where = node == NULL ? place->node->where : node->where;
+    if (name == NULL)
+        return;
+    step->component_name = strdup(name);
+    step->component = registry_find(reader->options->registry, name, &error);
+    if (step->component == NULL)
+        reader_error(reader, "unknown_component", &node->where, place->location, error.hint, "%s",
+                     error.message);
+}
+
+/* Modes. */
+
+static const struct {
+    const char *mode, *component_mode, *other;
+    int kind;
+} modes[] = {
+    {"read", "extract", "read", OSIRIS_EXTRACTOR},
+    {"write", "write", "load", OSIRIS_WRITER},
+    {"transform", "transform", "transform", OSIRIS_PROCESSOR},
+};
+#define MODE_COUNT (sizeof modes / sizeof modes[0])
+
+static bool component_has_mode(const struct component *component, size_t mode)
+{
+    json_object *list = json_member(component->spec, "modes");
+
+    if (list == NULL)
+        return component->kind == modes[mode].kind;
+    for (size_t i = 0; i < json_array_count(list); i++) {
+        const char *name = json_object_get_string(json_object_array_get_idx(list, i));
+        if (name != NULL && (strcmp(name, modes[mode].component_mode) == 0 ||
+                             strcmp(name, modes[mode].other) == 0))
+            return component->kind == modes[mode].kind;
+    }
+    return false;
+}
+
+static void read_mode(struct pipeline_reader *reader, const struct place *place,
+                      struct pipeline_step *step)
+{
+    const struct yaml_node *node = yaml_get(place->node, "mode");
+    const char *name = required_string(reader, place, node, "mode", "invalid_mode_type");
+    const char *names[MODE_COUNT];
+    size_t mode = 0;
+
+    if (name == NULL)
+        return;
+    step->mode = strdup(name);
+    for (size_t i = 0; i < MODE_COUNT; i++)
+        names[i] = modes[i].mode;
+    while (mode < MODE_COUNT && strcmp(modes[mode].mode, name) != 0)
+        mode++;
+    if (mode == MODE_COUNT) {
+        _cleanup_free_ char *question = near_miss_question(name, names, MODE_COUNT);
+        reader_error(reader, "invalid_mode", &node->where, place->location, question,
+                     "\"%s\" is not a mode; there are read, write and transform", name);
+    } else if (step->component != NULL && !component_has_mode(step->component, mode)) {
+        const char *own = "?";
+        for (size_t i = 0; i < MODE_COUNT; i++)
+            if (modes[i].kind == step->component->kind)
+                own = modes[i].mode;
+        reader_error(reader, "incompatible_mode", &node->where, place->location, NULL,
+                     "the component \"%s\" cannot %s; its mode is \"%s\"", step->component_name,
+                     name, own);
+    }
+}
+
+/* Configs. */
+
+static json_object *connection_fields(const struct component *component)
+{
+    return json_member(component->spec, "x-connection-fields");
+}
+
+/* The override rule of a connection's field, NULL if it is none. */
+static const char *connection_field_rule(const struct component *component, const char *key)
+{
+    json_object *fields = connection_fields(component);
+
+    for (size_t i = 0; i < json_array_count(fields); i++) {
+        json_object *field = json_object_array_get_idx(fields, i);
+        if (strcmp(json_member_string(field, "name", ""), key) == 0)
+            return json_member_string(field, "override", "allowed");
+    }
+    return NULL;
+}
+
+static bool spec_says_secret(const struct component *component, const char *key)
+{
+    static const char *const lists[] = {"secrets", "x-secret"};
+
+    for (size_t i = 0; component != NULL && i < 2; i++) {
+        json_object *list = json_member(component->spec, lists[i]);
+        for (size_t j = 0; j < json_array_count(list); j++) {
+            const char *pointer = json_object_get_string(json_object_array_get_idx(list, j));
+            if (pointer != NULL && pointer[0] == '/' && strcmp(pointer + 1, key) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Literal secrets anywhere in a config. */
+static void refuse_secrets(struct pipeline_reader *reader, const struct pipeline_step *step,
+                           const struct yaml_node *node, const char *location, unsigned depth)
+{
+    for (size_t i = 0; node->kind != YAML_SCALAR && i < node->count; i++) {
+        const struct yaml_node *value = node->items[i];
+        const char *key = node->kind == YAML_MAPPING ? node->keys[i]->text : NULL;
+        if (value->kind != YAML_SCALAR) {
+            /* Aliases make a graph of it, but none that is deeper than the file. */
+            if (depth < 8)
+                refuse_secrets(reader, step, value, location, depth + 1);
+            continue;
+        }
+        if (key == NULL || !(redact_key_is_secret(key) || spec_says_secret(step->component, key)))
+            continue;
+        if (strlen(value->text) > SECRET_LONGEST_HARMLESS && strncmp(value->text, "${", 2) != 0) {
+            /* Without the line: it has the secret. */
+            diagnostics_add(reader->diagnostics, DIAGNOSTIC_ERROR, "inline_secret",
+                            &node->keys[i]->where, NULL, 0, location,
+                            "put it into osiris_connections.yaml as ${VARIABLE}",
+                            "the config has a secret in plain text: \"%s\"", key);
+        }
+    }
+}
+
+static void check_config_key(struct pipeline_reader *reader, const struct pipeline_step *step,
+                             const struct yaml_node *key, const char *location)
+{
+    json_object *schema = json_member(step->component->spec, "configSchema");
+    json_object *properties = json_member(schema, "properties");
+    json_object *additional = json_member(schema, "additionalProperties");
+    const char *rule = connection_field_rule(step->component, key->text);
+
+    if (rule != NULL && strcmp(rule, "forbidden") == 0) {
+        reader_error(reader, "forbidden_override", &key->where, location,
+                     "set it in the connection", "a step may not override the connection's \"%s\"",
+                     key->text);
+        return;
+    }
+    if (rule != NULL && strcmp(rule, "warning") == 0)
+        reader_warning(reader, "connection_override", &key->where, location, NULL,
+                       "the step overrides the connection's \"%s\"", key->text);
+    if (rule != NULL || json_object_object_get_ex(properties, key->text, NULL) ||
+        !json_object_is_type(properties, json_type_object) ||
+        (additional != NULL && json_object_get_boolean(additional)))
+        return;
+    _cleanup_free_ const char **names =
+        calloc((size_t)json_object_object_length(properties) + 1, sizeof *names);
+    size_t count = 0;
+    if (names != NULL) {
+        json_object_object_foreach(properties, name, unused)
+        {
+            (void)unused;
+            names[count++] = name;
+        }
+    }
+    _cleanup_free_ char *question = near_miss_question(key->text, names, count);
+    reader_error(reader, "unknown_config_key", &key->where, location, question,
+                 "\"%s\" has no option \"%s\"", step->component_name, key->text);
+}
+
+static void check_required_keys(struct pipeline_reader *reader, const struct pipeline_step *step,
+                                const char *location)
+{
+    json_object *required =
+        json_member(json_member(step->component->spec, "configSchema"), "required");
+
+    for (size_t i = 0; i < json_array_count(required); i++) {
+        const char *key = json_object_get_string(json_object_array_get_idx(required, i));
+        if (key == NULL || strcmp(key, "connection") == 0 ||
+            connection_field_rule(step->component, key) != NULL ||
+            json_object_object_get_ex(step->config, key, NULL))
+            continue;
+        reader_error(reader, "missing_config_key", &step->config_where, location, NULL,
+                     "\"%s\" needs the option \"%s\"", step->component_name, key);
+    }
+}
+
+/* OML's own rule for writers with keys. */
+static void check_write_mode(struct pipeline_reader *reader, const struct pipeline_step *step,
+                             const char *location)
+{
+    const char *mode = json_member_string(step->config, "write_mode", NULL);
+    struct source_location where = pipeline_config_location(step, "write_mode");
+
+    if (mode == NULL)
+        return;
+    if (strcmp(mode, "replace") == 0 || strcmp(mode, "upsert") == 0) {
+        if (json_member(step->config, "primary_key") == NULL)
+            reader_error(reader, "missing_required_field", &where, location, NULL,
+                         "write_mode \"%s\" needs \"primary_key\"", mode);
+    } else if (strcmp(mode, "append") != 0) {
+        reader_warning(reader, "unknown_write_mode", &where, location, NULL,
+                       "write_mode \"%s\" is not known", mode);
+    }
+}
+
+static void take_connection(struct pipeline_reader *reader, struct pipeline_step *step,
+                            const char *location)
+{
+    json_object *value = NULL;
+    const struct yaml_node *key = yaml_get_key(step->config_node, "connection");
+
+    step->connection_where = key == NULL ? step->where : key->where;
+    if (!json_object_object_get_ex(step->config, "connection", &value))
+        return;
+    const char *text = json_object_is_type(value, json_type_string)
+                           ? json_object_get_string(value)
+                           : NULL;
+    size_t word = text == NULL || text[0] != '@' ? 0 : strcspn(text + 1, ".");
+    bool valid = word > 0 && (text[1 + word] == '\0' || (text[2 + word] != '\0' &&
+                                                          strchr(text + 2 + word, '.') == NULL));
+    if (!valid)
+        reader_error(reader, "invalid_connection_ref", &step->connection_where, location,
+                     "write \"@family.alias\" or \"@family\"",
+                     "\"%s\" is not a reference to a connection", text == NULL ? "?" : text);
+    else
+        step->connection = strdup(text);
+    json_object_object_del(step->config, "connection");
+}
+
+static void read_config(struct pipeline_reader *reader, const struct place *place,
+                        struct pipeline_step *step)
+{
+    const struct yaml_node *node = either(place->node, "config", "with");
+    char location[64];
+
+    snprintf(location, sizeof location, "%s.config", place->location);
+    step->config_where = step->connection_where = place->node->where;
+    if (node != NULL && !yaml_is_null(node) && node->kind != YAML_MAPPING) {
+        reader_error(reader, "invalid_config_type", &node->where, location, NULL,
+                     "the step's config must be a mapping");
+        node = NULL;
+    }
+    if (node != NULL && node->kind == YAML_MAPPING) {
+        step->config_node = node;
+        step->config_where = (either(place->node, "config", "with") == yaml_get(place->node, "config")
+                                  ? yaml_get_key(place->node, "config")
+                                  : yaml_get_key(place->node, "with"))
+                                 ->where;
+        refuse_secrets(reader, step, node, location, 0);
+        if (reader->params.values != NULL)
+            step->config = params_fill(&reader->params, reader->pipeline->document, node, location,
+                                       reader->diagnostics);
+    }
+    if (step->config == NULL)
+        step->config = json_object_new_object();
+    if (step->component == NULL)
+        return;
+    for (size_t i = 0; step->config_node != NULL && i < step->config_node->count; i++)
+        if (strcmp(step->config_node->keys[i]->text, "connection") != 0)
+            check_config_key(reader, step, step->config_node->keys[i], location);
+    take_connection(reader, step, location);
+    check_required_keys(reader, step, location);
+    check_write_mode(reader, step, location);
+}
+
+static void read_step(struct pipeline_reader *reader, const struct yaml_node *node, size_t index)
+{
+    struct place place = {.node = node};
+    struct pipeline_step *step = &reader->pipeline->steps[index];
+
+    snprintf(place.location, sizeof place.location, "steps[%zu]", index);
+    step->where = node->where;
+    if (node->kind != YAML_MAPPING) {
+        reader_error(reader, "invalid_step_type", &node->where, place.location, NULL,
+                     "a step must be a mapping with id, component and mode");
+        return;
+    }
+    check_keys(reader, &place);
+    read_id(reader, &place, step);
+    read_component(reader, &place, step);
+    read_mode(reader, &place, step);
+    read_config(reader, &place, step);
+}
+
+void pipeline_read_steps(struct pipeline_reader *reader, const struct yaml_node *steps)
+{
+    struct pipeline *pipeline = reader->pipeline;
+
+    if (steps == NULL)
+        return;
+    if (steps->kind != YAML_SEQUENCE) {
+        reader_error(reader, "invalid_steps_type", &steps->where, "steps", NULL,
+                     "\"steps\" must be a list");
+        return;
+    }
+    if (steps->count == 0) {
+        reader_error(reader, "empty_steps", &steps->where, "steps", NULL,
+                     "a pipeline needs at least one step");
+        return;
+    }
+    if (steps->count > PIPELINE_MAXIMUM_STEPS) {
+        reader_error(reader, "too_large", &steps->where, "steps", NULL,
+                     "the pipeline has %zu steps, %d are allowed", steps->count,
+                     PIPELINE_MAXIMUM_STEPS);
+        return;
+    }
+    pipeline->steps = calloc(steps->count, sizeof *pipeline->steps);
+    if (pipeline->steps == NULL) {
+        reader_error(reader, "out_of_memory", &steps->where, "steps", NULL, "out of memory");
+        return;
+    }
+    for (size_t i = 0; i < steps->count; i++) {
+        pipeline->step_count = i + 1;
+        read_step(reader, steps->items[i], i);
+    }
+}

@@ -1,0 +1,68 @@
+/*
+ * User-written YAML files: read by libfyaml's event parser into a tree of our own, with places, and within
+ * bounds that are checked before memory is taken: size, depth, number of nodes.
+ *
+ * Plain scalars are typed as the original (PyYAML) types them where that matters to its users' files: null, ~;
+ * true, false, yes, no, on, off; decimal, 0x and 0o integers; floats. Anything else, dates too, and every quoted scalar is a
+ * string. An integer beyond 64 bits stays a string. A document belongs to one thread.
+ */
+#ifndef OSIRIS_CORE_YAML_H
+#define OSIRIS_CORE_YAML_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/diagnostic.h"
+
+#define YAML_MAXIMUM_NODES (1u << 20)
+
+enum yaml_kind { YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING };
+
+struct yaml_node {
+    enum yaml_kind kind;
+    struct source_location where;
+    bool plain; /* a scalar without quotes */
+    char *text; /* a scalar's; NUL-terminated, without NUL inside */
+    size_t count;             /* items or pairs */
+    struct yaml_node **items; /* a sequence's items, or a mapping's values */
+    struct yaml_node **keys;  /* a mapping's keys: scalars, all different */
+};
+
+struct yaml_document;
+
+/* Reads a file. Everything wrong with it goes to `diagnostics`; NULL then. An empty document is an error. */
+struct yaml_document *yaml_load(const char *path, struct diagnostics *diagnostics);
+void yaml_free(struct yaml_document *document);
+#define _cleanup_yaml_ _cleanup_(yaml_free_value)
+static inline void yaml_free_value(struct yaml_document **document)
+{
+    yaml_free(*document);
+}
+
+struct yaml_node *yaml_root(const struct yaml_document *document);
+const char *yaml_source(const struct yaml_document *document, size_t *length);
+
+/* The value of a key, NULL if there is none (or `node` is no mapping, or NULL). */
+struct yaml_node *yaml_get(const struct yaml_node *node, const char *key);
+/* The key's own node, for its place. */
+struct yaml_node *yaml_get_key(const struct yaml_node *node, const char *key);
+/* True for null and ~ and an empty plain scalar. */
+bool yaml_is_null(const struct yaml_node *node);
+/* A scalar that is a string by its typing; NULL if it is anything else. */
+const char *yaml_string(const struct yaml_node *node);
+
+/* The node as a JSON value; *ok is false if it has more than YAML_MAXIMUM_NODES nodes once its aliases are written
+ * out, or memory is short. NULL is also JSON's null. */
+json_object *yaml_to_json(const struct yaml_node *node, bool *ok);
+
+/* A diagnostic at a place in the document. */
+#define yaml_diagnose(diagnostics, severity, type, document, where, location, hint, ...)           \
+    do {                                                                                           \
+        size_t yaml_length_;                                                                       \
+        const char *yaml_source_ = yaml_source((document), &yaml_length_);                         \
+        diagnostics_add((diagnostics), (severity), (type), (where), yaml_source_, yaml_length_,    \
+                        (location), (hint), __VA_ARGS__);                                          \
+    } while (0)
+
+#endif
