@@ -14,6 +14,7 @@
 #define OSIRIS_CORE_REGISTRY_H
 
 #include <json-c/json.h>
+#include <osiris/driver.h>
 
 #include "core/error.h"
 

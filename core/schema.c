@@ -1,0 +1,400 @@
+/* A subset of JSON Schema; see schema.h. */
+#include "core/schema.h"
+
+#include <math.h>
+#include <regex.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/buffer.h"
+#include "core/json-access.h"
+#include "core/near-miss.h"
+#include "core/redact.h"
+
+#define MAXIMUM_DEPTH 32
+#define LONGEST_SHOWN 60
+#define LONGEST_MATCHED 4096
+
+struct checker {
+    schema_problem problem; /* NULL: only count */
+    void *context;
+    size_t problems;
+    unsigned depth;
+};
+
+static void check(struct checker *checker, json_object *schema, json_object *value,
+                  const char *pointer);
+
+static void report(struct checker *checker, const char *pointer, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void report(struct checker *checker, const char *pointer, const char *format, ...)
+{
+    va_list arguments;
+    char *message = NULL;
+
+    checker->problems++;
+    if (checker->problem == NULL)
+        return;
+    va_start(arguments, format);
+    if (vasprintf(&message, format, arguments) < 0)
+        message = NULL;
+    va_end(arguments);
+    checker->problem(checker->context, pointer, message == NULL ? "is not valid" : message);
+    free(message);
+}
+
+/* A value as it is shown: short, and never that of a secret key. */
+static const char *shown(json_object *value, const char *pointer, char *room, size_t size)
+{
+    const char *key = strrchr(pointer, '/');
+
+    if (key != NULL && redact_key_is_secret(key + 1))
+        return REDACT_MASK;
+    const char *text =
+        value == NULL ? "null" : json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN);
+    snprintf(room, size, "%.*s%s", LONGEST_SHOWN, text, strlen(text) > LONGEST_SHOWN ? "…" : "");
+    return room;
+}
+
+static const char *type_name(json_object *value)
+{
+    switch (json_object_get_type(value)) {
+    case json_type_null:
+        return "null";
+    case json_type_boolean:
+        return "a boolean";
+    case json_type_int:
+        return "an integer";
+    case json_type_double:
+        return "a number";
+    case json_type_string:
+        return "a string";
+    case json_type_array:
+        return "a list";
+    default:
+        return "a mapping";
+    }
+}
+
+static bool has_type(json_object *value, const char *type)
+{
+    enum json_type own = json_object_get_type(value);
+
+    if (strcmp(type, "integer") == 0)
+        return own == json_type_int ||
+               (own == json_type_double &&
+                json_object_get_double(value) == floor(json_object_get_double(value)) &&
+                fabs(json_object_get_double(value)) < 9e15);
+    if (strcmp(type, "number") == 0)
+        return own == json_type_int || own == json_type_double;
+    return (strcmp(type, "string") == 0 && own == json_type_string) ||
+           (strcmp(type, "boolean") == 0 && own == json_type_boolean) ||
+           (strcmp(type, "array") == 0 && own == json_type_array) ||
+           (strcmp(type, "object") == 0 && own == json_type_object) ||
+           (strcmp(type, "null") == 0 && own == json_type_null);
+}
+
+static bool check_type(struct checker *checker, json_object *schema, json_object *value,
+                       const char *pointer)
+{
+    json_object *type = json_member(schema, "type");
+    _cleanup_buffer_ struct buffer names = BUFFER_INIT(1024);
+    char room[LONGEST_SHOWN + 8];
+
+    if (type == NULL)
+        return true;
+    if (json_object_is_type(type, json_type_string)) {
+        if (has_type(value, json_object_get_string(type)))
+            return true;
+        buffer_append_text(&names, json_object_get_string(type));
+    }
+    for (size_t i = 0; i < json_array_count(type); i++) {
+        const char *name = json_object_get_string(json_object_array_get_idx(type, i));
+        if (name != NULL && has_type(value, name))
+            return true;
+        buffer_append_format(&names, "%s%s", i > 0 ? " or " : "", name == NULL ? "?" : name);
+    }
+    report(checker, pointer, "must be of the type %s, is %s: %s",
+           names.data == NULL ? "?" : names.data, type_name(value),
+           shown(value, pointer, room, sizeof room));
+    return false;
+}
+
+static void check_enum(struct checker *checker, json_object *schema, json_object *value,
+                       const char *pointer)
+{
+    json_object *allowed = json_member(schema, "enum");
+    json_object *constant = NULL;
+    _cleanup_buffer_ struct buffer names = BUFFER_INIT(4096);
+    char room[LONGEST_SHOWN + 8];
+    size_t count = json_array_count(allowed);
+
+    if (json_object_object_get_ex(schema, "const", &constant) &&
+        !json_object_equal(constant, value))
+        report(checker, pointer, "must be %s", json_object_to_json_string(constant));
+    if (count == 0)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        json_object *item = json_object_array_get_idx(allowed, i);
+        if (json_object_equal(item, value))
+            return;
+        buffer_append_format(&names, "%s%s", i == 0 ? "" : i + 1 == count ? " or " : ", ",
+                             item == NULL ? "null" : json_object_get_string(item));
+    }
+    report(checker, pointer, "must be %s, is %s", names.data == NULL ? "?" : names.data,
+           shown(value, pointer, room, sizeof room));
+}
+
+static void check_number(struct checker *checker, json_object *schema, json_object *value,
+                         const char *pointer)
+{
+    static const struct {
+        const char *keyword, *words;
+        bool lower, exclusive;
+    } limits[] = {
+        {"minimum", "at least", true, false},
+        {"maximum", "at most", false, false},
+        {"exclusiveMinimum", "more than", true, true},
+        {"exclusiveMaximum", "less than", false, true},
+    };
+    double number = json_object_get_double(value);
+    char room[LONGEST_SHOWN + 8];
+
+    if (!has_type(value, "number"))
+        return;
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        json_object *limit = json_member(schema, limits[i].keyword);
+        if (limit == NULL)
+            continue;
+        double bound = json_object_get_double(limit);
+        bool wrong = limits[i].lower ? number < bound : number > bound;
+        if (wrong || (limits[i].exclusive && number == bound))
+            report(checker, pointer, "must be %s %s, is %s", limits[i].words,
+                   json_object_get_string(limit), shown(value, pointer, room, sizeof room));
+    }
+}
+
+static size_t characters(const char *text)
+{
+    size_t count = 0;
+
+    for (; *text != '\0'; text++)
+        count += ((unsigned char)*text & 0xc0) != 0x80;
+    return count;
+}
+
+static void check_pattern(struct checker *checker, const char *pattern, json_object *value,
+                          const char *pointer)
+{
+    regex_t expression;
+    char room[LONGEST_SHOWN + 8];
+
+    /* A pattern's cost grows with the text: what is that long is not checked but refused. */
+    if (json_object_get_string_len(value) > LONGEST_MATCHED) {
+        report(checker, pointer, "is too long");
+        return;
+    }
+    if (regcomp(&expression, pattern, REG_EXTENDED | REG_NOSUB) != 0) {
+        report(checker, pointer, "cannot be checked: the schema's pattern is not valid");
+        return;
+    }
+    if (regexec(&expression, json_object_get_string(value), 0, NULL, 0) != 0)
+        report(checker, pointer, "must match %s, is %s", pattern,
+               shown(value, pointer, room, sizeof room));
+    regfree(&expression);
+}
+
+static void check_string(struct checker *checker, json_object *schema, json_object *value,
+                         const char *pointer)
+{
+    if (!json_object_is_type(value, json_type_string))
+        return;
+    size_t length = characters(json_object_get_string(value));
+    int64_t least = json_member_integer(schema, "minLength", 0);
+    int64_t most = json_member_integer(schema, "maxLength", INT64_MAX);
+    const char *pattern = json_member_string(schema, "pattern", NULL);
+    char room[LONGEST_SHOWN + 8];
+
+    if ((int64_t)length < least && length == 0)
+        report(checker, pointer, "must not be empty");
+    else if ((int64_t)length < least)
+        report(checker, pointer, "must have at least %lld characters, is %s", (long long)least,
+               shown(value, pointer, room, sizeof room));
+    if ((int64_t)length > most)
+        report(checker, pointer, "must have at most %lld character%s, is %s", (long long)most,
+               most == 1 ? "" : "s", shown(value, pointer, room, sizeof room));
+    if (pattern != NULL)
+        check_pattern(checker, pattern, value, pointer);
+}
+
+static void check_inner(struct checker *checker, json_object *schema, json_object *value,
+                        const char *pointer, const char *key)
+{
+    char *inner = NULL;
+
+    if (checker->depth >= MAXIMUM_DEPTH || asprintf(&inner, "%s/%s", pointer, key) < 0)
+        return;
+    checker->depth++;
+    check(checker, schema, value, inner);
+    checker->depth--;
+    free(inner);
+}
+
+static void check_array(struct checker *checker, json_object *schema, json_object *value,
+                        const char *pointer)
+{
+    json_object *items = json_member(schema, "items");
+    size_t count = json_array_count(value);
+    char index[24];
+
+    if (!json_object_is_type(value, json_type_array))
+        return;
+    if ((int64_t)count < json_member_integer(schema, "minItems", 0))
+        report(checker, pointer, "must have at least %lld item(s), has %zu",
+               (long long)json_member_integer(schema, "minItems", 0), count);
+    if ((int64_t)count > json_member_integer(schema, "maxItems", INT64_MAX))
+        report(checker, pointer, "must have at most %lld item(s), has %zu",
+               (long long)json_member_integer(schema, "maxItems", 0), count);
+    for (size_t i = 0; items != NULL && i < count; i++) {
+        snprintf(index, sizeof index, "%zu", i);
+        check_inner(checker, items, json_object_array_get_idx(value, i), pointer, index);
+    }
+}
+
+static void check_object(struct checker *checker, json_object *schema, json_object *value,
+                         const char *pointer)
+{
+    json_object *properties = json_member(schema, "properties");
+    json_object *required = json_member(schema, "required");
+    json_object *additional = json_member(schema, "additionalProperties");
+
+    if (!json_object_is_type(value, json_type_object))
+        return;
+    for (size_t i = 0; i < json_array_count(required); i++) {
+        const char *key = json_object_get_string(json_object_array_get_idx(required, i));
+        if (key != NULL && !json_object_object_get_ex(value, key, NULL))
+            report(checker, pointer, "needs \"%s\"", key);
+    }
+    json_object_object_foreach(value, key, member)
+    {
+        json_object *inner = json_member(properties, key);
+        if (inner != NULL)
+            check_inner(checker, inner, member, pointer, key);
+        else if (json_object_is_type(additional, json_type_object))
+            check_inner(checker, additional, member, pointer, key);
+        else if (additional != NULL && !json_object_get_boolean(additional))
+            report(checker, pointer, "has no option \"%s\"", key);
+    }
+}
+
+static bool matches(json_object *schema, json_object *value, unsigned depth)
+{
+    struct checker silent = {.depth = depth + 1};
+
+    if (depth >= MAXIMUM_DEPTH)
+        return false;
+    check(&silent, schema, value, "");
+    return silent.problems == 0;
+}
+
+static void check_alternatives(struct checker *checker, json_object *schema, json_object *value,
+                               const char *pointer)
+{
+    json_object *one = json_member(schema, "oneOf"), *any = json_member(schema, "anyOf");
+    json_object *list = one != NULL ? one : any;
+    size_t count = json_array_count(list), fitting = 0;
+    _cleanup_buffer_ struct buffer wanted = BUFFER_INIT(4096);
+
+    for (size_t i = 0; i < count; i++) {
+        json_object *alternative = json_object_array_get_idx(list, i);
+        json_object *required = json_member(alternative, "required");
+        fitting += matches(alternative, value, checker->depth);
+        for (size_t j = 0; j < json_array_count(required); j++)
+            buffer_append_format(&wanted, "%s\"%s\"", wanted.length == 0 ? "" : j > 0 ? " with " : " or ",
+                                 json_object_get_string(json_object_array_get_idx(required, j)));
+    }
+    if (count == 0 || (fitting == 1) || (one == NULL && fitting > 0))
+        return;
+    const char *words = wanted.length == 0 ? "one of its alternatives" : wanted.data;
+    if (fitting == 0)
+        report(checker, pointer, "needs %s", words);
+    else
+        report(checker, pointer, "needs only one of %s", words);
+}
+
+static void check(struct checker *checker, json_object *schema, json_object *value,
+                  const char *pointer)
+{
+    if (!json_object_is_type(schema, json_type_object) ||
+        !check_type(checker, schema, value, pointer))
+        return;
+    check_enum(checker, schema, value, pointer);
+    check_number(checker, schema, value, pointer);
+    check_string(checker, schema, value, pointer);
+    check_array(checker, schema, value, pointer);
+    check_object(checker, schema, value, pointer);
+    check_alternatives(checker, schema, value, pointer);
+}
+
+size_t schema_check(json_object *schema, json_object *value, schema_problem problem, void *context)
+{
+    struct checker checker = {.problem = problem, .context = context};
+
+    check(&checker, schema, value, "");
+    return checker.problems;
+}
+
+static int fill_defaults(json_object *schema, json_object *value, unsigned depth)
+{
+    json_object *properties = json_member(schema, "properties");
+
+    if (!json_object_is_type(properties, json_type_object) ||
+        !json_object_is_type(value, json_type_object) || depth > MAXIMUM_DEPTH)
+        return 0;
+    json_object_object_foreach(properties, key, property)
+    {
+        json_object *fallback = NULL, *copy = NULL, *member = NULL;
+        if (json_object_object_get_ex(value, key, &member)) {
+            if (fill_defaults(property, member, depth + 1) < 0)
+                return -1;
+            continue;
+        }
+        if (!json_object_is_type(property, json_type_object) ||
+            !json_object_object_get_ex(property, "default", &fallback) || fallback == NULL)
+            continue;
+        if (json_object_deep_copy(fallback, &copy, NULL) < 0 ||
+            json_object_object_add(value, key, copy) < 0) {
+            json_object_put(copy);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int schema_fill_defaults(json_object *schema, json_object *value, struct osiris_error *error)
+{
+    if (fill_defaults(schema, value, 0) < 0)
+        return osiris_error_set_errno(error, ENOMEM, "cannot fill in the defaults");
+    return 0;
+}
+
+static void first_problem(void *context, const char *pointer, const char *message)
+{
+    struct osiris_error *error = context;
+
+    if (error->category == 0)
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "%s%s%s", pointer[0] == '/' ? pointer + 1 : "",
+                         pointer[0] == '\0' ? "it " : " ", message);
+}
+
+int schema_check_value(json_object *schema, json_object *value, struct osiris_error *error)
+{
+    struct osiris_error own = OSIRIS_ERROR_INIT;
+
+    if (schema_check(schema, value, first_problem, &own) == 0)
+        return 0;
+    osiris_error_move(error, &own);
+    return -1;
+}
