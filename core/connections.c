@@ -1,0 +1,373 @@
+/* osiris_connections.yaml; see connections.h. */
+#include "core/connections.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/atomic-file.h"
+#include "core/buffer.h"
+#include "core/json-build.h"
+#include "core/near-miss.h"
+#include "core/redact.h"
+#include "core/yaml.h"
+
+#define FILE_NAME "osiris_connections.yaml"
+#define DOTENV_MAXIMUM (1u << 20)
+
+struct connections {
+    char *path;                     /* NULL: there is no file */
+    struct yaml_document *document; /* NULL: there is no file */
+    json_object *dotenv;            /* {NAME: value} */
+};
+
+/* .env files. */
+
+/* One line: NAME=value, perhaps with `export`, quotes, or a comment behind it. */
+static void read_dotenv_line(json_object *table, char *line)
+{
+    char *name = line + strspn(line, " \t");
+
+    if (strncmp(name, "export ", 7) == 0)
+        name += 7 + strspn(name + 7, " \t");
+    char *equals = strchr(name, '=');
+    if (*name == '#' || equals == NULL)
+        return;
+    *equals = '\0';
+    for (char *end = equals; end > name && isblank((unsigned char)end[-1]); end--)
+        end[-1] = '\0';
+    char *value = equals + 1 + strspn(equals + 1, " \t");
+    if (*value == '"' || *value == '\'') {
+        char *close = strchr(value + 1, *value);
+        if (close == NULL)
+            return;
+        *close = '\0';
+        value++;
+    } else {
+        char *comment = strstr(value, " #");
+        if (comment != NULL)
+            *comment = '\0';
+        for (size_t length = strlen(value); length > 0 && isspace((unsigned char)value[length - 1]);)
+            value[--length] = '\0';
+    }
+    if (*name != '\0')
+        json_add_string(table, name, value);
+}
+
+static void read_dotenv(json_object *table, const char *folder, const char *name)
+{
+    _cleanup_free_ char *path = NULL;
+    size_t length;
+    char *rest;
+
+    if (asprintf(&path, "%s%s", folder, name) < 0) {
+        path = NULL;
+        return;
+    }
+    _cleanup_free_ char *text = read_whole_file(path, DOTENV_MAXIMUM, &length, NULL);
+    if (text == NULL)
+        return;
+    for (char *line = strtok_r(text, "\r\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\r\n", &rest))
+        read_dotenv_line(table, line);
+}
+
+/* Finding the file. */
+
+static char *path_in(const char *folder)
+{
+    char *path = NULL;
+
+    if (asprintf(&path, "%s%s" FILE_NAME, folder, folder[0] == '\0' ? "" : "/") < 0)
+        return NULL;
+    if (access(path, F_OK) == 0)
+        return path;
+    free(path);
+    return NULL;
+}
+
+static char *find_file(const char *osiris_home)
+{
+    char *path = osiris_home == NULL ? NULL : path_in(osiris_home);
+
+    if (path == NULL)
+        path = path_in("");
+    if (path == NULL)
+        path = path_in("..");
+    return path;
+}
+
+struct connections *connections_load(const char *osiris_home, struct diagnostics *diagnostics)
+{
+    struct connections *connections = calloc(1, sizeof *connections);
+
+    if (connections == NULL || (connections->dotenv = json_object_new_object()) == NULL) {
+        free(connections);
+        diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "out_of_memory", NULL, NULL, 0, NULL, NULL,
+                        "out of memory");
+        return NULL;
+    }
+    connections->path = find_file(osiris_home);
+    if (connections->path == NULL)
+        return connections;
+    connections->document = yaml_load(connections->path, diagnostics);
+    if (connections->document == NULL) {
+        connections_free(connections);
+        return NULL;
+    }
+    const char *slash = strrchr(connections->path, '/');
+    _cleanup_free_ char *folder =
+        strndup(connections->path, slash == NULL ? 0 : (size_t)(slash - connections->path) + 1);
+    if (folder != NULL) {
+        read_dotenv(connections->dotenv, folder, "testing_env/.env");
+        read_dotenv(connections->dotenv, folder, ".env");
+    }
+    return connections;
+}
+
+void connections_free(struct connections *connections)
+{
+    if (connections == NULL)
+        return;
+    yaml_free(connections->document);
+    json_object_put(connections->dotenv);
+    free(connections->path);
+    free(connections);
+}
+
+const char *connections_path(const struct connections *connections)
+{
+    return connections->path;
+}
+
+/* Choosing. */
+
+static const struct yaml_node *family_node(const struct connections *connections,
+                                           const char *family)
+{
+    if (connections->document == NULL)
+        return NULL;
+    return yaml_get(yaml_get(yaml_root(connections->document), "connections"), family);
+}
+
+static bool is_true(const struct yaml_node *node)
+{
+    bool ok;
+
+    if (node == NULL)
+        return false;
+    _cleanup_json_ json_object *value = yaml_to_json(node, &ok);
+    return json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value);
+}
+
+/* The one with default: true, else the alias named default. */
+static const char *default_alias(const struct yaml_node *family)
+{
+    for (size_t i = 0; family != NULL && family->kind == YAML_MAPPING && i < family->count; i++)
+        if (is_true(yaml_get(family->items[i], "default")))
+            return family->keys[i]->text;
+    return yaml_get(family, "default") != NULL ? "default" : NULL;
+}
+
+bool connections_have_default(const struct connections *connections, const char *family)
+{
+    return default_alias(family_node(connections, family)) != NULL;
+}
+
+static int refuse(const struct connection_request *request, struct diagnostics *diagnostics,
+                  const char *hint, const char *format, const char *a, const char *b)
+{
+    _Pragma("GCC diagnostic push")
+    _Pragma("GCC diagnostic ignored \"-Wformat-nonliteral\"")
+    return diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "invalid_connection_ref", request->where,
+                           request->source, request->source_length, request->location, hint, format,
+                           a, b);
+    _Pragma("GCC diagnostic pop")
+}
+
+static char *list_aliases(const struct yaml_node *family)
+{
+    _cleanup_buffer_ struct buffer text = BUFFER_INIT(4096);
+
+    buffer_append_text(&text, "there are: ");
+    for (size_t i = 0; i < family->count; i++)
+        buffer_append_format(&text, "%s@…%s", i > 0 ? ", " : "", family->keys[i]->text);
+    return buffer_steal(&text);
+}
+
+static const struct yaml_node *choose(const struct connections *connections,
+                                      const struct connection_request *request,
+                                      const char **chosen, struct diagnostics *diagnostics)
+{
+    const struct yaml_node *family = family_node(connections, request->family);
+
+    if (connections->document == NULL) {
+        refuse(request, diagnostics,
+               "it is looked for in $OSIRIS_HOME, the working directory and its parent",
+               "there is no " FILE_NAME " with a connection of the family \"%s\"%s",
+               request->family, "");
+        return NULL;
+    }
+    if (family == NULL || family->kind != YAML_MAPPING || family->count == 0) {
+        refuse(request, diagnostics, NULL, "\"%s\" has no connection of the family \"%s\"",
+               connections->path, request->family);
+        return NULL;
+    }
+    *chosen = request->alias != NULL ? request->alias : default_alias(family);
+    const struct yaml_node *node = *chosen == NULL ? NULL : yaml_get(family, *chosen);
+    _cleanup_free_ char *aliases = list_aliases(family);
+    if (*chosen == NULL)
+        refuse(request, diagnostics, aliases,
+               "no connection of the family \"%s\" is the default%s; name one", request->family, "");
+    else if (node == NULL)
+        refuse(request, diagnostics, aliases, "there is no connection \"@%s.%s\"", request->family,
+               *chosen);
+    else if (node->kind != YAML_MAPPING)
+        yaml_diagnose(diagnostics, DIAGNOSTIC_ERROR, "invalid_type", connections->document,
+                      &node->where, request->location, NULL,
+                      "the connection \"%s\" must be a mapping", *chosen);
+    return node != NULL && node->kind == YAML_MAPPING ? node : NULL;
+}
+
+/* Values. */
+
+static const char *variable_value(const struct connections *connections, const char *name)
+{
+    const char *value = getenv(name);
+    json_object *entry = NULL;
+
+    if (value != NULL)
+        return value;
+    return json_object_object_get_ex(connections->dotenv, name, &entry)
+               ? json_object_get_string(entry)
+               : NULL;
+}
+
+/* One ${…}, whose inside is `length` long. False if it is unset and has no default (reported). */
+static bool substitute_one(const struct connections *connections, const struct yaml_node *node,
+                           const char *inside, size_t length, struct buffer *out,
+                           struct diagnostics *diagnostics)
+{
+    _cleanup_free_ char *name = strndup(inside, length);
+    char *fallback = name == NULL ? NULL : strstr(name, ":-");
+
+    if (fallback != NULL) {
+        *fallback = '\0';
+        fallback += 2;
+    }
+    const char *value = name == NULL ? NULL : variable_value(connections, name);
+    /* As in the shell: the default also stands in for an empty value. */
+    if (fallback != NULL && (value == NULL || value[0] == '\0'))
+        value = fallback;
+    if (value == NULL) {
+        yaml_diagnose(diagnostics, DIAGNOSTIC_ERROR, "unset_variable", connections->document,
+                      &node->where, NULL, "set it in the environment or in .env",
+                      "the environment variable %s is not set", name == NULL ? "?" : name);
+        return false;
+    }
+    buffer_append_text(out, value);
+    return true;
+}
+
+/* *substituted tells whether a variable was used. NULL: a problem was reported. */
+static json_object *resolve_scalar(const struct connections *connections,
+                                   const struct yaml_node *node, bool *substituted,
+                                   struct diagnostics *diagnostics)
+{
+    _cleanup_buffer_ struct buffer text = BUFFER_INIT(1 << 20);
+    const char *at = node->text, *start;
+    bool ok = true;
+
+    *substituted = false;
+    while ((start = strstr(at, "${")) != NULL) {
+        const char *end = strchr(start, '}');
+        if (end == NULL)
+            break;
+        *substituted = true;
+        buffer_append(&text, at, (size_t)(start - at));
+        ok &= substitute_one(connections, node, start + 2, (size_t)(end - start) - 2, &text,
+                             diagnostics);
+        at = end + 1;
+    }
+    buffer_append_text(&text, at);
+    if (!ok || text.failed)
+        return NULL;
+    /* What came out is typed like any scalar (a port is a number), but in quotes it is text. */
+    struct yaml_node filled = {.kind = YAML_SCALAR, .plain = node->plain, .text = text.data};
+    return yaml_to_json(&filled, &ok);
+}
+
+static void add_secret(json_object *secrets, json_object *value)
+{
+    const char *text = json_object_get_string(value);
+
+    if (text != NULL && text[0] != '\0')
+        json_append(secrets, json_object_new_string(text));
+}
+
+/* A secret is text, whatever it looks like. */
+static json_object *as_text(json_object *value)
+{
+    json_object *text = value == NULL || json_object_is_type(value, json_type_string)
+                            ? json_object_get(value)
+                            : json_object_new_string(json_object_get_string(value));
+
+    json_object_put(value);
+    return text;
+}
+
+static int resolve_field(const struct connections *connections,
+                         const struct connection_request *request, const struct yaml_node *key,
+                         const struct yaml_node *node, json_object *fields, json_object *secrets,
+                         struct diagnostics *diagnostics)
+{
+    size_t errors = diagnostics->errors;
+    bool secret = redact_key_is_secret(key->text) ||
+                  (request->is_secret != NULL && request->is_secret(request->context, key->text));
+    bool substituted = false, ok = true;
+    json_object *value;
+
+    if (node->kind != YAML_SCALAR) {
+        json_add(fields, key->text, yaml_to_json(node, &ok));
+        return 0;
+    }
+    value = resolve_scalar(connections, node, &substituted, diagnostics);
+    if (diagnostics->errors != errors)
+        return -1;
+    if (secret) {
+        value = as_text(value);
+        add_secret(secrets, value);
+        if (!substituted && value != NULL)
+            yaml_diagnose(diagnostics, DIAGNOSTIC_WARNING, "literal_secret", connections->document,
+                          &(struct source_location){.file = key->where.file}, NULL,
+                          "write ${VARIABLE} and set it in the environment",
+                          "the secret \"%s\" stands in the connections file (line %u)", key->text,
+                          key->where.line);
+    }
+    json_add(fields, key->text, value);
+    return 0;
+}
+
+int connections_resolve(struct connections *connections, const struct connection_request *request,
+                        json_object **fields, const char **chosen, json_object *secrets,
+                        struct diagnostics *diagnostics)
+{
+    const struct yaml_node *node = choose(connections, request, chosen, diagnostics);
+    int result = 0;
+
+    *fields = NULL;
+    if (node == NULL)
+        return -1;
+    json_object *resolved = json_object_new_object();
+    for (size_t i = 0; i < node->count; i++)
+        if (strcmp(node->keys[i]->text, "default") != 0 &&
+            resolve_field(connections, request, node->keys[i], node->items[i], resolved, secrets,
+                          diagnostics) < 0)
+            result = -1;
+    if (result < 0)
+        json_object_put(resolved);
+    else
+        *fields = resolved;
+    return result;
+}

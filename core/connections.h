@@ -1,0 +1,43 @@
+/*
+ * osiris_connections.yaml: looked for in $OSIRIS_HOME, the working directory, its parent. Only the connections that a
+ * pipeline uses are resolved: ${VARIABLE} and ${VARIABLE:-default} from the environment, or from .env and
+ * testing_env/.env beside the file (the environment wins; the process's own is never changed).
+ */
+#ifndef OSIRIS_CORE_CONNECTIONS_H
+#define OSIRIS_CORE_CONNECTIONS_H
+
+#include <json-c/json.h>
+
+#include "core/diagnostic.h"
+
+struct connections;
+
+/* Reads the file if there is one; NULL only when it is broken or memory is short (reported). */
+struct connections *connections_load(const char *osiris_home, struct diagnostics *diagnostics);
+void connections_free(struct connections *connections);
+
+/* The file's path, NULL if there is none. */
+const char *connections_path(const struct connections *connections);
+
+/* Resolves "@family.alias" (alias NULL: the family's default). *fields gets {field: value} (free it), *chosen the
+ * alias (borrowed). Values from variables in secret fields, and literal secrets, are added to `secrets` (an array);
+ * `is_secret(context, field)` says what the component's spec says.
+ * 0; -1 with the problem reported at `where` (the pipeline's place, with its source) or in the connections file. */
+struct connection_request {
+    const char *family;
+    const char *alias;
+    const struct source_location *where;
+    const char *source;
+    size_t source_length;
+    const char *location;
+    bool (*is_secret)(void *context, const char *field);
+    void *context;
+};
+int connections_resolve(struct connections *connections, const struct connection_request *request,
+                        json_object **fields, const char **chosen, json_object *secrets,
+                        struct diagnostics *diagnostics);
+
+/* Whether the family has a connection that would be taken without an alias. */
+bool connections_have_default(const struct connections *connections, const char *family);
+
+#endif
