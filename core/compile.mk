@@ -1,1 +1,9 @@
-libosiris_core_la_SOURCES += $(NULL)
+libosiris_core_la_SOURCES += \
+	core/canonical-json.c core/canonical-json.h \
+	core/compile.c core/compile.h core/compile-internal.h \
+	core/compile-configs.c \
+	core/compile-write.c \
+	core/connections.c core/connections.h \
+	core/graph.c core/graph.h \
+	core/schema.c core/schema.h \
+	$(NULL)

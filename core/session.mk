@@ -1,5 +1,5 @@
 libosiris_core_la_SOURCES += \
-	core/adapter-host.h \
+	core/adapter-host.c core/adapter-host.h \
 	core/json-access.h core/json-build.h \
 	core/schedule.c core/schedule.h \
 	core/session.c core/session.h \

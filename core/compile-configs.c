@@ -1,0 +1,355 @@
+/* Configs and connections of a pipeline's steps: resolved, defaults filled in, checked; see compile.h. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/compile-internal.h"
+#include "core/connections.h"
+#include "core/json-access.h"
+#include "core/json-build.h"
+#include "core/redact.h"
+#include "core/schema.h"
+
+struct config_compiler {
+    const struct pipeline *pipeline;
+    const struct pipeline_step *step;
+    char location[64]; /* steps[1].config */
+    struct compiled *compiled;
+    struct diagnostics *diagnostics;
+    const char *osiris_home;
+    struct connections *connections; /* loaded on first need */
+    bool connections_failed;
+};
+
+#define step_error(compiler, type, where, hint, ...)                                               \
+    pipeline_diagnose((compiler)->diagnostics, DIAGNOSTIC_ERROR, (type), (compiler)->pipeline,     \
+                      (where), (compiler)->location, (hint), __VA_ARGS__)
+
+static json_object *connection_fields(const struct component *component)
+{
+    return json_member(component->spec, "x-connection-fields");
+}
+
+static bool is_connection_field(const struct component *component, const char *name)
+{
+    json_object *fields = connection_fields(component);
+
+    for (size_t i = 0; i < json_array_count(fields); i++)
+        if (strcmp(json_member_string(json_object_array_get_idx(fields, i), "name", ""), name) == 0)
+            return true;
+    return false;
+}
+
+/* What the spec's lists of JSON pointers say of a top-level field. */
+static bool spec_says_secret(void *context, const char *field)
+{
+    static const char *const lists[] = {"secrets", "x-secret"};
+    const struct component *component = context;
+
+    for (size_t i = 0; i < 2; i++) {
+        json_object *list = json_member(component->spec, lists[i]);
+        for (size_t j = 0; j < json_array_count(list); j++) {
+            const char *pointer = json_object_get_string(json_object_array_get_idx(list, j));
+            if (pointer != NULL && pointer[0] == '/' && strcmp(pointer + 1, field) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Connections. */
+
+static struct connections *load_connections(struct config_compiler *compiler)
+{
+    if (compiler->connections == NULL && !compiler->connections_failed) {
+        compiler->connections =
+            connections_load(compiler->osiris_home, compiler->diagnostics);
+        compiler->connections_failed = compiler->connections == NULL;
+    }
+    return compiler->connections;
+}
+
+/* "@mysql.shop" → family "mysql" (in `family`), alias "shop" or NULL */
+static const char *split_reference(const char *reference, char *family, size_t size)
+{
+    size_t length = strcspn(reference + 1, ".");
+
+    snprintf(family, size, "%.*s", (int)length, reference + 1);
+    return reference[1 + length] == '.' ? reference + length + 2 : NULL;
+}
+
+static void component_family(const struct component *component, char *family, size_t size)
+{
+    snprintf(family, size, "%.*s", (int)strcspn(component->name, "."), component->name);
+}
+
+/* Whether the step's config itself has fields of the connection. */
+static bool has_inline_fields(const struct pipeline_step *step)
+{
+    json_object_object_foreach(step->config, key, unused)
+    {
+        (void)unused;
+        if (is_connection_field(step->component, key))
+            return true;
+    }
+    return false;
+}
+
+/* The connection's fields, or NULL with the problem reported. */
+static json_object *resolve_connection(struct config_compiler *compiler)
+{
+    const struct pipeline_step *step = compiler->step;
+    char own[64], family[64];
+    const char *alias = NULL, *chosen = NULL;
+    json_object *fields = NULL;
+    struct connections *connections = load_connections(compiler);
+
+    component_family(step->component, own, sizeof own);
+    snprintf(family, sizeof family, "%s", own);
+    if (step->connection != NULL)
+        alias = split_reference(step->connection, family, sizeof family);
+    if (strcmp(family, own) != 0) {
+        step_error(compiler, "invalid_connection_ref", &step->connection_where, NULL,
+                   "\"%s\" needs a connection of the family \"%s\", \"%s\" is another",
+                   step->component_name, own, step->connection);
+        return NULL;
+    }
+    if (connections == NULL)
+        return NULL;
+    /* A step that brings its own host and so on needs no connection. */
+    if (step->connection == NULL && has_inline_fields(step) &&
+        !connections_have_default(connections, family))
+        return json_object_new_object();
+    const struct connection_request request = {
+        .family = family,
+        .alias = alias,
+        .where = &step->connection_where,
+        .source = compiler->pipeline->source,
+        .source_length = compiler->pipeline->source_length,
+        .location = compiler->location,
+        .is_secret = spec_says_secret,
+        .context = (void *)step->component,
+    };
+    (void)connections_resolve(connections, &request, &fields, &chosen, compiler->compiled->secrets,
+                              compiler->diagnostics);
+    return fields;
+}
+
+/* Moves the step's overrides out of its config into the connection's fields. */
+static void take_overrides(const struct pipeline_step *step, json_object *config,
+                           json_object *fields)
+{
+    json_object *list = connection_fields(step->component);
+
+    for (size_t i = 0; i < json_array_count(list); i++) {
+        const char *name =
+            json_member_string(json_object_array_get_idx(list, i), "name", NULL);
+        json_object *value = NULL;
+        if (name != NULL && json_object_object_get_ex(config, name, &value))
+            json_add(fields, name, json_object_get(value));
+    }
+}
+
+/* Schemas. */
+
+struct problem_context {
+    struct config_compiler *compiler;
+    json_object *connection; /* fields whose problems lie in the connections file */
+};
+
+static bool comes_from_config(const struct pipeline_step *step, const char *pointer)
+{
+    char key[128];
+
+    snprintf(key, sizeof key, "%.*s", (int)strcspn(pointer + 1, "/"), pointer + 1);
+    return json_object_object_get_ex(step->config, key, NULL);
+}
+
+static void on_problem(void *context, const char *pointer, const char *message)
+{
+    const struct problem_context *problem = context;
+    struct config_compiler *compiler = problem->compiler;
+    const struct pipeline_step *step = compiler->step;
+    struct source_location where = step->config_where;
+
+    if (pointer[0] == '\0') {
+        step_error(compiler, "invalid_config", &where, NULL, "the config of \"%s\" %s", step->id,
+                   message);
+    } else if (comes_from_config(step, pointer)) {
+        where = pipeline_config_location(step, pointer);
+        step_error(compiler, "invalid_config_value", &where, NULL, "\"%s\" %s", pointer + 1, message);
+    } else {
+        step_error(compiler, "invalid_connection", &step->connection_where, NULL,
+                   "the connection's \"%s\" %s", pointer + 1, message);
+    }
+}
+
+/* The config and the connection's fields together are what the schema speaks of. */
+static json_object *merged(json_object *config, json_object *fields)
+{
+    json_object *all = json_object_new_object();
+
+    if (fields != NULL) {
+        json_object_object_foreach(fields, key, value)
+        {
+            json_add(all, key, json_object_get(value));
+        }
+    }
+    json_object_object_foreach(config, name, given)
+    {
+        json_add(all, name, json_object_get(given));
+    }
+    return all;
+}
+
+/* Connections may have fields that this component does not know: only its own are checked. */
+static json_object *known_fields(json_object *schema, json_object *fields)
+{
+    json_object *properties = json_member(schema, "properties");
+    json_object *known = json_object_new_object();
+
+    if (fields != NULL) {
+        json_object_object_foreach(fields, key, value)
+        {
+            if (json_object_object_get_ex(properties, key, NULL))
+                json_add(known, key, json_object_get(value));
+        }
+    }
+    return known;
+}
+
+static bool condition_holds(json_object *when, json_object *config)
+{
+    if (!json_object_is_type(when, json_type_object))
+        return true;
+    json_object_object_foreach(when, key, expected)
+    {
+        json_object *value = NULL;
+        json_object_object_get_ex(config, key, &value);
+        if (!json_object_equal(value, expected))
+            return false;
+    }
+    return true;
+}
+
+static bool requirement_is_met(json_object *must, json_object *config)
+{
+    if (!json_object_is_type(must, json_type_object))
+        return true;
+    json_object_object_foreach(must, key, schema)
+    {
+        json_object *value = NULL;
+        if (!json_object_object_get_ex(config, key, &value) ||
+            schema_check(schema, value, NULL, NULL) > 0)
+            return false;
+    }
+    return true;
+}
+
+static void check_constraints(struct config_compiler *compiler, json_object *config)
+{
+    const struct pipeline_step *step = compiler->step;
+    json_object *constraints =
+        json_member(json_member(step->component->spec, "constraints"), "required");
+
+    for (size_t i = 0; i < json_array_count(constraints); i++) {
+        json_object *constraint = json_object_array_get_idx(constraints, i);
+        if (condition_holds(json_member(constraint, "when"), config) &&
+            !requirement_is_met(json_member(constraint, "must"), config))
+            step_error(compiler, "invalid_config", &step->config_where, NULL, "%s",
+                       json_member_string(constraint, "error", "a requirement is not met"));
+    }
+}
+
+static void check_config(struct config_compiler *compiler, json_object *config,
+                         json_object *fields)
+{
+    json_object *schema = json_member(compiler->step->component->spec, "configSchema");
+    _cleanup_json_ json_object *known = known_fields(schema, fields);
+    _cleanup_json_ json_object *all = merged(config, known);
+    struct problem_context context = {.compiler = compiler, .connection = fields};
+
+    schema_check(schema, all, on_problem, &context);
+    check_constraints(compiler, all);
+}
+
+/* Keys that are the connection's are not repeated in the config: their defaults stay out, too. */
+static void drop_connection_defaults(const struct pipeline_step *step, json_object *config)
+{
+    json_object *list = connection_fields(step->component);
+
+    for (size_t i = 0; i < json_array_count(list); i++) {
+        const char *name =
+            json_member_string(json_object_array_get_idx(list, i), "name", NULL);
+        if (name != NULL && !json_object_object_get_ex(step->config, name, NULL))
+            json_object_object_del(config, name);
+    }
+}
+
+/* Fields that the connection lacks and the schema knows a default of. */
+static void fill_connection_defaults(const struct pipeline_step *step, json_object *fields)
+{
+    json_object *properties =
+        json_member(json_member(step->component->spec, "configSchema"), "properties");
+    json_object *list = connection_fields(step->component);
+
+    for (size_t i = 0; i < json_array_count(list); i++) {
+        const char *name =
+            json_member_string(json_object_array_get_idx(list, i), "name", NULL);
+        json_object *fallback =
+            name == NULL ? NULL : json_member(json_member(properties, name), "default");
+        if (fallback != NULL && !json_object_object_get_ex(fields, name, NULL))
+            json_add(fields, name, json_object_get(fallback));
+    }
+}
+
+static void compile_step(struct config_compiler *compiler)
+{
+    const struct pipeline_step *step = compiler->step;
+    json_object *schema = json_member(step->component->spec, "configSchema");
+    json_object *fields = NULL;
+    json_object *config = NULL;
+
+    if (json_object_deep_copy(step->config, &config, NULL) < 0) {
+        step_error(compiler, "out_of_memory", &step->where, NULL, "out of memory");
+        return;
+    }
+    if (connection_fields(step->component) != NULL) {
+        fields = resolve_connection(compiler);
+        if (fields == NULL) {
+            json_object_put(config);
+            return;
+        }
+        take_overrides(step, config, fields);
+    } else if (step->connection != NULL) {
+        step_error(compiler, "invalid_connection_ref", &step->connection_where, NULL,
+                   "\"%s\" takes no connection", step->component_name);
+    }
+    (void)schema_fill_defaults(schema, config, NULL);
+    drop_connection_defaults(step, config);
+    check_config(compiler, config, fields);
+    if (fields != NULL) {
+        fill_connection_defaults(step, fields);
+        json_add(compiler->compiled->connections, step->id, fields);
+    }
+    if (step->connection != NULL)
+        json_add_string(config, "connection", step->connection);
+    json_add(compiler->compiled->configs, step->id, config);
+}
+
+void compile_configs(const struct compile_options *options, struct compiled *compiled,
+                     struct diagnostics *diagnostics)
+{
+    struct config_compiler compiler = {
+        .pipeline = options->pipeline,
+        .compiled = compiled,
+        .diagnostics = diagnostics,
+        .osiris_home = options->osiris_home,
+    };
+
+    for (size_t i = 0; i < options->pipeline->step_count; i++) {
+        compiler.step = &options->pipeline->steps[i];
+        snprintf(compiler.location, sizeof compiler.location, "steps[%zu].config", i);
+        compile_step(&compiler);
+    }
+    connections_free(compiler.connections);
+}
