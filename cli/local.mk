@@ -1,7 +1,5 @@
 # The `osiris` command: one file a subcommand.
-# Not built by default until core/ can read and compile pipelines (core/front.mk, core/compile.mk); then bin_PROGRAMS.
-EXTRA_PROGRAMS += osiris
-CLEANFILES += osiris$(EXEEXT)
+bin_PROGRAMS += osiris
 osiris_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_C_CFLAGS)
 osiris_LDADD = libosiris-core.la
 osiris_SOURCES = \
