@@ -82,6 +82,18 @@ static void component_family(const struct component *component, char *family, si
     snprintf(family, size, "%.*s", (int)strcspn(component->name, "."), component->name);
 }
 
+/* Whether the component can do without a connection: none of its fields is required. */
+static bool connection_is_optional(const struct component *component)
+{
+    json_object *required = json_member(json_member(component->spec, "configSchema"), "required");
+
+    for (size_t i = 0; i < json_array_count(required); i++)
+        if (is_connection_field(component,
+                                json_object_get_string(json_object_array_get_idx(required, i))))
+            return false;
+    return true;
+}
+
 /* Whether the step's config itself has fields of the connection. */
 static bool has_inline_fields(const struct pipeline_step *step)
 {
@@ -116,7 +128,8 @@ static json_object *resolve_connection(struct config_compiler *compiler)
     if (connections == NULL)
         return NULL;
     /* A step that brings its own host and so on needs no connection. */
-    if (step->connection == NULL && has_inline_fields(step) &&
+    if (step->connection == NULL &&
+        (has_inline_fields(step) || connection_is_optional(step->component)) &&
         !connections_have_default(connections, family))
         return json_object_new_object();
     const struct connection_request request = {

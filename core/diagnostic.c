@@ -116,6 +116,18 @@ void diagnostics_clear(struct diagnostics *diagnostics)
     *diagnostics = (struct diagnostics)DIAGNOSTICS_INIT;
 }
 
+void diagnostics_hide_lines(struct diagnostics *diagnostics, const char *file, unsigned first,
+                            unsigned last)
+{
+    for (size_t i = 0; i < diagnostics->count; i++) {
+        struct diagnostic *item = &diagnostics->items[i];
+        if (item->line < first || item->line > last || !same_text(item->file, file))
+            continue;
+        free(item->line_text);
+        item->line_text = NULL;
+    }
+}
+
 /* Printing. */
 
 static int by_place(const void *a, const void *b)

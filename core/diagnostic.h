@@ -57,6 +57,10 @@ int diagnostics_add(struct diagnostics *diagnostics, enum diagnostic_severity se
                     size_t source_length, const char *location, const char *hint,
                     const char *format, ...) __attribute__((format(printf, 9, 10)));
 
+/* Shows no line of the file from `first` to `last` any more: a secret stands there. */
+void diagnostics_hide_lines(struct diagnostics *diagnostics, const char *file, unsigned first,
+                            unsigned last);
+
 void diagnostics_clear(struct diagnostics *diagnostics);
 
 /* Compiler-like text, sorted by place; control characters of the line are shown as '?'. */

@@ -11,6 +11,11 @@ struct pipeline_reader {
     const struct pipeline_options *options;
     struct params params;
     struct diagnostics *diagnostics;
+    /* Lines with literal secrets; hidden in all diagnostics at the end. */
+    struct secret_lines {
+        unsigned first, last;
+    } *secret_lines;
+    size_t secret_line_count;
 };
 
 /* An error at a place of the pipeline. `hint` may be NULL. */

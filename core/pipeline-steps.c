@@ -202,6 +202,19 @@ static bool spec_says_secret(const struct component *component, const char *key)
     return false;
 }
 
+static void hide_secret(struct pipeline_reader *reader, const struct yaml_node *key,
+                        const struct yaml_node *value)
+{
+    void *grown = reallocarray(reader->secret_lines, reader->secret_line_count + 1,
+                               sizeof *reader->secret_lines);
+
+    if (grown == NULL)
+        return;
+    reader->secret_lines = grown;
+    reader->secret_lines[reader->secret_line_count++] =
+        (struct secret_lines){.first = key->where.line, .last = value->where.line};
+}
+
 /* Literal secrets anywhere in a config. */
 static void refuse_secrets(struct pipeline_reader *reader, const struct pipeline_step *step,
                            const struct yaml_node *node, const char *location, unsigned depth)
@@ -218,7 +231,7 @@ static void refuse_secrets(struct pipeline_reader *reader, const struct pipeline
         if (key == NULL || !(redact_key_is_secret(key) || spec_says_secret(step->component, key)))
             continue;
         if (strlen(value->text) > SECRET_LONGEST_HARMLESS && strncmp(value->text, "${", 2) != 0) {
-            /* Without the line: it has the secret. */
+            hide_secret(reader, node->keys[i], value);
             diagnostics_add(reader->diagnostics, DIAGNOSTIC_ERROR, "inline_secret",
                             &node->keys[i]->where, NULL, 0, location,
                             "put it into osiris_connections.yaml as ${VARIABLE}",

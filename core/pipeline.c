@@ -162,6 +162,10 @@ int pipeline_load(const struct pipeline_options *options, struct diagnostics *di
         read_document(&reader);
     }
     params_clear(&reader.params);
+    for (size_t i = 0; i < reader.secret_line_count; i++)
+        diagnostics_hide_lines(diagnostics, reader.pipeline->path, reader.secret_lines[i].first,
+                               reader.secret_lines[i].last);
+    free(reader.secret_lines);
     if (diagnostics->errors == errors) {
         *out = reader.pipeline;
         return 0;

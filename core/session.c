@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
+#include "core/atomic-file.h"
+#include "core/canonical-json.h"
 #include "core/clock.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
@@ -603,6 +605,42 @@ static void record_inputs(struct session *session)
     }
 }
 
+/* artifacts/<step>/cleaned_config.json: what the step is run with, less its secrets. */
+static int write_config(struct session *session, const struct session_step *step,
+                        struct osiris_error *error)
+{
+    const struct session_options *options = session->options;
+    _cleanup_free_ char *folder = NULL, *path = NULL;
+    _cleanup_buffer_ struct buffer text = BUFFER_INIT(64u << 20);
+    _cleanup_json_ json_object *clean =
+        redactor_json(options->redactor, json_member(options->compiled->configs, step->id));
+
+    canonical_json(clean, &text);
+    buffer_append_char(&text, '\n');
+    if (text.failed ||
+        asprintf(&folder, "%s/%s", rundir_artifacts_path(options->rundir), step->id) < 0 ||
+        asprintf(&path, "%s/cleaned_config.json", folder) < 0)
+        return osiris_error_set_errno(error, ENOMEM, "cannot record the config of \"%s\"",
+                                      step->id);
+    if (make_directories(folder, 0755, error) < 0 ||
+        atomic_file_write(path, text.data, text.length, 0644, error) < 0)
+        return -1;
+    json_object *fields = json_object_new_object();
+    json_add_string(fields, "step_id", step->id);
+    json_add_string(fields, "artifact_type", "cleaned_config");
+    json_add_string(fields, "path", path);
+    session_event(session, "artifact_created", fields);
+    return 0;
+}
+
+static int write_configs(struct session *session, struct osiris_error *error)
+{
+    for (size_t i = 0; i < session->step_count; i++)
+        if (write_config(session, &session->steps[i], error) < 0)
+            return -1;
+    return 0;
+}
+
 static void free_session(struct session *session)
 {
     channel_free(session->channel);
@@ -639,7 +677,7 @@ int session_run(const struct session_options *options, struct session_result *re
     else if (session.schedule != NULL && make_steps(&session, error) == 0) {
         rundir_metric(options->rundir, "steps_total", (double)session.step_count, NULL, NULL);
         record_inputs(&session);
-        outcome = run_adapter(&session, error);
+        outcome = write_configs(&session, error) < 0 ? -1 : run_adapter(&session, error);
         rundir_metric(options->rundir, "steps_completed", (double)result->steps_completed, NULL,
                       NULL);
         rundir_metric(options->rundir, "execution_duration",

@@ -5,3 +5,19 @@ tests_unit_test_schedule_SOURCES = tests/unit/test-schedule.c
 tests_unit_test_schedule_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_schedule_LDADD = $(unit_ldadd)
 endif
+
+# The real binary, driven by Python.
+cli_tests = \
+	tests/cli/test_bad_pipelines.py \
+	tests/cli/test_faults.py \
+	tests/cli/test_graphs.py \
+	tests/cli/test_plugins.py \
+	tests/cli/test_run_directory.py \
+	$(NULL)
+EXTRA_DIST += tests/cli/tap.py tests/cli/test_orders.py $(cli_tests)
+if HAVE_PYTHON3
+TESTS += $(cli_tests)
+if HAVE_MYSQL
+TESTS += tests/cli/test_orders.py
+endif
+endif

@@ -2,9 +2,19 @@
 AM_TESTS_ENVIRONMENT = \
 	OSIRIS=$(abs_top_builddir)/osiris; export OSIRIS; \
 	OSIRIS_WORKER=$(abs_top_builddir)/osiris-worker; export OSIRIS_WORKER; \
-	OSIRIS_TEST_DRIVERS=$(abs_top_builddir)/.libs; export OSIRIS_TEST_DRIVERS; \
+	OSIRIS_TEST_DRIVERS=$(abs_top_builddir)/.libs:$(abs_top_builddir)/tests/plugins/.libs; export OSIRIS_TEST_DRIVERS; \
+	OSIRIS_SANITIZED=$(sanitized); export OSIRIS_SANITIZED; \
+	CK_FORK=$(check_fork); export CK_FORK; \
 	srcdir=$(srcdir); export srcdir; \
 	top_builddir=$(abs_top_builddir); export top_builddir;
+if SANITIZED
+# Check's forks and the sanitizers' leak reports do not go together.
+sanitized = yes
+check_fork = no
+else
+sanitized = no
+check_fork = yes
+endif
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 PY_LOG_DRIVER = $(LOG_DRIVER)
 TEST_EXTENSIONS = .py
@@ -16,6 +26,7 @@ include tests/front.mk
 include tests/compile.mk
 include tests/records.mk
 include tests/rpc.mk
+include tests/plugins-built.mk
 include tests/plugins.mk
 include tests/stream.mk
 include tests/kit.mk

@@ -82,7 +82,8 @@ def environment(extra=None):
         if name in ("PATH", "TMPDIR", "LANG", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS",
                     "TSAN_OPTIONS", "OSIRIS_WORKER", "LD_LIBRARY_PATH")
     }
-    env["OSIRIS_DRIVER_PATH"] = os.environ.get("OSIRIS_TEST_DRIVERS", str(BUILD / ".libs"))
+    env["OSIRIS_DRIVER_PATH"] = os.environ.get(
+        "OSIRIS_TEST_DRIVERS", f"{BUILD}/.libs:{BUILD}/tests/plugins/.libs")
     env["OSIRIS_ADAPTER_PATH"] = os.environ.get("OSIRIS_TEST_ADAPTERS", str(BUILD / ".libs"))
     env["XDG_CACHE_HOME"] = os.environ.get("OSIRIS_TEST_CACHE", str(BUILD / "tests" / "cache"))
     env["HOME"] = os.getcwd()

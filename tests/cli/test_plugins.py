@@ -6,12 +6,15 @@ import shutil
 
 from tap import (BUILD, assert_equal, assert_in, main, osiris, pipeline, read, step, test)
 
-PLUGINS = BUILD / "tests" / "plugins" / ".libs"
-
 
 def plugin(name, folder="drivers", copy_as=None):
     pathlib.Path(folder).mkdir(exist_ok=True)
-    shutil.copy(PLUGINS / f"{name}.so", pathlib.Path(folder, f"{copy_as or name}.so"))
+    shutil.copy(found(name), pathlib.Path(folder, f"{copy_as or name}.so"))
+
+
+def found(name):
+    """The test plug-in's shared object; libtool hides them in .libs folders."""
+    return next(path for path in (BUILD / "tests" / "plugins").rglob(f".libs/{name}.so"))
 
 
 def listing(*folders, env=None):
@@ -30,8 +33,9 @@ def refusals(answer):
 
 @test
 def test_broken_files_are_refused_with_the_reason_and_good_ones_work(folder):
-    for path in PLUGINS.glob("*.so"):
+    for path in (BUILD / "tests" / "plugins" / "broken").glob(".libs/*.so"):
         plugin(path.stem)
+    plugin("generate")
     (folder / "drivers" / "junk.so").write_bytes(b"this is no shared object\n" * 100)
     (folder / "drivers" / "README").write_text("not a driver")
     answer, components = listing("drivers")
@@ -40,10 +44,15 @@ def test_broken_files_are_refused_with_the_reason_and_good_ones_work(folder):
         "broken-no-symbol.so": "osiris_plugin",
         "broken-version.so": "version",
         "broken-truncated.so": "size",
+        "broken-short-driver.so": "size",
+        "broken-null-tables.so": "neither",
+        "broken-no-verb.so": "run",
+        "broken-bad-spec.so": "JSON",
+        "broken-twice.so": "test.broken",
         "broken-unresolved.so": "undefined symbol",
         "broken-crash.so": "SIG",
-        "broken-hang.so": "",
-        "broken-exit.so": "",
+        "broken-hang.so": "5 s",
+        "broken-exit.so": "status 0",
         "junk.so": "",
     }.items():
         assert name in refused, f"{name} is not refused; refused: {refused}"
@@ -54,7 +63,7 @@ def test_broken_files_are_refused_with_the_reason_and_good_ones_work(folder):
 
 @test
 def test_a_driver_that_prints_while_it_is_loaded_is_still_described(folder):
-    plugin("prints")
+    plugin("broken-prints")
     answer, components = listing("drivers")
     assert_equal(answer["refused"], [], "refused")
     assert_equal(len(components), 1, "components")

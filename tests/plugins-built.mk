@@ -1,0 +1,82 @@
+# Test plug-ins: good ones for the tests of the real binary, and broken ones that must be refused. -rpath makes libtool
+# build a shared object although it is not installed. They land in tests/plugins/.libs.
+test_plugin_ldflags = -module -avoid-version -shared -rpath /nowhere $(SANITIZER_CFLAGS)
+EXTRA_DIST += tests/plugins/test-plugin.h
+
+check_LTLIBRARIES += tests/plugins/generate.la tests/plugins/processors.la \
+	tests/plugins/collect.la tests/plugins/other/pass.la
+tests_plugins_generate_la_SOURCES = tests/plugins/generate.c
+tests_plugins_generate_la_LDFLAGS = $(test_plugin_ldflags)
+tests_plugins_processors_la_SOURCES = tests/plugins/pass.c
+tests_plugins_processors_la_LDFLAGS = $(test_plugin_ldflags)
+tests_plugins_collect_la_SOURCES = tests/plugins/collect.c
+tests_plugins_collect_la_LDFLAGS = $(test_plugin_ldflags)
+tests_plugins_other_pass_la_SOURCES = tests/plugins/pass.c
+tests_plugins_other_pass_la_CPPFLAGS = $(AM_CPPFLAGS) -DONLY_PASS
+tests_plugins_other_pass_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/broken/broken-no-symbol.la
+tests_plugins_broken_broken_no_symbol_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_no_symbol_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=NO_SYMBOL
+tests_plugins_broken_broken_no_symbol_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/broken/broken-version.la
+tests_plugins_broken_broken_version_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_version_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=VERSION
+tests_plugins_broken_broken_version_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/broken/broken-truncated.la
+tests_plugins_broken_broken_truncated_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_truncated_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=TRUNCATED
+tests_plugins_broken_broken_truncated_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/broken/broken-null-tables.la
+tests_plugins_broken_broken_null_tables_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_null_tables_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=NULL_TABLES
+tests_plugins_broken_broken_null_tables_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/broken/broken-unresolved.la
+tests_plugins_broken_broken_unresolved_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_unresolved_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=UNRESOLVED
+tests_plugins_broken_broken_unresolved_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/broken/broken-crash.la
+tests_plugins_broken_broken_crash_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_crash_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=CRASH
+tests_plugins_broken_broken_crash_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/broken/broken-hang.la
+tests_plugins_broken_broken_hang_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_hang_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=HANG
+tests_plugins_broken_broken_hang_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/broken/broken-exit.la
+tests_plugins_broken_broken_exit_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_exit_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=EXIT
+tests_plugins_broken_broken_exit_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/broken/broken-short-driver.la
+tests_plugins_broken_broken_short_driver_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_short_driver_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=SHORT_DRIVER
+tests_plugins_broken_broken_short_driver_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/broken/broken-no-verb.la
+tests_plugins_broken_broken_no_verb_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_no_verb_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=NO_VERB
+tests_plugins_broken_broken_no_verb_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/broken/broken-bad-spec.la
+tests_plugins_broken_broken_bad_spec_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_bad_spec_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=BAD_SPEC
+tests_plugins_broken_broken_bad_spec_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/broken/broken-twice.la
+tests_plugins_broken_broken_twice_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_twice_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=TWICE
+tests_plugins_broken_broken_twice_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/broken/broken-prints.la
+tests_plugins_broken_broken_prints_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_prints_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=PRINTS
+tests_plugins_broken_broken_prints_la_LDFLAGS = $(test_plugin_ldflags)
+

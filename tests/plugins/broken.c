@@ -1,0 +1,89 @@
+/* Plug-ins that must be refused, one a value of BROKEN, built several times from this file. */
+#include <signal.h>
+#include <unistd.h>
+
+#include "test-plugin.h"
+
+#define NO_SYMBOL 1
+#define VERSION 2
+#define TRUNCATED 3
+#define NULL_TABLES 4
+#define UNRESOLVED 5
+#define CRASH 6
+#define HANG 7
+#define EXIT 8
+#define SHORT_DRIVER 9
+#define NO_VERB 10
+#define BAD_SPEC 11
+#define TWICE 12
+#define PRINTS 13 /* this one is fine but for its noise */
+
+static int no_open(const struct osiris_host *host, void **state)
+{
+    *state = NULL;
+    return test_fail(host, OSIRIS_ERROR_INTERNAL, "never to be called");
+}
+
+static int no_run(void *state, const struct osiris_input *inputs, size_t input_count,
+                  struct ArrowArrayStream *output)
+{
+    (void)state;
+    (void)inputs;
+    (void)input_count;
+    (void)output;
+    return -1;
+}
+
+static void no_close(void *state)
+{
+    (void)state;
+}
+
+static const struct osiris_driver driver = {
+    .struct_size = BROKEN == SHORT_DRIVER ? 16 : sizeof(struct osiris_driver),
+    .kind = OSIRIS_EXTRACTOR,
+    .name = BROKEN == PRINTS ? "test.prints" : "test.broken",
+    .version = "1.0.0",
+    .spec = BROKEN == BAD_SPEC ? "{not json" : "{\"modes\": [\"extract\"]}",
+    .open = no_open,
+    .run = BROKEN == NO_VERB ? NULL : no_run,
+    .close = no_close,
+};
+
+static const struct osiris_driver *const drivers[] = {&driver, BROKEN == TWICE ? &driver : NULL,
+                                                      NULL};
+
+#if BROKEN == UNRESOLVED
+extern int nobody_has_this_symbol(void);
+int (*use_it)(void) = nobody_has_this_symbol;
+#endif
+
+#if BROKEN == CRASH || BROKEN == HANG || BROKEN == EXIT || BROKEN == PRINTS
+__attribute__((constructor)) static void on_load(void)
+{
+#if BROKEN == CRASH
+    raise(SIGSEGV);
+#elif BROKEN == HANG
+    for (;;)
+        pause();
+#elif BROKEN == EXIT
+    exit(0);
+#else
+    puts("[\"this is not a description\"]");
+    fflush(stdout);
+#endif
+}
+#endif
+
+#if BROKEN == NO_SYMBOL
+extern OSIRIS_EXPORT const struct osiris_plugin something_else;
+const struct osiris_plugin something_else = {
+#else
+OSIRIS_PLUGIN(broken) = {
+#endif
+    .abi_version = BROKEN == VERSION ? (OSIRIS_ABI_MAJOR + 1) << 16 : OSIRIS_ABI_VERSION,
+    .struct_size = BROKEN == TRUNCATED ? 8 : sizeof(struct osiris_plugin),
+    .name = "broken",
+    .version = "1.0.0",
+    .drivers = BROKEN == NULL_TABLES ? NULL : drivers,
+};
