@@ -82,6 +82,7 @@ def environment(extra=None):
         if name in ("PATH", "TMPDIR", "LANG", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS",
                     "TSAN_OPTIONS", "OSIRIS_WORKER", "LD_LIBRARY_PATH")
     }
+    env.setdefault("OSIRIS_WORKER", str(BUILD / "osiris-worker"))
     env["OSIRIS_DRIVER_PATH"] = os.environ.get(
         "OSIRIS_TEST_DRIVERS", f"{BUILD}/.libs:{BUILD}/tests/plugins/.libs")
     env["OSIRIS_ADAPTER_PATH"] = os.environ.get("OSIRIS_TEST_ADAPTERS", str(BUILD / ".libs"))
