@@ -5,6 +5,7 @@ AM_TESTS_ENVIRONMENT = \
 	OSIRIS_TEST_DRIVERS=$(abs_top_builddir)/.libs:$(abs_top_builddir)/tests/plugins/.libs; export OSIRIS_TEST_DRIVERS; \
 	OSIRIS_SANITIZED=$(sanitized); export OSIRIS_SANITIZED; \
 	CK_FORK=$(check_fork); export CK_FORK; \
+	ASAN_OPTIONS=handle_segv=0:handle_abort=0; export ASAN_OPTIONS; \
 	srcdir=$(srcdir); export srcdir; \
 	top_builddir=$(abs_top_builddir); export top_builddir;
 if SANITIZED

@@ -59,6 +59,7 @@ def _run_one(number, function):
     os.chdir(folder)
     try:
         function(folder)
+        _look_for_sanitizer_reports(folder)
         print(f"ok {number} - {function.__name__}", flush=True)
         return True
     except Skip as reason:
@@ -72,6 +73,13 @@ def _run_one(number, function):
     finally:
         os.chdir(here)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _look_for_sanitizer_reports(folder):
+    """What a sanitizer has to say of a worker is in the run's debug.log."""
+    for log in [*folder.rglob("debug.log"), *folder.glob("err")]:
+        text = log.read_text(errors="replace")
+        assert "Sanitizer" not in text and "runtime error:" not in text, f"{log}:\n{text}"
 
 
 def environment(extra=None):
