@@ -16,6 +16,8 @@ static const char *const category_names[] = {
 #define CATEGORY_COUNT (sizeof category_names / sizeof category_names[0])
 
 /* A failed allocation leaves NULL: an error without a text is still an error. */
+static char *format_text(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
+
 static char *format_text(const char *format, va_list arguments)
 {
     char *text = NULL;

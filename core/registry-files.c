@@ -70,8 +70,7 @@ static int by_folder_and_path(const void *a, const void *b)
 /* Adds the folder's *.so files. A folder that can't be read has none. */
 static int scan_folder(struct files *files, const char *path, size_t length, size_t number)
 {
-    char *folder_path = strndup(path, length);
-    _cleanup_free_ char *owned = folder_path;
+    _cleanup_free_ char *folder_path = strndup(path, length);
     _cleanup_dir_ DIR *folder = folder_path == NULL ? NULL : opendir(folder_path);
 
     if (folder_path == NULL)
