@@ -1,0 +1,12 @@
+# The mysql drivers.
+driver_LTLIBRARIES += mysql.la
+mysql_la_CPPFLAGS = $(AM_CPPFLAGS) $(MYSQL_CFLAGS)
+mysql_la_LDFLAGS = $(plugin_ldflags)
+mysql_la_LIBADD = libosiris-kit-pic.la $(MYSQL_LIBS)
+mysql_la_SOURCES = \
+	drivers/mysql/columns.c \
+	drivers/mysql/connect.c \
+	drivers/mysql/extractor.c \
+	drivers/mysql/mysql-driver.h \
+	drivers/mysql/plugin.c \
+	drivers/mysql/statement.c

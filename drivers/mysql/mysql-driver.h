@@ -1,0 +1,68 @@
+/* What the files of the mysql drivers share. */
+#ifndef OSIRIS_DRIVERS_MYSQL_H
+#define OSIRIS_DRIVERS_MYSQL_H
+
+#include <mysql.h>
+#include <osiris/kit.h>
+#include <osiris/plugin.h>
+#include <pthread.h>
+#include <stdbool.h>
+
+/* Where to connect, borrowed from the host. */
+struct mysql_target {
+    const char *host, *database, *user, *password, *socket;
+    unsigned port;
+    unsigned connect_timeout_s, read_timeout_s;
+};
+
+/* A connection that another thread may interrupt. */
+struct mysql_session {
+    const struct osiris_host *host;
+    struct mysql_target target;
+    MYSQL *mysql;             /* the step thread's; NULL: not connected */
+    unsigned long thread_id;  /* the server's, of the connection */
+    bool querying;            /* a statement is under way on the server */
+    pthread_mutex_t lock;     /* guards interrupted and socket */
+    bool interrupted;
+    int socket; /* -1: none that interrupt could shut */
+};
+
+/* connect.c */
+
+int mysql_session_init(struct mysql_session *session, const struct osiris_host *host);
+void mysql_session_clear(struct mysql_session *session);
+int mysql_session_connect(struct mysql_session *session);
+/* [any thread] Makes a wait in the connection end with an error. */
+void mysql_session_interrupt(struct mysql_session *session);
+/* A statement is under way and nobody wants its rows: cuts the connection and has the server stop. */
+void mysql_session_abandon(struct mysql_session *session);
+/* Reports what the server or the client library said; always -1. `doing`: "connect", "run the query", … */
+int mysql_session_fail(struct mysql_session *session, const char *doing, unsigned code,
+                       const char *state, const char *message);
+
+/* statement.c */
+
+/* The SQL to run (free it), NULL with the problem reported. */
+char *mysql_make_statement(const struct osiris_host *host);
+
+/* columns.c */
+
+struct mysql_columns;
+
+/* Chooses a type for each column of the result. NULL with the problem reported. */
+struct mysql_columns *mysql_columns_new(const struct osiris_host *host, const MYSQL_FIELD *fields,
+                                        unsigned count, int64_t batch_rows);
+void mysql_columns_free(struct mysql_columns *columns);
+struct osiris_builder *mysql_columns_builder(struct mysql_columns *columns);
+/* libmariadb's row callback: `row` is at the column's bytes and is moved behind them; NULL: NULL. */
+void mysql_columns_append(void *columns, unsigned column, unsigned char **row);
+/* What an append failed of since the beginning, or NULL. */
+const char *mysql_columns_error(const struct mysql_columns *columns);
+/* Dates that do not exist (0000-00-00) and were made NULL. */
+int64_t mysql_columns_bad_dates(const struct mysql_columns *columns);
+
+/* extractor.c */
+
+extern const struct osiris_driver mysql_extractor;
+
+#endif

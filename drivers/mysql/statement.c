@@ -1,0 +1,128 @@
+/* From the config to SQL; see mysql-driver.h. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "mysql-driver.h"
+
+struct text {
+    char *bytes;
+    size_t length, capacity;
+    bool failed;
+};
+
+static void add(struct text *text, const char *bytes, size_t length)
+{
+    if (text->failed)
+        return;
+    if (text->length + length + 1 > text->capacity) {
+        size_t capacity = (text->length + length + 1) * 2;
+        char *grown = realloc(text->bytes, capacity);
+        if (grown == NULL) {
+            text->failed = true;
+            return;
+        }
+        text->bytes = grown;
+        text->capacity = capacity;
+    }
+    memcpy(text->bytes + text->length, bytes, length);
+    text->length += length;
+    text->bytes[text->length] = '\0';
+}
+
+static void add_text(struct text *text, const char *string)
+{
+    add(text, string, strlen(string));
+}
+
+/* `name`, with every backquote in it doubled. */
+static void add_identifier(struct text *text, const char *name)
+{
+    add(text, "`", 1);
+    for (; *name != '\0'; name++)
+        add(text, "``", *name == '`' ? 2 : 0), add(text, name, *name == '`' ? 0 : 1);
+    add(text, "`", 1);
+}
+
+static void add_columns(struct text *text, const struct osiris_host *host)
+{
+    size_t count = host->get_count(host, OSIRIS_CONFIG, "columns");
+    char path[40];
+
+    if (count == 0)
+        add_text(text, "*");
+    for (size_t i = 0; i < count; i++) {
+        snprintf(path, sizeof path, "/columns/%zu", i);
+        if (i > 0)
+            add_text(text, ", ");
+        add_identifier(text, host->get_string(host, OSIRIS_CONFIG, path, ""));
+    }
+}
+
+static void add_limit(struct text *text, const struct osiris_host *host)
+{
+    int64_t limit = host->get_integer(host, OSIRIS_CONFIG, "limit", 0);
+    int64_t offset = host->get_integer(host, OSIRIS_CONFIG, "offset", 0);
+    char clause[96];
+
+    if (limit <= 0 && offset <= 0)
+        return;
+    /* MySQL has no OFFSET without LIMIT: its manual says to use this number. */
+    if (limit > 0)
+        snprintf(clause, sizeof clause, " LIMIT %lld OFFSET %lld", (long long)limit,
+                 (long long)offset);
+    else
+        snprintf(clause, sizeof clause, " LIMIT 18446744073709551615 OFFSET %lld",
+                 (long long)offset);
+    add_text(text, clause);
+}
+
+/* Options that only make sense with a table. */
+static int check_query_alone(const struct osiris_host *host)
+{
+    static const char *const options[] = {"columns", "limit"};
+
+    for (size_t i = 0; i < 2; i++)
+        if (host->value_type(host, OSIRIS_CONFIG, options[i]) > OSIRIS_NULL)
+            return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL,
+                               "put it into the query, or use table instead",
+                               "\"%s\" goes with \"table\", not with \"query\"", options[i]);
+    if (host->get_integer(host, OSIRIS_CONFIG, "offset", 0) > 0)
+        return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL,
+                           "put it into the query, or use table instead",
+                           "\"offset\" goes with \"table\", not with \"query\"");
+    return 0;
+}
+
+char *mysql_make_statement(const struct osiris_host *host)
+{
+    const char *query = host->get_string(host, OSIRIS_CONFIG, "query", NULL);
+    const char *table = host->get_string(host, OSIRIS_CONFIG, "table", NULL);
+    const char *schema = host->get_string(host, OSIRIS_CONNECTION, "schema", NULL);
+    struct text text = {0};
+
+    if ((query == NULL) == (table == NULL)) {
+        osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL, NULL,
+                    "give either \"query\" or \"table\"");
+        return NULL;
+    }
+    if (query != NULL) {
+        if (check_query_alone(host) < 0)
+            return NULL;
+        add_text(&text, query);
+    } else {
+        add_text(&text, "SELECT ");
+        add_columns(&text, host);
+        add_text(&text, " FROM ");
+        if (schema != NULL && schema[0] != '\0') {
+            add_identifier(&text, schema);
+            add_text(&text, ".");
+        }
+        add_identifier(&text, table);
+        add_limit(&text, host);
+    }
+    if (!text.failed)
+        return text.bytes;
+    free(text.bytes);
+    osiris_fail(host, OSIRIS_ERROR_INTERNAL, 0, 0, NULL, NULL, "out of memory");
+    return NULL;
+}

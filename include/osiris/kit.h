@@ -1,0 +1,176 @@
+/*
+ * The kit: a small static library (libosiris-kit.a, `pkg-config --libs osiris`) that builds Arrow batches. It
+ * needs nothing at run time but libc, and nothing of Osiris: a driver may do without it.
+ *
+ *     const struct osiris_field fields[] = {{.name = "id", .type = OSIRIS_TYPE_INT64},
+ *                                           {.name = "name", .type = OSIRIS_TYPE_UTF8}};
+ *     struct osiris_builder *builder = osiris_builder_new(fields, 2, 10000);
+ *     for each row, for each column: osiris_append_int64(osiris_builder_column(builder, 0), 7); …
+ *                                    osiris_builder_end_row(builder);
+ *     when osiris_builder_is_full(builder, 2 << 20): osiris_builder_finish(builder, &array);
+ *
+ * Every column of a row gets exactly one append (a value or a null) before osiris_builder_end_row. Appends of values of
+ * fixed size never fail and are a few instructions: room for `max_rows` rows is there from the start of a
+ * batch. Appends of bytes can fail (no memory, or more than INT32_MAX bytes in a batch).
+ *
+ * A builder belongs to one thread. Finished batches are independent of it, and may be released on any thread.
+ */
+#ifndef OSIRIS_KIT_H
+#define OSIRIS_KIT_H
+
+#include <osiris/arrow.h>
+#include <osiris/host.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Column types, each with the Arrow format that it makes. */
+enum {
+    OSIRIS_TYPE_NULL = 0,         /* n: nulls only */
+    OSIRIS_TYPE_BOOLEAN = 1,      /* b */
+    OSIRIS_TYPE_INT8 = 2,         /* c */
+    OSIRIS_TYPE_UINT8 = 3,        /* C */
+    OSIRIS_TYPE_INT16 = 4,        /* s */
+    OSIRIS_TYPE_UINT16 = 5,       /* S */
+    OSIRIS_TYPE_INT32 = 6,        /* i */
+    OSIRIS_TYPE_UINT32 = 7,       /* I */
+    OSIRIS_TYPE_INT64 = 8,        /* l */
+    OSIRIS_TYPE_UINT64 = 9,       /* L */
+    OSIRIS_TYPE_FLOAT = 10,       /* f */
+    OSIRIS_TYPE_DOUBLE = 11,      /* g */
+    OSIRIS_TYPE_DECIMAL128 = 12,  /* d:precision,scale; 16 bytes, little-endian two's complement */
+    OSIRIS_TYPE_DECIMAL256 = 13,  /* d:precision,scale,256; 32 bytes */
+    OSIRIS_TYPE_UTF8 = 14,        /* u */
+    OSIRIS_TYPE_BINARY = 15,      /* z */
+    OSIRIS_TYPE_DATE32 = 16,      /* tdD: days since 1970-01-01 */
+    OSIRIS_TYPE_TIME64_US = 17,   /* ttu: microseconds since midnight */
+    OSIRIS_TYPE_TIMESTAMP_US = 18, /* tsu:zone: microseconds since 1970-01-01 */
+    OSIRIS_TYPE_DURATION_US = 19, /* tDu: microseconds */
+};
+
+struct osiris_field {
+    const char *name; /* copied */
+    int32_t type;     /* OSIRIS_TYPE_… */
+    int32_t precision, scale; /* decimals: 1…38 or 1…76 digits */
+    const char *zone; /* timestamps: "UTC" or another zone's name; NULL or "": without a zone; copied */
+};
+
+/* A column under construction. Its members are for the inline functions below only. */
+struct osiris_column {
+    uint8_t *validity; /* NULL until the first null of the batch */
+    uint8_t *values;   /* fixed size: the values; utf8 and binary: int32 offsets */
+    uint8_t *data;     /* utf8 and binary: the bytes */
+    size_t data_length, data_capacity;
+    int64_t length, null_count, capacity;
+    size_t value_size; /* bytes of a value; 0 for bits and nulls */
+    int32_t type;
+};
+
+struct osiris_builder;
+
+/* `max_rows`: rows in a batch, at least 1. NULL: no memory, or a field is malformed. */
+struct osiris_builder *osiris_builder_new(const struct osiris_field *fields, size_t count,
+                                          int64_t max_rows);
+void osiris_builder_free(struct osiris_builder *builder);
+
+/* The schema: a struct of the columns, all nullable. 0 or -1 (no memory). */
+int osiris_builder_schema(const struct osiris_builder *builder, struct ArrowSchema *out);
+
+/* Valid until osiris_builder_free. */
+struct osiris_column *osiris_builder_column(struct osiris_builder *builder, size_t index);
+
+/* Rows in the batch under construction, and about how many bytes they take. */
+int64_t osiris_builder_rows(const struct osiris_builder *builder);
+size_t osiris_builder_bytes(const struct osiris_builder *builder);
+
+/* Ends a row: counts it. */
+void osiris_builder_end_row(struct osiris_builder *builder);
+/* Non-zero: the batch has max_rows rows, or `max_bytes` bytes. Finish it before the next row. */
+int osiris_builder_is_full(const struct osiris_builder *builder, size_t max_bytes);
+
+/* Moves the batch out, and begins the next. 0 or -1 (no memory; nothing is lost then). */
+int osiris_builder_finish(struct osiris_builder *builder, struct ArrowArray *out);
+
+/* utf8, binary. 0; -1: no memory, or the batch would have more than INT32_MAX bytes in this column. */
+int osiris_append_bytes_slow(struct osiris_column *column, const void *bytes, size_t length);
+
+/* Makes the validity bitmap at the first null. */
+void osiris_append_null_slow(struct osiris_column *column);
+
+#define OSIRIS_APPEND(name, ctype)                                                                 \
+    static inline void osiris_append_##name(struct osiris_column *column, ctype value)             \
+    {                                                                                              \
+        memcpy(column->values + (size_t)column->length * sizeof(ctype), &value, sizeof(ctype));    \
+        column->length++;                                                                          \
+    }
+
+OSIRIS_APPEND(int8, int8_t)
+OSIRIS_APPEND(uint8, uint8_t)
+OSIRIS_APPEND(int16, int16_t)
+OSIRIS_APPEND(uint16, uint16_t)
+OSIRIS_APPEND(int32, int32_t)
+OSIRIS_APPEND(uint32, uint32_t)
+OSIRIS_APPEND(int64, int64_t)
+OSIRIS_APPEND(uint64, uint64_t)
+OSIRIS_APPEND(float, float)
+OSIRIS_APPEND(double, double)
+OSIRIS_APPEND(date32, int32_t)
+OSIRIS_APPEND(time64, int64_t)
+OSIRIS_APPEND(timestamp, int64_t)
+OSIRIS_APPEND(duration, int64_t)
+
+#undef OSIRIS_APPEND
+
+static inline void osiris_append_boolean(struct osiris_column *column, int value)
+{
+    uint8_t bit = (uint8_t)(1u << (column->length & 7));
+
+    if (value)
+        column->values[column->length >> 3] |= bit;
+    column->length++;
+}
+
+/* `words`: 2 of a decimal128, 4 of a decimal256, the least significant first. */
+static inline void osiris_append_decimal(struct osiris_column *column, const uint64_t *words)
+{
+    memcpy(column->values + (size_t)column->length * column->value_size, words,
+           column->value_size);
+    column->length++;
+}
+
+static inline int osiris_append_bytes(struct osiris_column *column, const void *bytes,
+                                      size_t length)
+{
+    int32_t end;
+
+    if (length > column->data_capacity - column->data_length)
+        return osiris_append_bytes_slow(column, bytes, length);
+    memcpy(column->data + column->data_length, bytes, length);
+    column->data_length += length;
+    end = (int32_t)column->data_length;
+    column->length++;
+    memcpy(column->values + (size_t)column->length * sizeof end, &end, sizeof end);
+    return 0;
+}
+
+static inline void osiris_append_null(struct osiris_column *column)
+{
+    osiris_append_null_slow(column);
+}
+
+/* Reports an error through the host, printf-like; always returns -1. `hint` may be NULL. */
+int osiris_fail(const struct osiris_host *host, int32_t category, int32_t retryable,
+                int32_t native_code, const char *native_state, const char *hint, const char *format,
+                ...) __attribute__((format(printf, 7, 8)));
+
+/* Logs, printf-like. */
+void osiris_log(const struct osiris_host *host, int32_t level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
