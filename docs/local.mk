@@ -2,5 +2,6 @@ dist_man_MANS += docs/man/osiris.1
 dist_doc_DATA += \
 	docs/architecture.md \
 	docs/cli.md \
+	docs/mysql-extractor.md \
 	docs/protocol.md \
 	docs/secrets.md

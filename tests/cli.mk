@@ -14,10 +14,10 @@ cli_tests = \
 	tests/cli/test_plugins.py \
 	tests/cli/test_run_directory.py \
 	$(NULL)
-EXTRA_DIST += tests/cli/tap.py tests/cli/test_orders.py $(cli_tests)
+EXTRA_DIST += tests/cli/tap.py tests/cli/test_orders.py tests/cli/test_mysql_types.py $(cli_tests)
 if HAVE_PYTHON3
 TESTS += $(cli_tests)
 if HAVE_MYSQL
-TESTS += tests/cli/test_orders.py
+TESTS += tests/cli/test_orders.py tests/cli/test_mysql_types.py
 endif
 endif

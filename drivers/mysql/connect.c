@@ -135,7 +135,10 @@ static MYSQL *prepare_handle(const struct mysql_target *target, unsigned connect
 
 static MYSQL *connect_handle(MYSQL *mysql, const struct mysql_target *target)
 {
-    return mysql_real_connect(mysql, target->host, target->user, target->password,
+    /* With another host libmariadb would insist on TCP. */
+    const char *host = target->socket != NULL ? "localhost" : target->host;
+
+    return mysql_real_connect(mysql, host, target->user, target->password,
                               target->database, target->port, target->socket, 0);
 }
 
