@@ -160,6 +160,12 @@ void decide_abort(struct run *run, const char *request_id, json_object *step_ids
         refuse(run, request_id, "abort: out of memory");
         return;
     }
+    /* As in run_cancel: all flags before anyone wakes. */
+    for (size_t i = 0; i < json_array_count(step_ids); i++) {
+        struct step *step = batch_step(run, batch, i);
+        if (step != NULL)
+            atomic_store(&step->cancelled, true);
+    }
     for (size_t i = 0; i < json_array_count(step_ids); i++) {
         struct step *step = batch_step(run, batch, i);
         if (step != NULL)

@@ -294,20 +294,28 @@ json_object *run_describe(const struct run *run)
     return result;
 }
 
+static bool is_to_be_cancelled(const struct step *step, int group, const struct step *except)
+{
+    return step != except && (group < 0 || step->group == group);
+}
+
 void run_cancel(struct run *run, int group, const struct step *except)
 {
+    /* All flags first: waking one step wakes its neighbours, who must know already why. */
+    pthread_mutex_lock(&run->steps_lock);
     for (size_t i = 0; i < run->step_count; i++) {
         struct step *step = &run->steps[i];
-        if (step == except || (group >= 0 && step->group != group))
+        if (!is_to_be_cancelled(step, group, except))
             continue;
-        if (except != NULL) {
-            pthread_mutex_lock(&run->steps_lock);
-            if (step->stopped_by == NULL && step->phase != STEP_CLOSED)
-                step->stopped_by = strdup(except->id);
-            pthread_mutex_unlock(&run->steps_lock);
-        }
-        step_cancel(step);
+        if (except != NULL && step->stopped_by == NULL && !atomic_load(&step->cancelled) &&
+            step->phase != STEP_CLOSED)
+            step->stopped_by = strdup(except->id);
+        atomic_store(&step->cancelled, true);
     }
+    pthread_mutex_unlock(&run->steps_lock);
+    for (size_t i = 0; i < run->step_count; i++)
+        if (is_to_be_cancelled(&run->steps[i], group, except))
+            step_cancel(&run->steps[i]);
 }
 
 bool run_stop(struct run *run, int timeout_ms)

@@ -431,9 +431,9 @@ static void *step_thread(void *argument)
         answer_success(step, started_ns);
     else
         answer_failure(step, &error);
-    end_streams(step, success);
     if (!success)
         run_cancel(run, step->group, step);
+    end_streams(step, success);
     osiris_error_clear(&error);
     follow_decisions(step);
     pthread_mutex_lock(&run->steps_lock);

@@ -68,7 +68,8 @@ struct osiris_driver {
     void (*abort)(void *state);
 
     /* Optional (NULL) [another thread, between a successful `open` and `close`]: make a `run`, get_next or commit
-     * that sits in a library call return soon. It may come more than once, and when nothing runs. */
+     * that sits in a library call return soon. It may come more than once, and when nothing runs.
+     * It returns at once and does not call the host. */
     void (*interrupt)(void *state);
 
     void (*close)(void *state);
