@@ -256,6 +256,10 @@ void run_free(struct run *run)
 {
     if (run == NULL)
         return;
+    /* They have ended but for their last instructions. */
+    for (size_t i = 0; i < run->step_count; i++)
+        if (run->steps[i].has_thread)
+            (void)pthread_join(run->steps[i].thread, NULL);
     for (size_t i = 0; i < run->step_count; i++)
         free_step(&run->steps[i]);
     for (size_t i = 0; i < run->queue_count; i++)

@@ -68,6 +68,9 @@ struct step {
     struct step_edge *outputs;
     size_t output_count;
 
+    pthread_t thread; /* the main thread's: joined by run_free, so that drivers' thread-local data is gone, too */
+    bool has_thread;
+
     /* Set by execute_step, before the thread starts. */
     char *request_id;
     json_object *config;

@@ -461,17 +461,12 @@ static int check_inputs(const struct step *step, json_object *inputs, struct osi
 
 static int start_thread(struct step *step, struct osiris_error *error)
 {
-    pthread_attr_t detached;
-    pthread_t thread;
-
     pthread_mutex_lock(&step->run->steps_lock);
     step->phase = STEP_RUNNING;
     step->run->live_threads++;
     pthread_mutex_unlock(&step->run->steps_lock);
-    pthread_attr_init(&detached);
-    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-    int reason = pthread_create(&thread, &detached, step_thread, step);
-    pthread_attr_destroy(&detached);
+    int reason = pthread_create(&step->thread, NULL, step_thread, step);
+    step->has_thread = reason == 0;
     if (reason == 0)
         return 0;
     pthread_mutex_lock(&step->run->steps_lock);
