@@ -24,6 +24,12 @@ static size_t padded(size_t bytes)
     return (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 }
 
+/* What a column of bytes may use of a buffer: 32-bit offsets reach no farther. */
+static size_t usable(size_t bytes)
+{
+    return bytes > INT32_MAX ? INT32_MAX : bytes;
+}
+
 /* Zeroed, so that padding and the slots of nulls have no stray bytes. */
 static uint8_t *new_buffer(size_t bytes)
 {
@@ -94,13 +100,13 @@ static size_t values_bytes(const struct osiris_column *column)
 /* The buffers of a new batch. A column of bytes begins as large as the last batch's came to be. */
 static int begin_column(struct osiris_column *column)
 {
-    size_t data = column->data_length + column->data_length / 8;
+    size_t data = usable(column->data_length + column->data_length / 8);
     uint8_t *values = new_buffer(values_bytes(column));
     uint8_t *bytes = NULL;
 
     if (is_bytes(column->type)) {
-        column->data_capacity = padded(data < FIRST_DATA_BYTES ? FIRST_DATA_BYTES : data);
-        bytes = aligned_alloc(ALIGNMENT, column->data_capacity);
+        column->data_capacity = usable(padded(data < FIRST_DATA_BYTES ? FIRST_DATA_BYTES : data));
+        bytes = aligned_alloc(ALIGNMENT, padded(column->data_capacity));
     }
     if (values == NULL || (is_bytes(column->type) && bytes == NULL)) {
         free(values);
@@ -130,8 +136,8 @@ int osiris_append_bytes_slow(struct osiris_column *column, const void *bytes, si
         return -1;
     while (capacity < needed)
         capacity = capacity > INT32_MAX / 2 ? INT32_MAX : capacity * 2;
-    capacity = padded(capacity);
-    uint8_t *data = aligned_alloc(ALIGNMENT, capacity);
+    capacity = usable(padded(capacity));
+    uint8_t *data = aligned_alloc(ALIGNMENT, padded(capacity));
     if (data == NULL)
         return -1;
     memcpy(data, column->data, column->data_length);
@@ -240,6 +246,11 @@ size_t osiris_builder_bytes(const struct osiris_builder *builder)
 void osiris_builder_end_row(struct osiris_builder *builder)
 {
     builder->rows++;
+}
+
+size_t osiris_type_size(int32_t type)
+{
+    return type < 0 || (size_t)type >= sizeof types / sizeof types[0] ? 0 : types[type].size;
 }
 
 int osiris_builder_is_full(const struct osiris_builder *builder, size_t max_bytes)

@@ -426,6 +426,17 @@ static bool choose_type(const MYSQL_FIELD *field, struct osiris_field *out,
     }
 }
 
+/* The builder takes room for all rows of a batch at once, and a batch ends at MYSQL_BATCH_BYTES anyway. */
+static int64_t fitting_rows(const struct osiris_field *chosen, unsigned count, int64_t batch_rows)
+{
+    size_t width = 1;
+
+    for (unsigned i = 0; i < count; i++)
+        width += osiris_type_size(chosen[i].type);
+    int64_t fitting = (int64_t)(MYSQL_BATCH_BYTES / width) + 1;
+    return fitting < batch_rows ? fitting : batch_rows;
+}
+
 static int fill_columns(struct mysql_columns *columns, const struct osiris_host *host,
                         const MYSQL_FIELD *fields, struct osiris_field *chosen, int64_t batch_rows)
 {
@@ -436,7 +447,8 @@ static int fill_columns(struct mysql_columns *columns, const struct osiris_host 
                                "the column \"%s\" is of the unknown type %d", fields[i].name,
                                (int)fields[i].type);
     }
-    columns->builder = osiris_builder_new(chosen, columns->count, batch_rows);
+    columns->builder = osiris_builder_new(chosen, columns->count,
+                                          fitting_rows(chosen, columns->count, batch_rows));
     if (columns->builder == NULL)
         return osiris_fail(host, OSIRIS_ERROR_INTERNAL, 0, 0, NULL, NULL, "out of memory");
     for (unsigned i = 0; i < columns->count; i++)

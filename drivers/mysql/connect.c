@@ -1,13 +1,20 @@
 /* Connecting, interrupting, and what errors mean; see mysql-driver.h. */
 #include <errmsg.h>
+#include <errno.h>
 #include <mysqld_error.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "mysql-driver.h"
 
 #define KILL_TIMEOUT_S 2
+/* Of the library's coroutine while it connects: the name's resolution runs on it, too. */
+#define CONNECT_STACK_BYTES (512u << 10)
 
 /* Times are UTC; the server must be patient with a reader that is held up by its writer. */
 #define INIT_COMMAND "SET time_zone = '+00:00', SESSION net_write_timeout = 3600"
@@ -34,6 +41,10 @@ int mysql_session_init(struct mysql_session *session, const struct osiris_host *
     if (session->target.user == NULL)
         return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL, "give user in the connection",
                            "the connection has no user");
+    session->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (session->wake < 0)
+        return osiris_fail(host, OSIRIS_ERROR_INTERNAL, 1, errno, NULL, NULL,
+                           "cannot make an event descriptor: %s", strerror(errno));
     return 0;
 }
 
@@ -45,6 +56,7 @@ void mysql_session_clear(struct mysql_session *session)
     if (session->mysql != NULL)
         mysql_close(session->mysql);
     session->mysql = NULL;
+    close(session->wake);
     pthread_mutex_destroy(&session->lock);
 }
 
@@ -133,42 +145,117 @@ static MYSQL *prepare_handle(const struct mysql_target *target, unsigned connect
     return mysql;
 }
 
+/* With another host than this libmariadb would insist on TCP. */
+static const char *host_of(const struct mysql_target *target)
+{
+    return target->socket != NULL ? "localhost" : target->host;
+}
+
 static MYSQL *connect_handle(MYSQL *mysql, const struct mysql_target *target)
 {
-    /* With another host libmariadb would insist on TCP. */
-    const char *host = target->socket != NULL ? "localhost" : target->host;
-
-    return mysql_real_connect(mysql, host, target->user, target->password,
+    return mysql_real_connect(mysql, host_of(target), target->user, target->password,
                               target->database, target->port, target->socket, 0);
+}
+
+static int fail_interrupted(struct mysql_session *session)
+{
+    return osiris_fail(session->host, OSIRIS_ERROR_CANCELLED, 0, 0, NULL, NULL, "interrupted");
+}
+
+bool mysql_session_is_interrupted(struct mysql_session *session)
+{
+    pthread_mutex_lock(&session->lock);
+    bool interrupted = session->interrupted;
+    pthread_mutex_unlock(&session->lock);
+    return interrupted;
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Waits for what the library waits for. A timeout is what it is told when the time is over or somebody interrupts: then
+ * it gives up by itself, with nothing left behind. */
+static int wait_for(const struct mysql_session *session, int wanted, int64_t deadline_ms)
+{
+    struct pollfd wait[2] = {{.fd = (int)mysql_get_socket(session->mysql)},
+                             {.fd = session->wake, .events = POLLIN}};
+    int happened = 0;
+
+    wait[0].events = (short)((wanted & MYSQL_WAIT_READ ? POLLIN : 0) |
+                             (wanted & MYSQL_WAIT_WRITE ? POLLOUT : 0) |
+                             (wanted & MYSQL_WAIT_EXCEPT ? POLLPRI : 0));
+    while (happened == 0) {
+        int64_t left = deadline_ms - now_ms();
+        int count = left <= 0 ? 0 : poll(wait, 2, (int)left);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count <= 0 || wait[1].revents != 0)
+            return MYSQL_WAIT_TIMEOUT;
+        if (wait[0].revents & (POLLIN | POLLHUP | POLLERR | POLLNVAL))
+            happened |= wanted & MYSQL_WAIT_READ;
+        if (wait[0].revents & (POLLOUT | POLLHUP | POLLERR | POLLNVAL))
+            happened |= wanted & MYSQL_WAIT_WRITE;
+        if (wait[0].revents & POLLPRI)
+            happened |= wanted & MYSQL_WAIT_EXCEPT;
+        /* A hang-up that the library did not ask about would be seen again and again. */
+        if (happened == 0)
+            return MYSQL_WAIT_TIMEOUT;
+    }
+    return happened;
+}
+
+/* The library's non-blocking connect, because nothing else could end a wait in it: its socket is its own until it is
+ * connected. connect_timeout bounds the whole, but not the name's resolution. */
+static int connect_interruptibly(struct mysql_session *session)
+{
+    const struct mysql_target *target = &session->target;
+    MYSQL *mysql = session->mysql, *connected = NULL;
+    int64_t deadline = now_ms() + (int64_t)target->connect_timeout_s * 1000;
+    int status = mysql_real_connect_start(&connected, mysql, host_of(target), target->user,
+                                          target->password, target->database, target->port,
+                                          target->socket, 0);
+
+    while (status != 0)
+        status = mysql_real_connect_cont(&connected, mysql, wait_for(session, status, deadline));
+    if (connected != NULL)
+        return 0;
+    if (mysql_session_is_interrupted(session))
+        return fail_interrupted(session);
+    return mysql_session_fail(session, "connect", mysql_errno(mysql), mysql_sqlstate(mysql),
+                              mysql_error(mysql));
 }
 
 int mysql_session_connect(struct mysql_session *session)
 {
     const struct mysql_target *target = &session->target;
     MYSQL *mysql = prepare_handle(target, target->connect_timeout_s, target->read_timeout_s);
+    size_t stack = CONNECT_STACK_BYTES;
 
     if (mysql == NULL)
         return osiris_fail(session->host, OSIRIS_ERROR_INTERNAL, 0, 0, NULL, NULL,
                            "out of memory");
     mysql_options(mysql, MYSQL_INIT_COMMAND, INIT_COMMAND);
+    mysql_options(mysql, MYSQL_OPT_NONBLOCK, &stack);
     session->mysql = mysql;
-    if (connect_handle(mysql, target) == NULL)
-        return mysql_session_fail(session, "connect", mysql_errno(mysql), mysql_sqlstate(mysql),
-                                  mysql_error(mysql));
+    if (connect_interruptibly(session) < 0)
+        return -1;
     session->thread_id = mysql_thread_id(mysql);
     pthread_mutex_lock(&session->lock);
     session->socket = (int)mysql_get_socket(mysql);
-    bool interrupted = session->interrupted;
     pthread_mutex_unlock(&session->lock);
-    if (interrupted)
-        return osiris_fail(session->host, OSIRIS_ERROR_CANCELLED, 0, 0, NULL, NULL, "interrupted");
-    return 0;
+    return mysql_session_is_interrupted(session) ? fail_interrupted(session) : 0;
 }
 
 void mysql_session_interrupt(struct mysql_session *session)
 {
     pthread_mutex_lock(&session->lock);
     session->interrupted = true;
+    (void)eventfd_write(session->wake, 1);
     if (session->socket >= 0)
         (void)shutdown(session->socket, SHUT_RDWR);
     pthread_mutex_unlock(&session->lock);

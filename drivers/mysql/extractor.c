@@ -7,8 +7,6 @@
 
 #include "mysql-driver.h"
 
-#define BATCH_BYTES (2u << 20)
-
 struct extractor {
     const struct osiris_host *host;
     struct mysql_session session;
@@ -81,6 +79,10 @@ static int statement_failed(struct extractor *extractor, const char *doing)
 {
     MYSQL_STMT *statement = extractor->statement;
 
+    /* The server has ended it, or is gone: then its number for the connection may be another's after a restart, and
+     * must not be killed. Only a statement that was interrupted from here still runs. */
+    if (!mysql_session_is_interrupted(&extractor->session))
+        extractor->session.querying = false;
     return mysql_session_fail(&extractor->session, doing, mysql_stmt_errno(statement),
                               mysql_stmt_sqlstate(statement), mysql_stmt_error(statement));
 }
@@ -161,7 +163,7 @@ static int fill_batch(struct extractor *extractor)
     struct osiris_builder *builder = mysql_columns_builder(extractor->columns);
     int result;
 
-    while (!osiris_builder_is_full(builder, BATCH_BYTES)) {
+    while (!osiris_builder_is_full(builder, MYSQL_BATCH_BYTES)) {
         result = fetch_row(extractor);
         if (result <= 0)
             return result;

@@ -8,6 +8,9 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+/* A batch ends with the row that reaches so many bytes. */
+#define MYSQL_BATCH_BYTES (2u << 20)
+
 /* Where to connect, borrowed from the host. */
 struct mysql_target {
     const char *host, *database, *user, *password, *socket;
@@ -22,6 +25,7 @@ struct mysql_session {
     MYSQL *mysql;             /* the step thread's; NULL: not connected */
     unsigned long thread_id;  /* the server's, of the connection */
     bool querying;            /* a statement is under way on the server */
+    int wake;                 /* eventfd: readable once interrupted */
     pthread_mutex_t lock;     /* guards interrupted and socket */
     bool interrupted;
     int socket; /* -1: none that interrupt could shut */
@@ -32,6 +36,7 @@ struct mysql_session {
 int mysql_session_init(struct mysql_session *session, const struct osiris_host *host);
 void mysql_session_clear(struct mysql_session *session);
 int mysql_session_connect(struct mysql_session *session);
+bool mysql_session_is_interrupted(struct mysql_session *session);
 /* [any thread] Makes a wait in the connection end with an error. */
 void mysql_session_interrupt(struct mysql_session *session);
 /* A statement is under way and nobody wants its rows: cuts the connection and has the server stop. */

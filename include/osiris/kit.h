@@ -70,7 +70,11 @@ struct osiris_column {
 
 struct osiris_builder;
 
-/* `max_rows`: rows in a batch, at least 1. NULL: no memory, or a field is malformed. */
+/* Bytes of a type's value of fixed size (of utf8 and binary: of an offset); 0: bits, nulls, no such type. */
+size_t osiris_type_size(int32_t type);
+
+/* `max_rows`: rows in a batch, at least 1. NULL: no memory, or a field is malformed. Room for values of fixed size
+ * is taken for all of them at once, so choose it by the row's width, too. */
 struct osiris_builder *osiris_builder_new(const struct osiris_field *fields, size_t count,
                                           int64_t max_rows);
 void osiris_builder_free(struct osiris_builder *builder);
