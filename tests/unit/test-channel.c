@@ -1,0 +1,248 @@
+/* One end of the protocol's byte channel (core/channel.h). */
+#include "unit.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/channel.h"
+
+static json_object *number_message(int64_t sender, int64_t number)
+{
+    json_object *message = json_object_new_object();
+
+    json_object_object_add(message, "sender", json_object_new_int64(sender));
+    json_object_object_add(message, "number", json_object_new_int64(number));
+    return message;
+}
+
+static int64_t field(json_object *message, const char *name)
+{
+    json_object *value;
+
+    ck_assert(json_object_object_get_ex(message, name, &value));
+    return json_object_get_int64(value);
+}
+
+static void make_pair(struct channel **left, int *right)
+{
+    int sockets[2];
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+    *left = channel_new(sockets[0], NULL);
+    ck_assert_ptr_nonnull(*left);
+    *right = sockets[1];
+}
+
+/* The next message, waiting for it; NULL at the end. */
+static json_object *receive(struct channel *channel)
+{
+    for (;;) {
+        _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+        struct pollfd ready = {.fd = channel_fd(channel), .events = POLLIN};
+        bool end;
+        json_object *message = channel_receive(channel, &error);
+        ck_assert_msg(error.category == 0, "%s", error.message);
+        if (message != NULL)
+            return message;
+        ck_assert_int_eq(poll(&ready, 1, 30000), 1);
+        ck_assert_int_ge(channel_pump(channel, &end, &error), 0);
+        if (end)
+            return NULL;
+    }
+}
+
+START_TEST(test_messages_come_in_order_and_the_end_is_clean)
+{
+    struct channel *left, *right;
+    int fd;
+
+    make_pair(&left, &fd);
+    right = channel_new(fd, NULL);
+    for (int64_t n = 0; n < 100; n++) {
+        _cleanup_json_ json_object *message = number_message(0, n);
+        ck_assert_int_eq(channel_send(left, message, false, NULL), 0);
+    }
+    channel_free(left);
+    for (int64_t n = 0; n < 100; n++) {
+        _cleanup_json_ json_object *message = receive(right);
+        ck_assert_int_eq(field(message, "number"), n);
+    }
+    ck_assert_ptr_null(receive(right));
+    channel_free(right);
+}
+END_TEST
+
+static const char frame[] = "\0\0\0\x04\0\0\0\0\0\0\0\0\0\0\0\x01\x81\xa1"
+                            "n\x07";
+
+START_TEST(test_a_frame_byte_by_byte)
+{
+    struct channel *channel;
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    int fd;
+    bool end;
+
+    make_pair(&channel, &fd);
+    for (size_t i = 0; i < sizeof frame - 1; i++) {
+        ck_assert_ptr_null(channel_receive(channel, &error));
+        ck_assert_int_eq(write(fd, frame + i, 1), 1);
+        ck_assert_int_eq(channel_pump(channel, &end, &error), 1);
+    }
+    _cleanup_json_ json_object *message = channel_receive(channel, &error);
+    ck_assert_ptr_nonnull(message);
+    ck_assert_int_eq(field(message, "n"), 7);
+    (void)close(fd);
+    channel_free(channel);
+}
+END_TEST
+
+START_TEST(test_an_end_inside_a_frame_is_an_error)
+{
+    for (size_t cut = 1; cut < sizeof frame - 1; cut++) {
+        struct channel *channel;
+        _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+        int fd;
+        bool end = false;
+
+        make_pair(&channel, &fd);
+        ck_assert_int_eq(write(fd, frame, cut), (ssize_t)cut);
+        (void)close(fd);
+        ck_assert_int_eq(channel_pump(channel, &end, &error), 1);
+        ck_assert_ptr_null(channel_receive(channel, &error));
+        ck_assert_int_eq(channel_pump(channel, &end, &error), -1);
+        ck_assert(!end);
+        channel_free(channel);
+    }
+}
+END_TEST
+
+START_TEST(test_a_slow_reader_bounds_the_outbox)
+{
+    struct channel *channel;
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    char *text = calloc(1, 100001);
+    int fd, sent = 0;
+
+    memset(text, 'x', 100000);
+    make_pair(&channel, &fd);
+    _cleanup_json_ json_object *message = json_object_new_object();
+    json_object_object_add(message, "text", json_object_new_string(text));
+    while (sent < 10000 && channel_send(channel, message, false, &error) == 0)
+        sent++;
+    ck_assert_int_lt(sent, 10000);
+    ck_assert_int_eq(error.native_code, EAGAIN);
+    ck_assert_uint_le((size_t)sent * 100000, 2 * CHANNEL_OUTBOX_BYTES);
+    (void)close(fd);
+    channel_free(channel);
+    free(text);
+}
+END_TEST
+
+struct sender {
+    struct channel *channel;
+    int64_t number;
+    int result;
+};
+
+static void *send_many(void *context)
+{
+    struct sender *sender = context;
+
+    for (int64_t n = 0; n < 20000; n++) {
+        json_object *message = number_message(sender->number, n);
+        sender->result |= channel_send(sender->channel, message, true, NULL);
+        json_object_put(message);
+    }
+    return NULL;
+}
+
+/* Flushes the outbox until told to stop, as the main thread of a worker does. */
+static void *flush(void *context)
+{
+    struct channel *channel = context;
+    bool end = false;
+
+    while (!end) {
+        struct pollfd fds[] = {
+            {.fd = channel_fd(channel), .events = channel_poll_events(channel)},
+            {.fd = channel_wake_fd(channel), .events = POLLIN}};
+        (void)poll(fds, 2, 30000);
+        if (channel_pump(channel, &end, NULL) < 0)
+            break;
+    }
+    return NULL;
+}
+
+START_TEST(test_many_senders_keep_their_order)
+{
+    enum { SENDERS = 4 };
+    struct channel *left, *right;
+    struct sender senders[SENDERS];
+    pthread_t threads[SENDERS], flusher;
+    int64_t next[SENDERS] = {0};
+    int fd;
+
+    make_pair(&left, &fd);
+    right = channel_new(fd, NULL);
+    pthread_create(&flusher, NULL, flush, left);
+    for (int i = 0; i < SENDERS; i++) {
+        senders[i] = (struct sender){.channel = left, .number = i};
+        pthread_create(&threads[i], NULL, send_many, &senders[i]);
+    }
+    for (int i = 0; i < SENDERS * 20000; i++) {
+        _cleanup_json_ json_object *message = receive(right);
+        int64_t sender = field(message, "sender");
+        ck_assert_int_eq(field(message, "number"), next[sender]++);
+    }
+    for (int i = 0; i < SENDERS; i++) {
+        pthread_join(threads[i], NULL);
+        ck_assert_int_eq(senders[i].result, 0);
+    }
+    channel_free(right);
+    pthread_join(flusher, NULL);
+    channel_free(left);
+}
+END_TEST
+
+START_TEST(test_shutdown_wakes_a_waiting_sender)
+{
+    struct channel *channel;
+    struct sender sender;
+    pthread_t thread;
+    int fd;
+
+    make_pair(&channel, &fd);
+    sender = (struct sender){.channel = channel};
+    pthread_create(&thread, NULL, send_many, &sender);
+    /* The other end reads nothing: the sender must come to wait, or has yet to begin; both end alike. */
+    channel_shutdown(channel);
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(sender.result, -1);
+    (void)close(fd);
+    channel_free(channel);
+}
+END_TEST
+
+START_TEST(test_a_peer_that_is_gone_is_an_error_not_a_signal)
+{
+    struct channel *channel;
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    _cleanup_json_ json_object *message = number_message(0, 0);
+    int fd;
+
+    make_pair(&channel, &fd);
+    (void)close(fd);
+    ck_assert_int_eq(channel_send(channel, message, true, &error), -1);
+    ck_assert_int_eq(error.native_code, EPIPE);
+    channel_free(channel);
+}
+END_TEST
+
+UNIT_MAIN("channel", test_messages_come_in_order_and_the_end_is_clean, test_a_frame_byte_by_byte,
+          test_an_end_inside_a_frame_is_an_error, test_a_slow_reader_bounds_the_outbox,
+          test_many_senders_keep_their_order, test_shutdown_wakes_a_waiting_sender,
+          test_a_peer_that_is_gone_is_an_error_not_a_signal)
