@@ -1,0 +1,7 @@
+if HAVE_CHECK
+check_PROGRAMS += tests/unit/test-output
+TESTS += tests/unit/test-output
+tests_unit_test_output_SOURCES = tests/unit/test-output.c
+tests_unit_test_output_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_output_LDADD = $(unit_ldadd)
+endif

@@ -1,0 +1,7 @@
+if HAVE_CHECK
+check_PROGRAMS += tests/unit/test-queue
+TESTS += tests/unit/test-queue
+tests_unit_test_queue_SOURCES = tests/unit/test-queue.c
+tests_unit_test_queue_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_queue_LDADD = $(unit_ldadd) libosiris-kit-pic.la
+endif

@@ -1,0 +1,224 @@
+/* Output files that appear whole or not at all (core/output.h). */
+#include "unit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/output.h"
+
+static char folder[] = "/tmp/osiris-output.XXXXXX";
+
+static void enter(void)
+{
+    strcpy(folder + strlen(folder) - 6, "XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_int_eq(chdir(folder), 0);
+}
+
+static void leave(void)
+{
+    char command[64];
+
+    ck_assert_int_eq(chdir("/"), 0);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+
+/* Files and folders here, "." and ".." aside. */
+static int count(const char *path)
+{
+    DIR *dir = opendir(path);
+    int found = 0;
+
+    ck_assert_ptr_nonnull(dir);
+    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir))
+        found++;
+    closedir(dir);
+    return found - 2;
+}
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    ck_assert_ptr_nonnull(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void expect_file(const char *path, const char *text)
+{
+    char got[100] = "";
+    FILE *file = fopen(path, "r");
+
+    ck_assert_msg(file != NULL, "%s is missing", path);
+    got[fread(got, 1, sizeof got - 1, file)] = '\0';
+    fclose(file);
+    ck_assert_str_eq(got, text);
+}
+
+static struct output *open_output(const char *path, bool named, bool create)
+{
+    const struct output_options options = {
+        .path = path, .run_id = "RUN", .named = named, .create_directories = create};
+    struct output *output = NULL;
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    ck_assert_msg(output_open(&options, &output, &error) == 0, "%s", error.message);
+    return output;
+}
+
+static void refuse(const char *path, bool create, const char *part)
+{
+    const struct output_options options = {.path = path, .create_directories = create};
+    struct output *output = NULL;
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    ck_assert_msg(output_open(&options, &output, &error) < 0, "%s was opened", path);
+    ck_assert_msg(strstr(error.message, part) != NULL, "expected \"%s\" in: %s", part,
+                  error.message);
+}
+
+static void publish(struct output *output)
+{
+    ck_assert_int_eq(output_finish(output, NULL), 0);
+    ck_assert_int_eq(output_publish(output, NULL), 0);
+    output_close(output);
+}
+
+/* Both ways: _i is 1 for hidden names, 0 for O_TMPFILE. */
+START_TEST(test_nothing_is_there_before_publishing)
+{
+    enter();
+    write_file("old.csv", "old\n");
+    chmod("old.csv", 0604);
+    struct output *output = open_output("old.csv", _i, false);
+    ck_assert_int_eq(write(output_fd(output), "new\n", 4), 4);
+    expect_file("old.csv", "old\n");
+    ck_assert_int_eq(output_size(output), 4);
+    publish(output);
+    expect_file("old.csv", "new\n");
+    struct stat status;
+    ck_assert_int_eq(stat("old.csv", &status), 0);
+    ck_assert_int_eq(status.st_mode & 0777, 0604);
+    ck_assert_int_eq(count("."), 1);
+    leave();
+}
+END_TEST
+
+START_TEST(test_what_is_not_published_leaves_no_trace)
+{
+    enter();
+    struct output *output = open_output("a/b/c/out.csv", _i, true);
+    ck_assert_int_eq(write(output_fd(output), "new\n", 4), 4);
+    ck_assert_int_eq(output_finish(output, NULL), 0);
+    output_close(output);
+    ck_assert_int_eq(count("."), 0);
+    output = open_output("a/b/c/out.csv", _i, true);
+    publish(output);
+    expect_file("a/b/c/out.csv", "");
+    leave();
+}
+END_TEST
+
+START_TEST(test_publishing_needs_finishing)
+{
+    enter();
+    struct output *output = open_output("out.csv", _i, false);
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    ck_assert_int_eq(output_publish(output, &error), -1);
+    output_close(output);
+    ck_assert_int_eq(count("."), 0);
+    leave();
+}
+END_TEST
+
+START_TEST(test_a_link_is_followed)
+{
+    enter();
+    ck_assert_int_eq(mkdir("real", 0777), 0);
+    ck_assert_int_eq(symlink("real/target.csv", "link.csv"), 0);
+    publish(open_output("link.csv", _i, false));
+    struct stat status;
+    ck_assert_int_eq(lstat("link.csv", &status), 0);
+    ck_assert(S_ISLNK(status.st_mode));
+    expect_file("real/target.csv", "");
+    leave();
+}
+END_TEST
+
+START_TEST(test_stale_files_go_and_locked_ones_stay)
+{
+    enter();
+    write_file(".out.csv.osiris-OLD-1-0.tmp", "half");
+    write_file(".other.csv.osiris-OLD-1-0.tmp", "another target's");
+    struct output *writing = open_output("out.csv", true, false);
+    ck_assert_int_ne(access(".out.csv.osiris-OLD-1-0.tmp", F_OK), 0);
+    ck_assert_int_eq(access(".other.csv.osiris-OLD-1-0.tmp", F_OK), 0);
+    struct output *second = open_output("out.csv", _i, false);
+    /* The first one's hidden file is locked and must be there still. */
+    publish(writing);
+    publish(second);
+    ck_assert_int_eq(count("."), 2);
+    leave();
+}
+END_TEST
+
+START_TEST(test_what_cannot_be_an_output)
+{
+    enter();
+    ck_assert_int_eq(mkdir("folder", 0777), 0);
+    ck_assert_int_eq(mkfifo("pipe", 0666), 0);
+    ck_assert_int_eq(symlink("loop", "loop"), 0);
+    write_file("file", "");
+    refuse("folder", false, "directory");
+    refuse("pipe", false, "not a regular file");
+    refuse("loop", false, "loop");
+    refuse("missing/out.csv", false, "missing");
+    refuse("file/out.csv", true, "file");
+    refuse("", false, "empty");
+    refuse("folder/", false, "directory");
+    refuse("/proc/nowhere/out.csv", true, "/proc/nowhere");
+    ck_assert_int_eq(count("."), 4);
+    leave();
+}
+END_TEST
+
+START_TEST(test_a_device_is_written_through)
+{
+    struct output *output = open_output("/dev/null", false, false);
+
+    ck_assert_int_eq(write(output_fd(output), "x", 1), 1);
+    publish(output);
+    struct stat status;
+    ck_assert_int_eq(stat("/dev/null", &status), 0);
+    ck_assert(S_ISCHR(status.st_mode));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("output");
+    TCase *tcase = tcase_create("output");
+
+    tcase_add_loop_test(tcase, test_nothing_is_there_before_publishing, 0, 2);
+    tcase_add_loop_test(tcase, test_what_is_not_published_leaves_no_trace, 0, 2);
+    tcase_add_loop_test(tcase, test_publishing_needs_finishing, 0, 2);
+    tcase_add_loop_test(tcase, test_a_link_is_followed, 0, 2);
+    tcase_add_loop_test(tcase, test_stale_files_go_and_locked_ones_stay, 0, 2);
+    tcase_add_test(tcase, test_what_cannot_be_an_output);
+    tcase_add_test(tcase, test_a_device_is_written_through);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_tap(runner, "-");
+    srunner_run_all(runner, CK_SILENT);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
