@@ -80,3 +80,8 @@ tests_plugins_broken_broken_prints_la_SOURCES = tests/plugins/broken.c
 tests_plugins_broken_broken_prints_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=PRINTS
 tests_plugins_broken_broken_prints_la_LDFLAGS = $(test_plugin_ldflags)
 
+# The driver template, against the public headers and the kit as everybody has them.
+check_LTLIBRARIES += tests/plugins/template/acme.la
+tests_plugins_template_acme_la_SOURCES = examples/driver-template/acme.c
+tests_plugins_template_acme_la_LDFLAGS = $(test_plugin_ldflags)
+tests_plugins_template_acme_la_LIBADD = libosiris-kit-pic.la

@@ -153,6 +153,16 @@ def test_show_names_options(folder):
 
 
 @test
+def test_the_driver_template(folder):
+    plugin("acme")
+    pipeline(step("count", "acme.counter", "read", last=100000),
+             step("add", "acme.total", "write", path="output/total.txt"))
+    result = osiris("run", "pipeline.yaml", "--driver-dir", "drivers")
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal(read("output/total.txt"), "5000050000\n", "the total")
+
+
+@test
 def test_unknown_adapter(folder):
     pipeline(step("make", "test.generate", "read", rows=1),
              step("save", "csv.writer", "write", path="out.csv"))
