@@ -145,7 +145,7 @@ static char *cache_path(const char *cache_dir, const char *file, const char *wor
     if (identity.failed)
         return NULL;
     fingerprint(identity.data, identity.length, hex);
-    return asprintf(&path, "%s/drivers/%s.json", cache_dir, hex) < 0 ? NULL : path;
+    return asprintf(&path, "%s/%s.json", cache_dir, hex) < 0 ? NULL : path;
 }
 
 /* What the cache says of a file, or NULL. Whatever is wrong with it, it is as if it were not there. */
@@ -165,16 +165,10 @@ static json_object *cache_read(const struct file *file)
 
 static void cache_write(const struct file *file, const char *cache_dir)
 {
-    _cleanup_free_ char *folder = NULL;
     const char *text =
         json_object_to_json_string_ext(file->description, JSON_C_TO_STRING_PLAIN);
 
-    if (file->cache_path == NULL || text == NULL ||
-        asprintf(&folder, "%s/drivers", cache_dir) < 0) {
-        folder = NULL;
-        return;
-    }
-    if (make_directories(folder, 0700, NULL) == 0)
+    if (file->cache_path != NULL && text != NULL && make_directories(cache_dir, 0700, NULL) == 0)
         (void)atomic_file_write(file->cache_path, text, strlen(text), 0600, NULL);
 }
 

@@ -34,3 +34,7 @@ include tests/kit.mk
 include tests/csv.mk
 include tests/mysql.mk
 include tests/cli.mk
+
+# Descriptions of drivers that the tests of the real binary share.
+clean-local:
+	rm -rf tests/cache
