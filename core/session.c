@@ -23,7 +23,7 @@ static const struct session_limits default_limits = {
     .heartbeat_timeout_ms = 15000,
     .cancel_grace_ms = 10000,
     .exit_ms = 5000,
-    .queue_bytes = 4 << 20,
+    .queue_bytes = 2 << 20,
     .spill_bytes = 8 << 20,
 };
 

@@ -27,7 +27,7 @@ struct session_limits {
     int64_t heartbeat_timeout_ms;  /* three missed: 15 000 */
     int64_t cancel_grace_ms;       /* cancel or abort to kill: 10 000 */
     int64_t exit_ms;               /* channel closed to worker gone: 5 000 */
-    int64_t queue_bytes;           /* of a stream's queue: 4 MiB */
+    int64_t queue_bytes;           /* of a stream's queue: 2 MiB */
     int64_t spill_bytes;           /* of an elastic edge in memory: 8 MiB */
 };
 

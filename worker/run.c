@@ -8,7 +8,7 @@
 #include "core/json-build.h"
 #include "core/loader.h"
 
-#define DEFAULT_QUEUE_BYTES (4 << 20)
+#define DEFAULT_QUEUE_BYTES (2 << 20)
 
 static int out_of_memory(struct osiris_error *error)
 {
