@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "core/buffer.h"
+#include "core/host-values.h"
 #include "core/json-access.h"
 #include "core/loader.h"
 #include "core/schema.h"
@@ -80,91 +81,50 @@ const struct osiris_adapter *session_find_adapter(const char *name, const char *
 
 /* The host table. An adapter has options (OSIRIS_CONFIG) and no connection. */
 
-static json_object *lookup(const struct osiris_host *table, int32_t scope, const char *path)
+static json_object *values(const struct osiris_host *table, int32_t scope)
 {
     const struct adapter_host *host = table->context;
-    json_object *value = NULL;
 
-    if (scope != OSIRIS_CONFIG)
-        return NULL;
-    if (path[0] != '/')
-        return json_member(host->options, path);
-    if (json_pointer_get(host->options, path, &value) < 0)
-        return NULL;
-    return value;
+    return scope == OSIRIS_CONFIG ? host->options : NULL;
 }
 
-static int32_t host_value_type(const struct osiris_host *table, int32_t scope, const char *path)
+static int32_t host_value_type_of(const struct osiris_host *table, int32_t scope, const char *path)
 {
-    switch (json_object_get_type(lookup(table, scope, path))) {
-    case json_type_boolean:
-        return OSIRIS_BOOLEAN;
-    case json_type_int:
-        return OSIRIS_INTEGER;
-    case json_type_double:
-        return OSIRIS_NUMBER;
-    case json_type_string:
-        return OSIRIS_STRING;
-    case json_type_array:
-        return OSIRIS_ARRAY;
-    case json_type_object:
-        return OSIRIS_OBJECT;
-    default:
-        return OSIRIS_ABSENT;
-    }
+    return host_value_type(values(table, scope), path);
 }
 
-static const char *host_get_string(const struct osiris_host *table, int32_t scope,
-                                   const char *path, const char *fallback)
+static const char *host_get_string(const struct osiris_host *table, int32_t scope, const char *path,
+                                   const char *fallback)
 {
-    json_object *value = lookup(table, scope, path);
-
-    return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : fallback;
+    return host_value_string(values(table, scope), path, fallback);
 }
 
 static int64_t host_get_integer(const struct osiris_host *table, int32_t scope, const char *path,
                                 int64_t fallback)
 {
-    json_object *value = lookup(table, scope, path);
-
-    return json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : fallback;
+    return host_value_integer(values(table, scope), path, fallback);
 }
 
 static double host_get_number(const struct osiris_host *table, int32_t scope, const char *path,
                               double fallback)
 {
-    json_object *value = lookup(table, scope, path);
-
-    if (json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_double))
-        return json_object_get_double(value);
-    return fallback;
+    return host_value_number(values(table, scope), path, fallback);
 }
 
 static int32_t host_get_boolean(const struct osiris_host *table, int32_t scope, const char *path,
                                 int32_t fallback)
 {
-    json_object *value = lookup(table, scope, path);
-
-    return json_object_is_type(value, json_type_boolean) ? json_object_get_boolean(value)
-                                                         : fallback;
+    return host_value_boolean(values(table, scope), path, fallback);
 }
 
 static size_t host_get_count(const struct osiris_host *table, int32_t scope, const char *path)
 {
-    json_object *value = lookup(table, scope, path);
-
-    if (json_object_is_type(value, json_type_array))
-        return json_object_array_length(value);
-    if (json_object_is_type(value, json_type_object))
-        return (size_t)json_object_object_length(value);
-    return 0;
+    return host_value_count(values(table, scope), path);
 }
 
 static const char *host_get_json(const struct osiris_host *table, int32_t scope, const char *path)
 {
-    json_object *value = lookup(table, scope, path);
-
-    return value == NULL ? NULL : json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN);
+    return host_value_json(values(table, scope), path);
 }
 
 static void host_log(const struct osiris_host *table, int32_t level, const char *message)
@@ -256,7 +216,7 @@ static const struct osiris_host table_template = {
     .abi_version = OSIRIS_ABI_VERSION,
     .struct_size = sizeof(struct osiris_host),
     .step_id = "",
-    .value_type = host_value_type,
+    .value_type = host_value_type_of,
     .get_string = host_get_string,
     .get_integer = host_get_integer,
     .get_number = host_get_number,

@@ -1,5 +1,6 @@
 libosiris_core_la_SOURCES += \
 	core/adapter-host.c core/adapter-host.h \
+	core/host-values.c core/host-values.h \
 	core/json-access.h core/json-build.h \
 	core/schedule.c core/schedule.h \
 	core/session.c core/session.h \

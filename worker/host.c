@@ -5,117 +5,64 @@
 
 #include "core/atomic-file.h"
 #include "core/clock.h"
+#include "core/host-values.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
 #include "worker/run.h"
 
 /* Values. They do not change while the step lives, so reading them needs no lock. */
 
-static json_object *lookup(const struct osiris_host *host, int32_t scope, const char *path)
+static json_object *values(const struct osiris_host *host, int32_t scope)
 {
     const struct step *step = host->context;
-    json_object *root = scope == OSIRIS_CONFIG       ? step->config
-                        : scope == OSIRIS_CONNECTION ? step->connection
-                                                     : NULL;
-    json_object *value = NULL;
 
-    if (root == NULL || path == NULL)
-        return NULL;
-    if (path[0] != '/')
-        return json_member(root, path);
-    return json_pointer_get(root, path, &value) < 0 ? NULL : value;
+    return scope == OSIRIS_CONFIG       ? step->config
+           : scope == OSIRIS_CONNECTION ? step->connection
+                                        : NULL;
 }
 
-static bool is_there(const struct osiris_host *host, int32_t scope, const char *path)
+static int32_t host_value_type_of(const struct osiris_host *host, int32_t scope, const char *path)
 {
-    const struct step *step = host->context;
-    json_object *root = scope == OSIRIS_CONFIG ? step->config : step->connection;
-    json_object *value;
-
-    if (path[0] == '/')
-        return json_pointer_get(root, path, &value) == 0;
-    return json_object_is_type(root, json_type_object) &&
-           json_object_object_get_ex(root, path, NULL);
-}
-
-static int32_t host_value_type(const struct osiris_host *host, int32_t scope, const char *path)
-{
-    switch (json_object_get_type(lookup(host, scope, path))) {
-    case json_type_boolean:
-        return OSIRIS_BOOLEAN;
-    case json_type_int:
-        return OSIRIS_INTEGER;
-    case json_type_double:
-        return OSIRIS_NUMBER;
-    case json_type_string:
-        return OSIRIS_STRING;
-    case json_type_array:
-        return OSIRIS_ARRAY;
-    case json_type_object:
-        return OSIRIS_OBJECT;
-    default:
-        return is_there(host, scope, path) ? OSIRIS_NULL : OSIRIS_ABSENT;
-    }
+    return host_value_type(values(host, scope), path);
 }
 
 static const char *host_get_string(const struct osiris_host *host, int32_t scope, const char *path,
                                    const char *fallback)
 {
-    json_object *value = lookup(host, scope, path);
-
-    return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : fallback;
+    return host_value_string(values(host, scope), path, fallback);
 }
 
 static int64_t host_get_integer(const struct osiris_host *host, int32_t scope, const char *path,
                                 int64_t fallback)
 {
-    json_object *value = lookup(host, scope, path);
-
-    return json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : fallback;
+    return host_value_integer(values(host, scope), path, fallback);
 }
 
 static double host_get_number(const struct osiris_host *host, int32_t scope, const char *path,
                               double fallback)
 {
-    json_object *value = lookup(host, scope, path);
-
-    if (json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_double))
-        return json_object_get_double(value);
-    return fallback;
+    return host_value_number(values(host, scope), path, fallback);
 }
 
 static int32_t host_get_boolean(const struct osiris_host *host, int32_t scope, const char *path,
                                 int32_t fallback)
 {
-    json_object *value = lookup(host, scope, path);
-
-    return json_object_is_type(value, json_type_boolean) ? json_object_get_boolean(value)
-                                                         : fallback;
+    return host_value_boolean(values(host, scope), path, fallback);
 }
 
 static size_t host_get_count(const struct osiris_host *host, int32_t scope, const char *path)
 {
-    json_object *value = lookup(host, scope, path);
-
-    if (json_object_is_type(value, json_type_array))
-        return json_object_array_length(value);
-    if (json_object_is_type(value, json_type_object))
-        return (size_t)json_object_object_length(value);
-    return 0;
+    return host_value_count(values(host, scope), path);
 }
 
 static const char *host_get_json(const struct osiris_host *host, int32_t scope, const char *path)
 {
     struct step *step = host->context;
-    json_object *value = lookup(host, scope, path);
     const char *text = NULL;
 
-    if (value == NULL)
-        return is_there(host, scope, path) ? "null" : NULL;
-    /* json-c keeps the text inside the value, and the next call may move it: keep a copy. */
     pthread_mutex_lock(&step->report_lock);
-    json_object *kept = json_object_new_string(
-        json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN));
+    const char *found = host_value_json(values(host, scope), path);
+    json_object *kept = found == NULL ? NULL : json_object_new_string(found);
     if (kept != NULL && json_object_array_add(step->texts, kept) == 0)
         text = json_object_get_string(kept);
     else
@@ -380,7 +327,7 @@ void host_init(struct step *step)
         .run_id = step->run->run_id,
         .step_id = step->id,
         .component = step->component,
-        .value_type = host_value_type,
+        .value_type = host_value_type_of,
         .get_string = host_get_string,
         .get_integer = host_get_integer,
         .get_number = host_get_number,
