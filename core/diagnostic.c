@@ -7,30 +7,68 @@
 
 #include "core/json-build.h"
 
-#define SHOWN_WIDTH 120 /* columns of a line that are shown */
+#define SHOWN_WIDTH 120 /* characters of a line that are kept and shown */
 
-static char *line_at(const char *source, size_t length, unsigned line)
+/* Texts. */
+
+/* The bytes of the character that begins at `at`, which is not the end. */
+static size_t character_bytes(const char *at, const char *end)
+{
+    size_t bytes = 1;
+
+    while (at + bytes < end && ((unsigned char)at[bytes] & 0xc0) == 0x80)
+        bytes++;
+    return bytes;
+}
+
+/* Takes `text`; gives it back, or what is left of it when its end is cut off between two characters. */
+static char *shorten(char *text)
+{
+    static const char mark[] = "…";
+
+    if (text == NULL || strlen(text) <= DIAGNOSTIC_MAXIMUM_TEXT)
+        return text;
+    size_t length = DIAGNOSTIC_MAXIMUM_TEXT - sizeof mark;
+    while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
+        length--;
+    memcpy(text + length, mark, sizeof mark);
+    return text;
+}
+
+static char *copy(const char *text)
+{
+    return text == NULL ? NULL : shorten(strndup(text, DIAGNOSTIC_MAXIMUM_TEXT + 1));
+}
+
+/* Keeps the line of item->line, or the part of it around item->column. */
+static void keep_line(struct diagnostic *item, const char *source, size_t length)
 {
     const char *at = source, *end = source + length;
+    unsigned column = 1;
 
-    for (unsigned i = 1; i < line && at != NULL && at < end; i++) {
+    for (unsigned i = 1; i < item->line && at != NULL; i++) {
         at = memchr(at, '\n', (size_t)(end - at));
         if (at != NULL)
             at++;
     }
     if (at == NULL || at >= end)
-        return NULL;
+        return;
     const char *stop = memchr(at, '\n', (size_t)(end - at));
-    size_t width = (size_t)((stop == NULL ? end : stop) - at);
-    if (width > 0 && at[width - 1] == '\r')
-        width--;
-    return strndup(at, width);
+    if (stop != NULL)
+        end = stop;
+    if (end > at && end[-1] == '\r')
+        end--;
+    item->line_first = item->column > SHOWN_WIDTH / 2 ? item->column - SHOWN_WIDTH / 2 : 1;
+    for (; at < end && column < item->line_first; column++)
+        at += character_bytes(at, end);
+    const char *last = at;
+    for (unsigned i = 0; last < end && i < SHOWN_WIDTH; i++)
+        last += character_bytes(last, end);
+    item->line_goes_on = last < end;
+    item->line_text = strndup(at, (size_t)(last - at));
 }
 
-static char *copy(const char *text)
-{
-    return text == NULL ? NULL : strdup(text);
-}
+/* Collecting. */
 
 static bool same_text(const char *a, const char *b)
 {
@@ -59,17 +97,43 @@ static void clear_item(struct diagnostic *item)
     free(item->line_text);
 }
 
-static void keep(struct diagnostics *diagnostics, struct diagnostic *item)
+/* Makes room for an error in a full list: the last warning goes. */
+static bool drop_a_warning(struct diagnostics *diagnostics)
 {
-    void *grown = diagnostics->count >= DIAGNOSTICS_MAXIMUM
-                      ? NULL
-                      : reallocarray(diagnostics->items, diagnostics->count + 1,
-                                     sizeof *diagnostics->items);
+    for (size_t i = diagnostics->count; i-- > 0;) {
+        if (diagnostics->items[i].severity != DIAGNOSTIC_WARNING)
+            continue;
+        clear_item(&diagnostics->items[i]);
+        memmove(&diagnostics->items[i], &diagnostics->items[i + 1],
+                (diagnostics->count - i - 1) * sizeof *diagnostics->items);
+        diagnostics->count--;
+        diagnostics->dropped++;
+        return true;
+    }
+    return false;
+}
 
-    if (item->severity == DIAGNOSTIC_ERROR)
+/* Whether there is no room for one more of this severity. */
+static bool is_full(struct diagnostics *diagnostics, enum diagnostic_severity severity)
+{
+    return diagnostics->count >= DIAGNOSTICS_MAXIMUM &&
+           !(severity == DIAGNOSTIC_ERROR && drop_a_warning(diagnostics));
+}
+
+static void count_item(struct diagnostics *diagnostics, enum diagnostic_severity severity)
+{
+    if (severity == DIAGNOSTIC_ERROR)
         diagnostics->errors++;
     else
         diagnostics->warnings++;
+}
+
+/* Takes what the item holds. */
+static void keep(struct diagnostics *diagnostics, struct diagnostic *item)
+{
+    void *grown =
+        reallocarray(diagnostics->items, diagnostics->count + 1, sizeof *diagnostics->items);
+
     if (grown == NULL) {
         diagnostics->dropped++;
         clear_item(item);
@@ -87,24 +151,32 @@ int diagnostics_add(struct diagnostics *diagnostics, enum diagnostic_severity se
     struct diagnostic item = {.severity = severity};
     va_list arguments;
 
+    if (is_full(diagnostics, severity)) {
+        count_item(diagnostics, severity);
+        diagnostics->dropped++;
+        return -1;
+    }
     va_start(arguments, format);
     if (vasprintf(&item.message, format, arguments) < 0)
         item.message = NULL;
     va_end(arguments);
+    item.message = shorten(item.message);
     item.type = copy(type);
     item.location = copy(location);
     item.hint = copy(hint);
     if (where != NULL) {
-        item.file = copy(where->file);
+        item.file = where->file == NULL ? NULL : strdup(where->file);
         item.line = where->line;
         item.column = where->column;
-        if (source != NULL && where->line > 0)
-            item.line_text = line_at(source, source_length, where->line);
     }
-    if (is_known(diagnostics, &item))
+    if (is_known(diagnostics, &item)) {
         clear_item(&item);
-    else
-        keep(diagnostics, &item);
+        return -1;
+    }
+    if (source != NULL && item.line > 0)
+        keep_line(&item, source, source_length);
+    count_item(diagnostics, severity);
+    keep(diagnostics, &item);
     return -1;
 }
 
@@ -146,87 +218,138 @@ static int by_place(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
-static size_t character_bytes(const char *at)
+/* Whether a character could do something to a terminal or to the order in which text is read: a control character of
+ * ASCII or Latin-1, or a bidirectional override (U+202A to U+202E, U+2066 to U+2069). */
+static bool is_unprintable(const char *at, size_t bytes)
 {
-    size_t bytes = 1;
+    const unsigned char *c = (const unsigned char *)at;
 
-    while (((unsigned char)at[bytes] & 0xc0) == 0x80)
-        bytes++;
-    return bytes;
+    if (bytes == 1)
+        return iscntrl(c[0]) || c[0] >= 0x80;
+    if (bytes == 2)
+        return c[0] == 0xc2 && c[1] < 0xa0;
+    return bytes == 3 && c[0] == 0xe2 &&
+           ((c[1] == 0x80 && c[2] >= 0xaa && c[2] <= 0xae) ||
+            (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9));
 }
 
-/* The part of the line around the column, and below it a caret. A tab is one blank. */
-static void print_line(const struct diagnostic *item, FILE *stream)
+/* What a file says, harmless and on one line: a tab or a newline is one blank. */
+static void print_text(const char *text, FILE *stream)
 {
-    const char *at = item->line_text;
-    unsigned column = 1;
-    unsigned first = item->column > SHOWN_WIDTH / 2 ? item->column - SHOWN_WIDTH / 2 : 1;
-    bool cut_before = first > 1;
+    const char *end = text + strlen(text);
 
-    while (*at != '\0' && column < first) {
-        at += character_bytes(at);
-        column++;
-    }
-    fprintf(stream, "    %s", cut_before ? "…" : "");
-    for (; *at != '\0' && column < first + SHOWN_WIDTH; column++) {
-        size_t bytes = character_bytes(at);
-        if (*at == '\t')
+    while (text < end) {
+        size_t bytes = character_bytes(text, end);
+        if (*text == '\t' || *text == '\n')
             fputc(' ', stream);
-        else if (iscntrl((unsigned char)*at))
+        else if (is_unprintable(text, bytes))
             fputc('?', stream);
         else
-            fwrite(at, 1, bytes, stream);
+            fwrite(text, 1, bytes, stream);
+        text += bytes;
+    }
+}
+
+/* Columns of a terminal that a character takes: none if it goes on top of the one before it, two in East Asian scripts
+ * and for emoji. */
+static unsigned character_width(const char *at, size_t bytes)
+{
+    const unsigned char *c = (const unsigned char *)at;
+    unsigned code = bytes == 2   ? (c[0] & 0x1fu) << 6 | (c[1] & 0x3fu)
+                    : bytes == 3 ? (c[0] & 0x0fu) << 12 | (c[1] & 0x3fu) << 6 | (c[2] & 0x3fu)
+                    : bytes == 4 ? (c[0] & 0x07u) << 18 | (c[1] & 0x3fu) << 12 |
+                                       (c[2] & 0x3fu) << 6 | (c[3] & 0x3fu)
+                                 : c[0];
+
+    if ((code >= 0x300 && code <= 0x36f) || (code >= 0x200b && code <= 0x200d) || code == 0xfe0f)
+        return 0;
+    return (code >= 0x1100 && code <= 0x115f) || (code >= 0x2e80 && code <= 0xa4cf) ||
+                   (code >= 0xac00 && code <= 0xd7a3) || (code >= 0xf900 && code <= 0xfaff) ||
+                   (code >= 0xfe30 && code <= 0xfe6f) || (code >= 0xff00 && code <= 0xff60) ||
+                   (code >= 0xffe0 && code <= 0xffe6) || (code >= 0x1f300 && code <= 0x1faff) ||
+                   (code >= 0x20000 && code <= 0x3fffd)
+               ? 2
+               : 1;
+}
+
+/* The line, and below it a caret. */
+static void print_line(const struct diagnostic *item, FILE *stream)
+{
+    const char *at = item->line_text, *end = at + strlen(at);
+    bool cut_before = item->line_first > 1;
+    unsigned blanks = cut_before;
+
+    fprintf(stream, "    %s", cut_before ? "…" : "");
+    print_text(at, stream);
+    fputs(item->line_goes_on ? "…\n" : "\n", stream);
+    if (item->column == 0)
+        return;
+    for (unsigned column = item->line_first; column < item->column && at < end; column++) {
+        size_t bytes = character_bytes(at, end);
+        blanks += is_unprintable(at, bytes) ? 1 : character_width(at, bytes);
         at += bytes;
     }
-    fputs(*at != '\0' ? "…\n" : "\n", stream);
-    if (item->column > 0)
-        fprintf(stream, "    %*s^\n", (int)(item->column - first + cut_before), "");
+    fprintf(stream, "    %*s^\n", (int)blanks, "");
 }
 
 static void print_item(const struct diagnostic *item, FILE *stream, bool color)
 {
     bool is_error = item->severity == DIAGNOSTIC_ERROR;
 
-    if (item->file != NULL)
-        fprintf(stream, "%s:", item->file);
+    if (item->file != NULL) {
+        print_text(item->file, stream);
+        fputc(':', stream);
+    }
     if (item->line > 0)
         fprintf(stream, "%u:%u:", item->line, item->column);
     if (item->file != NULL || item->line > 0)
         fputc(' ', stream);
-    fprintf(stream, "%s%s:%s %s", !color ? "" : is_error ? "\033[1;31m" : "\033[1;33m",
-            is_error ? "error" : "warning", color ? "\033[0m" : "",
-            item->message == NULL ? "" : item->message);
+    fprintf(stream, "%s%s:%s ", !color ? "" : is_error ? "\033[1;31m" : "\033[1;33m",
+            is_error ? "error" : "warning", color ? "\033[0m" : "");
+    print_text(item->message == NULL ? "" : item->message, stream);
     if (item->type != NULL)
         fprintf(stream, " [%s]", item->type);
     fputc('\n', stream);
     if (item->line_text != NULL)
         print_line(item, stream);
-    if (item->hint != NULL)
-        fprintf(stream, "    hint: %s\n", item->hint);
+    if (item->hint != NULL) {
+        fputs("    hint: ", stream);
+        print_text(item->hint, stream);
+        fputc('\n', stream);
+    }
 }
 
-void diagnostics_print(const struct diagnostics *diagnostics, FILE *stream, bool color)
+/* Pointers to the items by place; NULL: no memory. */
+static const struct diagnostic **sorted_items(const struct diagnostics *diagnostics)
 {
     const struct diagnostic **sorted = calloc(diagnostics->count + 1, sizeof *sorted);
 
     if (sorted == NULL)
-        return;
+        return NULL;
     for (size_t i = 0; i < diagnostics->count; i++)
         sorted[i] = &diagnostics->items[i];
     qsort(sorted, diagnostics->count, sizeof *sorted, by_place);
+    return sorted;
+}
+
+void diagnostics_print(const struct diagnostics *diagnostics, FILE *stream, bool color)
+{
+    _cleanup_free_ const struct diagnostic **sorted = sorted_items(diagnostics);
+
+    /* Without memory for it, unsorted is better than not at all. */
     for (size_t i = 0; i < diagnostics->count; i++)
-        print_item(sorted[i], stream, color);
+        print_item(sorted == NULL ? &diagnostics->items[i] : sorted[i], stream, color);
     if (diagnostics->dropped > 0)
         fprintf(stream, "… and %zu more\n", diagnostics->dropped);
-    free(sorted);
 }
 
 json_object *diagnostics_to_json(const struct diagnostics *diagnostics)
 {
+    _cleanup_free_ const struct diagnostic **sorted = sorted_items(diagnostics);
     json_object *list = json_object_new_array();
 
     for (size_t i = 0; i < diagnostics->count; i++) {
-        const struct diagnostic *item = &diagnostics->items[i];
+        const struct diagnostic *item = sorted == NULL ? &diagnostics->items[i] : sorted[i];
         json_object *object = json_object_new_object();
         json_add_string(object, "severity",
                         item->severity == DIAGNOSTIC_ERROR ? "error" : "warning");

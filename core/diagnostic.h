@@ -30,11 +30,15 @@ struct diagnostic {
     char *hint;     /* or NULL */
     char *file;     /* or NULL */
     unsigned line, column;
-    char *line_text; /* the offending line without its newline, or NULL */
+    char *line_text; /* the offending line without its newline, of a long one the part around the column; or NULL */
+    unsigned line_first; /* the column at which line_text begins: 1, or more if its beginning was cut off */
+    bool line_goes_on;   /* its end was cut off */
 };
 
-/* At most DIAGNOSTICS_MAXIMUM are kept; the rest are counted. */
+/* At most DIAGNOSTICS_MAXIMUM are kept, errors before warnings; the rest are counted. Texts are cut, so that a hostile
+ * file cannot make them a burden. */
 #define DIAGNOSTICS_MAXIMUM 100
+#define DIAGNOSTIC_MAXIMUM_TEXT 1000 /* bytes of a message, hint or location */
 
 struct diagnostics {
     struct diagnostic *items; /* owned */
@@ -57,16 +61,22 @@ int diagnostics_add(struct diagnostics *diagnostics, enum diagnostic_severity se
                     size_t source_length, const char *location, const char *hint,
                     const char *format, ...) __attribute__((format(printf, 9, 10)));
 
+/* Whether one more error would only be counted: then its hint is not worth working out. */
+static inline bool diagnostics_are_full(const struct diagnostics *diagnostics)
+{
+    return diagnostics->errors >= DIAGNOSTICS_MAXIMUM;
+}
+
 /* Shows no line of the file from `first` to `last` any more: a secret stands there. */
 void diagnostics_hide_lines(struct diagnostics *diagnostics, const char *file, unsigned first,
                             unsigned last);
 
 void diagnostics_clear(struct diagnostics *diagnostics);
 
-/* Compiler-like text, sorted by place; control characters of the line are shown as '?'. */
+/* Compiler-like text, sorted by place; control characters, of whatever the file says, are shown as '?'. */
 void diagnostics_print(const struct diagnostics *diagnostics, FILE *stream, bool color);
 
-/* [{severity, type, message, location, hint, file, line, column}] */
+/* [{severity, type, message, location, hint, file, line, column}], sorted by place. */
 json_object *diagnostics_to_json(const struct diagnostics *diagnostics);
 
 #endif

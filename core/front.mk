@@ -4,5 +4,8 @@ libosiris_core_la_SOURCES += \
 	core/pipeline.c core/pipeline.h core/pipeline-internal.h \
 	core/pipeline-needs.c \
 	core/pipeline-steps.c \
+	core/yaml-build.c \
+	core/yaml-internal.h \
+	core/yaml-values.c \
 	core/yaml.c core/yaml.h \
 	$(NULL)

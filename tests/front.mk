@@ -1,7 +1,18 @@
+# Reading pipelines: YAML, diagnostics, OML.
 if HAVE_CHECK
-check_PROGRAMS += tests/unit/test-pipeline
-TESTS += tests/unit/test-pipeline
+front_tests = \
+	tests/unit/test-diagnostic \
+	tests/unit/test-pipeline \
+	tests/unit/test-yaml
+check_PROGRAMS += $(front_tests)
+TESTS += $(front_tests)
+tests_unit_test_diagnostic_SOURCES = tests/unit/test-diagnostic.c
+tests_unit_test_diagnostic_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_diagnostic_LDADD = $(unit_ldadd)
 tests_unit_test_pipeline_SOURCES = tests/unit/test-pipeline.c
 tests_unit_test_pipeline_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_pipeline_LDADD = $(unit_ldadd)
+tests_unit_test_yaml_SOURCES = tests/unit/test-yaml.c
+tests_unit_test_yaml_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_yaml_LDADD = $(unit_ldadd)
 endif
