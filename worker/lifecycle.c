@@ -13,7 +13,7 @@
 #include "config.h"
 #endif
 
-#define PRIVATE_FD 100
+#define PRIVATE_FD 10
 
 /* The running thread's step. Thread-local, and read by the crash handler of the same thread only. */
 static __thread const char *thread_step, *thread_component;

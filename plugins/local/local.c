@@ -115,9 +115,9 @@ static void run_child(const struct osiris_adapter_context *context, pid_t parent
     number[0] = (char)('0' + CHILD_CHANNEL_FD);
     number[1] = '\0';
     /* Out of the way of the numbers that are to be taken. */
-    int high_channel = fcntl(channel, F_DUPFD_CLOEXEC, 64);
-    int high_diagnostics = fcntl(diagnostics, F_DUPFD_CLOEXEC, 64);
-    int high_report = fcntl(report, F_DUPFD_CLOEXEC, 64);
+    int high_channel = fcntl(channel, F_DUPFD_CLOEXEC, 10);
+    int high_diagnostics = fcntl(diagnostics, F_DUPFD_CLOEXEC, 10);
+    int high_report = fcntl(report, F_DUPFD_CLOEXEC, 10);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (high_channel >= 0 && high_diagnostics >= 0 && high_report >= 0 && null >= 0 &&
         move_fd(null, STDIN_FILENO) == 0 && move_fd(high_diagnostics, STDOUT_FILENO) == 0 &&
