@@ -26,7 +26,18 @@ struct mysql_columns {
     unsigned count;
     int64_t bad_dates;
     const char *error;
+    const NET *net; /* of the connection: its buffer holds the row */
 };
+
+/* libmariadb does not say where a row ends, but no row ends behind its buffer: a server that lies about lengths makes an
+ * error, not a read of other memory. */
+static bool has_bytes(struct mysql_columns *columns, unsigned char *const *row, uint64_t count)
+{
+    if (*row <= columns->net->buff_end && count <= (uint64_t)(columns->net->buff_end - *row))
+        return true;
+    columns->error = "the server sent a malformed row";
+    return false;
+}
 
 /* Fixed sizes. Little-endian on the wire; memcpy and le…toh are one load on this side. */
 
@@ -35,7 +46,10 @@ struct mysql_columns {
                               unsigned char **row)                                                 \
     {                                                                                              \
         wire_type value;                                                                           \
-        (void)columns;                                                                             \
+        if (!has_bytes(columns, row, sizeof value)) {                                              \
+            osiris_append_null(column->out);                                                       \
+            return;                                                                                \
+        }                                                                                          \
         memcpy(&value, *row, sizeof value);                                                        \
         *row += sizeof value;                                                                      \
         osiris_append_##kit_name(column->out, (ctype)value);                                       \
@@ -58,23 +72,28 @@ APPEND_FIXED(double, double, double, double)
 
 /* Length-encoded. */
 
-static size_t take_length(unsigned char **row)
+static size_t take_length(struct mysql_columns *columns, unsigned char **row)
 {
-    unsigned char first = *(*row)++;
     uint64_t length = 0;
-    size_t bytes = first == 252 ? 2 : first == 253 ? 3 : 8;
 
-    if (first < 251)
-        return first;
-    memcpy(&length, *row, bytes);
+    if (!has_bytes(columns, row, 1))
+        return 0;
+    unsigned char first = *(*row)++;
+    size_t bytes = first < 251 ? 0 : first == 252 ? 2 : first == 253 ? 3 : 8;
+    if (!has_bytes(columns, row, bytes))
+        return 0;
+    if (bytes == 0)
+        length = first;
+    else
+        memcpy(&length, *row, bytes);
     *row += bytes;
-    return (size_t)length;
+    return has_bytes(columns, row, length) ? (size_t)length : 0;
 }
 
 static void append_bytes(struct mysql_columns *columns, struct mysql_column *column,
                          unsigned char **row)
 {
-    size_t length = take_length(row);
+    size_t length = take_length(columns, row);
 
     if (osiris_append_bytes(column->out, *row, length) < 0) {
         columns->error = "a batch's text does not fit into 2 GiB, or memory is short; lower batch_size";
@@ -87,7 +106,7 @@ static void append_bytes(struct mysql_columns *columns, struct mysql_column *col
 static void append_bit(struct mysql_columns *columns, struct mysql_column *column,
                        unsigned char **row)
 {
-    size_t length = take_length(row);
+    size_t length = take_length(columns, row);
     uint64_t value = 0;
 
     (void)columns;
@@ -178,7 +197,7 @@ static bool parse_decimal(const unsigned char *text, size_t length, int32_t scal
 static void append_decimal(struct mysql_columns *columns, struct mysql_column *column,
                            unsigned char **row)
 {
-    size_t length = take_length(row);
+    size_t length = take_length(columns, row);
     uint64_t words[4] = {0};
 
     if (parse_decimal(*row, length, column->scale, words, column->out->value_size / 8)) {
@@ -233,7 +252,7 @@ static int64_t take_time(const unsigned char *bytes, size_t length)
 static void append_date(struct mysql_columns *columns, struct mysql_column *column,
                         unsigned char **row)
 {
-    size_t length = take_length(row);
+    size_t length = take_length(columns, row);
     int32_t days;
 
     if (take_date(*row, length, &days)) {
@@ -248,7 +267,7 @@ static void append_date(struct mysql_columns *columns, struct mysql_column *colu
 static void append_timestamp(struct mysql_columns *columns, struct mysql_column *column,
                              unsigned char **row)
 {
-    size_t length = take_length(row);
+    size_t length = take_length(columns, row);
     int32_t days;
 
     if (take_date(*row, length, &days)) {
@@ -265,7 +284,7 @@ static void append_timestamp(struct mysql_columns *columns, struct mysql_column 
 static void append_time(struct mysql_columns *columns, struct mysql_column *column,
                         unsigned char **row)
 {
-    size_t length = take_length(row);
+    size_t length = take_length(columns, row);
     int64_t value = 0;
 
     (void)columns;
@@ -456,8 +475,9 @@ static int fill_columns(struct mysql_columns *columns, const struct osiris_host 
     return 0;
 }
 
-struct mysql_columns *mysql_columns_new(const struct osiris_host *host, const MYSQL_FIELD *fields,
-                                        unsigned count, int64_t batch_rows)
+struct mysql_columns *mysql_columns_new(const struct osiris_host *host, const NET *net,
+                                        const MYSQL_FIELD *fields, unsigned count,
+                                        int64_t batch_rows)
 {
     struct mysql_columns *columns = calloc(1, sizeof *columns);
     struct osiris_field *chosen = calloc(count + 1, sizeof *chosen);
@@ -466,6 +486,7 @@ struct mysql_columns *mysql_columns_new(const struct osiris_host *host, const MY
     if (columns != NULL && chosen != NULL) {
         columns->items = calloc(count + 1, sizeof *columns->items);
         columns->count = count;
+        columns->net = net;
     }
     if (columns == NULL || chosen == NULL || columns->items == NULL)
         osiris_fail(host, OSIRIS_ERROR_INTERNAL, 0, 0, NULL, NULL, "out of memory");

@@ -112,7 +112,8 @@ static int execute(struct extractor *extractor)
     if (mysql_stmt_execute(statement) != 0)
         return statement_failed(extractor, "run the query");
     extractor->columns =
-        mysql_columns_new(extractor->host, mariadb_stmt_fetch_fields(statement),
+        mysql_columns_new(extractor->host, &extractor->session.mysql->net,
+                          mariadb_stmt_fetch_fields(statement),
                           mysql_stmt_field_count(statement), extractor->batch_rows);
     if (extractor->columns == NULL)
         return -1;

@@ -54,9 +54,10 @@ char *mysql_make_statement(const struct osiris_host *host);
 
 struct mysql_columns;
 
-/* Chooses a type for each column of the result. NULL with the problem reported. */
-struct mysql_columns *mysql_columns_new(const struct osiris_host *host, const MYSQL_FIELD *fields,
-                                        unsigned count, int64_t batch_rows);
+/* Chooses a type for each column of the result; `net` is the connection's, whose buffer bounds its rows. NULL with the problem reported. */
+struct mysql_columns *mysql_columns_new(const struct osiris_host *host, const NET *net,
+                                        const MYSQL_FIELD *fields, unsigned count,
+                                        int64_t batch_rows);
 void mysql_columns_free(struct mysql_columns *columns);
 struct osiris_builder *mysql_columns_builder(struct mysql_columns *columns);
 /* libmariadb's row callback: `row` is at the column's bytes and is moved behind them; NULL: NULL. */
