@@ -481,6 +481,12 @@ static int converse(struct session *session, struct osiris_error *error)
         loop(session);
         session_event(session, "cleanup_complete", NULL);
         end_worker(session);
+        /* A signal that came when everything was published already has cancelled nothing. */
+        if (schedule_succeeded(session->schedule) &&
+            session->failure.category == OSIRIS_ERROR_CANCELLED) {
+            osiris_error_clear(&session->failure);
+            session->result->signal_number = 0;
+        }
         if (!schedule_succeeded(session->schedule) || session->failure.category != 0) {
             osiris_error_move(error, &session->failure);
             result = -1;
