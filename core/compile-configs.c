@@ -177,6 +177,15 @@ static bool comes_from_config(const struct pipeline_step *step, const char *poin
     return json_object_object_get_ex(step->config, key, NULL);
 }
 
+/* Whether the spec says that what the pointer shows is secret: the message may quote it. */
+static bool is_spec_secret(const struct component *component, const char *pointer)
+{
+    _cleanup_free_ char *key =
+        pointer[0] == '\0' ? NULL : strndup(pointer + 1, strcspn(pointer + 1, "/"));
+
+    return key != NULL && spec_says_secret((void *)component, key);
+}
+
 static void on_problem(void *context, const char *pointer, const char *message)
 {
     const struct problem_context *problem = context;
@@ -184,6 +193,8 @@ static void on_problem(void *context, const char *pointer, const char *message)
     const struct pipeline_step *step = compiler->step;
     struct source_location where = step->config_where;
 
+    if (is_spec_secret(step->component, pointer))
+        message = "is not what the component takes; its value is secret and not shown";
     if (pointer[0] == '\0') {
         step_error(compiler, "invalid_config", &where, NULL, "the config of \"%s\" %s", step->id,
                    message);

@@ -2,6 +2,7 @@
 #include "core/connections.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -98,6 +99,13 @@ static char *find_file(const char *osiris_home)
     return path;
 }
 
+/* A line of the connections file may hold a secret wherever the problem lies: none is shown. */
+static void hide_lines(const struct connections *connections, struct diagnostics *diagnostics)
+{
+    if (connections->path != NULL)
+        diagnostics_hide_lines(diagnostics, connections->path, 0, UINT_MAX);
+}
+
 struct connections *connections_load(const char *osiris_home, struct diagnostics *diagnostics)
 {
     struct connections *connections = calloc(1, sizeof *connections);
@@ -111,8 +119,11 @@ struct connections *connections_load(const char *osiris_home, struct diagnostics
     connections->path = find_file(osiris_home);
     if (connections->path == NULL)
         return connections;
+    size_t errors = diagnostics->errors;
     connections->document = yaml_load(connections->path, diagnostics);
-    if (connections->document == NULL) {
+    /* A key that is there twice is an error, although there is a document. */
+    if (connections->document == NULL || diagnostics->errors != errors) {
+        hide_lines(connections, diagnostics);
         connections_free(connections);
         return NULL;
     }
@@ -270,12 +281,18 @@ static bool substitute_one(const struct connections *connections, const struct y
     return true;
 }
 
-/* *substituted tells whether a variable was used. NULL: a problem was reported. */
-static json_object *resolve_scalar(const struct connections *connections,
-                                   const struct yaml_node *node, bool *substituted,
-                                   struct diagnostics *diagnostics)
+/* Resolving one connection. */
+struct resolving {
+    const struct connections *connections;
+    const struct connection_request *request;
+    json_object *secrets;
+    struct diagnostics *diagnostics;
+};
+
+/* The text with its variables filled in; *substituted tells whether there were any. -1: a problem was reported. */
+static int fill_in(const struct resolving *resolving, const struct yaml_node *node,
+                   struct buffer *text, bool *substituted)
 {
-    _cleanup_buffer_ struct buffer text = BUFFER_INIT(1 << 20);
     const char *at = node->text, *start;
     bool ok = true;
 
@@ -285,68 +302,82 @@ static json_object *resolve_scalar(const struct connections *connections,
         if (end == NULL)
             break;
         *substituted = true;
-        buffer_append(&text, at, (size_t)(start - at));
-        ok &= substitute_one(connections, node, start + 2, (size_t)(end - start) - 2, &text,
-                             diagnostics);
+        buffer_append(text, at, (size_t)(start - at));
+        ok &= substitute_one(resolving->connections, node, start + 2, (size_t)(end - start) - 2, text,
+                             resolving->diagnostics);
         at = end + 1;
     }
-    buffer_append_text(&text, at);
-    if (!ok || text.failed)
+    buffer_append_text(text, at);
+    if (ok && text->failed)
+        yaml_diagnose(resolving->diagnostics, DIAGNOSTIC_ERROR, "too_large",
+                      resolving->connections->document, &node->where, NULL, NULL,
+                      "the value is too long with its variables filled in");
+    return ok && !text->failed ? 0 : -1;
+}
+
+static void note_secret(const struct resolving *resolving, const struct yaml_node *key,
+                        const char *text, bool literal)
+{
+    if (text[0] == '\0')
+        return;
+    json_append(resolving->secrets, json_object_new_string(text));
+    if (literal)
+        yaml_diagnose(resolving->diagnostics, DIAGNOSTIC_WARNING, "literal_secret",
+                      resolving->connections->document,
+                      &(struct source_location){.file = key->where.file}, NULL,
+                      "write ${VARIABLE} and set it in the environment",
+                      "the secret \"%s\" stands in the connections file (line %u)", key->text,
+                      key->where.line);
+}
+
+static json_object *resolve_scalar(const struct resolving *resolving, const struct yaml_node *key,
+                                   const struct yaml_node *node, bool secret)
+{
+    _cleanup_buffer_ struct buffer text = BUFFER_INIT(1 << 20);
+    bool ok, substituted;
+
+    if (fill_in(resolving, node, &text, &substituted) < 0)
         return NULL;
+    if (secret && !yaml_is_null(node)) {
+        /* A secret is text, whatever it looks like: "0x10", "yes" and "1_0" are passwords. */
+        note_secret(resolving, key, text.data, !substituted);
+        return json_object_new_string(text.data);
+    }
     /* What came out is typed like any scalar (a port is a number), but in quotes it is text. */
     struct yaml_node filled = {.kind = YAML_SCALAR, .plain = node->plain, .text = text.data};
     return yaml_to_json(&filled, &ok);
 }
 
-static void add_secret(json_object *secrets, json_object *value)
+/* `key` is the nearest one above. What lies in a secret is secret. */
+static json_object *resolve_node(const struct resolving *resolving, const struct yaml_node *key,
+                                 const struct yaml_node *node, bool secret)
 {
-    const char *text = json_object_get_string(value);
+    json_object *result;
 
-    if (text != NULL && text[0] != '\0')
-        json_append(secrets, json_object_new_string(text));
+    if (node->kind == YAML_SCALAR)
+        return resolve_scalar(resolving, key, node, secret);
+    result = node->kind == YAML_SEQUENCE ? json_object_new_array() : json_object_new_object();
+    for (size_t i = 0; i < node->count; i++) {
+        if (node->kind == YAML_SEQUENCE) {
+            json_append(result, resolve_node(resolving, key, node->items[i], secret));
+            continue;
+        }
+        const struct yaml_node *inner = node->keys[i];
+        json_add(result, inner->text,
+                 resolve_node(resolving, inner, node->items[i],
+                              secret || redact_key_is_secret(inner->text)));
+    }
+    return result;
 }
 
-/* A secret is text, whatever it looks like. */
-static json_object *as_text(json_object *value)
+static void resolve_field(const struct resolving *resolving, const struct yaml_node *key,
+                          const struct yaml_node *node, json_object *fields)
 {
-    json_object *text = value == NULL || json_object_is_type(value, json_type_string)
-                            ? json_object_get(value)
-                            : json_object_new_string(json_object_get_string(value));
-
-    json_object_put(value);
-    return text;
-}
-
-static int resolve_field(const struct connections *connections,
-                         const struct connection_request *request, const struct yaml_node *key,
-                         const struct yaml_node *node, json_object *fields, json_object *secrets,
-                         struct diagnostics *diagnostics)
-{
-    size_t errors = diagnostics->errors;
+    const struct connection_request *request = resolving->request;
     bool secret = redact_key_is_secret(key->text) ||
                   (request->is_secret != NULL && request->is_secret(request->context, key->text));
-    bool substituted = false, ok = true;
-    json_object *value;
 
-    if (node->kind != YAML_SCALAR) {
-        json_add(fields, key->text, yaml_to_json(node, &ok));
-        return 0;
-    }
-    value = resolve_scalar(connections, node, &substituted, diagnostics);
-    if (diagnostics->errors != errors)
-        return -1;
-    if (secret) {
-        value = as_text(value);
-        add_secret(secrets, value);
-        if (!substituted && value != NULL)
-            yaml_diagnose(diagnostics, DIAGNOSTIC_WARNING, "literal_secret", connections->document,
-                          &(struct source_location){.file = key->where.file}, NULL,
-                          "write ${VARIABLE} and set it in the environment",
-                          "the secret \"%s\" stands in the connections file (line %u)", key->text,
-                          key->where.line);
-    }
-    json_add(fields, key->text, value);
-    return 0;
+    json_add(fields, key->text, resolve_node(resolving, key, node, secret));
 }
 
 int connections_resolve(struct connections *connections, const struct connection_request *request,
@@ -354,20 +385,23 @@ int connections_resolve(struct connections *connections, const struct connection
                         struct diagnostics *diagnostics)
 {
     const struct yaml_node *node = choose(connections, request, chosen, diagnostics);
-    int result = 0;
+    const struct resolving resolving = {connections, request, secrets, diagnostics};
+    size_t errors = diagnostics->errors;
 
     *fields = NULL;
-    if (node == NULL)
+    if (node == NULL) {
+        hide_lines(connections, diagnostics);
         return -1;
+    }
     json_object *resolved = json_object_new_object();
     for (size_t i = 0; i < node->count; i++)
-        if (strcmp(node->keys[i]->text, "default") != 0 &&
-            resolve_field(connections, request, node->keys[i], node->items[i], resolved, secrets,
-                          diagnostics) < 0)
-            result = -1;
-    if (result < 0)
+        if (strcmp(node->keys[i]->text, "default") != 0)
+            resolve_field(&resolving, node->keys[i], node->items[i], resolved);
+    hide_lines(connections, diagnostics);
+    if (diagnostics->errors != errors) {
         json_object_put(resolved);
-    else
-        *fields = resolved;
-    return result;
+        return -1;
+    }
+    *fields = resolved;
+    return 0;
 }

@@ -61,8 +61,10 @@ static void input_name(const char *id, bool only, char *name, size_t size)
 
     if (only)
         return;
+    /* A character of several bytes is one underscore. */
     for (; *id != '\0' && at + 1 < size; id++)
-        name[at++] = isalnum((unsigned char)*id) ? *id : '_';
+        if (((unsigned char)*id & 0xc0) != 0x80)
+            name[at++] = isalnum((unsigned char)*id) ? *id : '_';
     name[at] = '\0';
 }
 
@@ -106,14 +108,17 @@ static void check_step(const struct pipeline *pipeline, const struct graph *grap
 {
     const struct pipeline_step *step = &pipeline->steps[index];
     size_t inputs = 0, outputs = 0;
+    size_t first = 0; /* edges to one step are neighbours */
     char location[32];
 
     snprintf(location, sizeof location, "steps[%zu]", index);
+    while (first < graph->edge_count && graph->edges[first].to != index)
+        first++;
     for (size_t i = 0; i < graph->edge_count; i++) {
         const struct graph_edge *edge = &graph->edges[i];
         inputs += edge->stream && edge->to == index;
         outputs += edge->stream && edge->from == index;
-        for (size_t j = 0; j < i && edge->stream && edge->to == index; j++)
+        for (size_t j = first; j < i && edge->stream && edge->to == index; j++)
             if (graph->edges[j].stream && graph->edges[j].to == index &&
                 strcmp(graph->edges[j].input, edge->input) == 0)
                 pipeline_diagnose(diagnostics, DIAGNOSTIC_ERROR, "duplicate_input", pipeline,

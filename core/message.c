@@ -259,8 +259,34 @@ static int write_bytes(void *context, const char *bytes, size_t length)
     return buffer_append(context, bytes, length);
 }
 
+/* A peer refuses text that is not UTF-8 or has NUL bytes, and with it the whole channel; but what drivers say
+ * (servers' messages, names of files) may be anything: each byte that cannot pass becomes '?'. */
+static void pack_unclean_string(msgpack_packer *packer, const char *text, size_t length)
+{
+    _cleanup_free_ char *clean = malloc(length + 1);
+
+    for (size_t i = 0; clean != NULL && i < length;) {
+        size_t size = 1;
+        while (size <= 4 && i + size <= length && !utf8_is_valid(text + i, size))
+            size++;
+        if (size > 4 || i + size > length || text[i] == '\0') {
+            clean[i++] = '?';
+            continue;
+        }
+        memcpy(clean + i, text + i, size);
+        i += size;
+    }
+    msgpack_pack_str(packer, clean == NULL ? 0 : length);
+    if (clean != NULL)
+        msgpack_pack_str_body(packer, clean, length);
+}
+
 static void pack_string(msgpack_packer *packer, const char *text, size_t length)
 {
+    if (memchr(text, '\0', length) != NULL || !utf8_is_valid(text, length)) {
+        pack_unclean_string(packer, text, length);
+        return;
+    }
     msgpack_pack_str(packer, length);
     msgpack_pack_str_body(packer, text, length);
 }

@@ -45,16 +45,35 @@ static void report(struct checker *checker, const char *pointer, const char *for
     free(message);
 }
 
-/* A value as it is shown: short, and never that of a secret key. */
+/* Whether a key on the way to the value is secret. */
+static bool is_secret_place(const char *pointer)
+{
+    while (*pointer == '/') {
+        size_t length = strcspn(++pointer, "/");
+        _cleanup_free_ char *key = strndup(pointer, length);
+        if (key == NULL || redact_key_is_secret(key))
+            return true;
+        pointer += length;
+    }
+    return false;
+}
+
+/* A value as it is shown: short, and never that of a secret key, nor a collection that may have one inside. */
 static const char *shown(json_object *value, const char *pointer, char *room, size_t size)
 {
-    const char *key = strrchr(pointer, '/');
-
-    if (key != NULL && redact_key_is_secret(key + 1))
+    if (is_secret_place(pointer))
         return REDACT_MASK;
+    if (json_object_is_type(value, json_type_object))
+        return json_object_object_length(value) == 0 ? "{}" : "{…}";
+    if (json_object_is_type(value, json_type_array))
+        return json_object_array_length(value) == 0 ? "[]" : "[…]";
     const char *text =
         value == NULL ? "null" : json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN);
-    snprintf(room, size, "%.*s%s", LONGEST_SHOWN, text, strlen(text) > LONGEST_SHOWN ? "…" : "");
+    size_t length = strlen(text), cut = length;
+    if (length > LONGEST_SHOWN)
+        for (cut = LONGEST_SHOWN; cut > 0 && ((unsigned char)text[cut] & 0xc0) == 0x80; cut--)
+            ; /* between characters */
+    snprintf(room, size, "%.*s%s", (int)cut, text, cut < length ? "…" : "");
     return room;
 }
 

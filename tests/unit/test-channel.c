@@ -208,6 +208,109 @@ START_TEST(test_many_senders_keep_their_order)
 }
 END_TEST
 
+/* Fills the outbox, so that whoever sends next has to wait. Returns how many messages it took. */
+static int64_t fill_outbox(struct channel *channel)
+{
+    char *text = calloc(1, 100001);
+    int64_t count = 0;
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    memset(text, 'x', 100000);
+    _cleanup_json_ json_object *message = number_message(0, 0);
+    json_object_object_add(message, "text", json_object_new_string(text));
+    free(text);
+    while (channel_send(channel, message, false, &error) == 0)
+        count++;
+    ck_assert_int_eq(error.native_code, EAGAIN);
+    return count;
+}
+
+static void *send_one_large(void *context)
+{
+    struct sender *sender = context;
+    char *text = calloc(1, 100001);
+    json_object *message = number_message(sender->number, 0);
+
+    memset(text, 'y', 100000);
+    json_object_object_add(message, "text", json_object_new_string(text));
+    sender->result = channel_send(sender->channel, message, true, NULL);
+    json_object_put(message);
+    free(text);
+    return NULL;
+}
+
+START_TEST(test_a_reader_that_comes_wakes_a_waiting_sender)
+{
+    struct channel *left, *right;
+    pthread_t thread, flusher;
+    int fd;
+
+    make_pair(&left, &fd);
+    right = channel_new(fd, NULL);
+    int64_t filled = fill_outbox(left);
+    struct sender sender = {.channel = left, .number = 77, .result = 1};
+    pthread_create(&thread, NULL, send_one_large, &sender);
+    pthread_create(&flusher, NULL, flush, left);
+    for (int64_t i = 0; i < filled; i++) {
+        _cleanup_json_ json_object *message = receive(right);
+        ck_assert_int_eq(field(message, "sender"), 0);
+    }
+    _cleanup_json_ json_object *last = receive(right);
+    ck_assert_int_eq(field(last, "sender"), 77);
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(sender.result, 0);
+    channel_free(right);
+    pthread_join(flusher, NULL);
+    channel_free(left);
+}
+END_TEST
+
+START_TEST(test_shutdown_fails_senders_of_a_full_outbox)
+{
+    struct channel *channel;
+    pthread_t thread;
+    int fd;
+
+    make_pair(&channel, &fd);
+    (void)fill_outbox(channel);
+    struct sender sender = {.channel = channel, .result = 1};
+    pthread_create(&thread, NULL, send_one_large, &sender);
+    channel_shutdown(channel);
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(sender.result, -1);
+    (void)close(fd);
+    channel_free(channel);
+}
+END_TEST
+
+START_TEST(test_violations_of_the_protocol_are_errors)
+{
+    static const struct {
+        const char *bytes;
+        size_t length;
+    } wrong[] = {
+        {"\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\x02\x80", 17}, /* number two comes first */
+        {"\xff\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\x01", 16},   /* too long, judged by its header */
+        {"\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\x01\xc0", 17}, /* no map */
+        {"\0\0\0\x02\0\0\0\0\0\0\0\0\0\0\0\x01\x80\x80", 18}, /* bytes behind the map */
+    };
+
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct channel *channel;
+        _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+        int fd;
+        bool end;
+        make_pair(&channel, &fd);
+        ck_assert_int_eq(write(fd, wrong[i].bytes, wrong[i].length), (ssize_t)wrong[i].length);
+        ck_assert_int_eq(channel_pump(channel, &end, &error), 1);
+        ck_assert_ptr_null(channel_receive(channel, &error));
+        ck_assert_msg(strstr(error.message, "violates the protocol") != NULL, "case %zu", i);
+        (void)close(fd);
+        channel_free(channel);
+    }
+}
+END_TEST
+
 START_TEST(test_shutdown_wakes_a_waiting_sender)
 {
     struct channel *channel;
@@ -245,4 +348,7 @@ END_TEST
 UNIT_MAIN("channel", test_messages_come_in_order_and_the_end_is_clean, test_a_frame_byte_by_byte,
           test_an_end_inside_a_frame_is_an_error, test_a_slow_reader_bounds_the_outbox,
           test_many_senders_keep_their_order, test_shutdown_wakes_a_waiting_sender,
+          test_a_reader_that_comes_wakes_a_waiting_sender,
+          test_shutdown_fails_senders_of_a_full_outbox,
+          test_violations_of_the_protocol_are_errors,
           test_a_peer_that_is_gone_is_an_error_not_a_signal)

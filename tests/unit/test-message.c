@@ -1,6 +1,7 @@
 /* msgpack messages of the protocol (core/message.h) and frames (core/frame.h): vectors, and everything that is refused. */
 #include "unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/buffer.h"
@@ -199,6 +200,99 @@ START_TEST(test_a_message_beyond_its_bound_is_not_sent)
 }
 END_TEST
 
+/* What drivers say may be of any encoding: it must not cost the channel. */
+START_TEST(test_unclean_texts_pass_with_question_marks)
+{
+    static const struct {
+        const char *text;
+        size_t length;
+        const char *passed;
+    } texts[] = {
+        {"caf\xe9", 4, "caf?"},
+        {"\xff\xfe", 2, "??"},
+        {"a\0b", 3, "a?b"},
+        {"\xc5\xbe\xc5", 3, "\xc5\xbe?"},
+        {"\xed\xa0\x80", 3, "???"},
+        {"\xf0\x9f\x98\x80\x80", 5, "\xf0\x9f\x98\x80?"},
+    };
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        _cleanup_json_ json_object *message = json_object_new_object();
+        _cleanup_buffer_ struct buffer encoded = BUFFER_INIT(1000);
+        _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+        json_object *text;
+        json_object_object_add(message, "text",
+                               json_object_new_string_len(texts[i].text, (int)texts[i].length));
+        ck_assert_int_eq(message_encode(message, &encoded, &error), 0);
+        _cleanup_json_ json_object *decoded =
+            message_decode((const uint8_t *)encoded.data, encoded.length, &error);
+        ck_assert_msg(decoded != NULL, "case %zu: %s", i, error.message);
+        ck_assert(json_object_object_get_ex(decoded, "text", &text));
+        ck_assert_str_eq(json_object_get_string(text), texts[i].passed);
+    }
+}
+END_TEST
+
+/* A random value of any kind, some levels deep. */
+static json_object *random_value(unsigned *seed, unsigned depth)
+{
+    static const char *const words[] = {"", "a", "žluťoučký", "日本", "with \"quotes\" and \n",
+                                        "longer than the thirty-one bytes of a short string"};
+    json_object *value;
+
+    switch (rand_r(seed) % (depth < 5 ? 8 : 6)) {
+    case 0:
+        return NULL;
+    case 1:
+        return json_object_new_boolean(rand_r(seed) % 2);
+    case 2:
+        return json_object_new_int64((int64_t)((uint64_t)rand_r(seed) << 33 ^ (uint64_t)rand_r(seed) << 7) >>
+                                     rand_r(seed) % 64);
+    case 3:
+        return json_object_new_uint64(UINT64_MAX - (uint64_t)rand_r(seed));
+    case 4:
+        return json_object_new_double((double)rand_r(seed) / (1 + rand_r(seed) % 1000));
+    case 5:
+        return json_object_new_string(words[(size_t)rand_r(seed) % 6]);
+    case 6:
+        value = json_object_new_array();
+        for (int count = rand_r(seed) % 20; count > 0; count--)
+            json_object_array_add(value, random_value(seed, depth + 1));
+        return value;
+    default:
+        value = json_object_new_object();
+        for (int count = rand_r(seed) % 20; count > 0; count--) {
+            char key[16];
+            snprintf(key, sizeof key, "k%d", rand_r(seed) % 1000);
+            json_object_object_add(value, key, random_value(seed, depth + 1));
+        }
+        return value;
+    }
+}
+
+START_TEST(test_random_values_there_and_back)
+{
+    unsigned seed = 4711;
+
+    for (int round = 0; round < 300; round++) {
+        _cleanup_json_ json_object *message = json_object_new_object();
+        _cleanup_buffer_ struct buffer encoded = BUFFER_INIT(16 << 20);
+        _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+        json_object_object_add(message, "value", random_value(&seed, 0));
+        ck_assert_int_eq(message_encode(message, &encoded, &error), 0);
+        _cleanup_json_ json_object *decoded =
+            message_decode((const uint8_t *)encoded.data, encoded.length, &error);
+        ck_assert_msg(decoded != NULL, "%s", error.message);
+        ck_assert_msg(json_object_equal(message, decoded), "%s", json_object_to_json_string(message));
+        /* One form for one value. */
+        _cleanup_buffer_ struct buffer again = BUFFER_INIT(16 << 20);
+        ck_assert_int_eq(message_encode(decoded, &again, &error), 0);
+        ck_assert_uint_eq(again.length, encoded.length);
+        ck_assert_mem_eq(again.data, encoded.data, encoded.length);
+    }
+}
+END_TEST
+
 /* Frames. */
 
 static enum frame_result next(const char *bytes, size_t length, uint64_t *sequence, size_t *consumed)
@@ -261,6 +355,8 @@ int main(void)
     tcase_add_test(tcase, test_depth_is_bounded_both_ways);
     tcase_add_test(tcase, test_random_bytes_are_never_a_crash);
     tcase_add_test(tcase, test_a_message_beyond_its_bound_is_not_sent);
+    tcase_add_test(tcase, test_unclean_texts_pass_with_question_marks);
+    tcase_add_test(tcase, test_random_values_there_and_back);
     tcase_add_test(tcase, test_frame_vector);
     tcase_add_test(tcase, test_frame_violations);
     suite_add_tcase(suite, tcase);

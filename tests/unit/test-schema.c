@@ -9,6 +9,7 @@
 #include "core/arrow-layout.h"
 #include "core/json-access.h"
 #include "core/schema.h"
+#include "core/utf8.h"
 
 static const struct {
     const char *schema, *value;
@@ -48,6 +49,10 @@ static const struct {
     {"{\"oneOf\": [{\"required\": [\"a\"]}, {\"required\": [\"b\"]}]}", "{\"a\": 1, \"b\": 2}", "", "only one of"},
     {"{\"anyOf\": [{\"type\": \"string\"}, {\"minimum\": 3}]}", "5", NULL, NULL},
     {"{\"anyOf\": [{\"type\": \"string\"}, {\"minimum\": 3}]}", "1", "", "alternatives"},
+    /* cut between characters */
+    {"{\"maxLength\": 70}", "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaéaaaaaaaaaaaaaaaaaaaa\"", "", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…"},
+    {"{\"properties\": {\"secret\": {\"properties\": {\"v\": {\"type\": \"integer\"}}}}}", "{\"secret\": {\"v\": \"hunter2\"}}", "/secret/v", "***MASKED***"},
+    {"{\"properties\": {\"o\": {\"type\": \"string\"}}}", "{\"o\": {\"password\": \"hunter2\"}}", "/o", "a mapping: {…}"},
     {"{\"properties\": {\"password\": {\"type\": \"integer\"}}}", "{\"password\": \"hunter2\"}", "/password", "***MASKED***"},
 };
 
@@ -80,6 +85,7 @@ START_TEST(test_keywords)
     }
     ck_assert_msg(count > 0, "%s accepts %s", cases[_i].schema, cases[_i].value);
     ck_assert_str_eq(problems.pointer, cases[_i].pointer);
+    ck_assert(utf8_is_valid(problems.message, strlen(problems.message)));
     ck_assert_msg(strstr(problems.message, cases[_i].message) != NULL, "\"%s\" is not in \"%s\"",
                   cases[_i].message, problems.message);
 }
