@@ -108,12 +108,50 @@ static bool reads_as_itself(const char *text)
 
 static void append_yaml(json_object *value, struct buffer *buffer, unsigned indent, bool in_list);
 
+/* What JSON may have as it is, but YAML not, or only as a line's end: DEL, C1, line separators, the byte order mark.
+ * The bytes that it takes; 0: it is none of these. */
+static size_t unprintable(const char *at, unsigned *code)
+{
+    const unsigned char *c = (const unsigned char *)at;
+
+    *code = c[0];
+    if (c[0] == 0x7f)
+        return 1;
+    *code = c[1];
+    if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
+        return 2;
+    if (c[0] == 0xe2 && c[1] == 0x80 && (c[2] == 0xa8 || c[2] == 0xa9)) {
+        *code = 0x2000u + (c[2] & 0x3fu);
+        return 3;
+    }
+    *code = 0xfeff;
+    return c[0] == 0xef && c[1] == 0xbb && c[2] == 0xbf ? 3 : 0;
+}
+
 static void append_yaml_word(const char *text, struct buffer *buffer)
 {
-    if (reads_as_itself(text))
+    _cleanup_buffer_ struct buffer quoted = BUFFER_INIT(buffer->maximum);
+    unsigned code;
+
+    if (reads_as_itself(text)) {
         buffer_append_text(buffer, text);
-    else
-        append_string(text, buffer);
+        return;
+    }
+    if (append_string(text, &quoted) < 0)
+        buffer->failed = true;
+    for (const char *at = quoted.data; at != NULL && *at != '\0';) {
+        size_t length = strcspn(at, "\x7f\xc2\xe2\xef");
+        buffer_append(buffer, at, length);
+        at += length;
+        if (*at == '\0')
+            break;
+        length = unprintable(at, &code);
+        if (length == 0)
+            buffer_append_char(buffer, *at++);
+        else
+            buffer_append_format(buffer, "\\u%04x", code);
+        at += length;
+    }
 }
 
 static void append_indent(struct buffer *buffer, unsigned indent)
