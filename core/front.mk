@@ -3,6 +3,7 @@ libosiris_core_la_SOURCES += \
 	core/params.c core/params.h \
 	core/pipeline.c core/pipeline.h core/pipeline-internal.h \
 	core/pipeline-needs.c \
+	core/pipeline-secrets.c \
 	core/pipeline-steps.c \
 	core/yaml-build.c \
 	core/yaml-internal.h \

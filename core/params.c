@@ -10,88 +10,90 @@
 #include "core/near-miss.h"
 
 #define REFERENCE "${params."
+#define PARAM_MAXIMUM_NAME 100
+
+#define params_error(diagnostics, type, document, where, location, hint, ...)                      \
+    yaml_diagnose((diagnostics), DIAGNOSTIC_ERROR, (type), (document), (where), (location), (hint), \
+                  __VA_ARGS__)
 
 static bool name_is_valid(const char *name)
 {
     size_t length = strspn(
         name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
 
-    return length > 0 && name[length] == '\0';
+    return length > 0 && length <= PARAM_MAXIMUM_NAME && name[length] == '\0';
 }
 
-/* Types a text from outside by the default that it replaces. */
-static json_object *typed_like(json_object *fallback, const char *text)
+bool params_are_used(const char *text)
 {
-    struct yaml_node node = {.kind = YAML_SCALAR, .plain = true, .text = (char *)text};
-    bool ok;
-
-    if (json_object_is_type(fallback, json_type_string))
-        return json_object_new_string(text);
-    return yaml_to_json(&node, &ok);
+    return strstr(text, REFERENCE) != NULL;
 }
 
-static int set(struct params *params, const char *name, json_object *value)
+static int set(json_object *values, const char *name, json_object *value)
 {
-    if (json_object_object_add(params->values, name, value) == 0)
+    if (json_object_object_add(values, name, value) == 0)
         return 0;
     json_object_put(value);
     return -1;
 }
 
-/* A declaration's default: `{default: x}`, or x itself. */
-static json_object *declared_default(const struct yaml_node *node, bool *has_default, bool *ok)
+/* "did you mean …?" with the keys of a mapping; NULL if there are none near, or nobody would see it. */
+static char *question_of_keys(const char *wanted, const struct yaml_node *mapping,
+                              const struct diagnostics *diagnostics)
 {
-    const struct yaml_node *value = node;
-
-    *ok = true;
-    *has_default = true;
-    if (node->kind == YAML_MAPPING) {
-        value = yaml_get(node, "default");
-        *has_default = value != NULL;
-    }
-    return value == NULL ? NULL : yaml_to_json(value, ok);
+    if (mapping == NULL || mapping->kind != YAML_MAPPING || diagnostics_are_full(diagnostics))
+        return NULL;
+    _cleanup_free_ const char **names = calloc(mapping->count + 1, sizeof *names);
+    for (size_t i = 0; names != NULL && i < mapping->count; i++)
+        names[i] = mapping->keys[i]->text;
+    return names == NULL ? NULL : near_miss_question(wanted, names, mapping->count);
 }
 
-static void take_defaults(struct params *params, const struct yaml_document *document,
-                          struct diagnostics *diagnostics)
-{
-    const struct yaml_node *node = yaml_get(yaml_root(document), "params");
+/* What the file says. */
 
+/* A declaration's value: `{default: x}`'s x, or the node itself. NULL: it has none. */
+static const struct yaml_node *declared_value(const struct yaml_node *node)
+{
+    return node->kind == YAML_MAPPING ? yaml_get(node, "default") : node;
+}
+
+/* Parameters are not filled in into parameters: to leave a reference there as text would surprise. */
+static bool has_reference(const struct yaml_node *node)
+{
+    bool found = node->kind == YAML_SCALAR && params_are_used(node->text);
+
+    for (size_t i = 0; i < node->count && !found; i++)
+        found = has_reference(node->items[i]);
+    return found;
+}
+
+/* The values of a `params:` mapping, the file's or a profile's. */
+static void take_mapping(json_object *values, const struct yaml_document *document,
+                         const struct yaml_node *node, const char *location,
+                         struct diagnostics *diagnostics)
+{
     if (node == NULL || yaml_is_null(node))
         return;
     if (node->kind != YAML_MAPPING) {
-        yaml_diagnose(diagnostics, DIAGNOSTIC_ERROR, "invalid_type", document, &node->where, "params",
-                      NULL, "\"params\" must be a mapping");
+        params_error(diagnostics, "invalid_type", document, &node->where, location, NULL,
+                     "\"params\" must be a mapping");
         return;
     }
     for (size_t i = 0; i < node->count; i++) {
         const char *name = node->keys[i]->text;
-        bool has_default, ok;
+        const struct yaml_node *value = declared_value(node->items[i]);
+        bool ok = true;
         if (!name_is_valid(name))
-            yaml_diagnose(diagnostics, DIAGNOSTIC_ERROR, "invalid_name_type", document,
-                          &node->keys[i]->where, "params", NULL,
-                          "\"%s\" is not a parameter's name", name);
-        json_object *value = declared_default(node->items[i], &has_default, &ok);
-        if (has_default && ok)
-            (void)set(params, name, value);
-        else
-            json_object_put(value);
-    }
-}
-
-static void take_environment(struct params *params, const struct yaml_document *document)
-{
-    const struct yaml_node *node = yaml_get(yaml_root(document), "params");
-
-    for (size_t i = 0; node != NULL && node->kind == YAML_MAPPING && i < node->count; i++) {
-        const char *name = node->keys[i]->text;
-        char variable[160];
-        snprintf(variable, sizeof variable, "OSIRIS_PARAM_%s", name);
-        for (char *c = variable; *c != '\0'; c++)
-            *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
-        const char *value = getenv(variable);
-        if (value != NULL)
-            (void)set(params, name, typed_like(json_member(params->values, name), value));
+            params_error(diagnostics, "invalid_parameter", document, &node->keys[i]->where, location,
+                         "use letters, digits, dashes and underscores",
+                         "\"%s\" is not a parameter's name", name);
+        else if (value != NULL && has_reference(value))
+            params_error(diagnostics, "invalid_parameter", document, &value->where, location,
+                         "write the value out",
+                         "the parameter \"%s\" refers to another parameter", name);
+        json_object *given = value == NULL ? NULL : yaml_to_json(value, &ok);
+        if (value != NULL && ok)
+            (void)set(values, name, given);
     }
 }
 
@@ -100,30 +102,94 @@ static void take_profile(struct params *params, const struct yaml_document *docu
 {
     const struct yaml_node *profiles = yaml_get(yaml_root(document), "profiles");
     const struct yaml_node *chosen = yaml_get(profiles, profile);
-    const struct yaml_node *values = yaml_get(chosen, "params");
 
     if (chosen == NULL) {
-        _cleanup_free_ const char **names =
-            calloc((profiles == NULL ? 0 : profiles->count) + 1, sizeof *names);
-        size_t count = 0;
-        for (size_t i = 0; names != NULL && profiles != NULL && profiles->kind == YAML_MAPPING &&
-                           i < profiles->count;
-             i++)
-            names[count++] = profiles->keys[i]->text;
-        _cleanup_free_ char *question =
-            names == NULL ? NULL : near_miss_question(profile, names, count);
+        _cleanup_free_ char *question = question_of_keys(profile, profiles, diagnostics);
         const struct yaml_node *place = profiles == NULL ? yaml_root(document) : profiles;
-        yaml_diagnose(diagnostics, DIAGNOSTIC_ERROR, "unknown_profile", document, &place->where,
-                      "profiles", question, "there is no profile \"%s\"", profile);
+        params_error(diagnostics, "unknown_profile", document, &place->where, "profiles", question,
+                     "there is no profile \"%s\"", profile);
         return;
     }
-    for (size_t i = 0; values != NULL && values->kind == YAML_MAPPING && i < values->count; i++) {
-        bool has_default, ok;
-        json_object *value = declared_default(values->items[i], &has_default, &ok);
-        if (has_default && ok)
-            (void)set(params, values->keys[i]->text, value);
-        else
-            json_object_put(value);
+    /* Its shape is checked with those of the other profiles. */
+    const struct yaml_node *values = yaml_get(chosen, "params");
+    if (values != NULL && values->kind == YAML_MAPPING)
+        take_mapping(params->values, document, values, "profiles", diagnostics);
+}
+
+/* What comes from outside. */
+
+/* A text as a value of the default's type; false if it does not fit. */
+static bool typed_like(json_object *fallback, const char *text, json_object **value)
+{
+    const struct yaml_node node = {.kind = YAML_SCALAR, .plain = true, .text = (char *)text};
+    enum json_type type = json_object_get_type(fallback);
+    bool ok = true;
+
+    if (type == json_type_string)
+        *value = json_object_new_string(text);
+    else if (type == json_type_array || type == json_type_object)
+        *value = json_tokener_parse(text);
+    else
+        *value = yaml_to_json(&node, &ok);
+    if (type == json_type_null || json_object_is_type(*value, type) ||
+        (type == json_type_double && json_object_is_type(*value, json_type_int)))
+        return ok;
+    json_object_put(*value);
+    *value = NULL;
+    return false;
+}
+
+static const char *type_name(json_object *value)
+{
+    switch (json_object_get_type(value)) {
+    case json_type_boolean:
+        return "true or false";
+    case json_type_int:
+        return "an integer";
+    case json_type_double:
+        return "a number";
+    case json_type_array:
+        return "a list, as JSON";
+    default:
+        return "a mapping, as JSON";
+    }
+}
+
+/* `source` says where the text comes from. The text itself may be a secret. */
+static void take_text(struct params *params, const char *name, const char *text, const char *source,
+                      struct diagnostics *diagnostics)
+{
+    json_object *fallback = json_member(params->defaults, name);
+    json_object *value = NULL;
+
+    if (typed_like(fallback, text, &value))
+        (void)set(params->values, name, value);
+    else
+        diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "invalid_parameter", NULL, NULL, 0, NULL, NULL,
+                        "%s: the parameter \"%s\" must be %s, like its default", source, name,
+                        type_name(fallback));
+}
+
+/* OSIRIS_PARAM_<NAME>; NULL if it is not set. */
+static const char *from_environment(const char *name, char variable[PARAM_MAXIMUM_NAME + 32])
+{
+    snprintf(variable, PARAM_MAXIMUM_NAME + 32, "OSIRIS_PARAM_%s", name);
+    for (char *c = variable; *c != '\0'; c++)
+        *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+    return getenv(variable);
+}
+
+static void take_environment(struct params *params, const struct yaml_document *document,
+                             struct diagnostics *diagnostics)
+{
+    const struct yaml_node *node = yaml_get(yaml_root(document), "params");
+
+    for (size_t i = 0; node != NULL && node->kind == YAML_MAPPING && i < node->count; i++) {
+        const char *name = node->keys[i]->text;
+        char variable[PARAM_MAXIMUM_NAME + 32];
+        const char *text = name_is_valid(name) ? from_environment(name, variable) : NULL;
+        if (text != NULL)
+            take_text(params, name, text, variable, diagnostics);
     }
 }
 
@@ -133,12 +199,12 @@ static void take_given(struct params *params, const char *const *given,
     for (; given != NULL && *given != NULL; given++) {
         const char *equals = strchr(*given, '=');
         _cleanup_free_ char *name = equals == NULL ? NULL : strndup(*given, (size_t)(equals - *given));
-        if (name == NULL || !name_is_valid(name)) {
+        if (name == NULL || !name_is_valid(name))
             diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "invalid_parameter", NULL, NULL, 0, NULL,
-                            "write --param name=value", "\"%s\" is not a parameter", *given);
-            continue;
-        }
-        (void)set(params, name, typed_like(json_member(params->values, name), equals + 1));
+                            "write --param name=value", "--param: \"%.*s\" is not a parameter's name",
+                            (int)strcspn(*given, "="), *given);
+        else
+            take_text(params, name, equals + 1, "--param", diagnostics);
     }
 }
 
@@ -147,13 +213,18 @@ int params_resolve(const struct yaml_document *document, const struct pipeline_o
 {
     size_t errors = diagnostics->errors;
 
-    params->values = json_object_new_object();
+    params->defaults = json_object_new_object();
     params->referenced = json_object_new_object();
-    if (params->values == NULL || params->referenced == NULL)
+    if (params->defaults != NULL && params->referenced != NULL) {
+        take_mapping(params->defaults, document, yaml_get(yaml_root(document), "params"), "params",
+                     diagnostics);
+        if (json_object_deep_copy(params->defaults, &params->values, NULL) < 0)
+            params->values = NULL;
+    }
+    if (params->values == NULL)
         return diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "out_of_memory", NULL, NULL, 0, NULL,
                                NULL, "out of memory");
-    take_defaults(params, document, diagnostics);
-    take_environment(params, document);
+    take_environment(params, document, diagnostics);
     if (options->profile != NULL)
         take_profile(params, document, options->profile, diagnostics);
     take_given(params, options->params, diagnostics);
@@ -163,6 +234,7 @@ int params_resolve(const struct yaml_document *document, const struct pipeline_o
 void params_clear(struct params *params)
 {
     json_object_put(params->values);
+    json_object_put(params->defaults);
     json_object_put(params->referenced);
 }
 
@@ -172,82 +244,123 @@ struct filling {
     struct params *params;
     const struct yaml_document *document;
     struct diagnostics *diagnostics;
-    size_t budget;
 };
 
 static void unresolved(struct filling *filling, const struct yaml_node *node, const char *location,
                        const char *name)
 {
     size_t count = 0;
-    _cleanup_free_ const char **names = calloc(
-        (size_t)json_object_object_length(filling->params->values) + 1, sizeof *names);
+    _cleanup_free_ const char **names = NULL;
+    _cleanup_free_ char *part = NULL, *question = NULL;
+    struct source_location where = node->where;
+
+    if (asprintf(&part, REFERENCE "%s}", name) < 0)
+        part = NULL;
+    else
+        where = yaml_place_of(filling->document, node, part);
+    if (!diagnostics_are_full(filling->diagnostics))
+        names = calloc((size_t)json_object_object_length(filling->params->values) + 1, sizeof *names);
     if (names != NULL) {
         json_object_object_foreach(filling->params->values, key, value)
         {
             (void)value;
             names[count++] = key;
         }
+        question = near_miss_question(name, names, count);
     }
-    _cleanup_free_ char *question = near_miss_question(name, names, count);
-    yaml_diagnose(filling->diagnostics, DIAGNOSTIC_ERROR, "unresolved_parameter", filling->document,
-                  &node->where, location,
-                  question != NULL ? question : "declare it under params, or give --param name=value",
-                  "the parameter \"%s\" has no value", name);
+    params_error(filling->diagnostics, "unresolved_parameter", filling->document, &where, location,
+                 question != NULL ? question : "declare it under params, or give --param name=value",
+                 "the parameter \"%s\" has no value", name);
 }
 
-/* The value of a reference, whose name is `length` long; false if it has none. */
+/* The value of a reference, whose name is `length` long; false if it has none (reported). */
 static bool look_up(struct filling *filling, const struct yaml_node *node, const char *location,
                     const char *name_start, size_t length, json_object **value)
 {
+    struct params *params = filling->params;
+    char variable[PARAM_MAXIMUM_NAME + 32];
     _cleanup_free_ char *name = strndup(name_start, length);
 
     if (name == NULL)
         return false;
-    (void)json_object_object_add(filling->params->referenced, name, NULL);
-    if (json_object_object_get_ex(filling->params->values, name, value))
+    (void)json_object_object_add(params->referenced, name, NULL);
+    if (json_object_object_get_ex(params->values, name, value))
         return true;
+    const char *text = name_is_valid(name) ? from_environment(name, variable) : NULL;
+    if (text != NULL) {
+        take_text(params, name, text, variable, filling->diagnostics);
+        return json_object_object_get_ex(params->values, name, value);
+    }
     unresolved(filling, node, location, name);
     return false;
+}
+
+/* Counts what is filled in: a large value that is used often would become many times the file. */
+static bool may_fill(struct filling *filling, const struct yaml_node *node, const char *location,
+                     json_object *value)
+{
+    const char *text = value == NULL ? "" : json_object_get_string(value);
+    size_t before = filling->params->filled;
+
+    if (before > YAML_MAXIMUM_BYTES)
+        return false;
+    filling->params->filled += text == NULL ? 0 : strlen(text);
+    if (filling->params->filled <= YAML_MAXIMUM_BYTES)
+        return true;
+    params_error(filling->diagnostics, "too_large", filling->document, &node->where, location, NULL,
+                 "the pipeline has more than %u MiB with its parameters filled in",
+                 YAML_MAXIMUM_BYTES >> 20);
+    return false;
+}
+
+/* One reference and nothing else keeps the value's type. */
+static json_object *whole_value(json_object *value)
+{
+    json_object *copy = NULL;
+
+    return value == NULL || json_object_deep_copy(value, &copy, NULL) < 0 ? NULL : copy;
 }
 
 static json_object *fill_text(struct filling *filling, const struct yaml_node *node,
                               const char *location)
 {
-    const char *at = node->text;
-    _cleanup_buffer_ struct buffer text = BUFFER_INIT(YAML_MAXIMUM_BYTES);
+    const char *at = node->text, *start;
+    _cleanup_buffer_ struct buffer text = BUFFER_INIT(2 * YAML_MAXIMUM_BYTES);
+    bool resolved = true;
 
-    for (;;) {
-        const char *start = strstr(at, REFERENCE);
-        const char *end = start == NULL ? NULL : strchr(start, '}');
-        json_object *value = NULL;
-        if (end == NULL)
-            break;
+    while ((start = strstr(at, REFERENCE)) != NULL) {
         const char *name = start + strlen(REFERENCE);
-        if (!look_up(filling, node, location, name, (size_t)(end - name), &value))
+        const char *end = strchr(start, '}');
+        json_object *value = NULL;
+        if (end == NULL) {
+            params_error(filling->diagnostics, "unresolved_parameter", filling->document,
+                         &node->where, location, "write ${params.NAME}",
+                         "a reference to a parameter has no end");
             return NULL;
-        /* One reference and nothing else keeps the value's type. */
-        if (start == node->text && end[1] == '\0')
-            return json_object_get(value);
+        }
+        bool found = look_up(filling, node, location, name, (size_t)(end - name), &value) &&
+                     may_fill(filling, node, location, value);
+        if (found && start == node->text && end[1] == '\0')
+            return whole_value(value);
+        resolved = resolved && found;
         buffer_append(&text, at, (size_t)(start - at));
-        buffer_append_text(&text, value == NULL ? "" : json_object_get_string(value));
+        if (found && value != NULL)
+            buffer_append_text(&text, json_object_get_string(value));
         at = end + 1;
     }
     buffer_append_text(&text, at);
-    return text.failed ? NULL : json_object_new_string(text.data);
+    return !resolved || text.failed ? NULL : json_object_new_string(text.data);
 }
 
+/* Trees are of a bounded height, see yaml.h. */
 static json_object *fill(struct filling *filling, const struct yaml_node *node,
                          const char *location)
 {
     bool ok = true;
 
-    if (filling->budget == 0)
-        return NULL;
-    filling->budget--;
-    if (node->kind == YAML_SCALAR && strstr(node->text, REFERENCE) != NULL)
-        return fill_text(filling, node, location);
     if (node->kind == YAML_SCALAR)
-        return yaml_to_json(node, &ok);
+        return params_are_used(node->text) ? fill_text(filling, node, location)
+                                           : yaml_to_json(node, &ok);
     json_object *result =
         node->kind == YAML_SEQUENCE ? json_object_new_array() : json_object_new_object();
     for (size_t i = 0; result != NULL && i < node->count; i++) {
@@ -270,16 +383,10 @@ json_object *params_fill(struct params *params, const struct yaml_document *docu
                          const struct yaml_node *node, const char *location,
                          struct diagnostics *diagnostics)
 {
-    struct filling filling = {.params = params,
-                              .document = document,
-                              .diagnostics = diagnostics,
-                              .budget = YAML_MAXIMUM_NODES};
-    json_object *result = fill(&filling, node, location);
+    struct filling filling = {
+        .params = params, .document = document, .diagnostics = diagnostics};
 
-    if (filling.budget == 0)
-        yaml_diagnose(diagnostics, DIAGNOSTIC_ERROR, "too_large", document, &node->where, location,
-                      NULL, "too many values once its aliases are written out");
-    return result;
+    return fill(&filling, node, location);
 }
 
 void params_check_given(const struct params *params, const struct yaml_document *document,
@@ -291,18 +398,10 @@ void params_check_given(const struct params *params, const struct yaml_document 
         const char *equals = strchr(*given, '=');
         _cleanup_free_ char *name =
             equals == NULL ? NULL : strndup(*given, (size_t)(equals - *given));
-        if (name == NULL || yaml_get(declared, name) != NULL ||
+        if (name == NULL || !name_is_valid(name) || yaml_get(declared, name) != NULL ||
             json_object_object_get_ex(params->referenced, name, NULL))
             continue;
-        _cleanup_free_ const char **names =
-            calloc((declared == NULL ? 0 : declared->count) + 1, sizeof *names);
-        size_t count = 0;
-        for (size_t i = 0;
-             names != NULL && declared != NULL && declared->kind == YAML_MAPPING && i < declared->count;
-             i++)
-            names[count++] = declared->keys[i]->text;
-        _cleanup_free_ char *question =
-            names == NULL ? NULL : near_miss_question(name, names, count);
+        _cleanup_free_ char *question = question_of_keys(name, declared, diagnostics);
         diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "unknown_parameter", NULL, NULL, 0, NULL,
                         question, "--param %s: the pipeline has no parameter \"%s\"", name, name);
     }

@@ -1,4 +1,4 @@
-/* What the files that read a pipeline share (pipeline.c, pipeline-steps.c, pipeline-needs.c). Private to them. */
+/* What the files that read a pipeline share (pipeline.c, pipeline-steps.c, pipeline-secrets.c, pipeline-needs.c). Private to them. */
 #ifndef OSIRIS_CORE_PIPELINE_INTERNAL_H
 #define OSIRIS_CORE_PIPELINE_INTERNAL_H
 
@@ -16,6 +16,7 @@ struct pipeline_reader {
         unsigned first, last;
     } *secret_lines;
     size_t secret_line_count;
+    bool hide_all; /* memory for these was short */
 };
 
 /* An error at a place of the pipeline. `hint` may be NULL. */
@@ -32,7 +33,22 @@ void pipeline_read_steps(struct pipeline_reader *reader, const struct yaml_node 
 /* pipeline-needs.c: needs, inputs, cycles. */
 void pipeline_read_needs(struct pipeline_reader *reader, const struct yaml_node *steps);
 
-/* A mapping's keys against what is known; `known` and `extra` are NULL-terminated. */
+/* pipeline-secrets.c: literal secrets in a config, by the names of its keys and by the component's spec (which may be
+ * NULL), and in parameters. Their lines are hidden. */
+void pipeline_refuse_secrets(struct pipeline_reader *reader, const struct component *component,
+                             const struct yaml_node *config, const char *location);
+void pipeline_refuse_secret_params(struct pipeline_reader *reader, const struct yaml_node *params,
+                                   const char *location);
+
+/* `known` is NULL-terminated. */
 bool pipeline_key_is_known(const char *key, const char *const *known);
+
+/* near_miss_question, or NULL if there are so many errors already that nobody would see it. */
+char *pipeline_question(const struct pipeline_reader *reader, const char *wanted,
+                        const char *const *candidates, size_t count);
+
+void pipeline_out_of_memory(struct pipeline_reader *reader);
+/* strdup; out of memory is reported. */
+char *pipeline_copy(struct pipeline_reader *reader, const char *text);
 
 #endif

@@ -1,81 +1,126 @@
 /* Reading what steps need of each other: needs, inputs, cycles; see pipeline.h. */
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/buffer.h"
-#include "core/near-miss.h"
 #include "core/pipeline-internal.h"
 
-static struct pipeline_step *find_step(const struct pipeline *pipeline, const char *id)
+#define NONE SIZE_MAX
+
+struct named_step {
+    const char *id;
+    size_t index;
+};
+
+/* A step that another one needs. */
+struct need {
+    size_t step;
+    struct source_location where;
+    bool implicit; /* it is only the step before */
+};
+
+struct needs {
+    struct need *items;
+    size_t count;
+};
+
+struct needs_reader {
+    struct pipeline_reader *reader;
+    struct named_step *names; /* by id */
+    size_t name_count;
+    struct needs *needs; /* of each step */
+    size_t total;
+    size_t *last_needed_by; /* of each step: the step, + 1, that added it last; so that it is added once */
+};
+
+/* Ids. */
+
+static int by_id(const void *a, const void *b)
 {
-    for (size_t i = 0; i < pipeline->step_count; i++)
-        if (pipeline->steps[i].id != NULL && strcmp(pipeline->steps[i].id, id) == 0)
-            return &pipeline->steps[i];
-    return NULL;
+    const struct named_step *left = a, *right = b;
+    int ids = strcmp(left->id, right->id);
+
+    return ids != 0 ? ids : left->index < right->index ? -1 : left->index > right->index;
 }
 
-static size_t needs_count(const struct pipeline_step *step)
+static int id_against(const void *id, const void *named)
 {
-    size_t count = 0;
-
-    while (step->needs != NULL && step->needs[count] != NULL)
-        count++;
-    return count;
+    return strcmp(id, ((const struct named_step *)named)->id);
 }
 
-/* Adds an id that is not there yet. */
-static void add_need(struct pipeline_step *step, const char *id)
+static size_t find_step(const struct needs_reader *needs, const char *id)
 {
-    size_t count = needs_count(step);
+    const struct named_step *found =
+        bsearch(id, needs->names, needs->name_count, sizeof *needs->names, id_against);
 
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(step->needs[i], id) == 0)
-            return;
-    char **grown = reallocarray(step->needs, count + 2, sizeof *grown);
-    if (grown == NULL)
+    return found == NULL ? NONE : found->index;
+}
+
+static void unknown_step(struct needs_reader *needs, const struct source_location *where,
+                         const char *location, const char *id)
+{
+    _cleanup_free_ const char **ids = calloc(needs->name_count + 1, sizeof *ids);
+
+    for (size_t i = 0; ids != NULL && i < needs->name_count; i++)
+        ids[i] = needs->names[i].id;
+    _cleanup_free_ char *question =
+        ids == NULL ? NULL : pipeline_question(needs->reader, id, ids, needs->name_count);
+    reader_error(needs->reader, "unknown_dependency", where, location, question,
+                 "there is no step \"%s\"", id);
+}
+
+/* Needs. */
+
+/* Adds one that is not there yet. */
+static void add_need(struct needs_reader *needs, size_t index, size_t target,
+                     const struct source_location *where, bool implicit)
+{
+    struct needs *list = &needs->needs[index];
+
+    if (needs->last_needed_by[target] == index + 1)
         return;
-    step->needs = grown;
-    grown[count] = strdup(id);
-    grown[count + 1] = NULL;
+    if (needs->total == PIPELINE_MAXIMUM_NEEDS)
+        reader_error(needs->reader, "too_large", where, NULL, NULL,
+                     "the pipeline has more than %d needs", PIPELINE_MAXIMUM_NEEDS);
+    if (needs->total++ >= PIPELINE_MAXIMUM_NEEDS)
+        return;
+    struct need *grown = reallocarray(list->items, list->count + 1, sizeof *grown);
+    if (grown == NULL) {
+        pipeline_out_of_memory(needs->reader);
+        return;
+    }
+    list->items = grown;
+    list->items[list->count++] = (struct need){.step = target, .where = *where, .implicit = implicit};
+    needs->last_needed_by[target] = index + 1;
 }
 
-static void unknown_step(struct pipeline_reader *reader, const char *type,
-                         const struct source_location *where, const char *location, const char *id)
-{
-    const struct pipeline *pipeline = reader->pipeline;
-    _cleanup_free_ const char **names = calloc(pipeline->step_count + 1, sizeof *names);
-    size_t count = 0;
-
-    for (size_t i = 0; names != NULL && i < pipeline->step_count; i++)
-        if (pipeline->steps[i].id != NULL)
-            names[count++] = pipeline->steps[i].id;
-    _cleanup_free_ char *question = names == NULL ? NULL : near_miss_question(id, names, count);
-    reader_error(reader, type, where, location, question, "there is no step \"%s\"", id);
-}
-
-static void read_explicit_needs(struct pipeline_reader *reader, const struct yaml_node *node,
-                                struct pipeline_step *step, const char *location)
+static void read_explicit_needs(struct needs_reader *needs, const struct yaml_node *node,
+                                size_t index, const char *location)
 {
     if (node->kind != YAML_SEQUENCE) {
-        reader_error(reader, "invalid_needs_type", &node->where, location,
+        reader_error(needs->reader, "invalid_needs_type", &node->where, location,
                      "write it as a list: [a, b]", "\"needs\" must be a list of step ids");
         return;
     }
     for (size_t i = 0; i < node->count; i++) {
         const struct yaml_node *item = node->items[i];
         const char *id = yaml_string(item);
+        size_t target = id == NULL ? NONE : find_step(needs, id);
         if (id == NULL)
-            reader_error(reader, "invalid_dependency_type", &item->where, location, NULL,
+            reader_error(needs->reader, "invalid_dependency_type", &item->where, location, NULL,
                          "a step id must be a string");
-        else if (find_step(reader->pipeline, id) == NULL)
-            unknown_step(reader, "unknown_dependency", &item->where, location, id);
+        else if (target == NONE)
+            unknown_step(needs, &item->where, location, id);
         else
-            add_need(step, id);
+            add_need(needs, index, target, &item->where, false);
     }
 }
 
+/* Inputs. */
+
 /* "${extract-orders.df}" */
-static bool parse_reference(const char *text, char **from, char **output)
+static bool parse_reference(const char *text, struct pipeline_input *input)
 {
     size_t length = text == NULL ? 0 : strlen(text);
 
@@ -84,145 +129,253 @@ static bool parse_reference(const char *text, char **from, char **output)
     const char *dot = memrchr(text, '.', length);
     if (dot == NULL || dot == text + 2 || dot == text + length - 2)
         return false;
-    *from = strndup(text + 2, (size_t)(dot - text) - 2);
-    *output = strndup(dot + 1, length - (size_t)(dot - text) - 2);
-    return *from != NULL && *output != NULL;
+    input->from = strndup(text + 2, (size_t)(dot - text) - 2);
+    input->output = strndup(dot + 1, length - (size_t)(dot - text) - 2);
+    return input->from != NULL && input->output != NULL;
 }
 
-static void read_input(struct pipeline_reader *reader, const struct yaml_node *key,
-                       const struct yaml_node *value, struct pipeline_step *step,
-                       const char *location)
+static void check_source(struct needs_reader *needs, const struct pipeline_input *input,
+                         size_t index, const char *location)
 {
-    struct pipeline_input *input = &step->inputs[step->input_count];
+    size_t target = find_step(needs, input->from);
 
-    input->where = value->where;
-    if (value->kind != YAML_SCALAR || !parse_reference(value->text, &input->from, &input->output)) {
-        reader_error(reader, "invalid_input", &value->where, location,
-                     "write \"${step-id.df}\"", "the input \"%s\" is not a reference to a step's output",
-                     key->text);
-    } else if (find_step(reader->pipeline, input->from) == NULL) {
-        unknown_step(reader, "unknown_dependency", &value->where, location, input->from);
-    } else if (strcmp(input->output, "df") != 0) {
-        reader_error(reader, "invalid_input", &value->where, location, NULL,
+    if (target == NONE) {
+        unknown_step(needs, &input->where, location, input->from);
+        return;
+    }
+    const struct component *component = needs->reader->pipeline->steps[target].component;
+    if (component != NULL && component->kind == OSIRIS_WRITER)
+        reader_error(needs->reader, "invalid_input", &input->where, location, NULL,
+                     "the step \"%s\" is a writer and has no output", input->from);
+    else if (strcmp(input->output, "df") != 0)
+        reader_error(needs->reader, "invalid_input", &input->where, location, NULL,
                      "the step \"%s\" has no output \"%s\"; it is called \"df\"", input->from,
                      input->output);
-    } else {
-        const struct pipeline_step *from = find_step(reader->pipeline, input->from);
-        if (from->component != NULL && from->component->kind == OSIRIS_WRITER)
-            reader_error(reader, "invalid_input", &value->where, location, NULL,
-                         "the step \"%s\" is a writer and has no output", input->from);
-        add_need(step, input->from);
-    }
-    input->name = strdup(key->text);
-    step->input_count++;
+    add_need(needs, index, target, &input->where, false);
 }
 
-static void read_inputs(struct pipeline_reader *reader, const struct yaml_node *node,
-                        struct pipeline_step *step, const char *location)
+static void read_input(struct needs_reader *needs, const struct yaml_node *key,
+                       const struct yaml_node *value, size_t index, const char *location)
 {
+    struct pipeline_reader *reader = needs->reader;
+    struct pipeline_step *step = &reader->pipeline->steps[index];
+    struct pipeline_input *input = &step->inputs[step->input_count++];
+    size_t errors = reader->diagnostics->errors;
+    _cleanup_json_ json_object *filled = NULL;
+
+    input->where = value->where;
+    input->name = strdup(key->text);
+    if (value->kind == YAML_SCALAR && reader->params.values != NULL)
+        filled = params_fill(&reader->params, reader->pipeline->document, value, location,
+                             reader->diagnostics);
+    if (reader->diagnostics->errors != errors)
+        return;
+    if (input->name == NULL)
+        pipeline_out_of_memory(reader);
+    else if (!json_object_is_type(filled, json_type_string) ||
+             !parse_reference(json_object_get_string(filled), input))
+        reader_error(reader, "invalid_input", &value->where, location, "write \"${step-id.df}\"",
+                     "the input \"%s\" is not a reference to a step's output", key->text);
+    else
+        check_source(needs, input, index, location);
+}
+
+static void read_inputs(struct needs_reader *needs, const struct yaml_node *node, size_t index,
+                        const char *location)
+{
+    struct pipeline_step *step = &needs->reader->pipeline->steps[index];
+
     if (node->kind != YAML_MAPPING) {
-        reader_error(reader, "invalid_type", &node->where, location, NULL,
+        reader_error(needs->reader, "invalid_type", &node->where, location, NULL,
                      "\"inputs\" must be a mapping of names to outputs");
         return;
     }
     step->inputs = calloc(node->count + 1, sizeof *step->inputs);
+    if (step->inputs == NULL)
+        pipeline_out_of_memory(needs->reader);
     for (size_t i = 0; step->inputs != NULL && i < node->count; i++)
-        read_input(reader, node->keys[i], node->items[i], step, location);
+        read_input(needs, node->keys[i], node->items[i], index, location);
 }
 
-static void read_step_needs(struct pipeline_reader *reader, const struct yaml_node *node,
-                            size_t index)
+static bool is_given(const struct yaml_node *node)
 {
-    struct pipeline_step *step = &reader->pipeline->steps[index];
-    const struct yaml_node *needs = yaml_get(node, "needs");
+    return node != NULL && !yaml_is_null(node);
+}
+
+static void read_step_needs(struct needs_reader *needs, const struct yaml_node *node, size_t index)
+{
+    const struct pipeline_step *steps = needs->reader->pipeline->steps;
+    const struct yaml_node *given = yaml_get(node, "needs");
     const struct yaml_node *inputs = yaml_get(node, "inputs");
     char location[48];
 
     snprintf(location, sizeof location, "steps[%zu].needs", index);
-    if (needs != NULL && !yaml_is_null(needs))
-        read_explicit_needs(reader, needs, step, location);
+    if (is_given(given))
+        read_explicit_needs(needs, given, index, location);
     snprintf(location, sizeof location, "steps[%zu].inputs", index);
-    if (inputs != NULL && !yaml_is_null(inputs))
-        read_inputs(reader, inputs, step, location);
-    else if ((needs == NULL || yaml_is_null(needs)) && index > 0 &&
-             reader->pipeline->steps[index - 1].id != NULL)
-        add_need(step, reader->pipeline->steps[index - 1].id);
-    if (step->needs == NULL)
-        step->needs = calloc(1, sizeof *step->needs);
+    if (is_given(inputs))
+        read_inputs(needs, inputs, index, location);
+    else if (!is_given(given) && index > 0 && steps[index - 1].id != NULL)
+        add_need(needs, index, index - 1, &node->where, true);
 }
 
-/* Cycles: steps are taken away as long as one has no needs left; what stays is on a cycle, or behind one. */
-
-static bool has_open_need(const struct pipeline *pipeline, const struct pipeline_step *step,
-                          const bool *taken)
+/* The needs as ids, for the pipeline. */
+static void store_needs(struct needs_reader *needs, size_t index)
 {
-    for (size_t i = 0; step->needs != NULL && step->needs[i] != NULL; i++) {
-        const struct pipeline_step *need = find_step(pipeline, step->needs[i]);
-        if (need != NULL && !taken[need - pipeline->steps])
-            return true;
-    }
-    return false;
-}
+    struct pipeline_step *steps = needs->reader->pipeline->steps;
+    const struct needs *list = &needs->needs[index];
 
-static const struct pipeline_step *open_need(const struct pipeline *pipeline,
-                                             const struct pipeline_step *step, const bool *taken)
-{
-    for (size_t i = 0; step->needs != NULL && step->needs[i] != NULL; i++) {
-        const struct pipeline_step *need = find_step(pipeline, step->needs[i]);
-        if (need != NULL && !taken[need - pipeline->steps])
-            return need;
-    }
-    return NULL;
-}
-
-/* From a step that was left, following open needs must come back to where it has been. */
-static void report_cycle(struct pipeline_reader *reader, const struct pipeline_step *start,
-                         const bool *taken)
-{
-    const struct pipeline *pipeline = reader->pipeline;
-    _cleanup_buffer_ struct buffer text = BUFFER_INIT(1 << 16);
-    const struct pipeline_step *step = start;
-
-    for (size_t i = 0; i < pipeline->step_count && step != NULL; i++)
-        step = open_need(pipeline, step, taken);
-    if (step == NULL)
+    steps[index].needs = calloc(list->count + 1, sizeof *steps[index].needs);
+    if (steps[index].needs == NULL) {
+        pipeline_out_of_memory(needs->reader);
         return;
-    start = step;
-    do {
-        buffer_append_format(&text, "%s ← ", step->id);
-        step = open_need(pipeline, step, taken);
-    } while (step != NULL && step != start);
-    buffer_append_text(&text, start->id);
-    reader_error(reader, "cycle", &start->where, NULL, "take one of these needs out",
-                 "the steps wait for each other in a cycle: %s", text.data);
-}
-
-static void check_cycles(struct pipeline_reader *reader)
-{
-    struct pipeline *pipeline = reader->pipeline;
-    _cleanup_free_ bool *taken = calloc(pipeline->step_count + 1, sizeof *taken);
-    size_t left = pipeline->step_count;
-    bool progress = true;
-
-    while (taken != NULL && left > 0 && progress) {
-        progress = false;
-        for (size_t i = 0; i < pipeline->step_count; i++)
-            if (!taken[i] && !has_open_need(pipeline, &pipeline->steps[i], taken)) {
-                taken[i] = progress = true;
-                left--;
-            }
     }
-    for (size_t i = 0; taken != NULL && left > 0 && i < pipeline->step_count; i++)
-        if (!taken[i]) {
-            report_cycle(reader, &pipeline->steps[i], taken);
+    for (size_t i = 0; i < list->count; i++) {
+        steps[index].needs[i] = strdup(steps[list->items[i].step].id);
+        if (steps[index].needs[i] == NULL) {
+            pipeline_out_of_memory(needs->reader);
             return;
         }
+    }
+}
+
+/* Cycles: a walk along the needs that comes back to a step it is still on. */
+
+struct walk {
+    struct needs_reader *needs;
+    enum { UNSEEN, OPEN, DONE } *states;
+    size_t *next;     /* of each open step: how many of its needs were followed */
+    size_t *path;     /* the open steps; each needs the one behind it */
+    size_t length;
+    bool *reported;   /* steps of cycles that were */
+};
+
+/* The cycle is the path from `start`. It is shown in the order in which the steps would run. */
+static void report_cycle(struct walk *walk, size_t start)
+{
+    const struct pipeline_step *steps = walk->needs->reader->pipeline->steps;
+    const size_t first = walk->path[start];
+    const struct need *need = &walk->needs->needs[first].items[walk->next[first] - 1];
+    const char *implicit = NULL;
+    _cleanup_buffer_ struct buffer text = BUFFER_INIT(1 << 17), hint = BUFFER_INIT(1 << 10);
+    bool fresh = false;
+
+    for (size_t i = start; i < walk->length; i++) {
+        size_t step = walk->path[i];
+        fresh |= !walk->reported[step];
+        walk->reported[step] = true;
+        if (walk->needs->needs[step].items[walk->next[step] - 1].implicit)
+            implicit = steps[step].id;
+    }
+    if (!fresh)
+        return;
+    if (walk->length - start == 1) {
+        reader_error(walk->needs->reader, "cycle", &need->where, NULL, NULL,
+                     "the step \"%s\" needs itself", steps[first].id);
+        return;
+    }
+    buffer_append_text(&text, steps[first].id);
+    for (size_t i = walk->length; i-- > start;)
+        buffer_append_format(&text, " → %s", steps[walk->path[i]].id);
+    if (implicit != NULL)
+        buffer_append_format(&hint, "\"%s\" has no needs, so it waits for the step before it; "
+                                    "write needs: [] if it need not", implicit);
+    else
+        buffer_append_text(&hint, "take one of these needs out");
+    reader_error(walk->needs->reader, "cycle", &need->where, NULL, hint.data,
+                 "the steps wait for each other in a cycle: %s", text.failed ? "a long one" : text.data);
+}
+
+static size_t position_on_path(const struct walk *walk, size_t step)
+{
+    size_t position = walk->length;
+
+    while (walk->path[--position] != step)
+        ;
+    return position;
+}
+
+static void open_step(struct walk *walk, size_t step)
+{
+    walk->states[step] = OPEN;
+    walk->path[walk->length++] = step;
+}
+
+static void walk_from(struct walk *walk, size_t root)
+{
+    open_step(walk, root);
+    while (walk->length > 0) {
+        size_t step = walk->path[walk->length - 1];
+        const struct needs *list = &walk->needs->needs[step];
+        if (walk->next[step] == list->count) {
+            walk->states[step] = DONE;
+            walk->length--;
+            continue;
+        }
+        size_t target = list->items[walk->next[step]++].step;
+        if (walk->states[target] == UNSEEN)
+            open_step(walk, target);
+        else if (walk->states[target] == OPEN)
+            report_cycle(walk, position_on_path(walk, target));
+    }
+}
+
+static void check_cycles(struct needs_reader *needs)
+{
+    size_t count = needs->reader->pipeline->step_count;
+    struct walk walk = {.needs = needs};
+
+    walk.states = calloc(count + 1, sizeof *walk.states);
+    walk.next = calloc(count + 1, sizeof *walk.next);
+    walk.path = calloc(count + 1, sizeof *walk.path);
+    walk.reported = calloc(count + 1, sizeof *walk.reported);
+    if (walk.states == NULL || walk.next == NULL || walk.path == NULL || walk.reported == NULL)
+        pipeline_out_of_memory(needs->reader);
+    else
+        for (size_t i = 0; i < count; i++)
+            if (walk.states[i] == UNSEEN)
+                walk_from(&walk, i);
+    free(walk.states);
+    free(walk.next);
+    free(walk.path);
+    free(walk.reported);
+}
+
+static int collect_names(struct needs_reader *needs)
+{
+    const struct pipeline *pipeline = needs->reader->pipeline;
+
+    needs->names = calloc(pipeline->step_count + 1, sizeof *needs->names);
+    needs->needs = calloc(pipeline->step_count + 1, sizeof *needs->needs);
+    needs->last_needed_by = calloc(pipeline->step_count + 1, sizeof *needs->last_needed_by);
+    if (needs->names == NULL || needs->needs == NULL || needs->last_needed_by == NULL)
+        return -1;
+    for (size_t i = 0; i < pipeline->step_count; i++)
+        if (pipeline->steps[i].id != NULL)
+            needs->names[needs->name_count++] =
+                (struct named_step){.id = pipeline->steps[i].id, .index = i};
+    qsort(needs->names, needs->name_count, sizeof *needs->names, by_id);
+    return 0;
 }
 
 void pipeline_read_needs(struct pipeline_reader *reader, const struct yaml_node *steps)
 {
-    for (size_t i = 0; i < reader->pipeline->step_count; i++)
-        if (steps->items[i]->kind == YAML_MAPPING)
-            read_step_needs(reader, steps->items[i], i);
-    check_cycles(reader);
+    struct needs_reader needs = {.reader = reader};
+    size_t count = reader->pipeline->step_count;
+
+    if (collect_names(&needs) == 0) {
+        for (size_t i = 0; i < count; i++)
+            if (steps->items[i]->kind == YAML_MAPPING)
+                read_step_needs(&needs, steps->items[i], i);
+        for (size_t i = 0; i < count; i++)
+            store_needs(&needs, i);
+        check_cycles(&needs);
+    } else {
+        pipeline_out_of_memory(reader);
+    }
+    for (size_t i = 0; needs.needs != NULL && i < count; i++)
+        free(needs.needs[i].items);
+    free(needs.needs);
+    free(needs.names);
+    free(needs.last_needed_by);
 }

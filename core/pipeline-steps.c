@@ -3,11 +3,7 @@
 #include <string.h>
 
 #include "core/json-access.h"
-#include "core/near-miss.h"
 #include "core/pipeline-internal.h"
-#include "core/redact.h"
-
-#define SECRET_LONGEST_HARMLESS 4
 
 static const char *const step_keys[] = {"id",     "component", "uses",        "mode",
                                         "needs",  "inputs",    "config",      "with",
@@ -28,8 +24,21 @@ static const struct yaml_node *either(const struct yaml_node *node, const char *
     return value != NULL ? value : yaml_get(node, legacy);
 }
 
+/* A key and its old name: one of them. */
+static void check_legacy(struct pipeline_reader *reader, const struct place *place, const char *key,
+                         const char *legacy)
+{
+    const struct yaml_node *old = yaml_get_key(place->node, legacy);
+
+    if (old != NULL && yaml_get_key(place->node, key) != NULL)
+        reader_error(reader, "duplicate_key", &old->where, place->location, "keep one of them",
+                     "\"%s\" is an old name of \"%s\", which is there, too", legacy, key);
+}
+
 static void check_keys(struct pipeline_reader *reader, const struct place *place)
 {
+    check_legacy(reader, place, "component", "uses");
+    check_legacy(reader, place, "config", "with");
     for (size_t i = 0; i < place->node->count; i++) {
         const struct yaml_node *key = place->node->keys[i];
         if (pipeline_key_is_known(key->text, step_keys))
@@ -40,8 +49,8 @@ static void check_keys(struct pipeline_reader *reader, const struct place *place
                          key->text);
             continue;
         }
-        _cleanup_free_ char *question = near_miss_question(
-            key->text, step_keys, sizeof step_keys / sizeof step_keys[0] - 1);
+        _cleanup_free_ char *question = pipeline_question(
+            reader, key->text, step_keys, sizeof step_keys / sizeof step_keys[0] - 1);
         reader_error(reader, "unknown_step_key", &key->where, place->location, question,
                      "a step has no key \"%s\"", key->text);
     }
@@ -56,9 +65,13 @@ static const char *required_string(struct pipeline_reader *reader, const struct 
     if (node == NULL || yaml_is_null(node))
         reader_error(reader, "missing_step_field", &place->node->where, place->location, NULL,
                      "the step's \"%s\" is missing", key);
-    else if (text == NULL || text[0] == '\0')
-        reader_error(reader, type, &node->where, place->location, NULL,
+    else if (text == NULL)
+        reader_error(reader, type, &node->where, place->location,
+                     node->kind == YAML_SCALAR ? "write it in quotes" : NULL,
                      "the step's \"%s\" must be a string", key);
+    else if (text[0] == '\0')
+        reader_error(reader, type, &node->where, place->location, NULL,
+                     "the step's \"%s\" is empty", key);
     return node == NULL || text == NULL || text[0] == '\0' ? NULL : text;
 }
 
@@ -90,7 +103,7 @@ static void read_id(struct pipeline_reader *reader, const struct place *place,
                          "the id \"%s\" is that of the step in line %u, too", id,
                          other->where.line);
     }
-    step->id = strdup(id);
+    step->id = pipeline_copy(reader, id);
 }
 
 static void read_component(struct pipeline_reader *reader, const struct place *place,
@@ -103,7 +116,7 @@ static void read_component(struct pipeline_reader *reader, const struct place *p
     step->component_where = node == NULL ? place->node->where : node->where;
     if (name == NULL)
         return;
-    step->component_name = strdup(name);
+    step->component_name = pipeline_copy(reader, name);
     step->component = registry_find(reader->options->registry, name, &error);
     if (step->component == NULL)
         reader_error(reader, "unknown_component", &node->where, place->location, error.hint, "%s",
@@ -147,13 +160,13 @@ static void read_mode(struct pipeline_reader *reader, const struct place *place,
 
     if (name == NULL)
         return;
-    step->mode = strdup(name);
+    step->mode = pipeline_copy(reader, name);
     for (size_t i = 0; i < MODE_COUNT; i++)
         names[i] = modes[i].mode;
     while (mode < MODE_COUNT && strcmp(modes[mode].mode, name) != 0)
         mode++;
     if (mode == MODE_COUNT) {
-        _cleanup_free_ char *question = near_miss_question(name, names, MODE_COUNT);
+        _cleanup_free_ char *question = pipeline_question(reader, name, names, MODE_COUNT);
         reader_error(reader, "invalid_mode", &node->where, place->location, question,
                      "\"%s\" is not a mode; there are read, write and transform", name);
     } else if (step->component != NULL && !component_has_mode(step->component, mode)) {
@@ -187,59 +200,6 @@ static const char *connection_field_rule(const struct component *component, cons
     return NULL;
 }
 
-static bool spec_says_secret(const struct component *component, const char *key)
-{
-    static const char *const lists[] = {"secrets", "x-secret"};
-
-    for (size_t i = 0; component != NULL && i < 2; i++) {
-        json_object *list = json_member(component->spec, lists[i]);
-        for (size_t j = 0; j < json_array_count(list); j++) {
-            const char *pointer = json_object_get_string(json_object_array_get_idx(list, j));
-            if (pointer != NULL && pointer[0] == '/' && strcmp(pointer + 1, key) == 0)
-                return true;
-        }
-    }
-    return false;
-}
-
-static void hide_secret(struct pipeline_reader *reader, const struct yaml_node *key,
-                        const struct yaml_node *value)
-{
-    void *grown = reallocarray(reader->secret_lines, reader->secret_line_count + 1,
-                               sizeof *reader->secret_lines);
-
-    if (grown == NULL)
-        return;
-    reader->secret_lines = grown;
-    reader->secret_lines[reader->secret_line_count++] =
-        (struct secret_lines){.first = key->where.line, .last = value->where.line};
-}
-
-/* Literal secrets anywhere in a config. */
-static void refuse_secrets(struct pipeline_reader *reader, const struct pipeline_step *step,
-                           const struct yaml_node *node, const char *location, unsigned depth)
-{
-    for (size_t i = 0; node->kind != YAML_SCALAR && i < node->count; i++) {
-        const struct yaml_node *value = node->items[i];
-        const char *key = node->kind == YAML_MAPPING ? node->keys[i]->text : NULL;
-        if (value->kind != YAML_SCALAR) {
-            /* Aliases make a graph of it, but none that is deeper than the file. */
-            if (depth < 8)
-                refuse_secrets(reader, step, value, location, depth + 1);
-            continue;
-        }
-        if (key == NULL || !(redact_key_is_secret(key) || spec_says_secret(step->component, key)))
-            continue;
-        if (strlen(value->text) > SECRET_LONGEST_HARMLESS && strncmp(value->text, "${", 2) != 0) {
-            hide_secret(reader, node->keys[i], value);
-            diagnostics_add(reader->diagnostics, DIAGNOSTIC_ERROR, "inline_secret",
-                            &node->keys[i]->where, NULL, 0, location,
-                            "put it into osiris_connections.yaml as ${VARIABLE}",
-                            "the config has a secret in plain text: \"%s\"", key);
-        }
-    }
-}
-
 static void check_config_key(struct pipeline_reader *reader, const struct pipeline_step *step,
                              const struct yaml_node *key, const char *location)
 {
@@ -271,7 +231,7 @@ static void check_config_key(struct pipeline_reader *reader, const struct pipeli
             names[count++] = name;
         }
     }
-    _cleanup_free_ char *question = near_miss_question(key->text, names, count);
+    _cleanup_free_ char *question = pipeline_question(reader, key->text, names, count);
     reader_error(reader, "unknown_config_key", &key->where, location, question,
                  "\"%s\" has no option \"%s\"", step->component_name, key->text);
 }
@@ -293,6 +253,16 @@ static void check_required_keys(struct pipeline_reader *reader, const struct pip
     }
 }
 
+/* A name, or a list of some. */
+static bool has_primary_key(json_object *config)
+{
+    json_object *value = json_member(config, "primary_key");
+
+    if (json_object_is_type(value, json_type_array))
+        return json_object_array_length(value) > 0;
+    return value != NULL && json_object_get_string_len(value) != 0;
+}
+
 /* OML's own rule for writers with keys. */
 static void check_write_mode(struct pipeline_reader *reader, const struct pipeline_step *step,
                              const char *location)
@@ -303,7 +273,7 @@ static void check_write_mode(struct pipeline_reader *reader, const struct pipeli
     if (mode == NULL)
         return;
     if (strcmp(mode, "replace") == 0 || strcmp(mode, "upsert") == 0) {
-        if (json_member(step->config, "primary_key") == NULL)
+        if (!has_primary_key(step->config))
             reader_error(reader, "missing_required_field", &where, location, NULL,
                          "write_mode \"%s\" needs \"primary_key\"", mode);
     } else if (strcmp(mode, "append") != 0) {
@@ -312,27 +282,38 @@ static void check_write_mode(struct pipeline_reader *reader, const struct pipeli
     }
 }
 
+/* "@family" or "@family.alias" */
+static bool is_connection_reference(const char *text)
+{
+    if (text == NULL || text[0] != '@')
+        return false;
+    size_t family = strcspn(text + 1, ".");
+    const char *alias = text[1 + family] == '.' ? text + 2 + family : NULL;
+    return family > 0 && (alias == NULL || (alias[0] != '\0' && strchr(alias, '.') == NULL));
+}
+
 static void take_connection(struct pipeline_reader *reader, struct pipeline_step *step,
                             const char *location)
 {
+    static const char hint[] = "write \"@family.alias\" or \"@family\"";
+    const struct yaml_node *node = yaml_get(step->config_node, "connection");
     json_object *value = NULL;
-    const struct yaml_node *key = yaml_get_key(step->config_node, "connection");
 
-    step->connection_where = key == NULL ? step->where : key->where;
+    step->connection_where = node == NULL ? step->where : node->where;
     if (!json_object_object_get_ex(step->config, "connection", &value))
         return;
-    const char *text = json_object_is_type(value, json_type_string)
-                           ? json_object_get_string(value)
-                           : NULL;
-    size_t word = text == NULL || text[0] != '@' ? 0 : strcspn(text + 1, ".");
-    bool valid = word > 0 && (text[1 + word] == '\0' || (text[2 + word] != '\0' &&
-                                                          strchr(text + 2 + word, '.') == NULL));
-    if (!valid)
-        reader_error(reader, "invalid_connection_ref", &step->connection_where, location,
-                     "write \"@family.alias\" or \"@family\"",
-                     "\"%s\" is not a reference to a connection", text == NULL ? "?" : text);
-    else
-        step->connection = strdup(text);
+    if (json_object_is_type(value, json_type_string)) {
+        const char *text = json_object_get_string(value);
+        if (is_connection_reference(text))
+            step->connection = pipeline_copy(reader, text);
+        else
+            reader_error(reader, "invalid_connection_ref", &step->connection_where, location, hint,
+                         "\"%s\" is not a reference to a connection", text);
+    } else if (node == NULL || node->kind != YAML_SCALAR || !params_are_used(node->text)) {
+        /* One that has no value is reported already. */
+        reader_error(reader, "invalid_connection_ref", &step->connection_where, location, hint,
+                     "the connection must be a string");
+    }
     json_object_object_del(step->config, "connection");
 }
 
@@ -351,18 +332,19 @@ static void read_config(struct pipeline_reader *reader, const struct place *plac
     }
     if (node != NULL && node->kind == YAML_MAPPING) {
         step->config_node = node;
-        step->config_where = (either(place->node, "config", "with") == yaml_get(place->node, "config")
-                                  ? yaml_get_key(place->node, "config")
-                                  : yaml_get_key(place->node, "with"))
-                                 ->where;
-        refuse_secrets(reader, step, node, location, 0);
+        step->config_where =
+            yaml_get_key(place->node, node == yaml_get(place->node, "config") ? "config" : "with")
+                ->where;
+        pipeline_refuse_secrets(reader, step->component, node, location);
         if (reader->params.values != NULL)
             step->config = params_fill(&reader->params, reader->pipeline->document, node, location,
                                        reader->diagnostics);
     }
     if (step->config == NULL)
         step->config = json_object_new_object();
-    if (step->component == NULL)
+    if (step->config == NULL)
+        pipeline_out_of_memory(reader);
+    if (step->config == NULL || step->component == NULL)
         return;
     for (size_t i = 0; step->config_node != NULL && i < step->config_node->count; i++)
         if (strcmp(step->config_node->keys[i]->text, "connection") != 0)

@@ -2,6 +2,7 @@
 #include "core/pipeline.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,6 +21,27 @@ bool pipeline_key_is_known(const char *key, const char *const *known)
     return false;
 }
 
+char *pipeline_question(const struct pipeline_reader *reader, const char *wanted,
+                        const char *const *candidates, size_t count)
+{
+    return diagnostics_are_full(reader->diagnostics) ? NULL
+                                                     : near_miss_question(wanted, candidates, count);
+}
+
+void pipeline_out_of_memory(struct pipeline_reader *reader)
+{
+    reader_error(reader, "out_of_memory", NULL, NULL, NULL, "out of memory");
+}
+
+char *pipeline_copy(struct pipeline_reader *reader, const char *text)
+{
+    char *copy = strdup(text);
+
+    if (copy == NULL)
+        pipeline_out_of_memory(reader);
+    return copy;
+}
+
 static void check_top_level_keys(struct pipeline_reader *reader, const struct yaml_node *root)
 {
     static const char *const required[] = {"oml_version", "name", "steps"};
@@ -31,8 +53,8 @@ static void check_top_level_keys(struct pipeline_reader *reader, const struct ya
                          "an OML pipeline has steps, each with its component",
                          "the key \"%s\" is not allowed", key->text);
         } else if (!pipeline_key_is_known(key->text, top_level_keys)) {
-            _cleanup_free_ char *question = near_miss_question(
-                key->text, top_level_keys, sizeof top_level_keys / sizeof top_level_keys[0] - 1);
+            _cleanup_free_ char *question = pipeline_question(
+                reader, key->text, top_level_keys, sizeof top_level_keys / sizeof top_level_keys[0] - 1);
             reader_warning(reader, "unknown_key", &key->where, key->text, question,
                            "the key \"%s\" is not known; it is ignored", key->text);
         }
@@ -60,7 +82,7 @@ static void read_version(struct pipeline_reader *reader, const struct yaml_node 
     else if (strcmp(version, "0.1.0") != 0)
         reader_warning(reader, "unsupported_version", &node->where, "oml_version", NULL,
                        "OML version \"%s\" is read as 0.1.0", version);
-    reader->pipeline->oml_version = strdup(version);
+    reader->pipeline->oml_version = pipeline_copy(reader, version);
 }
 
 static bool follows_convention(const char *name)
@@ -92,13 +114,13 @@ static void read_name(struct pipeline_reader *reader, const struct yaml_node *no
         reader_warning(reader, "naming_convention", &node->where, "name",
                        "use lower-case letters, digits and dashes",
                        "the name \"%s\" does not follow the convention", name);
-    reader->pipeline->name = strdup(name);
+    reader->pipeline->name = pipeline_copy(reader, name);
 }
 
 static void read_metadata(struct pipeline_reader *reader, const struct yaml_node *root)
 {
     const struct yaml_node *node = yaml_get(root, "metadata");
-    bool ok;
+    bool ok = true;
 
     if (node == NULL || yaml_is_null(node))
         return;
@@ -107,15 +129,51 @@ static void read_metadata(struct pipeline_reader *reader, const struct yaml_node
                      "\"metadata\" must be a mapping");
     else
         reader->pipeline->metadata = yaml_to_json(node, &ok);
+    if (!ok)
+        pipeline_out_of_memory(reader);
+}
+
+static void check_profile(struct pipeline_reader *reader, const struct yaml_node *key,
+                          const struct yaml_node *profile)
+{
+    static const char *const known[] = {"params", "description", NULL};
+    const struct yaml_node *params = yaml_get(profile, "params");
+
+    if (yaml_is_null(profile))
+        return;
+    if (profile->kind != YAML_MAPPING) {
+        reader_error(reader, "invalid_type", &profile->where, "profiles", NULL,
+                     "the profile \"%s\" must be a mapping with params", key->text);
+        return;
+    }
+    for (size_t i = 0; i < profile->count; i++) {
+        const struct yaml_node *inner = profile->keys[i];
+        if (pipeline_key_is_known(inner->text, known))
+            continue;
+        _cleanup_free_ char *question = pipeline_question(
+            reader, inner->text, known, sizeof known / sizeof known[0] - 1);
+        reader_warning(reader, "unknown_key", &inner->where, "profiles",
+                       question != NULL ? question : "parameters stand under \"params\"",
+                       "the profile \"%s\" has an unknown key \"%s\"; it is ignored", key->text,
+                       inner->text);
+    }
+    if (params != NULL && !yaml_is_null(params) && params->kind != YAML_MAPPING)
+        reader_error(reader, "invalid_type", &params->where, "profiles", NULL,
+                     "the params of the profile \"%s\" must be a mapping", key->text);
+    pipeline_refuse_secret_params(reader, params, "profiles");
 }
 
 static void check_profiles(struct pipeline_reader *reader, const struct yaml_node *root)
 {
     const struct yaml_node *node = yaml_get(root, "profiles");
 
-    if (node != NULL && !yaml_is_null(node) && node->kind != YAML_MAPPING)
+    if (node == NULL || yaml_is_null(node))
+        return;
+    if (node->kind != YAML_MAPPING)
         reader_error(reader, "invalid_type", &node->where, "profiles", NULL,
                      "\"profiles\" must be a mapping");
+    for (size_t i = 0; node->kind == YAML_MAPPING && i < node->count; i++)
+        check_profile(reader, node->keys[i], node->items[i]);
 }
 
 static void read_document(struct pipeline_reader *reader)
@@ -133,6 +191,7 @@ static void read_document(struct pipeline_reader *reader)
     read_name(reader, yaml_get(root, "name"));
     read_metadata(reader, root);
     check_profiles(reader, root);
+    pipeline_refuse_secret_params(reader, yaml_get(root, "params"), "params");
     (void)params_resolve(pipeline->document, reader->options, &reader->params,
                          reader->diagnostics);
     pipeline_read_steps(reader, yaml_get(root, "steps"));
@@ -143,34 +202,43 @@ static void read_document(struct pipeline_reader *reader)
     pipeline->params = json_object_get(reader->params.values);
 }
 
+static void hide_secrets(const struct pipeline_reader *reader)
+{
+    const char *path = reader->pipeline->path;
+
+    for (size_t i = 0; i < reader->secret_line_count; i++)
+        diagnostics_hide_lines(reader->diagnostics, path, reader->secret_lines[i].first,
+                               reader->secret_lines[i].last);
+    if (reader->hide_all)
+        diagnostics_hide_lines(reader->diagnostics, path, 0, UINT_MAX);
+}
+
 int pipeline_load(const struct pipeline_options *options, struct diagnostics *diagnostics,
                   struct pipeline **out)
 {
     size_t errors = diagnostics->errors;
     struct pipeline_reader reader = {.options = options, .diagnostics = diagnostics};
+    struct pipeline *pipeline = calloc(1, sizeof *pipeline);
 
-    reader.pipeline = calloc(1, sizeof *reader.pipeline);
-    if (reader.pipeline == NULL || (reader.pipeline->path = strdup(options->path)) == NULL) {
-        free(reader.pipeline);
+    if (pipeline == NULL || (pipeline->path = strdup(options->path)) == NULL) {
+        free(pipeline);
         return diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "out_of_memory", NULL, NULL, 0, NULL,
                                NULL, "out of memory");
     }
-    reader.pipeline->document = yaml_load(options->path, diagnostics);
-    if (reader.pipeline->document != NULL) {
-        reader.pipeline->source =
-            yaml_source(reader.pipeline->document, &reader.pipeline->source_length);
+    reader.pipeline = pipeline;
+    pipeline->document = yaml_load(options->path, diagnostics);
+    if (pipeline->document != NULL) {
+        pipeline->source = yaml_source(pipeline->document, &pipeline->source_length);
         read_document(&reader);
+        hide_secrets(&reader);
     }
     params_clear(&reader.params);
-    for (size_t i = 0; i < reader.secret_line_count; i++)
-        diagnostics_hide_lines(diagnostics, reader.pipeline->path, reader.secret_lines[i].first,
-                               reader.secret_lines[i].last);
     free(reader.secret_lines);
-    if (diagnostics->errors == errors) {
-        *out = reader.pipeline;
+    if (pipeline->document != NULL && diagnostics->errors == errors) {
+        *out = pipeline;
         return 0;
     }
-    pipeline_free(reader.pipeline);
+    pipeline_free(pipeline);
     return -1;
 }
 

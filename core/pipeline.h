@@ -66,6 +66,7 @@ struct pipeline_options {
 #define YAML_MAXIMUM_BYTES (16u << 20)
 #define YAML_MAXIMUM_DEPTH 64
 #define PIPELINE_MAXIMUM_STEPS 1000
+#define PIPELINE_MAXIMUM_NEEDS 50000 /* of all steps together */
 
 /* Reads, validates and substitutes. All problems go to `diagnostics` in one go; returns 0 (there may be
  * warnings) or -1. */

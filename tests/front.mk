@@ -3,6 +3,7 @@ if HAVE_CHECK
 front_tests = \
 	tests/unit/test-diagnostic \
 	tests/unit/test-pipeline \
+	tests/unit/test-pipeline-edges \
 	tests/unit/test-yaml
 check_PROGRAMS += $(front_tests)
 TESTS += $(front_tests)
@@ -12,6 +13,9 @@ tests_unit_test_diagnostic_LDADD = $(unit_ldadd)
 tests_unit_test_pipeline_SOURCES = tests/unit/test-pipeline.c
 tests_unit_test_pipeline_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_pipeline_LDADD = $(unit_ldadd)
+tests_unit_test_pipeline_edges_SOURCES = tests/unit/test-pipeline-edges.c
+tests_unit_test_pipeline_edges_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_pipeline_edges_LDADD = $(unit_ldadd)
 tests_unit_test_yaml_SOURCES = tests/unit/test-yaml.c
 tests_unit_test_yaml_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_yaml_LDADD = $(unit_ldadd)

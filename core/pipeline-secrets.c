@@ -1,0 +1,126 @@
+/* Literal secrets in a pipeline: they would end up in the build's files, so they are refused; see pipeline.h. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/json-access.h"
+#include "core/pipeline-internal.h"
+#include "core/redact.h"
+
+#define SECRET_LONGEST_HARMLESS 4
+#define POINTER_MAXIMUM 256
+
+/* Whether the spec's lists of JSON pointers have this one. */
+static bool spec_says_secret(const struct component *component, const char *pointer)
+{
+    static const char *const lists[] = {"secrets", "x-secret"};
+
+    for (size_t i = 0; component != NULL && i < sizeof lists / sizeof lists[0]; i++) {
+        json_object *list = json_member(component->spec, lists[i]);
+        for (size_t j = 0; j < json_array_count(list); j++) {
+            json_object *item = json_object_array_get_idx(list, j);
+            if (json_object_is_type(item, json_type_string) &&
+                strcmp(json_object_get_string(item), pointer) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+static void hide(struct pipeline_reader *reader, const struct yaml_node *key,
+                 const struct yaml_node *value)
+{
+    size_t count = reader->secret_line_count;
+    /* A value that comes from an anchor stands somewhere else. */
+    const struct secret_lines lines = {
+        .first = value->where.line < key->where.line ? value->where.line : key->where.line,
+        .last = value->last_line > key->where.line ? value->last_line : key->where.line,
+    };
+
+    if (count > 0 && reader->secret_lines[count - 1].first == lines.first &&
+        reader->secret_lines[count - 1].last == lines.last)
+        return;
+    if ((count & (count - 1)) == 0) {
+        void *grown = reallocarray(reader->secret_lines, count == 0 ? 1 : count * 2,
+                                   sizeof *reader->secret_lines);
+        if (grown == NULL) {
+            reader->hide_all = true;
+            return;
+        }
+        reader->secret_lines = grown;
+    }
+    reader->secret_lines[reader->secret_line_count++] = lines;
+}
+
+/* "${NAME}" and nothing else, but no parameter: its value would be written out. */
+static bool is_placeholder(const char *text)
+{
+    const char *end = strncmp(text, "${", 2) == 0 ? strchr(text, '}') : NULL;
+
+    return end != NULL && end[1] == '\0' && !params_are_used(text);
+}
+
+static void refuse_value(struct pipeline_reader *reader, const struct yaml_node *key,
+                         const struct yaml_node *value, const char *location)
+{
+    if (strlen(value->text) <= SECRET_LONGEST_HARMLESS || is_placeholder(value->text))
+        return;
+    hide(reader, key, value);
+    diagnostics_add(reader->diagnostics, DIAGNOSTIC_ERROR, "inline_secret", &key->where, NULL, 0,
+                    location, "put it into osiris_connections.yaml as ${VARIABLE}",
+                    params_are_used(value->text)
+                        ? "a parameter's value is written to files, but \"%s\" is a secret"
+                        : "a secret stands in plain text: \"%s\"",
+                    key->text);
+}
+
+/* A secret's value, or each of a list. */
+static void refuse_values(struct pipeline_reader *reader, const struct yaml_node *key,
+                          const struct yaml_node *value, const char *location)
+{
+    if (value->kind == YAML_SCALAR)
+        refuse_value(reader, key, value, location);
+    for (size_t i = 0; value->kind == YAML_SEQUENCE && i < value->count; i++)
+        refuse_values(reader, key, value->items[i], location);
+}
+
+/* `pointer` is the node's own, of `length`. */
+static void walk(struct pipeline_reader *reader, const struct component *component,
+                 const struct yaml_node *node, char pointer[POINTER_MAXIMUM], size_t length,
+                 const char *location)
+{
+    for (size_t i = 0; node->kind != YAML_SCALAR && i < node->count; i++) {
+        const struct yaml_node *key = node->kind == YAML_MAPPING ? node->keys[i] : NULL;
+        const struct yaml_node *value = node->items[i];
+        int more = key == NULL ? snprintf(pointer + length, POINTER_MAXIMUM - length, "/%zu", i)
+                               : snprintf(pointer + length, POINTER_MAXIMUM - length, "/%s", key->text);
+        size_t end = more < 0 || (size_t)more >= POINTER_MAXIMUM - length ? length
+                                                                           : length + (size_t)more;
+        pointer[end] = '\0';
+        if (key != NULL && (redact_key_is_secret(key->text) || spec_says_secret(component, pointer)))
+            refuse_values(reader, key, value, location);
+        walk(reader, component, value, pointer, end, location);
+        pointer[length] = '\0';
+    }
+}
+
+void pipeline_refuse_secrets(struct pipeline_reader *reader, const struct component *component,
+                             const struct yaml_node *config, const char *location)
+{
+    char pointer[POINTER_MAXIMUM] = "";
+
+    walk(reader, component, config, pointer, 0, location);
+}
+
+void pipeline_refuse_secret_params(struct pipeline_reader *reader, const struct yaml_node *params,
+                                   const char *location)
+{
+    for (size_t i = 0; params != NULL && params->kind == YAML_MAPPING && i < params->count; i++) {
+        const struct yaml_node *value = params->items[i];
+        if (!redact_key_is_secret(params->keys[i]->text))
+            continue;
+        if (value->kind == YAML_MAPPING)
+            value = yaml_get(value, "default");
+        if (value != NULL)
+            refuse_values(reader, params->keys[i], value, location);
+    }
+}
