@@ -9,15 +9,23 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "core/fingerprint.h"
+
+/* A name up to this long has room for ".osiris-<run id>-<pid>-<n>.tmp" within the usual 255 bytes. */
+#define STEM_MAXIMUM 150
+#define HIDDEN_NAMES 1000
+
 struct output {
     int fd;
     int folder;     /* the target's */
     char *path;     /* as given */
     char *name;     /* of the target in its folder */
+    char *stem;     /* what hidden names begin with: `name`, or its hash if it is long */
     char *hidden;   /* the temporary name in the folder; NULL while there is none */
     char *run_id;
-    char *made_folders; /* the first folder that was made for it, or NULL; ends where `folder_path` does */
     char *folder_path;
+    char **made; /* the folders that were made for it, outermost first */
+    size_t made_count;
     bool device;    /* /dev/null and its like: written through, there is nothing to publish */
     bool finished, published;
 };
@@ -29,40 +37,66 @@ static int fail(struct output *output, struct osiris_error *error, int number, c
 
 /* Folders. */
 
-/* Makes the missing parents; notes the outermost one that was made. */
-static int make_parents(struct output *output)
+/* Makes one folder and notes it, so that it can be taken back. */
+static int make_folder(struct output *output, const char *path)
+{
+    struct stat status;
+
+    if (mkdir(path, 0777) < 0) {
+        int reason = errno;
+        if (reason == EEXIST || (stat(path, &status) == 0 && S_ISDIR(status.st_mode)))
+            return 0;
+        errno = reason;
+        return -1;
+    }
+    char **grown = reallocarray(output->made, output->made_count + 1, sizeof *grown);
+    char *copy = strdup(path);
+    if (grown != NULL)
+        output->made = grown;
+    if (grown == NULL || copy == NULL) {
+        free(copy);
+        (void)rmdir(path);
+        errno = ENOMEM;
+        return -1;
+    }
+    output->made[output->made_count++] = copy;
+    return 0;
+}
+
+/* Makes what is missing of the folder's path. An error names the part that cannot be made. */
+static int make_parents(struct output *output, struct osiris_error *error)
 {
     char *path = output->folder_path;
 
     for (char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
         if (slash != NULL)
             *slash = '\0';
-        int result = mkdir(path, 0777);
-        int reason = errno;
-        if (result == 0 && output->made_folders == NULL)
-            output->made_folders = strdup(path);
+        int result = make_folder(output, path);
+        if (result < 0)
+            osiris_error_set_errno(error, errno, "cannot make the folder \"%s\" for \"%s\"", path,
+                                   output->path);
         if (slash != NULL)
             *slash = '/';
-        if (result < 0 && reason != EEXIST && slash == NULL) {
-            errno = reason;
-            return -1;
-        }
-        if (slash == NULL)
-            return 0;
+        if (result < 0 || slash == NULL)
+            return result;
     }
 }
 
 /* Removes the folders that were made, innermost first, as long as they are empty. */
 static void remove_made_folders(struct output *output)
 {
-    size_t outermost = output->made_folders == NULL ? SIZE_MAX : strlen(output->made_folders);
+    while (output->made_count > 0 && rmdir(output->made[output->made_count - 1]) == 0)
+        free(output->made[--output->made_count]);
+}
 
-    while (strlen(output->folder_path) >= outermost && rmdir(output->folder_path) == 0) {
-        char *slash = strrchr(output->folder_path, '/');
-        if (slash == NULL)
-            return;
-        *slash = '\0';
-    }
+static char *hidden_stem(const char *name)
+{
+    char hex[FINGERPRINT_SIZE];
+
+    if (strlen(name) <= STEM_MAXIMUM)
+        return strdup(name);
+    fingerprint(name, strlen(name), hex);
+    return strdup(hex);
 }
 
 static int split_path(struct output *output, const char *target, struct osiris_error *error)
@@ -70,12 +104,13 @@ static int split_path(struct output *output, const char *target, struct osiris_e
     const char *slash = strrchr(target, '/');
 
     output->name = strdup(slash == NULL ? target : slash + 1);
+    output->stem = output->name == NULL ? NULL : hidden_stem(output->name);
     if (slash == NULL)
         output->folder_path = strdup(".");
     else
         output->folder_path = slash == target ? strdup("/")
                                               : strndup(target, (size_t)(slash - target));
-    if (output->name == NULL || output->folder_path == NULL)
+    if (output->name == NULL || output->stem == NULL || output->folder_path == NULL)
         return fail(output, error, ENOMEM, "write");
     if (output->name[0] == '\0' || strcmp(output->name, ".") == 0 ||
         strcmp(output->name, "..") == 0)
@@ -89,27 +124,27 @@ static int open_folder(struct output *output, bool create, struct osiris_error *
 
     output->folder = open(output->folder_path, flags);
     if (output->folder < 0 && errno == ENOENT && create) {
-        if (make_parents(output) < 0)
-            return osiris_error_set_errno(error, errno, "cannot make the folder \"%s\" for \"%s\"",
-                                          output->folder_path, output->path);
+        if (make_parents(output, error) < 0)
+            return -1;
         output->folder = open(output->folder_path, flags);
     }
     if (output->folder >= 0)
         return 0;
-    osiris_error_set_errno(error, errno, "cannot write \"%s\": the folder \"%s\"", output->path,
+    int reason = errno;
+    osiris_error_set_errno(error, reason, "cannot write \"%s\": the folder \"%s\"", output->path,
                            output->folder_path);
-    if (errno == ENOENT)
+    if (reason == ENOENT)
         osiris_error_hint(error, "make the folder, or let create_dirs do it");
     return -1;
 }
 
-/* Hidden names: ".<name>.osiris-<run id>-<n>.tmp" */
+/* Hidden names: ".<stem>.osiris-<run id>-<pid>-<n>.tmp" */
 
-static bool is_hidden_name_of(const char *name, const char *target)
+static bool is_hidden_name_of(const char *name, const char *stem)
 {
-    size_t length = strlen(target), whole = strlen(name);
+    size_t length = strlen(stem), whole = strlen(name);
 
-    return name[0] == '.' && strncmp(name + 1, target, length) == 0 &&
+    return name[0] == '.' && strncmp(name + 1, stem, length) == 0 &&
            strncmp(name + 1 + length, ".osiris-", 8) == 0 && whole > length + 13 &&
            strcmp(name + whole - 4, ".tmp") == 0;
 }
@@ -125,11 +160,13 @@ static void remove_stale(const struct output *output)
         return;
     }
     for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
-        if (!is_hidden_name_of(entry->d_name, output->name))
+        struct stat status;
+        if (!is_hidden_name_of(entry->d_name, output->stem))
             continue;
         _cleanup_close_ int fd = openat(output->folder, entry->d_name,
                                         O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+        if (fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+            flock(fd, LOCK_EX | LOCK_NB) == 0)
             (void)unlinkat(output->folder, entry->d_name, 0);
     }
 }
@@ -137,7 +174,7 @@ static void remove_stale(const struct output *output)
 static int next_hidden_name(struct output *output, unsigned number)
 {
     free(output->hidden);
-    if (asprintf(&output->hidden, ".%s.osiris-%s-%d-%u.tmp", output->name, output->run_id,
+    if (asprintf(&output->hidden, ".%s.osiris-%s-%d-%u.tmp", output->stem, output->run_id,
                  (int)getpid(), number) < 0) {
         output->hidden = NULL;
         errno = ENOMEM;
@@ -146,26 +183,49 @@ static int next_hidden_name(struct output *output, unsigned number)
     return 0;
 }
 
+static int give_up_hidden(struct output *output)
+{
+    int reason = errno;
+
+    free(output->hidden);
+    output->hidden = NULL;
+    errno = reason;
+    return -1;
+}
+
+/* Between its making and its locking another process may have taken the file for stale and removed it.
+ * Where a file system has no locks nobody does. */
+static bool lock_hidden(int fd)
+{
+    struct stat status;
+
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        return false;
+    return fstat(fd, &status) == 0 && status.st_nlink > 0;
+}
+
 static int open_named(struct output *output, mode_t mode)
 {
-    for (unsigned number = 0; number < 1000; number++) {
+    for (unsigned number = 0; number < HIDDEN_NAMES; number++) {
         if (next_hidden_name(output, number) < 0)
             return -1;
         output->fd = openat(output->folder, output->hidden,
                             O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-        if (output->fd >= 0)
-            return flock(output->fd, LOCK_EX | LOCK_NB);
-        if (errno != EEXIST)
+        if (output->fd >= 0 && lock_hidden(output->fd))
+            return 0;
+        if (output->fd < 0 && errno != EEXIST)
             break;
+        cleanup_close_value(&output->fd);
+        output->fd = -1;
+        errno = EEXIST;
     }
-    free(output->hidden);
-    output->hidden = NULL;
-    return -1;
+    return give_up_hidden(output);
 }
 
 static int open_temporary(struct output *output, mode_t mode, bool named)
 {
-    if (!named) {
+    /* An unnamed file gets its name by way of /proc: without one it could never be published. */
+    if (!named && access("/proc/self/fd", X_OK) == 0) {
         output->fd = openat(output->folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
         if (output->fd >= 0)
             return 0;
@@ -221,7 +281,10 @@ static int check_target(struct output *output, const char *target, mode_t *mode,
     if (!S_ISREG(status.st_mode))
         return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
                                 "cannot write \"%s\": it is not a regular file", output->path);
-    *mode = status.st_mode & 07777;
+    /* A rename would not ask whether the file is write-protected. */
+    if (faccessat(AT_FDCWD, target, W_OK, AT_EACCESS) < 0)
+        return fail(output, error, errno, "replace");
+    *mode = status.st_mode & 0777;
     *keep = true;
     return 0;
 }
@@ -241,6 +304,10 @@ static int open_in_folder(struct output *output, const char *target,
     if (split_path(output, target, error) < 0 ||
         open_folder(output, options->create_directories, error) < 0)
         return -1;
+    struct stat status;
+    if (fstatat(output->folder, output->name, &status, AT_SYMLINK_NOFOLLOW) < 0 &&
+        errno == ENAMETOOLONG)
+        return fail(output, error, errno, "write");
     remove_stale(output);
     if (open_temporary(output, mode, options->named) < 0)
         return fail(output, error, errno, "write");
@@ -308,9 +375,8 @@ static int link_unnamed(struct output *output)
     char self[64];
 
     snprintf(self, sizeof self, "/proc/self/fd/%d", output->fd);
-    if (flock(output->fd, LOCK_EX | LOCK_NB) < 0)
-        return -1;
-    for (unsigned number = 0; number < 1000; number++) {
+    (void)flock(output->fd, LOCK_EX | LOCK_NB);
+    for (unsigned number = 0; number < HIDDEN_NAMES; number++) {
         if (next_hidden_name(output, number) < 0)
             return -1;
         if (linkat(AT_FDCWD, self, output->folder, output->hidden, AT_SYMLINK_FOLLOW) == 0)
@@ -318,11 +384,26 @@ static int link_unnamed(struct output *output)
         if (errno != EEXIST)
             break;
     }
-    int reason = errno;
-    free(output->hidden);
-    output->hidden = NULL;
-    errno = reason;
-    return -1;
+    return give_up_hidden(output);
+}
+
+/* An unnamed file does not keep its folder: another output, which had made it, may have taken it back. */
+static int restore_folder(struct output *output, struct osiris_error *error)
+{
+    cleanup_close_value(&output->folder);
+    output->folder = -1;
+    return open_folder(output, true, error);
+}
+
+static int name_unnamed(struct output *output, struct osiris_error *error)
+{
+    if (link_unnamed(output) == 0)
+        return 0;
+    if (errno != ENOENT)
+        return fail(output, error, errno, "publish");
+    if (restore_folder(output, error) < 0)
+        return -1;
+    return link_unnamed(output) < 0 ? fail(output, error, errno, "publish") : 0;
 }
 
 int output_publish(struct output *output, struct osiris_error *error)
@@ -332,8 +413,8 @@ int output_publish(struct output *output, struct osiris_error *error)
     if (!output->finished)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
                                 "\"%s\" was to be published before it was finished", output->path);
-    if (output->hidden == NULL && link_unnamed(output) < 0)
-        return fail(output, error, errno, "publish");
+    if (output->hidden == NULL && name_unnamed(output, error) < 0)
+        return -1;
     if (renameat(output->folder, output->hidden, output->folder, output->name) < 0)
         return fail(output, error, errno, "publish");
     output->published = true;
@@ -353,13 +434,16 @@ void output_close(struct output *output)
         (void)unlinkat(output->folder, output->hidden, 0);
     cleanup_close_value(&output->fd);
     cleanup_close_value(&output->folder);
-    if (!output->published && output->folder_path != NULL)
+    if (!output->published)
         remove_made_folders(output);
+    while (output->made_count > 0)
+        free(output->made[--output->made_count]);
+    free(output->made);
     free(output->path);
     free(output->name);
+    free(output->stem);
     free(output->hidden);
     free(output->run_id);
-    free(output->made_folders);
     free(output->folder_path);
     free(output);
 }

@@ -1,8 +1,13 @@
 /*
  * An output file that appears whole or not at all. The descriptor is a real file in the target's folder:
- * unnamed (O_TMPFILE) where the filesystem can, else a hidden file ".<name>.osiris-<run id>-<n>.tmp" that
- * is locked (flock) for as long as its process lives. Publishing links it beside the target if it is
- * unnamed, then renames it over the target and syncs the folder.
+ * unnamed (O_TMPFILE) where the filesystem can, else a hidden file ".<name>.osiris-<run id>-<pid>-<n>.tmp"
+ * (a long name stands there as its hash) that is locked (flock) for as long as its process lives.
+ * Publishing links it beside the target if it is unnamed, then renames it over the target and syncs the
+ * folder.
+ *
+ * A file that is there must be writable, and keeps its permissions (not its owner and ACLs: it is a new
+ * file). A character device is written through. Two outputs of one path do not disturb each other: the
+ * one published last stays.
  *
  * Opening an output first removes stale hidden files of the same target: those whose lock nobody holds.
  * One thread at a time for one output.
@@ -26,8 +31,9 @@ struct output_options {
     bool named; /* do not try O_TMPFILE (tests of the fallback) */
 };
 
-/* Fails early: if the folder is missing or not writable, if the target is a folder or a device. If the target is
- * a symbolic link, what it points to is replaced, not the link. */
+/* Fails early: if the folder is missing or not writable, if the target is a folder, a pipe or
+ * write-protected, if its name is too long. If the target is a symbolic link, what it points to is
+ * replaced, not the link. */
 int output_open(const struct output_options *options, struct output **out,
                 struct osiris_error *error);
 

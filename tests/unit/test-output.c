@@ -4,10 +4,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/output.h"
@@ -190,6 +193,174 @@ START_TEST(test_what_cannot_be_an_output)
 }
 END_TEST
 
+static int mode_of(const char *path)
+{
+    struct stat status;
+
+    ck_assert_int_eq(stat(path, &status), 0);
+    return (int)(status.st_mode & 07777);
+}
+
+START_TEST(test_permissions)
+{
+    const struct output_options private_file = {.path = "private", .mode = 0600, .named = _i};
+    struct output *output = NULL;
+    mode_t before;
+
+    enter();
+    before = umask(027);
+    publish(open_output("new", _i, false));
+    ck_assert_int_eq(mode_of("new"), 0640);
+    ck_assert_int_eq(output_open(&private_file, &output, NULL), 0);
+    publish(output);
+    ck_assert_int_eq(mode_of("private"), 0600);
+    /* A file of ours must not become a program that runs as us. */
+    write_file("setuid", "");
+    ck_assert_int_eq(chmod("setuid", 04755), 0);
+    publish(open_output("setuid", _i, false));
+    ck_assert_int_eq(mode_of("setuid"), 0755);
+    umask(before);
+    leave();
+}
+END_TEST
+
+/* A name as long as file systems allow leaves no room for a hidden one beside it. */
+START_TEST(test_long_names)
+{
+    char name[300];
+
+    enter();
+    memset(name, 'x', sizeof name);
+    name[255] = '\0';
+    struct output *left = open_output(name, true, false);
+    struct output *output = open_output(name, _i, false);
+    ck_assert_int_eq(write(output_fd(output), "all\n", 4), 4);
+    publish(output);
+    expect_file(name, "all\n");
+    /* The other one's hidden file is locked; once it is not, it goes. */
+    ck_assert_int_eq(count("."), 2);
+    ck_assert_int_eq(flock(output_fd(left), LOCK_UN), 0);
+    output_close(open_output(name, _i, false));
+    ck_assert_int_eq(count("."), 1);
+    output_close(left);
+    leave();
+}
+END_TEST
+
+START_TEST(test_too_long_names_are_refused_at_once)
+{
+    char path[320] = "new/";
+
+    enter();
+    memset(path + 4, 'x', 256);
+    refuse(path + 4, false, "too long");
+    refuse(path, true, "too long");
+    /* What was made on the way to a folder that cannot be made goes again. */
+    strcpy(path + 260, "/out.csv");
+    refuse(path, true, "cannot make the folder \"new/xxx");
+    refuse("one/two/../three/", true, "directory");
+    ck_assert_int_eq(count("."), 0);
+    leave();
+}
+END_TEST
+
+/* An unnamed file does not keep its folder from being removed by whoever made it. */
+START_TEST(test_a_discarded_neighbour_takes_no_folder_away)
+{
+    enter();
+    struct output *maker = open_output("made/deep/a.csv", _i, true);
+    struct output *other = open_output("made/deep/b.csv", _i, false);
+    ck_assert_int_eq(write(output_fd(other), "b\n", 2), 2);
+    output_close(maker);
+    publish(other);
+    expect_file("made/deep/b.csv", "b\n");
+    ck_assert_int_eq(count("made/deep"), 1);
+    leave();
+}
+END_TEST
+
+START_TEST(test_two_outputs_of_one_path)
+{
+    enter();
+    struct output *first = open_output("out.csv", _i, false);
+    struct output *second = open_output("out.csv", _i, false);
+    ck_assert_int_eq(write(output_fd(first), "the first\n", 10), 10);
+    ck_assert_int_eq(write(output_fd(second), "2\n", 2), 2);
+    publish(second);
+    expect_file("out.csv", "2\n");
+    publish(first);
+    expect_file("out.csv", "the first\n");
+    ck_assert_int_eq(count("."), 1);
+    leave();
+}
+END_TEST
+
+/* Permissions do not hold root back: this is done as nobody, in a process as undumpable as a worker. */
+
+static bool is_refused(const char *path, bool create, const char *part)
+{
+    const struct output_options options = {.path = path, .create_directories = create};
+    struct output *output = NULL;
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    return output_open(&options, &output, &error) < 0 &&
+           error.category == OSIRIS_ERROR_PERMISSION && strstr(error.message, part) != NULL;
+}
+
+static bool is_published(const char *path, bool named)
+{
+    const struct output_options options = {.path = path, .named = named};
+    struct output *output = NULL;
+
+    if (output_open(&options, &output, NULL) < 0)
+        return false;
+    bool done = output_finish(output, NULL) == 0 && output_publish(output, NULL) == 0;
+    output_close(output);
+    return done && access(path, F_OK) == 0;
+}
+
+static void act_as_nobody(void)
+{
+    if (getuid() == 0 && (setgroups(0, NULL) < 0 || setgid(65534) < 0 || setuid(65534) < 0))
+        _exit(1);
+    if (prctl(PR_SET_DUMPABLE, 0) < 0 || chdir(folder) < 0)
+        _exit(2);
+    if (!is_published("open/unnamed.csv", false) || !is_published("open/named.csv", true))
+        _exit(3);
+    if (!is_refused("closed/out.csv", false, "cannot write \"closed/out.csv\""))
+        _exit(4);
+    if (!is_refused("closed/new/deep/out.csv", true, "folder \"closed/new\""))
+        _exit(5);
+    if (!is_refused("open/protected.csv", false, "cannot replace \"open/protected.csv\""))
+        _exit(6);
+    _exit(0);
+}
+
+START_TEST(test_as_somebody_without_privileges)
+{
+    int status;
+
+    enter();
+    ck_assert_int_eq(chmod(".", 0755), 0);
+    ck_assert_int_eq(mkdir("open", 0777), 0);
+    ck_assert_int_eq(chmod("open", 0777), 0);
+    ck_assert_int_eq(mkdir("closed", 0555), 0);
+    write_file("open/protected.csv", "precious\n");
+    ck_assert_int_eq(chmod("open/protected.csv", 0444), 0);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        act_as_nobody();
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "ended with %d at step %d", status,
+                  WEXITSTATUS(status));
+    expect_file("open/protected.csv", "precious\n");
+    ck_assert_int_eq(count("open"), 3);
+    ck_assert_int_eq(count("closed"), 0);
+    leave();
+}
+END_TEST
+
 START_TEST(test_a_device_is_written_through)
 {
     struct output *output = open_output("/dev/null", false, false);
@@ -213,6 +384,12 @@ int main(void)
     tcase_add_loop_test(tcase, test_a_link_is_followed, 0, 2);
     tcase_add_loop_test(tcase, test_stale_files_go_and_locked_ones_stay, 0, 2);
     tcase_add_test(tcase, test_what_cannot_be_an_output);
+    tcase_add_loop_test(tcase, test_permissions, 0, 2);
+    tcase_add_loop_test(tcase, test_long_names, 0, 2);
+    tcase_add_test(tcase, test_too_long_names_are_refused_at_once);
+    tcase_add_loop_test(tcase, test_a_discarded_neighbour_takes_no_folder_away, 0, 2);
+    tcase_add_loop_test(tcase, test_two_outputs_of_one_path, 0, 2);
+    tcase_add_test(tcase, test_as_somebody_without_privileges);
     tcase_add_test(tcase, test_a_device_is_written_through);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
