@@ -1,50 +1,41 @@
 /*
- * One end of the protocol's byte channel; see channel.h.
+ * One end of the protocol's byte channel: making it, and its receiving half; see channel.h.
  *
- * `outbox_lock` guards the outbox, the sequence of what is sent, and `closed`. The receiving side's
- * fields belong to the one thread that receives.
+ * Reading is exact: header and message first, then a body straight to where it belongs, and the next header in one call
+ * with either. So no byte of a body is ever copied.
  */
 #include "core/channel.h"
 
-#include <assert.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
-#include "core/buffer.h"
-#include "core/frame.h"
+#include "core/channel-internal.h"
 #include "core/message.h"
 
-static_assert(CHANNEL_HEADER_SIZE == FRAME_HEADER_SIZE, "one header");
-static_assert(CHANNEL_MAXIMUM_MESSAGE == FRAME_MAXIMUM_MESSAGE, "one bound");
-static_assert(CHANNEL_MAXIMUM_DEPTH == MESSAGE_MAXIMUM_DEPTH, "one depth");
-
 #define READ_SIZE 65536
-#define SEND_TIMEOUT_SECONDS 30
+#define MESSAGES_AT_ONCE 256
 
-struct channel {
-    int fd;
-    int wake_fd;
-    pthread_mutex_t outbox_lock;
-    pthread_cond_t outbox_room;
-    struct buffer outbox;
-    size_t outbox_sent; /* bytes at the outbox's beginning that are gone already */
-    uint64_t sent_sequence;
-    bool closed;
-    /* The receiving thread's. */
-    struct buffer inbox;
-    size_t inbox_taken; /* bytes at the inbox's beginning that have been handed out */
-    uint64_t received_sequence;
-};
+static void init_locks(struct channel *channel)
+{
+    pthread_condattr_t attributes;
+
+    pthread_mutex_init(&channel->outbox_lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&channel->outbox_room, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
 
 struct channel *channel_new(int fd, struct osiris_error *error)
 {
     struct channel *channel = calloc(1, sizeof *channel);
-    pthread_condattr_t attributes;
     int flags = fcntl(fd, F_GETFL);
 
     if (channel == NULL || flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
@@ -61,14 +52,19 @@ struct channel *channel_new(int fd, struct osiris_error *error)
         free(channel);
         return NULL;
     }
-    buffer_init(&channel->outbox, CHANNEL_OUTBOX_BYTES + 2 * CHANNEL_MAXIMUM_MESSAGE);
-    buffer_init(&channel->inbox, FRAME_HEADER_SIZE + (size_t)CHANNEL_MAXIMUM_MESSAGE + READ_SIZE);
-    pthread_mutex_init(&channel->outbox_lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&channel->outbox_room, &attributes);
-    pthread_condattr_destroy(&attributes);
+    buffer_init(&channel->inbox, FRAME_MAXIMUM_MESSAGE);
+    init_locks(channel);
     return channel;
+}
+
+static void clear_messages(struct channel *channel)
+{
+    while (channel->first_message != NULL) {
+        struct message_in *message = channel->first_message;
+        channel->first_message = message->next;
+        json_object_put(message->message);
+        free(message);
+    }
 }
 
 void channel_free(struct channel *channel)
@@ -77,16 +73,22 @@ void channel_free(struct channel *channel)
         return;
     cleanup_close_value(&channel->fd);
     cleanup_close_value(&channel->wake_fd);
-    buffer_clear(&channel->outbox);
+    channel_clear_lanes(channel);
+    frame_list_clear(&channel->done);
+    clear_messages(channel);
+    json_object_put(channel->incoming);
     buffer_clear(&channel->inbox);
+    osiris_error_clear(&channel->violation);
     pthread_cond_destroy(&channel->outbox_room);
     pthread_mutex_destroy(&channel->outbox_lock);
+    free(channel->session);
+    free(channel->token);
     free(channel);
 }
 
 int channel_fd(const struct channel *channel)
 {
-    return channel->fd;
+    return channel->link == LINK_LOST ? -1 : channel->fd;
 }
 
 int channel_wake_fd(const struct channel *channel)
@@ -94,193 +96,35 @@ int channel_wake_fd(const struct channel *channel)
     return channel->wake_fd;
 }
 
-static size_t outbox_waiting(const struct channel *channel)
-{
-    return channel->outbox.length - channel->outbox_sent;
-}
-
 short channel_poll_events(struct channel *channel)
 {
     pthread_mutex_lock(&channel->outbox_lock);
     short events = POLLIN;
-    if (outbox_waiting(channel) > 0)
+    if (channel_has_work_locked(channel))
         events |= POLLOUT;
     pthread_mutex_unlock(&channel->outbox_lock);
     return events;
 }
 
-/* Writes what the socket takes. Returns -1 with errno unless the socket is merely full. */
-static int flush_outbox_locked(struct channel *channel)
+void channel_set_place(struct channel *channel, channel_place *place, void *context)
 {
-    while (outbox_waiting(channel) > 0) {
-        ssize_t sent = send(channel->fd, channel->outbox.data + channel->outbox_sent,
-                            outbox_waiting(channel), MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent < 0 && errno == EINTR)
-            continue;
-        if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-            break;
-        if (sent < 0)
-            return -1;
-        channel->outbox_sent += (size_t)sent;
-    }
-    if (outbox_waiting(channel) == 0) {
-        channel->outbox_sent = 0;
-        buffer_reset(&channel->outbox);
-        /* A burst's memory is given back. */
-        if (channel->outbox.capacity > 2 * READ_SIZE)
-            buffer_clear(&channel->outbox);
-    } else if (channel->outbox_sent > CHANNEL_OUTBOX_BYTES / 4) {
-        buffer_consume(&channel->outbox, channel->outbox_sent);
-        channel->outbox_sent = 0;
-    }
-    if (outbox_waiting(channel) < CHANNEL_OUTBOX_BYTES)
-        pthread_cond_broadcast(&channel->outbox_room);
-    return 0;
+    channel->place = place;
+    channel->place_context = context;
 }
 
-/* Waits until a frame of `length` bytes may be put into the outbox. One that is larger than the bound passes
- * when nothing waits before it. */
-static int wait_for_room_locked(struct channel *channel, size_t length, bool wait,
-                                struct osiris_error *error)
+void channel_set_trace(struct channel *channel, channel_trace *trace, void *context)
 {
-    struct timespec deadline;
-
-    clock_gettime(CLOCK_MONOTONIC, &deadline);
-    deadline.tv_sec += SEND_TIMEOUT_SECONDS;
-    while (!channel->closed && outbox_waiting(channel) > 0 &&
-           outbox_waiting(channel) + length > CHANNEL_OUTBOX_BYTES) {
-        if (!wait) {
-            osiris_error_set_errno(error, EAGAIN, "the peer reads too slowly");
-            return -1;
-        }
-        if (pthread_cond_timedwait(&channel->outbox_room, &channel->outbox_lock, &deadline) ==
-            ETIMEDOUT)
-            return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT,
-                                    "the peer has read nothing for %d s", SEND_TIMEOUT_SECONDS);
-    }
-    if (channel->closed)
-        return osiris_error_set_errno(error, EPIPE, "the channel is closed");
-    return 0;
-}
-
-static void wake(const struct channel *channel)
-{
-    const uint64_t one = 1;
-
-    /* It can only fail when it is readable already. */
-    (void)!write(channel->wake_fd, &one, sizeof one);
-}
-
-static int enqueue_locked(struct channel *channel, struct buffer *frame, struct osiris_error *error)
-{
-    const struct frame_header header = {
-        .message_length = (uint32_t)(frame->length - FRAME_HEADER_SIZE),
-        .sequence = channel->sent_sequence + 1,
-    };
-    bool waits_already = outbox_waiting(channel) > 0;
-
-    frame_encode_header(&header, (uint8_t *)frame->data);
-    if (buffer_append(&channel->outbox, frame->data, frame->length) < 0) {
-        channel->outbox.failed = false;
-        return osiris_error_set_errno(error, ENOMEM, "cannot send");
-    }
-    channel->sent_sequence++;
-    if (waits_already)
-        return 0;
-    if (flush_outbox_locked(channel) < 0)
-        return osiris_error_set_errno(error, errno, "cannot send to the peer");
-    if (outbox_waiting(channel) > 0)
-        wake(channel);
-    return 0;
-}
-
-int channel_send(struct channel *channel, json_object *message, bool wait,
-                 struct osiris_error *error)
-{
-    static const uint8_t placeholder[FRAME_HEADER_SIZE];
-    _cleanup_buffer_ struct buffer frame =
-        BUFFER_INIT(FRAME_HEADER_SIZE + (size_t)CHANNEL_MAXIMUM_MESSAGE);
-
-    buffer_append(&frame, placeholder, sizeof placeholder);
-    if (message_encode(message, &frame, error) < 0)
-        return -1;
     pthread_mutex_lock(&channel->outbox_lock);
-    int result = wait_for_room_locked(channel, frame.length, wait, error);
-    if (result == 0)
-        result = enqueue_locked(channel, &frame, error);
+    channel->trace = trace;
+    channel->trace_context = context;
     pthread_mutex_unlock(&channel->outbox_lock);
-    return result;
 }
 
-/* Drops what has been handed out; gives a large frame's memory back. */
-static void tidy_inbox(struct channel *channel)
+void channel_get_counts(struct channel *channel, struct channel_counts *counts)
 {
-    if (channel->inbox_taken == 0)
-        return;
-    buffer_consume(&channel->inbox, channel->inbox_taken);
-    channel->inbox_taken = 0;
-    if (channel->inbox.length == 0 && channel->inbox.capacity > 4 * READ_SIZE)
-        buffer_clear(&channel->inbox);
-}
-
-static int pump_out(struct channel *channel, struct osiris_error *error)
-{
-    uint64_t count;
-    int result = 0;
-
     pthread_mutex_lock(&channel->outbox_lock);
-    if (outbox_waiting(channel) > 0) {
-        (void)!read(channel->wake_fd, &count, sizeof count);
-        if (!channel->closed && flush_outbox_locked(channel) < 0)
-            result = osiris_error_set_errno(error, errno, "cannot send to the peer");
-    } else if (read(channel->wake_fd, &count, sizeof count) < 0 && errno != EAGAIN) {
-        result = osiris_error_set_errno(error, errno, "cannot read the channel's wake-up");
-    }
+    *counts = channel->counts;
     pthread_mutex_unlock(&channel->outbox_lock);
-    return result;
-}
-
-int channel_pump(struct channel *channel, bool *end, struct osiris_error *error)
-{
-    *end = false;
-    /* A peer that has said its last word and gone must still be heard: reading goes first. The caller has
-     * taken every whole frame, so what is left in the inbox is a part of one. */
-    tidy_inbox(channel);
-    char *room = buffer_reserve(&channel->inbox, READ_SIZE);
-    if (room == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot receive");
-    ssize_t got;
-    do {
-        got = recv(channel->fd, room, READ_SIZE, MSG_DONTWAIT);
-    } while (got < 0 && errno == EINTR);
-    if (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
-        return osiris_error_set_errno(error, errno, "cannot receive from the peer");
-    if (got > 0)
-        channel->inbox.length += (size_t)got;
-    if (got == 0 && channel->inbox.length > 0)
-        return osiris_error_set(error, OSIRIS_ERROR_CONNECTION,
-                                "the peer closed the channel inside a frame");
-    if (got == 0) {
-        *end = true;
-        return 0;
-    }
-    if (pump_out(channel, error) < 0)
-        return -1;
-    return got > 0;
-}
-
-json_object *channel_receive(struct channel *channel, struct osiris_error *error)
-{
-    const uint8_t *message;
-    size_t message_length, consumed;
-
-    const uint8_t *bytes = (const uint8_t *)channel->inbox.data + channel->inbox_taken;
-    size_t length = channel->inbox.length - channel->inbox_taken;
-    if (length == 0 || frame_next(bytes, length, &channel->received_sequence, &message,
-                                  &message_length, &consumed, error) != FRAME_OK)
-        return NULL;
-    channel->inbox_taken += consumed;
-    return message_decode(message, message_length, error);
 }
 
 void channel_shutdown(struct channel *channel)
@@ -289,4 +133,270 @@ void channel_shutdown(struct channel *channel)
     channel->closed = true;
     pthread_cond_broadcast(&channel->outbox_room);
     pthread_mutex_unlock(&channel->outbox_lock);
+}
+
+/* Taking in. */
+
+static void trace_received(struct channel *channel)
+{
+    const struct iovec body = {.iov_base = channel->body, .iov_len = channel->header.body_length};
+
+    pthread_mutex_lock(&channel->outbox_lock);
+    channel->counts.frames_received++;
+    channel->counts.body_bytes_received += channel->header.body_length;
+    channel_trace_frame(channel, false, &channel->header, (const uint8_t *)channel->inbox.data,
+                        &body, channel->header.body_length > 0);
+    pthread_mutex_unlock(&channel->outbox_lock);
+}
+
+static int queue_message(struct channel *channel, json_object *message,
+                         struct osiris_error *error)
+{
+    struct message_in *entry = calloc(1, sizeof *entry);
+
+    if (entry == NULL) {
+        json_object_put(message);
+        return osiris_error_set_errno(error, ENOMEM, "cannot receive");
+    }
+    *entry = (struct message_in){.message = message, .body_length = channel->header.body_length};
+    if (channel->first_message == NULL)
+        channel->first_message = entry;
+    else
+        channel->last_message->next = entry;
+    channel->last_message = entry;
+    channel->message_count++;
+    channel->body_waits = entry->body_length > 0;
+    return 0;
+}
+
+/* The frame in hand is whole. */
+static int finish_frame(struct channel *channel, struct osiris_error *error)
+{
+    json_object *message = channel->incoming;
+    size_t bytes =
+        FRAME_HEADER_SIZE + (size_t)channel->header.message_length + channel->header.body_length;
+
+    trace_received(channel);
+    channel->incoming = NULL;
+    channel->body = NULL;
+    channel->body_filled = 0;
+    buffer_reset(&channel->inbox);
+    /* A burst's memory is given back. */
+    if (channel->inbox.capacity > 4 * READ_SIZE)
+        buffer_clear(&channel->inbox);
+    if (channel->link == LINK_GREETING) {
+        int result = channel_take_greeting(channel, message, error);
+        json_object_put(message);
+        return result;
+    }
+    channel->received_sequence = channel->header.sequence;
+    channel_acknowledge(channel, bytes);
+    if (channel_is_message_of_type(message, "ack")) {
+        int result = channel_take_ack(channel, message, error);
+        json_object_put(message);
+        return result;
+    }
+    return queue_message(channel, message, error);
+}
+
+static int take_header(struct channel *channel, struct osiris_error *error)
+{
+    uint64_t expected = channel->link == LINK_GREETING ? 0 : channel->received_sequence + 1;
+
+    frame_decode_header(channel->header_bytes, &channel->header);
+    channel->header_filled = 0;
+    channel->has_header = true;
+    return frame_check_header(&channel->header, expected, error);
+}
+
+/* The whole message is there; without a body so is the frame. */
+static int take_message(struct channel *channel, struct osiris_error *error)
+{
+    channel->incoming = message_decode((const uint8_t *)channel->inbox.data,
+                                       channel->inbox.length, error);
+    if (channel->incoming == NULL)
+        return -1;
+    if (channel->header.body_length > 0) {
+        if (channel->place == NULL || channel->link == LINK_GREETING)
+            return channel_violation(error, "a body comes where none may");
+        return 0;
+    }
+    channel->has_header = false;
+    return finish_frame(channel, error);
+}
+
+/* Where the next bytes go: [0] of what is in hand, [1] the next header if [0] ends the frame. Returns how many of
+ * the two are used, 0 on error. */
+static size_t next_room(struct channel *channel, struct iovec room[2], struct osiris_error *error)
+{
+    size_t left;
+    bool last;
+
+    if (!channel->has_header) {
+        room[0] = (struct iovec){.iov_base = channel->header_bytes + channel->header_filled,
+                                 .iov_len = FRAME_HEADER_SIZE - channel->header_filled};
+        return 1;
+    }
+    if (channel->incoming == NULL) {
+        left = channel->header.message_length - channel->inbox.length;
+        size_t part = left < READ_SIZE ? left : READ_SIZE;
+        void *memory = buffer_reserve(&channel->inbox, part);
+        if (memory == NULL) {
+            osiris_error_set_errno(error, ENOMEM, "cannot receive");
+            return 0;
+        }
+        room[0] = (struct iovec){.iov_base = memory, .iov_len = part};
+        last = part == left && channel->header.body_length == 0;
+    } else {
+        if (channel->body == NULL)
+            channel->body = channel->place(channel->place_context, channel->incoming,
+                                           channel->header.body_length, error);
+        if (channel->body == NULL)
+            return 0;
+        left = channel->header.body_length - channel->body_filled;
+        room[0] = (struct iovec){.iov_base = channel->body + channel->body_filled, .iov_len = left};
+        last = true;
+    }
+    room[1] = (struct iovec){.iov_base = channel->header_bytes, .iov_len = FRAME_HEADER_SIZE};
+    return last ? 2 : 1;
+}
+
+/* `got` bytes have come into `room`. */
+static int take_bytes(struct channel *channel, const struct iovec *room, size_t got,
+                      struct osiris_error *error)
+{
+    size_t first = got < room[0].iov_len ? got : room[0].iov_len;
+    int result = 0;
+
+    if (!channel->has_header) {
+        channel->header_filled += first;
+    } else {
+        bool is_body = channel->incoming != NULL;
+        if (is_body)
+            channel->body_filled += first;
+        else
+            channel->inbox.length += first;
+        channel->header_filled = got - first;
+        if (is_body && channel->body_filled == channel->header.body_length) {
+            channel->has_header = false;
+            result = finish_frame(channel, error);
+        } else if (!is_body && channel->inbox.length == channel->header.message_length) {
+            result = take_message(channel, error);
+        }
+    }
+    if (result == 0 && !channel->has_header && channel->header_filled == FRAME_HEADER_SIZE)
+        result = take_header(channel, error);
+    return result;
+}
+
+static bool inside_frame(const struct channel *channel)
+{
+    return channel->has_header || channel->header_filled > 0;
+}
+
+/* The link has ended or broken. */
+static int link_ended(struct channel *channel, int reason, bool *end, struct osiris_error *error)
+{
+    pthread_mutex_lock(&channel->outbox_lock);
+    int lost = channel_lose_link_locked(channel);
+    pthread_mutex_unlock(&channel->outbox_lock);
+    if (lost == 0)
+        return 0;
+    if (reason != 0)
+        return osiris_error_set_errno(error, reason, "cannot receive from the peer");
+    if (inside_frame(channel))
+        return osiris_error_set(error, OSIRIS_ERROR_CONNECTION,
+                                "the peer closed the channel inside a frame");
+    *end = true;
+    return 0;
+}
+
+static bool may_read(const struct channel *channel)
+{
+    if (channel->link == LINK_LOST || channel->body_waits || channel->violated ||
+        channel->message_count >= MESSAGES_AT_ONCE)
+        return false;
+    /* Where a body goes is asked when all before it has been handled. */
+    return channel->incoming == NULL || channel->body != NULL || channel->first_message == NULL;
+}
+
+static int pump_in(struct channel *channel, bool *end, struct osiris_error *error)
+{
+    bool any = false;
+
+    while (may_read(channel)) {
+        struct iovec room[2];
+        size_t used = next_room(channel, room, &channel->violation);
+        channel->violated = used == 0;
+        if (used == 0)
+            break;
+        size_t asked = room[0].iov_len + (used > 1 ? room[1].iov_len : 0);
+        struct msghdr message = {.msg_iov = room, .msg_iovlen = used};
+        ssize_t got;
+        do {
+            channel->counts.receive_calls++;
+            got = recvmsg(channel->fd, &message, MSG_DONTWAIT);
+        } while (got < 0 && errno == EINTR);
+        if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            break;
+        if (got <= 0)
+            return link_ended(channel, got < 0 ? errno : 0, end, error) < 0 ? -1 : any;
+        any = true;
+        channel->violated = take_bytes(channel, room, (size_t)got, &channel->violation) < 0;
+        if ((size_t)got < asked)
+            break;
+    }
+    return any;
+}
+
+static int pump_out(struct channel *channel, struct osiris_error *error)
+{
+    uint64_t count;
+    int result = 0;
+
+    pthread_mutex_lock(&channel->outbox_lock);
+    if (read(channel->wake_fd, &count, sizeof count) < 0 && errno != EAGAIN)
+        result = osiris_error_set_errno(error, errno, "cannot read the channel's wake-up");
+    else if (channel_flush_locked(channel) < 0)
+        result = osiris_error_set_errno(error, errno, "cannot send to the peer");
+    channel_unlock(channel);
+    return result;
+}
+
+int channel_pump(struct channel *channel, bool *end, struct osiris_error *error)
+{
+    *end = false;
+    /* A peer that has said its last word and gone must still be heard: reading goes first. */
+    int got = pump_in(channel, end, error);
+    if (got < 0 || *end)
+        return got < 0 ? -1 : 0;
+    return pump_out(channel, error) < 0 ? -1 : got;
+}
+
+json_object *channel_receive_body(struct channel *channel, size_t *body_length,
+                                  struct osiris_error *error)
+{
+    struct message_in *entry = channel->first_message;
+
+    *body_length = 0;
+    if (entry == NULL) {
+        if (channel->violation.category != 0)
+            osiris_error_move(error, &channel->violation);
+        return NULL;
+    }
+    json_object *message = entry->message;
+    *body_length = entry->body_length;
+    channel->first_message = entry->next;
+    channel->message_count--;
+    if (entry->body_length > 0)
+        channel->body_waits = false;
+    free(entry);
+    return message;
+}
+
+json_object *channel_receive(struct channel *channel, struct osiris_error *error)
+{
+    size_t body_length;
+
+    return channel_receive_body(channel, &body_length, error);
 }

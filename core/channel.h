@@ -1,11 +1,15 @@
 /*
- * One end of the protocol's byte channel (docs/protocol.md): msgpack messages in length-bounded,
- * numbered frames over a stream socket.
+ * One end of the protocol's byte channel (docs/protocol.md): msgpack messages, some with a body, in
+ * length-bounded, numbered frames over a stream socket.
  *
  * The descriptor is made non-blocking and belongs to the channel. Any thread may send; one thread
- * receives and polls. A send writes straight to the socket when nothing waits before it; what the
- * socket does not take goes to a bounded outbox that the receiving thread flushes. A sender that finds
- * the outbox full waits (bounded by the send timeout) until there is room or the channel is closed.
+ * receives and polls. There are two lanes: messages go before bodies, and of bodies one frame at a time is on
+ * its way. A send writes straight to the socket as far as it takes it; what is left is flushed by the receiving
+ * thread. The lane of messages is bounded: who finds it full waits (bounded by the send timeout) until there
+ * is room or the channel is closed. The lane of bodies is bounded by the streams' credits.
+ *
+ * A link that breaks can be resumed on another descriptor (channel_allow_resumption): then frames are kept until
+ * the peer has acknowledged them.
  */
 #ifndef OSIRIS_CORE_CHANNEL_H
 #define OSIRIS_CORE_CHANNEL_H
@@ -13,14 +17,15 @@
 #include <json-c/json.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "core/error.h"
+#include "core/frame.h"
 
 #define CHANNEL_PROTOCOL_VERSION 1
-#define CHANNEL_HEADER_SIZE 16
-#define CHANNEL_MAXIMUM_MESSAGE (16u << 20) /* bytes of msgpack in a frame */
-#define CHANNEL_MAXIMUM_DEPTH 32            /* nesting of a message */
 #define CHANNEL_OUTBOX_BYTES (4u << 20)
+#define CHANNEL_ACK_FRAMES 64
+#define CHANNEL_ACK_BYTES (256u << 10)
 
 struct channel;
 
@@ -28,8 +33,8 @@ struct channel;
 struct channel *channel_new(int fd, struct osiris_error *error);
 void channel_free(struct channel *channel);
 
-/* The descriptor to poll, and for what: POLLIN always, POLLOUT while the outbox holds something. A
- * sender on another thread may fill the outbox; channel_wake_fd becomes readable then. */
+/* The descriptor to poll (-1 while the link is lost), and for what: POLLIN always, POLLOUT while something waits. A
+ * sender on another thread may leave something; channel_wake_fd becomes readable then. */
 int channel_fd(const struct channel *channel);
 int channel_wake_fd(const struct channel *channel);
 short channel_poll_events(struct channel *channel);
@@ -39,15 +44,70 @@ short channel_poll_events(struct channel *channel);
 int channel_send(struct channel *channel, json_object *message, bool wait,
                  struct osiris_error *error);
 
+/* What a message brings with it: pieces of memory that stay as they are until `release`, which is called on any
+ * thread, when they are sent (and acknowledged) or never will be. */
+struct channel_body {
+    const struct iovec *pieces; /* until `release`, too */
+    size_t piece_count;
+    size_t length; /* of all pieces; at least 1 */
+    void (*release)(void *owner);
+    void *owner;
+};
+
+/* [any thread] Sends a message with a body, which is taken, also on failure. Never waits. A body beyond
+ * FRAME_MAXIMUM_BODY goes on in `more` messages with the number that the message has in data.stream; parts of different
+ * streams alternate. */
+int channel_send_body(struct channel *channel, json_object *message,
+                      const struct channel_body *body, struct osiris_error *error);
+
+/* Where the `length` bytes of a body go (the receiver's memory until the message is handed out, and after that), or NULL
+ * with the error set. Called on the receiving thread when all messages before it have been handed out; once
+ * more for the same message if the link breaks in the middle of its body. Without such a function a
+ * body is a violation. */
+typedef void *channel_place(void *context, json_object *message, size_t length,
+                            struct osiris_error *error);
+void channel_set_place(struct channel *channel, channel_place *place, void *context);
+
 /* [receiving thread] Reads and writes what can be without waiting. Returns 1 when bytes came, 0 when
- * nothing did, -1 on error; the end of the stream between two frames sets *end, elsewhere it is an error. */
+ * nothing did, -1 on error; the end of the stream between two frames sets *end, elsewhere it is an error. Messages that
+ * came before it are there all the same. After a body nothing more is read until it has been handed out. */
 int channel_pump(struct channel *channel, bool *end, struct osiris_error *error);
 
 /* [receiving thread] The next whole message that channel_pump has read, or NULL: none yet (no error
  * set), or a violation of the protocol (error set). The caller owns it. */
 json_object *channel_receive(struct channel *channel, struct osiris_error *error);
+/* The same, with the length of its body, which is where channel_place wanted it. */
+json_object *channel_receive_body(struct channel *channel, size_t *body_length,
+                                  struct osiris_error *error);
 
 /* [any thread] Wakes waiting senders, who fail; nothing is sent from then on. */
 void channel_shutdown(struct channel *channel);
+
+/* Every frame, as it is put in line or has come. `body` may be NULL. Called on any thread, one at a time. */
+typedef void channel_trace(void *context, bool sent, const struct frame_header *header,
+                           const uint8_t *message, const struct iovec *body, size_t body_pieces);
+void channel_set_trace(struct channel *channel, channel_trace *trace, void *context);
+
+/* Resumption. */
+
+/* From now on sent frames are kept until they are acknowledged, and a broken link is not an error. `session` and
+ * `token` are copied; `resumes`: this side sends the token (the orchestrator). Before anything that could get lost was
+ * sent: with hello, whose frames are kept, too. */
+int channel_allow_resumption(struct channel *channel, const char *session, const char *token,
+                             bool resumes, struct osiris_error *error);
+/* hello has shown that the peer does not: nothing is kept any more. */
+void channel_forbid_resumption(struct channel *channel);
+/* The link is broken and may be made again: channel_reconnect. */
+bool channel_is_lost(const struct channel *channel);
+/* [receiving thread] Goes on over `fd` (taken, also on failure). What follows happens in channel_pump; if the new
+ * link breaks, too, or the peer is not the old one, the channel is lost again. */
+int channel_reconnect(struct channel *channel, int fd, struct osiris_error *error);
+
+/* [receiving thread] How busy it was, for tests and bench/: frames and body bytes sent, calls of sendmsg and of recvmsg. */
+struct channel_counts {
+    uint64_t frames_sent, frames_received, body_bytes_sent, body_bytes_received;
+    uint64_t send_calls, receive_calls;
+};
+void channel_get_counts(struct channel *channel, struct channel_counts *counts);
 
 #endif

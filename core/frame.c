@@ -30,13 +30,24 @@ void frame_decode_header(const uint8_t bytes[FRAME_HEADER_SIZE], struct frame_he
 
 static int violation(struct osiris_error *error, const char *what)
 {
-    osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the peer violates the protocol: %s", what);
-    return FRAME_VIOLATION;
+    return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the peer violates the protocol: %s",
+                            what);
+}
+
+int frame_check_header(const struct frame_header *header, uint64_t expected,
+                       struct osiris_error *error)
+{
+    if (header->message_length == 0 || header->message_length > FRAME_MAXIMUM_MESSAGE)
+        return violation(error, "a frame's message is empty or too long");
+    if (header->body_length > FRAME_MAXIMUM_BODY)
+        return violation(error, "a frame's body is too long");
+    if (header->sequence != expected)
+        return violation(error, "a frame is out of sequence");
+    return 0;
 }
 
 enum frame_result frame_next(const uint8_t *bytes, size_t length, uint64_t *sequence,
-                             const uint8_t **message, size_t *message_length, size_t *consumed,
-                             struct osiris_error *error)
+                             struct frame *frame, size_t *consumed, struct osiris_error *error)
 {
     struct frame_header header;
 
@@ -44,17 +55,15 @@ enum frame_result frame_next(const uint8_t *bytes, size_t length, uint64_t *sequ
     if (length < FRAME_HEADER_SIZE)
         return FRAME_AGAIN;
     frame_decode_header(bytes, &header);
-    if (header.message_length == 0 || header.message_length > FRAME_MAXIMUM_MESSAGE)
-        return violation(error, "a frame's message is empty or too long");
-    if (header.body_length != 0)
-        return violation(error, "a frame has a body, which this version does not know");
-    if (header.sequence != *sequence + 1)
-        return violation(error, "a frame is out of sequence");
-    *consumed = FRAME_HEADER_SIZE + (size_t)header.message_length;
+    if (frame_check_header(&header, *sequence + 1, error) < 0)
+        return FRAME_VIOLATION;
+    *consumed = FRAME_HEADER_SIZE + (size_t)header.message_length + header.body_length;
     if (length < *consumed)
         return FRAME_AGAIN;
-    *message = bytes + FRAME_HEADER_SIZE;
-    *message_length = header.message_length;
+    *frame = (struct frame){.message = bytes + FRAME_HEADER_SIZE,
+                            .message_length = header.message_length,
+                            .body = bytes + FRAME_HEADER_SIZE + header.message_length,
+                            .body_length = header.body_length};
     *sequence = header.sequence;
     return FRAME_OK;
 }

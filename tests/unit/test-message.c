@@ -297,11 +297,9 @@ END_TEST
 
 static enum frame_result next(const char *bytes, size_t length, uint64_t *sequence, size_t *consumed)
 {
-    const uint8_t *message;
-    size_t message_length;
+    struct frame frame;
 
-    return frame_next((const uint8_t *)bytes, length, sequence, &message, &message_length, consumed,
-                      NULL);
+    return frame_next((const uint8_t *)bytes, length, sequence, &frame, consumed, NULL);
 }
 
 START_TEST(test_frame_vector)
@@ -325,12 +323,30 @@ START_TEST(test_frame_vector)
 }
 END_TEST
 
+START_TEST(test_frame_with_a_body)
+{
+    static const char bytes[] = "\0\0\0\x01\0\0\0\x03\0\0\0\0\0\0\0\x01\x80" "abc";
+    struct frame frame;
+    uint64_t sequence = 0;
+    size_t consumed;
+
+    for (size_t length = 0; length < sizeof bytes - 1; length++)
+        ck_assert_int_eq(next(bytes, length, &sequence, &consumed), FRAME_AGAIN);
+    ck_assert_int_eq(frame_next((const uint8_t *)bytes, sizeof bytes - 1, &sequence, &frame, &consumed, NULL),
+                     FRAME_OK);
+    ck_assert_uint_eq(consumed, sizeof bytes - 1);
+    ck_assert_uint_eq(frame.message_length, 1);
+    ck_assert_uint_eq(frame.body_length, 3);
+    ck_assert_mem_eq(frame.body, "abc", 3);
+}
+END_TEST
+
 START_TEST(test_frame_violations)
 {
     static const char *const bad[] = {
         "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01",    /* an empty message */
         "\x01\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\x01", /* a byte more than 16 MiB */
-        "\0\0\0\x01\0\0\0\x01\0\0\0\0\0\0\0\x01", /* a body */
+        "\0\0\0\x01\0\x10\0\x01\0\0\0\0\0\0\0\x01", /* a body of a byte more than 1 MiB */
         "\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\x02",   /* number two comes first */
         "\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0",     /* number zero */
     };
@@ -358,6 +374,7 @@ int main(void)
     tcase_add_test(tcase, test_unclean_texts_pass_with_question_marks);
     tcase_add_test(tcase, test_random_values_there_and_back);
     tcase_add_test(tcase, test_frame_vector);
+    tcase_add_test(tcase, test_frame_with_a_body);
     tcase_add_test(tcase, test_frame_violations);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

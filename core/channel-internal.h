@@ -1,0 +1,136 @@
+/*
+ * What the channel's files share (channel.c, channel-send.c, channel-resume.c). Private to them.
+ *
+ * `outbox_lock` guards the lanes, the link and the sequence of what is sent. The receiving side's fields belong to the
+ * one thread that receives.
+ */
+#ifndef OSIRIS_CORE_CHANNEL_INTERNAL_H
+#define OSIRIS_CORE_CHANNEL_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "core/buffer.h"
+#include "core/channel.h"
+
+/* A body that one or more frames are cut from. */
+struct body_owner {
+    struct channel_body body;
+    atomic_size_t references;
+};
+
+/* A frame in line. Its first piece is its header and message, which lie behind the pieces. */
+struct frame_out {
+    struct frame_out *next;
+    uint64_t sequence;
+    size_t length; /* of all pieces */
+    size_t head_length;
+    struct body_owner *owner; /* or NULL */
+    size_t piece_count;
+    struct iovec pieces[];
+};
+
+struct frame_list {
+    struct frame_out *first, *last;
+    size_t count, bytes;
+};
+
+/* A message with a body of which not all parts are in line yet. */
+struct body_out {
+    struct body_out *next;
+    uint8_t *message; /* of the next part */
+    size_t message_length;
+    json_object *stream; /* its number, for `more`; NULL: it fits one frame */
+    struct body_owner *owner;
+    size_t piece, piece_offset, left;
+};
+
+enum link_state {
+    LINK_UP,
+    LINK_LOST,     /* there is none; channel_reconnect brings another */
+    LINK_GREETING, /* a new one; the peer's `resume` has not come */
+};
+
+struct message_in {
+    struct message_in *next;
+    json_object *message;
+    size_t body_length;
+};
+
+struct channel {
+    int fd;
+    int wake_fd;
+    pthread_mutex_t outbox_lock;
+    pthread_cond_t outbox_room;
+    _Atomic enum link_state link; /* written with the lock held */
+    struct frame_list messages; /* lane of messages, not numbered yet */
+    struct body_out *bodies, *last_body; /* lane of bodies */
+    struct frame_list sending;  /* numbered; the first may be on its way */
+    size_t sending_offset;      /* bytes of it that are gone */
+    struct frame_list kept;     /* sent, not acknowledged */
+    struct frame_list done;     /* to be freed without the lock: releasing a body is foreign code */
+    struct frame_out *greeting; /* a `resume` that is still to be sent */
+    uint64_t sent_sequence;
+    bool closed;
+    channel_trace *trace;
+    void *trace_context;
+    struct channel_counts counts;
+    /* Resumption. */
+    bool resumable, resumes;
+    char *session, *token;
+    uint64_t peer_received; /* of ours, by its acks */
+    /* The receiving thread's. */
+    channel_place *place;
+    void *place_context;
+    uint8_t header_bytes[FRAME_HEADER_SIZE];
+    size_t header_filled;
+    bool has_header;
+    struct frame_header header;
+    struct buffer inbox;   /* the message */
+    json_object *incoming; /* decoded, its body is awaited */
+    uint8_t *body;         /* where it goes; NULL: place has not been asked */
+    size_t body_filled;
+    struct message_in *first_message, *last_message;
+    size_t message_count;
+    bool body_waits; /* the last of them has a body */
+    bool violated;
+    struct osiris_error violation; /* until it is handed out */
+    uint64_t received_sequence;
+    size_t unacknowledged_frames, unacknowledged_bytes;
+};
+
+/* channel-send.c. `_locked`: outbox_lock is held. */
+
+/* A frame of this message and of `length` bytes of body from where `body` stands; NULL: no memory. */
+struct frame_out *frame_out_new(const uint8_t *message, size_t message_length,
+                                struct body_out *body, size_t body_length);
+void frame_out_free(struct frame_out *frame);
+void frame_list_append(struct frame_list *list, struct frame_out *frame);
+struct frame_out *frame_list_take(struct frame_list *list);
+void frame_list_clear(struct frame_list *list);
+/* Unlocks, and frees what is done with. */
+void channel_unlock(struct channel *channel);
+/* Writes what the socket takes. -1 with errno if it is broken and cannot be resumed. */
+int channel_flush_locked(struct channel *channel);
+bool channel_has_work_locked(const struct channel *channel);
+void channel_wake(const struct channel *channel);
+void channel_clear_lanes(struct channel *channel);
+void channel_trace_frame(struct channel *channel, bool sent, const struct frame_header *header,
+                         const uint8_t *message, const struct iovec *body, size_t body_pieces);
+
+/* channel-resume.c */
+
+/* The link is broken: 0 if it may be resumed. */
+int channel_lose_link_locked(struct channel *channel);
+/* The peer's `ack`. */
+int channel_take_ack(struct channel *channel, json_object *message, struct osiris_error *error);
+/* The peer's first frame on a new link. -1: it was not what it has to be; the link is lost again, or the error is set. */
+int channel_take_greeting(struct channel *channel, json_object *message,
+                          struct osiris_error *error);
+/* A frame has come; acknowledges if it is time. */
+void channel_acknowledge(struct channel *channel, size_t bytes);
+bool channel_is_message_of_type(json_object *message, const char *type);
+/* "the peer violates the protocol: …"; -1 */
+int channel_violation(struct osiris_error *error, const char *what);
+
+#endif
