@@ -14,6 +14,8 @@
 /* A name up to this long has room for ".osiris-<run id>-<pid>-<n>.tmp" within the usual 255 bytes. */
 #define STEM_MAXIMUM 150
 #define HIDDEN_NAMES 1000
+#define COPY_BLOCK ((size_t)1 << 18)
+#define COPY_RANGE ((size_t)1 << 30)
 
 struct output {
     int fd;
@@ -28,6 +30,10 @@ struct output {
     size_t made_count;
     bool device;    /* /dev/null and its like: written through, there is nothing to publish */
     bool finished, published;
+    bool no_sync, append;
+    bool had_target;      /* append: the file that was there, as it was */
+    struct stat original;
+    int64_t initial_size;
 };
 
 static int fail(struct output *output, struct osiris_error *error, int number, const char *what)
@@ -289,10 +295,97 @@ static int check_target(struct output *output, const char *target, mode_t *mode,
     return 0;
 }
 
+/* Appending. */
+
+static int copy_by_hand(int from, int to)
+{
+    _cleanup_free_ char *block = malloc(COPY_BLOCK);
+
+    if (block == NULL)
+        return -1;
+    for (;;) {
+        ssize_t count = read(from, block, COPY_BLOCK);
+        if (count == 0)
+            return 0;
+        if (count < 0 && errno != EINTR)
+            return -1;
+        for (ssize_t done = 0; done < count;) {
+            ssize_t written = write(to, block + done, (size_t)(count - done));
+            if (written < 0 && errno != EINTR)
+                return -1;
+            done += written < 0 ? 0 : written;
+        }
+    }
+}
+
+/* From both descriptors' positions to the end. Blocks are shared where the filesystem can. */
+static int copy_all(int from, int to)
+{
+    for (;;) {
+        ssize_t count = copy_file_range(from, NULL, to, NULL, COPY_RANGE, 0);
+        if (count == 0)
+            break;
+        if (count < 0 && errno != EINTR) {
+            if (errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
+                return -1;
+            break;
+        }
+    }
+    /* Some filesystems say zero although there is more: reading on is the proof that there is not. */
+    return copy_by_hand(from, to);
+}
+
+static bool is_same_content(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static int fail_changed(struct output *output, struct osiris_error *error)
+{
+    osiris_error_set(error, OSIRIS_ERROR_IO,
+                     "cannot append to \"%s\": it was changed by somebody else meanwhile",
+                     output->path);
+    osiris_error_hint(error, "run again; let one step at a time append to a file");
+    return -1;
+}
+
+static int copy_original(struct output *output, struct osiris_error *error)
+{
+    struct stat after;
+    _cleanup_close_ int from = openat(output->folder, output->name,
+                                      O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
+
+    if (from < 0)
+        return errno == ENOENT ? 0 : fail(output, error, errno, "append to");
+    if (fstat(from, &output->original) < 0 || copy_all(from, output->fd) < 0 ||
+        fstat(from, &after) < 0)
+        return fail(output, error, errno, "append to");
+    output->had_target = true;
+    output->initial_size = output_size(output);
+    if (!is_same_content(&output->original, &after) ||
+        output->initial_size != (int64_t)after.st_size)
+        return fail_changed(output, error);
+    return 0;
+}
+
+static int check_original(struct output *output, struct osiris_error *error)
+{
+    struct stat now;
+
+    if (!output->append || output->device)
+        return 0;
+    if (fstatat(output->folder, output->name, &now, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT && !output->had_target ? 0 : fail_changed(output, error);
+    return output->had_target && is_same_content(&output->original, &now)
+               ? 0
+               : fail_changed(output, error);
+}
+
 static int open_in_folder(struct output *output, const char *target,
                           const struct output_options *options, struct osiris_error *error)
 {
-    mode_t mode = options->mode == 0 ? 0666 : options->mode;
+    mode_t mode = 0666;
     bool keep;
 
     if (check_target(output, target, &mode, &keep, error) < 0)
@@ -308,13 +401,15 @@ static int open_in_folder(struct output *output, const char *target,
     if (fstatat(output->folder, output->name, &status, AT_SYMLINK_NOFOLLOW) < 0 &&
         errno == ENAMETOOLONG)
         return fail(output, error, errno, "write");
+    if (options->mode != 0)
+        mode = options->mode & 0777;
     remove_stale(output);
     if (open_temporary(output, mode, options->named) < 0)
         return fail(output, error, errno, "write");
-    /* The umask does not apply to a mode that was there before. */
-    if (keep && fchmod(output->fd, mode) < 0)
+    /* The umask does not apply to a mode that was there before or is asked for. */
+    if ((keep || options->mode != 0) && fchmod(output->fd, mode) < 0)
         return fail(output, error, errno, "set the mode of");
-    return 0;
+    return options->append ? copy_original(output, error) : 0;
 }
 
 int output_open(const struct output_options *options, struct output **out,
@@ -325,6 +420,8 @@ int output_open(const struct output_options *options, struct output **out,
     if (output == NULL)
         return osiris_error_set_errno(error, ENOMEM, "cannot write \"%s\"", options->path);
     output->fd = output->folder = -1;
+    output->no_sync = options->no_sync;
+    output->append = options->append;
     output->path = strdup(options->path);
     output->run_id = strdup(options->run_id == NULL ? "" : options->run_id);
     if (output->path == NULL || output->run_id == NULL) {
@@ -361,9 +458,16 @@ int64_t output_size(const struct output *output)
     return fstat(output->fd, &status) < 0 ? -1 : (int64_t)status.st_size;
 }
 
+int64_t output_initial_size(const struct output *output)
+{
+    return output->initial_size;
+}
+
 int output_finish(struct output *output, struct osiris_error *error)
 {
-    if (!output->device && fsync(output->fd) < 0)
+    if (check_original(output, error) < 0)
+        return -1;
+    if (!output->device && !output->no_sync && fsync(output->fd) < 0)
         return fail(output, error, errno, "write");
     output->finished = true;
     return 0;
@@ -413,7 +517,8 @@ int output_publish(struct output *output, struct osiris_error *error)
     if (!output->finished)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
                                 "\"%s\" was to be published before it was finished", output->path);
-    if (output->hidden == NULL && name_unnamed(output, error) < 0)
+    if (check_original(output, error) < 0 ||
+        (output->hidden == NULL && name_unnamed(output, error) < 0))
         return -1;
     if (renameat(output->folder, output->hidden, output->folder, output->name) < 0)
         return fail(output, error, errno, "publish");
@@ -421,7 +526,7 @@ int output_publish(struct output *output, struct osiris_error *error)
     free(output->hidden);
     output->hidden = NULL;
     /* Some filesystems cannot sync a folder; the rename has happened all the same. */
-    if (fsync(output->folder) < 0 && errno != EINVAL && errno != ENOTSUP)
+    if (!output->no_sync && fsync(output->folder) < 0 && errno != EINVAL && errno != ENOTSUP)
         return fail(output, error, errno, "sync the folder of");
     return 0;
 }

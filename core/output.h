@@ -6,8 +6,12 @@
  * folder.
  *
  * A file that is there must be writable, and keeps its permissions (not its owner and ACLs: it is a new
- * file). A character device is written through. Two outputs of one path do not disturb each other: the
+ * file) unless others are asked for. A character device is written through. Two outputs of one path do not disturb each other: the
  * one published last stays.
+ *
+ * Appending is whole or not at all, too: the output begins with a copy of what is there (shared blocks
+ * where the filesystem can), to which is written. If the target is another one when the output is finished or
+ * published, that is refused: what somebody else wrote meanwhile would be lost.
  *
  * Opening an output first removes stale hidden files of the same target: those whose lock nobody holds.
  * One thread at a time for one output.
@@ -26,8 +30,10 @@ struct output;
 struct output_options {
     const char *path;   /* relative to the working directory */
     const char *run_id; /* goes into hidden names */
-    mode_t mode;        /* 0: 0666 less the umask */
+    mode_t mode;        /* exactly these permissions; 0: those of the file there, or 0666 less the umask */
     bool create_directories;
+    bool append;  /* begin with the content of the file that is there, if one is */
+    bool no_sync; /* neither the file nor its folder is synced: a crash of the machine may lose it */
     bool named; /* do not try O_TMPFILE (tests of the fallback) */
 };
 
@@ -41,8 +47,10 @@ int output_fd(const struct output *output);
 const char *output_path(const struct output *output); /* as given */
 /* Bytes in it now, -1 on error. */
 int64_t output_size(const struct output *output);
+/* Bytes that were there already and are kept: 0 unless it appends. */
+int64_t output_initial_size(const struct output *output);
 
-/* All is written: fsync. After it, publishing is a matter of names. */
+/* All is written: fsync (unless no_sync). After it, publishing is a matter of names. */
 int output_finish(struct output *output, struct osiris_error *error);
 /* Makes it appear. The output must be finished. Frees nothing. */
 int output_publish(struct output *output, struct osiris_error *error);

@@ -286,6 +286,8 @@ static int open_file(struct step *step, const char *path,
         .run_id = step->run->run_id,
         .mode = options == NULL ? 0 : (mode_t)options->mode,
         .create_directories = (flags & OSIRIS_OUTPUT_CREATE_DIRECTORIES) != 0,
+        .append = (flags & OSIRIS_OUTPUT_APPEND) != 0,
+        .no_sync = (flags & OSIRIS_OUTPUT_NO_SYNC) != 0,
     };
 
     if (file == NULL)
@@ -300,6 +302,8 @@ static int open_file(struct step *step, const char *path,
         return -1;
     }
     *fd = output_fd(file->output);
+    if (options != NULL && OSIRIS_HAS(options, initial_size) && options->initial_size != NULL)
+        *options->initial_size = output_initial_size(file->output);
     pthread_mutex_lock(&step->report_lock);
     file->next = step->files;
     step->files = file;

@@ -89,12 +89,20 @@ struct osiris_error_report {
 /* How an output is opened. */
 enum {
     OSIRIS_OUTPUT_CREATE_DIRECTORIES = 1, /* make missing parent folders */
+    OSIRIS_OUTPUT_APPEND = 2,  /* begin with the content of the file that is there; see initial_size */
+    OSIRIS_OUTPUT_NO_SYNC = 4, /* do not wait for the disk: a crash of the machine may lose the file */
 };
 
 struct osiris_output_options {
     uint32_t struct_size; /* sizeof(struct osiris_output_options) */
     uint32_t flags;       /* OSIRIS_OUTPUT_… */
-    uint32_t mode;        /* permission bits, 0: 0666 less the umask */
+    uint32_t mode;        /* exactly these permission bits; 0: those of the file that is there, or
+                             0666 less the umask */
+    uint32_t reserved;    /* 0 */
+    /* NULL, or where the host stores how many bytes of the existing file the output begins with (0:
+     * there is none, or it is empty). Set it to -1 before the call: if it is -1 after it, the host is
+     * too old to know OSIRIS_OUTPUT_APPEND, and has begun an empty file. */
+    int64_t *initial_size;
 };
 
 struct osiris_host {

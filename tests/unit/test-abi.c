@@ -33,6 +33,7 @@ static const struct {
     AT(osiris_error_report, native_code, 12), AT(osiris_error_report, native_state, 16),
     AT(osiris_error_report, message, 24), AT(osiris_error_report, hint, 32),
     AT(osiris_output_options, flags, 4), AT(osiris_output_options, mode, 8),
+    AT(osiris_output_options, initial_size, 16),
     AT(osiris_host, abi_version, 0), AT(osiris_host, struct_size, 4), AT(osiris_host, context, 8),
     AT(osiris_host, run_id, 16), AT(osiris_host, step_id, 24), AT(osiris_host, component, 32),
     AT(osiris_host, value_type, 40), AT(osiris_host, get_string, 48), AT(osiris_host, get_integer, 56),
