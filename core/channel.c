@@ -199,6 +199,19 @@ static int finish_frame(struct channel *channel, struct osiris_error *error)
     return queue_message(channel, message, error);
 }
 
+/* Whoever comes over a new link is a stranger until it has greeted: what it does wrong ends its link, not the
+ * session. */
+static int refuse_frame(struct channel *channel, struct osiris_error *error)
+{
+    if (channel->link != LINK_GREETING)
+        return -1;
+    osiris_error_clear(error);
+    pthread_mutex_lock(&channel->outbox_lock);
+    int lost = channel_lose_link_locked(channel);
+    pthread_mutex_unlock(&channel->outbox_lock);
+    return lost < 0 ? channel_violation(error, "it does not resume") : 0;
+}
+
 static int take_header(struct channel *channel, struct osiris_error *error)
 {
     uint64_t expected = channel->link == LINK_GREETING ? 0 : channel->received_sequence + 1;
@@ -206,7 +219,8 @@ static int take_header(struct channel *channel, struct osiris_error *error)
     frame_decode_header(channel->header_bytes, &channel->header);
     channel->header_filled = 0;
     channel->has_header = true;
-    return frame_check_header(&channel->header, expected, error);
+    return frame_check_header(&channel->header, expected, error) < 0 ? refuse_frame(channel, error)
+                                                                     : 0;
 }
 
 /* The whole message is there; without a body so is the frame. */
@@ -215,11 +229,12 @@ static int take_message(struct channel *channel, struct osiris_error *error)
     channel->incoming = message_decode((const uint8_t *)channel->inbox.data,
                                        channel->inbox.length, error);
     if (channel->incoming == NULL)
-        return -1;
+        return refuse_frame(channel, error);
     if (channel->header.body_length > 0) {
-        if (channel->place == NULL || channel->link == LINK_GREETING)
-            return channel_violation(error, "a body comes where none may");
-        return 0;
+        if (channel->place != NULL && channel->link != LINK_GREETING)
+            return 0;
+        (void)channel_violation(error, "a body comes where none may");
+        return refuse_frame(channel, error);
     }
     channel->has_header = false;
     return finish_frame(channel, error);
@@ -284,7 +299,8 @@ static int take_bytes(struct channel *channel, const struct iovec *room, size_t 
             result = take_message(channel, error);
         }
     }
-    if (result == 0 && !channel->has_header && channel->header_filled == FRAME_HEADER_SIZE)
+    if (result == 0 && channel->link != LINK_LOST && !channel->has_header &&
+        channel->header_filled == FRAME_HEADER_SIZE)
         result = take_header(channel, error);
     return result;
 }

@@ -1,5 +1,5 @@
 # Fuzz targets. `make check` runs each over its corpus; README.md says how to fuzz.
-FUZZ_RUNNERS = fuzz/run-message fuzz/run-frame fuzz/run-pipeline
+FUZZ_RUNNERS = fuzz/run-message fuzz/run-frame fuzz/run-channel fuzz/run-pipeline
 check_PROGRAMS += $(FUZZ_RUNNERS)
 TESTS += $(FUZZ_RUNNERS)
 fuzz_cppflags = $(AM_CPPFLAGS) $(JSON_C_CFLAGS) $(FYAML_CFLAGS)
@@ -9,11 +9,42 @@ fuzz_run_message_LDADD = libosiris-core.la
 fuzz_run_frame_SOURCES = fuzz/fuzz-frame.c fuzz/run-corpus.c fuzz/fuzz.h
 fuzz_run_frame_CPPFLAGS = $(fuzz_cppflags)
 fuzz_run_frame_LDADD = libosiris-core.la
+fuzz_run_channel_SOURCES = fuzz/fuzz-channel.c fuzz/run-corpus.c fuzz/fuzz.h
+fuzz_run_channel_CPPFLAGS = $(fuzz_cppflags)
+fuzz_run_channel_LDADD = libosiris-core.la
 fuzz_run_pipeline_SOURCES = fuzz/fuzz-pipeline.c fuzz/run-corpus.c fuzz/fuzz.h
 fuzz_run_pipeline_CPPFLAGS = $(fuzz_cppflags)
 fuzz_run_pipeline_LDADD = libosiris-core.la
 EXTRA_DIST += fuzz/README.md
 EXTRA_DIST += \
+	fuzz/corpus/channel/ack \
+	fuzz/corpus/channel/ack-goes-back \
+	fuzz/corpus/channel/ack-of-the-unsent \
+	fuzz/corpus/channel/ack-without-resumption \
+	fuzz/corpus/channel/bodies-out-while-lost \
+	fuzz/corpus/channel/body \
+	fuzz/corpus/channel/body-cut-by-the-end \
+	fuzz/corpus/channel/body-in-pieces \
+	fuzz/corpus/channel/body-refused \
+	fuzz/corpus/channel/body-too-long \
+	fuzz/corpus/channel/body-where-none-may-be \
+	fuzz/corpus/channel/byte-by-byte \
+	fuzz/corpus/channel/deaf-peer \
+	fuzz/corpus/channel/empty-message \
+	fuzz/corpus/channel/garbage-on-a-new-link \
+	fuzz/corpus/channel/many-are-acknowledged \
+	fuzz/corpus/channel/messages \
+	fuzz/corpus/channel/no-resume-on-a-new-link \
+	fuzz/corpus/channel/out-of-sequence \
+	fuzz/corpus/channel/resume-as-orchestrator \
+	fuzz/corpus/channel/resume-as-worker \
+	fuzz/corpus/channel/resume-at-minus-one \
+	fuzz/corpus/channel/resume-at-the-unsent \
+	fuzz/corpus/channel/resume-in-a-body \
+	fuzz/corpus/channel/resume-twice \
+	fuzz/corpus/channel/resume-with-a-wrong-token \
+	fuzz/corpus/channel/resume-with-another-session \
+	fuzz/corpus/channel/too-long \
 	fuzz/corpus/frame/body \
 	fuzz/corpus/frame/cut \
 	fuzz/corpus/frame/empty \

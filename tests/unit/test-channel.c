@@ -762,10 +762,58 @@ START_TEST(test_only_the_old_peer_resumes)
 }
 END_TEST
 
+START_TEST(test_a_stranger_on_a_new_link_does_not_end_the_session)
+{
+    static const struct {
+        const char *bytes;
+        size_t length;
+    } strange[] = {
+        {"\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\x01\x80", 17},   /* not number 0 */
+        {"GET / HTTP/1.1\r\n\r\n", 18},                           /* nonsense */
+        {"\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\xc1", 17},     /* no message */
+        {"\0\0\0\x01\0\0\0\x01\0\0\0\0\0\0\0\0\x80x", 18},  /* with a body */
+        {"\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\x80"            /* no resume, and more behind it */
+         "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 33},
+    };
+
+    for (size_t i = 0; i < sizeof strange / sizeof strange[0]; i++) {
+        struct channel *channel;
+        _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+        int fd, sockets[2];
+        bool end;
+        make_pair(&channel, &fd);
+        channel_set_place(channel, place, NULL);
+        ck_assert_int_eq(channel_allow_resumption(channel, "s", "right", false, NULL), 0);
+        (void)close(fd);
+        ck_assert_int_eq(channel_pump(channel, &end, NULL), 0);
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+        ck_assert_int_eq(channel_reconnect(channel, sockets[0], NULL), 0);
+        ck_assert_int_eq(write(sockets[1], strange[i].bytes, strange[i].length),
+                         (ssize_t)strange[i].length);
+        ck_assert_int_ge(channel_pump(channel, &end, &error), 0);
+        ck_assert_ptr_null(channel_receive(channel, &error));
+        ck_assert_msg(error.category == 0, "case %zu: %s", i, error.message);
+        ck_assert_msg(channel_is_lost(channel), "case %zu", i);
+        (void)close(sockets[1]);
+        /* The true peer is still welcome. */
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+        ck_assert_int_eq(channel_reconnect(channel, sockets[0], NULL), 0);
+        _cleanup_json_ json_object *resume = json_tokener_parse(
+            "{\"type\": \"resume\", \"data\": {\"session\": \"s\", \"token\": \"right\", \"received\": 0}}");
+        ck_assert_int_eq(write_frame(sockets[1], 0, resume), 0);
+        ck_assert_int_eq(channel_pump(channel, &end, &error), 1);
+        ck_assert(!channel_is_lost(channel));
+        (void)close(sockets[1]);
+        channel_free(channel);
+    }
+}
+END_TEST
+
 UNIT_MAIN("channel", test_bodies_of_two_streams_alternate_and_messages_overtake,
           test_bodies_that_are_not_sent_are_released, test_a_body_that_nobody_wants_is_a_violation,
           test_a_link_that_breaks_once_loses_and_doubles_nothing,
-          test_a_link_that_breaks_again_and_again, test_only_the_old_peer_resumes, test_messages_come_in_order_and_the_end_is_clean, test_a_frame_byte_by_byte,
+          test_a_link_that_breaks_again_and_again, test_only_the_old_peer_resumes,
+          test_a_stranger_on_a_new_link_does_not_end_the_session, test_messages_come_in_order_and_the_end_is_clean, test_a_frame_byte_by_byte,
           test_an_end_inside_a_frame_is_an_error, test_a_slow_reader_bounds_the_outbox,
           test_many_senders_keep_their_order, test_shutdown_wakes_a_waiting_sender,
           test_a_reader_that_comes_wakes_a_waiting_sender,
