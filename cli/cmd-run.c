@@ -1,6 +1,7 @@
 /* osiris run: compiles a pipeline and runs it through an execution adapter. */
 #include <config.h>
 
+#include <signal.h>
 #include <string.h>
 
 #include "cli/build.h"
@@ -256,6 +257,26 @@ static int report_dry_run(const struct run *run)
 
 /* Running. */
 
+/* From the first record to the last SIGINT and SIGTERM wait for the session, which takes them as a cancel: otherwise one that
+ * comes early or late would leave records without an end. */
+static void hold_signals(sigset_t *held, sigset_t *saved)
+{
+    sigemptyset(held);
+    sigaddset(held, SIGINT);
+    sigaddset(held, SIGTERM);
+    (void)pthread_sigmask(SIG_BLOCK, held, saved);
+}
+
+/* Those that came too late for the session have cancelled nothing. */
+static void release_signals(const sigset_t *held, const sigset_t *saved)
+{
+    const struct timespec no_time = {0};
+
+    while (sigtimedwait(held, NULL, &no_time) > 0)
+        ;
+    (void)pthread_sigmask(SIG_SETMASK, saved, NULL);
+}
+
 static int open_records(struct run *run, struct osiris_error *error)
 {
     const struct rundir_options options = {
@@ -326,8 +347,15 @@ static int run_compiled(struct run *run)
 {
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     _cleanup_error_ struct osiris_error records_error = OSIRIS_ERROR_INIT;
+    sigset_t held, saved;
     bool failed = true;
 
+    hold_signals(&held, &saved);
+    if (open_records(run, &error) < 0) {
+        (void)pthread_sigmask(SIG_SETMASK, &saved, NULL);
+        return report_failure(run->arguments->json, "execution", &error, &run->build.diagnostics,
+                              EXIT_CODE_FAILED);
+    }
     if (compiled_write(run->build.compiled, ".", &run->build_dir, &error) < 0) {
         run_records_compile_error(&run->records, &error);
     } else {
@@ -345,6 +373,7 @@ static int run_compiled(struct run *run)
         fprintf(stderr, "osiris: the run's records are not complete: %s\n",
                 records_error.message == NULL ? "out of memory" : records_error.message);
     }
+    release_signals(&held, &saved);
     report_run(run, status, &error);
     return exit_code(run, failed);
 }
@@ -375,8 +404,7 @@ static int execute(const struct arguments *arguments)
         return report_dry_run(&run);
     if (fill_redactor(&run, &error) < 0 ||
         (clock_ulid(run.run_id) < 0 &&
-         osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "cannot make a run id") < 0) ||
-        open_records(&run, &error) < 0)
+         osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "cannot make a run id") < 0))
         return report_failure(arguments->json, "execution", &error, &run.build.diagnostics,
                               EXIT_CODE_FAILED);
     return run_compiled(&run);
