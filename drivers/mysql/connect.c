@@ -108,10 +108,9 @@ static const struct meaning *find_meaning(unsigned code)
     return code >= CR_MIN_ERROR && code <= CR_MAX_ERROR ? &client : &server;
 }
 
-int mysql_session_fail(struct mysql_session *session, const char *doing, unsigned code,
-                       const char *state, const char *message)
+static int fail_as(const struct meaning *meaning, struct mysql_session *session, const char *doing,
+                   unsigned code, const char *state, const char *message)
 {
-    const struct meaning *meaning = find_meaning(code);
     const struct mysql_target *target = &session->target;
     const char *database = target->database == NULL ? "" : target->database;
 
@@ -122,6 +121,12 @@ int mysql_session_fail(struct mysql_session *session, const char *doing, unsigne
     return osiris_fail(session->host, meaning->category, meaning->retryable, (int32_t)code, state,
                        meaning->hint, "cannot %s at %s:%u/%s: %s (%u, %s)", doing, target->host,
                        target->port, database, message, code, state);
+}
+
+int mysql_session_fail(struct mysql_session *session, const char *doing, unsigned code,
+                       const char *state, const char *message)
+{
+    return fail_as(find_meaning(code), session, doing, code, state, message);
 }
 
 /* Connecting. */
@@ -213,6 +218,8 @@ static int wait_for(const struct mysql_session *session, int wanted, int64_t dea
  * connected. connect_timeout bounds the whole, but not the name's resolution. */
 static int connect_interruptibly(struct mysql_session *session)
 {
+    static const struct meaning late = {0, OSIRIS_ERROR_CONNECTION, 1,
+                                        "the server did not answer within connect_timeout"};
     const struct mysql_target *target = &session->target;
     MYSQL *mysql = session->mysql, *connected = NULL;
     int64_t deadline = now_ms() + (int64_t)target->connect_timeout_s * 1000;
@@ -226,8 +233,10 @@ static int connect_interruptibly(struct mysql_session *session)
         return 0;
     if (mysql_session_is_interrupted(session))
         return fail_interrupted(session);
-    return mysql_session_fail(session, "connect", mysql_errno(mysql), mysql_sqlstate(mysql),
-                              mysql_error(mysql));
+    const unsigned code = mysql_errno(mysql);
+    /* The library calls its own giving up a lost connection. */
+    return fail_as(now_ms() >= deadline ? &late : find_meaning(code), session, "connect", code,
+                   mysql_sqlstate(mysql), mysql_error(mysql));
 }
 
 int mysql_session_connect(struct mysql_session *session)

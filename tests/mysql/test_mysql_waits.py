@@ -95,6 +95,7 @@ def test_connect_timeout_bounds_a_server_that_says_nothing(folder):
         result = osiris("run", "pipeline.yaml", env=server)
     assert_equal(result.code, 1, "exit code", result)
     assert_in(f"127.0.0.1:{port}", result.err, result)
+    assert_in("within connect_timeout", result.err, result)
     assert 0.9 < result.seconds < 8, result
 
 
