@@ -59,10 +59,20 @@ static bool is_placeholder(const char *text)
     return end != NULL && end[1] == '\0' && !params_are_used(text);
 }
 
+/* Whether there is a secret or not (`auth: false`), which is none itself. */
+static bool is_switch(const struct yaml_node *value)
+{
+    bool ok = true;
+    _cleanup_json_ json_object *typed = yaml_to_json(value, &ok);
+
+    return ok && (typed == NULL || json_object_is_type(typed, json_type_boolean));
+}
+
 static void refuse_value(struct pipeline_reader *reader, const struct yaml_node *key,
                          const struct yaml_node *value, const char *location)
 {
-    if (strlen(value->text) <= SECRET_LONGEST_HARMLESS || is_placeholder(value->text))
+    if (strlen(value->text) <= SECRET_LONGEST_HARMLESS || is_placeholder(value->text) ||
+        is_switch(value))
         return;
     hide(reader, key, value);
     diagnostics_add(reader->diagnostics, DIAGNOSTIC_ERROR, "inline_secret", &key->where, NULL, 0,
