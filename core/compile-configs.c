@@ -326,6 +326,42 @@ static void fill_connection_defaults(const struct pipeline_step *step, json_obje
     }
 }
 
+/* Levels of collections. */
+static unsigned height_of(json_object *value)
+{
+    unsigned highest = 0;
+
+    for (size_t i = 0; i < json_array_count(value); i++) {
+        unsigned height = height_of(json_object_array_get_idx(value, i));
+        highest = height > highest ? height : highest;
+    }
+    if (json_object_is_type(value, json_type_object)) {
+        json_object_object_foreach(value, key, member)
+        {
+            (void)key;
+            unsigned height = height_of(member);
+            highest = height > highest ? height : highest;
+        }
+    }
+    return highest + (json_object_is_type(value, json_type_object) ||
+                      json_object_is_type(value, json_type_array));
+}
+
+/* The worker gets both in a message, whose depth is bounded. */
+static void check_height(struct config_compiler *compiler, json_object *config, json_object *fields)
+{
+    const struct pipeline_step *step = compiler->step;
+
+    if (height_of(config) > COMPILE_MAXIMUM_HEIGHT)
+        step_error(compiler, "too_deep", &step->config_where, NULL,
+                   "the config of \"%s\" is nested too deeply; %d levels are allowed", step->id,
+                   COMPILE_MAXIMUM_HEIGHT);
+    if (height_of(fields) > COMPILE_MAXIMUM_HEIGHT)
+        step_error(compiler, "too_deep", &step->connection_where, NULL,
+                   "the connection of \"%s\" is nested too deeply; %d levels are allowed", step->id,
+                   COMPILE_MAXIMUM_HEIGHT);
+}
+
 static void compile_step(struct config_compiler *compiler)
 {
     const struct pipeline_step *step = compiler->step;
@@ -350,6 +386,7 @@ static void compile_step(struct config_compiler *compiler)
     }
     (void)schema_fill_defaults(schema, config, NULL);
     drop_connection_defaults(step, config);
+    check_height(compiler, config, fields);
     check_config(compiler, config, fields);
     if (fields != NULL) {
         fill_connection_defaults(step, fields);

@@ -39,6 +39,9 @@ struct compiled {
     char manifest_short[8]; /* the first seven characters */
 };
 
+/* Levels of a step's config and of its connection: a message's, less those that it puts around them. */
+#define COMPILE_MAXIMUM_HEIGHT 24
+
 struct compile_options {
     const struct pipeline *pipeline;
     const char *profile;          /* or NULL */

@@ -14,7 +14,7 @@
 static const char components[] =
     "[{\"file\": \"/x.so\", \"plugin\": \"x\", \"drivers\": ["
     "{\"name\": \"x.read\", \"kind\": \"extractor\", \"version\": \"1\", \"spec\": {\"modes\": [\"extract\"],"
-    "  \"configSchema\": {\"properties\": {}}}},"
+    "  \"configSchema\": {\"properties\": {\"a\": {\"type\": \"array\"}}}}},"
     "{\"name\": \"x.pass\", \"kind\": \"processor\", \"version\": \"1\", \"spec\": {\"modes\": [\"transform\"],"
     "  \"configSchema\": {\"properties\": {}}}},"
     "{\"name\": \"x.write\", \"kind\": \"writer\", \"version\": \"1\", \"spec\": {\"modes\": [\"write\"],"
@@ -228,6 +228,29 @@ END_TEST
 
 /* Canonical forms. */
 
+static char *nested_config(unsigned levels)
+{
+    char *text = NULL;
+
+    ck_assert_int_gt(asprintf(&text, HEAD "- id: r\n  component: x.read\n  mode: read\n  config: {a: %.*s%.*s}\n" WRITE,
+                              (int)levels, "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+                              (int)levels, "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"), 0);
+    return text;
+}
+
+START_TEST(test_what_no_message_can_hold_does_not_compile)
+{
+    _cleanup_diagnostics_ struct diagnostics diagnostics = DIAGNOSTICS_INIT;
+    _cleanup_free_ char *highest = nested_config(COMPILE_MAXIMUM_HEIGHT - 1);
+    _cleanup_free_ char *higher = nested_config(COMPILE_MAXIMUM_HEIGHT);
+
+    compiled_free(compile_well(highest));
+    ck_assert_ptr_null(compile(higher, &diagnostics));
+    ck_assert_uint_eq(diagnostics.errors, 1);
+    ck_assert_str_eq(diagnostics.items[0].type, "too_deep");
+}
+END_TEST
+
 START_TEST(test_canonical_json_is_one_form)
 {
     static const char *const same[][2] = {
@@ -325,6 +348,7 @@ int main(void)
     tcase_add_test(tcase, test_a_long_chain);
     tcase_add_test(tcase, test_a_dense_graph_compiles_in_time);
     tcase_add_test(tcase, test_secrets_that_only_the_spec_knows);
+    tcase_add_test(tcase, test_what_no_message_can_hold_does_not_compile);
     tcase_add_test(tcase, test_canonical_json_is_one_form);
     tcase_add_test(tcase, test_canonical_yaml_reads_back);
     suite_add_tcase(suite, tcase);
