@@ -33,6 +33,7 @@ include tests/stream.mk
 include tests/kit.mk
 include tests/csv.mk
 include tests/mysql.mk
+include tests/protocol.mk
 include tests/cli.mk
 
 # Descriptions of drivers that the tests of the real binary share.

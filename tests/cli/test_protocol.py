@@ -1,0 +1,268 @@
+"""The real osiris with a worker that was written from docs/protocol.md alone (tests/protocol/worker.py), and with
+one that does not keep to it."""
+
+import functools
+import json
+import os
+import pathlib
+import shlex
+import signal
+import subprocess
+import sys
+
+from tap import (SOURCE, Skip, assert_equal, assert_in, assert_no_group, events, files, finish, interrupt, main,
+                 metrics, osiris, pipeline, read, run_directory, start, step, test, wait_until, write)
+
+PROTOCOL = SOURCE / "tests" / "protocol"
+
+
+def python_with_msgpack():
+    """The Python that runs the tests need not be the one that has the package."""
+    for program in (sys.executable, "/usr/bin/python3", "python3"):
+        try:
+            if subprocess.run([program, "-c", "import msgpack"], capture_output=True).returncode == 0:
+                return program
+        except OSError:
+            pass
+    raise Skip("there is no Python with a msgpack package")
+
+
+PYTHON = functools.cache(python_with_msgpack)
+
+
+def setting(kind=None, **more):
+    """Variables for a Python worker; its own drivers are the only ones."""
+    program = [PYTHON(), "-B", PROTOCOL / "worker.py"] if kind is None else \
+              [PYTHON(), "-B", PROTOCOL / "misbehaving.py", kind]
+    starter = write("bin/worker", "#!/bin/sh\nexec " + " ".join(shlex.quote(str(part)) for part in program)
+                    + ' "$@"\n')
+    starter.chmod(0o755)
+    write("bin/drivers/python.so", json.dumps({"drivers": ["py.rows", "py.upper", "py.csv"]}))
+    return {"OSIRIS_WORKER": str(starter.resolve()), "OSIRIS_DRIVER_PATH": str(pathlib.Path("bin/drivers").resolve()),
+            "XDG_CACHE_HOME": str(pathlib.Path("bin/cache").resolve()), **more}
+
+
+def rows_to_csv(path="out.csv", fail_commit=False, **rows):
+    return pipeline(step("make", "py.rows", "read", **rows),
+                    step("loud", "py.upper", "transform", ["make"]),
+                    step("save", "py.csv", "write", ["loud"], path=path, fail_commit=fail_commit))
+
+
+def outputs():
+    return [name for name in files() if not name.startswith("bin/") and name != "pipeline.yaml"]
+
+
+def run(kind=None, **variables):
+    return osiris("run", "pipeline.yaml", env=setting(kind, **variables))
+
+
+def fails(result, *parts):
+    assert_equal(result.code, 1, "exit code", result)
+    for part in parts:
+        assert_in(part, result.err, result)
+    assert_equal(outputs(), [], "files left", result)
+    assert result.seconds < 60, result
+    return result
+
+
+def succeeds(result, rows):
+    assert_equal(result.code, 0, "exit code", result)
+    expected = "id,text\n" + "".join(f"{n},ROW {n}\n" for n in range(rows))
+    assert_equal(read("out.csv"), expected, "out.csv", result)
+    assert_equal(outputs(), ["out.csv"], "files", result)
+    return result
+
+
+@test
+def test_components_of_another_worker(folder):
+    shown = osiris("components", "show", "py.rows", "--json", env=setting()).json()
+    assert_equal(shown["kind"], "extractor", "kind")
+    assert "fail_after" in shown["spec"]["configSchema"]["properties"], shown
+
+
+@test
+def test_a_driver_file_that_is_none(folder):
+    env = setting()
+    write("bin/drivers/broken.so", "no JSON")
+    rows_to_csv()
+    succeeds(osiris("run", "pipeline.yaml", env=env), 10)
+
+
+@test
+def test_a_pipeline(folder):
+    rows_to_csv(rows=1000, batch_rows=7)
+    result = succeeds(run(), 1000)
+    directory = run_directory()
+    for step_id in ("make", "loud", "save"):
+        complete = [e for e in events(directory, "step_complete") if e["step_id"] == step_id]
+        assert_equal([e["rows_processed"] for e in complete], [1000], f"rows of {step_id}", result)
+    assert_equal([e["rows"] for e in events(directory, "file_written")], [1000], "the driver's own event")
+    assert_equal([m["value"] for m in metrics(directory, "csv_bytes")], [len(read("out.csv"))],
+                 "the driver's own metric")
+    assert_equal(metrics(directory, "csv_bytes")[0]["tags"], {"step": "save"}, "its tags")
+    published = [e for e in events(directory, "artifact_created") if e["artifact_type"] == "output"]
+    assert_equal([(e["path"], e["bytes"]) for e in published], [("out.csv", len(read("out.csv")))], "published")
+    assert_equal(metrics(directory, "adapter_exit_code")[0]["value"], 0, "the worker's exit code")
+
+
+@test
+def test_worker_started_directly(folder):
+    """By its own name, without an environment."""
+    env = setting(OSIRIS_WORKER=str(PROTOCOL / "worker.py"))
+    probe = os.popen("env -i /usr/bin/env python3 -c 'import msgpack, sys; print(sys.version_info >= (3, 8))'").read()
+    if probe.strip() != "True":
+        raise Skip("python3 has no msgpack package")
+    rows_to_csv()
+    succeeds(osiris("run", "pipeline.yaml", env=env), 10)
+
+
+@test
+def test_a_diamond(folder):
+    """An elastic edge, two groups, a group that waits."""
+    pipeline(step("make", "py.rows", "read", rows=50),
+             step("loud", "py.upper", "transform", ["make"]),
+             step("save", "py.csv", "write", ["loud"], path="loud.csv"),
+             step("plain", "py.csv", "write", ["make"], path="plain.csv"),
+             step("more", "py.rows", "read", ["plain"], rows=2),
+             step("last", "py.csv", "write", ["more"], path="last.csv"))
+    result = run()
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal([len(read(f"{name}.csv").splitlines()) for name in ("loud", "plain", "last")], [51, 51, 3], "lines")
+
+
+@test
+def test_a_step_fails(folder):
+    rows_to_csv(rows=100, fail_after=50)
+    result = fails(run(), "make", "py.rows", "row 50 is bad; mend it", "look at the source")
+    failed = events(run_directory(), "step_failed")
+    assert_equal(failed[0]["step_id"], "make", "the first that failed", result)
+    assert_equal(failed[0]["detail"]["native_code"], 1234, "its native code", result)
+    assert_equal({e["step_id"]: e["error_type"] for e in failed},
+                 {"make": "data", "loud": "cancelled", "save": "cancelled"}, "types", result)
+
+
+@test
+def test_a_commit_fails(folder):
+    rows_to_csv(fail_commit=True)
+    fails(run(), "cannot commit")
+
+
+@test
+def test_an_old_output_survives(folder):
+    rows_to_csv(rows=100, fail_after=50)
+    write("out.csv", "precious\n")
+    result = run()
+    assert_equal(result.code, 1, "exit code", result)
+    assert_equal(read("out.csv"), "precious\n", "the old file", result)
+    assert_equal(outputs(), ["out.csv"], "files", result)
+
+
+@test
+def test_sigint_cancels(folder):
+    rows_to_csv(rows=100, hang_after=50)
+    process = start("run", "pipeline.yaml", env=setting())
+    wait_until(lambda: [log for log in pathlib.Path("run_logs").rglob("debug.log") if "hanging" in read(log)],
+               "the driver hangs")
+    worker = events(run_directory(), "worker_started")[0]["pid"]
+    interrupt(process, signal.SIGINT)
+    result = finish(process)
+    assert_equal(result.code, 130, "exit code", result)
+    assert_equal(outputs(), [], "files left", result)
+    assert_no_group(worker)
+    assert_equal({e["error_type"] for e in events(run_directory(), "step_failed")}, {"cancelled"}, "types", result)
+
+
+@test
+def test_heartbeats_keep_a_worker_alive(folder):
+    """A step that takes longer than the timeout, on both sides."""
+    rows_to_csv(rows=100, hang_after=50)
+    process = start("run", "pipeline.yaml", env=setting(OSIRIS_HEARTBEAT_INTERVAL_MS="50",
+                                                        OSIRIS_HEARTBEAT_TIMEOUT_MS="1000"))
+    wait_until(lambda: [log for log in pathlib.Path("run_logs").rglob("debug.log") if "hanging" in read(log)],
+               "the driver hangs")
+    try:
+        process.wait(2)
+    except Exception:
+        pass
+    assert process.poll() is None, read("err")
+    interrupt(process)
+    assert_equal(finish(process).code, 130, "exit code")
+
+
+@test
+def test_a_silent_worker(folder):
+    rows_to_csv()
+    result = fails(run("silent", OSIRIS_HEARTBEAT_INTERVAL_MS="200", OSIRIS_HEARTBEAT_TIMEOUT_MS="1500"),
+                   "no heartbeat")
+    assert_equal(events(run_directory(), "step_failed")[0]["error_type"], "WorkerCrashError", "type", result)
+    assert_no_group(events(run_directory(), "worker_started")[0]["pid"])
+
+
+@test
+def test_answers_in_any_order(folder):
+    rows_to_csv(rows=20)
+    succeeds(run("reverse"), 20)
+
+
+@test
+def test_what_is_unknown_is_ignored(folder):
+    rows_to_csv(rows=20)
+    succeeds(run("unknown-keys"), 20)
+
+
+@test
+def test_wrong_types_do_no_harm(folder):
+    rows_to_csv()
+    result = run("wrong-types", OSIRIS_HEARTBEAT_TIMEOUT_MS="3000", OSIRIS_HEARTBEAT_INTERVAL_MS="1000")
+    fails(result)
+    assert "SIG" not in result.err, result
+
+
+@test
+def test_another_protocol(folder):
+    rows_to_csv()
+    fails(run("another-protocol"), "the worker speaks protocol 2, osiris speaks 1")
+
+
+VIOLATIONS = {
+    "out-of-sequence": "out of sequence",
+    "sequence-again": "out of sequence",
+    "too-long": "too long",
+    "empty": "empty",
+    "body-too-long": "too long",
+    "body-without-a-stream": "body",
+    "no-map": "not a map",
+    "bytes-behind": "bytes follow a message",
+    "key-twice": "key twice",
+    "key-no-text": "key is not a string",
+    "nul": "NUL",
+    "not-utf-8": "UTF-8",
+    "binary": "type that messages do not have",
+    "not-finite": "not finite",
+    "deep": "too deeply",
+    "long-count": "longer than its message",
+    "unknown-id": "nobody asked",
+    "answer-twice": "req_1",
+}
+
+
+@test
+def test_violations(folder):
+    for kind, words in VIOLATIONS.items():
+        rows_to_csv()
+        result = fails(run(kind), words)
+        assert result.seconds < 30, f"{kind}: {result}"
+
+
+@test
+def test_ends_of_all_kinds(folder):
+    for kind, words in (("half-a-frame", "exited with status 0"), ("exit", "exited with status 3"),
+                        ("killed", "SIGKILL")):
+        rows_to_csv()
+        result = fails(run(kind), words)
+        if kind == "killed":
+            assert_in("about to die", result.err, "its last words")
+
+
+if __name__ == "__main__":
+    main()

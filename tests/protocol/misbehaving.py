@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""worker.py with one fault or freedom of each kind: `misbehaving.py KIND --channel-fd N`, see test_protocol.py."""
+
+import os
+import struct
+import sys
+import time
+
+import frames
+import worker
+
+
+class Misbehaving(worker.Worker):
+    kind = None
+
+    # Strange, but allowed.
+
+    def answer(self, request, result=None, error=None):
+        if self.kind == "reverse" and result and result.get("status") == "success":
+            self.held.append((request, result))
+            if len(self.held) < len(self.steps):
+                return
+            for one in reversed(self.held):
+                super().answer(*one)
+            return
+        if self.kind == "unknown-keys":
+            extra = {"later": {"version": [1, 2, None]}}
+            self.channel.send({"id": request, "error": {**error, **extra}, **extra} if error else
+                              {"id": request, "result": {**(result or {}), **extra}, **extra})
+            return
+        super().answer(request, result, error)
+
+    def say(self, type, **data):
+        if self.kind == "unknown-keys":
+            self.channel.send({"type": "news", "data": {"from": "another version"}})
+            self.channel.send({"type": "news"})
+            self.channel.send({})
+            self.channel.send({"type": type, "data": {**data, "later": [1]}, "later": {}})
+            return
+        super().say(type, **data)
+
+    # Not allowed: instead of the answer to the first execute_step, raw bytes or a wrong message.
+
+    def raw(self, data):
+        self.channel.connection.sendall(data)
+
+    def frame(self, payload, body=b""):
+        self.channel.sent += 1
+        self.raw(frames.encode_frame(self.channel.sent, payload, body))
+
+    def message(self, message):
+        self.frame(frames.encode(message))
+
+    def execute_step(self, request, params):
+        act = getattr(self, "do_" + self.kind.replace("-", "_"), None)
+        if act is None:
+            return super().execute_step(request, params)
+        act(request)
+        # What the orchestrator has to say to that is printed; it ends up in the run's debug.log.
+        while (received := self.channel.receive()) is not None:
+            if received[0].get("type") == "error":
+                print("told:", received[0]["data"]["message"], file=sys.stderr, flush=True)
+        os._exit(0)
+
+    def do_out_of_sequence(self, request):
+        self.raw(frames.encode_frame(self.channel.sent + 2, frames.encode({})))
+
+    def do_sequence_again(self, request):
+        self.raw(frames.encode_frame(self.channel.sent, frames.encode({})))
+
+    def do_too_long(self, request):
+        self.raw(struct.pack(">IIQ", (16 << 20) + 1, 0, self.channel.sent + 1))
+
+    def do_empty(self, request):
+        self.raw(struct.pack(">IIQ", 0, 0, self.channel.sent + 1))
+
+    def do_body_too_long(self, request):
+        self.raw(struct.pack(">IIQ", 1, (1 << 20) + 1, self.channel.sent + 1))
+
+    def do_body_without_a_stream(self, request):
+        self.frame(frames.encode({"type": "event", "data": {"event": "x", "ts": worker.now()}}), b"body")
+
+    def do_no_map(self, request):
+        self.frame(b"\x01")
+
+    def do_bytes_behind(self, request):
+        self.frame(b"\x80\x80")
+
+    def do_key_twice(self, request):
+        self.frame(b"\x82\xa1a\x01\xa1a\x02")
+
+    def do_key_no_text(self, request):
+        self.frame(b"\x81\x01\x02")
+
+    def do_nul(self, request):
+        self.frame(b"\x81\xa1a\xa3a\0b")
+
+    def do_not_utf_8(self, request):
+        self.frame(b"\x81\xa1a\xa2\xc3\x28")
+
+    def do_binary(self, request):
+        self.frame(b"\x81\xa1a\xc4\x01x")
+
+    def do_not_finite(self, request):
+        self.frame(b"\x81\xa1a\xcb\x7f\xf0\0\0\0\0\0\0")
+
+    def do_deep(self, request):
+        self.frame(b"\x81\xa1a" * 32 + b"\x80")
+
+    def do_long_count(self, request):
+        self.frame(b"\xdf\xff\xff\xff\xff")
+
+    def do_unknown_id(self, request):
+        self.message({"id": "nobody asked", "result": {}})
+
+    def do_answer_twice(self, request):
+        self.message({"id": "req_1", "result": {"protocol": 1}})
+
+    def do_half_a_frame(self, request):
+        self.raw(frames.encode_frame(self.channel.sent + 1, frames.encode({"type": "heartbeat"}))[:-3])
+        os._exit(0)
+
+    def do_exit(self, request):
+        os._exit(3)
+
+    def do_killed(self, request):
+        print("about to die", file=sys.stderr, flush=True)
+        os.kill(os.getpid(), 9)
+
+    def do_silent(self, request):
+        time.sleep(1000)
+
+    # Values of other types than the document's: harmless, whatever comes of them.
+
+    def do_wrong_types(self, request):
+        for data in (None, 1, "text", [], [1], {"steps": 5}, {"steps": [1, None, {"step_id": 7, "rows": "x"}]},
+                     {"event": 5, "ts": []}, {"event": None}, {"metric": [], "value": {}},
+                     {"metric": "m", "value": "no number", "tags": "x", "unit": 4},
+                     {"level": 9, "message": ["x"], "step_id": {}}, {"sequence": "x"}, {"stream": -1}):
+            for type in ("heartbeat", "event", "metric", "log", "ack", "news", 7, None):
+                self.message({"type": type, "data": data})
+        self.message({"id": 7, "result": {}})
+        self.message({"id": request, "result": [{"status": 1}]})
+
+    # Freedoms in the greeting.
+
+    def hello(self, request, params):
+        if self.kind == "another-protocol":
+            return {"protocol": 2, "version": "2", "pid": 1}
+        if self.kind == "prepare-first":
+            self.held.append((request, super().hello(request, params)))
+            return None
+        return super().hello(request, params)
+
+    def prepare(self, request, params):
+        result = super().prepare(request, params)
+        if self.kind == "prepare-first":
+            super().answer(request, result)
+            super().answer(*self.held.pop())
+            return None
+        return result
+
+
+if __name__ == "__main__":
+    Misbehaving.kind = sys.argv[1]
+    Misbehaving.held = []
+    sys.exit(worker.main(sys.argv[2:], Misbehaving))

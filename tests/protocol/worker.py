@@ -1,0 +1,473 @@
+#!/usr/bin/env python3
+"""A worker in Python, written from docs/protocol.md alone. It needs nothing but the msgpack package.
+
+    worker.py --channel-fd N       runs the steps of one pipeline for an orchestrator
+    worker.py --describe FILE...   what drivers its driver files have, as JSON
+
+Its driver files are texts: {"drivers": ["py.rows", ...]}, names of classes below. Rows pass between steps as lists
+of tuples in bounded queues.
+"""
+
+import csv
+import datetime
+import json
+import os
+import select
+import socket
+import sys
+import threading
+import time
+
+import frames
+
+VERSION = "1"
+
+
+class Failure(Exception):
+    """An error of the protocol's shape."""
+
+    def __init__(self, category, message, retryable=False, **more):
+        super().__init__(message)
+        self.fields = {"category": category, "retryable": retryable, "message": message, **more}
+
+
+def now():
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class Cancelled(Exception):
+    pass
+
+
+class Edge:
+    """A bounded queue between two steps of this worker."""
+
+    def __init__(self, bound):
+        self.bound, self.batches, self.ended, self.closed, self.cancelled = bound, [], False, False, False
+        self.changed = threading.Condition()
+
+    def set(self, name):
+        with self.changed:
+            setattr(self, name, True)
+            self.changed.notify_all()
+
+    def put(self, batch):
+        """False: the reader wants no more."""
+        with self.changed:
+            while len(self.batches) >= self.bound and not (self.closed or self.cancelled):
+                self.changed.wait()
+            if self.cancelled:
+                raise Cancelled()
+            self.batches.append(batch)
+            self.changed.notify_all()
+            return not self.closed
+
+    def get(self):
+        """None at the end."""
+        with self.changed:
+            while not (self.batches or self.ended or self.cancelled):
+                self.changed.wait()
+            if self.cancelled:
+                raise Cancelled()
+            self.changed.notify_all()
+            return self.batches.pop(0) if self.batches else None
+
+
+# Drivers.
+
+class Driver:
+    def __init__(self, step, config):
+        self.step, self.config = step, config
+
+    def commit(self):
+        pass
+
+    def publish(self):
+        return []
+
+    def close(self):
+        pass
+
+
+def spec(title, mode, **properties):
+    return {"title": title, "description": title, "modes": [mode],
+            "configSchema": {"type": "object", "additionalProperties": False, "properties": properties}}
+
+
+class Rows(Driver):
+    kind, counts = "extractor", "rows_read"
+    spec = spec("Rows", "extract", rows={"type": "integer", "default": 10},
+                batch_rows={"type": "integer", "default": 3}, fail_after={"type": "integer"},
+                hang_after={"type": "integer"})
+
+    def run(self, inputs):
+        batch = []
+        for number in range(self.config["rows"]):
+            if number == self.config.get("fail_after"):
+                raise Failure("data", f"row {number} is bad; mend it", hint="look at the source",
+                              native_code=1234, native_state="HY000")
+            if number == self.config.get("hang_after"):
+                self.step.log("info", "hanging")
+                self.step.cancelled.wait()
+                raise Cancelled()
+            batch.append((number, f"row {number}"))
+            if len(batch) == self.config["batch_rows"]:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+
+class Upper(Driver):
+    kind, counts = "processor", "rows_processed"
+    spec = spec("Upper", "transform")
+
+    def run(self, inputs):
+        for batch in inputs["df"]:
+            yield [(number, text.upper()) for number, text in batch]
+
+
+class Csv(Driver):
+    kind, counts = "writer", "rows_written"
+    spec = spec("Csv", "write", path={"type": "string"}, fail_commit={"type": "boolean"})
+
+    def run(self, inputs):
+        path = self.config["path"]
+        self.temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}")
+        with open(self.temporary, "w", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(("id", "text"))
+            for batch in inputs["df"]:
+                writer.writerows(batch)
+                self.step.count(batch)
+        self.step.event("file_written", rows=self.step.rows)
+        self.step.metric("csv_bytes", os.path.getsize(self.temporary), "bytes")
+        return iter(())
+
+    def commit(self):
+        if self.config.get("fail_commit"):
+            raise Failure("io", "cannot commit", retryable=True)
+
+    def publish(self):
+        size = os.path.getsize(self.temporary)
+        os.replace(self.temporary, self.config["path"])
+        return [{"step_id": self.step.id, "path": self.config["path"], "bytes": size}]
+
+    def close(self):
+        if os.path.exists(getattr(self, "temporary", "")):
+            os.unlink(self.temporary)
+
+
+DRIVERS = {"py.rows": Rows, "py.upper": Upper, "py.csv": Csv}
+
+
+class Step:
+    """One step: a thread runs its driver; the requests commit and abort end it."""
+
+    def __init__(self, worker, plan):
+        self.worker, self.plan, self.id = worker, plan, plan["id"]
+        self.inputs, self.outputs = {}, []  # name: (edge, producer's id); edges
+        self.driver = self.thread = self.request = None
+        self.cancelled = threading.Event()
+        self.because = None
+        self.rows = self.bytes = self.batches = 0
+        self.state = "idle"  # idle, running, ran, failed, closed
+
+    def start(self, request, params):
+        self.request, self.params = request, params
+        self.driver = DRIVERS[params["driver"]](self, params["config"])
+        self.state = "running"
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def count(self, batch):
+        self.rows += len(batch)
+        self.bytes += sum(8 + len(text) for _, text in batch)
+        self.batches += 1
+
+    def read(self, edge):
+        while (batch := edge.get()) is not None:
+            yield batch
+
+    def run(self):
+        started = time.monotonic()
+        failure = None
+        try:
+            for batch in self.driver.run({name: self.read(edge) for name, edge in self.inputs.items()}):
+                self.count(batch)
+                wanted = [edge.put(batch) for edge in self.outputs]
+                if self.cancelled.is_set():
+                    raise Cancelled()
+                if wanted and not any(wanted):
+                    break
+        except Cancelled:
+            failure = Failure("cancelled", "cancelled")
+        except Failure as reason:
+            failure = reason
+        except OSError as reason:
+            failure = Failure("io", str(reason), native_code=reason.errno or 0)
+        except Exception as reason:
+            failure = Failure("internal", repr(reason), type=type(reason).__name__)
+        for edge in self.inputs.values():
+            edge.set("closed")
+        for edge in self.outputs:
+            edge.set("cancelled" if failure else "ended")
+        if self.cancelled.is_set() and failure:
+            why = f'stopped because step "{self.because}" failed' if self.because else "cancelled"
+            failure = Failure("cancelled", why)
+        self.state = "failed" if failure else "ran"
+        if failure:
+            self.worker.answer(self.request, error={
+                **failure.fields, "step_id": self.id, "component": self.params["component"]})
+        else:
+            self.worker.answer(self.request, self.result((time.monotonic() - started) * 1000))
+
+    def result(self, duration_ms):
+        outputs = {} if self.driver.kind == "writer" else {
+            "df": {"rows": self.rows, "bytes": self.bytes, "batches": self.batches}}
+        return {"status": "success", "outputs": outputs, "duration_ms": duration_ms,
+                "metrics": {self.driver.counts: self.rows, "bytes": self.bytes}}
+
+    def cancel(self, because=None):
+        self.because = self.because or because
+        self.cancelled.set()
+        for edge in [*self.inputs.values(), *self.outputs]:
+            edge.set("cancelled")
+
+    def close(self):
+        if self.thread:
+            self.thread.join()
+        if self.driver and self.state != "closed":
+            self.driver.close()
+        self.state = "closed"
+
+    def log(self, level, message):
+        self.worker.say("log", level=level, message=message, step_id=self.id)
+
+    def event(self, name, **fields):
+        self.worker.say("event", event=name, ts=now(), step_id=self.id, **fields)
+
+    def metric(self, name, value, unit):
+        self.worker.say("metric", metric=name, value=value, unit=unit, ts=now(), tags={"step": self.id})
+
+
+class Worker:
+    def __init__(self, connection):
+        self.channel = frames.Channel(connection, threading.Lock())
+        self.greeted = self.prepared = self.cleaned = False
+        self.interval = self.timeout = None  # of heartbeats, in seconds, from hello on
+        self.steps = {}
+
+    # Sending.
+
+    def say(self, type, **data):
+        self.channel.send({"type": type, "data": data})
+
+    def answer(self, request, result=None, error=None):
+        self.channel.send({"id": request, "error": error} if error else
+                          {"id": request, "result": result or {}})
+
+    # Methods: each returns the result, or None if the answer comes later.
+
+    def hello(self, request, params):
+        if params.get("protocol") != 1:
+            raise Failure("internal", f"the orchestrator speaks protocol {params.get('protocol')}, "
+                                      "this worker speaks 1")
+        self.interval = params["heartbeat_interval_ms"] / 1000
+        self.timeout = params["heartbeat_timeout_ms"] / 1000
+        self.greeted = True
+        return {"protocol": 1, "version": VERSION, "pid": os.getpid(), "clock": now(),
+                "compression": [], "resume": False}
+
+    def prepare(self, request, params):
+        if self.prepared:
+            raise Failure("internal", "prepare was requested before")
+        os.environ.update(params["environment"])
+        plan = params["plan"]
+        mine = set(params.get("steps", [step["id"] for step in plan["steps"]]))
+        drivers = []
+        for step in plan["steps"]:
+            if step["id"] not in mine:
+                continue
+            if step["driver"] not in DRIVERS:
+                raise Failure("config", f"there is no driver \"{step['driver']}\"", step_id=step["id"])
+            if step["driver"] not in drivers:
+                drivers.append(step["driver"])
+            self.steps[step["id"]] = Step(self, step)
+        for edge in plan["edges"]:
+            if edge["from"] not in mine or edge["to"] not in mine:
+                raise Failure("config", "this worker cannot read from another place")
+            # An elastic edge never makes its producer wait.
+            queue = Edge(float("inf") if edge["mode"] == "elastic" else 4)
+            self.steps[edge["from"]].outputs.append(queue)
+            self.steps[edge["to"]].inputs[edge["input"]] = queue
+        self.prepared = True
+        return {"drivers": [{"driver": name, "version": VERSION} for name in drivers]}
+
+    def step(self, step_id):
+        if step_id not in self.steps:
+            raise Failure("internal", f'there is no step "{step_id}"')
+        return self.steps[step_id]
+
+    def execute_step(self, request, params):
+        step = self.step(params["step_id"])
+        if step.state != "idle":
+            raise Failure("internal", f'step "{step.id}" runs already')
+        step.start(request, params)
+
+    def commit(self, request, params):
+        steps = [self.step(step_id) for step_id in params["step_ids"]]
+        if any(step.state != "ran" for step in steps):
+            raise Failure("internal", "not all of the steps have run")
+        self.later(self.finish_commit, request, steps, params.get("phase"))
+
+    def finish_commit(self, steps, phase):
+        if phase != "publish":
+            for step in steps:
+                step.driver.commit()
+        if phase == "commit":
+            return {}
+        published = []
+        for step in steps:
+            published += step.driver.publish()
+            step.close()
+        return {"published": published}
+
+    def abort(self, request, params):
+        steps = [self.step(step_id) for step_id in params["step_ids"]]
+        for step in steps:
+            step.cancel(params.get("because"))
+        self.later(self.finish_abort, request, steps)
+
+    def finish_abort(self, steps):
+        for step in steps:
+            step.close()
+        return {}
+
+    def later(self, function, request, *arguments):
+        """Answers from a thread: requests behind this one must not wait for it."""
+        def work():
+            try:
+                self.answer(request, function(*arguments))
+            except Failure as failure:
+                self.answer(request, error=failure.fields)
+            except OSError as reason:
+                self.answer(request, error=Failure("io", str(reason)).fields)
+        threading.Thread(target=work, daemon=True).start()
+
+    def cancel(self, request, params):
+        for step_id in params.get("step_ids", list(self.steps)):
+            self.step(step_id).cancel()
+        return {}
+
+    def ping(self, request, params):
+        return {}
+
+    def cleanup(self, request, params):
+        self.stop()
+        self.cleaned = True
+        return {}
+
+    methods = ("hello", "prepare", "execute_step", "commit", "abort", "cancel", "ping", "cleanup")
+
+    # The loop.
+
+    def stop(self):
+        for step in self.steps.values():
+            step.cancel()
+        for step in self.steps.values():
+            step.close()
+        self.steps = {}
+
+    def handle(self, message, body):
+        if body:
+            raise frames.Violation("a body comes where none may")
+        request, method = message.get("id"), message.get("method")
+        if request is None:
+            return  # heartbeats, and what this worker does not know
+        if not isinstance(request, str) or not isinstance(method, str):
+            raise frames.Violation("a request without an id or a method")
+        try:
+            params = message.get("params", {})
+            if method not in self.methods:
+                raise Failure("internal", f'there is no method "{method}"')
+            if not self.greeted and method != "hello":
+                raise Failure("internal", f"{method} came before hello")
+            if not self.prepared and method not in ("hello", "prepare", "ping", "cleanup"):
+                raise Failure("internal", f"{method} came before prepare")
+            result = getattr(self, method)(request, params)
+        except Failure as failure:
+            self.answer(request, error=failure.fields)
+            return
+        except (KeyError, TypeError, AttributeError, ValueError) as reason:
+            self.answer(request, error=Failure("internal", f"{method}: bad params: {reason!r}").fields)
+            return
+        if result is not None:
+            self.answer(request, result)
+
+    def heartbeat(self):
+        self.say("heartbeat", steps=[{"step_id": step.id, "rows": step.rows, "bytes": step.bytes}
+                                     for step in self.steps.values() if step.state == "running"])
+
+    def loop(self):
+        heard = beat = time.monotonic()
+        while True:
+            ready, _, _ = select.select([self.channel.connection], [], [],
+                                        max(0, beat + self.interval - time.monotonic()) if self.interval else None)
+            moment = time.monotonic()
+            if ready:
+                received = self.channel.receive()
+                if received is None:
+                    return
+                heard = moment
+                self.handle(*received)
+            if self.timeout and moment >= heard + self.timeout:
+                raise frames.Violation("the orchestrator is silent")
+            if self.interval and moment >= beat + self.interval:
+                self.heartbeat()
+                beat = moment
+
+    def work(self):
+        try:
+            self.loop()
+        except frames.Violation as violation:
+            print(f"worker.py: {violation}", file=sys.stderr)
+            try:
+                self.channel.send({"type": "error", "data": Failure("internal", str(violation)).fields})
+            except OSError:
+                pass
+        except OSError as reason:
+            print(f"worker.py: {reason}", file=sys.stderr)
+        if not self.cleaned:
+            self.stop()
+            return 1
+        return 0
+
+
+def describe(paths):
+    """The answer to --describe."""
+    answer = []
+    for path in paths:
+        try:
+            with open(path, encoding="utf-8") as file:
+                names = json.load(file)["drivers"]
+            answer.append({"file": path, "abi_version": "1.0", "plugin": "python", "version": VERSION, "adapters": [],
+                           "drivers": [{"name": name, "aliases": [], "kind": DRIVERS[name].kind, "version": VERSION,
+                                        "spec": DRIVERS[name].spec} for name in names]})
+        except (OSError, ValueError, KeyError, TypeError) as reason:
+            answer.append({"file": path, "error": f"not a driver file of this worker: {reason!r}"})
+    return answer
+
+
+def main(arguments, kind=Worker):
+    if arguments[:1] == ["--describe"]:
+        json.dump(describe(arguments[1:]), sys.stdout)
+        return 0
+    if len(arguments) == 2 and arguments[0] == "--channel-fd":
+        return kind(socket.socket(fileno=int(arguments[1]))).work()
+    print(__doc__, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
