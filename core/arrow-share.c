@@ -126,7 +126,7 @@ static void release_schema(struct ArrowSchema *schema)
 }
 
 /* Length of the metadata's encoding: int32 pairs, then for each int32 length and bytes, twice. */
-static size_t metadata_length(const char *metadata)
+size_t arrow_metadata_length(const char *metadata)
 {
     size_t at = sizeof(int32_t);
     int32_t pairs, length;
@@ -144,7 +144,7 @@ static int copy_texts(const struct ArrowSchema *schema, struct ArrowSchema *out)
     out->format = strdup(schema->format);
     out->name = strdup(schema->name == NULL ? "" : schema->name);
     if (schema->metadata != NULL) {
-        size_t length = metadata_length(schema->metadata);
+        size_t length = arrow_metadata_length(schema->metadata);
         char *metadata = malloc(length);
         if (metadata != NULL)
             memcpy(metadata, schema->metadata, length);

@@ -3,6 +3,7 @@
 #define OSIRIS_CORE_JSON_ACCESS_H
 
 #include <json-c/json.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* NULL if `object` is no object or has no such member (or it is null). */
@@ -38,6 +39,13 @@ static inline double json_member_number(json_object *object, const char *key, do
     return json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_double)
                ? json_object_get_double(value)
                : fallback;
+}
+
+static inline bool json_member_boolean(json_object *object, const char *key, bool fallback)
+{
+    json_object *value = json_member(object, key);
+
+    return json_object_is_type(value, json_type_boolean) ? json_object_get_boolean(value) : fallback;
 }
 
 /* 0 for anything but an array. */

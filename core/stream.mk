@@ -4,4 +4,9 @@ libosiris_core_la_SOURCES += \
 	core/arrow-share.c core/arrow-share.h \
 	core/batch.c core/batch.h \
 	core/queue.c core/queue.h \
+	core/wire-batch.h \
+	core/wire-compress.c \
+	core/wire-decode.c \
+	core/wire-encode.c \
+	core/wire-schema.c \
 	$(NULL)

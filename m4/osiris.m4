@@ -93,6 +93,8 @@ AC_DEFUN([OSIRIS_SUMMARY], [
   AC_MSG_NOTICE([  adapter local:     yes])
   AC_MSG_NOTICE([  driver csv:        yes])
   OSIRIS_SUMMARY_LINE([mysql], [driver mysql:     ])
+  OSIRIS_SUMMARY_LINE([lz4], [streams with lz4: ])
+  OSIRIS_SUMMARY_LINE([zstd], [streams with zstd:])
   OSIRIS_SUMMARY_LINE([check], [unit tests:       ])
   AC_MSG_NOTICE([])
 ])

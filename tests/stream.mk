@@ -5,3 +5,10 @@ tests_unit_test_queue_SOURCES = tests/unit/test-queue.c
 tests_unit_test_queue_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_queue_LDADD = $(unit_ldadd) libosiris-kit-pic.la
 endif
+if HAVE_CHECK
+check_PROGRAMS += tests/unit/test-wire-batch
+TESTS += tests/unit/test-wire-batch
+tests_unit_test_wire_batch_SOURCES = tests/unit/test-wire-batch.c
+tests_unit_test_wire_batch_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_wire_batch_LDADD = $(unit_ldadd)
+endif
