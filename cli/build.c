@@ -3,7 +3,10 @@
 
 #include <string.h>
 
+#include "core/json-access.h"
 #include "core/paths.h"
+#include "core/places.h"
+#include "core/session.h"
 
 struct registry *build_registry(const struct arguments *arguments, struct osiris_error *error)
 {
@@ -51,6 +54,34 @@ static int check_profile(const char *profile, struct osiris_error *error)
     return 0;
 }
 
+/* Every place that a step names has to be there: to find out later would cost a run. */
+static int find_places(struct build *build)
+{
+    const struct pipeline *pipeline = build->pipeline;
+    size_t errors = build->diagnostics.errors;
+
+    build->places = places_load(getenv("OSIRIS_HOME"), &build->diagnostics);
+    if (build->places == NULL)
+        return build->diagnostics.errors > errors ? -1
+                                                  : diagnostics_add(&build->diagnostics, DIAGNOSTIC_ERROR,
+                                                                    "out_of_memory", NULL, NULL, 0, NULL,
+                                                                    NULL, "out of memory");
+    for (size_t i = 0; i < pipeline->step_count; i++) {
+        const struct pipeline_step *step = &pipeline->steps[i];
+        _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+        if (step->run_on == NULL || strcmp(step->run_on, "default") == 0)
+            continue;
+        const char *adapter = json_member_string(json_member(build->places, step->run_on),
+                                                 "adapter", step->run_on);
+        if (session_find_adapter(adapter, paths_adapter_path(), paths_adapter_dir(), &error) == NULL)
+            diagnostics_add(&build->diagnostics, DIAGNOSTIC_ERROR, "unknown_place",
+                            &step->run_on_where, pipeline->source, pipeline->source_length, NULL,
+                            error.hint, "step \"%s\" cannot run on \"%s\": %s", step->id,
+                            step->run_on, error.message == NULL ? "out of memory" : error.message);
+    }
+    return build->diagnostics.errors > errors ? -1 : 0;
+}
+
 int build_pipeline(struct build *build, const struct arguments *arguments, const char *adapter,
                    struct osiris_error *error)
 {
@@ -72,6 +103,8 @@ int build_pipeline(struct build *build, const struct arguments *arguments, const
     };
     if (pipeline_load(&load, &build->diagnostics, &build->pipeline) < 0)
         return -1;
+    if (find_places(build) < 0)
+        return -1;
     const struct compile_options compile = {
         .pipeline = build->pipeline,
         .profile = profile,
@@ -84,6 +117,7 @@ int build_pipeline(struct build *build, const struct arguments *arguments, const
 void build_clear(struct build *build)
 {
     compiled_free(build->compiled);
+    json_object_put(build->places);
     pipeline_free(build->pipeline);
     registry_free(build->registry);
     diagnostics_clear(&build->diagnostics);

@@ -24,6 +24,7 @@ struct build {
     struct registry *registry;
     struct pipeline *pipeline;
     struct compiled *compiled;
+    json_object *places; /* see core/places.h */
     struct diagnostics diagnostics; /* warnings, too */
 };
 

@@ -322,6 +322,7 @@ static int run_session(struct run *run, struct osiris_error *error)
         .redactor = run->redactor,
         .run_id = run->run_id,
         .adapter = run->adapter,
+        .places = run->build.places,
         .environment = run->environment,
         .worker_path = paths_worker(),
         .adapter_path = paths_adapter_path(),

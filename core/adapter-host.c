@@ -320,6 +320,21 @@ int adapter_host_execute(struct adapter_host *host, struct osiris_channel *chann
     return 0;
 }
 
+bool adapter_host_can_reconnect(const struct adapter_host *host)
+{
+    return OSIRIS_HAS(host->adapter, reconnect) && host->adapter->reconnect != NULL;
+}
+
+int adapter_host_reconnect(struct adapter_host *host, struct osiris_channel *channel,
+                           struct osiris_error *error)
+{
+    *channel = (struct osiris_channel){
+        .struct_size = sizeof *channel, .socket = -1, .diagnostics = -1};
+    if (host->adapter->reconnect(host->state, channel) < 0 || channel->socket < 0)
+        return verb_failed(host, "reconnect", error);
+    return 0;
+}
+
 void adapter_host_worker_exit(struct adapter_host *host, int timeout_ms,
                               struct osiris_worker_exit *result)
 {

@@ -39,6 +39,10 @@ int adapter_host_prepare(struct adapter_host *host, struct osiris_error *error);
 /* The caller owns the channel's descriptors from then on. */
 int adapter_host_execute(struct adapter_host *host, struct osiris_channel *channel,
                          struct osiris_error *error);
+/* The same worker over a new link, if its adapter can. */
+bool adapter_host_can_reconnect(const struct adapter_host *host);
+int adapter_host_reconnect(struct adapter_host *host, struct osiris_channel *channel,
+                           struct osiris_error *error);
 /* RUNNING, too, if the adapter can't tell. */
 void adapter_host_worker_exit(struct adapter_host *host, int timeout_ms,
                               struct osiris_worker_exit *result);

@@ -26,6 +26,7 @@ struct frame_out {
     size_t length; /* of all pieces */
     size_t head_length;
     struct body_owner *owner; /* or NULL */
+    bool in_body_lane;
     size_t piece_count;
     struct iovec pieces[];
 };
@@ -40,8 +41,8 @@ struct body_out {
     struct body_out *next;
     uint8_t *message; /* of the next part */
     size_t message_length;
-    json_object *stream; /* its number, for `more`; NULL: it fits one frame */
-    struct body_owner *owner;
+    int64_t stream; /* its number: messages of one stream keep their order */
+    struct body_owner *owner; /* NULL: a message without a body that must not overtake its stream's */
     size_t piece, piece_offset, left;
 };
 

@@ -130,7 +130,6 @@ void frame_list_clear(struct frame_list *list)
 static void free_body_out(struct body_out *body)
 {
     release_owner(body->owner);
-    json_object_put(body->stream);
     free(body->message);
     free(body);
 }
@@ -185,7 +184,7 @@ static int continue_body(struct body_out *body)
     json_object *data = json_object_new_object();
 
     json_add_string(message, "type", "more");
-    json_add(data, "stream", json_object_get(body->stream));
+    json_add_integer(data, "stream", body->stream);
     json_add(message, "data", data);
     if (message_encode(message, &encoded, NULL) < 0)
         return -1;
@@ -195,7 +194,20 @@ static int continue_body(struct body_out *body)
     return body->message == NULL ? -1 : 0;
 }
 
-/* Puts the next part of the first body in line, and the rest of that body behind the other streams'. -1: no memory. */
+/* Puts the rest of a body behind those of other streams, but before what its own stream has in line. */
+static void put_back(struct channel *channel, struct body_out *body)
+{
+    struct body_out **place = &channel->bodies;
+
+    while (*place != NULL && (*place)->stream != body->stream)
+        place = &(*place)->next;
+    body->next = *place;
+    *place = body;
+    if (body->next == NULL)
+        channel->last_body = body;
+}
+
+/* Puts the next part of the first body in line. -1: no memory. */
 static int put_part_in_line(struct channel *channel)
 {
     struct body_out *body = channel->bodies;
@@ -204,6 +216,7 @@ static int put_part_in_line(struct channel *channel)
 
     if (frame == NULL)
         return -1;
+    frame->in_body_lane = true;
     put_in_line(channel, frame);
     channel->bodies = body->next;
     if (channel->bodies == NULL)
@@ -212,12 +225,7 @@ static int put_part_in_line(struct channel *channel)
         free_body_out(body);
         return 0;
     }
-    body->next = NULL;
-    if (channel->last_body == NULL)
-        channel->bodies = body;
-    else
-        channel->last_body->next = body;
-    channel->last_body = body;
+    put_back(channel, body);
     return continue_body(body);
 }
 
@@ -225,7 +233,7 @@ static bool body_in_line(const struct channel *channel)
 {
     for (const struct frame_out *frame = channel->sending.first; frame != NULL;
          frame = frame->next)
-        if (frame->owner != NULL)
+        if (frame->in_body_lane)
             return true;
     return false;
 }
@@ -455,24 +463,28 @@ static struct body_out *body_out_new(json_object *message, const struct channel_
             osiris_error_set_errno(error, ENOMEM, "cannot send");
         free(body);
         free(owner);
-        given->release(given->owner);
+        if (given->length > 0)
+            given->release(given->owner);
         return NULL;
     }
     owner->body = *given;
     atomic_init(&owner->references, 1);
     body->message_length = encoded.length;
     body->message = (uint8_t *)buffer_steal(&encoded);
-    body->owner = owner;
     body->left = given->length;
-    if (given->length > FRAME_MAXIMUM_BODY)
-        body->stream = json_object_get(json_member(json_member(message, "data"), "stream"));
+    body->stream = json_member_integer(json_member(message, "data"), "stream", -1);
+    if (given->length > 0)
+        body->owner = owner;
+    else
+        free(owner);
     return body;
 }
 
 int channel_send_body(struct channel *channel, json_object *message,
                       const struct channel_body *given, struct osiris_error *error)
 {
-    struct body_out *body = body_out_new(message, given, error);
+    static const struct channel_body none;
+    struct body_out *body = body_out_new(message, given == NULL ? &none : given, error);
 
     if (body == NULL)
         return -1;

@@ -49,14 +49,14 @@ int channel_send(struct channel *channel, json_object *message, bool wait,
 struct channel_body {
     const struct iovec *pieces; /* until `release`, too */
     size_t piece_count;
-    size_t length; /* of all pieces; at least 1 */
+    size_t length; /* of all pieces; 0: there is nothing to release */
     void (*release)(void *owner);
     void *owner;
 };
 
-/* [any thread] Sends a message with a body, which is taken, also on failure. Never waits. A body beyond
- * FRAME_MAXIMUM_BODY goes on in `more` messages with the number that the message has in data.stream; parts of different
- * streams alternate. */
+/* [any thread] Sends a message in the lane of bodies, with a body, which is taken, also on failure, or without (NULL).
+ * Never waits. A body beyond FRAME_MAXIMUM_BODY goes on in `more` messages with the number that the message has in
+ * data.stream. Messages of one stream keep their order, parts of different streams alternate. */
 int channel_send_body(struct channel *channel, json_object *message,
                       const struct channel_body *body, struct osiris_error *error);
 

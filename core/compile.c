@@ -92,6 +92,8 @@ static json_object *plan_step(const struct pipeline *pipeline, const struct grap
     json_add(object, "inputs", plan_inputs(pipeline, graph, index));
     json_add(object, "after", plan_after(pipeline, graph, index));
     json_add_integer(object, "group", (int64_t)graph->groups[index]);
+    if (step->run_on != NULL)
+        json_add_string(object, "place", step->run_on);
     json_add_integer(object, "line", step->where.line);
     json_add_integer(object, "column", step->where.column);
     return object;

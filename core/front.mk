@@ -1,6 +1,7 @@
 libosiris_core_la_SOURCES += \
 	core/diagnostic.c core/diagnostic.h \
 	core/params.c core/params.h \
+	core/places.c core/places.h \
 	core/pipeline.c core/pipeline.h core/pipeline-internal.h \
 	core/pipeline-needs.c \
 	core/pipeline-secrets.c \

@@ -7,9 +7,9 @@
 
 static const char *const step_keys[] = {"id",     "component", "uses",        "mode",
                                         "needs",  "inputs",    "config",      "with",
-                                        "name",   "description", "metadata",  NULL};
+                                        "name",   "description", "metadata",  "run_on", NULL};
 /* Keys that Osiris is going to have; to ignore them would be to lie. */
-static const char *const later_keys[] = {"retry", "timeout", "run_on", NULL};
+static const char *const later_keys[] = {"retry", "timeout", NULL};
 
 struct place {
     const struct yaml_node *node;
@@ -354,6 +354,23 @@ static void read_config(struct pipeline_reader *reader, const struct place *plac
     check_write_mode(reader, step, location);
 }
 
+static void read_run_on(struct pipeline_reader *reader, const struct place *place,
+                        struct pipeline_step *step)
+{
+    const struct yaml_node *node = yaml_get(place->node, "run_on");
+    const char *name = yaml_string(node);
+
+    if (node == NULL)
+        return;
+    step->run_on_where = node->where;
+    if (name == NULL || name[0] == '\0')
+        reader_error(reader, "invalid_run_on", &node->where, place->location,
+                     "name an adapter, or one of osiris.yaml's adapters",
+                     "the step's \"run_on\" must be a string");
+    else
+        step->run_on = pipeline_copy(reader, name);
+}
+
 static void read_step(struct pipeline_reader *reader, const struct yaml_node *node, size_t index)
 {
     struct place place = {.node = node};
@@ -370,6 +387,7 @@ static void read_step(struct pipeline_reader *reader, const struct yaml_node *no
     read_id(reader, &place, step);
     read_component(reader, &place, step);
     read_mode(reader, &place, step);
+    read_run_on(reader, &place, step);
     read_config(reader, &place, step);
 }
 

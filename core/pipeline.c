@@ -247,6 +247,7 @@ static void free_step(struct pipeline_step *step)
     free(step->id);
     free(step->component_name);
     free(step->mode);
+    free(step->run_on);
     free(step->connection);
     json_object_put(step->config);
     for (size_t i = 0; step->needs != NULL && step->needs[i] != NULL; i++)

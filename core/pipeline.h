@@ -30,6 +30,7 @@ struct pipeline_step {
     const struct component *component; /* of the registry */
     char *mode;                        /* read, write or transform */
     json_object *config;               /* an object, params substituted, `connection` taken out */
+    char *run_on;                      /* the place's name, or NULL: where --adapter says */
     char *connection;                  /* "@family.alias", "@family", or NULL */
     char **needs;                      /* NULL-terminated; the default (the step before) filled in */
     /* Explicit `inputs:` only; NULL and 0 if absent. compile.c derives the others from needs. */
@@ -37,6 +38,7 @@ struct pipeline_step {
     size_t input_count;
     struct source_location where;            /* of the step */
     struct source_location component_where;
+    struct source_location run_on_where;
     struct source_location connection_where; /* of config.connection, or of the step */
     struct source_location config_where;
     const struct yaml_node *config_node; /* of the document; NULL if there is no config */

@@ -31,6 +31,7 @@ struct queue {
     uint64_t bound;
     bool elastic;
     bool has_schema, finished, closed, cancelled;
+    struct osiris_error failure; /* the producer's */
     struct ArrowSchema schema;
     const char *spill_dir;
     int spill_fd;
@@ -78,6 +79,7 @@ void queue_free(struct queue *queue)
     drop_items_locked(queue);
     if (queue->has_schema)
         queue->schema.release(&queue->schema);
+    osiris_error_clear(&queue->failure);
     if (queue->spill_fd >= 0)
         (void)close(queue->spill_fd);
     pthread_cond_destroy(&queue->changed);
@@ -251,7 +253,10 @@ enum queue_result queue_get(struct queue *queue, struct ArrowArray *array, uint6
     pthread_mutex_lock(&queue->items_lock);
     while (queue->first == NULL && !queue->cancelled && !queue->finished)
         pthread_cond_wait(&queue->changed, &queue->items_lock);
-    if (queue->cancelled) {
+    if (queue->failure.category != 0) {
+        osiris_error_move(error, &queue->failure);
+        result = QUEUE_ERROR;
+    } else if (queue->cancelled) {
         result = QUEUE_CANCELLED;
     } else if (queue->first == NULL) {
         result = QUEUE_END;
@@ -291,6 +296,30 @@ void queue_close(struct queue *queue)
         free_item(first);
         first = next;
     }
+}
+
+void queue_fail(struct queue *queue, struct osiris_error *error)
+{
+    pthread_mutex_lock(&queue->items_lock);
+    if (queue->failure.category == 0)
+        osiris_error_move(&queue->failure, error);
+    queue->cancelled = true;
+    pthread_cond_broadcast(&queue->changed);
+    pthread_mutex_unlock(&queue->items_lock);
+}
+
+void queue_renew(struct queue *queue)
+{
+    drop_items_locked(queue);
+    if (queue->has_schema)
+        queue->schema.release(&queue->schema);
+    queue->has_schema = queue->finished = queue->closed = queue->cancelled = false;
+    osiris_error_clear(&queue->failure);
+    if (queue->spill_fd >= 0)
+        (void)close(queue->spill_fd);
+    queue->spill_fd = -1;
+    queue->spill_end = 0;
+    queue->spilled = 0;
 }
 
 void queue_cancel(struct queue *queue)

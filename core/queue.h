@@ -46,6 +46,11 @@ enum queue_result queue_get(struct queue *queue, struct ArrowArray *array, uint6
 /* [reader] Wants no more: the producer is told so at its next put. */
 void queue_close(struct queue *queue);
 
+/* [producer] It cannot go on; what the reader gets next is QUEUE_ERROR with this error, which is moved. */
+void queue_fail(struct queue *queue, struct osiris_error *error);
+/* No thread uses it any more: empty, without a schema, as after queue_new. */
+void queue_renew(struct queue *queue);
+
 /* [any thread] Wakes both sides; every call from then on gives QUEUE_CANCELLED. */
 void queue_cancel(struct queue *queue);
 

@@ -123,8 +123,9 @@ void session_step_ended(struct session *session, size_t index, json_object *resu
 
 /* Responses. */
 
-static void answer_hello(struct session *session, json_object *result)
+static void answer_hello(struct session_place *place, json_object *result)
 {
+    struct session *session = place->session;
     json_object *fields = json_object_new_object();
     int64_t protocol = json_member_integer(result, "protocol", -1);
 
@@ -134,19 +135,24 @@ static void answer_hello(struct session *session, json_object *result)
         osiris_error_set(&error, OSIRIS_ERROR_INTERNAL,
                          "the worker speaks protocol %lld, osiris speaks %d",
                          (long long)protocol, CHANNEL_PROTOCOL_VERSION);
-        session_break(session, &error);
+        place_break(place, &error);
         return;
     }
-    session->worker_pid = (int)json_member_integer(result, "pid", 0);
-    json_add_integer(fields, "pid", session->worker_pid);
+    place->worker_pid = (int)json_member_integer(result, "pid", 0);
+    json_add_integer(fields, "pid", place->worker_pid);
     json_add_string(fields, "version", json_member_string(result, "version", ""));
+    json_add_string(fields, "place", place->name);
     session_event(session, "worker_started", fields);
-    session->phase = SESSION_PREPARING;
-    session->phase_deadline_ms = clock_monotonic_ms() + session->limits.prepare_ms;
+    place->codecs = json_object_get(json_member(result, "compression"));
+    if (!json_member_boolean(result, "resume", false))
+        channel_forbid_resumption(place->channel);
+    place->phase = PLACE_PREPARING;
+    place->phase_deadline_ms = clock_monotonic_ms() + session->limits.prepare_ms;
 }
 
-static void answer_prepare(struct session *session, json_object *result)
+static void answer_prepare(struct session_place *place, json_object *result)
 {
+    struct session *session = place->session;
     json_object *drivers = json_member(result, "drivers");
     json_object *names = json_object_new_array();
     json_object *fields = json_object_new_object();
@@ -163,8 +169,8 @@ static void answer_prepare(struct session *session, json_object *result)
     }
     json_add(fields, "drivers", names);
     session_event(session, "drivers_registered", fields);
-    session->phase = SESSION_RUNNING;
-    session->phase_deadline_ms = 0;
+    place->phase = PLACE_RUNNING;
+    place->phase_deadline_ms = 0;
 }
 
 static void answer_commit(struct session *session, json_object *result)
@@ -196,34 +202,71 @@ static void answer_commit(struct session *session, json_object *result)
     }
 }
 
-static void answer_error(struct session *session, const struct session_request *request,
-                         json_object *object)
+void session_group_answered(struct session *session, size_t group, enum request_kind kind,
+                            bool failed)
+{
+    struct session_group *state = &session->groups[group];
+
+    state->failed = state->failed || failed;
+    if (--state->pending > 0)
+        return;
+    if (kind == REQUEST_ABORT)
+        schedule_group_aborted(session->schedule, group);
+    else if (kind == REQUEST_PHASE_COMMIT && !state->failed)
+        session_send_publish(session, group);
+    else
+        schedule_group_committed(session->schedule, group, !state->failed);
+}
+
+static bool is_about_group(enum request_kind kind)
+{
+    return kind == REQUEST_COMMIT || kind == REQUEST_PHASE_COMMIT ||
+           kind == REQUEST_PHASE_PUBLISH || kind == REQUEST_ABORT;
+}
+
+void place_forget_requests(struct session_place *place)
+{
+    while (place->request_count > 0) {
+        const struct session_request request = place->requests[--place->request_count];
+        if (is_about_group(request.kind))
+            session_group_answered(place->session, request.index, request.kind, true);
+    }
+}
+
+static void step_failed(struct session *session, size_t index, json_object *object)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
-    struct osiris_error copy = OSIRIS_ERROR_INIT;
+
+    osiris_error_from_json(&error, object);
+    if (error.step_id == NULL)
+        error.step_id = strdup(session->steps[index].id);
+    if (error.component == NULL)
+        error.component = strdup(session->steps[index].component);
+    session_step_ended(session, index, NULL, &error);
+    schedule_step_ended(session->schedule, index, false);
+    session_fail(session, &error);
+}
+
+static void answer_error(struct session_place *place, const struct session_request *request,
+                         json_object *object)
+{
+    struct session *session = place->session;
+    struct osiris_error error = OSIRIS_ERROR_INIT;
 
     osiris_error_from_json(&error, object);
     switch (request->kind) {
     case REQUEST_STEP:
-        osiris_error_from_json(&copy, object);
-        if (copy.step_id == NULL)
-            copy.step_id = strdup(session->steps[request->index].id);
-        if (copy.component == NULL)
-            copy.component = strdup(session->steps[request->index].component);
-        session_step_ended(session, request->index, NULL, &copy);
-        schedule_step_ended(session->schedule, request->index, false);
-        session_fail(session, &copy);
+        step_failed(session, request->index, object);
         break;
     case REQUEST_COMMIT:
-        schedule_group_committed(session->schedule, request->index, false);
-        session_fail(session, &error);
-        break;
+    case REQUEST_PHASE_COMMIT:
+    case REQUEST_PHASE_PUBLISH:
     case REQUEST_ABORT:
-        schedule_group_aborted(session->schedule, request->index);
         session_fail(session, &error);
+        session_group_answered(session, request->index, request->kind, true);
         break;
     case REQUEST_CLEANUP:
-        session->phase = SESSION_ENDED;
+        place->phase = PLACE_ENDED;
         session_fail(session, &error);
         break;
     case REQUEST_CANCEL:
@@ -232,62 +275,68 @@ static void answer_error(struct session *session, const struct session_request *
     case REQUEST_PREPARE:
         /* Without these there is nothing to go on with; prepare has nothing to take back. */
         session_fail(session, &error);
-        session_send_cleanup(session);
-        session->phase = session->phase == SESSION_BROKEN ? SESSION_BROKEN : SESSION_CLEANING;
-        session->phase_deadline_ms = clock_monotonic_ms() + session->limits.exit_ms;
+        place_send_cleanup(place);
+        if (place->phase == PLACE_BROKEN)
+            break;
+        place->phase = PLACE_CLEANING;
+        place->phase_deadline_ms = clock_monotonic_ms() + session->limits.exit_ms;
         break;
     }
     osiris_error_clear(&error);
 }
 
-static void answer(struct session *session, const struct session_request *request,
+static void answer(struct session_place *place, const struct session_request *request,
                    json_object *result)
 {
+    struct session *session = place->session;
+
     switch (request->kind) {
     case REQUEST_HELLO:
-        answer_hello(session, result);
+        answer_hello(place, result);
         break;
     case REQUEST_PREPARE:
-        answer_prepare(session, result);
+        answer_prepare(place, result);
         break;
     case REQUEST_STEP:
         session_step_ended(session, request->index, result, NULL);
         schedule_step_ended(session->schedule, request->index, true);
         break;
     case REQUEST_COMMIT:
+    case REQUEST_PHASE_PUBLISH:
         answer_commit(session, result);
-        schedule_group_committed(session->schedule, request->index, true);
+        session_group_answered(session, request->index, request->kind, false);
         break;
+    case REQUEST_PHASE_COMMIT:
     case REQUEST_ABORT:
-        schedule_group_aborted(session->schedule, request->index);
+        session_group_answered(session, request->index, request->kind, false);
         break;
     case REQUEST_CANCEL:
         break;
     case REQUEST_CLEANUP:
-        session->phase = SESSION_ENDED;
+        place->phase = PLACE_ENDED;
         break;
     }
 }
 
-static void handle_response(struct session *session, const char *id, json_object *message)
+static void handle_response(struct session_place *place, const char *id, json_object *message)
 {
     struct session_request request;
     json_object *error_object = json_member(message, "error");
 
-    if (!session_take_request(session, id, &request)) {
+    if (!place_take_request(place, id, &request)) {
         struct osiris_error error = OSIRIS_ERROR_INIT;
         osiris_error_set(&error, OSIRIS_ERROR_INTERNAL,
                          "the worker answered \"%.64s\", which was not asked", id);
-        session_break(session, &error);
+        place_break(place, &error);
         return;
     }
     /* A greeting that failed ended the conversation; what was sent behind it is of no interest. */
-    if (session->phase == SESSION_CLEANING && request.kind != REQUEST_CLEANUP)
+    if (place->phase == PLACE_CLEANING && request.kind != REQUEST_CLEANUP)
         return;
     if (error_object != NULL)
-        answer_error(session, &request, error_object);
+        answer_error(place, &request, error_object);
     else
-        answer(session, &request, json_member(message, "result"));
+        answer(place, &request, json_member(message, "result"));
 }
 
 /* Everything else. */
@@ -343,15 +392,31 @@ static void handle_heartbeat(struct session *session, json_object *data)
     }
 }
 
-void session_handle(struct session *session, json_object *message)
+/* The worker found fault with what it was sent, and is closing the channel. */
+static void handle_error(struct session_place *place, json_object *data)
 {
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    osiris_error_from_json(&error, data);
+    osiris_error_prefix(&error, "the worker ended the session");
+    place_break(place, &error);
+}
+
+void place_handle(struct session_place *place, json_object *message, size_t body_length)
+{
+    struct session *session = place->session;
     const char *id = json_member_string(message, "id", NULL);
     const char *type = json_member_string(message, "type", "");
     json_object *data = json_member(message, "data");
 
-    session->last_heard_ms = clock_monotonic_ms();
-    if (id != NULL)
-        handle_response(session, id, message);
+    place->last_heard_ms = clock_monotonic_ms();
+    if (id == NULL && place_pass_on(place, type, message, body_length))
+        return;
+    if (body_length > 0)
+        place_break_with(place, OSIRIS_ERROR_INTERNAL,
+                         "the worker violates the protocol: a body comes where none may");
+    else if (id != NULL)
+        handle_response(place, id, message);
     else if (strcmp(type, "event") == 0)
         handle_event(session, data);
     else if (strcmp(type, "metric") == 0)
@@ -362,4 +427,6 @@ void session_handle(struct session *session, json_object *message)
                     json_member_string(data, "message", ""));
     else if (strcmp(type, "heartbeat") == 0)
         handle_heartbeat(session, data);
+    else if (strcmp(type, "error") == 0)
+        handle_error(place, data);
 }

@@ -6,86 +6,100 @@
 #include "core/json-access.h"
 #include "core/json-build.h"
 #include "core/session-state.h"
+#include "core/wire-batch.h"
 
-static struct session_request *add_request(struct session *session)
+static struct session_request *add_request(struct session_place *place)
 {
-    if (session->request_count == session->request_capacity) {
-        size_t capacity = session->request_capacity == 0 ? 16 : session->request_capacity * 2;
-        void *grown = reallocarray(session->requests, capacity, sizeof *session->requests);
+    if (place->request_count == place->request_capacity) {
+        size_t capacity = place->request_capacity == 0 ? 16 : place->request_capacity * 2;
+        void *grown = reallocarray(place->requests, capacity, sizeof *place->requests);
         if (grown == NULL)
             return NULL;
-        session->requests = grown;
-        session->request_capacity = capacity;
+        place->requests = grown;
+        place->request_capacity = capacity;
     }
-    return &session->requests[session->request_count++];
+    return &place->requests[place->request_count++];
 }
 
-static void send_message(struct session *session, json_object *message)
+void place_send(struct session_place *place, json_object *message)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    if (session->phase == SESSION_BROKEN || session->phase == SESSION_ENDED)
+    if (place_is_over(place))
         return;
     if (message == NULL)
         osiris_error_set_errno(&error, ENOMEM, "cannot send a request");
-    else if (channel_send(session->channel, message, false, &error) == 0) {
-        session->last_sent_ms = clock_monotonic_ms();
+    else if (channel_send(place->channel, message, false, &error) == 0) {
+        place->last_sent_ms = clock_monotonic_ms();
         return;
     }
-    session_break(session, &error);
+    place_break(place, &error);
 }
 
 /* Takes `params`. */
-static void send_request(struct session *session, enum request_kind kind, const char *method,
+static void send_request(struct session_place *place, enum request_kind kind, const char *method,
                          size_t index, json_object *params)
 {
     char id[32];
     _cleanup_json_ json_object *message = json_object_new_object();
-    struct session_request *request = add_request(session);
+    struct session_request *request = add_request(place);
 
     if (request == NULL) {
         json_object_put(params);
-        send_message(session, NULL);
+        place_send(place, NULL);
         return;
     }
     *request = (struct session_request){
-        .number = ++session->last_number, .kind = kind, .index = index};
+        .number = ++place->last_number, .kind = kind, .index = index};
     snprintf(id, sizeof id, "req_%llu", (unsigned long long)request->number);
     json_add_string(message, "id", id);
     json_add_string(message, "method", method);
     json_add(message, "params", params == NULL ? json_object_new_object() : params);
-    send_message(session, message);
+    place_send(place, message);
 }
 
-bool session_take_request(struct session *session, const char *id, struct session_request *request)
+bool place_take_request(struct session_place *place, const char *id,
+                        struct session_request *request)
 {
     char expected[32];
 
-    for (size_t i = 0; i < session->request_count; i++) {
+    for (size_t i = 0; i < place->request_count; i++) {
         snprintf(expected, sizeof expected, "req_%llu",
-                 (unsigned long long)session->requests[i].number);
+                 (unsigned long long)place->requests[i].number);
         if (id != NULL && strcmp(id, expected) == 0) {
-            *request = session->requests[i];
-            session->requests[i] = session->requests[--session->request_count];
+            *request = place->requests[i];
+            place->requests[i] = place->requests[--place->request_count];
             return true;
         }
     }
     return false;
 }
 
-void session_send_hello(struct session *session)
+void place_send_hello(struct session_place *place)
 {
+    const struct session *session = place->session;
     json_object *params = json_object_new_object();
 
     json_add_integer(params, "protocol", CHANNEL_PROTOCOL_VERSION);
     json_add_string(params, "version", session->options->version);
     json_add_integer(params, "heartbeat_interval_ms", session->limits.heartbeat_interval_ms);
     json_add_integer(params, "heartbeat_timeout_ms", session->limits.heartbeat_timeout_ms);
-    send_request(session, REQUEST_HELLO, "hello", 0, params);
+    json_add(params, "compression", wire_codecs());
+    json_add_string(params, "session", place->session_id);
+    json_add_string(params, "token", place->token);
+    json_add_integer(params, "resume_timeout_ms",
+                     adapter_host_can_reconnect(place->adapter) ? session->limits.resume_ms : 0);
+    send_request(place, REQUEST_HELLO, "hello", 0, params);
 }
 
-static json_object *driver_files(const struct session *session)
+static bool sits_here(const struct session_place *place, size_t step)
 {
+    return &place->session->places[place->session->steps[step].place] == place;
+}
+
+static json_object *driver_files(const struct session_place *place)
+{
+    const struct session *session = place->session;
     json_object *drivers = json_object_new_object();
 
     for (size_t i = 0; i < session->step_count; i++) {
@@ -93,7 +107,7 @@ static json_object *driver_files(const struct session *session)
             json_member_string(schedule_step(session->schedule, i), "driver", "");
         const struct component *component =
             registry_find(session->options->registry, driver, NULL);
-        if (component != NULL)
+        if (component != NULL && sits_here(place, i))
             json_add_string(drivers, driver, component->file);
     }
     return drivers;
@@ -104,25 +118,65 @@ static json_object *shared(json_object *object)
     return object == NULL ? json_object_new_object() : json_object_get(object);
 }
 
-void session_send_prepare(struct session *session)
+/* Connections of the place's own steps: nobody else's secrets travel there. */
+static json_object *connections_here(const struct session_place *place)
 {
+    const struct session *session = place->session;
+    json_object *all = session->options->compiled->connections;
+    json_object *here = json_object_new_object();
+
+    for (size_t i = 0; i < session->step_count; i++) {
+        json_object *connection = json_member(all, session->steps[i].id);
+        if (connection != NULL && sits_here(place, i))
+            json_add(here, session->steps[i].id, json_object_get(connection));
+    }
+    return here;
+}
+
+static json_object *steps_here(const struct session_place *place)
+{
+    const struct session *session = place->session;
+    json_object *here = json_object_new_array();
+
+    for (size_t i = 0; i < session->step_count; i++)
+        if (sits_here(place, i))
+            json_append(here, json_object_new_string(session->steps[i].id));
+    return here;
+}
+
+/* Each worker has a folder of its own: it removes all of it. */
+static char *temp_dir(const struct session_place *place)
+{
+    const struct session *session = place->session;
+    char *path = NULL;
+    int result = session->place_count == 1
+                     ? asprintf(&path, "%s/tmp", rundir_path(session->options->rundir))
+                     : asprintf(&path, "%s/tmp/%zu", rundir_path(session->options->rundir),
+                                (size_t)(place - session->places));
+
+    return result < 0 ? NULL : path;
+}
+
+void place_send_prepare(struct session_place *place)
+{
+    const struct session *session = place->session;
     const struct session_options *options = session->options;
-    _cleanup_free_ char *temp_dir = NULL;
+    _cleanup_free_ char *temporary = temp_dir(place);
     json_object *params = json_object_new_object();
 
-    if (asprintf(&temp_dir, "%s/tmp", rundir_path(options->rundir)) < 0)
-        temp_dir = NULL;
     json_add_string(params, "run_id", options->run_id);
     json_add(params, "plan", shared(options->compiled->plan));
-    json_add(params, "drivers", driver_files(session));
-    json_add(params, "connections", shared(options->compiled->connections));
+    if (session->place_count > 1)
+        json_add(params, "steps", steps_here(place));
+    json_add(params, "drivers", driver_files(place));
+    json_add(params, "connections", connections_here(place));
     json_add(params, "secrets", shared(options->compiled->secrets));
     json_add(params, "environment", shared(options->environment));
     json_add_string(params, "artifacts_dir", rundir_artifacts_path(options->rundir));
-    json_add_string(params, "temp_dir", temp_dir);
+    json_add_string(params, "temp_dir", temporary);
     json_add_integer(params, "queue_bytes", session->limits.queue_bytes);
     json_add_integer(params, "spill_bytes", session->limits.spill_bytes);
-    send_request(session, REQUEST_PREPARE, "prepare", 0, params);
+    send_request(place, REQUEST_PREPARE, "prepare", 0, params);
 }
 
 static json_object *step_inputs(json_object *plan_step)
@@ -139,8 +193,9 @@ static json_object *step_inputs(json_object *plan_step)
     return inputs;
 }
 
-void session_send_step(struct session *session, size_t index)
+void place_send_step(struct session_place *place, size_t index)
 {
+    struct session *session = place->session;
     struct session_step *step = &session->steps[index];
     json_object *plan_step = schedule_step(session->schedule, index);
     json_object *params = json_object_new_object();
@@ -151,42 +206,102 @@ void session_send_step(struct session *session, size_t index)
     json_add_string(params, "component", step->component);
     json_add(params, "config", shared(json_member(session->options->compiled->configs, step->id)));
     json_add(params, "inputs", step_inputs(plan_step));
-    send_request(session, REQUEST_STEP, "execute_step", index, params);
+    session_open_streams(session, index, params);
+    send_request(place, REQUEST_STEP, "execute_step", index, params);
 }
 
-static json_object *group_params(const struct session *session, size_t group)
+/* The group's steps in this place; NULL if there is none. */
+static json_object *group_steps_here(const struct session_place *place, size_t group)
 {
-    json_object *params = json_object_new_object();
+    const struct session *session = place->session;
+    json_object *here = NULL;
 
-    json_add(params, "step_ids", shared(schedule_group_steps(session->schedule, group)));
-    return params;
+    for (size_t i = 0; i < session->step_count; i++) {
+        if (schedule_step_group(session->schedule, i) != group || !sits_here(place, i))
+            continue;
+        if (here == NULL)
+            here = json_object_new_array();
+        json_append(here, json_object_new_string(session->steps[i].id));
+    }
+    return here;
+}
+
+/* One request to each place that has steps of the group and can be talked to. */
+static void send_to_group(struct session *session, size_t group, enum request_kind kind,
+                          const char *method, const char *phase)
+{
+    struct session_group *state = &session->groups[group];
+    bool missing = false;
+
+    /* One more than are asked, so that a place that breaks at once does not end it early. */
+    state->pending = 1;
+    state->failed = false;
+    for (size_t i = 0; i < session->place_count; i++) {
+        struct session_place *place = &session->places[i];
+        json_object *step_ids = group_steps_here(place, group);
+        if (step_ids == NULL)
+            continue;
+        if (place_is_over(place)) {
+            json_object_put(step_ids);
+            missing = true;
+            continue;
+        }
+        json_object *params = json_object_new_object();
+        json_add(params, "step_ids", step_ids);
+        if (phase != NULL)
+            json_add_string(params, "phase", phase);
+        state->pending++;
+        send_request(place, kind, method, group, params);
+    }
+    session_group_answered(session, group, kind, missing);
+}
+
+static size_t count_group_places(const struct session *session, size_t group)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < session->place_count; i++) {
+        json_object *step_ids = group_steps_here(&session->places[i], group);
+        count += step_ids != NULL;
+        json_object_put(step_ids);
+    }
+    return count;
 }
 
 void session_send_commit(struct session *session, size_t group)
 {
-    send_request(session, REQUEST_COMMIT, "commit", group, group_params(session, group));
+    if (count_group_places(session, group) > 1)
+        send_to_group(session, group, REQUEST_PHASE_COMMIT, "commit", "commit");
+    else
+        send_to_group(session, group, REQUEST_COMMIT, "commit", NULL);
+}
+
+void session_send_publish(struct session *session, size_t group)
+{
+    send_to_group(session, group, REQUEST_PHASE_PUBLISH, "commit", "publish");
 }
 
 void session_send_abort(struct session *session, size_t group)
 {
-    send_request(session, REQUEST_ABORT, "abort", group, group_params(session, group));
+    session_drop_streams(session, group);
+    send_to_group(session, group, REQUEST_ABORT, "abort", NULL);
 }
 
-void session_send_cancel(struct session *session)
+void place_send_cancel(struct session_place *place)
 {
-    send_request(session, REQUEST_CANCEL, "cancel", 0, NULL);
+    send_request(place, REQUEST_CANCEL, "cancel", 0, NULL);
 }
 
-void session_send_cleanup(struct session *session)
+void place_send_cleanup(struct session_place *place)
 {
-    send_request(session, REQUEST_CLEANUP, "cleanup", 0, NULL);
+    send_request(place, REQUEST_CLEANUP, "cleanup", 0, NULL);
 }
 
-void session_send_heartbeat(struct session *session)
+void place_send_heartbeat(struct session_place *place)
 {
     _cleanup_json_ json_object *message = json_object_new_object();
 
     json_add_string(message, "type", "heartbeat");
     json_add(message, "data", json_object_new_object());
-    send_message(session, message);
+    place_send(place, message);
 }

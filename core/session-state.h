@@ -1,4 +1,12 @@
-/* What the session's files share (session.c, session-requests.c, session-messages.c). Private to them. */
+/*
+ * What the session's files share. Private to them.
+ *
+ *   session.c           the run: set-up, poll loop, signals, tear-down
+ *   session-place.c     one place: its adapter, its worker, its channel, how they end
+ *   session-requests.c  what is asked of a worker
+ *   session-messages.c  what a worker tells
+ *   session-streams.c   batches between workers in different places
+ */
 #ifndef OSIRIS_CORE_SESSION_STATE_H
 #define OSIRIS_CORE_SESSION_STATE_H
 
@@ -12,21 +20,26 @@
 #include "core/session.h"
 #include "core/worker-log.h"
 
-/* Where the conversation with the worker stands. */
-enum session_phase {
-    SESSION_GREETING,  /* hello and prepare are sent */
-    SESSION_PREPARING, /* hello is answered */
-    SESSION_RUNNING,   /* prepare is answered: steps run */
-    SESSION_CLEANING,  /* cleanup is sent */
-    SESSION_ENDED,     /* cleanup is answered: the channel may be closed */
-    SESSION_BROKEN,    /* the worker is gone, silent or talks nonsense */
+#define SESSION_SECRET_SIZE 33 /* 32 hexadecimal digits */
+
+/* Where the conversation with a worker stands. */
+enum place_phase {
+    PLACE_OPENING,   /* its worker is not started yet */
+    PLACE_GREETING,  /* hello and prepare are sent */
+    PLACE_PREPARING, /* hello is answered */
+    PLACE_RUNNING,   /* prepare is answered: steps run */
+    PLACE_CLEANING,  /* cleanup is sent */
+    PLACE_ENDED,     /* cleanup is answered: the channel may be closed */
+    PLACE_BROKEN,    /* the worker is gone, silent or talks nonsense */
 };
 
 enum request_kind {
     REQUEST_HELLO,
     REQUEST_PREPARE,
     REQUEST_STEP,
-    REQUEST_COMMIT,
+    REQUEST_COMMIT,  /* both phases */
+    REQUEST_PHASE_COMMIT,
+    REQUEST_PHASE_PUBLISH,
     REQUEST_ABORT,
     REQUEST_CANCEL,
     REQUEST_CLEANUP,
@@ -38,35 +51,74 @@ struct session_request {
     size_t index; /* of the step or group */
 };
 
-struct session_step {
-    const char *id; /* borrowed from the plan */
-    const char *component;
-    int64_t started_ns;
-    int64_t rows, bytes;
-    json_object *record; /* borrowed from result->steps */
-};
-
-struct session {
-    const struct session_options *options;
-    struct session_result *result;
-    struct session_limits limits;
-    enum session_phase phase;
-    struct schedule *schedule;
-    struct session_step *steps;
-    size_t step_count;
+/* Where steps run: an adapter and the worker that it has started. */
+struct session_place {
+    struct session *session;
+    const char *name; /* what run_on says; the default place: the adapter's name */
+    const char *adapter_name;
+    json_object *adapter_options; /* borrowed, or NULL */
+    struct osiris_adapter_context context;
+    const char **driver_paths; /* the array is owned */
     struct adapter_host *adapter;
+    enum place_phase phase;
     struct channel *channel;
     struct worker_log *worker_log;
-    int signal_fd;
     int worker_pid;
     struct session_request *requests; /* in flight */
     size_t request_count, request_capacity;
     uint64_t last_number;
     /* Monotonic milliseconds; 0: not set. */
     int64_t phase_deadline_ms;
-    int64_t grace_deadline_ms; /* when a worker that does not stop is killed */
     int64_t last_sent_ms, last_heard_ms;
-    bool killed; /* by us */
+    int64_t lost_since_ms, next_attempt_ms; /* the link is lost */
+    bool killed;                            /* by us */
+    bool remote;                            /* its link is worth compressing for */
+    json_object *codecs;                    /* that its worker can read, or NULL */
+    uint8_t *body;                          /* of the message that comes next; owned */
+    char session_id[SESSION_SECRET_SIZE], token[SESSION_SECRET_SIZE];
+};
+
+struct session_step {
+    const char *id; /* borrowed from the plan */
+    const char *component;
+    size_t place;
+    int64_t started_ns;
+    int64_t rows, bytes;
+    json_object *record; /* borrowed from result->steps */
+};
+
+struct session_group {
+    size_t pending; /* places that have not answered the commit or abort */
+    bool failed;    /* one of them with an error */
+};
+
+/* An edge of the plan whose ends sit in different places, and the stream of its present attempt. */
+struct session_edge {
+    size_t from, to;  /* steps */
+    bool crosses;
+    int64_t stream;   /* its number; 0: none yet */
+    int64_t credit;   /* body bytes that the producer may begin to send */
+    int64_t left;     /* of the batch that is on its way */
+};
+
+struct session {
+    const struct session_options *options;
+    struct session_result *result;
+    struct session_limits limits;
+    struct schedule *schedule;
+    struct session_step *steps;
+    size_t step_count;
+    struct session_group *groups;
+    struct session_edge *edges;
+    size_t edge_count;
+    int64_t last_stream;
+    struct session_place *places;
+    size_t place_count;
+    char **environment; /* of the workers' processes */
+    struct adapter_sink sink;
+    int signal_fd;
+    int64_t grace_deadline_ms; /* when a worker that does not stop is killed */
+    bool cleaning;
     struct osiris_error failure; /* the first: what the run failed of */
 };
 
@@ -75,28 +127,55 @@ struct session {
 /* The first failure is what the run is said to have failed of; it stops the schedule and starts the grace
  * time. Takes `error`. */
 void session_fail(struct session *session, struct osiris_error *error);
+
+/* session-place.c */
+
+/* Finds out which places the plan names and which steps sit where. */
+int session_make_places(struct session *session, struct osiris_error *error);
+void session_free_places(struct session *session);
+/* Opens and prepares the adapter, then starts the worker and greets it. */
+int place_open(struct session_place *place, struct osiris_error *error);
+int place_start(struct session_place *place, struct osiris_error *error);
 /* The worker cannot be talked to any more. Takes `error` (the channel's), which is overruled by how the worker
  * ended, if it did. */
-void session_break(struct session *session, struct osiris_error *error);
+void place_break(struct session_place *place, struct osiris_error *error);
+void place_break_with(struct session_place *place, int category, const char *message);
+void place_kill(struct session_place *place);
+/* The conversation is over: closes the channel and waits for the worker's end. */
+void place_end_worker(struct session_place *place);
+bool place_is_over(const struct session_place *place);
+/* Takes in what has come, and goes on from a lost link. */
+void place_receive(struct session_place *place);
+void place_check_deadlines(struct session_place *place);
+/* The next moment at which place_check_deadlines has something to do. */
+int64_t place_next_deadline(const struct session_place *place);
 
-/* session-requests.c: each sends one request; failing to is a broken session. */
+/* session-requests.c: each sends one request; failing to is a broken place. */
 
-void session_send_hello(struct session *session);
-void session_send_prepare(struct session *session);
-void session_send_step(struct session *session, size_t step);
+void place_send(struct session_place *place, json_object *message);
+void place_send_hello(struct session_place *place);
+void place_send_prepare(struct session_place *place);
+void place_send_step(struct session_place *place, size_t step);
+/* To every place of the group. A group that spans places is committed everywhere before anything is published. */
 void session_send_commit(struct session *session, size_t group);
+void session_send_publish(struct session *session, size_t group);
 void session_send_abort(struct session *session, size_t group);
-void session_send_cancel(struct session *session);
-void session_send_cleanup(struct session *session);
-void session_send_heartbeat(struct session *session);
+void place_send_cancel(struct session_place *place);
+void place_send_cleanup(struct session_place *place);
+void place_send_heartbeat(struct session_place *place);
 /* Finds and forgets the request that `id` answers; false if there is none. */
-bool session_take_request(struct session *session, const char *id,
-                          struct session_request *request);
+bool place_take_request(struct session_place *place, const char *id,
+                        struct session_request *request);
 
 /* session-messages.c */
 
-/* One message from the worker (borrowed). */
-void session_handle(struct session *session, json_object *message);
+/* One message from the worker (borrowed) with its body's length. */
+void place_handle(struct session_place *place, json_object *message, size_t body_length);
+/* One place has answered what its group was asked, or cannot; the last one's answer moves the group on. */
+void session_group_answered(struct session *session, size_t group, enum request_kind kind,
+                            bool failed);
+/* Requests of a place that is gone are not answered any more: says so to the groups. */
+void place_forget_requests(struct session_place *place);
 /* Notes how a step ended: record, events, metrics, observer. `error` is NULL if it has run. */
 void session_step_ended(struct session *session, size_t step, json_object *result,
                         const struct osiris_error *error);
@@ -105,5 +184,19 @@ void session_step_ended(struct session *session, size_t step, json_object *resul
  * `fields` is taken. */
 void session_event(struct session *session, const char *event, json_object *fields);
 void session_log(struct session *session, int level, const char *source, const char *message);
+
+/* session-streams.c */
+
+int session_make_edges(struct session *session, struct osiris_error *error);
+/* Numbers the streams of a step that is about to be requested, and adds them to the request. */
+void session_open_streams(struct session *session, size_t step, json_object *params);
+/* The group's streams are of no use any more. */
+void session_drop_streams(struct session *session, size_t group);
+/* Where the body of a stream's message goes (channel_place). */
+void *place_body_room(void *context, json_object *message, size_t length,
+                      struct osiris_error *error);
+/* One message of a stream: checked and passed on. False if it is none. */
+bool place_pass_on(struct session_place *place, const char *type, json_object *message,
+                   size_t body_length);
 
 #endif

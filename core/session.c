@@ -23,6 +23,7 @@ static const struct session_limits default_limits = {
     .heartbeat_timeout_ms = 15000,
     .cancel_grace_ms = 10000,
     .exit_ms = 5000,
+    .resume_ms = 60000,
     .queue_bytes = 2 << 20,
     .spill_bytes = 8 << 20,
 };
@@ -41,6 +42,7 @@ static void fill_limits(struct session_limits *limits)
     fill_limit(&limits->heartbeat_timeout_ms, default_limits.heartbeat_timeout_ms);
     fill_limit(&limits->cancel_grace_ms, default_limits.cancel_grace_ms);
     fill_limit(&limits->exit_ms, default_limits.exit_ms);
+    fill_limit(&limits->resume_ms, default_limits.resume_ms);
     fill_limit(&limits->queue_bytes, default_limits.queue_bytes);
     fill_limit(&limits->spill_bytes, default_limits.spill_bytes);
 }
@@ -57,152 +59,41 @@ void session_fail(struct session *session, struct osiris_error *error)
         session->grace_deadline_ms = clock_monotonic_ms() + session->limits.cancel_grace_ms;
 }
 
-/* "step \"a\" (x.extractor) and step \"b\" (y.writer)" */
-static char *running_steps(const struct session *session)
-{
-    _cleanup_buffer_ struct buffer text = BUFFER_INIT(1 << 16);
-    size_t found = 0;
-
-    for (size_t i = 0; i < session->step_count; i++) {
-        if (schedule_step_state(session->schedule, i) != STEP_REQUESTED)
-            continue;
-        buffer_append_format(&text, "%sstep \"%s\" (%s)", found++ > 0 ? " and " : "",
-                             session->steps[i].id, session->steps[i].component);
-    }
-    if (found == 0)
-        buffer_append_text(&text, "no step");
-    return buffer_steal(&text);
-}
-
-static void describe_end(const struct session *session, const struct osiris_worker_exit *end,
-                         struct osiris_error *error)
-{
-    _cleanup_free_ char *running = running_steps(session);
-    const char *steps = running == NULL ? "" : running;
-    const char *name;
-
-    if (session->killed) {
-        osiris_error_prefix(error, "the worker was killed while %s was running", steps);
-    } else if (end->state == OSIRIS_WORKER_SIGNALLED) {
-        name = sigabbrev_np(end->code);
-        osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
-                         "the worker was killed by SIG%s while %s was running",
-                         name == NULL ? "?" : name, steps);
-    } else if (end->state == OSIRIS_WORKER_EXITED) {
-        osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
-                         "the worker exited with status %d while %s was running", end->code,
-                         steps);
-    } else if (error->message == NULL) {
-        osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the worker is gone while %s was running",
-                         steps);
-    } else {
-        osiris_error_prefix(error, "lost the worker while %s was running", steps);
-    }
-}
-
-/* The step to blame if there is only one that can be. */
-static void blame_only_step(const struct session *session, struct osiris_error *error)
-{
-    size_t found = (size_t)-1;
-
-    for (size_t i = 0; i < session->step_count; i++)
-        if (schedule_step_state(session->schedule, i) == STEP_REQUESTED) {
-            if (found != (size_t)-1)
-                return;
-            found = i;
-        }
-    if (found == (size_t)-1)
-        return;
-    error->step_id = strdup(session->steps[found].id);
-    error->component = strdup(session->steps[found].component);
-}
-
-void session_break(struct session *session, struct osiris_error *error)
-{
-    struct osiris_worker_exit end;
-
-    if (session->phase == SESSION_BROKEN) {
-        osiris_error_clear(error);
-        return;
-    }
-    session->phase = SESSION_BROKEN;
-    channel_shutdown(session->channel);
-    /* A worker that has just died is not always a zombie yet when its socket has closed. */
-    adapter_host_worker_exit(session->adapter, session->killed ? 2000 : 1000, &end);
-    if (end.state == OSIRIS_WORKER_RUNNING) {
-        adapter_host_terminate(session->adapter, OSIRIS_TERMINATE_KILL);
-        session->killed = true;
-    }
-    worker_log_drain(session->worker_log);
-    describe_end(session, &end, error);
-    _cleanup_free_ char *words = worker_log_last_words(session->worker_log);
-    if (words != NULL && words[0] != '\0')
-        osiris_error_hint(error, "its last words: %s", words);
-    free(error->type);
-    error->type = strdup("WorkerCrashError");
-    error->retryable = true;
-    blame_only_step(session, error);
-    for (size_t i = 0; i < session->step_count; i++)
-        if (schedule_step_state(session->schedule, i) == STEP_REQUESTED) {
-            session_step_ended(session, i, NULL, error);
-            schedule_step_ended(session->schedule, i, false);
-        }
-    session_fail(session, error);
-}
-
-static void break_with(struct session *session, int category, const char *message)
-{
-    struct osiris_error error = OSIRIS_ERROR_INIT;
-
-    osiris_error_set(&error, category, "%s", message);
-    session_break(session, &error);
-}
-
 /* Time. */
 
-static void kill_worker(struct session *session)
+static void break_all(struct session *session, int category, const char *message)
 {
-    session->killed = true;
-    adapter_host_terminate(session->adapter, OSIRIS_TERMINATE_KILL);
+    for (size_t i = 0; i < session->place_count; i++) {
+        if (place_is_over(&session->places[i]))
+            continue;
+        place_kill(&session->places[i]);
+        place_break_with(&session->places[i], category, message);
+    }
 }
 
 static void check_deadlines(struct session *session)
 {
-    int64_t now = clock_monotonic_ms();
-
-    if (session->grace_deadline_ms != 0 && now >= session->grace_deadline_ms) {
+    if (session->grace_deadline_ms != 0 && clock_monotonic_ms() >= session->grace_deadline_ms) {
         session_log(session, OSIRIS_WARNING, "worker",
                     "the worker does not stop within its grace time; it is killed");
-        kill_worker(session);
-        break_with(session, OSIRIS_ERROR_TIMEOUT, "it did not stop in time and was killed");
-    } else if (session->phase_deadline_ms != 0 && now >= session->phase_deadline_ms) {
-        kill_worker(session);
-        break_with(session, OSIRIS_ERROR_TIMEOUT,
-                   session->phase == SESSION_CLEANING
-                       ? "it did not clean up in time"
-                       : "it did not become ready in time");
-    } else if (now >= session->last_heard_ms + session->limits.heartbeat_timeout_ms) {
-        kill_worker(session);
-        break_with(session, OSIRIS_ERROR_TIMEOUT, "no heartbeat came; it was killed");
-    } else if (now >= session->last_sent_ms + session->limits.heartbeat_interval_ms) {
-        session_send_heartbeat(session);
+        break_all(session, OSIRIS_ERROR_TIMEOUT, "it did not stop in time and was killed");
     }
-}
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return b != 0 && b < a ? b : a;
+    for (size_t i = 0; i < session->place_count; i++)
+        place_check_deadlines(&session->places[i]);
 }
 
 static int poll_timeout(const struct session *session)
 {
     int64_t now = clock_monotonic_ms();
-    int64_t next = session->last_sent_ms + session->limits.heartbeat_interval_ms;
+    int64_t next = now + FLUSH_INTERVAL_MS;
 
-    next = earlier(next, session->last_heard_ms + session->limits.heartbeat_timeout_ms);
-    next = earlier(next, session->phase_deadline_ms);
-    next = earlier(next, session->grace_deadline_ms);
-    next = earlier(next, now + FLUSH_INTERVAL_MS);
+    if (session->grace_deadline_ms != 0 && session->grace_deadline_ms < next)
+        next = session->grace_deadline_ms;
+    for (size_t i = 0; i < session->place_count; i++) {
+        int64_t deadline = place_next_deadline(&session->places[i]);
+        if (deadline < next)
+            next = deadline;
+    }
     return next <= now ? 0 : (int)(next - now);
 }
 
@@ -219,8 +110,9 @@ static void cancel(struct session *session, int signal_number)
     session_fail(session, &error);
     if (options->observer != NULL && options->observer->cancelling != NULL)
         options->observer->cancelling(options->observer_context, signal_number);
-    if (session->phase == SESSION_RUNNING)
-        session_send_cancel(session);
+    for (size_t i = 0; i < session->place_count; i++)
+        if (session->places[i].phase == PLACE_RUNNING)
+            place_send_cancel(&session->places[i]);
 }
 
 static void read_signals(struct session *session)
@@ -231,35 +123,63 @@ static void read_signals(struct session *session)
         if (session->result->signal_number == 0) {
             cancel(session, (int)info.ssi_signo);
         } else {
-            kill_worker(session);
-            break_with(session, OSIRIS_ERROR_CANCELLED, "killed by a second signal");
+            break_all(session, OSIRIS_ERROR_CANCELLED, "killed by a second signal");
         }
     }
 }
 
 /* The loop. */
 
+static void start_step(struct session *session, size_t index)
+{
+    const struct session_options *options = session->options;
+    struct session_step *step = &session->steps[index];
+    json_object *fields = json_object_new_object();
+
+    json_add_string(fields, "step_id", step->id);
+    json_add_string(fields, "driver",
+                    json_member_string(schedule_step(session->schedule, index), "driver", NULL));
+    session_event(session, "step_start", fields);
+    if (options->observer != NULL && options->observer->step_started != NULL)
+        options->observer->step_started(options->observer_context, step->id, step->component);
+    place_send_step(&session->places[step->place], index);
+}
+
+static bool is_getting_ready(const struct session_place *place)
+{
+    return place->phase == PLACE_GREETING || place->phase == PLACE_PREPARING;
+}
+
+static void clean_up(struct session *session)
+{
+    if (!session->cleaning)
+        session_event(session, "cleanup_start", NULL);
+    session->cleaning = true;
+    for (size_t i = 0; i < session->place_count; i++) {
+        struct session_place *place = &session->places[i];
+        if (place->phase != PLACE_RUNNING)
+            continue;
+        place_send_cleanup(place);
+        if (place->phase == PLACE_BROKEN)
+            continue;
+        place->phase = PLACE_CLEANING;
+        place->phase_deadline_ms = clock_monotonic_ms() + session->limits.exit_ms;
+    }
+}
+
 static void advance(struct session *session)
 {
     size_t index;
 
-    while (session->phase == SESSION_RUNNING) {
+    /* Nothing starts before every place is ready. */
+    for (size_t i = 0; i < session->place_count; i++)
+        if (is_getting_ready(&session->places[i]))
+            return;
+    while (!session->cleaning) {
         switch (schedule_next(session->schedule, &index)) {
-        case SCHEDULE_START_STEP: {
-            const struct session_options *options = session->options;
-            struct session_step *step = &session->steps[index];
-            json_object *fields = json_object_new_object();
-            json_add_string(fields, "step_id", step->id);
-            json_add_string(fields, "driver",
-                            json_member_string(schedule_step(session->schedule, index), "driver",
-                                               NULL));
-            session_event(session, "step_start", fields);
-            if (options->observer != NULL && options->observer->step_started != NULL)
-                options->observer->step_started(options->observer_context, step->id,
-                                                step->component);
-            session_send_step(session, index);
+        case SCHEDULE_START_STEP:
+            start_step(session, index);
             break;
-        }
         case SCHEDULE_COMMIT:
             session_send_commit(session, index);
             break;
@@ -267,86 +187,79 @@ static void advance(struct session *session)
             session_send_abort(session, index);
             break;
         case SCHEDULE_NOTHING:
-            if (!schedule_finished(session->schedule))
-                return;
-            session_event(session, "cleanup_start", NULL);
-            session_send_cleanup(session);
-            if (session->phase != SESSION_BROKEN) {
-                session->phase = SESSION_CLEANING;
-                session->phase_deadline_ms = clock_monotonic_ms() + session->limits.exit_ms;
-            }
+            if (schedule_finished(session->schedule))
+                clean_up(session);
             return;
         }
     }
 }
 
-static void receive(struct session *session)
+static bool is_over(const struct session *session)
 {
-    struct osiris_error error = OSIRIS_ERROR_INIT;
-    bool end = false;
-    int pumped = channel_pump(session->channel, &end, &error);
+    for (size_t i = 0; i < session->place_count; i++)
+        if (!place_is_over(&session->places[i]))
+            return false;
+    return true;
+}
 
-    /* What came before the end or the fault still counts. */
-    while (session->phase < SESSION_ENDED) {
-        struct osiris_error violation = OSIRIS_ERROR_INIT;
-        _cleanup_json_ json_object *message = channel_receive(session->channel, &violation);
-        if (message != NULL) {
-            session_handle(session, message);
-            continue;
-        }
-        if (violation.category != 0) {
-            osiris_error_clear(&error);
-            session_break(session, &violation);
-            return;
-        }
-        break;
+#define FDS_A_PLACE 3
+
+static nfds_t fill_fds(const struct session *session, struct pollfd *fds)
+{
+    nfds_t count = 0;
+
+    fds[count++] = (struct pollfd){.fd = session->signal_fd, .events = POLLIN};
+    for (size_t i = 0; i < session->place_count; i++) {
+        const struct session_place *place = &session->places[i];
+        bool over = place_is_over(place);
+        fds[count++] = (struct pollfd){.fd = over ? -1 : channel_fd(place->channel),
+                                       .events = over ? 0 : channel_poll_events(place->channel)};
+        fds[count++] =
+            (struct pollfd){.fd = over ? -1 : channel_wake_fd(place->channel), .events = POLLIN};
+        fds[count++] = (struct pollfd){.fd = worker_log_fd(place->worker_log), .events = POLLIN};
     }
-    if (session->phase >= SESSION_ENDED)
-        osiris_error_clear(&error);
-    else if (pumped < 0)
-        session_break(session, &error);
-    else if (end)
-        break_with(session, OSIRIS_ERROR_INTERNAL, "it closed its channel");
+    return count;
+}
+
+static void serve(struct session *session, const struct pollfd *fds)
+{
+    if (fds[0].revents != 0)
+        read_signals(session);
+    for (size_t i = 0; i < session->place_count; i++) {
+        struct session_place *place = &session->places[i];
+        const struct pollfd *own = &fds[1 + FDS_A_PLACE * i];
+        if (own[2].revents != 0)
+            worker_log_read(place->worker_log);
+        if ((own[0].revents != 0 || own[1].revents != 0) && !place_is_over(place))
+            place_receive(place);
+    }
 }
 
 static void loop(struct session *session)
 {
-    while (session->phase < SESSION_ENDED) {
+    struct pollfd *fds = calloc(1 + FDS_A_PLACE * session->place_count, sizeof *fds);
+
+    if (fds == NULL)
+        break_all(session, OSIRIS_ERROR_INTERNAL, "out of memory");
+    while (!is_over(session)) {
         advance(session);
-        if (session->phase >= SESSION_ENDED)
-            return;
-        struct pollfd fds[] = {
-            {.fd = channel_fd(session->channel),
-             .events = channel_poll_events(session->channel)},
-            {.fd = channel_wake_fd(session->channel), .events = POLLIN},
-            {.fd = worker_log_fd(session->worker_log), .events = POLLIN},
-            {.fd = session->signal_fd, .events = POLLIN},
-        };
-        int ready = poll(fds, sizeof fds / sizeof fds[0], poll_timeout(session));
+        if (is_over(session))
+            break;
+        int ready = poll(fds, fill_fds(session, fds), poll_timeout(session));
         if (ready < 0 && errno != EINTR) {
-            break_with(session, OSIRIS_ERROR_INTERNAL, "cannot poll");
-            return;
+            break_all(session, OSIRIS_ERROR_INTERNAL, "cannot poll");
+            break;
         }
-        if (ready > 0 && fds[3].revents != 0)
-            read_signals(session);
-        if (ready > 0 && fds[2].revents != 0)
-            worker_log_read(session->worker_log);
-        if (ready > 0 && (fds[0].revents != 0 || fds[1].revents != 0) &&
-            session->phase < SESSION_ENDED)
-            receive(session);
-        if (session->phase < SESSION_ENDED)
-            check_deadlines(session);
+        if (ready > 0)
+            serve(session, fds);
+        check_deadlines(session);
         if (ready == 0)
             rundir_flush(session->options->rundir);
     }
+    free(fds);
 }
 
 /* Set-up. */
-
-static void on_worker_line(void *context, const char *text)
-{
-    session_log(context, OSIRIS_DEBUG, "worker", text);
-}
 
 static void on_adapter_log(void *context, int level, const char *source, const char *message)
 {
@@ -376,8 +289,9 @@ static int make_steps(struct session *session, struct osiris_error *error)
 {
     session->step_count = schedule_step_count(session->schedule);
     session->steps = calloc(session->step_count + 1, sizeof *session->steps);
+    session->groups = calloc(schedule_group_count(session->schedule) + 1, sizeof *session->groups);
     session->result->steps = json_object_new_object();
-    if (session->steps == NULL || session->result->steps == NULL)
+    if (session->steps == NULL || session->groups == NULL || session->result->steps == NULL)
         return osiris_error_set_errno(error, ENOMEM, "cannot run");
     session->result->steps_total = session->step_count;
     for (size_t i = 0; i < session->step_count; i++) {
@@ -395,70 +309,6 @@ static int make_steps(struct session *session, struct osiris_error *error)
     return 0;
 }
 
-/* The files of the drivers that the plan names, each once; NULL-terminated, strings borrowed. */
-static const char **driver_paths(const struct session *session)
-{
-    const char **paths = calloc(session->step_count + 1, sizeof *paths);
-    size_t count = 0;
-
-    for (size_t i = 0; paths != NULL && i < session->step_count; i++) {
-        const char *driver =
-            json_member_string(schedule_step(session->schedule, i), "driver", "");
-        const struct component *component =
-            registry_find(session->options->registry, driver, NULL);
-        size_t known = 0;
-        while (component != NULL && known < count && strcmp(paths[known], component->file) != 0)
-            known++;
-        if (component != NULL && known == count)
-            paths[count++] = component->file;
-    }
-    return paths;
-}
-
-static int connect_worker(struct session *session, struct osiris_error *error)
-{
-    struct osiris_channel made;
-
-    if (adapter_host_execute(session->adapter, &made, error) < 0)
-        return -1;
-    session->worker_log = worker_log_new(made.diagnostics, on_worker_line, session);
-    session->channel = channel_new(made.socket, error);
-    if (session->worker_log == NULL && session->channel != NULL)
-        osiris_error_set_errno(error, ENOMEM, "cannot talk to the worker");
-    if (session->worker_log == NULL || session->channel == NULL)
-        return -1;
-    session->last_heard_ms = session->last_sent_ms = clock_monotonic_ms();
-    session->phase_deadline_ms = session->last_heard_ms + session->limits.hello_ms;
-    return 0;
-}
-
-/* Tear-down. */
-
-static void end_worker(struct session *session)
-{
-    struct osiris_worker_exit end;
-    int64_t started_ms = clock_monotonic_ms();
-
-    channel_free(session->channel);
-    session->channel = NULL;
-    adapter_host_worker_exit(session->adapter, (int)session->limits.exit_ms, &end);
-    if (end.state == OSIRIS_WORKER_RUNNING) {
-        char text[96];
-        snprintf(text, sizeof text, "the worker did not end within %lld ms; it is killed",
-                 (long long)(clock_monotonic_ms() - started_ms));
-        session_log(session, OSIRIS_WARNING, "worker", text);
-        kill_worker(session);
-        adapter_host_worker_exit(session->adapter, (int)session->limits.exit_ms, &end);
-    }
-    worker_log_drain(session->worker_log);
-    worker_log_free(session->worker_log);
-    session->worker_log = NULL;
-    if (end.state != OSIRIS_WORKER_RUNNING)
-        rundir_metric(session->options->rundir, "adapter_exit_code",
-                      end.state == OSIRIS_WORKER_SIGNALLED ? 128 + end.code : end.code, NULL,
-                      NULL);
-}
-
 static void phase_event(struct session *session, const char *event)
 {
     json_object *fields = json_object_new_object();
@@ -467,20 +317,41 @@ static void phase_event(struct session *session, const char *event)
     session_event(session, event, fields);
 }
 
+static int start_places(struct session *session, struct osiris_error *error)
+{
+    for (size_t i = 0; i < session->place_count; i++)
+        if (place_start(&session->places[i], error) < 0)
+            return -1;
+    return 0;
+}
+
+/* The places that were started before one that could not be. */
+static void give_up(struct session *session)
+{
+    for (size_t i = 0; i < session->place_count; i++) {
+        struct session_place *place = &session->places[i];
+        if (place->channel == NULL)
+            continue;
+        place_kill(place);
+        place->phase = PLACE_BROKEN;
+    }
+}
+
 static int converse(struct session *session, struct osiris_error *error)
 {
     int64_t started_ns = clock_monotonic_ns();
     json_object *fields = json_object_new_object();
-    int result = connect_worker(session, error);
+    int result = start_places(session, error);
 
     if (result == 0) {
-        session->phase = SESSION_GREETING;
-        /* One round trip instead of two: the worker takes them in order. */
-        session_send_hello(session);
-        session_send_prepare(session);
         loop(session);
         session_event(session, "cleanup_complete", NULL);
-        end_worker(session);
+    } else {
+        give_up(session);
+    }
+    for (size_t i = 0; i < session->place_count; i++)
+        place_end_worker(&session->places[i]);
+    if (result == 0) {
         /* A signal that came when everything was published already has cancelled nothing. */
         if (schedule_succeeded(session->schedule) &&
             session->failure.category == OSIRIS_ERROR_CANCELLED) {
@@ -499,26 +370,39 @@ static int converse(struct session *session, struct osiris_error *error)
     return result;
 }
 
-static int with_adapter(struct session *session, struct osiris_error *error)
+static int open_places(struct session *session, struct osiris_error *error)
 {
-    int result;
+    for (size_t i = 0; i < session->place_count; i++)
+        if (place_open(&session->places[i], error) < 0)
+            return -1;
+    return 0;
+}
 
-    phase_event(session, "adapter_prepare_start");
-    if (adapter_host_prepare(session->adapter, error) < 0)
-        return -1;
-    phase_event(session, "adapter_prepare_complete");
-    phase_event(session, "adapter_execute_start");
-    result = converse(session, error);
-
-    struct osiris_error collecting = OSIRIS_ERROR_INIT;
-    phase_event(session, "adapter_collect_start");
-    if (adapter_host_collect(session->adapter, &collecting) < 0) {
-        session_log(session, OSIRIS_ERROR, session->options->adapter, collecting.message);
+static int collect(struct session *session, int result, struct osiris_error *error)
+{
+    for (size_t i = 0; i < session->place_count; i++) {
+        struct session_place *place = &session->places[i];
+        _cleanup_error_ struct osiris_error collecting = OSIRIS_ERROR_INIT;
+        if (adapter_host_collect(place->adapter, &collecting) == 0)
+            continue;
+        session_log(session, OSIRIS_ERROR, place->name, collecting.message);
         if (result == 0)
             osiris_error_move(error, &collecting);
         result = -1;
     }
-    osiris_error_clear(&collecting);
+    return result;
+}
+
+static int with_places(struct session *session, struct osiris_error *error)
+{
+    phase_event(session, "adapter_prepare_start");
+    if (open_places(session, error) < 0)
+        return -1;
+    phase_event(session, "adapter_prepare_complete");
+    phase_event(session, "adapter_execute_start");
+    int result = converse(session, error);
+    phase_event(session, "adapter_collect_start");
+    result = collect(session, result, error);
     phase_event(session, "adapter_collect_complete");
     return result;
 }
@@ -548,48 +432,23 @@ static void fill_environment(char *environment[SANITIZER_VARIABLES + 1])
     environment[count] = NULL;
 }
 
-static int run_adapter(struct session *session, struct osiris_error *error)
+static int run_places(struct session *session, struct osiris_error *error)
 {
-    const struct session_options *options = session->options;
     char *environment[SANITIZER_VARIABLES + 1];
-    _cleanup_free_ const char **drivers = driver_paths(session);
-    const struct adapter_sink sink = {
+    int result = -1;
+
+    session->sink = (struct adapter_sink){
         .log = on_adapter_log,
         .event = on_adapter_event,
         .metric = on_adapter_metric,
         .cancelled = on_adapter_cancelled,
         .context = session,
     };
-
-    if (drivers == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot run");
     fill_environment(environment);
-    const struct osiris_adapter_context context = {
-        .struct_size = sizeof context,
-        .manifest = json_object_to_json_string_ext(options->compiled->manifest,
-                                                   JSON_C_TO_STRING_PLAIN),
-        .worker_path = options->worker_path,
-        .driver_paths = drivers,
-        .environment = (const char *const *)environment,
-        .run_dir = rundir_path(options->rundir),
-        .artifacts_dir = rundir_artifacts_path(options->rundir),
-    };
-    const struct adapter_host_options host_options = {
-        .name = options->adapter,
-        .options = options->adapter_options,
-        .adapter_path = options->adapter_path,
-        .adapter_dir = options->adapter_dir,
-        .run_id = options->run_id,
-        .sink = &sink,
-        .context = &context,
-    };
-    int result = -1;
-    session->adapter = adapter_host_open(&host_options, error);
-    if (session->adapter != NULL) {
-        result = with_adapter(session, error);
-        adapter_host_close(session->adapter);
-        session->adapter = NULL;
-    }
+    session->environment = environment;
+    if (session_make_places(session, error) == 0 && session_make_edges(session, error) == 0)
+        result = with_places(session, error);
+    session_free_places(session);
     for (size_t i = 0; environment[i] != NULL; i++)
         free(environment[i]);
     return result;
@@ -649,11 +508,10 @@ static int write_configs(struct session *session, struct osiris_error *error)
 
 static void free_session(struct session *session)
 {
-    channel_free(session->channel);
-    worker_log_free(session->worker_log);
     schedule_free(session->schedule);
     free(session->steps);
-    free(session->requests);
+    free(session->groups);
+    free(session->edges);
     osiris_error_clear(&session->failure);
     cleanup_close_value(&session->signal_fd);
 }
@@ -683,7 +541,7 @@ int session_run(const struct session_options *options, struct session_result *re
     else if (session.schedule != NULL && make_steps(&session, error) == 0) {
         rundir_metric(options->rundir, "steps_total", (double)session.step_count, NULL, NULL);
         record_inputs(&session);
-        outcome = write_configs(&session, error) < 0 ? -1 : run_adapter(&session, error);
+        outcome = write_configs(&session, error) < 0 ? -1 : run_places(&session, error);
         rundir_metric(options->rundir, "steps_completed", (double)result->steps_completed, NULL,
                       NULL);
         rundir_metric(options->rundir, "execution_duration",

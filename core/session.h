@@ -27,6 +27,7 @@ struct session_limits {
     int64_t heartbeat_timeout_ms;  /* three missed: 15 000 */
     int64_t cancel_grace_ms;       /* cancel or abort to kill: 10 000 */
     int64_t exit_ms;               /* channel closed to worker gone: 5 000 */
+    int64_t resume_ms;             /* a link lost to it made again: 60 000 */
     int64_t queue_bytes;           /* of a stream's queue: 2 MiB */
     int64_t spill_bytes;           /* of an elastic edge in memory: 8 MiB */
 };
@@ -53,6 +54,7 @@ struct session_options {
     const char *run_id;
     const char *adapter;            /* "local" */
     json_object *adapter_options;   /* an object, or NULL */
+    json_object *places;            /* {run_on's name: {adapter, options}}; other names are adapters' own; or NULL */
     json_object *environment;       /* {NAME: value} for the worker, or NULL: what pass_env allows */
     const char *worker_path;
     const char *adapter_path;       /* folders, colon-separated, searched first; or NULL */

@@ -49,6 +49,16 @@ static void decide_locked(struct step *step, struct decision_batch *batch,
     pthread_cond_signal(&step->decided);
 }
 
+/* All of the steps are closed: what they left in their streams is nobody's, and they may be asked for again. */
+static void renew_streams(struct run *run, const struct decision_batch *batch)
+{
+    for (size_t i = 0; i < json_array_count(batch->step_ids); i++) {
+        struct step *step = batch_step(run, batch, i);
+        if (step != NULL && !step->committed)
+            edges_renew(step);
+    }
+}
+
 /* The batch is done: answers and frees it. */
 static void answer(struct run *run, struct decision_batch *batch)
 {
@@ -56,7 +66,9 @@ static void answer(struct run *run, struct decision_batch *batch)
         answer_error(run->channel, batch->request_id, &batch->error, true);
     } else {
         json_object *result = json_object_new_object();
-        if (batch->commit)
+        if (!batch->commit)
+            renew_streams(run, batch);
+        if (batch->commit && !batch->commit_only)
             json_add(result, "published", json_object_get(batch->published));
         answer_result(run->channel, batch->request_id, result, true);
     }
@@ -91,7 +103,8 @@ void decide_done(struct step *step, struct osiris_error *error)
         if (error->category != 0 && batch->error.category == 0)
             osiris_error_move(&batch->error, error);
         done = --batch->waiting == 0;
-        if (done && batch->commit && !batch->publishing && batch->error.category == 0) {
+        if (done && batch->commit && !batch->publishing && !batch->commit_only &&
+            batch->error.category == 0) {
             batch->publishing = true;
             done = tell_steps_locked(run, batch, DECIDE_PUBLISH);
         }
@@ -120,7 +133,8 @@ static void refuse(struct run *run, const char *request_id, const char *why)
     answer_error(run->channel, request_id, &error, false);
 }
 
-void decide_commit(struct run *run, const char *request_id, json_object *step_ids)
+void decide_commit(struct run *run, const char *request_id, json_object *step_ids,
+                   enum commit_phase phase)
 {
     struct decision_batch *batch = new_batch(request_id, step_ids, true);
     bool ready = false, done = false;
@@ -129,10 +143,13 @@ void decide_commit(struct run *run, const char *request_id, json_object *step_id
         refuse(run, request_id, "commit: out of memory");
         return;
     }
+    batch->commit_only = phase == COMMIT_ONLY;
+    batch->publishing = phase == COMMIT_PUBLISH;
     pthread_mutex_lock(&run->steps_lock);
     ready = all_have_run_locked(run, batch);
     if (ready)
-        done = tell_steps_locked(run, batch, DECIDE_COMMIT);
+        done = tell_steps_locked(run, batch,
+                                 phase == COMMIT_PUBLISH ? DECIDE_PUBLISH : DECIDE_COMMIT);
     pthread_mutex_unlock(&run->steps_lock);
     if (!ready) {
         refuse(run, request_id, "commit: not all of the steps have run");
@@ -152,7 +169,8 @@ static bool any_is_busy_locked(struct run *run, const struct decision_batch *bat
     return false;
 }
 
-void decide_abort(struct run *run, const char *request_id, json_object *step_ids)
+void decide_abort(struct run *run, const char *request_id, json_object *step_ids,
+                  const char *because)
 {
     struct decision_batch *batch = new_batch(request_id, step_ids, false);
 
@@ -163,8 +181,13 @@ void decide_abort(struct run *run, const char *request_id, json_object *step_ids
     /* As in run_cancel: all flags before anyone wakes. */
     for (size_t i = 0; i < json_array_count(step_ids); i++) {
         struct step *step = batch_step(run, batch, i);
-        if (step != NULL)
-            atomic_store(&step->cancelled, true);
+        if (step == NULL)
+            continue;
+        pthread_mutex_lock(&run->steps_lock);
+        if (because != NULL && step->stopped_by == NULL && !atomic_load(&step->cancelled))
+            step->stopped_by = strdup(because);
+        atomic_store(&step->cancelled, true);
+        pthread_mutex_unlock(&run->steps_lock);
     }
     for (size_t i = 0; i < json_array_count(step_ids); i++) {
         struct step *step = batch_step(run, batch, i);

@@ -7,8 +7,12 @@ worker_sources = \
 	worker/answer.c \
 	worker/decide.c \
 	worker/describe.c worker/describe.h \
+	worker/edge.c \
 	worker/host.c \
 	worker/lifecycle.c worker/lifecycle.h \
+	worker/link.h \
+	worker/link-input.c \
+	worker/link-output.c \
 	worker/remove-tree.c \
 	worker/run.c worker/run.h \
 	worker/step.c \

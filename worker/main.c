@@ -14,6 +14,7 @@
 #include "core/clock.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/wire-batch.h"
 #include "worker/describe.h"
 #include "worker/lifecycle.h"
 #include "worker/run.h"
@@ -55,6 +56,7 @@ static int on_hello(struct worker *worker, const char *id, json_object *params,
     json_add_integer(result, "pid", getpid());
     json_add_string(result, "version", PACKAGE_VERSION);
     json_add_string(result, "clock", now);
+    json_add(result, "compression", wire_codecs());
     answer_result(worker->channel, id, result, false);
     return 0;
 }
@@ -86,8 +88,13 @@ static int on_execute_step(struct worker *worker, const char *id, json_object *p
 static int on_commit(struct worker *worker, const char *id, json_object *params,
                      struct osiris_error *error)
 {
+    const char *phase = json_member_string(params, "phase", "");
+
     (void)error;
-    decide_commit(worker->run, id, json_member(params, "step_ids"));
+    decide_commit(worker->run, id, json_member(params, "step_ids"),
+                  strcmp(phase, "commit") == 0    ? COMMIT_ONLY
+                  : strcmp(phase, "publish") == 0 ? COMMIT_PUBLISH
+                                                  : COMMIT_BOTH);
     return 0;
 }
 
@@ -95,7 +102,8 @@ static int on_abort(struct worker *worker, const char *id, json_object *params,
                     struct osiris_error *error)
 {
     (void)error;
-    decide_abort(worker->run, id, json_member(params, "step_ids"));
+    decide_abort(worker->run, id, json_member(params, "step_ids"),
+                 json_member_string(params, "because", NULL));
     return 0;
 }
 
@@ -178,19 +186,31 @@ static int dispatch(struct worker *worker, const char *id, const char *name, jso
     return method->handle(worker, id, params, error);
 }
 
-static void handle(struct worker *worker, json_object *message)
+/* -1: the message violates the protocol. */
+static int handle(struct worker *worker, json_object *message, size_t body_length,
+                  struct osiris_error *violation)
 {
     const char *id = json_member_string(message, "id", NULL);
     const char *method = json_member_string(message, "method", NULL);
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
     worker->last_heard_ms = clock_monotonic_ms();
-    /* Heartbeats have told what they had to by coming; unknown types are ignored. */
     if (id == NULL || method == NULL)
-        return;
+        /* Heartbeats have told what they had to by coming; unknown types are ignored. */
+        return run_take_stream_message(worker->run, message, body_length, violation) < 0 ? -1 : 0;
     if (dispatch(worker, id, method, json_member(message, "params"), &error) < 0)
         answer_error(worker->channel, id, &error, false);
     worker->last_sent_ms = worker->last_heard_ms;
+    return 0;
+}
+
+/* channel_place. */
+static void *find_room(void *context, json_object *message, size_t length,
+                       struct osiris_error *error)
+{
+    const struct worker *worker = context;
+
+    return run_stream_room(worker->run, message, length, error);
 }
 
 /* Time. */
@@ -232,22 +252,30 @@ static int poll_timeout(const struct worker *worker)
 
 /* The loop. Returns 0 at a clean end, -1 with the error set when the orchestrator is gone. */
 
+/* The peer may not hear it any more; it is its fault. */
+static void say_violation(struct worker *worker, const struct osiris_error *violation)
+{
+    answer_message(worker->channel, "error", osiris_error_to_json(violation), false);
+}
+
 static int receive(struct worker *worker, bool *end, struct osiris_error *error)
 {
     int pumped = channel_pump(worker->channel, end, error);
 
     for (;;) {
         struct osiris_error violation = OSIRIS_ERROR_INIT;
-        _cleanup_json_ json_object *message = channel_receive(worker->channel, &violation);
+        size_t body_length = 0;
+        _cleanup_json_ json_object *message =
+            channel_receive_body(worker->channel, &body_length, &violation);
         if (message == NULL && violation.category == 0)
-            break;
-        if (message == NULL) {
+            return pumped < 0 ? -1 : 0;
+        if (message == NULL || handle(worker, message, body_length, &violation) < 0) {
+            say_violation(worker, &violation);
+            osiris_error_clear(error);
             osiris_error_move(error, &violation);
             return -1;
         }
-        handle(worker, message);
     }
-    return pumped < 0 ? -1 : 0;
 }
 
 static int check_silence(struct worker *worker, struct osiris_error *error)
@@ -320,6 +348,7 @@ static int work(int given_fd)
         fprintf(stderr, "osiris-worker: %s\n", error.message == NULL ? "?" : error.message);
         return 1;
     }
+    channel_set_place(worker.channel, find_room, &worker);
     worker.last_heard_ms = worker.last_sent_ms = clock_monotonic_ms();
     if (loop(&worker, &error) < 0)
         stop_alone(&worker, &error);

@@ -111,6 +111,20 @@ static int make_step(struct step *step, struct run *run, json_object *plan_step,
     return load_driver(step, plan_step, json_member(params, "drivers"), error);
 }
 
+/* Whether this worker is to run the step: prepare's `steps`, which may be absent. */
+static bool runs_here(json_object *params, json_object *plan_step)
+{
+    json_object *steps = json_member(params, "steps");
+    const char *id = json_member_string(plan_step, "id", "");
+
+    for (size_t i = 0; i < json_array_count(steps); i++) {
+        const char *name = json_object_get_string(json_object_array_get_idx(steps, i));
+        if (name != NULL && strcmp(name, id) == 0)
+            return true;
+    }
+    return !json_object_is_type(steps, json_type_array);
+}
+
 static int make_steps(struct run *run, json_object *params, struct osiris_error *error)
 {
     json_object *list = json_member(json_member(params, "plan"), "steps");
@@ -120,70 +134,143 @@ static int make_steps(struct run *run, json_object *params, struct osiris_error 
     if (run->steps == NULL)
         return out_of_memory(error);
     for (size_t i = 0; i < count; i++) {
-        struct step *step = &run->steps[i];
+        json_object *plan_step = json_object_array_get_idx(list, i);
+        if (!runs_here(params, plan_step))
+            continue;
+        struct step *step = &run->steps[run->step_count++];
         step->rank = i;
-        run->step_count = i + 1;
-        if (make_step(step, run, json_object_array_get_idx(list, i), params, error) < 0)
+        if (make_step(step, run, plan_step, params, error) < 0)
             return osiris_error_prefix(error, "step \"%s\"", step->id == NULL ? "" : step->id);
-        for (size_t j = 0; j < i; j++)
-            if (strcmp(run->steps[j].id, step->id) == 0)
-                return malformed(error, "two steps have one id");
+        if (run_find_step(run, step->id) != step)
+            return malformed(error, "two steps have one id");
     }
     return 0;
 }
 
-static int add_edge(struct step_edge **edges, size_t *count, const char *name, struct step *other,
-                    struct queue *queue)
+/* The edge's end at one of our steps. NULL: no memory. */
+static struct step_edge *add_edge(struct step_edge **edges, size_t *count, const char *name,
+                                  const char *other_id, size_t number)
 {
     struct step_edge *grown = reallocarray(*edges, *count + 1, sizeof **edges);
 
     if (grown == NULL)
-        return -1;
+        return NULL;
     *edges = grown;
-    grown[*count] = (struct step_edge){
-        .name = strdup(name), .other = other, .queue = queue, .open = true};
-    return grown[(*count)++].name == NULL ? -1 : 0;
+    struct step_edge *edge = &grown[(*count)++];
+    *edge = (struct step_edge){
+        .name = strdup(name), .other_id = strdup(other_id), .number = number, .open = true};
+    return edge->name == NULL || edge->other_id == NULL ? NULL : edge;
 }
 
-static int make_queue(struct run *run, json_object *params, json_object *edge,
-                      struct osiris_error *error)
-{
-    struct step *from = run_find_step(run, json_member_string(edge, "from", NULL));
-    struct step *to = run_find_step(run, json_member_string(edge, "to", NULL));
-    bool elastic = strcmp(json_member_string(edge, "mode", "bounded"), "elastic") == 0;
-    int64_t bound = json_member_integer(params, elastic ? "spill_bytes" : "queue_bytes",
-                                        DEFAULT_QUEUE_BYTES);
+/* What prepare says of an edge. */
+struct plan_edge {
+    size_t number;
+    const char *from_id, *to_id, *output, *input;
+    struct step *from, *to; /* NULL: elsewhere */
+    bool elastic;
+    uint64_t queue_bytes, spill_bytes;
+};
 
-    if (from == NULL || to == NULL || from->driver->kind == OSIRIS_WRITER ||
-        to->driver->kind == OSIRIS_EXTRACTOR)
-        return malformed(error, "an edge joins steps that it cannot");
-    struct queue *queue =
-        queue_new(bound > 0 ? (uint64_t)bound : DEFAULT_QUEUE_BYTES, elastic, run->temp_dir);
+static uint64_t bound_of(json_object *params, const char *key)
+{
+    int64_t bound = json_member_integer(params, key, DEFAULT_QUEUE_BYTES);
+
+    return bound > 0 ? (uint64_t)bound : DEFAULT_QUEUE_BYTES;
+}
+
+/* What comes from elsewhere never makes the main thread wait: credit bounds it, or the disk takes it. */
+static struct queue *make_queue(struct run *run, const struct plan_edge *edge)
+{
+    uint64_t bound = edge->elastic ? edge->spill_bytes
+                     : edge->from == NULL ? UINT64_MAX
+                                          : edge->queue_bytes;
+
+    return run->queues[edge->number] = queue_new(bound, edge->elastic, run->temp_dir);
+}
+
+static int make_input(struct run *run, const struct plan_edge *plan, struct queue *queue)
+{
+    struct step_edge *edge = add_edge(&plan->to->inputs, &plan->to->input_count, plan->input,
+                                      plan->from_id, plan->number);
+
+    if (edge == NULL)
+        return -1;
+    edge->queue = queue;
+    if (plan->from == NULL)
+        edge->link_input =
+            link_input_new(run->channel, queue, plan->queue_bytes, plan->elastic);
+    return plan->from == NULL && edge->link_input == NULL ? -1 : 0;
+}
+
+static int make_output(struct run *run, const struct plan_edge *plan, struct queue *queue)
+{
+    struct step_edge *edge = add_edge(&plan->from->outputs, &plan->from->output_count,
+                                      plan->output, plan->to_id, plan->number);
+
+    if (edge == NULL)
+        return -1;
+    edge->queue = queue;
     if (queue == NULL)
-        return out_of_memory(error);
-    run->queues[run->queue_count++] = queue;
-    if (add_edge(&from->outputs, &from->output_count,
-                 json_member_string(edge, "output", "df"), to, queue) < 0 ||
-        add_edge(&to->inputs, &to->input_count, json_member_string(edge, "input", "df"), from,
-                 queue) < 0)
+        edge->link_output = link_output_new(run->channel);
+    return queue == NULL && edge->link_output == NULL ? -1 : 0;
+}
+
+static int make_edge(struct run *run, const struct plan_edge *edge, struct osiris_error *error)
+{
+    struct queue *queue = NULL;
+
+    if ((edge->from != NULL && edge->from->driver->kind == OSIRIS_WRITER) ||
+        (edge->to != NULL && edge->to->driver->kind == OSIRIS_EXTRACTOR))
+        return malformed(error, "an edge joins steps that it cannot");
+    if (edge->to != NULL) {
+        queue = make_queue(run, edge);
+        if (queue == NULL || make_input(run, edge, queue) < 0)
+            return out_of_memory(error);
+    }
+    if (edge->from != NULL && make_output(run, edge, queue) < 0)
         return out_of_memory(error);
     return 0;
 }
 
-/* Edges are numbered by their place in the plan. */
-static int make_queues(struct run *run, json_object *params, struct osiris_error *error)
+static bool is_a_step(json_object *steps, const char *id)
 {
-    json_object *list = json_member(json_member(params, "plan"), "edges");
+    for (size_t i = 0; i < json_array_count(steps); i++)
+        if (strcmp(json_member_string(json_object_array_get_idx(steps, i), "id", ""), id) == 0)
+            return true;
+    return false;
+}
+
+/* Edges are numbered by their place in the plan. */
+static int make_edges(struct run *run, json_object *params, struct osiris_error *error)
+{
+    json_object *plan = json_member(params, "plan");
+    json_object *list = json_member(plan, "edges");
     size_t count = json_array_count(list);
 
     run->queues = calloc(count + 1, sizeof(struct queue *));
     if (run->queues == NULL)
         return out_of_memory(error);
+    run->queue_count = count;
     for (size_t i = 0; i < count; i++) {
-        json_object *edge = json_object_array_get_idx(list, i);
-        if (json_member_integer(edge, "id", -1) != (int64_t)i)
+        json_object *entry = json_object_array_get_idx(list, i);
+        struct plan_edge edge = {
+            .number = i,
+            .from_id = json_member_string(entry, "from", ""),
+            .to_id = json_member_string(entry, "to", ""),
+            .output = json_member_string(entry, "output", "df"),
+            .input = json_member_string(entry, "input", "df"),
+            .elastic = strcmp(json_member_string(entry, "mode", "bounded"), "elastic") == 0,
+            .queue_bytes = bound_of(params, "queue_bytes"),
+            .spill_bytes = bound_of(params, "spill_bytes"),
+        };
+        edge.from = run_find_step(run, edge.from_id);
+        edge.to = run_find_step(run, edge.to_id);
+        if (json_member_integer(entry, "id", -1) != (int64_t)i)
             return malformed(error, "edges are not numbered from zero");
-        if (make_queue(run, params, edge, error) < 0)
+        if ((edge.from == NULL && !is_a_step(json_member(plan, "steps"), edge.from_id)) ||
+            (edge.to == NULL && !is_a_step(json_member(plan, "steps"), edge.to_id)))
+            return malformed(error, "an edge joins steps that it cannot");
+        if (make_edge(run, &edge, error) < 0)
             return -1;
     }
     return 0;
@@ -220,7 +307,7 @@ struct run *run_new(struct channel *channel, json_object *params, struct osiris_
         out_of_memory(error);
     else if (add_secrets(run, json_member(params, "secrets"), error) == 0 &&
              set_environment(json_member(params, "environment"), error) == 0 &&
-             make_steps(run, params, error) == 0 && make_queues(run, params, error) == 0)
+             make_steps(run, params, error) == 0 && make_edges(run, params, error) == 0)
         return run;
     run_free(run);
     return NULL;
@@ -228,8 +315,12 @@ struct run *run_new(struct channel *channel, json_object *params, struct osiris_
 
 static void free_edges(struct step_edge *edges, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         free(edges[i].name);
+        free(edges[i].other_id);
+        link_input_free(edges[i].link_input);
+        link_output_free(edges[i].link_output);
+    }
     free(edges);
 }
 
@@ -263,7 +354,7 @@ void run_free(struct run *run)
     for (size_t i = 0; i < run->step_count; i++)
         free_step(&run->steps[i]);
     for (size_t i = 0; i < run->queue_count; i++)
-        queue_free(run->queues[i]);
+        queue_free(run->queues[i]); /* NULL is nothing */
     if (run->temp_dir != NULL)
         remove_tree(run->temp_dir);
     redactor_free(run->redactor);
@@ -271,6 +362,7 @@ void run_free(struct run *run)
     pthread_mutex_destroy(&run->steps_lock);
     free(run->steps);
     free(run->queues);
+    free(run->discarded);
     free(run->run_id);
     free(run->artifacts_dir);
     free(run->temp_dir);

@@ -19,6 +19,7 @@
 #include "core/output.h"
 #include "core/queue.h"
 #include "core/redact.h"
+#include "worker/link.h"
 
 struct run;
 
@@ -36,20 +37,22 @@ struct decision_batch {
     char *request_id;
     size_t waiting; /* steps that have not acted yet */
     bool commit;
-    bool publishing; /* the second phase of a commit */
+    bool commit_only; /* the second phase comes with a request of its own */
+    bool publishing;  /* the second phase of a commit */
     json_object *step_ids;
     json_object *published;
     struct osiris_error error; /* the first */
 };
 
 struct step_edge {
-    char *name;         /* of the input */
-    struct step *other; /* for an input: the producer */
-    struct queue *queue;
+    char *name;     /* of the input */
+    char *other_id; /* for an input: the producing step */
+    size_t number;  /* in the plan */
+    struct queue *queue;             /* NULL: an output whose reader is in another place */
+    struct link_input *link_input;   /* an input from another place, behind its queue; owned */
+    struct link_output *link_output; /* an output to another place; owned */
     bool open; /* an output: the reader still wants batches */
 };
-
-struct step_input_stream; /* worker/stream.c */
 
 struct step_output_file {
     struct output *output;
@@ -86,6 +89,7 @@ struct step {
     enum step_decision decision;
     struct decision_batch *batch;
     bool succeeded; /* its run has */
+    bool committed; /* and was published: it is never run again */
     char *stopped_by; /* id of the step whose failure cancelled it, or NULL */
     pthread_cond_t decided;
 
@@ -110,8 +114,9 @@ struct run {
     char *temp_dir;
     struct step *steps;
     size_t step_count;
-    struct queue **queues; /* by edge */
+    struct queue **queues; /* by edge; NULL: neither end reads here */
     size_t queue_count;
+    uint8_t *discarded; /* FRAME_MAXIMUM_BODY bytes, or NULL: bodies that nobody wants */
     pthread_mutex_t steps_lock;
     pthread_cond_t thread_ended;
     size_t live_threads;
@@ -140,10 +145,39 @@ void step_cancel(struct step *step);
 
 /* worker/decide.c: commit and abort */
 
-void decide_commit(struct run *run, const char *request_id, json_object *step_ids);
-void decide_abort(struct run *run, const char *request_id, json_object *step_ids);
+enum commit_phase { COMMIT_BOTH, COMMIT_ONLY, COMMIT_PUBLISH };
+
+void decide_commit(struct run *run, const char *request_id, json_object *step_ids,
+                   enum commit_phase phase);
+/* `because`: the step that failed, or NULL. */
+void decide_abort(struct run *run, const char *request_id, json_object *step_ids,
+                  const char *because);
 /* The step has acted on its decision (or it failed to). steps_lock is not held. */
 void decide_done(struct step *step, struct osiris_error *error);
+
+/* worker/edge.c: a step's streams, wherever their other ends are */
+
+/* [producer] To all readers; `batch` is taken. */
+int edges_set_schema(struct step *step, const struct ArrowSchema *schema,
+                     struct osiris_error *error);
+int edges_hand_out(struct step *step, const struct ArrowSchema *schema, struct ArrowArray *batch,
+                   uint64_t bytes, struct osiris_error *error);
+size_t edges_open_readers(const struct step *step);
+/* The end of a step's streams on either side. Inputs that were not read to their end want no more. */
+void edges_end(struct step *step, bool success);
+/* [any thread] Wakes whoever waits on one of the step's streams. */
+void edges_cancel(struct step *step);
+/* [main thread] Numbers of a new attempt, from execute_step's params. */
+int edges_open(struct step *step, json_object *params, struct osiris_error *error);
+/* [no step's thread runs] As before the first attempt. */
+void edges_renew(struct step *step);
+/* [main thread] A message of a stream, and the room for its body: see link.h. A stream that is not there (any more) is no
+ * error; its bodies go to run->discarded. */
+void *run_stream_room(struct run *run, json_object *message, size_t length,
+                      struct osiris_error *error);
+/* 1: handled, 0: it is no message of a stream, -1: a violation. */
+int run_take_stream_message(struct run *run, json_object *message, size_t body_length,
+                            struct osiris_error *error);
 
 /* worker/stream.c */
 

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "core/arrow-check.h"
-#include "core/arrow-share.h"
 #include "core/clock.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
@@ -17,72 +16,6 @@
 static int blame(const struct step *step, struct osiris_error *error)
 {
     return osiris_error_prefix(error, "the driver \"%s\" gave a", step->driver->name);
-}
-
-static int announce_schema(struct step *step, const struct ArrowSchema *schema,
-                           struct osiris_error *error)
-{
-    if (arrow_check_schema(schema, error) < 0)
-        return blame(step, error);
-    for (size_t i = 0; i < step->output_count; i++)
-        if (queue_set_schema(step->outputs[i].queue, schema) < 0)
-            return osiris_error_set_errno(error, ENOMEM, "cannot pass the schema on");
-    return 0;
-}
-
-static size_t open_readers(const struct step *step)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < step->output_count; i++)
-        count += step->outputs[i].open;
-    return count;
-}
-
-/* Hands `batch` (taken) to every reader that still wants it: moved to one, views for several. */
-static int hand_out(struct step *step, struct ArrowArray *batch, uint64_t bytes,
-                    struct osiris_error *error)
-{
-    size_t readers = open_readers(step), given = 0;
-    struct ArrowArray *views = batch;
-    _cleanup_free_ struct ArrowArray *shared = NULL;
-    int result = 0;
-
-    if (readers == 0) {
-        batch->release(batch);
-        return 0;
-    }
-    if (readers > 1) {
-        shared = views = calloc(readers, sizeof *shared);
-        if (shared == NULL)
-            batch->release(batch);
-        if (shared == NULL || arrow_share(batch, shared, readers) < 0)
-            return osiris_error_set_errno(error, ENOMEM, "cannot share a batch");
-    }
-    for (size_t i = 0; i < step->output_count; i++) {
-        struct step_edge *edge = &step->outputs[i];
-        if (!edge->open)
-            continue;
-        struct ArrowArray *view = &views[given++];
-        if (result < 0) {
-            view->release(view);
-            continue;
-        }
-        switch (queue_put(edge->queue, view, bytes, error)) {
-        case QUEUE_CLOSED:
-            edge->open = false;
-            break;
-        case QUEUE_CANCELLED:
-            result = osiris_error_set(error, OSIRIS_ERROR_CANCELLED, "stopped");
-            break;
-        case QUEUE_ERROR:
-            result = -1;
-            break;
-        default:
-            break;
-        }
-    }
-    return result;
 }
 
 /* What a stream's callback failed of: the driver's report, else the stream's own words. */
@@ -123,7 +56,7 @@ static int pull_batch(struct step *step, struct ArrowArrayStream *stream,
     atomic_fetch_add_explicit(&step->rows, batch.length, memory_order_relaxed);
     atomic_fetch_add_explicit(&step->bytes, (int_fast64_t)bytes, memory_order_relaxed);
     step->batches++;
-    return hand_out(step, &batch, bytes, error);
+    return edges_hand_out(step, schema, &batch, bytes, error);
 }
 
 static int pull_all(struct step *step, struct ArrowArrayStream *stream,
@@ -137,7 +70,7 @@ static int pull_all(struct step *step, struct ArrowArrayStream *stream,
         if (pull_batch(step, stream, schema, &end, error) < 0)
             return -1;
         /* All readers have had enough: so has the run. */
-        if (step->output_count > 0 && open_readers(step) == 0)
+        if (step->output_count > 0 && edges_open_readers(step) == 0)
             return 0;
     }
     return 0;
@@ -151,7 +84,8 @@ static int pull_output(struct step *step, struct ArrowArrayStream *stream,
 
     if (failed != 0)
         return stream_failed(step, stream, failed, "the output's get_schema", error);
-    int result = announce_schema(step, &schema, error);
+    int result = arrow_check_schema(&schema, error) < 0 ? blame(step, error)
+                                                        : edges_set_schema(step, &schema, error);
     if (result == 0)
         result = pull_all(step, stream, &schema, error);
     if (schema.release != NULL)
@@ -197,7 +131,7 @@ static int run_with_inputs(struct step *step, struct osiris_error *error)
     } else {
         for (size_t i = 0; i < step->input_count; i++)
             inputs[i] = (struct osiris_input){.name = step->inputs[i].name,
-                                              .step_id = step->inputs[i].other->id,
+                                              .step_id = step->inputs[i].other_id,
                                               .stream = &streams[i]};
         result = run_verb(step, inputs, error);
     }
@@ -232,19 +166,6 @@ static int run_step(struct step *step, struct osiris_error *error)
     if (step->driver->kind == OSIRIS_WRITER)
         return finish_outputs(step, error);
     return 0;
-}
-
-/* The end of streams on either side. Inputs that were not read to their end want no more. */
-static void end_streams(struct step *step, bool success)
-{
-    for (size_t i = 0; i < step->input_count; i++)
-        queue_close(step->inputs[i].queue);
-    for (size_t i = 0; i < step->output_count; i++) {
-        if (success)
-            queue_finish(step->outputs[i].queue);
-        else
-            queue_cancel(step->outputs[i].queue);
-    }
 }
 
 /* Answering. */
@@ -399,6 +320,7 @@ static void follow_decisions(struct step *step)
             continue;
         }
         if (decision == DECIDE_PUBLISH) {
+            step->committed = true;
             publish(step, &error);
             name_error(step, &error);
         } else if (!committed && step->driver_open && step->driver->abort != NULL) {
@@ -433,7 +355,7 @@ static void *step_thread(void *argument)
         answer_failure(step, &error);
     if (!success)
         run_cancel(run, step->group, step);
-    end_streams(step, success);
+    edges_end(step, success);
     osiris_error_clear(&error);
     follow_decisions(step);
     pthread_mutex_lock(&run->steps_lock);
@@ -444,20 +366,6 @@ static void *step_thread(void *argument)
 }
 
 /* From the main thread. */
-
-static int check_inputs(const struct step *step, json_object *inputs, struct osiris_error *error)
-{
-    for (size_t i = 0; i < step->input_count; i++) {
-        json_object *given = json_member(inputs, step->inputs[i].name);
-        int64_t edge = json_member_integer(given, "edge", -1);
-        if (edge < 0 || (size_t)edge >= step->run->queue_count ||
-            step->run->queues[edge] != step->inputs[i].queue)
-            return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
-                                    "execute_step: the input \"%s\" is not the plan's",
-                                    step->inputs[i].name);
-    }
-    return 0;
-}
 
 static int start_thread(struct step *step, struct osiris_error *error)
 {
@@ -476,15 +384,44 @@ static int start_thread(struct step *step, struct osiris_error *error)
     return osiris_error_set_errno(error, reason, "cannot start the step's thread");
 }
 
+/* After an abort: as if it had never been requested. */
+static void renew(struct step *step)
+{
+    if (step->has_thread)
+        (void)pthread_join(step->thread, NULL);
+    step->has_thread = false;
+    free(step->request_id);
+    free(step->stopped_by);
+    free(step->artifacts_dir);
+    free(step->temp_dir);
+    json_object_put(step->config);
+    step->request_id = step->stopped_by = step->artifacts_dir = step->temp_dir = NULL;
+    step->config = NULL;
+    osiris_error_clear(&step->reported);
+    atomic_store(&step->cancelled, false);
+    atomic_store(&step->rows, 0);
+    atomic_store(&step->bytes, 0);
+    step->batches = 0;
+    step->succeeded = false;
+    step->decision = DECIDE_NOTHING;
+    step->state = NULL;
+}
+
 int step_start(struct step *step, json_object *params, const char *request_id,
                struct osiris_error *error)
 {
     json_object *config = json_member(params, "config");
 
-    if (step->phase != STEP_IDLE)
+    pthread_mutex_lock(&step->run->steps_lock);
+    enum step_phase phase = step->phase;
+    bool committed = step->committed;
+    pthread_mutex_unlock(&step->run->steps_lock);
+    if ((phase != STEP_IDLE && phase != STEP_CLOSED) || committed)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
                                 "execute_step: the step \"%s\" was requested before", step->id);
-    if (check_inputs(step, json_member(params, "inputs"), error) < 0)
+    if (phase == STEP_CLOSED)
+        renew(step);
+    if (edges_open(step, params, error) < 0)
         return -1;
     step->request_id = strdup(request_id);
     step->config = config == NULL ? json_object_new_object() : json_object_get(config);
@@ -497,10 +434,7 @@ int step_start(struct step *step, json_object *params, const char *request_id,
 void step_cancel(struct step *step)
 {
     atomic_store(&step->cancelled, true);
-    for (size_t i = 0; i < step->input_count; i++)
-        queue_cancel(step->inputs[i].queue);
-    for (size_t i = 0; i < step->output_count; i++)
-        queue_cancel(step->outputs[i].queue);
+    edges_cancel(step);
     pthread_mutex_lock(&step->interrupt_lock);
     if (step->driver_open && step->driver->interrupt != NULL)
         step->driver->interrupt(step->state);

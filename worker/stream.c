@@ -7,6 +7,7 @@
 struct input_stream {
     struct step *step;
     struct queue *queue;
+    struct link_input *link; /* or NULL */
     char error[256];
 };
 
@@ -54,6 +55,8 @@ static int get_next(struct ArrowArrayStream *self, struct ArrowArray *out)
         atomic_fetch_add_explicit(&step->rows, out->length, memory_order_relaxed);
         atomic_fetch_add_explicit(&step->bytes, (int_fast64_t)bytes, memory_order_relaxed);
     }
+    if (result == QUEUE_OK && stream->link != NULL)
+        link_input_taken(stream->link, bytes);
     return from_result(stream, result, &error);
 }
 
@@ -70,6 +73,8 @@ static void release(struct ArrowArrayStream *self)
     struct input_stream *stream = self->private_data;
 
     queue_close(stream->queue);
+    if (stream->link != NULL)
+        link_input_close(stream->link);
     self->release = NULL;
 }
 
@@ -85,6 +90,7 @@ struct ArrowArrayStream *streams_new(struct step *step)
         }
         stream->step = step;
         stream->queue = step->inputs[i].queue;
+        stream->link = step->inputs[i].link_input;
         streams[i] = (struct ArrowArrayStream){.get_schema = get_schema,
                                                .get_next = get_next,
                                                .get_last_error = get_last_error,

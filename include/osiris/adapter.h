@@ -32,11 +32,17 @@ struct osiris_adapter_context {
     const char *artifacts_dir;         /* where `collect` puts artifacts/<step>/… */
 };
 
+/* What kind of channel it is. */
+enum {
+    OSIRIS_CHANNEL_REMOTE = 1, /* it leaves this machine: worth compressing for */
+};
+
 /* A started worker, as `execute` hands it over. The descriptors belong to the host from then on. */
 struct osiris_channel {
     uint32_t struct_size;
     int32_t socket;      /* connected stream socket, close-on-exec */
     int32_t diagnostics; /* readable end of the worker's stderr, close-on-exec; -1: none */
+    uint32_t flags;      /* OSIRIS_CHANNEL_…; 0 at first (since 1.1) */
 };
 
 enum {
@@ -76,6 +82,11 @@ struct osiris_adapter {
     /* After the worker has ended, or will send no more: bring the artifacts home. */
     int (*collect)(void *state);
     void (*close)(void *state);
+
+    /* Since 1.1. Optional (NULL): the channel broke; make another to the same worker, which must be one that can be
+     * reached again (osiris-worker --listen-fd), and fill in `socket` of *channel. Returns soon; on -1 it is called again,
+     * a few times a second, for up to a minute. */
+    int (*reconnect)(void *state, struct osiris_channel *channel);
 };
 
 #ifdef __cplusplus

@@ -23,7 +23,7 @@ extern "C" {
 
 /* The interface's version. Another major version is refused. A higher minor version only appends. */
 #define OSIRIS_ABI_MAJOR 1u
-#define OSIRIS_ABI_MINOR 0u
+#define OSIRIS_ABI_MINOR 1u
 #define OSIRIS_ABI_VERSION ((OSIRIS_ABI_MAJOR << 16) | OSIRIS_ABI_MINOR)
 
 /* True if the struct that `pointer` points to is new enough to have `member`. Works on every struct of

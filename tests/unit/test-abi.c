@@ -23,10 +23,11 @@ static const struct {
     AT(osiris_adapter, spec, 24), AT(osiris_adapter, open, 32), AT(osiris_adapter, prepare, 40),
     AT(osiris_adapter, execute, 48), AT(osiris_adapter, worker_exit, 56),
     AT(osiris_adapter, terminate, 64), AT(osiris_adapter, collect, 72), AT(osiris_adapter, close, 80),
+    AT(osiris_adapter, reconnect, 88),
     AT(osiris_adapter_context, manifest, 8), AT(osiris_adapter_context, worker_path, 16),
     AT(osiris_adapter_context, driver_paths, 24), AT(osiris_adapter_context, environment, 32),
     AT(osiris_adapter_context, run_dir, 40), AT(osiris_adapter_context, artifacts_dir, 48),
-    AT(osiris_channel, socket, 4), AT(osiris_channel, diagnostics, 8),
+    AT(osiris_channel, socket, 4), AT(osiris_channel, diagnostics, 8), AT(osiris_channel, flags, 12),
     AT(osiris_worker_exit, state, 4), AT(osiris_worker_exit, code, 8),
     AT(osiris_input, name, 0), AT(osiris_input, step_id, 8), AT(osiris_input, stream, 16),
     AT(osiris_error_report, category, 4), AT(osiris_error_report, retryable, 8),
@@ -64,7 +65,7 @@ START_TEST(test_sizes_of_version_1_0)
 {
     ck_assert_uint_eq(OSIRIS_PLUGIN_SIZE_1_0, sizeof(struct osiris_plugin));
     ck_assert_uint_eq(OSIRIS_DRIVER_SIZE_1_0, sizeof(struct osiris_driver));
-    ck_assert_uint_eq(OSIRIS_ADAPTER_SIZE_1_0, sizeof(struct osiris_adapter));
+    ck_assert_uint_eq(OSIRIS_ADAPTER_SIZE_1_0, offsetof(struct osiris_adapter, reconnect));
 }
 END_TEST
 

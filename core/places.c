@@ -1,0 +1,110 @@
+/* The adapters of osiris.yaml; see places.h. */
+#include "core/places.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+#include "core/json-build.h"
+#include "core/yaml.h"
+
+#define FILE_NAME "osiris.yaml"
+
+struct reader {
+    struct yaml_document *document;
+    struct diagnostics *diagnostics;
+    json_object *places;
+};
+
+static void wrong(struct reader *reader, const struct yaml_node *node, const char *location,
+                  const char *what)
+{
+    yaml_diagnose(reader->diagnostics, DIAGNOSTIC_ERROR, "invalid_adapter", reader->document,
+                  &node->where, location,
+                  "write {adapter: NAME, OPTION: VALUE, …}; docs/pipelines.md has an example", "%s",
+                  what);
+}
+
+/* Everything but `adapter` is an option, which the adapter's own schema checks when it is opened. */
+static void read_place(struct reader *reader, const struct yaml_node *key,
+                       const struct yaml_node *node)
+{
+    const char *adapter = yaml_string(yaml_get(node, "adapter"));
+    char location[160];
+
+    snprintf(location, sizeof location, "adapters.%.100s", key->text);
+    if (node->kind != YAML_MAPPING || adapter == NULL || adapter[0] == '\0') {
+        wrong(reader, key, location, "the adapter's name is missing");
+        return;
+    }
+    if (strcmp(key->text, "default") == 0) {
+        wrong(reader, key, location, "\"default\" is the place that --adapter names");
+        return;
+    }
+    bool ok = true;
+    json_object *options = yaml_to_json(node, &ok);
+    json_object *place = json_object_new_object();
+    if (!ok || options == NULL || place == NULL) {
+        json_object_put(options);
+        json_object_put(place);
+        wrong(reader, key, location, "out of memory");
+        return;
+    }
+    json_object_object_del(options, "adapter");
+    json_add_string(place, "adapter", adapter);
+    json_add(place, "options", options);
+    json_add(reader->places, key->text, place);
+}
+
+static void read_file(struct reader *reader)
+{
+    const struct yaml_node *root = yaml_root(reader->document);
+    const struct yaml_node *adapters = yaml_get(root, "adapters");
+
+    if (root->kind != YAML_MAPPING) {
+        wrong(reader, root, NULL, "the file must be a mapping");
+        return;
+    }
+    for (size_t i = 0; i < root->count; i++)
+        if (strcmp(root->keys[i]->text, "adapters") != 0)
+            yaml_diagnose(reader->diagnostics, DIAGNOSTIC_WARNING, "unsupported_key",
+                          reader->document, &root->keys[i]->where, NULL, NULL,
+                          "this version does not read \"%s\"", root->keys[i]->text);
+    if (adapters == NULL || yaml_is_null(adapters))
+        return;
+    if (adapters->kind != YAML_MAPPING) {
+        wrong(reader, adapters, "adapters", "\"adapters\" must be a mapping of names");
+        return;
+    }
+    for (size_t i = 0; i < adapters->count; i++)
+        read_place(reader, adapters->keys[i], adapters->items[i]);
+}
+
+json_object *places_load(const char *osiris_home, struct diagnostics *diagnostics)
+{
+    struct reader reader = {.diagnostics = diagnostics, .places = json_object_new_object()};
+    _cleanup_free_ char *path = NULL;
+    size_t errors = diagnostics->errors;
+
+    if (reader.places == NULL)
+        return NULL;
+    if (osiris_home == NULL || osiris_home[0] == '\0')
+        path = strdup(FILE_NAME);
+    else if (asprintf(&path, "%s/" FILE_NAME, osiris_home) < 0)
+        path = NULL;
+    if (path == NULL) {
+        json_object_put(reader.places);
+        return NULL;
+    }
+    if (access(path, F_OK) < 0)
+        return reader.places;
+    reader.document = yaml_load(path, diagnostics);
+    if (reader.document != NULL)
+        read_file(&reader);
+    yaml_free(reader.document);
+    if (diagnostics->errors == errors)
+        return reader.places;
+    json_object_put(reader.places);
+    return NULL;
+}

@@ -1,0 +1,448 @@
+/* One place of a run: its adapter, its worker, its channel, and how these end; see session-state.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "core/clock.h"
+#include "core/json-access.h"
+#include "core/json-build.h"
+#include "core/session-state.h"
+
+#define RECONNECT_INTERVAL_MS 200
+
+/* Which places there are. */
+
+static size_t find_place(struct session *session, const char *name)
+{
+    for (size_t i = 0; i < session->place_count; i++)
+        if (strcmp(session->places[i].name, name) == 0)
+            return i;
+    json_object *known = json_member(session->options->places, name);
+    session->places[session->place_count] = (struct session_place){
+        .session = session,
+        .name = name,
+        .adapter_name = json_member_string(known, "adapter", name),
+        .adapter_options = json_member(known, "options")};
+    return session->place_count++;
+}
+
+/* A step without a place of its own is in the one that --adapter names. */
+static const char *place_name(const struct session *session, json_object *plan_step)
+{
+    const char *name = json_member_string(plan_step, "place", "default");
+
+    return strcmp(name, "default") == 0 ? session->options->adapter : name;
+}
+
+static int make_session_secret(char text[SESSION_SECRET_SIZE])
+{
+    unsigned char bytes[(SESSION_SECRET_SIZE - 1) / 2];
+
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+        return -1;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+    return 0;
+}
+
+/* The files of the drivers that the place's steps name, each once; NULL-terminated, strings borrowed. */
+static const char **driver_paths(const struct session *session, size_t place)
+{
+    const char **paths = calloc(session->step_count + 1, sizeof *paths);
+    size_t count = 0;
+
+    for (size_t i = 0; paths != NULL && i < session->step_count; i++) {
+        const char *driver =
+            json_member_string(schedule_step(session->schedule, i), "driver", "");
+        const struct component *component =
+            registry_find(session->options->registry, driver, NULL);
+        size_t known = 0;
+        while (component != NULL && known < count && strcmp(paths[known], component->file) != 0)
+            known++;
+        if (session->steps[i].place == place && component != NULL && known == count)
+            paths[count++] = component->file;
+    }
+    return paths;
+}
+
+static int init_place(struct session *session, size_t index)
+{
+    const struct session_options *options = session->options;
+    struct session_place *place = &session->places[index];
+
+    if (strcmp(place->name, options->adapter) == 0 && place->adapter_options == NULL)
+        place->adapter_options = options->adapter_options;
+    place->driver_paths = driver_paths(session, index);
+    if (place->driver_paths == NULL || make_session_secret(place->session_id) < 0 ||
+        make_session_secret(place->token) < 0)
+        return -1;
+    place->context = (struct osiris_adapter_context){
+        .struct_size = sizeof place->context,
+        .manifest = json_object_to_json_string_ext(options->compiled->manifest,
+                                                   JSON_C_TO_STRING_PLAIN),
+        .worker_path = options->worker_path,
+        .driver_paths = place->driver_paths,
+        .environment = (const char *const *)session->environment,
+        .run_dir = rundir_path(options->rundir),
+        .artifacts_dir = rundir_artifacts_path(options->rundir),
+    };
+    return 0;
+}
+
+int session_make_places(struct session *session, struct osiris_error *error)
+{
+    session->places = calloc(session->step_count + 1, sizeof *session->places);
+    if (session->places == NULL)
+        return osiris_error_set_errno(error, ENOMEM, "cannot run");
+    for (size_t i = 0; i < session->step_count; i++)
+        session->steps[i].place =
+            find_place(session, place_name(session, schedule_step(session->schedule, i)));
+    for (size_t i = 0; i < session->place_count; i++)
+        if (init_place(session, i) < 0)
+            return osiris_error_set_errno(error, ENOMEM, "cannot run");
+    return 0;
+}
+
+void session_free_places(struct session *session)
+{
+    for (size_t i = 0; i < session->place_count; i++) {
+        struct session_place *place = &session->places[i];
+        channel_free(place->channel);
+        worker_log_free(place->worker_log);
+        adapter_host_close(place->adapter);
+        json_object_put(place->codecs);
+        free(place->requests);
+        free(place->driver_paths);
+        free(place->body);
+    }
+    free(session->places);
+}
+
+/* Starting. */
+
+int place_open(struct session_place *place, struct osiris_error *error)
+{
+    const struct session_options *options = place->session->options;
+    const struct adapter_host_options host_options = {
+        .name = place->adapter_name,
+        .options = place->adapter_options,
+        .adapter_path = options->adapter_path,
+        .adapter_dir = options->adapter_dir,
+        .run_id = options->run_id,
+        .sink = &place->session->sink,
+        .context = &place->context,
+    };
+
+    place->adapter = adapter_host_open(&host_options, error);
+    return place->adapter == NULL ? -1 : adapter_host_prepare(place->adapter, error);
+}
+
+static void on_worker_line(void *context, const char *text)
+{
+    session_log(context, OSIRIS_DEBUG, "worker", text);
+}
+
+int place_start(struct session_place *place, struct osiris_error *error)
+{
+    struct osiris_channel made;
+
+    if (adapter_host_execute(place->adapter, &made, error) < 0)
+        return -1;
+    place->remote = (made.flags & OSIRIS_CHANNEL_REMOTE) != 0;
+    place->worker_log = worker_log_new(made.diagnostics, on_worker_line, place->session);
+    place->channel = channel_new(made.socket, error);
+    if (place->worker_log == NULL && place->channel != NULL)
+        osiris_error_set_errno(error, ENOMEM, "cannot talk to the worker");
+    if (place->worker_log == NULL || place->channel == NULL)
+        return -1;
+    channel_set_place(place->channel, place_body_room, place);
+    if (adapter_host_can_reconnect(place->adapter) &&
+        channel_allow_resumption(place->channel, place->session_id, place->token, true, error) < 0)
+        return -1;
+    place->phase = PLACE_GREETING;
+    place->last_heard_ms = place->last_sent_ms = clock_monotonic_ms();
+    place->phase_deadline_ms = place->last_heard_ms + place->session->limits.hello_ms;
+    /* One round trip instead of two: the worker takes them in order. */
+    place_send_hello(place);
+    place_send_prepare(place);
+    return 0;
+}
+
+/* Ending. */
+
+bool place_is_over(const struct session_place *place)
+{
+    return place->phase == PLACE_ENDED || place->phase == PLACE_BROKEN;
+}
+
+static bool runs_here(const struct session_place *place, size_t step)
+{
+    const struct session *session = place->session;
+
+    return &session->places[session->steps[step].place] == place &&
+           schedule_step_state(session->schedule, step) == STEP_REQUESTED;
+}
+
+/* "step \"a\" (x.extractor) and step \"b\" (y.writer)" */
+static char *running_steps(const struct session_place *place)
+{
+    const struct session *session = place->session;
+    _cleanup_buffer_ struct buffer text = BUFFER_INIT(1 << 16);
+    size_t found = 0;
+
+    for (size_t i = 0; i < session->step_count; i++)
+        if (runs_here(place, i))
+            buffer_append_format(&text, "%sstep \"%s\" (%s)", found++ > 0 ? " and " : "",
+                                 session->steps[i].id, session->steps[i].component);
+    if (found == 0)
+        buffer_append_text(&text, "no step");
+    return buffer_steal(&text);
+}
+
+static void describe_end(const struct session_place *place, const struct osiris_worker_exit *end,
+                         struct osiris_error *error)
+{
+    _cleanup_free_ char *running = running_steps(place);
+    const char *steps = running == NULL ? "" : running;
+    const char *name;
+
+    if (place->killed) {
+        osiris_error_prefix(error, "the worker was killed while %s was running", steps);
+    } else if (end->state == OSIRIS_WORKER_SIGNALLED) {
+        name = sigabbrev_np(end->code);
+        osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                         "the worker was killed by SIG%s while %s was running",
+                         name == NULL ? "?" : name, steps);
+    } else if (end->state == OSIRIS_WORKER_EXITED) {
+        osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                         "the worker exited with status %d while %s was running", end->code,
+                         steps);
+    } else if (error->message == NULL) {
+        osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the worker is gone while %s was running",
+                         steps);
+    } else {
+        osiris_error_prefix(error, "lost the worker while %s was running", steps);
+    }
+}
+
+/* The step to blame if there is only one that can be. */
+static void blame_only_step(const struct session_place *place, struct osiris_error *error)
+{
+    const struct session *session = place->session;
+    size_t found = (size_t)-1;
+
+    for (size_t i = 0; i < session->step_count; i++)
+        if (runs_here(place, i)) {
+            if (found != (size_t)-1)
+                return;
+            found = i;
+        }
+    if (found == (size_t)-1)
+        return;
+    error->step_id = strdup(session->steps[found].id);
+    error->component = strdup(session->steps[found].component);
+}
+
+/* Tells a peer that breaks the rules why it is left; if it cannot hear it, so be it. */
+static void say_why(struct session_place *place, const struct osiris_error *error)
+{
+    _cleanup_json_ json_object *message = json_object_new_object();
+    bool end;
+
+    if (error->message == NULL || strstr(error->message, "violates the protocol") == NULL)
+        return;
+    json_add_string(message, "type", "error");
+    json_add(message, "data", osiris_error_to_json(error));
+    if (channel_send(place->channel, message, false, NULL) == 0)
+        (void)channel_pump(place->channel, &end, NULL);
+}
+
+void place_break(struct session_place *place, struct osiris_error *error)
+{
+    struct session *session = place->session;
+    struct osiris_worker_exit end;
+
+    if (place_is_over(place)) {
+        osiris_error_clear(error);
+        return;
+    }
+    place->phase = PLACE_BROKEN;
+    if (place->channel != NULL) {
+        say_why(place, error);
+        channel_shutdown(place->channel);
+    }
+    /* A worker that has just died is not always a zombie yet when its socket has closed. */
+    adapter_host_worker_exit(place->adapter, place->killed ? 2000 : 1000, &end);
+    if (end.state == OSIRIS_WORKER_RUNNING) {
+        adapter_host_terminate(place->adapter, OSIRIS_TERMINATE_KILL);
+        place->killed = true;
+    }
+    worker_log_drain(place->worker_log);
+    describe_end(place, &end, error);
+    _cleanup_free_ char *words = worker_log_last_words(place->worker_log);
+    if (words != NULL && words[0] != '\0')
+        osiris_error_hint(error, "its last words: %s", words);
+    free(error->type);
+    error->type = strdup("WorkerCrashError");
+    error->retryable = true;
+    blame_only_step(place, error);
+    for (size_t i = 0; i < session->step_count; i++)
+        if (runs_here(place, i)) {
+            session_step_ended(session, i, NULL, error);
+            schedule_step_ended(session->schedule, i, false);
+        }
+    session_fail(session, error);
+    place_forget_requests(place);
+}
+
+void place_break_with(struct session_place *place, int category, const char *message)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    osiris_error_set(&error, category, "%s", message);
+    place_break(place, &error);
+}
+
+void place_kill(struct session_place *place)
+{
+    place->killed = true;
+    if (place->adapter != NULL)
+        adapter_host_terminate(place->adapter, OSIRIS_TERMINATE_KILL);
+}
+
+void place_end_worker(struct session_place *place)
+{
+    struct session *session = place->session;
+    struct osiris_worker_exit end;
+    int64_t started_ms = clock_monotonic_ms();
+
+    if (place->worker_log == NULL && place->channel == NULL)
+        return;
+    channel_free(place->channel);
+    place->channel = NULL;
+    adapter_host_worker_exit(place->adapter, (int)session->limits.exit_ms, &end);
+    if (end.state == OSIRIS_WORKER_RUNNING) {
+        char text[96];
+        snprintf(text, sizeof text, "the worker did not end within %lld ms; it is killed",
+                 (long long)(clock_monotonic_ms() - started_ms));
+        session_log(session, OSIRIS_WARNING, "worker", text);
+        place_kill(place);
+        adapter_host_worker_exit(place->adapter, (int)session->limits.exit_ms, &end);
+    }
+    worker_log_drain(place->worker_log);
+    worker_log_free(place->worker_log);
+    place->worker_log = NULL;
+    if (end.state != OSIRIS_WORKER_RUNNING)
+        rundir_metric(session->options->rundir, "adapter_exit_code",
+                      end.state == OSIRIS_WORKER_SIGNALLED ? 128 + end.code : end.code, NULL,
+                      NULL);
+}
+
+/* Receiving. */
+
+/* The link is gone, the worker may not be. */
+static void reconnect(struct session_place *place)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+    struct osiris_channel made;
+    int64_t now = clock_monotonic_ms();
+
+    if (place->lost_since_ms == 0) {
+        place->lost_since_ms = now;
+        session_log(place->session, OSIRIS_WARNING, "worker",
+                    "the link to the worker is lost; making it again");
+    }
+    if (now < place->next_attempt_ms)
+        return;
+    place->next_attempt_ms = now + RECONNECT_INTERVAL_MS;
+    if (adapter_host_reconnect(place->adapter, &made, &error) == 0 &&
+        channel_reconnect(place->channel, made.socket, &error) == 0)
+        place->last_sent_ms = now;
+    else
+        session_log(place->session, OSIRIS_DEBUG, "worker",
+                    error.message == NULL ? "cannot connect again" : error.message);
+    osiris_error_clear(&error);
+}
+
+void place_receive(struct session_place *place)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+    bool end = false;
+    int pumped = channel_pump(place->channel, &end, &error);
+
+    /* What came before the end or the fault still counts. */
+    while (!place_is_over(place)) {
+        struct osiris_error violation = OSIRIS_ERROR_INIT;
+        size_t body_length;
+        _cleanup_json_ json_object *message =
+            channel_receive_body(place->channel, &body_length, &violation);
+        if (message != NULL) {
+            place_handle(place, message, body_length);
+            continue;
+        }
+        if (violation.category != 0) {
+            osiris_error_clear(&error);
+            place_break(place, &violation);
+            return;
+        }
+        break;
+    }
+    if (place_is_over(place))
+        osiris_error_clear(&error);
+    else if (pumped < 0)
+        place_break(place, &error);
+    else if (end)
+        place_break_with(place, OSIRIS_ERROR_INTERNAL, "it closed its channel");
+    else if (pumped > 0)
+        place->lost_since_ms = 0;
+}
+
+/* Time. */
+
+void place_check_deadlines(struct session_place *place)
+{
+    const struct session_limits *limits = &place->session->limits;
+    int64_t now = clock_monotonic_ms();
+
+    if (place->channel == NULL || place_is_over(place))
+        return;
+    if (channel_is_lost(place->channel) || place->lost_since_ms != 0) {
+        struct osiris_worker_exit end;
+        adapter_host_worker_exit(place->adapter, 0, &end);
+        if (end.state == OSIRIS_WORKER_EXITED || end.state == OSIRIS_WORKER_SIGNALLED)
+            place_break_with(place, OSIRIS_ERROR_INTERNAL, "it closed its channel");
+        else if (place->lost_since_ms != 0 && now >= place->lost_since_ms + limits->resume_ms)
+            place_break_with(place, OSIRIS_ERROR_CONNECTION, "the link could not be made again");
+        else if (channel_is_lost(place->channel))
+            reconnect(place);
+        return;
+    }
+    if (place->phase_deadline_ms != 0 && now >= place->phase_deadline_ms) {
+        place_kill(place);
+        place_break_with(place, OSIRIS_ERROR_TIMEOUT,
+                         place->phase == PLACE_CLEANING ? "it did not clean up in time"
+                                                        : "it did not become ready in time");
+    } else if (now >= place->last_heard_ms + limits->heartbeat_timeout_ms) {
+        place_kill(place);
+        place_break_with(place, OSIRIS_ERROR_TIMEOUT, "no heartbeat came; it was killed");
+    } else if (now >= place->last_sent_ms + limits->heartbeat_interval_ms) {
+        place_send_heartbeat(place);
+    }
+}
+
+int64_t place_next_deadline(const struct session_place *place)
+{
+    const struct session_limits *limits = &place->session->limits;
+    int64_t next = place->last_sent_ms + limits->heartbeat_interval_ms;
+
+    if (place->channel == NULL || place_is_over(place))
+        return INT64_MAX;
+    if (channel_is_lost(place->channel))
+        return place->next_attempt_ms;
+    if (place->last_heard_ms + limits->heartbeat_timeout_ms < next)
+        next = place->last_heard_ms + limits->heartbeat_timeout_ms;
+    if (place->phase_deadline_ms != 0 && place->phase_deadline_ms < next)
+        next = place->phase_deadline_ms;
+    return next;
+}

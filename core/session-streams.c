@@ -1,0 +1,271 @@
+/*
+ * Streams between workers in different places: checked against their credit, and passed on without a look into
+ * their bodies. See session-state.h and docs/protocol.md.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/json-access.h"
+#include "core/json-build.h"
+#include "core/session-state.h"
+#include "core/wire-batch.h"
+
+int session_make_edges(struct session *session, struct osiris_error *error)
+{
+    json_object *list = json_member(session->options->compiled->plan, "edges");
+
+    session->edge_count = json_array_count(list);
+    session->edges = calloc(session->edge_count + 1, sizeof *session->edges);
+    if (session->edges == NULL)
+        return osiris_error_set_errno(error, ENOMEM, "cannot run");
+    for (size_t i = 0; i < session->edge_count; i++) {
+        json_object *plan = json_object_array_get_idx(list, i);
+        struct session_edge *edge = &session->edges[i];
+        edge->from = schedule_find_step(session->schedule, json_member_string(plan, "from", NULL));
+        edge->to = schedule_find_step(session->schedule, json_member_string(plan, "to", NULL));
+        if (edge->from == (size_t)-1 || edge->to == (size_t)-1)
+            return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                                    "the plan is malformed: an edge joins steps that are not there");
+        edge->crosses = session->steps[edge->from].place != session->steps[edge->to].place;
+    }
+    return 0;
+}
+
+static struct session_place *place_of(struct session *session, size_t step)
+{
+    return &session->places[session->steps[step].place];
+}
+
+/* Codecs that may be used between the two: none where both links are local ones. */
+static json_object *common_codecs(const struct session_place *from, const struct session_place *to)
+{
+    json_object *common = json_object_new_array();
+
+    if (!from->remote && !to->remote)
+        return common;
+    for (size_t i = 0; i < json_array_count(to->codecs); i++) {
+        json_object *codec = json_object_array_get_idx(to->codecs, i);
+        if (json_object_is_type(codec, json_type_string))
+            json_append(common, json_object_get(codec));
+    }
+    return common;
+}
+
+static json_object *describe_output(struct session *session, size_t index)
+{
+    const struct session_edge *edge = &session->edges[index];
+    json_object *output = json_object_new_object();
+
+    json_add_integer(output, "edge", (int64_t)index);
+    json_add_integer(output, "stream", edge->stream);
+    json_add(output, "compression",
+             common_codecs(place_of(session, edge->from), place_of(session, edge->to)));
+    return output;
+}
+
+static void add_to_input(json_object *inputs, size_t index, int64_t stream)
+{
+    json_object_object_foreach(inputs, name, input)
+    {
+        (void)name;
+        if (json_member_integer(input, "edge", -1) == (int64_t)index)
+            json_add_integer(input, "stream", stream);
+    }
+}
+
+void session_open_streams(struct session *session, size_t step, json_object *params)
+{
+    json_object *outputs = NULL;
+
+    for (size_t i = 0; i < session->edge_count; i++) {
+        struct session_edge *edge = &session->edges[i];
+        if (!edge->crosses || (edge->from != step && edge->to != step))
+            continue;
+        if (edge->stream == 0)
+            *edge = (struct session_edge){.from = edge->from,
+                                          .to = edge->to,
+                                          .crosses = true,
+                                          .stream = ++session->last_stream};
+        if (edge->to == step) {
+            add_to_input(json_member(params, "inputs"), i, edge->stream);
+            continue;
+        }
+        if (outputs == NULL)
+            outputs = json_object_new_array();
+        json_append(outputs, describe_output(session, i));
+    }
+    if (outputs != NULL)
+        json_add(params, "outputs", outputs);
+}
+
+void session_drop_streams(struct session *session, size_t group)
+{
+    for (size_t i = 0; i < session->edge_count; i++)
+        if (schedule_step_group(session->schedule, session->edges[i].from) == group)
+            session->edges[i].stream = 0;
+}
+
+/* Passing on. */
+
+static struct session_edge *find_stream(struct session *session, json_object *message)
+{
+    int64_t stream = json_member_integer(json_member(message, "data"), "stream", 0);
+
+    for (size_t i = 0; stream > 0 && i < session->edge_count; i++)
+        if (session->edges[i].crosses && session->edges[i].stream == stream)
+            return &session->edges[i];
+    return NULL;
+}
+
+void *place_body_room(void *context, json_object *message, size_t length,
+                      struct osiris_error *error)
+{
+    struct session_place *place = context;
+
+    (void)message;
+    /* At most FRAME_MAXIMUM_BODY, and what it belongs to is checked when it has come. */
+    free(place->body);
+    place->body = malloc(length);
+    if (place->body == NULL)
+        osiris_error_set_errno(error, ENOMEM, "cannot pass a batch on");
+    return place->body;
+}
+
+static void violation(struct session_place *place, const char *what)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "the worker violates the protocol: %s", what);
+    place_break(place, &error);
+}
+
+/* The first part of a batch needs credit, the others must not exceed what the first has said. */
+static const char *account(struct session_edge *edge, bool first, json_object *message,
+                           size_t body_length)
+{
+    if (first) {
+        int64_t body = json_member_integer(json_member(message, "data"), "body", -1);
+        if (edge->left > 0)
+            return "a batch begins inside another";
+        if (edge->credit <= 0)
+            return "a batch is begun without credit";
+        if (body < 0 || body > WIRE_MAXIMUM_BODY)
+            return "a batch is too long";
+        edge->credit -= body > 0 ? body : 1;
+        edge->left = body;
+    }
+    if ((int64_t)body_length > edge->left || (body_length == 0 && edge->left > 0))
+        return "the parts of a batch do not make up its length";
+    edge->left -= (int64_t)body_length;
+    return NULL;
+}
+
+struct passed_body {
+    struct iovec piece;
+};
+
+static void free_passed_body(void *owner)
+{
+    struct passed_body *body = owner;
+
+    free(body->piece.iov_base);
+    free(body);
+}
+
+static void pass_body(struct session_place *from, struct session_place *to, json_object *message,
+                      size_t length)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+    struct passed_body *passed = malloc(sizeof *passed);
+
+    if (passed == NULL) {
+        place_break_with(from, OSIRIS_ERROR_INTERNAL, "out of memory");
+        return;
+    }
+    passed->piece = (struct iovec){.iov_base = from->body, .iov_len = length};
+    from->body = NULL;
+    const struct channel_body body = {.pieces = &passed->piece,
+                                      .piece_count = 1,
+                                      .length = length,
+                                      .release = free_passed_body,
+                                      .owner = passed};
+    if (channel_send_body(to->channel, message, &body, &error) < 0)
+        place_break(to, &error);
+}
+
+static void pass(struct session_place *from, struct session_place *to, json_object *message,
+                 size_t body_length)
+{
+    if (to->phase != PLACE_RUNNING)
+        return; /* its end is known elsewhere */
+    if (body_length > 0) {
+        pass_body(from, to, message, body_length);
+        return;
+    }
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+    /* Behind the stream's bodies. */
+    if (channel_send_body(to->channel, message, NULL, &error) < 0)
+        place_break(to, &error);
+}
+
+static void pass_from_producer(struct session_place *place, struct session_edge *edge,
+                               const char *type, json_object *message, size_t body_length)
+{
+    bool first = strcmp(type, "batch") == 0;
+    const char *wrong = NULL;
+
+    if (place_of(place->session, edge->from) != place)
+        wrong = "it sends a stream that is not its own";
+    else if (first || strcmp(type, "more") == 0)
+        wrong = account(edge, first, message, body_length);
+    else if (edge->left > 0)
+        wrong = "a stream ends inside a batch";
+    if (wrong != NULL)
+        violation(place, wrong);
+    else
+        pass(place, place_of(place->session, edge->to), message, body_length);
+}
+
+static void pass_from_reader(struct session_place *place, struct session_edge *edge,
+                             const char *type, json_object *message)
+{
+    int64_t bytes = json_member_integer(json_member(message, "data"), "bytes", 0);
+
+    if (place_of(place->session, edge->to) != place) {
+        violation(place, "it reads a stream that is not its own");
+        return;
+    }
+    if (strcmp(type, "credit") == 0) {
+        if (bytes <= 0 || bytes > INT64_MAX / 4 || edge->credit > INT64_MAX / 4) {
+            violation(place, "a credit is no number of bytes");
+            return;
+        }
+        edge->credit += bytes;
+    }
+    struct session_place *producer = place_of(place->session, edge->from);
+    if (producer->phase == PLACE_RUNNING)
+        place_send(producer, message);
+}
+
+bool place_pass_on(struct session_place *place, const char *type, json_object *message,
+                   size_t body_length)
+{
+    static const char *const producers[] = {"schema", "batch", "more", "end"};
+    static const char *const readers[] = {"credit", "close"};
+    struct session_edge *edge = find_stream(place->session, message);
+
+    for (size_t i = 0; i < sizeof producers / sizeof producers[0]; i++)
+        if (strcmp(type, producers[i]) == 0) {
+            /* A stream of an attempt that is over meets nobody. */
+            if (edge != NULL)
+                pass_from_producer(place, edge, type, message, body_length);
+            return true;
+        }
+    for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++)
+        if (strcmp(type, readers[i]) == 0) {
+            if (edge != NULL)
+                pass_from_reader(place, edge, type, message);
+            return true;
+        }
+    return false;
+}

@@ -1,0 +1,263 @@
+"""Steps of one pipeline in several places (run_on, osiris.yaml): each place has a worker of its own, and what goes from one to
+another crosses the orchestrator. Here all places are local ones, whose results can be compared with those of one."""
+
+import json
+import os
+import pathlib
+import signal
+
+from tap import (assert_equal, assert_in, assert_no_group, events, files, finish, interrupt, main,
+                 metrics, osiris, pipeline, read, run_directory, start, step, test, wait_until,
+                 write)
+
+OSIRIS_YAML = "adapters:\n  here: {adapter: local}\n  there: {adapter: local}\n"
+
+
+def at(place, *arguments, **config):
+    return {**step(*arguments, **config), "run_on": place}
+
+
+def runs(*arguments, code=0, env=None):
+    result = osiris("run", "pipeline.yaml", *arguments, env=env)
+    assert_equal(result.code, code, "exit code", result)
+    return result
+
+
+def outputs():
+    return [name for name in files() if name not in ("pipeline.yaml", "osiris.yaml")]
+
+
+def workers():
+    return {event["place"]: event["pid"] for event in events(run_directory(), "worker_started")}
+
+
+def both(**config):
+    """Writes the same stream in the producer's place and in another one."""
+    write("osiris.yaml", OSIRIS_YAML)
+    pipeline(at("here", "make", "test.generate", "read", **config),
+             at("here", "near", "csv.writer", "write", needs=["make"], path="near.csv"),
+             at("there", "far", "csv.writer", "write", needs=["make"], path="far.csv"))
+
+
+@test
+def test_extractor_here_writer_there(folder):
+    both(rows=300000, batch_rows=1000)
+    runs()
+    assert_equal(len(workers()), 2, "workers")
+    assert_equal(len(read("far.csv").splitlines()), 300001, "lines")
+    assert read("near.csv") == read("far.csv"), "the files differ"
+    counts = {m["tags"]["step"]: m["value"] for m in metrics(run_directory(), "rows_written")}
+    assert_equal(counts, {"near": 300000, "far": 300000}, "rows written")
+    for group in workers().values():
+        assert_no_group(group)
+
+
+@test
+def test_a_step_without_a_place_runs_in_the_adapters(folder):
+    write("osiris.yaml", OSIRIS_YAML)
+    pipeline(step("make", "test.generate", "read", rows=10),
+             at("there", "far", "csv.writer", "write", path="far.csv"))
+    runs("--adapter", "here")
+    assert_equal(sorted(workers()), ["here", "there"], "places")
+
+
+@test
+def test_one_place_by_two_words_is_one_worker(folder):
+    pipeline(step("make", "test.generate", "read", rows=10),
+             at("local", "save", "csv.writer", "write", path="out.csv"))
+    runs()
+    assert_equal(list(workers()), ["local"], "places")
+
+
+@test
+def test_batches_larger_than_a_frame_and_than_the_window(folder):
+    both(rows=2000, batch_rows=1000, row_bytes=4000)
+    runs()
+    assert read("near.csv") == read("far.csv"), "the files differ"
+    assert pathlib.Path("far.csv").stat().st_size > 8_000_000
+
+
+@test
+def test_there_and_back_again(folder):
+    write("osiris.yaml", OSIRIS_YAML)
+    pipeline(at("here", "make", "test.generate", "read", rows=100000, batch_rows=1000),
+             at("there", "pass", "test.pass", "transform", needs=["make"]),
+             at("here", "save", "csv.writer", "write", needs=["pass"], path="out.csv"))
+    runs()
+    assert_equal(len(read("out.csv").splitlines()), 100001, "lines")
+
+
+@test
+def test_a_diamond_across_places_that_reads_one_side_first(folder):
+    write("osiris.yaml", OSIRIS_YAML)
+    pipeline(at("here", "make", "test.generate", "read", rows=32768, row_bytes=1024),
+             at("here", "a", "test.pass", "transform", needs=["make"]),
+             at("there", "b", "test.pass", "transform", needs=["make"]),
+             at("there", "join", "test.join", "transform", needs=["a", "b"]),
+             at("here", "save", "test.collect", "write", needs=["join"], path="out.txt"))
+    runs()
+    assert_equal([m["value"] for m in metrics(run_directory(), "rows_written")], [65536], "rows written")
+    assert_equal(list(run_directory().glob("tmp/*")), [], "spill files")
+
+
+@test
+def test_a_reader_elsewhere_that_stops_early_ends_its_producer(folder):
+    write("osiris.yaml", OSIRIS_YAML)
+    pipeline(at("here", "make", "test.generate", "read", rows=100000000, batch_rows=1000),
+             at("there", "save", "test.collect", "write", path="out.txt", stop_after=5000))
+    assert runs().seconds < 60
+    assert pathlib.Path("out.txt").exists()
+
+
+@test
+def test_zero_rows(folder):
+    both(rows=0)
+    runs()
+    assert_equal(read("near.csv"), read("far.csv"), "files")
+
+
+def fails(*parts, **config):
+    both(**config)
+    result = runs(code=1)
+    for part in parts:
+        assert_in(part, result.err, result)
+    assert_equal(outputs(), [], "files left", result)
+    return result
+
+
+@test
+def test_a_producer_that_fails_stops_its_reader_elsewhere(folder):
+    fails("make", rows=1000000, batch_rows=100, fail_after=5000)
+    failed = {e["step_id"]: e["error_type"] for e in events(run_directory(), "step_failed")}
+    assert_equal([id for id in failed if failed[id] != "cancelled"], ["make"], "steps to blame")
+    assert_equal(failed.get("far"), "cancelled", "the reader's end")
+
+
+@test
+def test_a_reader_that_fails_stops_its_producer_elsewhere(folder):
+    write("osiris.yaml", OSIRIS_YAML)
+    pipeline(at("here", "make", "test.generate", "read", rows=100000000, batch_rows=1000),
+             at("here", "near", "csv.writer", "write", needs=["make"], path="near.csv"),
+             at("there", "far", "test.collect", "write", needs=["make"], path="far.txt", fail_after=5000))
+    result = runs(code=1)
+    assert_in("far", result.err, result)
+    assert_equal(outputs(), [], "files left", result)
+
+
+@test
+def test_a_commit_that_fails_in_one_place_publishes_nothing_in_another(folder):
+    write("osiris.yaml", OSIRIS_YAML)
+    pipeline(at("here", "make", "test.generate", "read", rows=1000),
+             at("here", "near", "csv.writer", "write", needs=["make"], path="near.csv"),
+             at("there", "far", "test.collect", "write", needs=["make"], path="far.txt", commit_fail=True))
+    runs(code=1)
+    assert_equal(outputs(), [], "files left")
+
+
+def hangs():
+    both(rows=100000, batch_rows=100, hang_after=1000)
+    process = start("run", "pipeline.yaml")
+    def hanging():
+        return [log for log in pathlib.Path("run_logs").rglob("debug.log") if "hanging" in read(log)]
+    wait_until(hanging, "the driver hangs")
+    return process, workers()
+
+
+def killed(place):
+    process, pids = hangs()
+    os.kill(pids[place], signal.SIGKILL)
+    result = finish(process)
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in("SIGKILL", result.err, result)
+    assert_equal(outputs(), [], "files left", result)
+    for group in pids.values():
+        assert_no_group(group)
+    failed = events(run_directory(), "step_failed")
+    assert failed and failed[0]["error_type"] == "WorkerCrashError", failed
+
+
+@test
+def test_the_producers_worker_is_killed(folder):
+    killed("here")
+
+
+@test
+def test_the_readers_worker_is_killed(folder):
+    killed("there")
+
+
+@test
+def test_sigint_cancels_all_places(folder):
+    process, pids = hangs()
+    interrupt(process)
+    result = finish(process)
+    assert_equal(result.code, 130, "exit code", result)
+    assert_equal(outputs(), [], "files left", result)
+    for group in pids.values():
+        assert_no_group(group)
+
+
+@test
+def test_the_orchestrator_is_killed(folder):
+    process, pids = hangs()
+    process.kill()
+    process.wait()
+    for group in pids.values():
+        assert_no_group(group)
+    assert_equal([name for name in outputs() if not name.startswith(".")], [], "files left")
+
+
+# What osiris.yaml and run_on may say.
+
+def refused(kind, *parts, code=2):
+    result = osiris("validate", "pipeline.yaml")
+    assert_equal(result.code, code, "exit code", result)
+    for part in (f"[{kind}]", *parts):
+        assert_in(part, result.err + result.out, result)
+
+
+@test
+def test_an_unknown_place(folder):
+    pipeline(step("make", "test.generate", "read", rows=10),
+             at("nowhere", "save", "csv.writer", "write", path="out.csv"))
+    refused("unknown_place", "nowhere", "pipeline.yaml:")
+
+
+@test
+def test_a_place_that_is_no_name(folder):
+    pipeline(step("make", "test.generate", "read", rows=10),
+             at(["local"], "save", "csv.writer", "write", path="out.csv"))
+    refused("invalid_run_on", "pipeline.yaml:")
+
+
+@test
+def test_wrong_adapters(folder):
+    pipeline(step("make", "test.generate", "read", rows=10),
+             step("save", "csv.writer", "write", path="out.csv"))
+    for text in ("adapters: [local]\n", "adapters: {a: local}\n", "adapters: {a: {}}\n",
+                 "adapters: {a: {adapter: [local]}}\n", "adapters: {default: {adapter: local}}\n", "- a\n"):
+        write("osiris.yaml", text)
+        refused("invalid_adapter", "osiris.yaml:1:")
+
+
+@test
+def test_options_of_an_adapter_are_checked(folder):
+    write("osiris.yaml", "adapters: {odd: {adapter: local, no_such: 1}}\n")
+    pipeline(at("odd", "make", "test.generate", "read", rows=10),
+             step("save", "csv.writer", "write", path="out.csv"))
+    result = runs(code=1)
+    assert_in("no_such", result.err, result)
+    assert_equal(outputs(), [], "files left", result)
+
+
+@test
+def test_other_keys_of_osiris_yaml_are_warned_of(folder):
+    write("osiris.yaml", "filesystem: {build_dir: elsewhere}\n")
+    pipeline(step("make", "test.generate", "read", rows=10),
+             step("save", "csv.writer", "write", path="out.csv"))
+    result = runs()
+    assert_in("filesystem", result.err, result)
+
+
+if __name__ == "__main__":
+    main()

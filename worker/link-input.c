@@ -1,0 +1,259 @@
+/* The reader's side of a stream from another place; see link.h. */
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/json-access.h"
+#include "core/json-build.h"
+#include "core/wire-batch.h"
+#include "worker/link.h"
+
+/* Memory that is taken on a header's word, before any byte of the body has come. */
+#define FIRST_ROOM (4u << 20)
+
+struct link_input {
+    struct channel *channel;
+    struct queue *queue;
+    uint64_t window;
+    bool elastic;
+    atomic_int_fast64_t stream; /* 0: none */
+    atomic_int_fast64_t taken;  /* bytes that the reader has taken and not given credit for */
+    atomic_bool closed;
+    /* The main thread's. */
+    int64_t credit; /* what the producer may still begin */
+    atomic_int_fast64_t given; /* by the reader's thread, not counted in `credit` yet */
+    bool has_schema;
+    struct ArrowSchema schema;
+    json_object *header; /* of the batch that is coming in, or NULL */
+    uint8_t *body;
+    size_t room, filled, length;
+};
+
+struct link_input *link_input_new(struct channel *channel, struct queue *queue, uint64_t window,
+                                  bool elastic)
+{
+    struct link_input *input = calloc(1, sizeof *input);
+
+    if (input == NULL)
+        return NULL;
+    input->channel = channel;
+    input->queue = queue;
+    input->window = window;
+    input->elastic = elastic;
+    return input;
+}
+
+static void forget_batch(struct link_input *input)
+{
+    json_object_put(input->header);
+    input->header = NULL;
+    free(input->body);
+    input->body = NULL;
+    input->room = input->filled = input->length = 0;
+}
+
+static void forget_attempt(struct link_input *input)
+{
+    forget_batch(input);
+    if (input->has_schema)
+        input->schema.release(&input->schema);
+    input->has_schema = false;
+    input->credit = 0;
+    atomic_store(&input->given, 0);
+    atomic_store(&input->taken, 0);
+    atomic_store(&input->closed, false);
+}
+
+void link_input_free(struct link_input *input)
+{
+    if (input == NULL)
+        return;
+    forget_attempt(input);
+    free(input);
+}
+
+static void send_about(struct link_input *input, const char *type, int64_t bytes)
+{
+    _cleanup_json_ json_object *message = json_object_new_object();
+    json_object *data = json_object_new_object();
+
+    json_add_string(message, "type", type);
+    json_add_integer(data, "stream", atomic_load(&input->stream));
+    if (bytes > 0)
+        json_add_integer(data, "bytes", bytes);
+    json_add(message, "data", data);
+    /* A channel that is gone shows itself to the main thread. */
+    (void)channel_send(input->channel, message, false, NULL);
+}
+
+/* Counted before it is sent: the answer may be quicker than we are. */
+static void give_credit(struct link_input *input, int64_t bytes)
+{
+    atomic_fetch_add(&input->given, bytes);
+    send_about(input, "credit", bytes);
+}
+
+void link_input_open(struct link_input *input, int64_t stream)
+{
+    forget_attempt(input);
+    atomic_store(&input->stream, stream);
+    if (stream != 0)
+        give_credit(input, (int64_t)input->window);
+}
+
+int64_t link_input_stream(const struct link_input *input)
+{
+    return atomic_load(&((struct link_input *)input)->stream);
+}
+
+static int violation(struct osiris_error *error, const char *what)
+{
+    return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the peer violates the protocol: %s",
+                            what);
+}
+
+/* The first part of a batch: is it allowed, and how long is the whole? */
+static int begin_batch(struct link_input *input, json_object *data, struct osiris_error *error)
+{
+    int64_t body = json_member_integer(data, "body", -1);
+
+    input->credit += atomic_exchange(&input->given, 0);
+    if (!input->has_schema)
+        return violation(error, "a batch comes before its stream's schema");
+    if (input->header != NULL)
+        return violation(error, "a batch begins inside another");
+    if (input->credit <= 0)
+        return violation(error, "a batch is begun without credit");
+    if (body < 0 || body > WIRE_MAXIMUM_BODY)
+        return violation(error, "a batch is too long");
+    input->credit -= body > 0 ? body : 1;
+    input->header = json_object_get(data);
+    input->length = (size_t)body;
+    return 0;
+}
+
+/* Room for `wanted` bytes in all, at a multiple of the alignment. Grows with what has come. */
+static int make_room(struct link_input *input, size_t wanted, struct osiris_error *error)
+{
+    size_t room = input->length < FIRST_ROOM ? input->length : FIRST_ROOM;
+    void *memory = NULL;
+
+    if (wanted <= input->room)
+        return 0;
+    while (room < wanted)
+        room = room > input->length / 2 ? input->length : 2 * room;
+    if (input->body != NULL) {
+        /* The C library moves pages of large blocks, not bytes; should it ever misalign them, they are copied. */
+        memory = realloc(input->body, room);
+        if (memory != NULL)
+            input->body = memory;
+        if (memory != NULL && (uintptr_t)memory % WIRE_ALIGNMENT == 0) {
+            input->room = room;
+            return 0;
+        }
+    }
+    if (posix_memalign(&memory, WIRE_ALIGNMENT, room) != 0)
+        return osiris_error_set_errno(error, ENOMEM, "cannot take a batch in");
+    if (input->filled > 0)
+        memcpy(memory, input->body, input->filled);
+    free(input->body);
+    input->body = memory;
+    input->room = room;
+    return 0;
+}
+
+void *link_input_room(struct link_input *input, json_object *message, size_t length,
+                      struct osiris_error *error)
+{
+    json_object *data = json_member(message, "data");
+    bool first = strcmp(json_member_string(message, "type", ""), "batch") == 0;
+
+    /* After a lost link the same message comes once more. */
+    if (first && input->filled == 0 && input->header != NULL &&
+        json_object_equal(input->header, data))
+        first = false;
+    if (first && begin_batch(input, data, error) < 0)
+        return NULL;
+    if (input->header == NULL || length > input->length - input->filled) {
+        violation(error, "the parts of a batch do not make up its length");
+        return NULL;
+    }
+    if (make_room(input, input->filled + length, error) < 0)
+        return NULL;
+    return input->body + input->filled;
+}
+
+/* The batch is whole: it goes to the step. */
+static int finish_batch(struct link_input *input, struct osiris_error *error)
+{
+    struct ArrowArray array;
+    uint64_t bytes = input->length > 0 ? input->length : 1;
+    _cleanup_json_ json_object *header = input->header;
+    uint8_t *body = input->body;
+    size_t length = input->length;
+
+    input->header = NULL;
+    input->body = NULL;
+    input->room = input->filled = input->length = 0;
+    if (wire_batch_decode(&input->schema, header, body, length, &array, error) < 0)
+        return -1;
+    struct osiris_error problem = OSIRIS_ERROR_INIT;
+    enum queue_result result = queue_put(input->queue, &array, bytes, &problem);
+    if (result == QUEUE_ERROR)
+        queue_fail(input->queue, &problem);
+    osiris_error_clear(&problem);
+    /* An elastic edge's producer is never held up. */
+    if (result == QUEUE_OK && input->elastic)
+        give_credit(input, (int64_t)bytes);
+    return 0;
+}
+
+static int take_schema(struct link_input *input, json_object *data, struct osiris_error *error)
+{
+    if (input->has_schema)
+        return violation(error, "a stream has two schemas");
+    if (wire_schema_decode(json_member(data, "schema"), &input->schema, error) < 0)
+        return -1;
+    input->has_schema = true;
+    if (queue_set_schema(input->queue, &input->schema) < 0)
+        return osiris_error_set_errno(error, ENOMEM, "cannot take a schema in");
+    return 0;
+}
+
+int link_input_take(struct link_input *input, const char *type, json_object *data,
+                    size_t body_length, struct osiris_error *error)
+{
+    if (strcmp(type, "schema") == 0)
+        return take_schema(input, data, error);
+    if (strcmp(type, "end") == 0) {
+        if (input->header != NULL || !input->has_schema)
+            return violation(error, "a stream ends where it cannot");
+        queue_finish(input->queue);
+        return 0;
+    }
+    /* Without a body there was no question where it goes. */
+    if (body_length == 0 && (strcmp(type, "more") == 0 || begin_batch(input, data, error) < 0 ||
+                             input->length > 0))
+        return error->category != 0
+                   ? -1
+                   : violation(error, "the parts of a batch do not make up its length");
+    input->filled += body_length;
+    return input->filled == input->length ? finish_batch(input, error) : 0;
+}
+
+void link_input_taken(struct link_input *input, uint64_t bytes)
+{
+    if (input->elastic || atomic_load(&input->closed))
+        return;
+    int64_t taken = atomic_fetch_add(&input->taken, (int_fast64_t)bytes) + (int64_t)bytes;
+    /* Not for every batch: but before the producer's half of the window is used up. */
+    if (taken < (int64_t)(input->window / 4))
+        return;
+    give_credit(input, atomic_exchange(&input->taken, 0));
+}
+
+void link_input_close(struct link_input *input)
+{
+    if (!atomic_exchange(&input->closed, true))
+        send_about(input, "close", 0);
+}

@@ -1,0 +1,237 @@
+/* The producer's side of a stream to another place; see link.h. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/arrow-share.h"
+#include "core/clock.h"
+#include "core/json-access.h"
+#include "core/json-build.h"
+#include "core/wire-batch.h"
+#include "worker/link.h"
+
+/* Bytes a second below which compressing pays: a core's compression is faster than the link. Measured while the
+ * producer had nothing else to do than to wait. */
+#define SLOW_LINK 200e6 /* lz4 */
+#define VERY_SLOW_LINK 50e6 /* zstd */
+
+struct link_output {
+    struct channel *channel;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int64_t stream;
+    int64_t credit;
+    bool closed, cancelled;
+    bool may_lz4, may_zstd;
+    /* What waiting for credit has shown of the link. */
+    double waited_s, waited_bytes;
+};
+
+struct link_output *link_output_new(struct channel *channel)
+{
+    struct link_output *output = calloc(1, sizeof *output);
+
+    if (output == NULL)
+        return NULL;
+    output->channel = channel;
+    pthread_mutex_init(&output->lock, NULL);
+    pthread_cond_init(&output->changed, NULL);
+    return output;
+}
+
+void link_output_free(struct link_output *output)
+{
+    if (output == NULL)
+        return;
+    pthread_cond_destroy(&output->changed);
+    pthread_mutex_destroy(&output->lock);
+    free(output);
+}
+
+static bool is_allowed(json_object *codecs, const char *codec)
+{
+    for (size_t i = 0; i < json_array_count(codecs); i++) {
+        json_object *name = json_object_array_get_idx(codecs, i);
+        if (json_object_is_type(name, json_type_string) &&
+            strcmp(json_object_get_string(name), codec) == 0)
+            return wire_has_codec(codec);
+    }
+    return false;
+}
+
+void link_output_open(struct link_output *output, int64_t stream, json_object *codecs)
+{
+    pthread_mutex_lock(&output->lock);
+    output->stream = stream;
+    output->credit = 0;
+    output->closed = output->cancelled = false;
+    output->may_lz4 = is_allowed(codecs, "lz4");
+    output->may_zstd = is_allowed(codecs, "zstd");
+    output->waited_s = output->waited_bytes = 0;
+    pthread_mutex_unlock(&output->lock);
+}
+
+int64_t link_output_stream(const struct link_output *output)
+{
+    return output->stream;
+}
+
+int link_output_credit(struct link_output *output, int64_t bytes, struct osiris_error *error)
+{
+    if (bytes <= 0 || bytes > INT64_MAX / 4)
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                                "the peer violates the protocol: a credit is no number of bytes");
+    pthread_mutex_lock(&output->lock);
+    output->credit = output->credit > INT64_MAX / 4 ? output->credit : output->credit + bytes;
+    output->waited_bytes += (double)bytes;
+    pthread_cond_broadcast(&output->changed);
+    pthread_mutex_unlock(&output->lock);
+    return 0;
+}
+
+void link_output_close(struct link_output *output)
+{
+    pthread_mutex_lock(&output->lock);
+    output->closed = true;
+    pthread_cond_broadcast(&output->changed);
+    pthread_mutex_unlock(&output->lock);
+}
+
+void link_output_cancel(struct link_output *output)
+{
+    pthread_mutex_lock(&output->lock);
+    output->cancelled = true;
+    pthread_cond_broadcast(&output->changed);
+    pthread_mutex_unlock(&output->lock);
+}
+
+/* {type, data: {stream, …}}; takes `data`. */
+static json_object *make_message(const struct link_output *output, const char *type,
+                                 json_object *data)
+{
+    json_object *message = json_object_new_object();
+
+    json_add_string(message, "type", type);
+    json_add_integer(data, "stream", output->stream);
+    json_add(message, "data", data);
+    return message;
+}
+
+int link_output_set_schema(struct link_output *output, const struct ArrowSchema *schema,
+                           struct osiris_error *error)
+{
+    json_object *encoded = wire_schema_encode(schema, error);
+    json_object *data = json_object_new_object();
+
+    if (encoded == NULL) {
+        json_object_put(data);
+        return -1;
+    }
+    json_add(data, "schema", encoded);
+    _cleanup_json_ json_object *message = make_message(output, "schema", data);
+    return channel_send_body(output->channel, message, NULL, error);
+}
+
+/* Waits until a batch may be begun. What comes in while the producer waits shows how fast the link is. */
+static enum queue_result wait_for_credit(struct link_output *output)
+{
+    enum queue_result result = QUEUE_OK;
+
+    pthread_mutex_lock(&output->lock);
+    if (output->credit <= 0 && !output->closed && !output->cancelled) {
+        int64_t began_ns = clock_monotonic_ns();
+        /* The past counts less and less: a link changes. */
+        output->waited_bytes /= 2;
+        output->waited_s /= 2;
+        while (output->credit <= 0 && !output->closed && !output->cancelled)
+            pthread_cond_wait(&output->changed, &output->lock);
+        output->waited_s += (double)(clock_monotonic_ns() - began_ns) / 1e9;
+    } else {
+        output->waited_bytes = output->waited_s = 0;
+    }
+    if (output->cancelled)
+        result = QUEUE_CANCELLED;
+    else if (output->closed)
+        result = QUEUE_CLOSED;
+    pthread_mutex_unlock(&output->lock);
+    return result;
+}
+
+static const char *choose_codec(const struct link_output *output)
+{
+    double rate = output->waited_s > 0.02 ? output->waited_bytes / output->waited_s : 1e12;
+
+    if (output->may_zstd && rate < VERY_SLOW_LINK)
+        return "zstd";
+    if (output->may_lz4 && rate < SLOW_LINK)
+        return "lz4";
+    return NULL;
+}
+
+/* A batch on its way: what its pieces point into. */
+struct shipment {
+    struct wire_batch batch;
+    struct ArrowArray array;
+};
+
+static void free_shipment(void *owner)
+{
+    struct shipment *shipment = owner;
+
+    wire_batch_clear(&shipment->batch);
+    shipment->array.release(&shipment->array);
+    free(shipment);
+}
+
+static int send_batch(struct link_output *output, struct shipment *shipment,
+                      struct osiris_error *error)
+{
+    json_object *data = json_object_new_object();
+    const struct channel_body body = {.pieces = shipment->batch.pieces,
+                                      .piece_count = shipment->batch.piece_count,
+                                      .length = shipment->batch.length,
+                                      .release = free_shipment,
+                                      .owner = shipment};
+
+    wire_batch_add_header(&shipment->batch, data);
+    _cleanup_json_ json_object *message = make_message(output, "batch", data);
+    pthread_mutex_lock(&output->lock);
+    output->credit -= body.length > 0 ? (int64_t)body.length : 1;
+    pthread_mutex_unlock(&output->lock);
+    if (body.length > 0)
+        return channel_send_body(output->channel, message, &body, error);
+    int result = channel_send_body(output->channel, message, NULL, error);
+    free_shipment(shipment);
+    return result;
+}
+
+enum queue_result link_output_put(struct link_output *output, const struct ArrowSchema *schema,
+                                  struct ArrowArray *array, struct osiris_error *error)
+{
+    enum queue_result result = wait_for_credit(output);
+    struct shipment *shipment = result == QUEUE_OK ? calloc(1, sizeof *shipment) : NULL;
+    const char *codec = choose_codec(output);
+
+    if (shipment == NULL) {
+        array->release(array);
+        if (result == QUEUE_OK)
+            osiris_error_set_errno(error, ENOMEM, "cannot send a batch");
+        return result == QUEUE_OK ? QUEUE_ERROR : result;
+    }
+    shipment->array = *array;
+    array->release = NULL;
+    if (wire_batch_encode(schema, &shipment->array, &shipment->batch, error) < 0 ||
+        (codec != NULL && wire_batch_compress(&shipment->batch, codec, error) < 0)) {
+        free_shipment(shipment);
+        return QUEUE_ERROR;
+    }
+    return send_batch(output, shipment, error) < 0 ? QUEUE_ERROR : QUEUE_OK;
+}
+
+void link_output_finish(struct link_output *output)
+{
+    _cleanup_json_ json_object *message = make_message(output, "end", json_object_new_object());
+
+    /* A channel that is gone shows itself to the main thread. */
+    (void)channel_send_body(output->channel, message, NULL, NULL);
+}
