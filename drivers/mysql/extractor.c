@@ -17,46 +17,6 @@ struct extractor {
     bool ended;
 };
 
-static const char spec[] =
-    "{\"title\": \"MySQL Extractor\","
-    "\"description\": \"Reads a table or a query of MySQL or MariaDB\","
-    "\"modes\": [\"extract\"],"
-    "\"capabilities\": {\"discover\": false, \"streaming\": true, \"bulkOperations\": true,"
-    " \"transactions\": false, \"partitioning\": false, \"inMemoryMove\": true},"
-    "\"configSchema\": {\"type\": \"object\", \"additionalProperties\": false,"
-    "\"required\": [\"database\"],"
-    "\"properties\": {"
-    "\"host\": {\"type\": \"string\", \"minLength\": 1, \"default\": \"127.0.0.1\", \"description\": \"server's host\"},"
-    "\"port\": {\"type\": \"integer\", \"minimum\": 1, \"maximum\": 65535, \"default\": 3306},"
-    "\"socket\": {\"type\": \"string\", \"minLength\": 1, \"description\": \"unix socket instead of host and port\"},"
-    "\"database\": {\"type\": \"string\", \"minLength\": 1},"
-    "\"user\": {\"type\": \"string\", \"minLength\": 1},"
-    "\"username\": {\"type\": \"string\", \"minLength\": 1, \"description\": \"the same as user\"},"
-    "\"password\": {\"type\": \"string\"},"
-    "\"schema\": {\"type\": \"string\", \"description\": \"the table's database, if it is not the connection's\"},"
-    "\"connect_timeout\": {\"type\": \"integer\", \"minimum\": 1, \"maximum\": 3600, \"default\": 10, \"description\": \"seconds\"},"
-    "\"read_timeout\": {\"type\": \"integer\", \"minimum\": 1, \"maximum\": 86400, \"default\": 3600, \"description\": \"seconds of silence of the server\"},"
-    "\"query\": {\"type\": \"string\", \"minLength\": 1, \"description\": \"SQL to run\"},"
-    "\"table\": {\"type\": \"string\", \"minLength\": 1, \"description\": \"table to read\"},"
-    "\"columns\": {\"type\": \"array\", \"minItems\": 1, \"items\": {\"type\": \"string\", \"minLength\": 1}, \"description\": \"columns of the table, all by default\"},"
-    "\"limit\": {\"type\": \"integer\", \"minimum\": 1, \"description\": \"rows of the table at most\"},"
-    "\"offset\": {\"type\": \"integer\", \"minimum\": 0, \"default\": 0, \"description\": \"rows of the table to skip\"},"
-    "\"batch_size\": {\"type\": \"integer\", \"minimum\": 100, \"maximum\": 100000, \"default\": 10000, \"description\": \"rows in a batch at most; a batch also ends at 2 MiB\"},"
-    "\"pool_size\": {\"type\": \"integer\", \"minimum\": 1, \"x-ignored\": true, \"description\": \"accepted; there is no pool\"},"
-    "\"pool_recycle\": {\"type\": \"integer\", \"x-ignored\": true, \"description\": \"accepted; there is no pool\"},"
-    "\"echo\": {\"type\": \"boolean\", \"default\": false, \"description\": \"log the SQL\"}},"
-    "\"oneOf\": [{\"required\": [\"query\"]}, {\"required\": [\"table\"]}]},"
-    "\"secrets\": [\"/password\"],"
-    "\"x-connection-fields\": ["
-    "{\"name\": \"host\", \"override\": \"allowed\"}, {\"name\": \"port\", \"override\": \"allowed\"},"
-    "{\"name\": \"schema\", \"override\": \"allowed\"}, {\"name\": \"socket\", \"override\": \"allowed\"},"
-    "{\"name\": \"connect_timeout\", \"override\": \"allowed\"}, {\"name\": \"read_timeout\", \"override\": \"allowed\"},"
-    "{\"name\": \"database\", \"override\": \"forbidden\"}, {\"name\": \"user\", \"override\": \"forbidden\"},"
-    "{\"name\": \"username\", \"override\": \"forbidden\"}, {\"name\": \"password\", \"override\": \"forbidden\"}],"
-    "\"examples\": [{\"config\": {\"connection\": \"@mysql.shop\", \"query\": \"SELECT * FROM orders\"}},"
-    "{\"config\": {\"connection\": \"@mysql.shop\", \"table\": \"orders\", \"columns\": [\"id\", \"amount\"], \"limit\": 1000}}],"
-    "\"x-runtime\": {\"requirements\": {\"system\": [\"libmariadb3\"]}}}";
-
 static int extractor_open(const struct osiris_host *host, void **state)
 {
     struct extractor *extractor = calloc(1, sizeof *extractor);
@@ -259,7 +219,7 @@ const struct osiris_driver mysql_extractor = {
     .kind = OSIRIS_EXTRACTOR,
     .name = "mysql.extractor",
     .version = "1.0.0",
-    .spec = spec,
+    .spec = mysql_extractor_spec,
     .open = extractor_open,
     .run = extractor_run,
     .interrupt = extractor_interrupt,

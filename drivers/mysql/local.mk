@@ -9,4 +9,5 @@ mysql_la_SOURCES = \
 	drivers/mysql/extractor.c \
 	drivers/mysql/mysql-driver.h \
 	drivers/mysql/plugin.c \
+	drivers/mysql/spec.c \
 	drivers/mysql/statement.c

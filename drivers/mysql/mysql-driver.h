@@ -67,6 +67,10 @@ const char *mysql_columns_error(const struct mysql_columns *columns);
 /* Dates that do not exist (0000-00-00) and were made NULL. */
 int64_t mysql_columns_bad_dates(const struct mysql_columns *columns);
 
+/* spec.c */
+
+extern const char mysql_extractor_spec[];
+
 /* extractor.c */
 
 extern const struct osiris_driver mysql_extractor;
