@@ -16,6 +16,7 @@
 #define HIDDEN_NAMES 1000
 #define COPY_BLOCK ((size_t)1 << 18)
 #define COPY_RANGE ((size_t)1 << 30)
+#define WRITE_BACK_STEP ((int64_t)16 << 20)
 
 struct output {
     int fd;
@@ -34,6 +35,7 @@ struct output {
     bool had_target;      /* append: the file that was there, as it was */
     struct stat original;
     int64_t initial_size;
+    int64_t written_back; /* up to here the disk has been told */
 };
 
 static int fail(struct output *output, struct osiris_error *error, int number, const char *what)
@@ -461,6 +463,20 @@ int64_t output_size(const struct output *output)
 int64_t output_initial_size(const struct output *output)
 {
     return output->initial_size;
+}
+
+/* Left to itself, the system would keep most of a file until the fsync, whose wait nothing overlaps with. */
+void output_write_back(struct output *output)
+{
+    if (output->device || output->no_sync)
+        return;
+    const int64_t size = output_size(output);
+    if (size - output->written_back < WRITE_BACK_STEP)
+        return;
+    /* It is only a hint: what is wrong with the disk, fsync will say. */
+    (void)sync_file_range(output->fd, output->written_back, size - output->written_back,
+                          SYNC_FILE_RANGE_WRITE);
+    output->written_back = size;
 }
 
 int output_finish(struct output *output, struct osiris_error *error)

@@ -50,6 +50,9 @@ int64_t output_size(const struct output *output);
 /* Bytes that were there already and are kept: 0 unless it appends. */
 int64_t output_initial_size(const struct output *output);
 
+/* Between writes, as often as you like: has the system begin to write to the disk what has come since, so that
+ * output_finish finds little left. Hardly ever waits. */
+void output_write_back(struct output *output);
 /* All is written: fsync (unless no_sync). After it, publishing is a matter of names. */
 int output_finish(struct output *output, struct osiris_error *error);
 /* Makes it appear. The output must be finished. Frees nothing. */

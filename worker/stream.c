@@ -43,12 +43,24 @@ static int get_schema(struct ArrowArrayStream *self, struct ArrowSchema *out)
     return from_result(stream, queue_get_schema(stream->queue, out), &error);
 }
 
+/* The writer has come back for more: what it made of the last batch is in its files. */
+static void write_back(struct step *step)
+{
+    pthread_mutex_lock(&step->report_lock);
+    for (struct step_output_file *file = step->files; file != NULL; file = file->next)
+        output_write_back(file->output);
+    pthread_mutex_unlock(&step->report_lock);
+}
+
 static int get_next(struct ArrowArrayStream *self, struct ArrowArray *out)
 {
     struct input_stream *stream = self->private_data;
     struct step *step = stream->step;
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     uint64_t bytes = 0;
+
+    if (step->driver->kind == OSIRIS_WRITER)
+        write_back(step);
     enum queue_result result = queue_get(stream->queue, out, &bytes, &error);
 
     if (result == QUEUE_OK && step->driver->kind == OSIRIS_WRITER) {
