@@ -15,6 +15,8 @@ struct osiris_builder {
     struct field *fields;
     struct osiris_column *columns;
     size_t count;
+    struct osiris_column **varying; /* those of utf8 and binary: only they make a row's size unknown */
+    size_t varying_count;
     int64_t max_rows, rows;
     size_t row_bytes; /* of the columns of fixed size, a row */
 };
@@ -183,6 +185,8 @@ static int init_column(struct osiris_builder *builder, size_t index,
     column->value_size = types[field->type].size;
     column->capacity = builder->max_rows;
     builder->row_bytes += column->value_size;
+    if (is_bytes(column->type))
+        builder->varying[builder->varying_count++] = column;
     return begin_column(column);
 }
 
@@ -196,8 +200,9 @@ struct osiris_builder *osiris_builder_new(const struct osiris_field *fields, siz
     builder->max_rows = max_rows;
     builder->fields = calloc(count + 1, sizeof *builder->fields);
     builder->columns = calloc(count + 1, sizeof *builder->columns);
-    if (builder->fields == NULL || builder->columns == NULL || max_rows < 1 ||
-        max_rows > INT32_MAX / 64) {
+    builder->varying = calloc(count + 1, sizeof(struct osiris_column *));
+    if (builder->fields == NULL || builder->columns == NULL || builder->varying == NULL ||
+        max_rows < 1 || max_rows > INT32_MAX / 64) {
         osiris_builder_free(builder);
         return NULL;
     }
@@ -221,6 +226,7 @@ void osiris_builder_free(struct osiris_builder *builder)
     }
     free(builder->fields);
     free(builder->columns);
+    free(builder->varying);
     free(builder);
 }
 
@@ -238,8 +244,8 @@ size_t osiris_builder_bytes(const struct osiris_builder *builder)
 {
     size_t bytes = (size_t)builder->rows * builder->row_bytes;
 
-    for (size_t i = 0; i < builder->count; i++)
-        bytes += builder->columns[i].data_length;
+    for (size_t i = 0; i < builder->varying_count; i++)
+        bytes += builder->varying[i]->data_length;
     return bytes;
 }
 
