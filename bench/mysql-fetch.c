@@ -7,7 +7,8 @@
  *   binds      a prepared statement with a bind a column, the library copying into them
  *   callback   STMT_ATTR_CB_RESULT: each column's bytes as they came, summed up here
  *
- *     bench/mysql-fetch [QUERY [ROUNDS]]     MYSQL_HOST, MYSQL_PORT, MYSQL_USER, MYSQL_PASSWORD, MYSQL_DATABASE
+ *     bench/mysql-fetch [QUERY [ROUNDS [WAY]]]     MYSQL_SOCKET (or MYSQL_HOST, MYSQL_PORT), MYSQL_USER,
+ *                                                  MYSQL_PASSWORD, MYSQL_DATABASE
  *
  * Prints the least wall time of the rounds, rows/s, and the CPU time of this process. `binds` and
  * `callback` also print a checksum of what they saw, which has to be the same.
@@ -245,9 +246,10 @@ static MYSQL *open_connection(void)
     if (mysql == NULL)
         fail("connect", "out of memory");
     mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
-    if (mysql_real_connect(mysql, getenv("MYSQL_HOST"), getenv("MYSQL_USER"),
+    if (mysql_real_connect(mysql, getenv("MYSQL_SOCKET") != NULL ? NULL : getenv("MYSQL_HOST"), getenv("MYSQL_USER"),
                            getenv("MYSQL_PASSWORD"), getenv("MYSQL_DATABASE"),
-                           port == NULL ? 0 : (unsigned int)strtoul(port, NULL, 10), NULL, 0) == NULL)
+                           port == NULL ? 0 : (unsigned int)strtoul(port, NULL, 10),
+                           getenv("MYSQL_SOCKET"), 0) == NULL)
         fail("connect", mysql_error(mysql));
     return mysql;
 }
@@ -279,18 +281,23 @@ int main(int argc, char **argv)
     const size_t count = sizeof ways / sizeof ways[0];
     const char *query = argc > 1 ? argv[1] : "SELECT * FROM orders";
     long rounds = argc > 2 ? strtol(argv[2], NULL, 10) : 3;
+    const char *only = argc > 3 ? argv[3] : NULL;
 
     MYSQL *mysql = open_connection();
     for (long round = 0; round < rounds; round++)
         for (size_t i = 0; i < count; i++)
-            measure(&ways[i], mysql, query);
+            if (only == NULL || strcmp(only, ways[i].name) == 0)
+                measure(&ways[i], mysql, query);
     mysql_close(mysql);
     mysql_library_end();
 
     printf("%-10s%9s%9s%12s%12s\n", "", "wall s", "CPU s", "rows/s", "rows");
     for (size_t i = 0; i < count; i++)
-        printf("%-10s%9.2f%9.2f%12.0f%12ju\n", ways[i].name, ways[i].wall, ways[i].cpu,
-               (double)ways[i].seen.rows / ways[i].wall, (uintmax_t)ways[i].seen.rows);
+        if (only == NULL || strcmp(only, ways[i].name) == 0)
+            printf("%-10s%9.2f%9.2f%12.0f%12ju\n", ways[i].name, ways[i].wall, ways[i].cpu,
+                   (double)ways[i].seen.rows / ways[i].wall, (uintmax_t)ways[i].seen.rows);
+    if (only != NULL)
+        return 0;
     const struct seen *binds = &ways[2].seen, *callback = &ways[3].seen;
     bool same = binds->rows == callback->rows && binds->bytes == callback->bytes &&
                 binds->nulls == callback->nulls && binds->sum == callback->sum;
