@@ -144,24 +144,20 @@ static json_object *steps_here(const struct session_place *place)
     return here;
 }
 
-/* Each worker has a folder of its own: it removes all of it. */
-static char *temp_dir(const struct session_place *place)
+char *session_temp_dir(const struct session *session)
 {
-    const struct session *session = place->session;
     char *path = NULL;
-    int result = session->place_count == 1
-                     ? asprintf(&path, "%s/tmp", rundir_path(session->options->rundir))
-                     : asprintf(&path, "%s/tmp/%zu", rundir_path(session->options->rundir),
-                                (size_t)(place - session->places));
+    const struct session_options *options = session->options;
 
-    return result < 0 ? NULL : path;
+    return asprintf(&path, "%s/tmp-%s", rundir_path(options->rundir), options->run_id) < 0 ? NULL
+                                                                                          : path;
 }
 
 void place_send_prepare(struct session_place *place)
 {
     const struct session *session = place->session;
     const struct session_options *options = session->options;
-    _cleanup_free_ char *temporary = temp_dir(place);
+    _cleanup_free_ char *temporary = session_temp_dir(session);
     json_object *params = json_object_new_object();
 
     json_add_string(params, "run_id", options->run_id);

@@ -128,6 +128,10 @@ struct session {
  * time. Takes `error`. */
 void session_fail(struct session *session, struct osiris_error *error);
 
+/* session-requests.c: where the workers' temporary folders are. Nobody else has one of this name: the run's directory may
+ * be a folder with other things in it (--out). NULL: no memory. */
+char *session_temp_dir(const struct session *session);
+
 /* session-place.c */
 
 /* Finds out which places the plan names and which steps sit where. */

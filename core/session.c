@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/remove-tree.h"
 #include "core/session-state.h"
 
 #define FLUSH_INTERVAL_MS 250
@@ -432,6 +433,15 @@ static void fill_environment(char *environment[SANITIZER_VARIABLES + 1])
     environment[count] = NULL;
 }
 
+/* What a worker that was killed could not remove itself. */
+static void remove_temp_dir(const struct session *session)
+{
+    _cleanup_free_ char *path = session_temp_dir(session);
+
+    if (path != NULL)
+        remove_tree(path);
+}
+
 static int run_places(struct session *session, struct osiris_error *error)
 {
     char *environment[SANITIZER_VARIABLES + 1];
@@ -449,6 +459,7 @@ static int run_places(struct session *session, struct osiris_error *error)
     if (session_make_places(session, error) == 0 && session_make_edges(session, error) == 0)
         result = with_places(session, error);
     session_free_places(session);
+    remove_temp_dir(session);
     for (size_t i = 0; environment[i] != NULL; i++)
         free(environment[i]);
     return result;

@@ -2,6 +2,7 @@ libosiris_core_la_SOURCES += \
 	core/adapter-host.c core/adapter-host.h \
 	core/host-values.c core/host-values.h \
 	core/json-access.h core/json-build.h \
+	core/remove-tree.c core/remove-tree.h \
 	core/schedule.c core/schedule.h \
 	core/session.c core/session.h \
 	core/session-messages.c core/session-place.c core/session-streams.c \

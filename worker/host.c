@@ -8,6 +8,7 @@
 #include "core/host-values.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/remove-tree.h"
 #include "worker/run.h"
 
 /* Values. They do not change while the step lives, so reading them needs no lock. */

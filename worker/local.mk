@@ -13,7 +13,6 @@ worker_sources = \
 	worker/link.h \
 	worker/link-input.c \
 	worker/link-output.c \
-	worker/remove-tree.c \
 	worker/run.c worker/run.h \
 	worker/step.c \
 	worker/stream.c \

@@ -329,7 +329,7 @@ static void stop_alone(struct worker *worker, const struct osiris_error *error)
         if (run_stop(worker->run, STOP_TIMEOUT_MS))
             run_free(worker->run);
         else
-            remove_tree(worker->run->temp_dir);
+            run_remove_temp_dir(worker->run);
     }
     lifecycle_kill_group();
 }

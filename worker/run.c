@@ -4,9 +4,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/clock.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
 #include "core/loader.h"
+#include "core/remove-tree.h"
 
 #define DEFAULT_QUEUE_BYTES (2 << 20)
 
@@ -287,6 +289,31 @@ static void init_locks(struct run *run)
     pthread_condattr_destroy(&monotonic);
 }
 
+/* The folder that prepare names may be anything, a user's own included. */
+static int choose_temp_dir(struct run *run, json_object *params, struct osiris_error *error)
+{
+    char name[CLOCK_ULID_SIZE];
+
+    run->temp_root = copy_string(params, "temp_dir");
+    if (run->temp_root == NULL)
+        return malformed(error, "temp_dir is missing");
+    run->made_temp_root = access(run->temp_root, F_OK) < 0;
+    if (clock_ulid(name) < 0 || asprintf(&run->temp_dir, "%s/%s", run->temp_root, name) < 0) {
+        run->temp_dir = NULL;
+        return out_of_memory(error);
+    }
+    return 0;
+}
+
+void run_remove_temp_dir(const struct run *run)
+{
+    if (run->temp_dir == NULL)
+        return;
+    remove_tree(run->temp_dir);
+    if (run->made_temp_root)
+        (void)rmdir(run->temp_root);
+}
+
 struct run *run_new(struct channel *channel, json_object *params, struct osiris_error *error)
 {
     struct run *run = calloc(1, sizeof *run);
@@ -300,12 +327,11 @@ struct run *run_new(struct channel *channel, json_object *params, struct osiris_
     run->redactor = redactor_new();
     run->run_id = copy_string(params, "run_id");
     run->artifacts_dir = copy_string(params, "artifacts_dir");
-    run->temp_dir = copy_string(params, "temp_dir");
-    if (run->run_id == NULL || run->artifacts_dir == NULL || run->temp_dir == NULL)
-        malformed(error, "run_id, artifacts_dir or temp_dir is missing");
+    if (run->run_id == NULL || run->artifacts_dir == NULL)
+        malformed(error, "run_id or artifacts_dir is missing");
     else if (run->redactor == NULL)
         out_of_memory(error);
-    else if (add_secrets(run, json_member(params, "secrets"), error) == 0 &&
+    else if (choose_temp_dir(run, params, error) == 0 && add_secrets(run, json_member(params, "secrets"), error) == 0 &&
              set_environment(json_member(params, "environment"), error) == 0 &&
              make_steps(run, params, error) == 0 && make_edges(run, params, error) == 0)
         return run;
@@ -355,8 +381,7 @@ void run_free(struct run *run)
         free_step(&run->steps[i]);
     for (size_t i = 0; i < run->queue_count; i++)
         queue_free(run->queues[i]); /* NULL is nothing */
-    if (run->temp_dir != NULL)
-        remove_tree(run->temp_dir);
+    run_remove_temp_dir(run);
     redactor_free(run->redactor);
     pthread_cond_destroy(&run->thread_ended);
     pthread_mutex_destroy(&run->steps_lock);
@@ -365,6 +390,7 @@ void run_free(struct run *run)
     free(run->discarded);
     free(run->run_id);
     free(run->artifacts_dir);
+    free(run->temp_root);
     free(run->temp_dir);
     free(run);
 }

@@ -111,7 +111,9 @@ struct run {
     struct redactor *redactor;
     char *run_id;
     char *artifacts_dir;
-    char *temp_dir;
+    char *temp_root; /* prepare's temp_dir */
+    bool made_temp_root; /* it was not there */
+    char *temp_dir;  /* a folder in it with a name of our own: the only one that is ever removed with what it has */
     struct step *steps;
     size_t step_count;
     struct queue **queues; /* by edge; NULL: neither end reads here */
@@ -126,6 +128,8 @@ struct run {
 
 /* Makes a run from prepare's params: environment set, drivers loaded, queues made. */
 struct run *run_new(struct channel *channel, json_object *params, struct osiris_error *error);
+/* Removes the temporary folder, if any was made. */
+void run_remove_temp_dir(const struct run *run);
 /* All threads must have ended. Removes the temporary folder. */
 void run_free(struct run *run);
 struct step *run_find_step(struct run *run, const char *id);
@@ -200,10 +204,5 @@ void answer_error(struct channel *channel, const char *request_id, const struct 
                   bool wait);
 /* {type, data}; takes `data`. */
 void answer_message(struct channel *channel, const char *type, json_object *data, bool wait);
-
-/* worker/remove-tree.c */
-
-/* Removes a folder and all in it, without following links. Missing is fine. */
-void remove_tree(const char *path);
 
 #endif

@@ -55,6 +55,29 @@ def test_events_and_metrics(folder):
     assert_equal(metrics(directory, "steps_completed")[0]["value"], 2, "steps_completed")
 
 
+def scratch_folders(directory):
+    return [path.name for path in pathlib.Path(directory).iterdir() if path.name.startswith("tmp-")]
+
+
+@test
+def test_only_the_run_s_own_temporary_folder_is_removed(folder):
+    """--out may name a folder with other things in it."""
+    write("home/tmp/precious", "a user's file")
+    export(scratch=True)
+    result = osiris("run", "pipeline.yaml", "--out", "home")
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal(read("home/tmp/precious"), "a user's file", "the user's file", result)
+    assert_equal(scratch_folders("home"), [], "temporary folders", result)
+
+
+@test
+def test_a_crashed_worker_s_temporary_folder_is_removed(folder):
+    export(scratch=True, crash_after=50, batch_rows=10)
+    result = osiris("run", "pipeline.yaml", "--out", "home")
+    assert_equal(result.code, 1, "exit code", result)
+    assert_equal(scratch_folders("home"), [], "temporary folders", result)
+
+
 @test
 def test_json_answer(folder):
     export()

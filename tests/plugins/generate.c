@@ -30,6 +30,7 @@ static const char spec[] =
     "\"print_stdout\": {\"type\": \"boolean\", \"default\": false},"
     "\"print_secret\": {\"type\": \"boolean\", \"default\": false},"
     "\"spawn_child\": {\"type\": \"boolean\", \"default\": false},"
+    "\"scratch\": {\"type\": \"boolean\", \"default\": false, \"description\": \"leaves a file in temp_dir\"},"
     "\"garbage\": {\"type\": \"string\", \"enum\": [\"none\", \"negative_length\", \"huge_length\","
     "\"negative_offset\", \"short_child\", \"no_children\", \"missing_child\", \"no_data\","
     "\"descending_offsets\", \"negative_offsets\", \"huge_offsets\", \"no_offsets\", \"null_count\","
@@ -60,6 +61,21 @@ static void print_secret(const struct osiris_host *host)
     host->event(host, "secret_used", text);
 }
 
+static int leave_scratch(const struct osiris_host *host)
+{
+    const char *folder = host->temp_dir(host);
+    char path[4096];
+
+    if (folder == NULL)
+        return -1;
+    snprintf(path, sizeof path, "%s/scratch", folder);
+    FILE *file = fopen(path, "w");
+    if (file == NULL)
+        return test_fail(host, OSIRIS_ERROR_IO, "cannot make %s", path);
+    fclose(file);
+    return 0;
+}
+
 static int generate_open(const struct osiris_host *host, void **state)
 {
     struct generate *generate = calloc(1, sizeof *generate);
@@ -77,6 +93,10 @@ static int generate_open(const struct osiris_host *host, void **state)
     generate->delay_ms = host->get_integer(host, OSIRIS_CONFIG, "delay_ms", 0);
     generate->garbage = host->get_string(host, OSIRIS_CONFIG, "garbage", "none");
     generate->ignore_cancel = host->get_boolean(host, OSIRIS_CONFIG, "ignore_cancel", 0);
+    if (host->get_boolean(host, OSIRIS_CONFIG, "scratch", 0) && leave_scratch(host) < 0) {
+        free(generate);
+        return -1;
+    }
     *state = generate;
     return 0;
 }

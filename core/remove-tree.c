@@ -1,9 +1,11 @@
-/* Removing temporary folders; see run.h. */
+/* Removing temporary folders; see remove-tree.h. */
+#include "core/remove-tree.h"
+
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "worker/run.h"
+#include "core/cleanup.h"
 
 static void remove_entries(int folder_fd, unsigned depth)
 {
