@@ -9,5 +9,7 @@ mysql_la_SOURCES = \
 	drivers/mysql/extractor.c \
 	drivers/mysql/mysql-driver.h \
 	drivers/mysql/plugin.c \
+	drivers/mysql/reader.c \
+	drivers/mysql/reader.h \
 	drivers/mysql/spec.c \
 	drivers/mysql/statement.c

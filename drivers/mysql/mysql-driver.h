@@ -47,8 +47,18 @@ int mysql_session_fail(struct mysql_session *session, const char *doing, unsigne
 
 /* statement.c */
 
-/* The SQL to run (free it), NULL with the problem reported. */
-char *mysql_make_statement(const struct osiris_host *host);
+/* What is to be read of a table, beside what the config says. All zero: all of it. */
+struct mysql_part {
+    const char *condition;    /* of its rows: SQL that stands behind WHERE, or NULL */
+    const char *order;        /* SQL that stands behind ORDER BY, or NULL */
+    const char *more_columns; /* SQL that stands behind the columns of the config, ", `id`", or NULL */
+    int64_t taken;            /* rows that came already; less than the config's limit */
+};
+
+/* Whether the config says what to read; -1: reported. */
+int mysql_check_statement(const struct osiris_host *host);
+/* The SQL to run (free it), NULL with the problem reported. `part` is for tables; a query is run as it is. */
+char *mysql_make_statement(const struct osiris_host *host, const struct mysql_part *part);
 
 /* columns.c */
 

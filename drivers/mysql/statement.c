@@ -58,17 +58,18 @@ static void add_columns(struct text *text, const struct osiris_host *host)
     }
 }
 
-static void add_limit(struct text *text, const struct osiris_host *host)
+/* Rows that came already are not asked for again. */
+static void add_limit(struct text *text, const struct osiris_host *host, int64_t taken)
 {
     int64_t limit = host->get_integer(host, OSIRIS_CONFIG, "limit", 0);
-    int64_t offset = host->get_integer(host, OSIRIS_CONFIG, "offset", 0);
+    int64_t offset = taken > 0 ? 0 : host->get_integer(host, OSIRIS_CONFIG, "offset", 0);
     char clause[96];
 
     if (limit <= 0 && offset <= 0)
         return;
     /* MySQL has no OFFSET without LIMIT: its manual says to use this number. */
     if (limit > 0)
-        snprintf(clause, sizeof clause, " LIMIT %lld OFFSET %lld", (long long)limit,
+        snprintf(clause, sizeof clause, " LIMIT %lld OFFSET %lld", (long long)(limit - taken),
                  (long long)offset);
     else
         snprintf(clause, sizeof clause, " LIMIT 18446744073709551615 OFFSET %lld",
@@ -93,33 +94,52 @@ static int check_query_alone(const struct osiris_host *host)
     return 0;
 }
 
-char *mysql_make_statement(const struct osiris_host *host)
+int mysql_check_statement(const struct osiris_host *host)
+{
+    bool query = host->get_string(host, OSIRIS_CONFIG, "query", NULL) != NULL;
+    bool table = host->get_string(host, OSIRIS_CONFIG, "table", NULL) != NULL;
+
+    if (query == table)
+        return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL, NULL,
+                           "give either \"query\" or \"table\"");
+    return query ? check_query_alone(host) : 0;
+}
+
+static void add_select(struct text *text, const struct osiris_host *host,
+                       const struct mysql_part *part)
+{
+    const char *schema = host->get_string(host, OSIRIS_CONNECTION, "schema", NULL);
+
+    add_text(text, "SELECT ");
+    add_columns(text, host);
+    if (part->more_columns != NULL)
+        add_text(text, part->more_columns);
+    add_text(text, " FROM ");
+    if (schema != NULL && schema[0] != '\0') {
+        add_identifier(text, schema);
+        add_text(text, ".");
+    }
+    add_identifier(text, host->get_string(host, OSIRIS_CONFIG, "table", ""));
+    if (part->condition != NULL) {
+        add_text(text, " WHERE ");
+        add_text(text, part->condition);
+    }
+    if (part->order != NULL) {
+        add_text(text, " ORDER BY ");
+        add_text(text, part->order);
+    }
+    add_limit(text, host, part->taken);
+}
+
+char *mysql_make_statement(const struct osiris_host *host, const struct mysql_part *part)
 {
     const char *query = host->get_string(host, OSIRIS_CONFIG, "query", NULL);
-    const char *table = host->get_string(host, OSIRIS_CONFIG, "table", NULL);
-    const char *schema = host->get_string(host, OSIRIS_CONNECTION, "schema", NULL);
     struct text text = {0};
 
-    if ((query == NULL) == (table == NULL)) {
-        osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL, NULL,
-                    "give either \"query\" or \"table\"");
-        return NULL;
-    }
-    if (query != NULL) {
-        if (check_query_alone(host) < 0)
-            return NULL;
+    if (query != NULL)
         add_text(&text, query);
-    } else {
-        add_text(&text, "SELECT ");
-        add_columns(&text, host);
-        add_text(&text, " FROM ");
-        if (schema != NULL && schema[0] != '\0') {
-            add_identifier(&text, schema);
-            add_text(&text, ".");
-        }
-        add_identifier(&text, table);
-        add_limit(&text, host);
-    }
+    else
+        add_select(&text, host, part);
     if (!text.failed)
         return text.bytes;
     free(text.bytes);
