@@ -49,8 +49,8 @@ int mysql_session_fail(struct mysql_session *session, const char *doing, unsigne
 
 /* What is to be read of a table, beside what the config says. All zero: all of it. */
 struct mysql_part {
-    const char *condition;    /* of its rows: SQL that stands behind WHERE, or NULL */
-    const char *order;        /* SQL that stands behind ORDER BY, or NULL */
+    const char *condition;    /* of its rows, beside the config's `where`: SQL, or NULL */
+    const char *order;        /* SQL that stands behind ORDER BY, or NULL: the config's `order_by` */
     const char *more_columns; /* SQL that stands behind the columns of the config, ", `id`", or NULL */
     int64_t taken;            /* rows that came already; less than the config's limit */
 };

@@ -23,6 +23,8 @@ const char mysql_extractor_spec[] =
     "\"query\": {\"type\": \"string\", \"minLength\": 1, \"description\": \"SQL to run\"},"
     "\"table\": {\"type\": \"string\", \"minLength\": 1, \"description\": \"table to read\"},"
     "\"columns\": {\"type\": \"array\", \"minItems\": 1, \"items\": {\"type\": \"string\", \"minLength\": 1}, \"description\": \"columns of the table, all by default\"},"
+    "\"where\": {\"type\": \"string\", \"minLength\": 1, \"description\": \"SQL: which rows of the table\"},"
+    "\"order_by\": {\"type\": \"string\", \"minLength\": 1, \"description\": \"SQL: the rows' order\"},"
     "\"limit\": {\"type\": \"integer\", \"minimum\": 1, \"description\": \"rows of the table at most\"},"
     "\"offset\": {\"type\": \"integer\", \"minimum\": 0, \"default\": 0, \"description\": \"rows of the table to skip\"},"
     "\"batch_size\": {\"type\": \"integer\", \"minimum\": 100, \"maximum\": 100000, \"default\": 10000, \"description\": \"rows in a batch at most; a batch also ends at 2 MiB\"},"

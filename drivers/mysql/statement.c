@@ -80,9 +80,9 @@ static void add_limit(struct text *text, const struct osiris_host *host, int64_t
 /* Options that only make sense with a table. */
 static int check_query_alone(const struct osiris_host *host)
 {
-    static const char *const options[] = {"columns", "limit"};
+    static const char *const options[] = {"columns", "limit", "where", "order_by"};
 
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
         if (host->value_type(host, OSIRIS_CONFIG, options[i]) > OSIRIS_NULL)
             return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL,
                                "put it into the query, or use table instead",
@@ -105,6 +105,33 @@ int mysql_check_statement(const struct osiris_host *host)
     return query ? check_query_alone(host) : 0;
 }
 
+/* The config's own condition and the part's, both. A line's end closes a comment that the SQL may end with. */
+static void add_where(struct text *text, const char *given, const char *part)
+{
+    if (given == NULL && part == NULL)
+        return;
+    add_text(text, " WHERE ");
+    if (given != NULL) {
+        add_text(text, "(");
+        add_text(text, given);
+        add_text(text, "\n)");
+    }
+    if (part != NULL) {
+        add_text(text, given != NULL ? " AND (" : "(");
+        add_text(text, part);
+        add_text(text, ")");
+    }
+}
+
+static void add_order(struct text *text, const char *given, const char *part)
+{
+    if (given == NULL && part == NULL)
+        return;
+    add_text(text, " ORDER BY ");
+    add_text(text, part != NULL ? part : given);
+    add_text(text, "\n");
+}
+
 static void add_select(struct text *text, const struct osiris_host *host,
                        const struct mysql_part *part)
 {
@@ -120,14 +147,8 @@ static void add_select(struct text *text, const struct osiris_host *host,
         add_text(text, ".");
     }
     add_identifier(text, host->get_string(host, OSIRIS_CONFIG, "table", ""));
-    if (part->condition != NULL) {
-        add_text(text, " WHERE ");
-        add_text(text, part->condition);
-    }
-    if (part->order != NULL) {
-        add_text(text, " ORDER BY ");
-        add_text(text, part->order);
-    }
+    add_where(text, host->get_string(host, OSIRIS_CONFIG, "where", NULL), part->condition);
+    add_order(text, host->get_string(host, OSIRIS_CONFIG, "order_by", NULL), part->order);
     add_limit(text, host, part->taken);
 }
 

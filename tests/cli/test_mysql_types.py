@@ -177,6 +177,20 @@ def test_schema_limit_and_offset(folder):
 
 
 @test
+def test_where_and_order_by(folder):
+    sql("CREATE OR REPLACE TABLE picked AS SELECT seq AS n, seq % 3 AS `a``b` FROM seq_1_to_10")
+    # Neither a comment at the end nor an OR gets out of its place.
+    export(table="picked", where="n > 8 OR `a``b` = 0 -- or so", order_by="`a``b` DESC, n DESC -- as told", limit=4)
+    assert_equal([row[0] for row in rows()[1:]], ["10", "9", "6", "3"], "rows")
+    export(table="picked", where="n = 7")
+    assert_equal(rows()[1:], [["7", "1"]], "rows")
+    export(table="picked", columns=["n"], order_by="n DESC", limit=2, offset=1)
+    assert_equal(rows()[1:], [["9"], ["8"]], "rows")
+    for option in ("where", "order_by"):
+        assert_in(f'"{option}" goes with', export(code=1, query="SELECT 1", **{option: "n"}).err)
+
+
+@test
 def test_options_that_contradict(folder):
     for config in ({}, {"table": "t", "query": "SELECT 1"}):
         assert_in("query", export(code=2, **config).err)
