@@ -18,14 +18,17 @@ struct mysql_column {
     void (*append)(struct mysql_columns *columns, struct mysql_column *column,
                    unsigned char **row);
     int32_t scale;
+    const char *name; /* the statement's */
 };
 
 struct mysql_columns {
     struct osiris_builder *builder;
     struct mysql_column *items;
     unsigned count;
-    int64_t bad_dates;
+    bool tinyint1_is_boolean, bad_dates_fail;
+    int64_t bad_dates, rows_before; /* rows of the batches that are finished */
     const char *error;
+    char text[512]; /* of an error that names its place */
     const NET *net; /* of the connection: its buffer holds the row */
 };
 
@@ -69,6 +72,7 @@ APPEND_FIXED(int64, int64_t, int64, int64_t)
 APPEND_FIXED(uint64, uint64_t, uint64, uint64_t)
 APPEND_FIXED(float, float, float, float)
 APPEND_FIXED(double, double, double, double)
+APPEND_FIXED(boolean, int8_t, boolean, int)
 
 /* Length-encoded. */
 
@@ -249,6 +253,28 @@ static int64_t take_time(const unsigned char *bytes, size_t length)
     return ((int64_t)bytes[0] * 3600 + bytes[1] * 60 + bytes[2]) * MICROSECONDS + micros;
 }
 
+/* What take_date refused: NULL and counted, or an error. */
+static __attribute__((cold, noinline)) void append_bad_date(struct mysql_columns *columns,
+                                                            struct mysql_column *column,
+                                                            const unsigned char *bytes,
+                                                            size_t length)
+{
+    uint16_t year = 0;
+
+    if (columns->bad_dates_fail && columns->error == NULL) {
+        if (length >= 4)
+            memcpy(&year, bytes, sizeof year);
+        snprintf(columns->text, sizeof columns->text,
+                 "row %lld, column \"%.200s\": the date %04u-%02u-%02u does not exist; set zero_dates "
+                 "to \"null\", or leave such rows out",
+                 (long long)(columns->rows_before + column->out->length + 1), column->name, year,
+                 length >= 4 ? bytes[2] : 0u, length >= 4 ? bytes[3] : 0u);
+        columns->error = columns->text;
+    }
+    columns->bad_dates++;
+    osiris_append_null(column->out);
+}
+
 static void append_date(struct mysql_columns *columns, struct mysql_column *column,
                         unsigned char **row)
 {
@@ -258,8 +284,7 @@ static void append_date(struct mysql_columns *columns, struct mysql_column *colu
     if (take_date(*row, length, &days)) {
         osiris_append_date32(column->out, days);
     } else {
-        columns->bad_dates++;
-        osiris_append_null(column->out);
+        append_bad_date(columns, column, *row, length);
     }
     *row += length;
 }
@@ -274,8 +299,7 @@ static void append_timestamp(struct mysql_columns *columns, struct mysql_column 
         int64_t time = length > 4 ? take_time(*row + 4, length - 4) : 0;
         osiris_append_timestamp(column->out, (int64_t)days * 86400 * MICROSECONDS + time);
     } else {
-        columns->bad_dates++;
-        osiris_append_null(column->out);
+        append_bad_date(columns, column, *row, length);
     }
     *row += length;
 }
@@ -319,6 +343,13 @@ void mysql_columns_append(void *data, unsigned index, unsigned char **row)
 }
 
 /* Choosing types; docs/mysql-extractor.md has the table. */
+
+/* MySQL's BOOLEAN is TINYINT(1); the width is all that tells it from a number. */
+static bool is_tinyint1(const MYSQL_FIELD *field)
+{
+    return field->type == MYSQL_TYPE_TINY && field->length == 1 &&
+           (field->flags & (UNSIGNED_FLAG | ZEROFILL_FLAG)) == 0;
+}
 
 static void choose_integer(const MYSQL_FIELD *field, struct osiris_field *out,
                            struct mysql_column *column)
@@ -460,8 +491,10 @@ static int fill_columns(struct mysql_columns *columns, const struct osiris_host 
                         const MYSQL_FIELD *fields, struct osiris_field *chosen, int64_t batch_rows)
 {
     for (unsigned i = 0; i < columns->count; i++) {
-        chosen[i].name = fields[i].name;
-        if (!choose_type(&fields[i], &chosen[i], &columns->items[i]))
+        chosen[i].name = columns->items[i].name = fields[i].name;
+        if (columns->tinyint1_is_boolean && is_tinyint1(&fields[i]))
+            choose(OSIRIS_TYPE_BOOLEAN, &chosen[i], &columns->items[i], append_boolean);
+        else if (!choose_type(&fields[i], &chosen[i], &columns->items[i]))
             return osiris_fail(host, OSIRIS_ERROR_DATA, 0, 0, NULL, "cast it in the query",
                                "the column \"%s\" is of the unknown type %d", fields[i].name,
                                (int)fields[i].type);
@@ -487,6 +520,10 @@ struct mysql_columns *mysql_columns_new(const struct osiris_host *host, const NE
         columns->items = calloc(count + 1, sizeof *columns->items);
         columns->count = count;
         columns->net = net;
+        columns->tinyint1_is_boolean =
+            host->get_boolean(host, OSIRIS_CONFIG, "tinyint1_as_boolean", 0) != 0;
+        columns->bad_dates_fail =
+            strcmp(host->get_string(host, OSIRIS_CONFIG, "zero_dates", "null"), "error") == 0;
     }
     if (columns == NULL || chosen == NULL || columns->items == NULL)
         osiris_fail(host, OSIRIS_ERROR_INTERNAL, 0, 0, NULL, NULL, "out of memory");
@@ -511,6 +548,12 @@ void mysql_columns_free(struct mysql_columns *columns)
 struct osiris_builder *mysql_columns_builder(struct mysql_columns *columns)
 {
     return columns->builder;
+}
+
+int mysql_columns_finish(struct mysql_columns *columns, struct ArrowArray *out)
+{
+    columns->rows_before += osiris_builder_rows(columns->builder);
+    return osiris_builder_finish(columns->builder, out);
 }
 
 const char *mysql_columns_error(const struct mysql_columns *columns)

@@ -72,9 +72,11 @@ void mysql_columns_free(struct mysql_columns *columns);
 struct osiris_builder *mysql_columns_builder(struct mysql_columns *columns);
 /* libmariadb's row callback: `row` is at the column's bytes and is moved behind them; NULL: NULL. */
 void mysql_columns_append(void *columns, unsigned column, unsigned char **row);
+/* Moves the batch out, and begins the next. 0, or -1: no memory. */
+int mysql_columns_finish(struct mysql_columns *columns, struct ArrowArray *out);
 /* What an append failed of since the beginning, or NULL. */
 const char *mysql_columns_error(const struct mysql_columns *columns);
-/* Dates that do not exist (0000-00-00) and were made NULL. */
+/* Dates that do not exist (0000-00-00) and were made NULL; with zero_dates: error the first is an error. */
 int64_t mysql_columns_bad_dates(const struct mysql_columns *columns);
 
 /* spec.c */

@@ -161,7 +161,7 @@ int mysql_reader_next(struct mysql_reader *reader, struct ArrowArray *out)
                            mysql_columns_error(reader->columns));
     if (osiris_builder_rows(builder) == 0)
         return 0;
-    return osiris_builder_finish(builder, out) < 0 ? out_of_memory(reader) : 0;
+    return mysql_columns_finish(reader->columns, out) < 0 ? out_of_memory(reader) : 0;
 }
 
 void mysql_reader_interrupt(struct mysql_reader *reader)

@@ -28,6 +28,8 @@ const char mysql_extractor_spec[] =
     "\"limit\": {\"type\": \"integer\", \"minimum\": 1, \"description\": \"rows of the table at most\"},"
     "\"offset\": {\"type\": \"integer\", \"minimum\": 0, \"default\": 0, \"description\": \"rows of the table to skip\"},"
     "\"batch_size\": {\"type\": \"integer\", \"minimum\": 100, \"maximum\": 100000, \"default\": 10000, \"description\": \"rows in a batch at most; a batch also ends at 2 MiB\"},"
+    "\"tinyint1_as_boolean\": {\"type\": \"boolean\", \"default\": false, \"description\": \"TINYINT(1), which is BOOLEAN, as a boolean: true unless 0\"},"
+    "\"zero_dates\": {\"type\": \"string\", \"enum\": [\"null\", \"error\"], \"default\": \"null\", \"description\": \"what becomes of dates that do not exist (0000-00-00, 2024-02-00)\"},"
     "\"pool_size\": {\"type\": \"integer\", \"minimum\": 1, \"x-ignored\": true, \"description\": \"accepted; there is no pool\"},"
     "\"pool_recycle\": {\"type\": \"integer\", \"x-ignored\": true, \"description\": \"accepted; there is no pool\"},"
     "\"echo\": {\"type\": \"boolean\", \"default\": false, \"description\": \"log the SQL\"}},"

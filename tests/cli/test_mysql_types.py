@@ -135,6 +135,31 @@ def test_dates_that_do_not_exist_are_null_and_counted(folder):
 
 
 @test
+def test_zero_dates_as_errors(folder):
+    sql("SET SESSION sql_mode = ''; CREATE OR REPLACE TABLE zeros (n INT PRIMARY KEY, d DATE, t TIMESTAMP NULL, x DATETIME);"
+        "INSERT INTO zeros SELECT seq, '2024-02-03', '2024-02-03', NULL FROM seq_1_to_250;"
+        "INSERT INTO zeros VALUES (251, NULL, '2024-01-01', '2024-02-00'), (252, '0000-00-00', NULL, NULL)")
+    error = export(code=1, table="zeros", zero_dates="error", order_by="n", batch_size=100).err
+    assert_in('row 251, column "x": the date 2024-02-00 does not exist', error)
+    assert_in('"t": the date 0000-00-00', export(code=1, query="SELECT TIMESTAMP'0000-00-00 00:00:00' AS t",
+                                                 zero_dates="error").err)
+    export(table="zeros", zero_dates="error", where="n <= 250")
+    assert_in("zero_dates", export(code=2, query="SELECT 1", zero_dates="keep").err)
+
+
+@test
+def test_tinyint1_as_boolean(folder):
+    sql("CREATE OR REPLACE TABLE flags (n INT PRIMARY KEY, b BOOLEAN, i TINYINT, u TINYINT(1) UNSIGNED, z TINYINT(1) ZEROFILL);"
+        "INSERT INTO flags VALUES (1, 0, 0, 0, 0), (2, 1, 1, 1, 1), (3, NULL, NULL, NULL, NULL), (4, -5, -5, 5, 5)")
+    export(table="flags", order_by="n", columns=["b", "i", "u", "z"], tinyint1_as_boolean=True)
+    got = [[row[0].lower(), *row[1:]] for row in rows()[1:]]
+    assert_equal(got, [["false", "0", "0", "0"], ["true", "1", "1", "1"], ["", "", "", ""],
+                       ["true", "-5", "5", "5"]], "rows")
+    export(table="flags", order_by="n", columns=["b"])
+    assert_equal(rows()[1:], [["0"], ["1"], [""], ["-5"]], "rows")
+
+
+@test
 def test_a_literal_null_and_expressions(folder):
     export(query="SELECT NULL AS nothing, 1 + 1 AS two, 'x' AS text, COUNT(*) AS many FROM (SELECT 1) AS t")
     assert_equal(rows(), [["nothing", "two", "text", "many"], ["", "2", "x", "1"]], "rows")
