@@ -1,7 +1,6 @@
-/* Connecting, interrupting, and what errors mean; see mysql-driver.h. */
-#include <errmsg.h>
+/* Connecting and interrupting; see mysql-driver.h. */
 #include <errno.h>
-#include <mysqld_error.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include "mysql-driver.h"
 
 #define KILL_TIMEOUT_S 2
+#define GREETING_PAUSE_MS 5
 /* Of the library's coroutine while it connects: the name's resolution runs on it, too. */
 #define CONNECT_STACK_BYTES (512u << 10)
 
@@ -41,6 +41,8 @@ int mysql_session_init(struct mysql_session *session, const struct osiris_host *
     if (session->target.user == NULL)
         return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL, "give user in the connection",
                            "the connection has no user");
+    if (mysql_tls_init(&session->target, host) < 0)
+        return -1;
     session->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (session->wake < 0)
         return osiris_fail(host, OSIRIS_ERROR_INTERNAL, 1, errno, NULL, NULL,
@@ -48,85 +50,24 @@ int mysql_session_init(struct mysql_session *session, const struct osiris_host *
     return 0;
 }
 
-void mysql_session_clear(struct mysql_session *session)
+/* The session's own descriptor of a socket that the library may close, so that an interrupt shuts no stranger's. */
+static void hold_socket(struct mysql_session *session, int socket)
 {
     pthread_mutex_lock(&session->lock);
-    session->socket = -1;
+    if (session->socket >= 0)
+        close(session->socket);
+    session->socket = socket < 0 ? -1 : fcntl(socket, F_DUPFD_CLOEXEC, 0);
     pthread_mutex_unlock(&session->lock);
+}
+
+void mysql_session_clear(struct mysql_session *session)
+{
     if (session->mysql != NULL)
         mysql_close(session->mysql);
     session->mysql = NULL;
+    hold_socket(session, -1);
     close(session->wake);
     pthread_mutex_destroy(&session->lock);
-}
-
-/* Errors. */
-
-struct meaning {
-    unsigned code;
-    int32_t category;
-    int32_t retryable;
-    const char *hint;
-};
-
-static const struct meaning meanings[] = {
-    {ER_ACCESS_DENIED_ERROR, OSIRIS_ERROR_AUTH, 0, "check user and password of the connection"},
-    {ER_DBACCESS_DENIED_ERROR, OSIRIS_ERROR_PERMISSION, 0, "grant the user access to the database"},
-    {ER_TABLEACCESS_DENIED_ERROR, OSIRIS_ERROR_PERMISSION, 0, "grant the user SELECT on the table"},
-    {ER_COLUMNACCESS_DENIED_ERROR, OSIRIS_ERROR_PERMISSION, 0, "grant the user SELECT on the column"},
-    {ER_HOST_NOT_PRIVILEGED, OSIRIS_ERROR_PERMISSION, 0, NULL},
-    {ER_BAD_DB_ERROR, OSIRIS_ERROR_NOT_FOUND, 0, "check database of the connection"},
-    {ER_NO_SUCH_TABLE, OSIRIS_ERROR_NOT_FOUND, 0, "check the table's name and its database"},
-    {ER_BAD_FIELD_ERROR, OSIRIS_ERROR_NOT_FOUND, 0, "check the column's name"},
-    {ER_PARSE_ERROR, OSIRIS_ERROR_CONFIG, 0, "check the query"},
-    {ER_UNSUPPORTED_PS, OSIRIS_ERROR_CONFIG, 0, "the server cannot prepare such a statement; use a SELECT"},
-    {ER_CON_COUNT_ERROR, OSIRIS_ERROR_QUOTA, 1, NULL},
-    {ER_USER_LIMIT_REACHED, OSIRIS_ERROR_QUOTA, 1, NULL},
-    {ER_LOCK_WAIT_TIMEOUT, OSIRIS_ERROR_TIMEOUT, 1, NULL},
-    {ER_LOCK_DEADLOCK, OSIRIS_ERROR_TIMEOUT, 1, NULL},
-    {3024 /* ER_QUERY_TIMEOUT */, OSIRIS_ERROR_TIMEOUT, 1, NULL},
-    {1969 /* ER_STATEMENT_TIMEOUT */, OSIRIS_ERROR_TIMEOUT, 1, NULL},
-    {ER_QUERY_INTERRUPTED, OSIRIS_ERROR_CONNECTION, 1, "the query was killed on the server"},
-    {1927 /* ER_CONNECTION_KILLED */, OSIRIS_ERROR_CONNECTION, 1, "the connection was killed on the server"},
-    {ER_SERVER_SHUTDOWN, OSIRIS_ERROR_CONNECTION, 1, "the server was shut down"},
-    {CR_CONNECTION_ERROR, OSIRIS_ERROR_CONNECTION, 1, "is the server running, and the socket right?"},
-    {CR_CONN_HOST_ERROR, OSIRIS_ERROR_CONNECTION, 1, "is the server running, and host and port right?"},
-    {CR_UNKNOWN_HOST, OSIRIS_ERROR_NOT_FOUND, 1, "check host of the connection"},
-    {CR_SERVER_GONE_ERROR, OSIRIS_ERROR_CONNECTION, 1, "the server closed the connection"},
-    {CR_SERVER_LOST, OSIRIS_ERROR_CONNECTION, 1, "the connection broke, or the server was silent for read_timeout"},
-    {CR_OUT_OF_MEMORY, OSIRIS_ERROR_INTERNAL, 0, NULL},
-};
-
-static const struct meaning *find_meaning(unsigned code)
-{
-    static const struct meaning server = {0, OSIRIS_ERROR_DATA, 0, NULL};
-    static const struct meaning client = {0, OSIRIS_ERROR_CONNECTION, 1, NULL};
-
-    for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++)
-        if (meanings[i].code == code)
-            return &meanings[i];
-    return code >= CR_MIN_ERROR && code <= CR_MAX_ERROR ? &client : &server;
-}
-
-static int fail_as(const struct meaning *meaning, struct mysql_session *session, const char *doing,
-                   unsigned code, const char *state, const char *message)
-{
-    const struct mysql_target *target = &session->target;
-    const char *database = target->database == NULL ? "" : target->database;
-
-    if (target->socket != NULL)
-        return osiris_fail(session->host, meaning->category, meaning->retryable, (int32_t)code,
-                           state, meaning->hint, "cannot %s at %s/%s: %s (%u, %s)", doing,
-                           target->socket, database, message, code, state);
-    return osiris_fail(session->host, meaning->category, meaning->retryable, (int32_t)code, state,
-                       meaning->hint, "cannot %s at %s:%u/%s: %s (%u, %s)", doing, target->host,
-                       target->port, database, message, code, state);
-}
-
-int mysql_session_fail(struct mysql_session *session, const char *doing, unsigned code,
-                       const char *state, const char *message)
-{
-    return fail_as(find_meaning(code), session, doing, code, state, message);
 }
 
 /* Connecting. */
@@ -147,6 +88,7 @@ static MYSQL *prepare_handle(const struct mysql_target *target, unsigned connect
     mysql_options(mysql, MYSQL_OPT_PROTOCOL, &protocol);
     mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
     mysql_options(mysql, MYSQL_OPT_LOCAL_INFILE, &no_local_infile);
+    mysql_tls_prepare(target, mysql);
     return mysql;
 }
 
@@ -183,43 +125,75 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Waits for what the library waits for. A timeout is what it is told when the time is over or somebody interrupts: then
- * it gives up by itself, with nothing left behind. */
-static int wait_for(const struct mysql_session *session, int wanted, int64_t deadline_ms)
+/* What happens to the connection's socket; 0: the time is over, or somebody interrupts. */
+static short wait_on_socket(const struct mysql_session *session, short events, int64_t deadline_ms)
 {
-    struct pollfd wait[2] = {{.fd = (int)mysql_get_socket(session->mysql)},
+    struct pollfd wait[2] = {{.fd = (int)mysql_get_socket(session->mysql), .events = events},
                              {.fd = session->wake, .events = POLLIN}};
-    int happened = 0;
 
-    wait[0].events = (short)((wanted & MYSQL_WAIT_READ ? POLLIN : 0) |
-                             (wanted & MYSQL_WAIT_WRITE ? POLLOUT : 0) |
-                             (wanted & MYSQL_WAIT_EXCEPT ? POLLPRI : 0));
-    while (happened == 0) {
+    for (;;) {
         int64_t left = deadline_ms - now_ms();
         int count = left <= 0 ? 0 : poll(wait, 2, (int)left);
         if (count < 0 && errno == EINTR)
             continue;
-        if (count <= 0 || wait[1].revents != 0)
-            return MYSQL_WAIT_TIMEOUT;
-        if (wait[0].revents & (POLLIN | POLLHUP | POLLERR | POLLNVAL))
-            happened |= wanted & MYSQL_WAIT_READ;
-        if (wait[0].revents & (POLLOUT | POLLHUP | POLLERR | POLLNVAL))
-            happened |= wanted & MYSQL_WAIT_WRITE;
-        if (wait[0].revents & POLLPRI)
-            happened |= wanted & MYSQL_WAIT_EXCEPT;
-        /* A hang-up that the library did not ask about would be seen again and again. */
-        if (happened == 0)
-            return MYSQL_WAIT_TIMEOUT;
+        return count <= 0 || wait[1].revents != 0 ? 0 : wait[0].revents;
     }
-    return happened;
 }
 
-/* The library's non-blocking connect, because nothing else could end a wait in it: its socket is its own until it is
- * connected. connect_timeout bounds the whole, but not the name's resolution. */
+static bool is_connected(int socket)
+{
+    struct sockaddr_storage peer;
+    socklen_t size = sizeof peer;
+
+    return getpeername(socket, (struct sockaddr *)&peer, &size) == 0;
+}
+
+/* The library can write, but does not know of it yet. False: as wait_on_socket's 0. */
+static bool after_connect(struct mysql_session *session, int64_t deadline_ms)
+{
+    const int socket = (int)mysql_get_socket(session->mysql);
+
+    /* If it is not, the library will see why. */
+    if (!is_connected(socket))
+        return true;
+    /* A TLS handshake's waits do not come back here. */
+    hold_socket(session, socket);
+    while (mysql_tls_wants_greeting(&session->target)) {
+        if (wait_on_socket(session, POLLIN, deadline_ms) == 0)
+            return false;
+        /* The rest of a greeting that came in pieces cannot be waited for while the first is not read. */
+        if (!mysql_tls_see_greeting(&session->target, session->mysql, socket))
+            (void)poll(NULL, 0, GREETING_PAUSE_MS);
+    }
+    return true;
+}
+
+/* Waits for what the library waits for. A timeout is what it is told when the time is over or somebody interrupts: then
+ * it gives up by itself, with nothing left behind. */
+static int wait_for(struct mysql_session *session, int wanted, int64_t deadline_ms)
+{
+    short events = (short)((wanted & MYSQL_WAIT_READ ? POLLIN : 0) |
+                           (wanted & MYSQL_WAIT_WRITE ? POLLOUT : 0) |
+                           (wanted & MYSQL_WAIT_EXCEPT ? POLLPRI : 0));
+    int happened = 0;
+
+    short seen = wait_on_socket(session, events, deadline_ms);
+    if (seen & (POLLIN | POLLHUP | POLLERR | POLLNVAL))
+        happened |= wanted & MYSQL_WAIT_READ;
+    if (seen & (POLLOUT | POLLHUP | POLLERR | POLLNVAL))
+        happened |= wanted & MYSQL_WAIT_WRITE;
+    if (seen & POLLPRI)
+        happened |= wanted & MYSQL_WAIT_EXCEPT;
+    if ((happened & MYSQL_WAIT_WRITE) && !after_connect(session, deadline_ms))
+        return MYSQL_WAIT_TIMEOUT;
+    /* A hang-up that the library did not ask about would be seen again and again. */
+    return happened == 0 ? MYSQL_WAIT_TIMEOUT : happened;
+}
+
+/* The library's non-blocking connect, because nothing else could end a wait in it. connect_timeout bounds the whole, but
+ * not the name's resolution, and each wait of a TLS handshake. */
 static int connect_interruptibly(struct mysql_session *session)
 {
-    static const struct meaning late = {0, OSIRIS_ERROR_CONNECTION, 1,
-                                        "the server did not answer within connect_timeout"};
     const struct mysql_target *target = &session->target;
     MYSQL *mysql = session->mysql, *connected = NULL;
     int64_t deadline = now_ms() + (int64_t)target->connect_timeout_s * 1000;
@@ -233,10 +207,10 @@ static int connect_interruptibly(struct mysql_session *session)
         return 0;
     if (mysql_session_is_interrupted(session))
         return fail_interrupted(session);
-    const unsigned code = mysql_errno(mysql);
-    /* The library calls its own giving up a lost connection. */
-    return fail_as(now_ms() >= deadline ? &late : find_meaning(code), session, "connect", code,
-                   mysql_sqlstate(mysql), mysql_error(mysql));
+    if (now_ms() >= deadline)
+        return mysql_session_fail_late(session);
+    return mysql_session_fail(session, "connect", mysql_errno(mysql), mysql_sqlstate(mysql),
+                              mysql_error(mysql));
 }
 
 int mysql_session_connect(struct mysql_session *session)
@@ -254,10 +228,10 @@ int mysql_session_connect(struct mysql_session *session)
     if (connect_interruptibly(session) < 0)
         return -1;
     session->thread_id = mysql_thread_id(mysql);
-    pthread_mutex_lock(&session->lock);
-    session->socket = (int)mysql_get_socket(mysql);
-    pthread_mutex_unlock(&session->lock);
-    return mysql_session_is_interrupted(session) ? fail_interrupted(session) : 0;
+    hold_socket(session, (int)mysql_get_socket(mysql));
+    if (mysql_session_is_interrupted(session))
+        return fail_interrupted(session);
+    return mysql_tls_after_connect(session) < 0 ? -1 : mysql_run_init_sql(session);
 }
 
 void mysql_session_interrupt(struct mysql_session *session)

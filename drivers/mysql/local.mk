@@ -6,10 +6,13 @@ mysql_la_LIBADD = libosiris-kit-pic.la $(MYSQL_LIBS)
 mysql_la_SOURCES = \
 	drivers/mysql/columns.c \
 	drivers/mysql/connect.c \
+	drivers/mysql/errors.c \
 	drivers/mysql/extractor.c \
+	drivers/mysql/init-sql.c \
 	drivers/mysql/mysql-driver.h \
 	drivers/mysql/plugin.c \
 	drivers/mysql/reader.c \
 	drivers/mysql/reader.h \
 	drivers/mysql/spec.c \
-	drivers/mysql/statement.c
+	drivers/mysql/statement.c \
+	drivers/mysql/tls.c

@@ -11,11 +11,19 @@
 /* A batch ends with the row that reaches so many bytes. */
 #define MYSQL_BATCH_BYTES (2u << 20)
 
+/* The connection's `ssl`. */
+struct mysql_tls {
+    int mode;      /* tls.c's */
+    bool discreet; /* the password itself is never sent */
+    const char *ca, *certificate, *key, *cipher;
+};
+
 /* Where to connect, borrowed from the host. */
 struct mysql_target {
     const char *host, *database, *user, *password, *socket;
     unsigned port;
     unsigned connect_timeout_s, read_timeout_s;
+    struct mysql_tls tls;
 };
 
 /* A connection that another thread may interrupt. */
@@ -23,12 +31,12 @@ struct mysql_session {
     const struct osiris_host *host;
     struct mysql_target target;
     MYSQL *mysql;             /* the step thread's; NULL: not connected */
-    unsigned long thread_id;  /* the server's, of the connection */
+    unsigned long thread_id;  /* the server's, of the connection; 0: not connected yet */
     bool querying;            /* a statement is under way on the server */
     int wake;                 /* eventfd: readable once interrupted */
     pthread_mutex_t lock;     /* guards interrupted and socket */
     bool interrupted;
-    int socket; /* -1: none that interrupt could shut */
+    int socket; /* a descriptor of its own of the connection's; -1: none that interrupt could shut */
 };
 
 /* connect.c */
@@ -41,9 +49,36 @@ bool mysql_session_is_interrupted(struct mysql_session *session);
 void mysql_session_interrupt(struct mysql_session *session);
 /* A statement is under way and nobody wants its rows: cuts the connection and has the server stop. */
 void mysql_session_abandon(struct mysql_session *session);
+
+/* errors.c */
+
 /* Reports what the server or the client library said; always -1. `doing`: "connect", "run the query", … */
 int mysql_session_fail(struct mysql_session *session, const char *doing, unsigned code,
                        const char *state, const char *message);
+/* The same, of what a call with the statement failed of. */
+int mysql_session_fail_statement(struct mysql_session *session, const char *doing,
+                                 MYSQL_STMT *statement);
+/* Reports that connect_timeout is over; always -1. */
+int mysql_session_fail_late(struct mysql_session *session);
+
+/* tls.c */
+
+/* The connection's `ssl`; -1: reported. The target's socket is known already. */
+int mysql_tls_init(struct mysql_target *target, const struct osiris_host *host);
+/* Tells a new handle. */
+void mysql_tls_prepare(const struct mysql_target *target, MYSQL *mysql);
+/* Whether the server's greeting decides (`preferred`), and is to be seen before the library reads it. */
+bool mysql_tls_wants_greeting(const struct mysql_target *target);
+/* Looks for the greeting in the connected socket and decides, for the target's later connections, too. False: it is not
+ * all there yet. */
+bool mysql_tls_see_greeting(struct mysql_target *target, MYSQL *mysql, int socket);
+/* Whether the connection is what was asked for; -1: reported. */
+int mysql_tls_after_connect(const struct mysql_session *session);
+
+/* init-sql.c */
+
+/* Runs the connection's `init_sql`; -1: reported. */
+int mysql_run_init_sql(struct mysql_session *session);
 
 /* statement.c */
 

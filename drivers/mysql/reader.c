@@ -37,14 +37,11 @@ static int out_of_memory(const struct mysql_reader *reader)
 
 static int statement_failed(struct mysql_reader *reader, const char *doing)
 {
-    MYSQL_STMT *statement = reader->statement;
-
     /* The server has ended it, or is gone: then its number for the connection may be another's after a restart, and
      * must not be killed. Only a statement that was interrupted from here still runs. */
     if (!mysql_session_is_interrupted(&reader->session))
         reader->session.querying = false;
-    return mysql_session_fail(&reader->session, doing, mysql_stmt_errno(statement),
-                              mysql_stmt_sqlstate(statement), mysql_stmt_error(statement));
+    return mysql_session_fail_statement(&reader->session, doing, reader->statement);
 }
 
 int mysql_reader_connect(struct mysql_reader *reader)

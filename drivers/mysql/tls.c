@@ -1,0 +1,135 @@
+/*
+ * The connection's `ssl`; see mysql-driver.h. What libmariadb (3.3, libmariadb/secure/openssl.c, plugins/auth/my_auth.c)
+ * makes of its options, and so what is built on here:
+ *  - MYSQL_OPT_SSL_ENFORCE only asks for TLS. If the server has none, the login goes out in the open, unless the
+ *    certificate is to be verified or has a fingerprint: then it fails before that. An empty fingerprint is
+ *    taken for one there, and is not compared later.
+ *  - With a CA file the certificate's chain is verified, and the host's name with MYSQL_OPT_SSL_VERIFY_SERVER_CERT only.
+ *    With that and no CA file, the system's authorities are trusted.
+ *  - caching_sha2_password's client plug-in (plugins/auth/caching_sha2_pw.c) takes a connection for encrypted as soon as
+ *    TLS was asked for, and then sends the password as it is. So TLS must not be asked for if the server does not
+ *    offer it: `preferred` looks into the server's greeting first.
+ */
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "mysql-driver.h"
+
+enum { DISABLED, PREFERRED, REQUIRED, VERIFY_CA, VERIFY_IDENTITY };
+
+/* Client plug-ins that never show the password itself to whoever listens. */
+#define DISCREET_PLUGINS                                                                           \
+    "mysql_native_password,caching_sha2_password,sha256_password,client_ed25519,auth_gssapi_client,parsec"
+
+static const char *const mode_names[] = {"disabled", "preferred", "required", "verify_ca",
+                                         "verify_identity"};
+
+/* As MySQL's own client: a CA file is there to be used. On a socket nobody listens. */
+static int default_mode(const struct mysql_target *target)
+{
+    if (target->tls.ca != NULL)
+        return VERIFY_CA;
+    if (target->tls.certificate != NULL)
+        return REQUIRED;
+    return target->socket != NULL ? DISABLED : PREFERRED;
+}
+
+static int check(const struct mysql_tls *tls, const struct osiris_host *host)
+{
+    if (tls->mode == VERIFY_CA && tls->ca == NULL)
+        return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL,
+                           "give ssl.ca, or use verify_identity, which knows the system's authorities",
+                           "ssl.mode verify_ca needs ssl.ca");
+    if ((tls->key == NULL) != (tls->certificate == NULL))
+        return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL, NULL,
+                           "ssl.cert and ssl.key go together");
+    if (tls->mode == DISABLED && (tls->ca != NULL || tls->certificate != NULL))
+        return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL, "take the files or the mode out",
+                           "ssl.mode disabled uses no ssl.ca, ssl.cert or ssl.key");
+    return 0;
+}
+
+int mysql_tls_init(struct mysql_target *target, const struct osiris_host *host)
+{
+    struct mysql_tls *tls = &target->tls;
+    const char *mode = host->get_string(host, OSIRIS_CONNECTION, "/ssl/mode", NULL);
+
+    tls->ca = host->get_string(host, OSIRIS_CONNECTION, "/ssl/ca", NULL);
+    tls->certificate = host->get_string(host, OSIRIS_CONNECTION, "/ssl/cert", NULL);
+    tls->key = host->get_string(host, OSIRIS_CONNECTION, "/ssl/key", NULL);
+    tls->cipher = host->get_string(host, OSIRIS_CONNECTION, "/ssl/cipher", NULL);
+    tls->mode = default_mode(target);
+    for (int i = 0; mode != NULL && i <= VERIFY_IDENTITY; i++)
+        if (strcmp(mode, mode_names[i]) == 0)
+            tls->mode = i;
+    tls->discreet = tls->mode < REQUIRED && target->socket == NULL;
+    return check(tls, host);
+}
+
+void mysql_tls_prepare(const struct mysql_target *target, MYSQL *mysql)
+{
+    const struct mysql_tls *tls = &target->tls;
+    my_bool wanted = tls->mode >= REQUIRED, verify = tls->mode == VERIFY_IDENTITY;
+
+    mysql_optionsv(mysql, MYSQL_OPT_SSL_ENFORCE, &wanted);
+    mysql_optionsv(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
+    if (tls->discreet)
+        mysql_optionsv(mysql, MARIADB_OPT_RESTRICTED_AUTH, DISCREET_PLUGINS);
+    if (!wanted)
+        return;
+    mysql_optionsv(mysql, MARIADB_OPT_SSL_FP, "");
+    /* A CA file makes it verify. */
+    if (tls->mode >= VERIFY_CA)
+        mysql_optionsv(mysql, MYSQL_OPT_SSL_CA, tls->ca);
+    mysql_optionsv(mysql, MYSQL_OPT_SSL_CERT, tls->certificate);
+    mysql_optionsv(mysql, MYSQL_OPT_SSL_KEY, tls->key);
+    mysql_optionsv(mysql, MYSQL_OPT_SSL_CIPHER, tls->cipher);
+}
+
+bool mysql_tls_wants_greeting(const struct mysql_target *target)
+{
+    return target->tls.mode == PREFERRED;
+}
+
+/* Whether the greeting that waits in the socket offers TLS; -1: it is not all there. Protocol::HandshakeV10: length (3),
+ * sequence (1), 10, version and NUL, thread (4), nonce (8), 0, capabilities (2). */
+static int offers_tls(int socket)
+{
+    unsigned char bytes[512];
+    ssize_t count = recv(socket, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
+
+    if (count < 0)
+        return errno == EAGAIN || errno == EINTR ? -1 : 0;
+    /* Closed, or an error instead of a greeting. */
+    if (count == 0 || (count > 4 && bytes[4] != 10))
+        return 0;
+    const unsigned char *version_end = count < 6 ? NULL : memchr(bytes + 5, 0, (size_t)count - 5);
+    if (version_end == NULL || bytes + count - version_end < 16)
+        return count == sizeof bytes ? 0 : -1;
+    unsigned capabilities = version_end[14] | (unsigned)version_end[15] << 8;
+    return (capabilities & CLIENT_SSL) != 0;
+}
+
+bool mysql_tls_see_greeting(struct mysql_target *target, MYSQL *mysql, int socket)
+{
+    int offered = offers_tls(socket);
+
+    if (offered < 0)
+        return false;
+    target->tls.mode = offered ? REQUIRED : DISABLED;
+    mysql_tls_prepare(target, mysql);
+    return true;
+}
+
+int mysql_tls_after_connect(const struct mysql_session *session)
+{
+    const struct mysql_target *target = &session->target;
+
+    /* The library has seen to it; this is in case that another version of it does not. */
+    if (target->tls.mode >= REQUIRED && mysql_get_ssl_cipher(session->mysql) == NULL)
+        return osiris_fail(session->host, OSIRIS_ERROR_CONNECTION, 0, 0, NULL,
+                           "turn TLS on in the server",
+                           "the server at %s:%u does not encrypt, and ssl.mode is %s", target->host,
+                           target->port, mode_names[target->tls.mode]);
+    return 0;
+}
