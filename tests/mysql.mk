@@ -1,12 +1,21 @@
 # The private MariaDB that tests, benches and the quickstart share, and the example that they run.
+mysql_tests = \
+	tests/mariadb/test_mariadb_private.py \
+	tests/mysql/test_mysql_auth.py \
+	tests/mysql/test_mysql_errors.py \
+	tests/mysql/test_mysql_session.py \
+	tests/mysql/test_mysql_tls.py \
+	tests/mysql/test_mysql_waits.py \
+	$(NULL)
 EXTRA_DIST += \
 	examples/orders.yaml \
 	examples/osiris_connections.yaml \
 	scripts/mariadb-private \
-	tests/mariadb/test_mariadb_private.py \
-	tests/mysql/test_mysql_waits.py
+	tests/mysql/fake_mysql.py \
+	tests/mysql/private.py \
+	$(mysql_tests)
 if HAVE_PYTHON3
 if HAVE_MYSQL
-TESTS += tests/mariadb/test_mariadb_private.py tests/mysql/test_mysql_waits.py
+TESTS += $(mysql_tests)
 endif
 endif

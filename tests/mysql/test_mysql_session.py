@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""mysql.extractor's session: init_sql, and what echo shows of it."""
+
+from private import Private, describe, rows
+
+from tap import (assert_equal, assert_in, finish, interrupt, main, read, run_directory, start, test,  # noqa: E402
+                 wait_until)
+
+private = Private()
+
+
+@test
+def test_a_statement(folder):
+    private.extract(query="SELECT @a AS a", connection={"init_sql": "SET @a = 7"})
+    assert_equal(rows(), [["7"]], "rows")
+
+
+@test
+def test_a_list_in_its_order(folder):
+    private.extract(query="SELECT @a AS a", init_sql=["SET @a = 2", "SET @a = @a * 10", "SET @a = @a + 1"])
+    assert_equal(rows(), [["21"]], "rows")
+
+
+@test
+def test_a_step_overrides_the_connections(folder):
+    private.extract(query="SELECT @a AS a, @b AS b", connection={"init_sql": "SET @b = 1"}, init_sql="SET @a = 2")
+    assert_equal(rows(), [["2", ""]], "rows")
+
+
+@test
+def test_it_comes_after_the_sessions_own_settings(folder):
+    private.extract(query="SELECT @@net_write_timeout AS t", init_sql="SET SESSION net_write_timeout = 77")
+    assert_equal(rows(), [["77"]], "rows")
+
+
+@test
+def test_results_are_skipped(folder):
+    private.sql("DELIMITER |\nCREATE OR REPLACE PROCEDURE twice() BEGIN SELECT 1; SELECT 2; SET @done = 5; END|")
+    private.extract(query="SELECT @done AS done", init_sql=["SELECT seq FROM seq_1_to_1000", "CALL twice()"])
+    assert_equal(rows(), [["5"]], "rows")
+
+
+@test
+def test_an_error_names_the_statement(folder):
+    result = private.extract(code=1, query="SELECT 1", init_sql=["SET @a = 1", "SET @@no_such_thing = 1"])
+    assert_in("cannot run statement 2 of init_sql", result.err, result)
+    assert_in("1193", result.err, result)
+
+
+@test
+def test_a_string_is_one_statement(folder):
+    result = private.extract(code=1, query="SELECT 1", init_sql="SET @a = 1; SET @b = 2")
+    assert_in("1064", result.err, result)
+
+
+@test
+def test_what_the_columns_stand_on_may_not_change(folder):
+    for sql in ("SET time_zone = '+05:00'", "SET NAMES latin1", "SET character_set_results = NULL"):
+        result = private.extract(code=1, query="SELECT 1", init_sql=["SET @a = 1", sql])
+        assert_in("init_sql changed the session's time_zone or character_set_results", result.err, sql)
+
+
+@test
+def test_echo_shows_it(folder):
+    private.extract(query="SELECT 1 AS one", init_sql=["SET @shown = 1"], echo=True)
+    log = read(run_directory() / "osiris.log")
+    assert_in("SET @shown = 1", log)
+    assert_in("SELECT 1 AS one", log)
+
+
+@test
+def test_nothing_is_echoed_unasked(folder):
+    private.extract(query="SELECT 1 AS one", init_sql=["SET @shown = 1"])
+    log = read(run_directory() / "osiris.log")
+    assert "SELECT" not in log and "@shown" not in log, log
+
+
+@test
+def test_it_can_be_cancelled(folder):
+    describe(private.connection(), query="SELECT 1", init_sql="DO SLEEP(1000)")
+    process = start("run", "pipeline.yaml", env=private.env)
+
+    def running():
+        return private.sql("SELECT id FROM information_schema.processlist WHERE info = 'DO SLEEP(1000)'")
+    wait_until(running, "the statement runs")
+    interrupt(process)
+    result = finish(process)
+    assert_equal(result.code, 130, "exit code", result)
+    assert result.seconds < 8, result
+    wait_until(lambda: not running(), "the statement is gone", 30)
+
+
+if __name__ == "__main__":
+    main(private.start, private.stop)
