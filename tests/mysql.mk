@@ -5,6 +5,7 @@ mysql_tests = \
 	tests/mysql/test_mysql_errors.py \
 	tests/mysql/test_mysql_session.py \
 	tests/mysql/test_mysql_tls.py \
+	tests/mysql/test_mysql_values.py \
 	tests/mysql/test_mysql_waits.py \
 	$(NULL)
 EXTRA_DIST += \
@@ -13,6 +14,7 @@ EXTRA_DIST += \
 	scripts/mariadb-private \
 	tests/mysql/fake_mysql.py \
 	tests/mysql/private.py \
+	tests/mysql/raw.py \
 	$(mysql_tests)
 if HAVE_PYTHON3
 if HAVE_MYSQL

@@ -4,13 +4,15 @@ test_plugin_ldflags = -module -avoid-version -shared -rpath /nowhere $(SANITIZER
 EXTRA_DIST += tests/plugins/test-plugin.h
 
 check_LTLIBRARIES += tests/plugins/generate.la tests/plugins/processors.la \
-	tests/plugins/collect.la tests/plugins/other/pass.la
+	tests/plugins/collect.la tests/plugins/raw.la tests/plugins/other/pass.la
 tests_plugins_generate_la_SOURCES = tests/plugins/generate.c
 tests_plugins_generate_la_LDFLAGS = $(test_plugin_ldflags)
 tests_plugins_processors_la_SOURCES = tests/plugins/pass.c
 tests_plugins_processors_la_LDFLAGS = $(test_plugin_ldflags)
 tests_plugins_collect_la_SOURCES = tests/plugins/collect.c
 tests_plugins_collect_la_LDFLAGS = $(test_plugin_ldflags)
+tests_plugins_raw_la_SOURCES = tests/plugins/raw.c
+tests_plugins_raw_la_LDFLAGS = $(test_plugin_ldflags)
 tests_plugins_other_pass_la_SOURCES = tests/plugins/pass.c
 tests_plugins_other_pass_la_CPPFLAGS = $(AM_CPPFLAGS) -DONLY_PASS
 tests_plugins_other_pass_la_LDFLAGS = $(test_plugin_ldflags)

@@ -94,15 +94,32 @@ static size_t take_length(struct mysql_columns *columns, unsigned char **row)
     return has_bytes(columns, row, length) ? (size_t)length : 0;
 }
 
+static __attribute__((cold)) void fail_to_append(struct mysql_columns *columns,
+                                                 struct mysql_column *column)
+{
+    columns->error = "a batch's text does not fit into 2 GiB, or memory is short; lower batch_size";
+    osiris_append_null(column->out);
+}
+
 static void append_bytes(struct mysql_columns *columns, struct mysql_column *column,
                          unsigned char **row)
 {
     size_t length = take_length(columns, row);
 
-    if (osiris_append_bytes(column->out, *row, length) < 0) {
-        columns->error = "a batch's text does not fit into 2 GiB, or memory is short; lower batch_size";
-        osiris_append_null(column->out);
-    }
+    if (osiris_append_bytes(column->out, *row, length) < 0)
+        fail_to_append(columns, column);
+    *row += length;
+}
+
+/* GEOMETRY: the SRID (4), then the well-known binary. */
+static void append_geometry(struct mysql_columns *columns, struct mysql_column *column,
+                            unsigned char **row)
+{
+    size_t length = take_length(columns, row);
+    size_t prefix = length < 4 ? length : 4;
+
+    if (osiris_append_bytes(column->out, *row + prefix, length - prefix) < 0)
+        fail_to_append(columns, column);
     *row += length;
 }
 
@@ -228,7 +245,18 @@ static int32_t days_from_civil(int32_t year, uint32_t month, uint32_t day)
     return era * 146097 + (int32_t)day_of_era - 719468;
 }
 
-/* False for a date that does not exist: 0000-00-00, 2024-02-00. */
+/* Of the months whose days differ from 31; only days above 28 come here. */
+static __attribute__((noinline)) bool is_in_month(uint32_t year, uint32_t month, uint32_t day)
+{
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+    if (month == 2)
+        return day == 29 && leap;
+    return day <= (month == 4 || month == 6 || month == 9 || month == 11 ? 30u : 31u);
+}
+
+/* False for a date that does not exist: 0000-00-00, 2024-02-00, and 2023-02-30, which sql_mode ALLOW_INVALID_DATES lets
+ * in. */
 static bool take_date(const unsigned char *bytes, size_t length, int32_t *days)
 {
     uint16_t year;
@@ -236,7 +264,8 @@ static bool take_date(const unsigned char *bytes, size_t length, int32_t *days)
     if (length < 4)
         return false;
     memcpy(&year, bytes, sizeof year);
-    if (bytes[2] == 0 || bytes[3] == 0)
+    if (bytes[2] == 0 || bytes[3] == 0 ||
+        (bytes[3] > 28 && !is_in_month(year, bytes[2], bytes[3])))
         return false;
     *days = days_from_civil(year, bytes[2], bytes[3]);
     return true;
@@ -399,7 +428,7 @@ static void choose_bytes(const MYSQL_FIELD *field, struct osiris_field *out,
 {
     bool binary = field->charsetnr == BINARY_CHARSET && field->type != MYSQL_TYPE_JSON;
 
-    out->type = binary || field->type == MYSQL_TYPE_GEOMETRY ? OSIRIS_TYPE_BINARY : OSIRIS_TYPE_UTF8;
+    out->type = binary ? OSIRIS_TYPE_BINARY : OSIRIS_TYPE_UTF8;
     column->append = append_bytes;
 }
 
@@ -468,8 +497,10 @@ static bool choose_type(const MYSQL_FIELD *field, struct osiris_field *out,
     case MYSQL_TYPE_MEDIUM_BLOB:
     case MYSQL_TYPE_LONG_BLOB:
     case MYSQL_TYPE_BLOB:
-    case MYSQL_TYPE_GEOMETRY:
         choose_bytes(field, out, column);
+        return true;
+    case MYSQL_TYPE_GEOMETRY:
+        choose(OSIRIS_TYPE_BINARY, out, column, append_geometry);
         return true;
     default:
         return false;

@@ -13,17 +13,19 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 
+from raw import Raw  # noqa: E402
+
 from tap import SOURCE, assert_equal, osiris, pipeline, read, step, write  # noqa: E402
 
 SCRIPT = SOURCE / "scripts" / "mariadb-private"
 
 
-def describe(connection, **config):
+def describe(connection, writer=None, **config):
     """Writes the pipeline and its connection, whose values are YAML."""
     text = "version: 1\nconnections:\n  mysql:\n    shop:\n"
     write("osiris_connections.yaml", text + "".join(f"      {k}: {v}\n" for k, v in connection.items()))
     pipeline(step("extract-it", "mysql.extractor", "read", connection="@mysql.shop", **config),
-             step("save", "csv.writer", "write", path="out.csv", columns="source"))
+             writer or step("save", "csv.writer", "write", path="out.csv", columns="source"))
 
 
 def rows():
@@ -63,6 +65,11 @@ class Private:
     def connection(self, **fields):
         return {"host": "${MYSQL_HOST}", "port": "${MYSQL_PORT}", "database": "${MYSQL_DATABASE}",
                 "user": "${MYSQL_USER}", "password": "${MYSQL_PASSWORD}", **fields}
+
+    def raw(self, **config):
+        """What the batches hold; see raw.py."""
+        self.extract(writer=step("save", "test.raw", "write", path="out.raw"), **config)
+        return Raw("out.raw")
 
     def extract(self, code=0, connection=None, arguments=(), env=None, **config):
         pathlib.Path("out.csv").unlink(missing_ok=True)
