@@ -5,6 +5,7 @@
  *     osiris-worker --channel-fd N      a connected stream socket
  *     osiris-worker --describe FILE…    what plug-ins are, as JSON
  */
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -334,12 +335,23 @@ static void stop_alone(struct worker *worker, const struct osiris_error *error)
     lifecycle_kill_group();
 }
 
+/* A giant value's buffers go back to the system when they are freed. By default the allocator takes the first one
+ * that is freed for the usual size, and keeps as much from then on. Batches' usual buffers are below. */
+static void return_giant_buffers(void)
+{
+#ifdef M_MMAP_THRESHOLD
+    (void)mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    (void)mallopt(M_TRIM_THRESHOLD, 8 << 20);
+#endif
+}
+
 static int work(int given_fd)
 {
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     struct worker worker = {.signal_fd = -1};
-    int fd = lifecycle_begin(given_fd, &error);
 
+    return_giant_buffers();
+    int fd = lifecycle_begin(given_fd, &error);
     if (fd >= 0) {
         worker.signal_fd = lifecycle_signal_fd(&error);
         worker.channel = channel_new(fd, &error);

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""The memory that an export takes: giant values and very wide tables, with a fast and a slow reader. Prints what it
+measured."""
+
+import contextlib
+import time
+
+from private import Private, describe
+
+from tap import (SANITIZED, Skip, assert_equal, finish, main, osiris, read, start, step, test,  # noqa: E402
+                 worker_of)
+
+MIB = 1 << 20
+BOUND = 96 * MIB
+
+private = Private("--max-allowed-packet=64M")
+
+
+def peak_of(process):
+    """The most memory that a living process had resident, 0 once it has ended."""
+    with contextlib.suppress(OSError, StopIteration):
+        lines = read(f"/proc/{process}/status").splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    return 0
+
+
+def measure(writer=None, **config):
+    if SANITIZED:
+        raise Skip("sanitizers take memory of their own")
+    describe(private.connection(), writer=writer, **config)
+    process = start("run", "pipeline.yaml", env=private.env)
+    worker, peaks = worker_of(process), [0, 0]
+    while process.poll() is None:
+        peaks = [max(peaks[0], peak_of(process.pid)), max(peaks[1], peak_of(worker))]
+        time.sleep(0.002)
+    result = finish(process)
+    assert_equal(result.code, 0, "exit code", result)
+    print(f"# osiris {peaks[0] / MIB:.0f} MiB, worker {peaks[1] / MIB:.0f} MiB", flush=True)
+    assert MIB < sum(peaks) < BOUND, f"{peaks} bytes"
+
+
+def slowly(milliseconds):
+    return step("save", "test.collect", "write", path="out", slow_ms=milliseconds)
+
+
+GIANT = "SELECT CAST(seq AS SIGNED) AS n, {} AS v FROM seq_1_to_12"
+
+
+@test
+def test_a_text_of_16_mib_a_row(folder):
+    measure(query=GIANT.format("REPEAT('x', 16777216)"))
+
+
+@test
+def test_a_blob_of_16_mib_a_row(folder):
+    measure(query=GIANT.format("CAST(REPEAT('x', 16777216) AS BINARY)"))
+
+
+@test
+def test_a_slow_reader_of_giant_rows(folder):
+    measure(slowly(100), query=GIANT.format("REPEAT('x', 16777216)"))
+
+
+@test
+def test_giant_values_among_small_ones(folder):
+    measure(query=GIANT.format("REPEAT('x', IF(seq % 4 = 0, 16777216, 200000))"))
+
+
+@test
+def test_1500_numbers_a_row(folder):
+    columns = ", ".join(f"seq + {i} AS c{i}" for i in range(1500))
+    measure(query=f"SELECT {columns} FROM seq_1_to_3000", batch_size=100000)
+
+
+@test
+def test_1500_texts_a_row_slowly(folder):
+    columns = ", ".join(f"CONCAT('text ', seq) AS c{i}" for i in range(1500))
+    measure(slowly(20), query=f"SELECT CAST(seq AS SIGNED) AS n, {columns} FROM seq_1_to_2000", batch_size=100000)
+
+
+def setup():
+    private.start()
+    # So that the drivers are known, and the only worker of a measured run is the one that runs it.
+    osiris("components", "list")
+
+
+if __name__ == "__main__":
+    main(setup, private.stop)
