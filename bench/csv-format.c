@@ -182,6 +182,23 @@ static int32_t host_boolean(const struct osiris_host *host, int32_t scope, const
     return fallback;
 }
 
+static int64_t host_integer(const struct osiris_host *host, int32_t scope, const char *path,
+                            int64_t fallback)
+{
+    (void)host;
+    (void)scope;
+    (void)path;
+    return fallback;
+}
+
+static int32_t host_type(const struct osiris_host *host, int32_t scope, const char *path)
+{
+    (void)host;
+    (void)scope;
+    (void)path;
+    return OSIRIS_ABSENT;
+}
+
 static int32_t host_cancelled(const struct osiris_host *host)
 {
     (void)host;
@@ -210,7 +227,9 @@ static void write_with_driver(struct source *source)
     const struct osiris_host host = {.abi_version = OSIRIS_ABI_VERSION,
                                      .struct_size = sizeof host,
                                      .component = "csv.writer",
+                                     .value_type = host_type,
                                      .get_string = host_string,
+                                     .get_integer = host_integer,
                                      .get_boolean = host_boolean,
                                      .cancelled = host_cancelled,
                                      .error = host_error,

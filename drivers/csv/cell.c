@@ -1,9 +1,12 @@
 /*
  * Values as fields of the file: quoting, and all that has no bounded width.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "cell.h"
+#include "format.h"
+#include "quote.h"
 #include "scan.h"
 
 #define PIECE ((size_t)32768) /* of a value that is turned into text piece by piece */
@@ -15,120 +18,141 @@ static bool is_quoted_always(const struct csv_field *field)
            (quoting == CSV_QUOTE_NONNUMERIC && field->class == CSV_CLASS_STRING);
 }
 
-/* Appends what may be of any length, quotes within doubled; not the quotes around it. */
-static char *append_doubled(struct csv_sink *sink, char *at, const char *data, size_t size)
-{
-    while (at != NULL && size > 0) {
-        const char *quote = memchr(data, '"', size);
-        size_t count = quote != NULL ? (size_t)(quote - data) + 1 : size;
-        at = csv_sink_append(sink, at, data, count);
-        if (at != NULL && quote != NULL)
-            at = csv_sink_append(sink, at, "\"", 1);
-        data += count;
-        size -= count;
-    }
-    return at;
-}
-
-static char *put_quoted(struct csv_sink *sink, const char *data, size_t size, char *at)
-{
-    at = csv_sink_append(sink, at, "\"", 1);
-    at = append_doubled(sink, at, data, size);
-    return at == NULL ? NULL : csv_sink_append(sink, at, "\"", 1);
-}
-
-/* The same where there is room for twice the size, quotes and reserve. */
-static char *put_quoted_fast(const char *data, size_t size, char *at)
-{
-    const char *end = data + size;
-    *at++ = '"';
-    while (data < end) {
-        const char *quote = memchr(data, '"', (size_t)(end - data));
-        size_t count = (size_t)((quote != NULL ? quote + 1 : end) - data);
-        memcpy(at, data, count);
-        at += count;
-        data += count;
-        if (quote != NULL)
-            *at++ = '"';
-    }
-    *at++ = '"';
-    return at;
-}
-
-static char *refuse_unquoted(struct csv_field *field)
+/* "row 12, column "note"" of the value at hand, or "the name of column "note"". */
+static void name_place(const struct csv_field *field, char *place, size_t size)
 {
     const struct csv_context *context = field->context;
-    csv_fail(context->host, OSIRIS_ERROR_DATA, 0,
-             "use quoting minimal, or a delimiter that no value has",
-             "row %lld, column \"%s\": the value has a delimiter, a quote or a line break, and "
-             "quoting is none",
-             (long long)(context->rows + context->row + 1), field->name);
+    if (context->row < 0)
+        snprintf(place, size, "the name of column \"%s\"", field->name);
+    else
+        snprintf(place, size, "row %lld, column \"%s\"",
+                 (long long)(context->rows + context->row + 1), field->name);
+}
+
+static char *refuse(const struct csv_field *field, const char *hint, const char *problem)
+{
+    char place[400];
+    name_place(field, place, sizeof place);
+    csv_fail(field->context->host, OSIRIS_ERROR_DATA, 0, hint, "%s: %s", place, problem);
     return NULL;
 }
 
+static char *refuse_unquoted(const struct csv_field *field)
+{
+    return refuse(field, "use quoting minimal, an escape character, or a delimiter that no value has",
+                  "the value has a delimiter, a quote or a line break, and quoting is none");
+}
+
+/* What has to be protected somehow. */
 static char *quote_as_needed(struct csv_field *field, const char *data, size_t size, char *at)
 {
-    struct csv_sink *sink = &field->context->sink;
-    if (field->context->options->quoting == CSV_QUOTE_NONE)
-        return refuse_unquoted(field);
-    size_t room = csv_sink_room(sink, at);
-    if (room > sink->reserve && size < (room - sink->reserve) / 2 &&
-        2 * size + 2 <= room - sink->reserve)
-        return put_quoted_fast(data, size, at);
-    return put_quoted(sink, data, size, at);
+    const struct csv_options *options = field->context->options;
+    if (options->quoting != CSV_QUOTE_NONE)
+        return csv_put_quoted(field->context, data, size, at);
+    return csv_has_escape(options) ? csv_put_escaped(field->context, data, size, at)
+                                   : refuse_unquoted(field);
+}
+
+static bool is_null_text(const struct csv_options *options, const char *data, size_t size)
+{
+    return size == options->null_text.size && memcmp(data, options->null_text.data, size) == 0;
+}
+
+/* A value that would be taken for NULL. */
+static char *put_like_null(struct csv_field *field, const char *data, size_t size, char *at)
+{
+    if (field->context->options->quoting != CSV_QUOTE_NONE)
+        return csv_put_quoted(field->context, data, size, at);
+    return refuse(field, "use quoting minimal, or a null_text that no value has",
+                  "the value is the very text of NULL, and quoting is none");
 }
 
 /* A value that does not fit into what is left of the buffer. */
 static char *put_long(struct csv_field *field, const char *data, size_t size, char *at)
 {
-    if (csv_has_special(data, size, field->context->options->delimiter))
+    if (csv_has_special(data, size, csv_specials_of(field->context->options)))
         return quote_as_needed(field, data, size, at);
     return csv_sink_append(&field->context->sink, at, data, size);
 }
 
 static char *put_empty(const struct csv_field *field, char *at)
 {
-    if (field->context->options->quoting == CSV_QUOTE_NONE)
+    const struct csv_options *options = field->context->options;
+    if (options->quoting == CSV_QUOTE_NONE)
         return at;
-    at[0] = at[1] = '"';
+    at[0] = at[1] = options->quote;
     return at + 2;
 }
 
-static inline char *put_minimal(struct csv_field *field, const char *data, size_t size,
-                                const char *data_end, char *at)
+/* `special` is what the options say: a constant where that is known. */
+static inline __attribute__((always_inline)) char *
+put_minimal(struct csv_field *field, const char *data, size_t size, const char *data_end,
+            struct csv_specials special, char *at)
 {
     const struct csv_context *context = field->context;
-    char delimiter = context->options->delimiter;
     if (size == 0)
         return put_empty(field, at);
     if (size >= csv_sink_room(&context->sink, at) ||
         csv_sink_room(&context->sink, at) - size < context->sink.reserve)
         return put_long(field, data, size, at);
-    bool special;
+    bool found;
     if ((size_t)(data_end - data) >= ((size + CSV_SCAN_BLOCK - 1) & ~(size_t)(CSV_SCAN_BLOCK - 1))) {
-        special = csv_copy_blocks(at, data, size, delimiter);
+        found = csv_copy_blocks(at, data, size, special);
     } else {
         /* Nothing may be read behind the last values of a batch; behind the copy there is room. */
         memcpy(at, data, size);
         memset(at + size, 0, CSV_SCAN_BLOCK);
-        special = csv_copy_blocks(at, at, size, delimiter);
+        found = csv_copy_blocks(at, at, size, special);
     }
-    return special ? quote_as_needed(field, data, size, at) : at + size;
+    return found ? quote_as_needed(field, data, size, at) : at + size;
+}
+
+/* Text under any options, but the guard. */
+static char *put_text(struct csv_field *field, const char *data, size_t size, const char *data_end,
+                      char *at)
+{
+    const struct csv_options *options = field->context->options;
+    struct csv_specials special = csv_specials_of(options);
+    if (is_quoted_always(field))
+        return csv_put_quoted(field->context, data, size, at);
+    if (size > 0 && is_null_text(options, data, size) && !csv_has_special(data, size, special))
+        return put_like_null(field, data, size, at);
+    return put_minimal(field, data, size, data_end, special, at);
+}
+
+/* What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection"). */
+static bool is_formula(const char *data, size_t size)
+{
+    return size > 0 && data[0] != '\0' && strchr("=+-@\t\r\n", data[0]) != NULL;
+}
+
+static char *put_guarded(struct csv_field *field, const char *data, size_t size, char *at)
+{
+    struct csv_context *context = field->context;
+    context->scratch.size = 0;
+    if (csv_scratch_resize(context, size + 1) < 0)
+        return NULL;
+    char *guarded = context->scratch.data;
+    guarded[0] = '\'';
+    memcpy(guarded + 1, data, size);
+    return put_text(field, guarded, size + 1, guarded + size + 1, at);
 }
 
 char *csv_cell_text(struct csv_field *field, const char *data, size_t size, char *at)
 {
-    if (is_quoted_always(field))
-        return quote_as_needed(field, data, size, at);
-    return put_minimal(field, data, size, data + size, at);
+    if (field->kind == CSV_TEXT && field->context->options->guard && is_formula(data, size))
+        return put_guarded(field, data, size, at);
+    return put_text(field, data, size, data + size, at);
 }
 
-static char *cell_text_minimal(struct csv_field *field, int64_t index, char *at)
+/* The usual options. */
+static char *cell_text_usual(struct csv_field *field, int64_t index, char *at)
 {
     const int32_t *offsets = field->offsets;
     const char *data = (const char *)field->values + offsets[index];
     size_t size = (size_t)(offsets[index + 1] - offsets[index]);
-    return put_minimal(field, data, size, field->data_end, at);
+    const struct csv_specials special = {field->context->options->delimiter, '"', '"'};
+    return put_minimal(field, data, size, field->data_end, special, at);
 }
 
 static char *cell_text(struct csv_field *field, int64_t index, char *at)
@@ -139,31 +163,26 @@ static char *cell_text(struct csv_field *field, int64_t index, char *at)
     return csv_cell_text(field, data, size, at);
 }
 
+/* No special character can be in it. */
 static char *cell_fixed_quoted(struct csv_field *field, int64_t index, char *at)
 {
-    *at++ = '"';
-    char *end = field->put(field, index, at);
-    *end++ = '"';
-    return end;
-}
-
-/* A NaN is a number without text: left empty, like NULL, whatever the quoting. */
-static char *cell_float_quoted(struct csv_field *field, int64_t index, char *at)
-{
+    char quote = field->context->options->quote;
+    *at = quote;
     char *end = field->put(field, index, at + 1);
+    /* A NaN is a number without text: written like NULL, whatever the quoting. */
     if (end == at + 1)
-        return at;
-    *at = '"';
-    *end++ = '"';
+        return csv_cell_null(field, at);
+    *end++ = quote;
     return end;
 }
 
-/* The delimiter is a character that such values may have. */
+/* A special character, or the text of NULL, may be in it. */
 static char *cell_fixed_checked(struct csv_field *field, int64_t index, char *at)
 {
     char text[CSV_FIELD_WIDTH_MAX];
     char *end = field->put(field, index, text);
-    return end == text ? at : csv_cell_text(field, text, (size_t)(end - text), at);
+    return end == text ? csv_cell_null(field, at)
+                       : csv_cell_text(field, text, (size_t)(end - text), at);
 }
 
 static size_t encode_hex(const unsigned char *from, size_t size, char *to)
@@ -203,8 +222,13 @@ size_t csv_encode_binary(const struct csv_options *options, const char *from, si
     return options->base64 ? encode_base64(bytes, size, to) : encode_hex(bytes, size, to);
 }
 
+static char *append_byte(struct csv_sink *sink, char *at, char byte)
+{
+    return csv_sink_append(sink, at, &byte, 1);
+}
+
 /* Bytes as hex or base64, piece by piece: of any length without memory of their own. The piece is a
- * multiple of three, so base64 is padded at its end only. */
+ * multiple of three, so base64 is padded at its end only. No special character can be in it. */
 static char *cell_binary(struct csv_field *field, int64_t index, char *at)
 {
     const struct csv_options *options = field->context->options;
@@ -214,21 +238,34 @@ static char *cell_binary(struct csv_field *field, int64_t index, char *at)
     csv_field_bytes(field, index, &data, &size);
     if (size == 0)
         return put_empty(field, at);
-    bool quoted = options->quoting != CSV_QUOTE_NONE &&
-                  (is_quoted_always(field) || csv_cell_delimiter_occurs(field));
+    bool quoted = is_quoted_always(field);
     if (quoted)
-        at = csv_sink_append(sink, at, "\"", 1);
+        at = append_byte(sink, at, options->quote);
     while (at != NULL && size > 0) {
         char text[2 * PIECE];
         size_t count = size < PIECE / 3 * 3 ? size : PIECE / 3 * 3;
         size_t made = csv_encode_binary(options, data, count, text);
-        if (options->quoting == CSV_QUOTE_NONE && memchr(text, options->delimiter, made) != NULL)
-            return refuse_unquoted(field);
         at = csv_sink_append(sink, at, text, made);
         data += count;
         size -= count;
     }
-    return at != NULL && quoted ? csv_sink_append(sink, at, "\"", 1) : at;
+    return at != NULL && quoted ? append_byte(sink, at, options->quote) : at;
+}
+
+/* The same where there may be: the whole text is made first. */
+static char *cell_binary_checked(struct csv_field *field, int64_t index, char *at)
+{
+    struct csv_context *context = field->context;
+    const char *data;
+    size_t size, room;
+    csv_field_bytes(field, index, &data, &size);
+    if (__builtin_mul_overflow(size, 2, &room) || __builtin_add_overflow(room, 4, &room))
+        room = SIZE_MAX;
+    context->scratch.size = 0;
+    if (csv_scratch_resize(context, room) < 0)
+        return NULL;
+    size = csv_encode_binary(context->options, data, size, context->scratch.data);
+    return csv_cell_text(field, context->scratch.data, size, at);
 }
 
 static char *cell_dictionary(struct csv_field *field, int64_t index, char *at)
@@ -237,7 +274,8 @@ static char *cell_dictionary(struct csv_field *field, int64_t index, char *at)
     int64_t place = csv_field_dictionary_index(field, index);
     if (place < 0)
         return NULL;
-    return csv_field_is_null(dictionary, place) ? at : dictionary->cell(dictionary, place, at);
+    return csv_field_is_null(dictionary, place) ? csv_cell_null(field, at)
+                                                : dictionary->cell(dictionary, place, at);
 }
 
 static char *cell_nested(struct csv_field *field, int64_t index, char *at)
@@ -250,34 +288,56 @@ static char *cell_nested(struct csv_field *field, int64_t index, char *at)
 
 static char *cell_null(struct csv_field *field, int64_t index, char *at)
 {
-    (void)field;
     (void)index;
-    return at;
+    return csv_cell_null(field, at);
 }
 
-bool csv_cell_delimiter_occurs(const struct csv_field *field)
+/* The characters that values of a type may have. */
+static bool has_character(const struct csv_field *field, char character)
 {
-    char delimiter = field->context->options->delimiter;
+    bool letter = (character | 32) >= 'a' && (character | 32) <= 'z';
+    bool digit = character >= '0' && character <= '9';
+    if (character == '\0')
+        return false;
     if (field->kind == CSV_BINARY)
-        return strchr("+/=", delimiter) != NULL || (delimiter >= '0' && delimiter <= '9') ||
-               ((delimiter | 32) >= 'a' && (delimiter | 32) <= 'z');
+        return letter || digit || strchr("+/=", character) != NULL;
     switch (field->class) {
     case CSV_CLASS_NUMBER:
-        return strchr("0123456789-.", delimiter) != NULL;
+        return digit || strchr("-.", character) != NULL;
     case CSV_CLASS_FLOAT:
-        return strchr("0123456789-+.einf", delimiter) != NULL;
+        return digit || strchr("-+.einf", character) != NULL;
     case CSV_CLASS_BOOLEAN:
-        return strchr("TrueFals", delimiter) != NULL;
+        return strchr("TrueFals", character) != NULL;
     default: /* a date, a time or both */
-        return strchr("0123456789-+:. ", delimiter) != NULL;
+        return digit || strchr("-+:. ", character) != NULL;
     }
 }
 
-static csv_put choose_fixed(const struct csv_field *field)
+bool csv_cell_special_occurs(const struct csv_field *field)
 {
-    if (is_quoted_always(field))
-        return field->class == CSV_CLASS_FLOAT ? cell_float_quoted : cell_fixed_quoted;
-    return csv_cell_delimiter_occurs(field) ? cell_fixed_checked : field->put;
+    const struct csv_options *options = field->context->options;
+    /* A value can only be the text of NULL if it can begin like it. */
+    char null_first = options->null_text.size > 0 ? options->null_text.data[0] : '\0';
+    return has_character(field, options->delimiter) || has_character(field, options->quote) ||
+           has_character(field, options->escape) || has_character(field, null_first);
+}
+
+static csv_put choose_fixed(struct csv_field *field)
+{
+    bool formatted = csv_format_choose(field);
+    /* A NaN is written like NULL, which is nothing unless the options say something else. */
+    bool may_be_nan = field->class == CSV_CLASS_FLOAT && field->context->options->null_text.size > 0;
+    if (formatted || may_be_nan || csv_cell_special_occurs(field))
+        return cell_fixed_checked;
+    return is_quoted_always(field) ? cell_fixed_quoted : field->put;
+}
+
+static csv_put choose_text(const struct csv_field *field)
+{
+    const struct csv_options *options = field->context->options;
+    bool usual = options->quote == '"' && !csv_has_escape(options) && options->null_text.size == 0 &&
+                 !options->guard && !is_quoted_always(field) && !field->large;
+    return usual ? cell_text_usual : cell_text;
 }
 
 void csv_cell_choose(struct csv_field *field)
@@ -287,10 +347,10 @@ void csv_cell_choose(struct csv_field *field)
         field->cell = choose_fixed(field);
         return;
     case CSV_TEXT:
-        field->cell = is_quoted_always(field) || field->large ? cell_text : cell_text_minimal;
+        field->cell = choose_text(field);
         return;
     case CSV_BINARY:
-        field->cell = cell_binary;
+        field->cell = csv_cell_special_occurs(field) ? cell_binary_checked : cell_binary;
         return;
     case CSV_DICTIONARY:
         csv_cell_choose(field->dictionary);

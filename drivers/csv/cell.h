@@ -4,6 +4,8 @@
 #ifndef OSIRIS_CSV_CELL_H
 #define OSIRIS_CSV_CELL_H
 
+#include <string.h>
+
 #include "field.h"
 
 /* Chooses `cell` for a column, by its kind and the options. */
@@ -12,8 +14,17 @@ void csv_cell_choose(struct csv_field *field);
 /* Writes text of any length as a field, quoted if it must be. NULL, reported, if it cannot be written. */
 char *csv_cell_text(struct csv_field *field, const char *data, size_t size, char *at);
 
-/* True if the delimiter is a character that values of this fixed-width or binary type may have. */
-bool csv_cell_delimiter_occurs(const struct csv_field *field);
+/* True if values of this fixed-width or binary type may have a special character, or be the text of NULL. */
+bool csv_cell_special_occurs(const struct csv_field *field);
+
+/* The text of NULL, for which every field has room. */
+static inline char *csv_cell_null(const struct csv_field *field, char *at)
+{
+    const struct csv_word *word = &field->context->options->null_text;
+    if (word->size > 0)
+        memcpy(at, word->data, word->size);
+    return at + word->size;
+}
 
 /* Bytes as hex or base64 by option; `to` has room for twice the size and four. Returns the length. */
 size_t csv_encode_binary(const struct csv_options *options, const char *from, size_t size, char *to);

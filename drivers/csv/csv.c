@@ -2,59 +2,15 @@
  * csv.writer: a table as a CSV file (RFC 4180). docs/csv-writer.md says how each type is written and why.
  */
 #include <errno.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <osiris/plugin.h>
 
 #include "options.h"
+#include "spec.h"
 #include "table.h"
-
-/* clang-format off */
-static const char csv_writer_spec[] =
-"{"
-"  \"title\": \"CSV writer\","
-"  \"description\": \"Writes a table to a CSV file (RFC 4180). The file appears under its name when the whole run of its group has succeeded.\","
-"  \"modes\": [\"write\"],"
-"  \"capabilities\": {\"discover\": false, \"adHocAnalytics\": false, \"inMemoryMove\": false, \"streaming\": true,"
-"    \"bulkOperations\": true, \"transactions\": false, \"partitioning\": false, \"customTransforms\": false},"
-"  \"configSchema\": {"
-"    \"type\": \"object\","
-"    \"additionalProperties\": false,"
-"    \"required\": [\"path\"],"
-"    \"properties\": {"
-"      \"path\": {\"type\": \"string\", \"minLength\": 1,"
-"        \"description\": \"The file, relative to the working directory\"},"
-"      \"delimiter\": {\"type\": \"string\", \"minLength\": 1, \"maxLength\": 1, \"default\": \",\","
-"        \"description\": \"What separates fields: one ASCII character, not a quote or line break\"},"
-"      \"header\": {\"type\": \"boolean\", \"default\": true,"
-"        \"description\": \"Begin with a line of the columns' names\"},"
-"      \"encoding\": {\"type\": \"string\", \"enum\": [\"utf-8\"], \"default\": \"utf-8\","
-"        \"description\": \"The file's encoding\"},"
-"      \"newline\": {\"type\": \"string\", \"enum\": [\"lf\", \"crlf\"], \"default\": \"lf\","
-"        \"description\": \"What ends a line; line breaks within values stay as they are\"},"
-"      \"quoting\": {\"type\": \"string\", \"enum\": [\"minimal\", \"all\", \"nonnumeric\", \"none\"], \"default\": \"minimal\","
-"        \"description\": \"Which fields are quoted: those that must be; all; all that are not numbers or booleans; none, and a value that must be is an error. NULL is never quoted unless it is a line's only field\"},"
-"      \"columns\": {\"type\": \"string\", \"enum\": [\"sorted\", \"source\"], \"default\": \"sorted\","
-"        \"description\": \"The order of the columns: by name, or as they come\"},"
-"      \"binary\": {\"type\": \"string\", \"enum\": [\"hex\", \"base64\"], \"default\": \"hex\","
-"        \"description\": \"How binary values are written\"},"
-"      \"create_dirs\": {\"type\": \"boolean\", \"default\": true,"
-"        \"description\": \"Make missing folders on the way to the file\"},"
-"      \"chunk_size\": {\"type\": \"integer\", \"minimum\": 1, \"maximum\": 100000, \"default\": 1000, \"x-ignored\": true,"
-"        \"description\": \"Accepted so that existing pipelines run; without meaning here, where rows are streamed\"}"
-"    }"
-"  },"
-"  \"secrets\": [],"
-"  \"examples\": ["
-"    {\"title\": \"Comma-separated, with a header\", \"config\": {\"path\": \"output/orders.csv\"}},"
-"    {\"title\": \"Tab-separated, without a header\","
-"     \"config\": {\"path\": \"exports/orders.tsv\", \"delimiter\": \"\\t\", \"header\": false}},"
-"    {\"title\": \"For spreadsheets on Windows\","
-"     \"config\": {\"path\": \"output/orders.csv\", \"delimiter\": \";\", \"newline\": \"crlf\", \"columns\": \"source\"}}"
-"  ]"
-"}";
-/* clang-format on */
 
 struct csv_writer {
     const struct osiris_host *host;
@@ -129,6 +85,19 @@ static int write_stream(const struct csv_writer *writer, struct ArrowArrayStream
     return written;
 }
 
+/* Numbers are printed as in the C locale, whatever a library has made of the process's. */
+static int write_in_c_locale(const struct csv_writer *writer, struct ArrowArrayStream *stream, int fd)
+{
+    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (plain == (locale_t)0)
+        return csv_fail(writer->host, OSIRIS_ERROR_INTERNAL, errno, NULL, "not enough memory");
+    locale_t before = uselocale(plain);
+    int written = write_stream(writer, stream, fd);
+    uselocale(before);
+    freelocale(plain);
+    return written;
+}
+
 static int writer_run(void *state, const struct osiris_input *inputs, size_t input_count,
                       struct ArrowArrayStream *output)
 {
@@ -148,7 +117,7 @@ static int writer_run(void *state, const struct osiris_input *inputs, size_t inp
     int fd = -1;
     if (host->open_output(host, writer->options.path, &options, &fd) < 0)
         return -1;
-    return write_stream(writer, inputs[0].stream, fd);
+    return write_in_c_locale(writer, inputs[0].stream, fd);
 }
 
 static const char *const csv_writer_aliases[] = {"filesystem.csv_writer", NULL};

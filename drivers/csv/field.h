@@ -56,7 +56,7 @@ struct csv_context {
     struct csv_sink sink;
     struct csv_scratch scratch;
     int64_t rows; /* written before the batch at hand */
-    int64_t row;  /* of the batch, at hand */
+    int64_t row;  /* of the batch, at hand; -1: it is the header that is written */
 };
 
 struct csv_field {
@@ -72,6 +72,7 @@ struct csv_field {
     bool large;          /* 64-bit offsets */
     bool fixed_size;     /* binary without offsets */
     char index_format;   /* dictionary: the type of the indexes */
+    char type[4];        /* fixed width: the format's first three characters */
     int scale;           /* decimal */
     int bits;            /* decimal */
     int64_t byte_width;  /* fixed-size binary; fixed-size list: members a list */
@@ -118,6 +119,9 @@ int64_t csv_field_dictionary_index(const struct csv_field *field, int64_t index)
 /* Chooses `put` and what goes with it for a fixed-width type (put.c). 0; 1 if `format` is not one; -1
  * reported. */
 int csv_put_choose(struct csv_field *field, const char *format);
+
+/* Makes the scratch text so many bytes long; what was in it stays. 0, or -1 reported (json.c). */
+int csv_scratch_resize(struct csv_context *context, size_t size);
 
 /* Replaces the context's scratch text by a value of any kind as JSON. 0, or -1 reported (json.c). */
 int csv_json_render(struct csv_field *field, int64_t index);

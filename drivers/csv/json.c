@@ -22,9 +22,18 @@ static int reserve(struct csv_context *context, size_t more)
     char *data = realloc(scratch->data, capacity);
     if (data == NULL)
         return csv_fail(context->host, OSIRIS_ERROR_INTERNAL, 0, NULL,
-                        "not enough memory for a nested value");
+                        "not enough memory for a value");
     scratch->data = data;
     scratch->capacity = capacity;
+    return 0;
+}
+
+int csv_scratch_resize(struct csv_context *context, size_t size)
+{
+    size_t used = context->scratch.size;
+    if (size > used && reserve(context, size - used) < 0)
+        return -1;
+    context->scratch.size = size;
     return 0;
 }
 

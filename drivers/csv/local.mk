@@ -3,16 +3,21 @@ noinst_LTLIBRARIES += libosiris-csv.la
 libosiris_csv_la_SOURCES = \
 	drivers/csv/calendar.h \
 	drivers/csv/cell.c drivers/csv/cell.h \
+	drivers/csv/columns.c drivers/csv/columns.h \
 	drivers/csv/csv.c \
 	drivers/csv/digits.h \
 	drivers/csv/field.c drivers/csv/field.h \
+	drivers/csv/format.c drivers/csv/format.h \
 	drivers/csv/json.c \
+	drivers/csv/moment.c drivers/csv/moment.h \
 	drivers/csv/options.c drivers/csv/options.h \
 	drivers/csv/powers.h \
 	drivers/csv/put.c \
+	drivers/csv/quote.c drivers/csv/quote.h \
 	drivers/csv/scan.h \
 	drivers/csv/shortest.c drivers/csv/shortest.h \
 	drivers/csv/sink.c drivers/csv/sink.h \
+	drivers/csv/spec.c drivers/csv/spec.h \
 	drivers/csv/table.c drivers/csv/table.h \
 	$(NULL)
 

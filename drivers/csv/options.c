@@ -1,5 +1,5 @@
 /*
- * Reads the options. The host has checked them against the schema; what a schema cannot say is checked
+ * Reads the options. The host has checked them against the schema (spec.c); what a schema cannot say is checked
  * here, and names that the host should have refused are refused again.
  */
 #include <stdarg.h>
@@ -28,6 +28,12 @@ int csv_fail(const struct osiris_host *host, int category, int native_code, cons
     return -1;
 }
 
+static int refuse(const struct osiris_host *host, const char *hint, const char *key,
+                  const char *problem)
+{
+    return csv_fail(host, OSIRIS_ERROR_CONFIG, 0, hint, "%s: %s", key, problem);
+}
+
 /* The place of an option's value among its names, -1 reported. */
 static int read_choice(const struct osiris_host *host, const char *key, const char *const *names)
 {
@@ -39,48 +45,195 @@ static int read_choice(const struct osiris_host *host, const char *key, const ch
                     value);
 }
 
-static int read_delimiter(const struct osiris_host *host, char *delimiter)
+/* An option of one ASCII character that is no line break. An absent one leaves what is there. */
+static int read_character(const struct osiris_host *host, const char *key, char *character)
 {
-    const char *value = host->get_string(host, OSIRIS_CONFIG, "delimiter", ",");
+    const char *value = host->get_string(host, OSIRIS_CONFIG, key, NULL);
+    if (value == NULL)
+        return 0;
     unsigned char byte = (unsigned char)value[0];
     if (byte == '\0' || value[1] != '\0' || byte >= 0x80)
-        return csv_fail(host, OSIRIS_ERROR_CONFIG, 0, "use one ASCII character, such as \",\" or \"\\t\"",
-                        "delimiter: \"%s\" is not one ASCII character", value);
-    if (byte == '"' || byte == '\r' || byte == '\n')
-        return csv_fail(host, OSIRIS_ERROR_CONFIG, 0, "use another character",
-                        "delimiter: a quote or line break cannot separate fields");
-    *delimiter = (char)byte;
+        return csv_fail(host, OSIRIS_ERROR_CONFIG, 0,
+                        "use one ASCII character, such as \",\" or \"\\t\"",
+                        "%s: \"%s\" is not one ASCII character", key, value);
+    if (byte == '\r' || byte == '\n')
+        return refuse(host, "use another character", key, "it cannot be a line break");
+    *character = (char)byte;
+    return 0;
+}
+
+static bool is_alphanumeric(char character)
+{
+    char lower = character | 32;
+    return (character >= '0' && character <= '9') || (lower >= 'a' && lower <= 'z');
+}
+
+static int read_characters(const struct osiris_host *host, struct csv_options *options)
+{
+    options->delimiter = ',';
+    options->quote = '"';
+    if (read_character(host, "delimiter", &options->delimiter) < 0 ||
+        read_character(host, "quote", &options->quote) < 0)
+        return -1;
+    options->escape = options->quote;
+    if (read_character(host, "escape", &options->escape) < 0)
+        return -1;
+    if (options->delimiter == options->quote)
+        return refuse(host, "use another character", "delimiter",
+                      "the quote cannot separate fields");
+    if (!csv_has_escape(options))
+        return 0;
+    if (options->escape == options->delimiter)
+        return refuse(host, "use another character", "escape",
+                      "the delimiter cannot be the escape character, too");
+    /* "\n" is a line break to those who read escapes: a letter that is escaped would become another one. */
+    if (is_alphanumeric(options->delimiter) || is_alphanumeric(options->quote) ||
+        is_alphanumeric(options->escape))
+        return refuse(host, "use punctuation", "escape",
+                      "with it, delimiter, quote and escape cannot be letters or digits");
+    return 0;
+}
+
+static int read_word(const struct osiris_host *host, const char *key, const char *fallback,
+                     struct csv_word *word)
+{
+    word->data = host->get_string(host, OSIRIS_CONFIG, key, fallback);
+    word->size = strlen(word->data);
+    if (word->size > CSV_TEXT_OPTION_MAX)
+        return csv_fail(host, OSIRIS_ERROR_CONFIG, 0, NULL, "%s: it is longer than %d bytes", key,
+                        CSV_TEXT_OPTION_MAX);
+    return 0;
+}
+
+/* It is written as it is, without quotes, and no value may ever look like it. */
+static int check_null_text(const struct osiris_host *host, const struct csv_options *options)
+{
+    const struct csv_word *word = &options->null_text;
+    for (size_t i = 0; i < word->size; i++) {
+        char byte = word->data[i];
+        if (byte == options->delimiter || byte == options->quote || byte == '\r' || byte == '\n')
+            return refuse(host, "use a word, such as NULL or \\N", "null_text",
+                          "it has a delimiter, a quote or a line break");
+        bool escapes = csv_has_escape(options) && byte == options->escape;
+        if (escapes && (i + 1 == word->size || word->data[i + 1] == options->escape))
+            return refuse(host, "use a word, such as NULL or \\N", "null_text",
+                          "its escape character escapes nothing");
+        i += escapes;
+    }
+    return 0;
+}
+
+static int read_words(const struct osiris_host *host, struct csv_options *options)
+{
+    if (read_word(host, "null_text", "", &options->null_text) < 0 ||
+        read_word(host, "true_text", "True", &options->true_text) < 0 ||
+        read_word(host, "false_text", "False", &options->false_text) < 0 ||
+        check_null_text(host, options) < 0)
+        return -1;
+    if (options->true_text.size == 0 || options->false_text.size == 0 ||
+        strcmp(options->true_text.data, options->false_text.data) == 0)
+        return refuse(host, "use two words, such as 1 and 0", "true_text, false_text",
+                      "they are empty or the same");
+    return 0;
+}
+
+/* "%e", "%.3e", …: true if it is one. */
+static bool parse_float_format(const char *text, struct csv_float_format *format)
+{
+    int precision = 6;
+    if (*text++ != '%')
+        return false;
+    if (*text == '.') {
+        size_t digits = strspn(++text, "0123456789");
+        if (digits < 1 || digits > 2)
+            return false;
+        precision = digits == 1 ? text[0] - '0' : (text[0] - '0') * 10 + text[1] - '0';
+        text += digits;
+    }
+    *format = (struct csv_float_format){.conversion = *text, .precision = precision};
+    return *text != '\0' && strchr("efgEFG", *text) != NULL && text[1] == '\0' &&
+           precision <= CSV_PRECISION_MAX;
+}
+
+static int read_float_format(const struct osiris_host *host, struct csv_float_format *format)
+{
+    const char *text = host->get_string(host, OSIRIS_CONFIG, "float_format", "shortest");
+    if (strcmp(text, "shortest") == 0 || parse_float_format(text, format))
+        return 0;
+    return csv_fail(host, OSIRIS_ERROR_CONFIG, 0,
+                    "use shortest, or one like %.6f, %.3e or %.10g, with up to 40 digits",
+                    "float_format: \"%s\" is not a format", text);
+}
+
+static int read_moment_format(const struct osiris_host *host, const char *key, int parts,
+                              struct csv_moment_format *format)
+{
+    const char *text = host->get_string(host, OSIRIS_CONFIG, key, NULL);
+    const char *problem = text == NULL ? NULL : csv_moment_compile(format, text, parts);
+    return problem == NULL ? 0
+                           : csv_fail(host, OSIRIS_ERROR_CONFIG, 0,
+                                      "write one like %Y-%m-%d, %H:%M:%S or %Y-%m-%dT%H:%M:%S.%6f",
+                                      "%s: \"%s\": %s", key, text, problem);
+}
+
+static int read_formats(const struct osiris_host *host, struct csv_options *options)
+{
+    if (read_float_format(host, &options->float_format) < 0 ||
+        read_moment_format(host, "date_format", CSV_MOMENT_DATE, &options->date_format) < 0 ||
+        read_moment_format(host, "time_format", CSV_MOMENT_CLOCK, &options->time_format) < 0)
+        return -1;
+    return read_moment_format(host, "timestamp_format", CSV_MOMENT_DATE | CSV_MOMENT_CLOCK,
+                              &options->timestamp_format);
+}
+
+static int read_order(const struct osiris_host *host, enum csv_order *order)
+{
+    static const char *const orders[] = {"sorted", "source", NULL};
+    if (host->value_type(host, OSIRIS_CONFIG, "columns") == OSIRIS_ARRAY) {
+        *order = CSV_ORDER_LIST;
+        return 0;
+    }
+    int choice = read_choice(host, "columns", orders);
+    *order = (enum csv_order)choice;
+    return choice < 0 ? -1 : 0;
+}
+
+static int read_choices(const struct osiris_host *host, struct csv_options *options)
+{
+    static const char *const newlines[] = {"lf", "crlf", NULL};
+    static const char *const quotings[] = {"minimal", "all", "nonnumeric", "none", NULL};
+    static const char *const binaries[] = {"hex", "base64", NULL};
+    static const char *const guards[] = {"none", "apostrophe", NULL};
+    static const char *const encodings[] = {"utf-8", NULL};
+
+    int newline = read_choice(host, "newline", newlines);
+    int quoting = read_choice(host, "quoting", quotings);
+    int binary = read_choice(host, "binary", binaries);
+    int guard = read_choice(host, "formula_guard", guards);
+    int encoding = read_choice(host, "encoding", encodings);
+    if (newline < 0 || quoting < 0 || binary < 0 || guard < 0 || encoding < 0)
+        return -1;
+    options->newline[0] = newline == 1 ? '\r' : '\n';
+    options->newline[1] = '\n';
+    options->newline_size = newline == 1 ? 2 : 1;
+    options->quoting = (enum csv_quoting)quoting;
+    options->base64 = binary == 1;
+    options->guard = guard == 1;
     return 0;
 }
 
 int csv_options_read(const struct osiris_host *host, struct csv_options *options)
 {
-    static const char *const newlines[] = {"lf", "crlf", NULL};
-    static const char *const quotings[] = {"minimal", "all", "nonnumeric", "none", NULL};
-    static const char *const orders[] = {"sorted", "source", NULL};
-    static const char *const binaries[] = {"hex", "base64", NULL};
-    static const char *const encodings[] = {"utf-8", NULL};
-
-    int newline = read_choice(host, "newline", newlines);
-    int quoting = read_choice(host, "quoting", quotings);
-    int order = read_choice(host, "columns", orders);
-    int binary = read_choice(host, "binary", binaries);
-    int encoding = read_choice(host, "encoding", encodings);
-    if (newline < 0 || quoting < 0 || order < 0 || binary < 0 || encoding < 0)
-        return -1;
-
     *options = (struct csv_options){
         .path = host->get_string(host, OSIRIS_CONFIG, "path", NULL),
-        .newline = {newline == 1 ? '\r' : '\n', '\n'},
-        .newline_size = newline == 1 ? 2 : 1,
-        .quoting = (enum csv_quoting)quoting,
         .header = host->get_boolean(host, OSIRIS_CONFIG, "header", 1) != 0,
         .create_dirs = host->get_boolean(host, OSIRIS_CONFIG, "create_dirs", 1) != 0,
-        .sorted = order == 0,
-        .base64 = binary == 1,
     };
     if (options->path == NULL || options->path[0] == '\0')
         return csv_fail(host, OSIRIS_ERROR_CONFIG, 0, "say where to write: path: output/data.csv",
                         "path: a file name is needed");
-    return read_delimiter(host, &options->delimiter);
+    if (read_choices(host, options) < 0 || read_order(host, &options->order) < 0 ||
+        read_characters(host, options) < 0 || read_words(host, options) < 0)
+        return -1;
+    return read_formats(host, options);
 }

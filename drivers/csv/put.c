@@ -201,25 +201,14 @@ DEFINE_INSTANT(put_timestamp_ms, 1000)
 DEFINE_INSTANT(put_timestamp_us, 1000000)
 DEFINE_INSTANT(put_timestamp_ns, 1000000000)
 
-/* A span of time, a clock's or a duration: [-]HH:MM:SS[.ffffff]. */
-static char *put_span(const struct csv_field *field, int64_t value, char *at)
-{
-    uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    uint64_t per_second = (uint64_t)field->per_second;
-    *at = '-';
-    at += value < 0;
-    at = csv_put_clock(at, magnitude / per_second);
-    return csv_put_fraction(at, (uint32_t)(magnitude % per_second), field->per_second);
-}
-
 static char *put_time32(struct csv_field *field, int64_t index, char *at)
 {
-    return put_span(field, ((const int32_t *)field->values)[index], at);
+    return csv_put_span(at, ((const int32_t *)field->values)[index], field->per_second);
 }
 
 static char *put_time64(struct csv_field *field, int64_t index, char *at)
 {
-    return put_span(field, ((const int64_t *)field->values)[index], at);
+    return csv_put_span(at, ((const int64_t *)field->values)[index], field->per_second);
 }
 
 struct fixed_type {
@@ -230,7 +219,6 @@ struct fixed_type {
     int64_t per_second;
 };
 
-#define SPAN_WIDTH (1 + 20 + 6 + 10)
 #define INSTANT_WIDTH (CSV_DAY_WIDTH + 1 + 8 + 10 + 6)
 
 static const struct fixed_type fixed_types[] = {
@@ -248,14 +236,14 @@ static const struct fixed_type fixed_types[] = {
     {"g", put_double, CSV_CLASS_FLOAT, CSV_FLOAT_WIDTH, 0},
     {"tdD", put_date32, CSV_CLASS_STRING, CSV_DAY_WIDTH, 0},
     {"tdm", put_date64, CSV_CLASS_STRING, CSV_DAY_WIDTH, 0},
-    {"tts", put_time32, CSV_CLASS_STRING, SPAN_WIDTH, 1},
-    {"ttm", put_time32, CSV_CLASS_STRING, SPAN_WIDTH, 1000},
-    {"ttu", put_time64, CSV_CLASS_STRING, SPAN_WIDTH, 1000000},
-    {"ttn", put_time64, CSV_CLASS_STRING, SPAN_WIDTH, 1000000000},
-    {"tDs", put_time64, CSV_CLASS_STRING, SPAN_WIDTH, 1},
-    {"tDm", put_time64, CSV_CLASS_STRING, SPAN_WIDTH, 1000},
-    {"tDu", put_time64, CSV_CLASS_STRING, SPAN_WIDTH, 1000000},
-    {"tDn", put_time64, CSV_CLASS_STRING, SPAN_WIDTH, 1000000000},
+    {"tts", put_time32, CSV_CLASS_STRING, CSV_SPAN_WIDTH, 1},
+    {"ttm", put_time32, CSV_CLASS_STRING, CSV_SPAN_WIDTH, 1000},
+    {"ttu", put_time64, CSV_CLASS_STRING, CSV_SPAN_WIDTH, 1000000},
+    {"ttn", put_time64, CSV_CLASS_STRING, CSV_SPAN_WIDTH, 1000000000},
+    {"tDs", put_time64, CSV_CLASS_STRING, CSV_SPAN_WIDTH, 1},
+    {"tDm", put_time64, CSV_CLASS_STRING, CSV_SPAN_WIDTH, 1000},
+    {"tDu", put_time64, CSV_CLASS_STRING, CSV_SPAN_WIDTH, 1000000},
+    {"tDn", put_time64, CSV_CLASS_STRING, CSV_SPAN_WIDTH, 1000000000},
     {"tss:", put_timestamp_s, CSV_CLASS_STRING, INSTANT_WIDTH, 1},
     {"tsm:", put_timestamp_ms, CSV_CLASS_STRING, INSTANT_WIDTH, 1000},
     {"tsu:", put_timestamp_us, CSV_CLASS_STRING, INSTANT_WIDTH, 1000000},
@@ -283,6 +271,7 @@ static int choose_decimal(struct csv_field *field, const char *format)
 int csv_put_choose(struct csv_field *field, const char *format)
 {
     field->kind = CSV_FIXED;
+    strncpy(field->type, format, sizeof field->type - 1);
     if (format[0] == 'd')
         return choose_decimal(field, format);
     for (size_t i = 0; i < sizeof fixed_types / sizeof fixed_types[0]; i++) {

@@ -5,18 +5,11 @@
 #include <string.h>
 
 #include "cell.h"
+#include "columns.h"
 #include "digits.h"
 #include "table.h"
 
 #define SLACK 64 /* scribbles, and the quotes of a lone empty field */
-
-static int compare_names(const void *left, const void *right)
-{
-    const struct csv_field *a = left, *b = right;
-    /* Bytes of UTF-8 are in the order of code points. Equal names keep the source's order. */
-    int order = strcmp(a->name, b->name);
-    return order != 0 ? order : (a->source > b->source) - (a->source < b->source);
-}
 
 static int init_fields(struct csv_table *table, const struct ArrowSchema *schema)
 {
@@ -24,30 +17,30 @@ static int init_fields(struct csv_table *table, const struct ArrowSchema *schema
     if (schema->format == NULL || strcmp(schema->format, "+s") != 0 || schema->n_children < 0)
         return csv_fail(context->host, OSIRIS_ERROR_INTERNAL, 0, NULL,
                         "the input is not a table: its Arrow schema is not a struct");
-    table->fields = calloc((size_t)schema->n_children + 1, sizeof *table->fields);
-    if (table->fields == NULL)
-        return csv_fail(context->host, OSIRIS_ERROR_INTERNAL, 0, NULL, "not enough memory");
-    for (int64_t i = 0; i < schema->n_children; i++) {
-        struct csv_field *field = &table->fields[table->count++];
-        if (csv_field_init(field, context, schema->children[i]) < 0)
+    table->source_count = schema->n_children;
+    if (csv_columns_choose(context->host, context->options, schema, &table->fields,
+                           &table->count) < 0)
+        return -1;
+    for (size_t i = 0; i < table->count; i++) {
+        struct csv_field *field = &table->fields[i];
+        int64_t source = field->source;
+        if (csv_field_init(field, context, schema->children[source]) < 0)
             return -1;
+        field->source = source;
         csv_cell_choose(field);
-        field->source = i;
     }
-    if (context->options->sorted)
-        qsort(table->fields, table->count, sizeof *table->fields, compare_names);
     return 0;
 }
 
 /* The most that a row's values of bounded width take, with quotes and delimiters. */
 static size_t row_reserve(const struct csv_table *table)
 {
-    size_t reserve = SLACK;
+    size_t reserve = SLACK, null_size = table->context.options->null_text.size;
     for (size_t i = 0; i < table->count; i++) {
         const struct csv_field *field = &table->fields[i];
         if (field->kind == CSV_DICTIONARY)
             field = field->dictionary;
-        reserve += field->width + 3 + CSV_SCRIBBLE;
+        reserve += field->width + null_size + 3 + CSV_SCRIBBLE;
     }
     return reserve;
 }
@@ -83,10 +76,13 @@ int csv_table_write_header(struct csv_table *table)
 {
     const struct csv_options *options = table->context.options;
     char *at = table->at;
+    table->context.row = -1;
     for (size_t i = 0; i < table->count; i++) {
         /* A name is text whatever the column holds. */
-        struct csv_field name = {
-            .context = &table->context, .name = table->fields[i].name, .class = CSV_CLASS_STRING};
+        struct csv_field name = {.context = &table->context,
+                                 .name = table->fields[i].name,
+                                 .kind = CSV_TEXT,
+                                 .class = CSV_CLASS_STRING};
         at = csv_cell_text(&name, name.name, strlen(name.name), at);
         if (at == NULL)
             return -1;
@@ -101,8 +97,8 @@ int csv_table_write_header(struct csv_table *table)
 static int bind_batch(struct csv_table *table, const struct ArrowArray *batch)
 {
     const struct osiris_host *host = table->context.host;
-    int64_t columns = (int64_t)table->count, end;
-    if (batch->n_children != columns || batch->length < 0 || batch->offset < 0 ||
+    int64_t end;
+    if (batch->n_children != table->source_count || batch->length < 0 || batch->offset < 0 ||
         __builtin_add_overflow(batch->length, batch->offset, &end))
         return csv_fail(host, OSIRIS_ERROR_INTERNAL, 0, "the driver that made the data is at fault",
                         "a batch does not have the schema's columns");
@@ -120,11 +116,14 @@ static int bind_batch(struct csv_table *table, const struct ArrowArray *batch)
     return 0;
 }
 
-/* A null has no text and no quotes. */
-static inline char *put_cell(struct csv_field *field, int64_t row, char *at)
+/* A null has no quotes. */
+static inline char *put_cell(struct csv_field *field, int64_t row, const struct csv_word *null_text,
+                             char *at)
 {
     int64_t index = row + field->offset;
-    return csv_field_is_null(field, index) ? at : field->cell(field, index, at);
+    if (!csv_field_is_null(field, index))
+        return field->cell(field, index, at);
+    return null_text->size == 0 ? at : csv_cell_null(field, at);
 }
 
 /* A lone empty field would be an empty line, which most readers skip. */
@@ -132,7 +131,7 @@ static char *put_lone_empty(const struct csv_options *options, char *at)
 {
     if (options->quoting == CSV_QUOTE_NONE)
         return at;
-    memcpy(at, "\"\"", 2);
+    at[0] = at[1] = options->quote;
     return at + 2;
 }
 
@@ -141,6 +140,7 @@ static int write_rows(struct csv_table *table, int64_t length)
     struct csv_context *context = &table->context;
     const struct csv_options *options = context->options;
     struct csv_field *const last = table->fields + table->count - 1;
+    const struct csv_word null_text = options->null_text;
     char *at = table->at;
 
     for (int64_t row = 0; row < length; row++) {
@@ -152,12 +152,12 @@ static int write_rows(struct csv_table *table, int64_t length)
         context->row = row;
         const char *begin = at;
         for (struct csv_field *field = table->fields; field < last; field++) {
-            at = put_cell(field, row, at);
+            at = put_cell(field, row, &null_text, at);
             if (at == NULL)
                 return -1;
             *at++ = options->delimiter;
         }
-        at = put_cell(last, row, at);
+        at = put_cell(last, row, &null_text, at);
         if (at == NULL)
             return -1;
         if (at == begin)

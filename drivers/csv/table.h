@@ -10,6 +10,7 @@ struct csv_table {
     struct csv_context context;
     struct csv_field *fields; /* as written */
     size_t count;
+    int64_t source_count;     /* columns of the input */
     char *at;                 /* position in the sink's buffer */
 };
 

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "core/host-values.h"
 #include "fixture.h"
 
 extern const struct osiris_plugin osiris_plugin;
@@ -20,28 +21,38 @@ struct test_host {
     int cancel_calls;
 };
 
-static json_object *find(const struct osiris_host *host, const char *key)
+static json_object *values(const struct osiris_host *host, int32_t scope)
 {
     const struct test_host *test = host->context;
-    json_object *value = NULL;
-    json_object_object_get_ex(test->config, key, &value);
-    return value;
+    return scope == OSIRIS_CONFIG ? test->config : NULL;
+}
+
+static int32_t value_type(const struct osiris_host *host, int32_t scope, const char *path)
+{
+    return host_value_type(values(host, scope), path);
 }
 
 static const char *get_string(const struct osiris_host *host, int32_t scope, const char *path,
                               const char *fallback)
 {
-    (void)scope;
-    json_object *value = find(host, path);
-    return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : fallback;
+    return host_value_string(values(host, scope), path, fallback);
+}
+
+static int64_t get_integer(const struct osiris_host *host, int32_t scope, const char *path,
+                           int64_t fallback)
+{
+    return host_value_integer(values(host, scope), path, fallback);
 }
 
 static int32_t get_boolean(const struct osiris_host *host, int32_t scope, const char *path,
                            int32_t fallback)
 {
-    (void)scope;
-    json_object *value = find(host, path);
-    return json_object_is_type(value, json_type_boolean) ? json_object_get_boolean(value) : fallback;
+    return host_value_boolean(values(host, scope), path, fallback);
+}
+
+static size_t get_count(const struct osiris_host *host, int32_t scope, const char *path)
+{
+    return host_value_count(values(host, scope), path);
 }
 
 static int32_t cancelled(const struct osiris_host *host)
@@ -142,8 +153,11 @@ void fixture_run(struct fixture *fixture)
         .run_id = "run",
         .step_id = "write",
         .component = "csv.writer",
+        .value_type = value_type,
         .get_string = get_string,
+        .get_integer = get_integer,
         .get_boolean = get_boolean,
+        .get_count = get_count,
         .cancelled = cancelled,
         .error = report_error,
         .open_output = open_output,

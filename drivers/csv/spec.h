@@ -1,0 +1,9 @@
+/*
+ * What csv.writer tells of itself: its options with their defaults and bounds, as JSON (include/osiris/driver.h).
+ */
+#ifndef OSIRIS_CSV_SPEC_H
+#define OSIRIS_CSV_SPEC_H
+
+extern const char csv_writer_spec[];
+
+#endif
