@@ -8,5 +8,6 @@ libosiris_core_la_SOURCES += \
 	core/wire-compress.c \
 	core/wire-decode.c \
 	core/wire-encode.c \
+	core/wire-indices.c \
 	core/wire-schema.c \
 	$(NULL)

@@ -57,6 +57,9 @@ int wire_batch_decode(const struct ArrowSchema *schema, json_object *header, voi
 json_object *wire_codecs(void);
 bool wire_has_codec(const char *codec);
 
+/* wire-indices.c: whether an array's indices are in its dictionary, both checked but for that. */
+bool wire_indices_fit(const struct ArrowSchema *schema, const struct ArrowArray *array);
+
 /* wire-compress.c: one buffer. */
 
 /* *out is a new buffer of *out_length bytes, or NULL if it would not shrink. -1: out of memory. */

@@ -147,7 +147,7 @@ static int take_validity(struct decoder *decoder, struct ArrowArray *array)
 
     if (next_buffer(decoder, needed, array->null_count == 0, &bits, &length) < 0)
         return -1;
-    if (bits == NULL && array->null_count != 0)
+    if (bits == NULL && array->null_count != 0 && array->length > 0)
         return malformed(decoder, "counts nulls that are nowhere");
     node->buffers[0] = bits;
     return 0;
@@ -326,6 +326,8 @@ static int decode_array(struct decoder *decoder, const struct ArrowSchema *schem
         result = decode_array(decoder, schema->dictionary, &node->dictionary);
         if (result == 0)
             out->dictionary = &node->dictionary;
+        if (result == 0 && !wire_indices_fit(schema, out))
+            result = malformed(decoder, "has an index that is not in its dictionary");
     }
     if (result < 0)
         release(out);

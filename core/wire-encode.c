@@ -18,7 +18,8 @@ static const uint8_t padding[WIRE_ALIGNMENT];
 struct encoder {
     struct wire_batch *batch;
     struct osiris_error *error;
-    bool failed; /* out of memory */
+    bool failed; /* out of memory, or `error` */
+    bool at_top; /* a batch itself has no nulls, whatever its bitmap says */
 };
 
 static void add_number(struct encoder *encoder, json_object *list, int64_t number)
@@ -159,11 +160,12 @@ static void encode_array(struct encoder *encoder, const struct ArrowSchema *sche
     const struct arrow_type type = arrow_type_from_format(schema->format);
     bool all = first == 0 && length == array->length;
     bool nulls = array->n_buffers > 0 && array->buffers[0] != NULL && array->null_count != 0 &&
-                 length > 0;
+                 length > 0 && !encoder->at_top;
     bool bits = nulls || (type.layout == ARROW_FIXED && type.bits < 8);
     int64_t begin = array->offset + first;
     int64_t offset = bits ? begin % 8 : 0;
 
+    encoder->at_top = false;
     if (encoder->failed)
         return;
     add_number(encoder, encoder->batch->nodes, length);
@@ -182,7 +184,7 @@ int wire_batch_encode(const struct ArrowSchema *schema, const struct ArrowArray 
                       struct wire_batch *out, struct osiris_error *error)
 {
     struct osiris_error problem = OSIRIS_ERROR_INIT;
-    struct encoder encoder = {.batch = out, .error = &problem};
+    struct encoder encoder = {.batch = out, .error = &problem, .at_top = true};
 
     static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "buffers travel little-endian");
     *out = (struct wire_batch){.nodes = json_object_new_array(),

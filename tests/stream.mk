@@ -11,4 +11,9 @@ TESTS += tests/unit/test-wire-batch
 tests_unit_test_wire_batch_SOURCES = tests/unit/test-wire-batch.c
 tests_unit_test_wire_batch_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_wire_batch_LDADD = $(unit_ldadd)
+check_PROGRAMS += tests/unit/test-wire-random
+TESTS += tests/unit/test-wire-random
+tests_unit_test_wire_random_SOURCES = tests/unit/test-wire-random.c tests/arrow-digest.c tests/arrow-digest.h
+tests_unit_test_wire_random_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_wire_random_LDADD = $(unit_ldadd)
 endif
