@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "core/body.h"
 #include "core/clock.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
@@ -114,7 +115,8 @@ void session_free_places(struct session *session)
         json_object_put(place->codecs);
         free(place->requests);
         free(place->driver_paths);
-        free(place->body);
+        body_free(place->body);
+        body_pool_free(place->pool);
     }
     free(session->places);
 }

@@ -74,6 +74,7 @@ struct session_place {
     bool killed;                            /* by us */
     bool remote;                            /* its link is worth compressing for */
     json_object *codecs;                    /* that its worker can read, or NULL */
+    struct body_pool *pool;                 /* NULL until a body comes */
     uint8_t *body;                          /* of the message that comes next; owned */
     char session_id[SESSION_SECRET_SIZE], token[SESSION_SECRET_SIZE];
 };

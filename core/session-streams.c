@@ -5,10 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/body.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
 #include "core/session-state.h"
 #include "core/wire-batch.h"
+
+/* Of bodies that were passed on, for those that come. */
+#define KEPT_BYTES (4u << 20)
 
 int session_make_edges(struct session *session, struct osiris_error *error)
 {
@@ -124,8 +128,10 @@ void *place_body_room(void *context, json_object *message, size_t length,
 
     (void)message;
     /* At most FRAME_MAXIMUM_BODY, and what it belongs to is checked when it has come. */
-    free(place->body);
-    place->body = malloc(length);
+    body_free(place->body);
+    if (place->pool == NULL)
+        place->pool = body_pool_new(KEPT_BYTES);
+    place->body = place->pool == NULL ? NULL : body_new(place->pool, length);
     if (place->body == NULL)
         osiris_error_set_errno(error, ENOMEM, "cannot pass a batch on");
     return place->body;
@@ -168,7 +174,7 @@ static void free_passed_body(void *owner)
 {
     struct passed_body *body = owner;
 
-    free(body->piece.iov_base);
+    body_free(body->piece.iov_base);
     free(body);
 }
 

@@ -3,6 +3,7 @@ libosiris_core_la_SOURCES += \
 	core/arrow-layout.c core/arrow-layout.h \
 	core/arrow-share.c core/arrow-share.h \
 	core/batch.c core/batch.h \
+	core/body.c core/body.h \
 	core/queue.c core/queue.h \
 	core/wire-batch.h \
 	core/wire-compress.c \

@@ -48,8 +48,8 @@ void wire_batch_clear(struct wire_batch *batch);
 /* Adds {body, nodes, buffers, codec?} to a message's data. */
 void wire_batch_add_header(const struct wire_batch *batch, json_object *data);
 
-/* Decodes `header` (a message's data) and `body` (NULL if body_length is 0), which was made by malloc or posix_memalign, begins at a
- * multiple of WIRE_ALIGNMENT and is taken, also on failure. */
+/* Decodes `header` (a message's data) and `body` (NULL if body_length is 0), which was made by body_new (body.h) and is
+ * taken, also on failure. */
 int wire_batch_decode(const struct ArrowSchema *schema, json_object *header, void *body,
                       size_t body_length, struct ArrowArray *out, struct osiris_error *error);
 

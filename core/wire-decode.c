@@ -9,6 +9,7 @@
 
 #include "core/arrow-check.h"
 #include "core/arrow-layout.h"
+#include "core/body.h"
 #include "core/json-access.h"
 #include "core/wire-batch.h"
 
@@ -57,7 +58,7 @@ static void drop(struct holder *holder)
 {
     if (atomic_fetch_sub(&holder->references, 1) > 1)
         return;
-    free(holder->body);
+    body_free(holder->body);
     free(holder->decompressed);
     free(holder);
 }
@@ -393,7 +394,7 @@ int wire_batch_decode(const struct ArrowSchema *schema, json_object *header, voi
 
     out->release = NULL;
     if (decoder.holder == NULL) {
-        free(body);
+        body_free(body);
         return out_of_memory(&decoder);
     }
     decoder.holder->body = body;

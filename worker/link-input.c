@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/body.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
 #include "core/wire-batch.h"
@@ -10,6 +11,8 @@
 
 /* Memory that is taken on a header's word, before any byte of the body has come. */
 #define FIRST_ROOM (4u << 20)
+/* Of batches that were read, for those that come. */
+#define KEPT_BYTES (8u << 20)
 
 struct link_input {
     struct channel *channel;
@@ -24,9 +27,10 @@ struct link_input {
     atomic_int_fast64_t given; /* by the reader's thread, not counted in `credit` yet */
     bool has_schema;
     struct ArrowSchema schema;
+    struct body_pool *pool;
     json_object *header; /* of the batch that is coming in, or NULL */
     uint8_t *body;
-    size_t room, filled, length;
+    size_t filled, length;
 };
 
 struct link_input *link_input_new(struct channel *channel, struct queue *queue, uint64_t window,
@@ -34,8 +38,12 @@ struct link_input *link_input_new(struct channel *channel, struct queue *queue, 
 {
     struct link_input *input = calloc(1, sizeof *input);
 
-    if (input == NULL)
+    if (input != NULL)
+        input->pool = body_pool_new(KEPT_BYTES);
+    if (input == NULL || input->pool == NULL) {
+        free(input);
         return NULL;
+    }
     input->channel = channel;
     input->queue = queue;
     input->window = window;
@@ -47,9 +55,9 @@ static void forget_batch(struct link_input *input)
 {
     json_object_put(input->header);
     input->header = NULL;
-    free(input->body);
+    body_free(input->body);
     input->body = NULL;
-    input->room = input->filled = input->length = 0;
+    input->filled = input->length = 0;
 }
 
 static void forget_attempt(struct link_input *input)
@@ -69,6 +77,7 @@ void link_input_free(struct link_input *input)
     if (input == NULL)
         return;
     forget_attempt(input);
+    body_pool_free(input->pool);
     free(input);
 }
 
@@ -132,33 +141,21 @@ static int begin_batch(struct link_input *input, json_object *data, struct osiri
     return 0;
 }
 
-/* Room for `wanted` bytes in all, at a multiple of the alignment. Grows with what has come. */
+/* Room for `wanted` bytes in all. Grows with what has come. */
 static int make_room(struct link_input *input, size_t wanted, struct osiris_error *error)
 {
     size_t room = input->length < FIRST_ROOM ? input->length : FIRST_ROOM;
-    void *memory = NULL;
 
-    if (wanted <= input->room)
+    if (input->body == NULL)
+        input->body = body_new(input->pool, room);
+    if (input->body != NULL && wanted <= body_room(input->body))
         return 0;
     while (room < wanted)
         room = room > input->length / 2 ? input->length : 2 * room;
-    if (input->body != NULL) {
-        /* The C library moves pages of large blocks, not bytes; should it ever misalign them, they are copied. */
-        memory = realloc(input->body, room);
-        if (memory != NULL)
-            input->body = memory;
-        if (memory != NULL && (uintptr_t)memory % WIRE_ALIGNMENT == 0) {
-            input->room = room;
-            return 0;
-        }
-    }
-    if (posix_memalign(&memory, WIRE_ALIGNMENT, room) != 0)
+    void *grown = input->body == NULL ? NULL : body_grow(input->body, room);
+    if (grown == NULL)
         return osiris_error_set_errno(error, ENOMEM, "cannot take a batch in");
-    if (input->filled > 0)
-        memcpy(memory, input->body, input->filled);
-    free(input->body);
-    input->body = memory;
-    input->room = room;
+    input->body = grown;
     return 0;
 }
 
@@ -194,7 +191,7 @@ static int finish_batch(struct link_input *input, struct osiris_error *error)
 
     input->header = NULL;
     input->body = NULL;
-    input->room = input->filled = input->length = 0;
+    input->filled = input->length = 0;
     if (wire_batch_decode(&input->schema, header, body, length, &array, error) < 0)
         return -1;
     struct osiris_error problem = OSIRIS_ERROR_INIT;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/arrow-check.h"
+#include "core/body.h"
 #include "core/json-access.h"
 #include "core/wire-batch.h"
 
@@ -202,7 +203,8 @@ static void *gather(const struct wire_batch *batch)
 
     if (batch->length == 0)
         return NULL;
-    ck_assert_int_eq(posix_memalign(&body, WIRE_ALIGNMENT, batch->length), 0);
+    body = body_new(NULL, batch->length);
+    ck_assert_ptr_nonnull(body);
     for (size_t i = 0; i < batch->piece_count; i++) {
         memcpy((char *)body + at, batch->pieces[i].iov_base, batch->pieces[i].iov_len);
         at += batch->pieces[i].iov_len;
