@@ -73,6 +73,7 @@ struct channel {
     struct frame_out *greeting; /* a `resume` that is still to be sent */
     uint64_t sent_sequence;
     bool closed;
+    bool woken; /* wake_fd is readable */
     channel_trace *trace;
     void *trace_context;
     struct channel_counts counts;
@@ -85,6 +86,9 @@ struct channel {
     void *place_context;
     uint8_t header_bytes[FRAME_HEADER_SIZE];
     size_t header_filled;
+    uint8_t ahead[CHANNEL_READ_AHEAD]; /* bytes behind the frame in hand */
+    size_t ahead_at, ahead_end;
+    bool after_body; /* the last frame had one: so may the next */
     bool has_header;
     struct frame_header header;
     struct buffer inbox;   /* the message */
@@ -114,7 +118,7 @@ void channel_unlock(struct channel *channel);
 /* Writes what the socket takes. -1 with errno if it is broken and cannot be resumed. */
 int channel_flush_locked(struct channel *channel);
 bool channel_has_work_locked(const struct channel *channel);
-void channel_wake(const struct channel *channel);
+void channel_wake_locked(struct channel *channel);
 void channel_clear_lanes(struct channel *channel);
 void channel_trace_frame(struct channel *channel, bool sent, const struct frame_header *header,
                          const uint8_t *message, const struct iovec *body, size_t body_pieces);

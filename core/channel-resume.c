@@ -54,7 +54,7 @@ int channel_lose_link_locked(struct channel *channel)
     channel->sending_offset = 0;
     /* The descriptor is closed by the receiving thread, which may be polling it. */
     (void)shutdown(channel->fd, SHUT_RDWR);
-    channel_wake(channel);
+    channel_wake_locked(channel);
     return 0;
 }
 
@@ -147,6 +147,8 @@ static void forget_partial_frame(struct channel *channel)
 {
     channel->header_filled = 0;
     channel->has_header = false;
+    channel->ahead_at = channel->ahead_end = 0;
+    channel->after_body = false;
     buffer_reset(&channel->inbox);
     json_object_put(channel->incoming);
     channel->incoming = NULL;

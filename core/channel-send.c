@@ -376,12 +376,12 @@ bool channel_has_work_locked(const struct channel *channel)
            channel->bodies != NULL;
 }
 
-void channel_wake(const struct channel *channel)
+void channel_wake_locked(struct channel *channel)
 {
     const uint64_t one = 1;
 
-    /* It can only fail when it is readable already. */
-    (void)!write(channel->wake_fd, &one, sizeof one);
+    if (!channel->woken)
+        channel->woken = write(channel->wake_fd, &one, sizeof one) == (ssize_t)sizeof one;
 }
 
 /* Flushes on behalf of a sender, who may be any thread: what is left, the receiving thread is to flush. */
@@ -393,7 +393,7 @@ static int flush_and_wake(struct channel *channel, bool had_work, struct osiris_
     if (channel_flush_locked(channel) < 0)
         return osiris_error_set_errno(error, errno, "cannot send to the peer");
     if (channel_has_work_locked(channel) || channel->link == LINK_LOST)
-        channel_wake(channel);
+        channel_wake_locked(channel);
     return 0;
 }
 

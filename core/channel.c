@@ -1,8 +1,9 @@
 /*
  * One end of the protocol's byte channel: making it, and its receiving half; see channel.h.
  *
- * Reading is exact: header and message first, then a body straight to where it belongs, and the next header in one call
- * with either. So no byte of a body is ever copied.
+ * Reading is exact where bodies are about: header and message first, then a body straight to where it belongs, and the next
+ * header in one call with either. So no byte of a stream of bodies is copied. Messages without bodies are read ahead, so
+ * that a request takes one call.
  */
 #include "core/channel.h"
 
@@ -177,6 +178,7 @@ static int finish_frame(struct channel *channel, struct osiris_error *error)
         FRAME_HEADER_SIZE + (size_t)channel->header.message_length + channel->header.body_length;
 
     trace_received(channel);
+    channel->after_body = channel->header.body_length > 0;
     channel->incoming = NULL;
     channel->body = NULL;
     channel->body_filled = 0;
@@ -336,62 +338,118 @@ static bool may_read(const struct channel *channel)
     return channel->incoming == NULL || channel->body != NULL || channel->first_message == NULL;
 }
 
+/* Moves what was read ahead to where it belongs. No I/O. */
+static void take_ahead(struct channel *channel)
+{
+    while (channel->ahead_at < channel->ahead_end && may_read(channel)) {
+        struct iovec room[2];
+        size_t used = next_room(channel, room, &channel->violation), got = 0;
+        bool is_body = channel->has_header && channel->incoming != NULL;
+        for (size_t i = 0; i < used; i++) {
+            size_t there = channel->ahead_end - channel->ahead_at;
+            size_t part = room[i].iov_len < there ? room[i].iov_len : there;
+            memcpy(room[i].iov_base, channel->ahead + channel->ahead_at, part);
+            channel->ahead_at += part;
+            channel->counts.copied_body_bytes += is_body && i == 0 ? part : 0;
+            got += part;
+        }
+        channel->violated =
+            used == 0 || take_bytes(channel, room, got, &channel->violation) < 0;
+    }
+}
+
+/* Whether what follows in the socket is hardly a body. */
+static bool may_read_ahead(const struct channel *channel)
+{
+    return !channel->after_body && (!channel->has_header || channel->header.body_length == 0);
+}
+
+/* One call. Returns how many bytes came into `room`, what came beyond is read ahead; 0 at the end, -1 with errno. *asked says
+ * for how many in all there was room. */
+static ssize_t receive_into(struct channel *channel, struct iovec room[3], size_t used,
+                            size_t *asked)
+{
+    size_t wanted = room[0].iov_len + (used > 1 ? room[1].iov_len : 0);
+    ssize_t got;
+
+    *asked = wanted;
+    if (may_read_ahead(channel)) {
+        room[used++] = (struct iovec){.iov_base = channel->ahead, .iov_len = sizeof channel->ahead};
+        *asked += sizeof channel->ahead;
+    }
+    struct msghdr message = {.msg_iov = room, .msg_iovlen = used};
+    do {
+        channel->counts.receive_calls++;
+        got = recvmsg(channel->fd, &message, MSG_DONTWAIT);
+    } while (got < 0 && errno == EINTR);
+    channel->ahead_at = 0;
+    channel->ahead_end = got > (ssize_t)wanted ? (size_t)got - wanted : 0;
+    return got;
+}
+
 static int pump_in(struct channel *channel, bool *end, struct osiris_error *error)
 {
-    bool any = false;
+    bool any = false, empty = false;
 
-    while (may_read(channel)) {
-        struct iovec room[2];
-        size_t used = next_room(channel, room, &channel->violation);
+    for (take_ahead(channel); !empty && may_read(channel); take_ahead(channel)) {
+        struct iovec room[3];
+        size_t used = next_room(channel, room, &channel->violation), asked;
         channel->violated = used == 0;
         if (used == 0)
             break;
-        size_t asked = room[0].iov_len + (used > 1 ? room[1].iov_len : 0);
-        struct msghdr message = {.msg_iov = room, .msg_iovlen = used};
-        ssize_t got;
-        do {
-            channel->counts.receive_calls++;
-            got = recvmsg(channel->fd, &message, MSG_DONTWAIT);
-        } while (got < 0 && errno == EINTR);
+        ssize_t got = receive_into(channel, room, used, &asked);
         if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             break;
         if (got <= 0)
             return link_ended(channel, got < 0 ? errno : 0, end, error) < 0 ? -1 : any;
         any = true;
+        empty = (size_t)got < asked;
+        got -= (ssize_t)channel->ahead_end;
         channel->violated = take_bytes(channel, room, (size_t)got, &channel->violation) < 0;
-        if ((size_t)got < asked)
-            break;
     }
     return any;
 }
 
-static int pump_out(struct channel *channel, struct osiris_error *error)
+static int pump_out(struct channel *channel, short revents, struct osiris_error *error)
 {
     uint64_t count;
     int result = 0;
 
     pthread_mutex_lock(&channel->outbox_lock);
-    if (read(channel->wake_fd, &count, sizeof count) < 0 && errno != EAGAIN)
+    if (channel->woken && read(channel->wake_fd, &count, sizeof count) < 0 && errno != EAGAIN)
         result = osiris_error_set_errno(error, errno, "cannot read the channel's wake-up");
-    else if (channel_flush_locked(channel) < 0)
+    channel->woken = false;
+    /* What is in line has found the socket full, unless there is nothing in line yet. */
+    bool full = (revents & (POLLOUT | POLLERR | POLLHUP)) == 0 && channel->sending.first != NULL;
+    if (result == 0 && !full && channel_flush_locked(channel) < 0)
         result = osiris_error_set_errno(error, errno, "cannot send to the peer");
     channel_unlock(channel);
     return result;
 }
 
-int channel_pump(struct channel *channel, bool *end, struct osiris_error *error)
+int channel_pump_ready(struct channel *channel, short revents, bool *end,
+                       struct osiris_error *error)
 {
-    *end = false;
     /* A peer that has said its last word and gone must still be heard: reading goes first. */
-    int got = pump_in(channel, end, error);
+    bool readable = (revents & ~POLLOUT) != 0 || channel->ahead_at < channel->ahead_end;
+
+    *end = false;
+    int got = readable ? pump_in(channel, end, error) : 0;
     if (got < 0 || *end)
         return got < 0 ? -1 : 0;
-    return pump_out(channel, error) < 0 ? -1 : got;
+    return pump_out(channel, revents, error) < 0 ? -1 : got;
+}
+
+int channel_pump(struct channel *channel, bool *end, struct osiris_error *error)
+{
+    return channel_pump_ready(channel, POLLIN | POLLOUT, end, error);
 }
 
 json_object *channel_receive_body(struct channel *channel, size_t *body_length,
                                   struct osiris_error *error)
 {
+    if (channel->first_message == NULL)
+        take_ahead(channel);
     struct message_in *entry = channel->first_message;
 
     *body_length = 0;

@@ -24,6 +24,8 @@
 
 #define CHANNEL_PROTOCOL_VERSION 1
 #define CHANNEL_OUTBOX_BYTES (4u << 20)
+/* What may be read behind a message without a body. A body that follows one is copied out of it by as much. */
+#define CHANNEL_READ_AHEAD 2048
 #define CHANNEL_ACK_FRAMES 64
 #define CHANNEL_ACK_BYTES (256u << 10)
 
@@ -72,6 +74,9 @@ void channel_set_place(struct channel *channel, channel_place *place, void *cont
  * nothing did, -1 on error; the end of the stream between two frames sets *end, elsewhere it is an error. Messages that
  * came before it are there all the same. After a body nothing more is read until it has been handed out. */
 int channel_pump(struct channel *channel, bool *end, struct osiris_error *error);
+/* The same after a poll, whose `revents` of channel_fd say what is worth trying. */
+int channel_pump_ready(struct channel *channel, short revents, bool *end,
+                       struct osiris_error *error);
 
 /* [receiving thread] The next whole message that channel_pump has read, or NULL: none yet (no error
  * set), or a violation of the protocol (error set). The caller owns it. */
@@ -107,6 +112,7 @@ int channel_reconnect(struct channel *channel, int fd, struct osiris_error *erro
 struct channel_counts {
     uint64_t frames_sent, frames_received, body_bytes_sent, body_bytes_received;
     uint64_t send_calls, receive_calls;
+    uint64_t copied_body_bytes; /* of those received: what came with the message before */
 };
 void channel_get_counts(struct channel *channel, struct channel_counts *counts);
 

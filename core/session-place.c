@@ -367,11 +367,11 @@ static void reconnect(struct session_place *place)
     osiris_error_clear(&error);
 }
 
-void place_receive(struct session_place *place)
+void place_receive(struct session_place *place, short revents)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
     bool end = false;
-    int pumped = channel_pump(place->channel, &end, &error);
+    int pumped = channel_pump_ready(place->channel, revents, &end, &error);
 
     /* What came before the end or the fault still counts. */
     while (!place_is_over(place)) {

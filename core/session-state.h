@@ -150,7 +150,7 @@ void place_kill(struct session_place *place);
 void place_end_worker(struct session_place *place);
 bool place_is_over(const struct session_place *place);
 /* Takes in what has come, and goes on from a lost link. */
-void place_receive(struct session_place *place);
+void place_receive(struct session_place *place, short revents);
 void place_check_deadlines(struct session_place *place);
 /* The next moment at which place_check_deadlines has something to do. */
 int64_t place_next_deadline(const struct session_place *place);

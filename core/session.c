@@ -232,7 +232,7 @@ static void serve(struct session *session, const struct pollfd *fds)
         if (own[2].revents != 0)
             worker_log_read(place->worker_log);
         if ((own[0].revents != 0 || own[1].revents != 0) && !place_is_over(place))
-            place_receive(place);
+            place_receive(place, own[0].revents);
     }
 }
 

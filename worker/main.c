@@ -259,9 +259,9 @@ static void say_violation(struct worker *worker, const struct osiris_error *viol
     answer_message(worker->channel, "error", osiris_error_to_json(violation), false);
 }
 
-static int receive(struct worker *worker, bool *end, struct osiris_error *error)
+static int receive(struct worker *worker, short revents, bool *end, struct osiris_error *error)
 {
-    int pumped = channel_pump(worker->channel, end, error);
+    int pumped = channel_pump_ready(worker->channel, revents, end, error);
 
     for (;;) {
         struct osiris_error violation = OSIRIS_ERROR_INIT;
@@ -310,7 +310,7 @@ static int loop(struct worker *worker, struct osiris_error *error)
         if (ready > 0 && fds[2].revents != 0)
             return osiris_error_set(error, OSIRIS_ERROR_CANCELLED, "told to stop by a signal");
         if (ready > 0 && (fds[0].revents != 0 || fds[1].revents != 0) &&
-            receive(worker, &end, error) < 0)
+            receive(worker, fds[0].revents, &end, error) < 0)
             return -1;
         if (!end && check_silence(worker, error) < 0)
             return -1;

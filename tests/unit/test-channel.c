@@ -508,6 +508,52 @@ START_TEST(test_bodies_that_are_not_sent_are_released)
 }
 END_TEST
 
+START_TEST(test_messages_are_read_ahead_and_bodies_are_not)
+{
+    struct channel *left, *right;
+    struct assembly assemblies[2] = {{malloc(BODY_LENGTH), 0}, {NULL, 0}};
+    uint8_t *bytes = pattern(BODY_LENGTH, 4);
+    struct channel_counts counts;
+    int releases = 0, fd;
+    bool end;
+
+    make_pair(&left, &fd);
+    right = channel_new(fd, NULL);
+    channel_set_place(right, place, assemblies);
+    for (int64_t n = 0; n < 20; n++) {
+        _cleanup_json_ json_object *message = number_message(0, n);
+        ck_assert_int_eq(channel_send(left, message, false, NULL), 0);
+    }
+    ck_assert_int_eq(channel_pump(right, &end, NULL), 1);
+    for (int64_t n = 0; n < 20; n++) {
+        _cleanup_json_ json_object *message = channel_receive(right, NULL);
+        ck_assert_int_eq(field(message, "number"), n);
+    }
+    channel_get_counts(right, &counts);
+    ck_assert_uint_eq(counts.receive_calls, 1);
+    /* A stream: six parts. Its first may come with the message before it, the others never do. */
+    _cleanup_json_ json_object *batch = stream_message("batch", 0);
+    struct channel_body body = body_of(bytes, BODY_LENGTH, &releases);
+    ck_assert_int_eq(channel_send_body(left, batch, &body, NULL), 0);
+    while (assemblies[0].filled < BODY_LENGTH) {
+        size_t length;
+        ck_assert_int_ge(channel_pump(left, &end, NULL), 0);
+        ck_assert_int_ge(channel_pump(right, &end, NULL), 0);
+        json_object_put(channel_receive_body(right, &length, NULL));
+        assemblies[0].filled += length;
+    }
+    ck_assert_mem_eq(assemblies[0].bytes, bytes, BODY_LENGTH);
+    channel_get_counts(right, &counts);
+    ck_assert_uint_eq(counts.body_bytes_received, BODY_LENGTH);
+    ck_assert_uint_le(counts.copied_body_bytes, CHANNEL_READ_AHEAD);
+    channel_free(left);
+    channel_free(right);
+    ck_assert_int_eq(releases, 1);
+    free(assemblies[0].bytes);
+    free(bytes);
+}
+END_TEST
+
 START_TEST(test_a_body_that_nobody_wants_is_a_violation)
 {
     static const char bytes[] = "\0\0\0\x01\0\0\0\x03\0\0\0\0\0\0\0\x01\x80" "abc";
@@ -810,7 +856,8 @@ START_TEST(test_a_stranger_on_a_new_link_does_not_end_the_session)
 END_TEST
 
 UNIT_MAIN("channel", test_bodies_of_two_streams_alternate_and_messages_overtake,
-          test_bodies_that_are_not_sent_are_released, test_a_body_that_nobody_wants_is_a_violation,
+          test_bodies_that_are_not_sent_are_released,
+          test_messages_are_read_ahead_and_bodies_are_not, test_a_body_that_nobody_wants_is_a_violation,
           test_a_link_that_breaks_once_loses_and_doubles_nothing,
           test_a_link_that_breaks_again_and_again, test_only_the_old_peer_resumes,
           test_a_stranger_on_a_new_link_does_not_end_the_session, test_messages_come_in_order_and_the_end_is_clean, test_a_frame_byte_by_byte,
