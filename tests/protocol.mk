@@ -3,3 +3,11 @@ EXTRA_DIST += tests/protocol/frames.py tests/protocol/worker.py tests/protocol/m
 if HAVE_PYTHON3
 TESTS += tests/cli/test_protocol.py
 endif
+EXTRA_DIST += tests/protocol/vectors.txt
+if HAVE_CHECK
+check_PROGRAMS += tests/unit/test-vectors
+TESTS += tests/unit/test-vectors
+tests_unit_test_vectors_SOURCES = tests/unit/test-vectors.c worker/link-input.c
+tests_unit_test_vectors_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_vectors_LDADD = $(unit_ldadd)
+endif
