@@ -1,5 +1,5 @@
 # Fuzz targets. `make check` runs each over its corpus; README.md says how to fuzz.
-FUZZ_RUNNERS = fuzz/run-message fuzz/run-frame fuzz/run-channel fuzz/run-pipeline
+FUZZ_RUNNERS = fuzz/run-message fuzz/run-frame fuzz/run-batch fuzz/run-channel fuzz/run-pipeline
 check_PROGRAMS += $(FUZZ_RUNNERS)
 TESTS += $(FUZZ_RUNNERS)
 fuzz_cppflags = $(AM_CPPFLAGS) $(JSON_C_CFLAGS) $(FYAML_CFLAGS)
@@ -12,11 +12,74 @@ fuzz_run_frame_LDADD = libosiris-core.la
 fuzz_run_channel_SOURCES = fuzz/fuzz-channel.c fuzz/run-corpus.c fuzz/fuzz.h
 fuzz_run_channel_CPPFLAGS = $(fuzz_cppflags)
 fuzz_run_channel_LDADD = libosiris-core.la
+fuzz_run_batch_SOURCES = fuzz/fuzz-batch.c fuzz/run-corpus.c fuzz/fuzz.h tests/arrow-digest.c tests/arrow-digest.h
+fuzz_run_batch_CPPFLAGS = $(fuzz_cppflags) -I$(top_srcdir)/tests
+fuzz_run_batch_LDADD = libosiris-core.la
 fuzz_run_pipeline_SOURCES = fuzz/fuzz-pipeline.c fuzz/run-corpus.c fuzz/fuzz.h
 fuzz_run_pipeline_CPPFLAGS = $(fuzz_cppflags)
 fuzz_run_pipeline_LDADD = libosiris-core.la
 EXTRA_DIST += fuzz/README.md
 EXTRA_DIST += \
+	fuzz/corpus/batch/a-batch-in-parts \
+	fuzz/corpus/batch/a-batch-inside-another \
+	fuzz/corpus/batch/a-batch-of-integers-and-texts \
+	fuzz/corpus/batch/a-batch-that-lacks-its-body \
+	fuzz/corpus/batch/a-batch-without-rows \
+	fuzz/corpus/batch/a-buffer-at-a-negative-place \
+	fuzz/corpus/batch/a-buffer-at-no-multiple-of-64 \
+	fuzz/corpus/batch/a-buffer-outside-of-the-body \
+	fuzz/corpus/batch/a-buffer-that-is-too-short \
+	fuzz/corpus/batch/a-buffer-too-few \
+	fuzz/corpus/batch/a-buffer-too-many \
+	fuzz/corpus/batch/a-claim-that-lz4-cannot-have-made \
+	fuzz/corpus/batch/a-codec-that-was-not-agreed \
+	fuzz/corpus/batch/a-codec-that-was-not-worth-it \
+	fuzz/corpus/batch/a-column-that-is-shorter-than-the-batch \
+	fuzz/corpus/batch/a-dictionary \
+	fuzz/corpus/batch/a-dictionary-of-texts \
+	fuzz/corpus/batch/a-format-that-is-none \
+	fuzz/corpus/batch/a-length-beyond-all \
+	fuzz/corpus/batch/a-length-when-decompressed-that-is-another \
+	fuzz/corpus/batch/a-list-beyond-its-elements \
+	fuzz/corpus/batch/a-list-without-an-element \
+	fuzz/corpus/batch/a-map \
+	fuzz/corpus/batch/a-negative-index \
+	fuzz/corpus/batch/a-negative-length \
+	fuzz/corpus/batch/a-node-too-few \
+	fuzz/corpus/batch/a-node-too-many \
+	fuzz/corpus/batch/a-part-without-a-batch \
+	fuzz/corpus/batch/a-slice-bits-of-bitmaps-to-skip-elements-before-the-first \
+	fuzz/corpus/batch/a-slice-of-texts-what-lies-before-did-not-travel \
+	fuzz/corpus/batch/a-top-that-is-no-struct \
+	fuzz/corpus/batch/an-index-beyond-its-dictionary \
+	fuzz/corpus/batch/an-integer-with-a-child \
+	fuzz/corpus/batch/an-offset-of-eight \
+	fuzz/corpus/batch/an-offset-of-the-top \
+	fuzz/corpus/batch/an-offset-that-is-missing \
+	fuzz/corpus/batch/buffers-that-overlap \
+	fuzz/corpus/batch/compressed-bytes-that-are-none \
+	fuzz/corpus/batch/compressed-with-lz4 \
+	fuzz/corpus/batch/compressed-with-zstd \
+	fuzz/corpus/batch/fixed-sizes \
+	fuzz/corpus/batch/large-offsets \
+	fuzz/corpus/batch/lists-structs-and-nothing \
+	fuzz/corpus/batch/metadata \
+	fuzz/corpus/batch/metadata-that-are-longer-than-they-are \
+	fuzz/corpus/batch/metadata-that-are-not-hexadecimal \
+	fuzz/corpus/batch/more-nulls-than-values \
+	fuzz/corpus/batch/no-format \
+	fuzz/corpus/batch/nulls-counted-and-not \
+	fuzz/corpus/batch/nulls-that-are-nowhere \
+	fuzz/corpus/batch/numbers-that-are-texts \
+	fuzz/corpus/batch/offsets-below-zero \
+	fuzz/corpus/batch/offsets-beyond-the-data \
+	fuzz/corpus/batch/offsets-that-go-down \
+	fuzz/corpus/batch/rows-without-columns \
+	fuzz/corpus/batch/the-end-inside-a-batch \
+	fuzz/corpus/batch/the-parts-do-not-make-up-the-body \
+	fuzz/corpus/batch/two-batches \
+	fuzz/corpus/batch/two-schemas \
+	fuzz/corpus/batch/types-nested-13-deep \
 	fuzz/corpus/channel/ack \
 	fuzz/corpus/channel/ack-goes-back \
 	fuzz/corpus/channel/ack-of-the-unsent \

@@ -8,14 +8,19 @@
 
 #include "core/arrow-layout.h"
 
+struct digest {
+    uint64_t hash;
+    uint64_t left; /* values that are still to be read */
+};
+
 /* FNV-1a */
-static void add_bytes(uint64_t *digest, const void *bytes, size_t length)
+static void add_bytes(struct digest *digest, const void *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++)
-        *digest = (*digest ^ ((const uint8_t *)bytes)[i]) * UINT64_C(1099511628211);
+        digest->hash = (digest->hash ^ ((const uint8_t *)bytes)[i]) * UINT64_C(1099511628211);
 }
 
-static void add_number(uint64_t *digest, int64_t number)
+static void add_number(struct digest *digest, int64_t number)
 {
     add_bytes(digest, &number, sizeof number);
 }
@@ -31,14 +36,14 @@ static int64_t offset_at(const struct arrow_type *type, const struct ArrowArray 
                                    : ((const int64_t *)array->buffers[1])[at];
 }
 
-static void add_value(uint64_t *digest, const struct ArrowSchema *schema,
+static void add_value(struct digest *digest, const struct ArrowSchema *schema,
                       const struct ArrowArray *array, int64_t index);
 
-static void add_values(uint64_t *digest, const struct ArrowSchema *schema,
+static void add_values(struct digest *digest, const struct ArrowSchema *schema,
                        const struct ArrowArray *array, int64_t first, int64_t count)
 {
     add_number(digest, count);
-    for (int64_t i = 0; i < count; i++)
+    for (int64_t i = 0; i < count && digest->left > 0; i++)
         add_value(digest, schema, array, first + i);
 }
 
@@ -63,7 +68,7 @@ static int64_t index_at(const char *format, const void *values, int64_t at)
     }
 }
 
-static void add_fixed(uint64_t *digest, const struct ArrowSchema *schema,
+static void add_fixed(struct digest *digest, const struct ArrowSchema *schema,
                       const struct arrow_type *type, const struct ArrowArray *array, int64_t at)
 {
     size_t width = type->bits / 8;
@@ -78,11 +83,15 @@ static void add_fixed(uint64_t *digest, const struct ArrowSchema *schema,
 }
 
 /* `index` is counted from the array's own offset. */
-static void add_value(uint64_t *digest, const struct ArrowSchema *schema,
+static void add_value(struct digest *digest, const struct ArrowSchema *schema,
                       const struct ArrowArray *array, int64_t index)
 {
     const struct arrow_type type = arrow_type_from_format(schema->format);
     int64_t at = array->offset + index, from, to;
+
+    if (digest->left == 0)
+        return;
+    digest->left--;
 
     if (type.layout == ARROW_NULL || (array->null_count != 0 && array->buffers[0] != NULL &&
                                       !bit(array->buffers[0], at))) {
@@ -118,14 +127,20 @@ static void add_value(uint64_t *digest, const struct ArrowSchema *schema,
     }
 }
 
-uint64_t arrow_digest(const struct ArrowSchema *schema, const struct ArrowArray *array)
+uint64_t arrow_digest_some(const struct ArrowSchema *schema, const struct ArrowArray *array,
+                           uint64_t most)
 {
-    uint64_t digest = UINT64_C(14695981039346656037);
+    struct digest digest = {.hash = UINT64_C(14695981039346656037), .left = most};
 
     /* A batch has no rows that are null, whatever its own bitmap says. */
     add_number(&digest, array->length);
-    for (int64_t i = 0; i < array->length; i++)
+    for (int64_t i = 0; schema->n_children > 0 && i < array->length && digest.left > 0; i++)
         for (int64_t c = 0; c < schema->n_children; c++)
             add_value(&digest, schema->children[c], array->children[c], array->offset + i);
-    return digest;
+    return digest.hash;
+}
+
+uint64_t arrow_digest(const struct ArrowSchema *schema, const struct ArrowArray *array)
+{
+    return arrow_digest_some(schema, array, UINT64_MAX);
 }

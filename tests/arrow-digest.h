@@ -9,5 +9,8 @@
 #include <stdint.h>
 
 uint64_t arrow_digest(const struct ArrowSchema *schema, const struct ArrowArray *array);
+/* The same of the first `most` values: nulls take no memory, so there may be any number of them. */
+uint64_t arrow_digest_some(const struct ArrowSchema *schema, const struct ArrowArray *array,
+                           uint64_t most);
 
 #endif
