@@ -120,8 +120,8 @@ static int next_buffer(struct decoder *decoder, uint64_t needed, bool optional, 
     *out_length = 0;
     if (place < 0 || length < 0 || raw_length < 0 || place % WIRE_ALIGNMENT != 0)
         return malformed(decoder, "has a buffer at no place");
-    if (length == 0 && (optional || needed == 0))
-        return 0;
+    if (length == 0)
+        return optional || needed == 0 ? 0 : malformed(decoder, "has a buffer that is too short");
     if ((uint64_t)place < decoder->body_end || (uint64_t)place > decoder->body_length ||
         (uint64_t)length > decoder->body_length - (uint64_t)place)
         return malformed(decoder, "has a buffer outside of its body");

@@ -67,6 +67,7 @@ EXTRA_DIST += \
 	fuzz/corpus/batch/metadata-that-are-longer-than-they-are \
 	fuzz/corpus/batch/metadata-that-are-not-hexadecimal \
 	fuzz/corpus/batch/more-nulls-than-values \
+	fuzz/corpus/batch/no-body-where-one-is-needed \
 	fuzz/corpus/batch/no-format \
 	fuzz/corpus/batch/nulls-counted-and-not \
 	fuzz/corpus/batch/nulls-that-are-nowhere \
