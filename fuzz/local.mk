@@ -1,5 +1,5 @@
 # Fuzz targets. `make check` runs each over its corpus; README.md says how to fuzz.
-FUZZ_RUNNERS = fuzz/run-message fuzz/run-frame fuzz/run-batch fuzz/run-channel fuzz/run-pipeline
+FUZZ_RUNNERS = fuzz/run-message fuzz/run-frame fuzz/run-batch fuzz/run-channel fuzz/run-worker fuzz/run-pipeline
 check_PROGRAMS += $(FUZZ_RUNNERS)
 TESTS += $(FUZZ_RUNNERS)
 fuzz_cppflags = $(AM_CPPFLAGS) $(JSON_C_CFLAGS) $(FYAML_CFLAGS)
@@ -15,6 +15,15 @@ fuzz_run_channel_LDADD = libosiris-core.la
 fuzz_run_batch_SOURCES = fuzz/fuzz-batch.c fuzz/run-corpus.c fuzz/fuzz.h tests/arrow-digest.c tests/arrow-digest.h
 fuzz_run_batch_CPPFLAGS = $(fuzz_cppflags) -I$(top_srcdir)/tests
 fuzz_run_batch_LDADD = libosiris-core.la
+# The worker with its loop, but without what it does to its process and to folders.
+fuzz_run_worker_SOURCES = fuzz/fuzz-worker.c fuzz/feed.c fuzz/feed.h fuzz/run-corpus.c fuzz/fuzz.h tests/arrow-digest.c tests/arrow-digest.h \
+	worker/answer.c worker/decide.c worker/describe.c worker/edge.c worker/host.c worker/link-input.c worker/link-output.c worker/run.c \
+	worker/step.c worker/stream.c
+fuzz_run_worker_CPPFLAGS = $(fuzz_cppflags) -I$(top_srcdir)/tests
+# A thread that ends in the middle gives back what it has.
+fuzz_run_worker_CFLAGS = $(AM_CFLAGS) -fexceptions
+fuzz_run_worker_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=channel_new -Wl,--wrap=remove_tree -Wl,--wrap=rmdir -Wl,--wrap=setenv -Wl,--wrap=make_directories
+fuzz_run_worker_LDADD = libosiris-core.la
 fuzz_run_pipeline_SOURCES = fuzz/fuzz-pipeline.c fuzz/run-corpus.c fuzz/fuzz.h
 fuzz_run_pipeline_CPPFLAGS = $(fuzz_cppflags)
 fuzz_run_pipeline_LDADD = libosiris-core.la
@@ -143,4 +152,28 @@ EXTRA_DIST += \
 	fuzz/corpus/pipeline/secrets.yaml \
 	fuzz/corpus/pipeline/two-documents.yaml \
 	fuzz/corpus/pipeline/windows.yaml \
-	fuzz/corpus/pipeline/wrong-everywhere.yaml
+	fuzz/corpus/pipeline/wrong-everywhere.yaml \
+	fuzz/corpus/worker/a-body-for-a-request \
+	fuzz/corpus/worker/a-run \
+	fuzz/corpus/worker/a-stream-that-is-not-there \
+	fuzz/corpus/worker/another-protocol \
+	fuzz/corpus/worker/before-hello \
+	fuzz/corpus/worker/cancel \
+	fuzz/corpus/worker/diamond \
+	fuzz/corpus/worker/fails-and-again \
+	fuzz/corpus/worker/greeting \
+	fuzz/corpus/worker/heartbeats \
+	fuzz/corpus/worker/in-a-buffer-outside \
+	fuzz/corpus/worker/in-end-inside \
+	fuzz/corpus/worker/in-from-another-place \
+	fuzz/corpus/worker/in-in-parts \
+	fuzz/corpus/worker/in-more-than-said \
+	fuzz/corpus/worker/in-of-many-types \
+	fuzz/corpus/worker/in-without-credit \
+	fuzz/corpus/worker/in-without-schema \
+	fuzz/corpus/worker/malformed-plans \
+	fuzz/corpus/worker/out-to-another-place \
+	fuzz/corpus/worker/raw-nonsense \
+	fuzz/corpus/worker/refused-driver \
+	fuzz/corpus/worker/two-phases \
+	fuzz/corpus/worker/wrong-types
