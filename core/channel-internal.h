@@ -129,11 +129,8 @@ void channel_trace_frame(struct channel *channel, bool sent, const struct frame_
 int channel_lose_link_locked(struct channel *channel);
 /* The peer's `ack`. */
 int channel_take_ack(struct channel *channel, json_object *message, struct osiris_error *error);
-/* The peer's first frame on a new link. -1: it was not what it has to be; the link is lost again, or the error is set. */
-int channel_take_greeting(struct channel *channel, json_object *message,
-                          struct osiris_error *error);
-/* A frame has come; acknowledges if it is time. */
-void channel_acknowledge(struct channel *channel, size_t bytes);
+/* A frame has come; acknowledges if it is time. An `ack` calls for none. */
+void channel_acknowledge(struct channel *channel, size_t bytes, bool is_ack);
 bool channel_is_message_of_type(json_object *message, const char *type);
 /* "the peer violates the protocol: …"; -1 */
 int channel_violation(struct osiris_error *error, const char *what);

@@ -39,9 +39,22 @@ void channel_forbid_resumption(struct channel *channel)
     channel_unlock(channel);
 }
 
+bool channel_is_resumable(struct channel *channel)
+{
+    pthread_mutex_lock(&channel->outbox_lock);
+    bool resumable = channel->resumable;
+    pthread_mutex_unlock(&channel->outbox_lock);
+    return resumable;
+}
+
 bool channel_is_lost(const struct channel *channel)
 {
     return channel->link == LINK_LOST;
+}
+
+bool channel_is_up(const struct channel *channel)
+{
+    return channel->link == LINK_UP;
 }
 
 int channel_lose_link_locked(struct channel *channel)
@@ -56,6 +69,13 @@ int channel_lose_link_locked(struct channel *channel)
     (void)shutdown(channel->fd, SHUT_RDWR);
     channel_wake_locked(channel);
     return 0;
+}
+
+void channel_drop_link(struct channel *channel)
+{
+    pthread_mutex_lock(&channel->outbox_lock);
+    (void)channel_lose_link_locked(channel);
+    pthread_mutex_unlock(&channel->outbox_lock);
 }
 
 /* Acknowledgements. */
@@ -90,7 +110,9 @@ int channel_take_ack(struct channel *channel, json_object *message, struct osiri
     int result = 0;
 
     pthread_mutex_lock(&channel->outbox_lock);
-    if (channel->resumable)
+    /* One that was sent again, after a greeting that has said more, is old. */
+    bool is_old = sequence >= 0 && (uint64_t)sequence < channel->peer_received;
+    if (channel->resumable && !is_old)
         result = drop_kept_locked(channel, sequence);
     channel_unlock(channel);
     return result < 0 ? channel_violation(error, "it acknowledges what was not sent") : 0;
@@ -109,16 +131,10 @@ static struct frame_out *make_frame(const char *type, json_object *data)
     return frame_out_new((const uint8_t *)encoded.data, encoded.length, NULL, 0);
 }
 
-void channel_acknowledge(struct channel *channel, size_t bytes)
+static void queue_ack(struct channel *channel)
 {
-    if (!channel->resumable)
-        return;
-    channel->unacknowledged_frames++;
-    channel->unacknowledged_bytes += bytes;
-    if (channel->unacknowledged_frames < CHANNEL_ACK_FRAMES &&
-        channel->unacknowledged_bytes < CHANNEL_ACK_BYTES)
-        return;
     json_object *data = json_object_new_object();
+
     json_add_integer(data, "sequence", (int64_t)channel->received_sequence);
     struct frame_out *frame = make_frame("ack", data);
     if (frame == NULL)
@@ -127,6 +143,46 @@ void channel_acknowledge(struct channel *channel, size_t bytes)
     pthread_mutex_lock(&channel->outbox_lock);
     frame_list_append(&channel->messages, frame);
     pthread_mutex_unlock(&channel->outbox_lock);
+}
+
+void channel_acknowledge(struct channel *channel, size_t bytes, bool is_ack)
+{
+    if (!channel->resumable)
+        return;
+    channel->unacknowledged_frames++;
+    channel->unacknowledged_bytes += bytes;
+    if (!is_ack && (channel->unacknowledged_frames >= CHANNEL_ACK_FRAMES ||
+                    channel->unacknowledged_bytes >= CHANNEL_ACK_BYTES))
+        queue_ack(channel);
+}
+
+void channel_acknowledge_all(struct channel *channel)
+{
+    if (!channel->resumable || channel->link != LINK_UP)
+        return;
+    queue_ack(channel);
+    pthread_mutex_lock(&channel->outbox_lock);
+    (void)channel_flush_locked(channel);
+    channel_unlock(channel);
+}
+
+void channel_get_progress(struct channel *channel, struct channel_progress *progress)
+{
+    pthread_mutex_lock(&channel->outbox_lock);
+    *progress = (struct channel_progress){
+        .received = channel->received_sequence,
+        .acknowledged = channel->peer_received,
+        .outstanding = channel->messages.first != NULL || channel->bodies != NULL ||
+                       channel->sending.first != NULL || channel->kept.first != NULL};
+    pthread_mutex_unlock(&channel->outbox_lock);
+}
+
+bool channel_is_settled(struct channel *channel)
+{
+    struct channel_progress progress;
+
+    channel_get_progress(channel, &progress);
+    return !progress.outstanding;
 }
 
 /* A new link. */
@@ -206,14 +262,19 @@ static void rewind_sending(struct channel *channel)
     channel->sending_offset = 0;
 }
 
+bool channel_knows(const struct channel *channel, json_object *data)
+{
+    return channel->session != NULL &&
+           strcmp(json_member_string(data, "session", ""), channel->session) == 0 &&
+           (channel->resumes ||
+            same_secret(json_member_string(data, "token", ""), channel->token));
+}
+
 int channel_take_greeting(struct channel *channel, json_object *message,
                           struct osiris_error *error)
 {
     json_object *data = json_member(message, "data");
-    bool known = channel_is_message_of_type(message, "resume") &&
-                 strcmp(json_member_string(data, "session", ""), channel->session) == 0 &&
-                 (channel->resumes ||
-                  same_secret(json_member_string(data, "token", ""), channel->token));
+    bool known = channel_is_message_of_type(message, "resume") && channel_knows(channel, data);
     struct frame_out *greeting = known && !channel->resumes ? make_greeting(channel) : NULL;
     int result = 0;
 

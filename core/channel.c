@@ -170,6 +170,12 @@ static int queue_message(struct channel *channel, json_object *message,
     return 0;
 }
 
+int channel_take_first(struct channel *channel, json_object *message, struct osiris_error *error)
+{
+    channel->received_sequence = 1;
+    return queue_message(channel, message, error);
+}
+
 /* The frame in hand is whole. */
 static int finish_frame(struct channel *channel, struct osiris_error *error)
 {
@@ -191,9 +197,10 @@ static int finish_frame(struct channel *channel, struct osiris_error *error)
         json_object_put(message);
         return result;
     }
+    bool is_ack = channel_is_message_of_type(message, "ack");
     channel->received_sequence = channel->header.sequence;
-    channel_acknowledge(channel, bytes);
-    if (channel_is_message_of_type(message, "ack")) {
+    channel_acknowledge(channel, bytes, is_ack);
+    if (is_ack) {
         int result = channel_take_ack(channel, message, error);
         json_object_put(message);
         return result;

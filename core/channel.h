@@ -102,11 +102,42 @@ int channel_allow_resumption(struct channel *channel, const char *session, const
                              bool resumes, struct osiris_error *error);
 /* hello has shown that the peer does not: nothing is kept any more. */
 void channel_forbid_resumption(struct channel *channel);
+bool channel_is_resumable(struct channel *channel);
 /* The link is broken and may be made again: channel_reconnect. */
 bool channel_is_lost(const struct channel *channel);
+/* Neither lost nor still greeting: frames pass. */
+bool channel_is_up(const struct channel *channel);
 /* [receiving thread] Goes on over `fd` (taken, also on failure). What follows happens in channel_pump; if the new
- * link breaks, too, or the peer is not the old one, the channel is lost again. */
+ * link breaks, too, or the peer is not the old one, the channel is lost again. An old link that is still there is given up. */
 int channel_reconnect(struct channel *channel, int fd, struct osiris_error *error);
+/* [receiving thread] Gives up a link over which nothing comes any more, as if it had broken. */
+void channel_drop_link(struct channel *channel);
+
+/* How far the two have come; what a link that breaks again and again is judged by. */
+struct channel_progress {
+    uint64_t received, acknowledged; /* sequences: of the peer's, and of ours by the peer */
+    bool outstanding;                /* something is not acknowledged */
+};
+void channel_get_progress(struct channel *channel, struct channel_progress *progress);
+
+/* For who accepts links and reads their first frame to see whom they are from (worker/door.h). */
+
+/* Whether a `resume` or a hello (its data, its params) names this session and has its token. */
+bool channel_knows(const struct channel *channel, json_object *data);
+/* [receiving thread] The peer's `resume` (borrowed) has come over the link. -1: it resumes at what was not sent. One that
+ * the channel does not know loses the link. */
+int channel_take_greeting(struct channel *channel, json_object *message,
+                          struct osiris_error *error);
+/* [receiving thread] The first frame, number 1, came before the channel was made: `message` (taken) is handed out first. */
+int channel_take_first(struct channel *channel, json_object *message, struct osiris_error *error);
+
+/* The end. Whoever has all that it wants acknowledges it and closes the channel; the other knows then that nothing is to
+ * be sent again. */
+
+/* [receiving thread] */
+void channel_acknowledge_all(struct channel *channel);
+/* All that was sent has been acknowledged. */
+bool channel_is_settled(struct channel *channel);
 
 /* [receiving thread] How busy it was, for tests and bench/: frames and body bytes sent, calls of sendmsg and of recvmsg. */
 struct channel_counts {

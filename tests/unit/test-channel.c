@@ -855,6 +855,96 @@ START_TEST(test_a_stranger_on_a_new_link_does_not_end_the_session)
 }
 END_TEST
 
+static json_object *ack_of(int64_t sequence)
+{
+    json_object *message = json_tokener_parse("{\"type\": \"ack\", \"data\": {}}");
+
+    json_object_object_add(json_object_object_get(message, "data"), "sequence",
+                           json_object_new_int64(sequence));
+    return message;
+}
+
+/* Three messages are sent, then the peer acknowledges. 0, or -1 with the error set. */
+static int acknowledge(struct channel *channel, int fd, uint64_t number, int64_t sequence,
+                       struct osiris_error *error)
+{
+    _cleanup_json_ json_object *ack = ack_of(sequence);
+    bool end;
+
+    ck_assert_int_eq(write_frame(fd, number, ack), 0);
+    (void)channel_pump(channel, &end, error);
+    ck_assert_ptr_null(channel_receive(channel, error));
+    return error->category == 0 ? 0 : -1;
+}
+
+START_TEST(test_acks_settle_what_was_sent_and_old_ones_do_no_harm)
+{
+    struct channel *channel;
+    struct channel_progress progress;
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    int fd;
+
+    make_pair(&channel, &fd);
+    ck_assert_int_eq(channel_allow_resumption(channel, "s", "t", false, NULL), 0);
+    ck_assert(channel_is_settled(channel));
+    for (int64_t n = 0; n < 3; n++) {
+        _cleanup_json_ json_object *message = number_message(0, n);
+        ck_assert_int_eq(channel_send(channel, message, false, NULL), 0);
+    }
+    ck_assert(!channel_is_settled(channel));
+    ck_assert_int_eq(acknowledge(channel, fd, 1, 2, &error), 0);
+    /* Acks are frames, too: one that got lost with a link comes again, after a greeting that has said more. */
+    ck_assert_int_eq(acknowledge(channel, fd, 2, 1, &error), 0);
+    channel_get_progress(channel, &progress);
+    ck_assert_uint_eq(progress.acknowledged, 2);
+    ck_assert(progress.outstanding);
+    ck_assert_int_eq(acknowledge(channel, fd, 3, 3, &error), 0);
+    ck_assert(channel_is_settled(channel));
+    ck_assert_int_eq(acknowledge(channel, fd, 4, 4, &error), -1);
+    ck_assert_ptr_nonnull(strstr(error.message, "acknowledges what was not sent"));
+    (void)close(fd);
+    channel_free(channel);
+}
+END_TEST
+
+START_TEST(test_a_new_link_replaces_one_that_looks_alive)
+{
+    struct channel *channel;
+    _cleanup_json_ json_object *resume = json_tokener_parse(
+        "{\"type\": \"resume\", \"data\": {\"session\": \"s\", \"token\": \"t\", \"received\": 0}}");
+    _cleanup_json_ json_object *message = number_message(0, 7);
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    struct frame_header header;
+    uint8_t bytes[512];
+    int old, sockets[2];
+    char byte;
+
+    make_pair(&channel, &old);
+    ck_assert_int_eq(channel_allow_resumption(channel, "s", "t", false, NULL), 0);
+    ck_assert_int_eq(channel_send(channel, message, false, NULL), 0);
+    ck_assert(channel_knows(channel, json_object_object_get(resume, "data")));
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+    ck_assert_int_eq(channel_reconnect(channel, sockets[0], NULL), 0);
+    ck_assert_int_eq(channel_take_greeting(channel, resume, &error), 0);
+    ck_assert(channel_is_up(channel));
+    /* The greeting, then the message again, with its old number; the old link has ended behind its bytes. */
+    for (uint64_t sequence = 0; sequence < 2; sequence++) {
+        ck_assert_int_eq(recv(sockets[1], bytes, FRAME_HEADER_SIZE, MSG_WAITALL), FRAME_HEADER_SIZE);
+        frame_decode_header(bytes, &header);
+        ck_assert_uint_eq(header.sequence, sequence);
+        ck_assert_uint_le(header.message_length, sizeof bytes);
+        ck_assert_int_eq(recv(sockets[1], bytes, header.message_length, MSG_WAITALL),
+                         header.message_length);
+    }
+    while (recv(old, &byte, 1, 0) > 0)
+        continue;
+    ck_assert_int_eq(recv(old, &byte, 1, 0), 0);
+    (void)close(old);
+    (void)close(sockets[1]);
+    channel_free(channel);
+}
+END_TEST
+
 UNIT_MAIN("channel", test_bodies_of_two_streams_alternate_and_messages_overtake,
           test_bodies_that_are_not_sent_are_released,
           test_messages_are_read_ahead_and_bodies_are_not, test_a_body_that_nobody_wants_is_a_violation,
@@ -866,4 +956,6 @@ UNIT_MAIN("channel", test_bodies_of_two_streams_alternate_and_messages_overtake,
           test_a_reader_that_comes_wakes_a_waiting_sender,
           test_shutdown_fails_senders_of_a_full_outbox,
           test_violations_of_the_protocol_are_errors,
-          test_a_peer_that_is_gone_is_an_error_not_a_signal)
+          test_a_peer_that_is_gone_is_an_error_not_a_signal,
+          test_acks_settle_what_was_sent_and_old_ones_do_no_harm,
+          test_a_new_link_replaces_one_that_looks_alive)
