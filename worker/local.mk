@@ -7,6 +7,7 @@ worker_sources = \
 	worker/answer.c \
 	worker/decide.c \
 	worker/describe.c worker/describe.h \
+	worker/door.c worker/door.h \
 	worker/edge.c \
 	worker/host.c \
 	worker/lifecycle.c worker/lifecycle.h \

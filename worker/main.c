@@ -3,6 +3,7 @@
  * (docs/protocol.md). The main thread runs this file's poll loop; step threads run drivers.
  *
  *     osiris-worker --channel-fd N      a connected stream socket
+ *     osiris-worker --listen-fd N       a listening one: the channel comes over it, and comes again if it breaks
  *     osiris-worker --describe FILE…    what plug-ins are, as JSON
  */
 #include <malloc.h>
@@ -17,6 +18,7 @@
 #include "core/json-build.h"
 #include "core/wire-batch.h"
 #include "worker/describe.h"
+#include "worker/door.h"
 #include "worker/lifecycle.h"
 #include "worker/run.h"
 
@@ -25,18 +27,37 @@
 #endif
 
 #define STOP_TIMEOUT_MS 2000
+#define FIRST_VISIT_MS 60000       /* a listening worker waits so long for its orchestrator, */
+#define RESUME_TIMEOUT_MS 60000    /* and so long for one whose hello got lost */
+#define LONGEST_TIMEOUT_MS 86400000
 
 struct worker {
-    struct channel *channel;
+    struct channel *channel; /* NULL: nobody has come to the door yet */
+    struct door *door;       /* or NULL: it has no other link than its first */
     int signal_fd;
     bool greeted;
     bool cleaned; /* cleanup was answered: the end of the channel is expected */
     struct run *run; /* NULL before prepare and after cleanup */
     int64_t heartbeat_interval_ms, heartbeat_timeout_ms; /* 0 until hello */
     int64_t last_sent_ms, last_heard_ms;
+    int64_t resume_timeout_ms;
+    int64_t lost_since_ms; /* 0: the link is there */
 };
 
 /* Methods. Each answers its request; the error, if it sets one, is the answer. */
+
+/* Whether the link may be made again. The channel has been prepared for it with what came first (begin_session). */
+static bool agree_on_resumption(struct worker *worker, json_object *params)
+{
+    int64_t timeout = json_member_integer(params, "resume_timeout_ms", 0);
+
+    if (!channel_is_resumable(worker->channel))
+        return false;
+    if (timeout <= 0)
+        channel_forbid_resumption(worker->channel);
+    worker->resume_timeout_ms = timeout < LONGEST_TIMEOUT_MS ? timeout : LONGEST_TIMEOUT_MS;
+    return timeout > 0;
+}
 
 static int on_hello(struct worker *worker, const char *id, json_object *params,
                     struct osiris_error *error)
@@ -48,6 +69,11 @@ static int on_hello(struct worker *worker, const char *id, json_object *params,
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
                                 "the orchestrator speaks protocol %lld, this worker speaks %d",
                                 (long long)protocol, CHANNEL_PROTOCOL_VERSION);
+    if (worker->greeted)
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "hello was said before");
+    if (channel_is_resumable(worker->channel) && !channel_knows(worker->channel, params))
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                                "hello names another session than its link");
     worker->heartbeat_interval_ms = json_member_integer(params, "heartbeat_interval_ms", 0);
     worker->heartbeat_timeout_ms = json_member_integer(params, "heartbeat_timeout_ms", 0);
     worker->greeted = true;
@@ -58,6 +84,7 @@ static int on_hello(struct worker *worker, const char *id, json_object *params,
     json_add_string(result, "version", PACKAGE_VERSION);
     json_add_string(result, "clock", now);
     json_add(result, "compression", wire_codecs());
+    json_add_boolean(result, "resume", agree_on_resumption(worker, params));
     answer_result(worker->channel, id, result, false);
     return 0;
 }
@@ -239,15 +266,26 @@ static void send_heartbeat(struct worker *worker)
     worker->last_sent_ms = clock_monotonic_ms();
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 static int poll_timeout(const struct worker *worker)
 {
     int64_t now = clock_monotonic_ms();
-    int64_t next = worker->last_sent_ms + worker->heartbeat_interval_ms;
+    int64_t next = now + 10000;
 
-    if (worker->heartbeat_interval_ms <= 0)
-        return 10000;
-    if (worker->last_heard_ms + worker->heartbeat_timeout_ms < next)
-        next = worker->last_heard_ms + worker->heartbeat_timeout_ms;
+    if (worker->door != NULL)
+        next = earlier(next, door_next_deadline(worker->door));
+    if (worker->channel == NULL) {
+        next = earlier(next, worker->last_heard_ms + FIRST_VISIT_MS);
+    } else if (worker->lost_since_ms != 0) {
+        next = earlier(next, worker->lost_since_ms + worker->resume_timeout_ms);
+    } else if (worker->heartbeat_interval_ms > 0) {
+        next = earlier(next, worker->last_sent_ms + worker->heartbeat_interval_ms);
+        next = earlier(next, worker->last_heard_ms + worker->heartbeat_timeout_ms);
+    }
     return next <= now ? 0 : (int)(next - now);
 }
 
@@ -279,19 +317,130 @@ static int receive(struct worker *worker, short revents, bool *end, struct osiri
     }
 }
 
+/* The door: who comes first begins the session, afterwards only its own orchestrator gets in. */
+
+/* A worker that was never spoken to takes the session of who resumes it, too: then hello was lost with its link. */
+static int begin_session(struct worker *worker, struct door_visitor *visitor,
+                         struct osiris_error *error)
+{
+    bool resumes = visitor->sequence == 0;
+    json_object *data = json_member(visitor->message, resumes ? "data" : "params");
+    const char *session = json_member_string(data, "session", "");
+    const char *token = json_member_string(data, "token", "");
+    bool may_resume = session[0] != '\0' && token[0] != '\0';
+    bool is_right =
+        resumes ? strcmp(json_member_string(visitor->message, "type", ""), "resume") == 0 &&
+                      may_resume && json_member_integer(data, "received", -1) == 0
+                : strcmp(json_member_string(visitor->message, "method", ""), "hello") == 0;
+
+    if (!is_right)
+        return 0;
+    worker->channel = channel_new(steal_fd(&visitor->fd), error);
+    if (worker->channel == NULL ||
+        (may_resume && channel_allow_resumption(worker->channel, session, token, false, error) < 0))
+        return -1;
+    channel_set_place(worker->channel, find_room, worker);
+    worker->resume_timeout_ms = RESUME_TIMEOUT_MS;
+    return resumes ? channel_take_greeting(worker->channel, visitor->message, error)
+                   : channel_take_first(worker->channel, steal_pointer(&visitor->message), error);
+}
+
+/* The old link may be there still, as far as this side can see: its other end knows better. */
+static int resume_session(struct worker *worker, struct door_visitor *visitor,
+                          struct osiris_error *error)
+{
+    if (visitor->sequence != 0 || !channel_is_resumable(worker->channel) ||
+        strcmp(json_member_string(visitor->message, "type", ""), "resume") != 0 ||
+        !channel_knows(worker->channel, json_member(visitor->message, "data")))
+        return 0;
+    return channel_reconnect(worker->channel, steal_fd(&visitor->fd), error) < 0
+               ? -1
+               : channel_take_greeting(worker->channel, visitor->message, error);
+}
+
+/* Whoever is not welcome is shown out without a word. True: there may be something to receive. */
+static int answer_door(struct worker *worker, bool *opened, struct osiris_error *error)
+{
+    struct door_visitor visitor;
+    int result = 0;
+
+    *opened = false;
+    while (result == 0 && door_next(worker->door, &visitor)) {
+        result = worker->channel == NULL ? begin_session(worker, &visitor, error)
+                                         : resume_session(worker, &visitor, error);
+        if (visitor.fd < 0) {
+            *opened = true;
+            worker->last_heard_ms = clock_monotonic_ms();
+        }
+        cleanup_close_value(&visitor.fd);
+        json_object_put(visitor.message);
+    }
+    if (result < 0 && worker->channel != NULL)
+        say_violation(worker, error);
+    return result;
+}
+
+/* A link that may be made again is given up when nothing comes: it may have died without a sign. */
 static int check_silence(struct worker *worker, struct osiris_error *error)
 {
     int64_t now = clock_monotonic_ms();
 
     if (worker->heartbeat_timeout_ms > 0 &&
-        now >= worker->last_heard_ms + worker->heartbeat_timeout_ms)
-        return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT,
-                                "the orchestrator has been silent for %lld ms",
-                                (long long)(now - worker->last_heard_ms));
-    if (worker->heartbeat_interval_ms > 0 &&
-        now >= worker->last_sent_ms + worker->heartbeat_interval_ms)
+        now >= worker->last_heard_ms + worker->heartbeat_timeout_ms) {
+        osiris_error_set(error, OSIRIS_ERROR_TIMEOUT, "the orchestrator has been silent for %lld ms",
+                         (long long)(now - worker->last_heard_ms));
+        if (!channel_is_resumable(worker->channel))
+            return -1;
+        fprintf(stderr, "osiris-worker: %s; its link is given up\n",
+                error->message == NULL ? "?" : error->message);
+        osiris_error_clear(error);
+        channel_drop_link(worker->channel);
+    } else if (worker->heartbeat_interval_ms > 0 && !worker->cleaned &&
+               now >= worker->last_sent_ms + worker->heartbeat_interval_ms) {
         send_heartbeat(worker);
+    }
     return 0;
+}
+
+static int check_time(struct worker *worker, bool *end, struct osiris_error *error)
+{
+    int64_t now = clock_monotonic_ms();
+
+    if (worker->channel == NULL)
+        return now < worker->last_heard_ms + FIRST_VISIT_MS
+                   ? 0
+                   : osiris_error_set(error, OSIRIS_ERROR_TIMEOUT,
+                                      "no orchestrator has come within %d ms", FIRST_VISIT_MS);
+    if (!channel_is_lost(worker->channel)) {
+        worker->lost_since_ms = 0;
+        return check_silence(worker, error);
+    }
+    if (worker->lost_since_ms == 0)
+        worker->lost_since_ms = now;
+    /* The orchestrator has all that it asked for, and has left. */
+    *end = worker->cleaned && channel_is_settled(worker->channel);
+    if (!*end && now >= worker->lost_since_ms + worker->resume_timeout_ms)
+        return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT,
+                                "the orchestrator has not come back within %lld ms",
+                                (long long)worker->resume_timeout_ms);
+    return 0;
+}
+
+#define OWN_POLL_FDS 3
+
+static nfds_t fill_fds(const struct worker *worker, struct pollfd *fds)
+{
+    struct channel *channel = worker->channel;
+
+    fds[0] = (struct pollfd){.fd = worker->signal_fd, .events = POLLIN};
+    fds[1] = (struct pollfd){.fd = channel == NULL ? -1 : channel_fd(channel),
+                             .events = channel == NULL ? 0 : channel_poll_events(channel)};
+    fds[2] = (struct pollfd){.fd = channel == NULL ? -1 : channel_wake_fd(channel),
+                             .events = POLLIN};
+    if (worker->door == NULL)
+        return OWN_POLL_FDS;
+    door_fill_poll(worker->door, fds + OWN_POLL_FDS);
+    return OWN_POLL_FDS + DOOR_POLL_FDS;
 }
 
 static int loop(struct worker *worker, struct osiris_error *error)
@@ -299,20 +448,23 @@ static int loop(struct worker *worker, struct osiris_error *error)
     bool end = false;
 
     while (!end) {
-        struct pollfd fds[] = {
-            {.fd = channel_fd(worker->channel), .events = channel_poll_events(worker->channel)},
-            {.fd = channel_wake_fd(worker->channel), .events = POLLIN},
-            {.fd = worker->signal_fd, .events = POLLIN},
-        };
-        int ready = poll(fds, sizeof fds / sizeof fds[0], poll_timeout(worker));
+        struct pollfd fds[OWN_POLL_FDS + DOOR_POLL_FDS];
+        bool opened = false;
+        int ready = poll(fds, fill_fds(worker, fds), poll_timeout(worker));
         if (ready < 0 && errno != EINTR)
             return osiris_error_set_errno(error, errno, "cannot poll");
-        if (ready > 0 && fds[2].revents != 0)
-            return osiris_error_set(error, OSIRIS_ERROR_CANCELLED, "told to stop by a signal");
-        if (ready > 0 && (fds[0].revents != 0 || fds[1].revents != 0) &&
-            receive(worker, fds[0].revents, &end, error) < 0)
+        if (ready > 0 && fds[0].revents != 0)
+            return worker->cleaned ? 0
+                                   : osiris_error_set(error, OSIRIS_ERROR_CANCELLED,
+                                                      "told to stop by a signal");
+        if (worker->door != NULL && answer_door(worker, &opened, error) < 0)
             return -1;
-        if (!end && check_silence(worker, error) < 0)
+        short revents = opened ? POLLIN | POLLOUT : fds[1].revents;
+        if (worker->channel != NULL &&
+            (opened || (ready > 0 && (fds[1].revents != 0 || fds[2].revents != 0))) &&
+            receive(worker, revents, &end, error) < 0)
+            return -1;
+        if (!end && check_time(worker, &end, error) < 0)
             return -1;
     }
     if (worker->cleaned)
@@ -325,7 +477,8 @@ static void stop_alone(struct worker *worker, const struct osiris_error *error)
 {
     fprintf(stderr, "osiris-worker: %s; stopping\n",
             error->message == NULL ? "?" : error->message);
-    channel_shutdown(worker->channel);
+    if (worker->channel != NULL)
+        channel_shutdown(worker->channel);
     if (worker->run != NULL) {
         if (run_stop(worker->run, STOP_TIMEOUT_MS))
             run_free(worker->run);
@@ -345,26 +498,39 @@ static void return_giant_buffers(void)
 #endif
 }
 
-static int work(int given_fd)
+static int begin(struct worker *worker, int given_fd, bool listens, struct osiris_error *error)
+{
+    int fd = lifecycle_begin(given_fd, error);
+
+    if (fd < 0)
+        return -1;
+    if (listens)
+        worker->door = door_new(fd, error);
+    else
+        worker->channel = channel_new(fd, error);
+    if (worker->door == NULL && worker->channel == NULL)
+        return -1;
+    if (worker->channel != NULL)
+        channel_set_place(worker->channel, find_room, worker);
+    worker->signal_fd = lifecycle_signal_fd(error);
+    worker->last_heard_ms = worker->last_sent_ms = clock_monotonic_ms();
+    return worker->signal_fd < 0 ? -1 : 0;
+}
+
+static int work(int given_fd, bool listens)
 {
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     struct worker worker = {.signal_fd = -1};
 
     return_giant_buffers();
-    int fd = lifecycle_begin(given_fd, &error);
-    if (fd >= 0) {
-        worker.signal_fd = lifecycle_signal_fd(&error);
-        worker.channel = channel_new(fd, &error);
-    }
-    if (worker.channel == NULL || worker.signal_fd < 0) {
+    if (begin(&worker, given_fd, listens, &error) < 0) {
         fprintf(stderr, "osiris-worker: %s\n", error.message == NULL ? "?" : error.message);
         return 1;
     }
-    channel_set_place(worker.channel, find_room, &worker);
-    worker.last_heard_ms = worker.last_sent_ms = clock_monotonic_ms();
     if (loop(&worker, &error) < 0)
         stop_alone(&worker, &error);
     channel_free(worker.channel);
+    door_free(worker.door);
     (void)close(worker.signal_fd);
     return 0;
 }
@@ -372,6 +538,7 @@ static int work(int given_fd)
 static int usage(void)
 {
     fputs("usage: osiris-worker --channel-fd N\n"
+          "       osiris-worker --listen-fd N\n"
           "       osiris-worker --describe FILE...\n"
           "       osiris-worker --version\n"
           "Runs the steps of a pipeline. It is started by osiris.\n",
@@ -387,11 +554,12 @@ int main(int argc, char **argv)
         puts("osiris-worker " PACKAGE_VERSION);
         return 0;
     }
-    if (argc == 3 && strcmp(argv[1], "--channel-fd") == 0) {
+    bool listens = argc == 3 && strcmp(argv[1], "--listen-fd") == 0;
+    if (listens || (argc == 3 && strcmp(argv[1], "--channel-fd") == 0)) {
         char *end;
         long number = strtol(argv[2], &end, 10);
         if (end != argv[2] && *end == '\0' && number >= 0 && number <= 1 << 20)
-            return work((int)number);
+            return work((int)number, listens);
     }
     return usage();
 }
