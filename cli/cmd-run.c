@@ -81,7 +81,8 @@ static int read_limits(struct session_limits *limits, struct osiris_error *error
 {
     if (read_limit("OSIRIS_CANCEL_GRACE_MS", &limits->cancel_grace_ms, error) < 0 ||
         read_limit("OSIRIS_HEARTBEAT_INTERVAL_MS", &limits->heartbeat_interval_ms, error) < 0 ||
-        read_limit("OSIRIS_HEARTBEAT_TIMEOUT_MS", &limits->heartbeat_timeout_ms, error) < 0)
+        read_limit("OSIRIS_HEARTBEAT_TIMEOUT_MS", &limits->heartbeat_timeout_ms, error) < 0 ||
+        read_limit("OSIRIS_RESUME_TIMEOUT_MS", &limits->resume_ms, error) < 0)
         return -1;
     return 0;
 }

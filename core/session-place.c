@@ -10,7 +10,7 @@
 #include "core/json-build.h"
 #include "core/session-state.h"
 
-#define RECONNECT_INTERVAL_MS 200
+#define UNASKED_MS 500 /* a worker that is reached again may have missed its orchestrator's leaving */
 
 /* Which places there are. */
 
@@ -313,6 +313,23 @@ void place_kill(struct session_place *place)
         adapter_host_terminate(place->adapter, OSIRIS_TERMINATE_KILL);
 }
 
+/* Its last answer is acknowledged, so that it need not wait for a new link to give it again. */
+static void leave(struct session_place *place)
+{
+    bool resumable = channel_is_resumable(place->channel);
+    struct osiris_worker_exit end;
+
+    if (resumable && place->phase == PLACE_ENDED)
+        channel_acknowledge_all(place->channel);
+    channel_free(place->channel);
+    place->channel = NULL;
+    if (!resumable)
+        return;
+    adapter_host_worker_exit(place->adapter, UNASKED_MS, &end);
+    if (end.state == OSIRIS_WORKER_RUNNING)
+        adapter_host_terminate(place->adapter, OSIRIS_TERMINATE_ASK);
+}
+
 void place_end_worker(struct session_place *place)
 {
     struct session *session = place->session;
@@ -321,8 +338,8 @@ void place_end_worker(struct session_place *place)
 
     if (place->worker_log == NULL && place->channel == NULL)
         return;
-    channel_free(place->channel);
-    place->channel = NULL;
+    if (place->channel != NULL)
+        leave(place);
     adapter_host_worker_exit(place->adapter, (int)session->limits.exit_ms, &end);
     if (end.state == OSIRIS_WORKER_RUNNING) {
         char text[96];
@@ -342,30 +359,6 @@ void place_end_worker(struct session_place *place)
 }
 
 /* Receiving. */
-
-/* The link is gone, the worker may not be. */
-static void reconnect(struct session_place *place)
-{
-    struct osiris_error error = OSIRIS_ERROR_INIT;
-    struct osiris_channel made;
-    int64_t now = clock_monotonic_ms();
-
-    if (place->lost_since_ms == 0) {
-        place->lost_since_ms = now;
-        session_log(place->session, OSIRIS_WARNING, "worker",
-                    "the link to the worker is lost; making it again");
-    }
-    if (now < place->next_attempt_ms)
-        return;
-    place->next_attempt_ms = now + RECONNECT_INTERVAL_MS;
-    if (adapter_host_reconnect(place->adapter, &made, &error) == 0 &&
-        channel_reconnect(place->channel, made.socket, &error) == 0)
-        place->last_sent_ms = now;
-    else
-        session_log(place->session, OSIRIS_DEBUG, "worker",
-                    error.message == NULL ? "cannot connect again" : error.message);
-    osiris_error_clear(&error);
-}
 
 void place_receive(struct session_place *place, short revents)
 {
@@ -397,54 +390,5 @@ void place_receive(struct session_place *place, short revents)
     else if (end)
         place_break_with(place, OSIRIS_ERROR_INTERNAL, "it closed its channel");
     else if (pumped > 0)
-        place->lost_since_ms = 0;
-}
-
-/* Time. */
-
-void place_check_deadlines(struct session_place *place)
-{
-    const struct session_limits *limits = &place->session->limits;
-    int64_t now = clock_monotonic_ms();
-
-    if (place->channel == NULL || place_is_over(place))
-        return;
-    if (channel_is_lost(place->channel) || place->lost_since_ms != 0) {
-        struct osiris_worker_exit end;
-        adapter_host_worker_exit(place->adapter, 0, &end);
-        if (end.state == OSIRIS_WORKER_EXITED || end.state == OSIRIS_WORKER_SIGNALLED)
-            place_break_with(place, OSIRIS_ERROR_INTERNAL, "it closed its channel");
-        else if (place->lost_since_ms != 0 && now >= place->lost_since_ms + limits->resume_ms)
-            place_break_with(place, OSIRIS_ERROR_CONNECTION, "the link could not be made again");
-        else if (channel_is_lost(place->channel))
-            reconnect(place);
-        return;
-    }
-    if (place->phase_deadline_ms != 0 && now >= place->phase_deadline_ms) {
-        place_kill(place);
-        place_break_with(place, OSIRIS_ERROR_TIMEOUT,
-                         place->phase == PLACE_CLEANING ? "it did not clean up in time"
-                                                        : "it did not become ready in time");
-    } else if (now >= place->last_heard_ms + limits->heartbeat_timeout_ms) {
-        place_kill(place);
-        place_break_with(place, OSIRIS_ERROR_TIMEOUT, "no heartbeat came; it was killed");
-    } else if (now >= place->last_sent_ms + limits->heartbeat_interval_ms) {
-        place_send_heartbeat(place);
-    }
-}
-
-int64_t place_next_deadline(const struct session_place *place)
-{
-    const struct session_limits *limits = &place->session->limits;
-    int64_t next = place->last_sent_ms + limits->heartbeat_interval_ms;
-
-    if (place->channel == NULL || place_is_over(place))
-        return INT64_MAX;
-    if (channel_is_lost(place->channel))
-        return place->next_attempt_ms;
-    if (place->last_heard_ms + limits->heartbeat_timeout_ms < next)
-        next = place->last_heard_ms + limits->heartbeat_timeout_ms;
-    if (place->phase_deadline_ms != 0 && place->phase_deadline_ms < next)
-        next = place->phase_deadline_ms;
-    return next;
+        place->last_heard_ms = clock_monotonic_ms();
 }

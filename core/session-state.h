@@ -3,6 +3,7 @@
  *
  *   session.c           the run: set-up, poll loop, signals, tear-down
  *   session-place.c     one place: its adapter, its worker, its channel, how they end
+ *   session-link.c      its link: heartbeats, silence, making a lost one again
  *   session-requests.c  what is asked of a worker
  *   session-messages.c  what a worker tells
  *   session-streams.c   batches between workers in different places
@@ -51,6 +52,18 @@ struct session_request {
     size_t index; /* of the step or group */
 };
 
+/* A link that can be made again, and how that goes. Monotonic milliseconds; 0: not set. */
+struct session_link {
+    int64_t down_since_ms;    /* it is lost, or made again and not greeted yet */
+    int64_t trouble_since_ms; /* the first of the losses between which too little came through */
+    int64_t attempt_ms, next_attempt_ms;
+    int64_t pause_ms; /* between two attempts */
+    int64_t up_since_ms;
+    struct channel_progress progress; /* at the last loss */
+    bool moved_in, moved_out;         /* since trouble_since_ms */
+    bool judged;                      /* the loss was */
+};
+
 /* Where steps run: an adapter and the worker that it has started. */
 struct session_place {
     struct session *session;
@@ -70,7 +83,7 @@ struct session_place {
     /* Monotonic milliseconds; 0: not set. */
     int64_t phase_deadline_ms;
     int64_t last_sent_ms, last_heard_ms;
-    int64_t lost_since_ms, next_attempt_ms; /* the link is lost */
+    struct session_link link;
     bool killed;                            /* by us */
     bool remote;                            /* its link is worth compressing for */
     json_object *codecs;                    /* that its worker can read, or NULL */
@@ -149,8 +162,11 @@ void place_kill(struct session_place *place);
 /* The conversation is over: closes the channel and waits for the worker's end. */
 void place_end_worker(struct session_place *place);
 bool place_is_over(const struct session_place *place);
-/* Takes in what has come, and goes on from a lost link. */
+/* Takes in what has come. */
 void place_receive(struct session_place *place, short revents);
+
+/* session-link.c */
+
 void place_check_deadlines(struct session_place *place);
 /* The next moment at which place_check_deadlines has something to do. */
 int64_t place_next_deadline(const struct session_place *place);

@@ -5,7 +5,7 @@ libosiris_core_la_SOURCES += \
 	core/remove-tree.c core/remove-tree.h \
 	core/schedule.c core/schedule.h \
 	core/session.c core/session.h \
-	core/session-messages.c core/session-place.c core/session-streams.c \
+	core/session-link.c core/session-messages.c core/session-place.c core/session-streams.c \
 	core/session-requests.c \
 	core/session-state.h \
 	core/worker-log.c core/worker-log.h \

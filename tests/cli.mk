@@ -12,6 +12,7 @@ cli_tests = \
 	tests/cli/test_faults.py \
 	tests/cli/test_graphs.py \
 	tests/cli/test_places.py \
+	tests/cli/test_resumption.py \
 	tests/cli/test_plugins.py \
 	tests/cli/test_run_directory.py \
 	$(NULL)

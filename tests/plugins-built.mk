@@ -17,6 +17,11 @@ tests_plugins_other_pass_la_SOURCES = tests/plugins/pass.c
 tests_plugins_other_pass_la_CPPFLAGS = $(AM_CPPFLAGS) -DONLY_PASS
 tests_plugins_other_pass_la_LDFLAGS = $(test_plugin_ldflags)
 
+# An adapter, in a folder of its own: only the tests that name the folder find it.
+check_LTLIBRARIES += tests/plugins/adapters/flaky.la
+tests_plugins_adapters_flaky_la_SOURCES = tests/plugins/flaky.c
+tests_plugins_adapters_flaky_la_LDFLAGS = $(test_plugin_ldflags)
+
 check_LTLIBRARIES += tests/plugins/broken/broken-no-symbol.la
 tests_plugins_broken_broken_no_symbol_la_SOURCES = tests/plugins/broken.c
 tests_plugins_broken_broken_no_symbol_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=NO_SYMBOL
