@@ -74,6 +74,7 @@ struct channel {
     uint64_t sent_sequence;
     bool closed;
     bool woken; /* wake_fd is readable */
+    bool overrun; /* the peer asks and does not read */
     channel_trace *trace;
     void *trace_context;
     struct channel_counts counts;

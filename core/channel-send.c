@@ -427,8 +427,23 @@ static int wait_for_room_locked(struct channel *channel, size_t length, bool wai
     return 0;
 }
 
-int channel_send(struct channel *channel, json_object *message, bool wait,
-                 struct osiris_error *error)
+static int no_room_for_owed_locked(struct channel *channel, size_t length,
+                                   struct osiris_error *error)
+{
+    size_t waiting = outbox_waiting(channel);
+
+    if (!channel->closed && (waiting == 0 || waiting + length <= 2 * CHANNEL_OUTBOX_BYTES))
+        return 0;
+    channel->overrun = !channel->closed;
+    channel_wake_locked(channel);
+    return osiris_error_set_errno(error, EPIPE, channel->closed ? "the channel is closed"
+                                                                : "the peer asks and does not read");
+}
+
+enum patience { REFUSE, WAIT, OWED };
+
+static int send_message(struct channel *channel, json_object *message, enum patience patience,
+                        struct osiris_error *error)
 {
     _cleanup_buffer_ struct buffer encoded = BUFFER_INIT(FRAME_MAXIMUM_MESSAGE);
 
@@ -439,7 +454,9 @@ int channel_send(struct channel *channel, json_object *message, bool wait,
     if (frame == NULL)
         return osiris_error_set_errno(error, ENOMEM, "cannot send");
     pthread_mutex_lock(&channel->outbox_lock);
-    int result = wait_for_room_locked(channel, frame->length, wait, error);
+    int result = patience == OWED
+                     ? no_room_for_owed_locked(channel, frame->length, error)
+                     : wait_for_room_locked(channel, frame->length, patience == WAIT, error);
     if (result == 0) {
         bool had_work = channel_has_work_locked(channel);
         frame_list_append(&channel->messages, frame);
@@ -449,6 +466,17 @@ int channel_send(struct channel *channel, json_object *message, bool wait,
     channel_unlock(channel);
     frame_out_free(frame);
     return result;
+}
+
+int channel_send(struct channel *channel, json_object *message, bool wait,
+                 struct osiris_error *error)
+{
+    return send_message(channel, message, wait ? WAIT : REFUSE, error);
+}
+
+int channel_send_owed(struct channel *channel, json_object *message, struct osiris_error *error)
+{
+    return send_message(channel, message, OWED, error);
 }
 
 static struct body_out *body_out_new(json_object *message, const struct channel_body *given,

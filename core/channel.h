@@ -46,6 +46,11 @@ short channel_poll_events(struct channel *channel);
 int channel_send(struct channel *channel, json_object *message, bool wait,
                  struct osiris_error *error);
 
+/* [any thread] Sends what the peer itself has called for and waits for (an answer, a credit): never waits, is not refused
+ * for want of room. A peer that asks and asks and does not read is at fault: at twice the outbox's bound
+ * the channel breaks, and channel_pump says so. */
+int channel_send_owed(struct channel *channel, json_object *message, struct osiris_error *error);
+
 /* What a message brings with it: pieces of memory that stay as they are until `release`, which is called on any
  * thread, when they are sent (and acknowledged) or never will be. */
 struct channel_body {

@@ -2,31 +2,32 @@
 #include "core/json-build.h"
 #include "worker/run.h"
 
-static void send(struct channel *channel, json_object *message, bool wait)
+/* A channel that is gone shows itself to the main thread, which ends the worker. */
+
+static void send_answer(struct channel *channel, json_object *message)
 {
-    /* A channel that is gone shows itself to the main thread, which ends the worker. */
     if (message != NULL)
-        (void)channel_send(channel, message, wait, NULL);
+        (void)channel_send_owed(channel, message, NULL);
     json_object_put(message);
 }
 
-void answer_result(struct channel *channel, const char *request_id, json_object *result, bool wait)
+void answer_result(struct channel *channel, const char *request_id, json_object *result)
 {
     json_object *message = json_object_new_object();
 
     json_add_string(message, "id", request_id);
     json_add(message, "result", result == NULL ? json_object_new_object() : result);
-    send(channel, message, wait);
+    send_answer(channel, message);
 }
 
-void answer_error(struct channel *channel, const char *request_id, const struct osiris_error *error,
-                  bool wait)
+void answer_error(struct channel *channel, const char *request_id,
+                  const struct osiris_error *error)
 {
     json_object *message = json_object_new_object();
 
     json_add_string(message, "id", request_id);
     json_add(message, "error", osiris_error_to_json(error));
-    send(channel, message, wait);
+    send_answer(channel, message);
 }
 
 void answer_message(struct channel *channel, const char *type, json_object *data, bool wait)
@@ -35,5 +36,7 @@ void answer_message(struct channel *channel, const char *type, json_object *data
 
     json_add_string(message, "type", type);
     json_add(message, "data", data == NULL ? json_object_new_object() : data);
-    send(channel, message, wait);
+    if (message != NULL)
+        (void)channel_send(channel, message, wait, NULL);
+    json_object_put(message);
 }

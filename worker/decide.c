@@ -63,14 +63,14 @@ static void renew_streams(struct run *run, const struct decision_batch *batch)
 static void answer(struct run *run, struct decision_batch *batch)
 {
     if (batch->error.category != 0) {
-        answer_error(run->channel, batch->request_id, &batch->error, true);
+        answer_error(run->channel, batch->request_id, &batch->error);
     } else {
         json_object *result = json_object_new_object();
         if (!batch->commit)
             renew_streams(run, batch);
         if (batch->commit && !batch->commit_only)
             json_add(result, "published", json_object_get(batch->published));
-        answer_result(run->channel, batch->request_id, result, true);
+        answer_result(run->channel, batch->request_id, result);
     }
     free_batch(batch);
 }
@@ -130,7 +130,7 @@ static void refuse(struct run *run, const char *request_id, const char *why)
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
     osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "%s", why);
-    answer_error(run->channel, request_id, &error, false);
+    answer_error(run->channel, request_id, &error);
 }
 
 void decide_commit(struct run *run, const char *request_id, json_object *step_ids,

@@ -92,7 +92,7 @@ static void send_about(struct link_input *input, const char *type, int64_t bytes
         json_add_integer(data, "bytes", bytes);
     json_add(message, "data", data);
     /* A channel that is gone shows itself to the main thread. */
-    (void)channel_send(input->channel, message, false, NULL);
+    (void)channel_send_owed(input->channel, message, NULL);
 }
 
 /* Counted before it is sent: the answer may be quicker than we are. */

@@ -85,7 +85,7 @@ static int on_hello(struct worker *worker, const char *id, json_object *params,
     json_add_string(result, "clock", now);
     json_add(result, "compression", wire_codecs());
     json_add_boolean(result, "resume", agree_on_resumption(worker, params));
-    answer_result(worker->channel, id, result, false);
+    answer_result(worker->channel, id, result);
     return 0;
 }
 
@@ -97,7 +97,7 @@ static int on_prepare(struct worker *worker, const char *id, json_object *params
     worker->run = run_new(worker->channel, params, error);
     if (worker->run == NULL)
         return -1;
-    answer_result(worker->channel, id, run_describe(worker->run), false);
+    answer_result(worker->channel, id, run_describe(worker->run));
     return 0;
 }
 
@@ -149,7 +149,7 @@ static int on_cancel(struct worker *worker, const char *id, json_object *params,
         if (step != NULL)
             step_cancel(step);
     }
-    answer_result(worker->channel, id, NULL, false);
+    answer_result(worker->channel, id, NULL);
     return 0;
 }
 
@@ -158,7 +158,7 @@ static int on_ping(struct worker *worker, const char *id, json_object *params,
 {
     (void)params;
     (void)error;
-    answer_result(worker->channel, id, NULL, false);
+    answer_result(worker->channel, id, NULL);
     return 0;
 }
 
@@ -171,7 +171,7 @@ static int on_cleanup(struct worker *worker, const char *id, json_object *params
     run_free(worker->run);
     worker->run = NULL;
     worker->cleaned = true;
-    answer_result(worker->channel, id, NULL, false);
+    answer_result(worker->channel, id, NULL);
     return 0;
 }
 
@@ -227,7 +227,7 @@ static int handle(struct worker *worker, json_object *message, size_t body_lengt
         /* Heartbeats have told what they had to by coming; unknown types are ignored. */
         return run_take_stream_message(worker->run, message, body_length, violation) < 0 ? -1 : 0;
     if (dispatch(worker, id, method, json_member(message, "params"), &error) < 0)
-        answer_error(worker->channel, id, &error, false);
+        answer_error(worker->channel, id, &error);
     worker->last_sent_ms = worker->last_heard_ms;
     return 0;
 }

@@ -198,11 +198,11 @@ void host_remove_temp_dir(struct step *step);
 
 /* worker/answer.c: messages to the orchestrator. Any thread; a failure to send is the main thread's to notice. */
 
-void answer_result(struct channel *channel, const char *request_id, json_object *result,
-                   bool wait);
-void answer_error(struct channel *channel, const char *request_id, const struct osiris_error *error,
-                  bool wait);
-/* {type, data}; takes `data`. */
+/* Never wait, are never dropped (channel_send_owed). */
+void answer_result(struct channel *channel, const char *request_id, json_object *result);
+void answer_error(struct channel *channel, const char *request_id,
+                  const struct osiris_error *error);
+/* {type, data}; takes `data`. `wait` as for channel_send. */
 void answer_message(struct channel *channel, const char *type, json_object *data, bool wait);
 
 #endif

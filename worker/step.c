@@ -210,7 +210,7 @@ static void answer_success(struct step *step, int64_t started_ns)
     json_add_integer(metrics, "bytes", output_bytes(step));
     json_add(result, "metrics", metrics);
     json_add_number(result, "duration_ms", (double)(clock_monotonic_ns() - started_ns) / 1e6);
-    answer_result(step->run->channel, step->request_id, result, true);
+    answer_result(step->run->channel, step->request_id, result);
 }
 
 /* A step that was told to stop did not fail of what it met on its way out. */
@@ -232,7 +232,7 @@ static void answer_failure(struct step *step, struct osiris_error *error)
         make_cancelled(step, error);
     error->step_id = strdup(step->id);
     error->component = strdup(step->component);
-    answer_error(step->run->channel, step->request_id, error, true);
+    answer_error(step->run->channel, step->request_id, error);
 }
 
 /* Deciding. */

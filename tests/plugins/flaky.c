@@ -39,7 +39,7 @@ static const char spec[] =
     "\"remote\": {\"type\": \"boolean\", \"default\": false},"
     "\"down_ms\": {\"type\": \"integer\", \"default\": 0, \"description\": \"from a cut to the next link\"},"
     "\"cut_after\": {\"type\": \"integer\", \"default\": -1, \"description\": \"once, after so many frames\"},"
-    "\"then\": {\"type\": \"string\", \"enum\": [\"go_on\", \"never_again\", \"kill\", \"unplug\"],"
+    "\"then\": {\"type\": \"string\", \"enum\": [\"go_on\", \"never_again\", \"kill\"],"
     "\"default\": \"go_on\", \"description\": \"what meets who makes the link again\"},"
     "\"silent_after\": {\"type\": \"integer\", \"default\": -1, \"description\": \"carries nothing from then on\"},"
     "\"silent\": {\"type\": \"string\", \"enum\": [\"both\", \"to_worker\", \"from_worker\"], \"default\": \"both\"},"

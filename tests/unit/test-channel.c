@@ -945,7 +945,36 @@ START_TEST(test_a_new_link_replaces_one_that_looks_alive)
 }
 END_TEST
 
-UNIT_MAIN("channel", test_bodies_of_two_streams_alternate_and_messages_overtake,
+/* Answers that are dropped would be waited for for ever; memory has its bound all the same. */
+START_TEST(test_what_is_owed_passes_a_full_outbox_up_to_a_bound)
+{
+    struct channel *channel;
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    char *text = calloc(1, 100001);
+    int fd, sent = 0;
+    bool end;
+
+    make_pair(&channel, &fd);
+    (void)fill_outbox(channel);
+    memset(text, 'x', 100000);
+    _cleanup_json_ json_object *message = number_message(0, 0);
+    json_object_object_add(message, "text", json_object_new_string(text));
+    ck_assert_int_eq(channel_send_owed(channel, message, &error), 0);
+    ck_assert_int_eq(channel_pump(channel, &end, &error), 0);
+    while (sent < 1000 && channel_send_owed(channel, message, &error) == 0)
+        sent++;
+    ck_assert_uint_le((size_t)sent * 100000, CHANNEL_OUTBOX_BYTES + 200000);
+    osiris_error_clear(&error);
+    ck_assert_int_eq(channel_pump(channel, &end, &error), -1);
+    ck_assert_ptr_nonnull(strstr(error.message, "asks and does not read"));
+    (void)close(fd);
+    channel_free(channel);
+    free(text);
+}
+END_TEST
+
+UNIT_MAIN("channel", test_what_is_owed_passes_a_full_outbox_up_to_a_bound,
+          test_bodies_of_two_streams_alternate_and_messages_overtake,
           test_bodies_that_are_not_sent_are_released,
           test_messages_are_read_ahead_and_bodies_are_not, test_a_body_that_nobody_wants_is_a_violation,
           test_a_link_that_breaks_once_loses_and_doubles_nothing,
