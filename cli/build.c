@@ -85,8 +85,15 @@ static int find_places(struct build *build)
 int build_pipeline(struct build *build, const struct arguments *arguments, const char *adapter,
                    struct osiris_error *error)
 {
+    return build_pipeline_file(build, arguments->operands[0],
+                               arguments_value(arguments, "profile"), arguments, adapter, error);
+}
+
+int build_pipeline_file(struct build *build, const char *path, const char *profile,
+                        const struct arguments *arguments, const char *adapter,
+                        struct osiris_error *error)
+{
     _cleanup_free_ const char **params = arguments_values(arguments, "param");
-    const char *profile = arguments_value(arguments, "profile");
 
     if (params == NULL)
         return osiris_error_set_errno(error, ENOMEM, "cannot compile");
@@ -96,7 +103,7 @@ int build_pipeline(struct build *build, const struct arguments *arguments, const
     if (build->registry == NULL)
         return -1;
     const struct pipeline_options load = {
-        .path = arguments->operands[0],
+        .path = path,
         .profile = profile,
         .params = params,
         .registry = build->registry,

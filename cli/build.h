@@ -34,6 +34,10 @@ struct registry *build_registry(const struct arguments *arguments, struct osiris
 /* Loads and compiles the first operand. -1: the error is set, or the diagnostics have errors. */
 int build_pipeline(struct build *build, const struct arguments *arguments, const char *adapter,
                    struct osiris_error *error);
+/* The same with another file, and a profile (or NULL). */
+int build_pipeline_file(struct build *build, const char *path, const char *profile,
+                        const struct arguments *arguments, const char *adapter,
+                        struct osiris_error *error);
 void build_clear(struct build *build);
 #define _cleanup_build_ _cleanup_(build_clear)
 

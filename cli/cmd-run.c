@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/progress.h"
 #include "cli/report.h"
+#include "cli/rpc-debug.h"
 #include "cli/run-records.h"
 #include "cli/summary.h"
 #include "core/clock.h"
@@ -26,6 +27,7 @@ struct run {
     struct run_records records;
     struct session_limits limits;
     struct session_result result;
+    struct trace_writer *trace; /* or NULL */
     json_object *environment;
     char *build_dir;
     char run_id[CLOCK_ULID_SIZE];
@@ -34,6 +36,7 @@ struct run {
 
 static void run_clear(struct run *run)
 {
+    (void)trace_writer_close(run->trace, NULL);
     rundir_free(run->rundir);
     redactor_free(run->redactor);
     build_clear(&run->build);
@@ -109,7 +112,7 @@ static int read_environment(struct run *run, struct osiris_error *error)
 static int read_options(struct run *run, struct osiris_error *error)
 {
     if (choose_adapter(run, error) < 0 || read_limits(&run->limits, error) < 0 ||
-        read_environment(run, error) < 0)
+        read_environment(run, error) < 0 || rpc_debug_check(error) < 0)
         return -1;
     return 0;
 }
@@ -302,6 +305,43 @@ static int open_records(struct run *run, struct osiris_error *error)
     return 0;
 }
 
+static int open_trace(struct run *run, struct osiris_error *error)
+{
+    _cleanup_error_ struct osiris_error no_path = OSIRIS_ERROR_INIT;
+    _cleanup_free_ char *path = rpc_debug_path(rundir_path(run->rundir), run->run_id, &no_path);
+
+    if (path == NULL) {
+        if (no_path.category == 0)
+            return 0;
+        osiris_error_move(error, &no_path);
+        return -1;
+    }
+    const struct trace_options options = {
+        .path = path,
+        .run_id = run->run_id,
+        .version = PACKAGE_VERSION,
+        .pipeline = run->build.pipeline->path,
+        .profile = run->build.compiled->profile,
+        .redactor = run->redactor,
+    };
+    run->trace = trace_writer_open(&options, error);
+    if (run->trace == NULL)
+        return -1;
+    if (!run->arguments->json)
+        fprintf(stderr, "osiris: the protocol is traced in %s\n", path);
+    return 0;
+}
+
+static void close_trace(struct run *run)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    if (trace_writer_close(run->trace, &error) < 0)
+        fprintf(stderr, "osiris: the trace is not complete: %s\n",
+                error.message == NULL ? "out of memory" : error.message);
+    run->trace = NULL;
+}
+
 static int run_session(struct run *run, struct osiris_error *error)
 {
     const struct progress_options progress_options = {
@@ -330,6 +370,7 @@ static int run_session(struct run *run, struct osiris_error *error)
         .adapter_dir = paths_adapter_dir(),
         .version = PACKAGE_VERSION,
         .limits = run->limits,
+        .trace = run->trace,
         .observer = &progress_observer,
         .observer_context = progress,
     };
@@ -362,7 +403,8 @@ static int run_compiled(struct run *run)
         run_records_compile_error(&run->records, &error);
     } else {
         run->records.build_dir = run->build_dir;
-        failed = run_session(run, &error) < 0;
+        failed = open_trace(run, &error) < 0 || run_session(run, &error) < 0;
+        close_trace(run);
     }
     if (failed && error.category == 0)
         osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "the run failed for no known reason");

@@ -7,11 +7,13 @@ osiris_SOURCES = \
 	cli/build.c cli/build.h \
 	cli/cmd-compile.c \
 	cli/cmd-components.c \
+	cli/cmd-rpc.c \
 	cli/cmd-run.c \
 	cli/cmd-validate.c \
 	cli/commands.h \
 	cli/main.c \
 	cli/progress.c cli/progress.h \
 	cli/report.c cli/report.h \
+	cli/rpc-debug.c cli/rpc-debug.h \
 	cli/run-records.c cli/run-records.h \
 	cli/summary.c cli/summary.h

@@ -212,6 +212,17 @@ static void forget_partial_frame(struct channel *channel)
     channel->body_filled = 0;
 }
 
+static void trace_greeting(struct channel *channel)
+{
+    struct frame_header header;
+
+    if (channel->greeting == NULL)
+        return;
+    const uint8_t *head = channel->greeting->pieces[0].iov_base;
+    frame_decode_header(head, &header);
+    channel_trace_frame(channel, true, &header, head + FRAME_HEADER_SIZE, NULL, 0);
+}
+
 int channel_reconnect(struct channel *channel, int fd, struct osiris_error *error)
 {
     int flags = fcntl(fd, F_GETFL);
@@ -231,6 +242,7 @@ int channel_reconnect(struct channel *channel, int fd, struct osiris_error *erro
     channel->greeting = greeting;
     channel->sending_offset = 0;
     channel->link = LINK_GREETING;
+    trace_greeting(channel);
     (void)channel_flush_locked(channel);
     channel_unlock(channel);
     return 0;

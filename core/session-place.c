@@ -159,6 +159,7 @@ int place_start(struct session_place *place, struct osiris_error *error)
     if (place->worker_log == NULL || place->channel == NULL)
         return -1;
     channel_set_place(place->channel, place_body_room, place);
+    place_trace(place);
     if (adapter_host_can_reconnect(place->adapter) &&
         channel_allow_resumption(place->channel, place->session_id, place->token, true, error) < 0)
         return -1;

@@ -6,6 +6,7 @@
  *   session-link.c      its link: heartbeats, silence, making a lost one again
  *   session-requests.c  what is asked of a worker
  *   session-messages.c  what a worker tells
+ *   session-trace.c     frames for debugging
  *   session-streams.c   batches between workers in different places
  */
 #ifndef OSIRIS_CORE_SESSION_STATE_H
@@ -170,6 +171,11 @@ void place_receive(struct session_place *place, short revents);
 void place_check_deadlines(struct session_place *place);
 /* The next moment at which place_check_deadlines has something to do. */
 int64_t place_next_deadline(const struct session_place *place);
+
+/* session-trace.c */
+
+/* Has the frames of the place's channel traced, if the run is to be. */
+void place_trace(struct session_place *place);
 
 /* session-requests.c: each sends one request; failing to is a broken place. */
 

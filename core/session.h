@@ -18,6 +18,7 @@
 #include "core/redact.h"
 #include "core/registry.h"
 #include "core/rundir.h"
+#include "core/trace.h"
 
 /* Every wait has a bound (docs/architecture.md lists them); zero takes the default. */
 struct session_limits {
@@ -61,6 +62,7 @@ struct session_options {
     const char *adapter_dir;        /* the installed folder */
     const char *version;            /* of osiris */
     struct session_limits limits;
+    struct trace_writer *trace;     /* frames are traced and logged; or NULL */
     const struct session_observer *observer; /* or NULL */
     void *observer_context;
 };

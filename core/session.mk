@@ -3,9 +3,11 @@ libosiris_core_la_SOURCES += \
 	core/host-values.c core/host-values.h \
 	core/json-access.h core/json-build.h \
 	core/remove-tree.c core/remove-tree.h \
+	core/replay.c core/replay.h core/replay-check.c core/replay-internal.h \
 	core/schedule.c core/schedule.h \
 	core/session.c core/session.h \
 	core/session-link.c core/session-messages.c core/session-place.c core/session-streams.c \
+	core/session-trace.c \
 	core/session-requests.c \
 	core/session-state.h \
 	core/worker-log.c core/worker-log.h \

@@ -15,6 +15,7 @@ cli_tests = \
 	tests/cli/test_resumption.py \
 	tests/cli/test_plugins.py \
 	tests/cli/test_run_directory.py \
+	tests/cli/test_trace.py \
 	$(NULL)
 EXTRA_DIST += tests/cli/tap.py tests/cli/test_orders.py tests/cli/test_mysql_types.py $(cli_tests)
 if HAVE_PYTHON3

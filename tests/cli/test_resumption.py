@@ -11,7 +11,7 @@ from tap import (BUILD, SANITIZED, assert_equal, assert_in, assert_no_group, eve
                  metrics, osiris, pipeline, read, run_directory, start, step, test, wait_until, write)
 
 ADAPTERS = f"{BUILD}/.libs:{BUILD}/tests/plugins/adapters/.libs"
-CUTS = int(os.environ.get("OSIRIS_TEST_CUTS", "100" if SANITIZED else "1000"))
+CUTS = int(os.environ.get("OSIRIS_TEST_CUTS", "100" if SANITIZED else "400"))
 
 
 def places(**options):
@@ -260,7 +260,7 @@ def test_strangers_are_shown_out(folder):
 @test
 def test_a_producer_without_a_link_is_bounded(folder):
     """It could make gigabytes while nobody takes them: credits bound what it and osiris keep."""
-    places(a={"mode": "bytes", "cuts": 6, "down_ms": 400, "seed": 3}, b={"mode": "bytes", "cuts": 4, "down_ms": 400})
+    places(a={"mode": "bytes", "cuts": 6, "down_ms": 200, "seed": 3}, b={"mode": "bytes", "cuts": 4, "down_ms": 200})
     pipeline(at("a", "make", "test.generate", "read", rows=300000, batch_rows=1000, row_bytes=1000),
              at("b", "take", "test.collect", "write", path="out.txt"))
     process = begin()
