@@ -1,5 +1,5 @@
 # Fuzz targets. `make check` runs each over its corpus; README.md says how to fuzz.
-FUZZ_RUNNERS = fuzz/run-message fuzz/run-frame fuzz/run-batch fuzz/run-channel fuzz/run-worker fuzz/run-pipeline
+FUZZ_RUNNERS = fuzz/run-message fuzz/run-frame fuzz/run-batch fuzz/run-channel fuzz/run-worker fuzz/run-pipeline fuzz/run-trace
 check_PROGRAMS += $(FUZZ_RUNNERS)
 TESTS += $(FUZZ_RUNNERS)
 fuzz_cppflags = $(AM_CPPFLAGS) $(JSON_C_CFLAGS) $(FYAML_CFLAGS)
@@ -27,6 +27,9 @@ fuzz_run_worker_LDADD = libosiris-core.la
 fuzz_run_pipeline_SOURCES = fuzz/fuzz-pipeline.c fuzz/run-corpus.c fuzz/fuzz.h
 fuzz_run_pipeline_CPPFLAGS = $(fuzz_cppflags)
 fuzz_run_pipeline_LDADD = libosiris-core.la
+fuzz_run_trace_SOURCES = fuzz/fuzz-trace.c fuzz/run-corpus.c fuzz/fuzz.h
+fuzz_run_trace_CPPFLAGS = $(fuzz_cppflags)
+fuzz_run_trace_LDADD = libosiris-core.la
 EXTRA_DIST += fuzz/README.md
 EXTRA_DIST += \
 	fuzz/corpus/batch/a-batch-in-parts \
@@ -176,4 +179,22 @@ EXTRA_DIST += \
 	fuzz/corpus/worker/raw-nonsense \
 	fuzz/corpus/worker/refused-driver \
 	fuzz/corpus/worker/two-phases \
-	fuzz/corpus/worker/wrong-types
+	fuzz/corpus/worker/wrong-types \
+	fuzz/corpus/trace/binary \
+	fuzz/corpus/trace/control-characters \
+	fuzz/corpus/trace/cut \
+	fuzz/corpus/trace/deep \
+	fuzz/corpus/trace/empty \
+	fuzz/corpus/trace/huge-numbers \
+	fuzz/corpus/trace/long-line \
+	fuzz/corpus/trace/masked \
+	fuzz/corpus/trace/message-is-a-list \
+	fuzz/corpus/trace/message-not-kept \
+	fuzz/corpus/trace/negative-time \
+	fuzz/corpus/trace/newer \
+	fuzz/corpus/trace/not-utf-8 \
+	fuzz/corpus/trace/stream \
+	fuzz/corpus/trace/too-long-to-go-on \
+	fuzz/corpus/trace/two-places \
+	fuzz/corpus/trace/whole \
+	fuzz/corpus/trace/wrong-header
