@@ -125,6 +125,8 @@ void channel_get_counts(struct channel *channel, struct channel_counts *counts)
 {
     pthread_mutex_lock(&channel->outbox_lock);
     *counts = channel->counts;
+    counts->kept_frames = channel->kept.count;
+    counts->kept_bytes = channel->kept.bytes;
     pthread_mutex_unlock(&channel->outbox_lock);
 }
 

@@ -149,6 +149,7 @@ struct channel_counts {
     uint64_t frames_sent, frames_received, body_bytes_sent, body_bytes_received;
     uint64_t send_calls, receive_calls;
     uint64_t copied_body_bytes; /* of those received: what came with the message before */
+    uint64_t kept_frames, kept_bytes; /* now: sent, not acknowledged */
 };
 void channel_get_counts(struct channel *channel, struct channel_counts *counts);
 

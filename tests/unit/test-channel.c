@@ -907,6 +907,82 @@ START_TEST(test_acks_settle_what_was_sent_and_old_ones_do_no_harm)
 }
 END_TEST
 
+/* What the peer has is forgotten, but for what it need not have acknowledged yet; what is on its way has a socket's size. */
+START_TEST(test_acks_bound_what_is_kept)
+{
+    enum { BODIES = 400, BODY = 64 << 10, SOCKET = 1 << 20 };
+    struct end ends[2] = {0};
+    struct channel_counts counts;
+    uint8_t *bytes = pattern(BODY, 9), *room = malloc(BODY);
+    uint64_t most_frames = 0, most_bytes = 0;
+    int sockets[2];
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+    for (int i = 0; i < 2; i++) {
+        ends[i].channel = channel_new(sockets[i], NULL);
+        ck_assert_int_eq(channel_allow_resumption(ends[i].channel, "s", "t", i == 0, NULL), 0);
+        channel_set_place(ends[i].channel, place, ends[i].assemblies);
+    }
+    ends[1].assemblies[0].bytes = room;
+    for (int n = 0; n < BODIES; n++) {
+        _cleanup_json_ json_object *batch = stream_message("batch", 0);
+        _cleanup_json_ json_object *message = number_message(0, n);
+        struct channel_body body = body_of(bytes, BODY, &ends[0].releases);
+        ck_assert_int_eq(channel_send_body(ends[0].channel, batch, &body, NULL), 0);
+        ck_assert_int_eq(channel_send(ends[0].channel, message, false, NULL), 0);
+        channel_get_counts(ends[0].channel, &counts);
+        most_frames = counts.kept_frames > most_frames ? counts.kept_frames : most_frames;
+        most_bytes = counts.kept_bytes > most_bytes ? counts.kept_bytes : most_bytes;
+        while (take_all(&ends[1]) || take_all(&ends[0]))
+            ends[1].assemblies[0].filled = 0;
+        ends[1].assemblies[0].filled = 0;
+    }
+    ck_assert_int_eq(ends[1].next, BODIES);
+    /* Not nothing, or the test would prove nothing. */
+    ck_assert_uint_gt(most_bytes, CHANNEL_ACK_BYTES / 2);
+    ck_assert_uint_le(most_bytes, CHANNEL_ACK_BYTES + SOCKET);
+    ck_assert_uint_le(most_frames, CHANNEL_ACK_FRAMES + SOCKET / BODY);
+    channel_get_counts(ends[0].channel, &counts);
+    ck_assert_uint_le(counts.kept_bytes, CHANNEL_ACK_BYTES);
+    for (int i = 0; i < 2; i++)
+        channel_free(ends[i].channel);
+    ck_assert_int_eq(ends[0].releases, BODIES);
+    free(bytes);
+    free(room);
+}
+END_TEST
+
+/* A peer that reads and never acknowledges: messages are kept up to the outbox's bound, and no further. */
+START_TEST(test_a_peer_that_never_acknowledges_is_bounded)
+{
+    struct channel *channel;
+    struct channel_counts counts;
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    char *text = calloc(1, 100001), *drained = malloc(1 << 20);
+    int fd, sent = 0;
+
+    make_pair(&channel, &fd);
+    ck_assert_int_eq(channel_allow_resumption(channel, "s", "t", true, NULL), 0);
+    memset(text, 'x', 100000);
+    _cleanup_json_ json_object *message = number_message(0, 0);
+    json_object_object_add(message, "text", json_object_new_string(text));
+    while (sent < 1000 && channel_send(channel, message, false, &error) == 0) {
+        bool end;
+        sent++;
+        while (recv(fd, drained, 1 << 20, MSG_DONTWAIT) > 0)
+            ck_assert_int_ge(channel_pump(channel, &end, NULL), 0);
+    }
+    ck_assert_int_eq(error.native_code, EAGAIN);
+    channel_get_counts(channel, &counts);
+    ck_assert_uint_gt(counts.kept_bytes, CHANNEL_OUTBOX_BYTES / 2);
+    ck_assert_uint_le(counts.kept_bytes, CHANNEL_OUTBOX_BYTES);
+    (void)close(fd);
+    channel_free(channel);
+    free(text);
+    free(drained);
+}
+END_TEST
+
 START_TEST(test_a_new_link_replaces_one_that_looks_alive)
 {
     struct channel *channel;
@@ -987,4 +1063,5 @@ UNIT_MAIN("channel", test_what_is_owed_passes_a_full_outbox_up_to_a_bound,
           test_violations_of_the_protocol_are_errors,
           test_a_peer_that_is_gone_is_an_error_not_a_signal,
           test_acks_settle_what_was_sent_and_old_ones_do_no_harm,
+          test_acks_bound_what_is_kept, test_a_peer_that_never_acknowledges_is_bounded,
           test_a_new_link_replaces_one_that_looks_alive)
