@@ -2,6 +2,7 @@
 mysql_tests = \
 	tests/mariadb/test_mariadb_private.py \
 	tests/mysql/test_mysql_auth.py \
+	tests/mysql/test_mysql_differential.py \
 	tests/mysql/test_mysql_errors.py \
 	tests/mysql/test_mysql_memory.py \
 	tests/mysql/test_mysql_session.py \

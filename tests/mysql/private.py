@@ -49,13 +49,16 @@ class Private:
             subprocess.run([SCRIPT, "stop", self.base], check=False)
             subprocess.run(["rm", "-rf", self.base], check=False)
 
+    def command(self, *options):
+        """The server's own client, by its socket: the command line and the environment."""
+        return (["mariadb", "--no-defaults", "-h", "localhost", "-S", self.env["MYSQL_SOCKET"],
+                 "--default-character-set=utf8mb4", "-u", self.env["MYSQL_USER"], *options, self.env["MYSQL_DATABASE"]],
+                {**os.environ, "MYSQL_PWD": self.env["MYSQL_PASSWORD"]})
+
     def client(self, statement, *options):
-        """The server's own client, by its socket; bytes."""
-        done = subprocess.run(["mariadb", "--no-defaults", "-h", "localhost", "-S", self.env["MYSQL_SOCKET"],
-                               "--default-character-set=utf8mb4", "-u", self.env["MYSQL_USER"],
-                               *options, self.env["MYSQL_DATABASE"]],
-                              input=statement.encode(), capture_output=True,
-                              env={**os.environ, "MYSQL_PWD": self.env["MYSQL_PASSWORD"]})
+        """What that client prints; bytes."""
+        command, env = self.command(*options)
+        done = subprocess.run(command, input=statement.encode(), capture_output=True, env=env)
         assert_equal(done.returncode, 0, "exit code", done.stderr.decode(errors="replace"))
         return done.stdout
 
