@@ -229,6 +229,10 @@ int mysql_session_connect(struct mysql_session *session)
         return -1;
     session->thread_id = mysql_thread_id(mysql);
     hold_socket(session, (int)mysql_get_socket(mysql));
+    /* Written by this thread only. */
+    if (session->socket < 0)
+        return osiris_fail(session->host, OSIRIS_ERROR_INTERNAL, 1, errno, NULL, NULL,
+                           "cannot hold the connection's socket: %s", strerror(errno));
     if (mysql_session_is_interrupted(session))
         return fail_interrupted(session);
     return mysql_tls_after_connect(session) < 0 ? -1 : mysql_run_init_sql(session);
