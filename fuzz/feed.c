@@ -95,17 +95,18 @@ static size_t count_asked(const struct feed *feed)
 static void wait_for_answers(struct feed *feed)
 {
     int64_t deadline = clock_monotonic_ms() + WAIT_MS;
-    size_t requests = 0, asked = count_asked(feed);
+    size_t requests = 0;
 
     for (size_t i = 0; i < feed->count; i++)
         requests += feed->ends[i].requests;
     /* Who answers requests waits for the next one. */
-    while (requests > 0 ? !all_answered(feed) : count_asked(feed) == asked) {
+    while (requests > 0 ? !all_answered(feed) : count_asked(feed) <= feed->asked_before) {
         int64_t left = deadline - clock_monotonic_ms();
         if (left <= 0)
-            return;
+            break;
         wait_for_input(feed, (int)left);
     }
+    feed->asked_before = count_asked(feed);
 }
 
 static void send_bytes(struct feed *feed, struct feed_end *end, const void *bytes, size_t length)

@@ -5,7 +5,7 @@
  *
  *     {…}      a message, in a frame of its own
  *     = N      the next message has the N bytes that follow this line (and a newline) as its body
- *     ~        waits until all requests are answered, or for a moment
+ *     ~        waits until all requests are answered, or another one has come, or for a moment
  *     !…       the bytes of the rest of the input, as they are
  *     0 … 1 …  for the channel of that number; else it is the first
  */
@@ -32,6 +32,7 @@ struct feed_end {
 struct feed {
     struct feed_end ends[FEED_CHANNELS];
     size_t count;
+    size_t asked_before; /* by the last wait */
 };
 
 /* Makes `count` socketpairs; the other ends are in `sockets`, close-on-exec. */

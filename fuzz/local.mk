@@ -1,5 +1,5 @@
 # Fuzz targets. `make check` runs each over its corpus; README.md says how to fuzz.
-FUZZ_RUNNERS = fuzz/run-message fuzz/run-frame fuzz/run-batch fuzz/run-channel fuzz/run-worker fuzz/run-pipeline fuzz/run-trace
+FUZZ_RUNNERS = fuzz/run-message fuzz/run-frame fuzz/run-batch fuzz/run-channel fuzz/run-worker fuzz/run-session fuzz/run-pipeline fuzz/run-trace
 check_PROGRAMS += $(FUZZ_RUNNERS)
 TESTS += $(FUZZ_RUNNERS)
 fuzz_cppflags = $(AM_CPPFLAGS) $(JSON_C_CFLAGS) $(FYAML_CFLAGS)
@@ -24,6 +24,18 @@ fuzz_run_worker_CPPFLAGS = $(fuzz_cppflags) -I$(top_srcdir)/tests
 fuzz_run_worker_CFLAGS = $(AM_CFLAGS) -fexceptions
 fuzz_run_worker_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=channel_new -Wl,--wrap=remove_tree -Wl,--wrap=rmdir -Wl,--wrap=setenv -Wl,--wrap=make_directories
 fuzz_run_worker_LDADD = libosiris-core.la
+# The session with its loop, but without its places and records.
+fuzz_run_session_SOURCES = fuzz/fuzz-session.c fuzz/feed.c fuzz/feed.h fuzz/run-corpus.c fuzz/fuzz.h
+fuzz_run_session_CPPFLAGS = $(fuzz_cppflags)
+fuzz_run_session_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=adapter_host_open,--wrap=adapter_host_prepare,--wrap=adapter_host_execute \
+	-Wl,--wrap=adapter_host_can_reconnect,--wrap=adapter_host_worker_exit,--wrap=adapter_host_terminate \
+	-Wl,--wrap=adapter_host_collect,--wrap=adapter_host_close,--wrap=rundir_path \
+	-Wl,--wrap=rundir_artifacts_path,--wrap=rundir_event,--wrap=rundir_metric \
+	-Wl,--wrap=rundir_log,--wrap=rundir_flush,--wrap=atomic_file_write \
+	-Wl,--wrap=make_directories,--wrap=remove_tree \
+	$(NULL)
+fuzz_run_session_LDADD = libosiris-core.la
 fuzz_run_pipeline_SOURCES = fuzz/fuzz-pipeline.c fuzz/run-corpus.c fuzz/fuzz.h
 fuzz_run_pipeline_CPPFLAGS = $(fuzz_cppflags)
 fuzz_run_pipeline_LDADD = libosiris-core.la
@@ -156,6 +168,35 @@ EXTRA_DIST += \
 	fuzz/corpus/pipeline/two-documents.yaml \
 	fuzz/corpus/pipeline/windows.yaml \
 	fuzz/corpus/pipeline/wrong-everywhere.yaml \
+	fuzz/corpus/session/a-body-for-an-event \
+	fuzz/corpus/session/a-run \
+	fuzz/corpus/session/a-step-fails \
+	fuzz/corpus/session/abort-fails \
+	fuzz/corpus/session/an-error \
+	fuzz/corpus/session/another-protocol \
+	fuzz/corpus/session/answer-to-nobody \
+	fuzz/corpus/session/answer-twice \
+	fuzz/corpus/session/batch-that-is-too-long \
+	fuzz/corpus/session/commit-fails \
+	fuzz/corpus/session/credit-that-is-none \
+	fuzz/corpus/session/credits-beyond-all \
+	fuzz/corpus/session/greeting-only \
+	fuzz/corpus/session/nothing \
+	fuzz/corpus/session/one-worker-is-silent \
+	fuzz/corpus/session/prepare-fails \
+	fuzz/corpus/session/publish-fails \
+	fuzz/corpus/session/raw \
+	fuzz/corpus/session/records \
+	fuzz/corpus/session/stream-closed \
+	fuzz/corpus/session/stream-end-inside \
+	fuzz/corpus/session/stream-in-parts \
+	fuzz/corpus/session/stream-more-than-said \
+	fuzz/corpus/session/stream-not-there \
+	fuzz/corpus/session/stream-of-another \
+	fuzz/corpus/session/stream-read-by-another \
+	fuzz/corpus/session/stream-without-credit \
+	fuzz/corpus/session/wrong-results \
+	fuzz/corpus/session/wrong-types \
 	fuzz/corpus/worker/a-body-for-a-request \
 	fuzz/corpus/worker/a-run \
 	fuzz/corpus/worker/a-stream-that-is-not-there \
