@@ -1,5 +1,5 @@
 /* Output files that appear whole or not at all; see output.h. */
-#include "core/output.h"
+#include "core/output-internal.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -18,27 +18,7 @@
 #define COPY_RANGE ((size_t)1 << 30)
 #define WRITE_BACK_STEP ((int64_t)16 << 20)
 
-struct output {
-    int fd;
-    int folder;     /* the target's */
-    char *path;     /* as given */
-    char *name;     /* of the target in its folder */
-    char *stem;     /* what hidden names begin with: `name`, or its hash if it is long */
-    char *hidden;   /* the temporary name in the folder; NULL while there is none */
-    char *run_id;
-    char *folder_path;
-    char **made; /* the folders that were made for it, outermost first */
-    size_t made_count;
-    bool device;    /* /dev/null and its like: written through, there is nothing to publish */
-    bool finished, published;
-    bool no_sync, append;
-    bool had_target;      /* append: the file that was there, as it was */
-    struct stat original;
-    int64_t initial_size;
-    int64_t written_back; /* up to here the disk has been told */
-};
-
-static int fail(struct output *output, struct osiris_error *error, int number, const char *what)
+int output_fail(struct output *output, struct osiris_error *error, int number, const char *what)
 {
     return osiris_error_set_errno(error, number, "cannot %s \"%s\"", what, output->path);
 }
@@ -119,10 +99,10 @@ static int split_path(struct output *output, const char *target, struct osiris_e
         output->folder_path = slash == target ? strdup("/")
                                               : strndup(target, (size_t)(slash - target));
     if (output->name == NULL || output->stem == NULL || output->folder_path == NULL)
-        return fail(output, error, ENOMEM, "write");
+        return output_fail(output, error, ENOMEM, "write");
     if (output->name[0] == '\0' || strcmp(output->name, ".") == 0 ||
         strcmp(output->name, "..") == 0)
-        return fail(output, error, EISDIR, "write");
+        return output_fail(output, error, EISDIR, "write");
     return 0;
 }
 
@@ -167,6 +147,9 @@ static void remove_stale(const struct output *output)
         cleanup_close_value(&copy);
         return;
     }
+    /* Files that are set aside have no lock of their own: whoever has some here holds the folder's. */
+    if (flock(copy, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        return;
     for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
         struct stat status;
         if (!is_hidden_name_of(entry->d_name, output->stem))
@@ -291,7 +274,7 @@ static int check_target(struct output *output, const char *target, mode_t *mode,
                                 "cannot write \"%s\": it is not a regular file", output->path);
     /* A rename would not ask whether the file is write-protected. */
     if (faccessat(AT_FDCWD, target, W_OK, AT_EACCESS) < 0)
-        return fail(output, error, errno, "replace");
+        return output_fail(output, error, errno, "replace");
     *mode = status.st_mode & 0777;
     *keep = true;
     return 0;
@@ -359,10 +342,10 @@ static int copy_original(struct output *output, struct osiris_error *error)
                                       O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
 
     if (from < 0)
-        return errno == ENOENT ? 0 : fail(output, error, errno, "append to");
+        return errno == ENOENT ? 0 : output_fail(output, error, errno, "append to");
     if (fstat(from, &output->original) < 0 || copy_all(from, output->fd) < 0 ||
         fstat(from, &after) < 0)
-        return fail(output, error, errno, "append to");
+        return output_fail(output, error, errno, "append to");
     output->had_target = true;
     output->initial_size = output_size(output);
     if (!is_same_content(&output->original, &after) ||
@@ -394,7 +377,7 @@ static int open_in_folder(struct output *output, const char *target,
         return -1;
     if (output->device) {
         output->fd = open(target, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-        return output->fd < 0 ? fail(output, error, errno, "write") : 0;
+        return output->fd < 0 ? output_fail(output, error, errno, "write") : 0;
     }
     if (split_path(output, target, error) < 0 ||
         open_folder(output, options->create_directories, error) < 0)
@@ -402,15 +385,15 @@ static int open_in_folder(struct output *output, const char *target,
     struct stat status;
     if (fstatat(output->folder, output->name, &status, AT_SYMLINK_NOFOLLOW) < 0 &&
         errno == ENAMETOOLONG)
-        return fail(output, error, errno, "write");
+        return output_fail(output, error, errno, "write");
     if (options->mode != 0)
         mode = options->mode & 0777;
     remove_stale(output);
     if (open_temporary(output, mode, options->named) < 0)
-        return fail(output, error, errno, "write");
+        return output_fail(output, error, errno, "write");
     /* The umask does not apply to a mode that was there before or is asked for. */
     if ((keep || options->mode != 0) && fchmod(output->fd, mode) < 0)
-        return fail(output, error, errno, "set the mode of");
+        return output_fail(output, error, errno, "set the mode of");
     return options->append ? copy_original(output, error) : 0;
 }
 
@@ -433,7 +416,7 @@ int output_open(const struct output_options *options, struct output **out,
     } else {
         _cleanup_free_ char *target = follow_links(options->path);
         if (target == NULL) {
-            fail(output, error, errno, "write");
+            output_fail(output, error, errno, "write");
         } else if (open_in_folder(output, target, options, error) == 0) {
             *out = output;
             return 0;
@@ -457,6 +440,8 @@ int64_t output_size(const struct output *output)
 {
     struct stat status;
 
+    if (output->aside)
+        return output->final_size;
     return fstat(output->fd, &status) < 0 ? -1 : (int64_t)status.st_size;
 }
 
@@ -468,7 +453,7 @@ int64_t output_initial_size(const struct output *output)
 /* Left to itself, the system would keep most of a file until the fsync, whose wait nothing overlaps with. */
 void output_write_back(struct output *output)
 {
-    if (output->device || output->no_sync)
+    if (output->device || output->no_sync || output->aside)
         return;
     const int64_t size = output_size(output);
     if (size - output->written_back < WRITE_BACK_STEP)
@@ -481,10 +466,12 @@ void output_write_back(struct output *output)
 
 int output_finish(struct output *output, struct osiris_error *error)
 {
+    if (output->aside)
+        return 0;
     if (check_original(output, error) < 0)
         return -1;
     if (!output->device && !output->no_sync && fsync(output->fd) < 0)
-        return fail(output, error, errno, "write");
+        return output_fail(output, error, errno, "write");
     output->finished = true;
     return 0;
 }
@@ -515,15 +502,15 @@ static int restore_folder(struct output *output, struct osiris_error *error)
     return open_folder(output, true, error);
 }
 
-static int name_unnamed(struct output *output, struct osiris_error *error)
+int output_name_unnamed(struct output *output, struct osiris_error *error)
 {
     if (link_unnamed(output) == 0)
         return 0;
     if (errno != ENOENT)
-        return fail(output, error, errno, "publish");
+        return output_fail(output, error, errno, "publish");
     if (restore_folder(output, error) < 0)
         return -1;
-    return link_unnamed(output) < 0 ? fail(output, error, errno, "publish") : 0;
+    return link_unnamed(output) < 0 ? output_fail(output, error, errno, "publish") : 0;
 }
 
 int output_publish(struct output *output, struct osiris_error *error)
@@ -534,16 +521,16 @@ int output_publish(struct output *output, struct osiris_error *error)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
                                 "\"%s\" was to be published before it was finished", output->path);
     if (check_original(output, error) < 0 ||
-        (output->hidden == NULL && name_unnamed(output, error) < 0))
+        (output->hidden == NULL && output_name_unnamed(output, error) < 0))
         return -1;
     if (renameat(output->folder, output->hidden, output->folder, output->name) < 0)
-        return fail(output, error, errno, "publish");
+        return output_fail(output, error, errno, "publish");
     output->published = true;
     free(output->hidden);
     output->hidden = NULL;
     /* Some filesystems cannot sync a folder; the rename has happened all the same. */
-    if (!output->no_sync && fsync(output->folder) < 0 && errno != EINVAL && errno != ENOTSUP)
-        return fail(output, error, errno, "sync the folder of");
+    if (!output->no_sync && !output->aside && fsync(output->folder) < 0 && errno != EINVAL && errno != ENOTSUP)
+        return output_fail(output, error, errno, "sync the folder of");
     return 0;
 }
 
@@ -554,7 +541,8 @@ void output_close(struct output *output)
     if (output->hidden != NULL)
         (void)unlinkat(output->folder, output->hidden, 0);
     cleanup_close_value(&output->fd);
-    cleanup_close_value(&output->folder);
+    if (!output->aside)
+        cleanup_close_value(&output->folder);
     if (!output->published)
         remove_made_folders(output);
     while (output->made_count > 0)

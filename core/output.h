@@ -55,6 +55,12 @@ int64_t output_initial_size(const struct output *output);
 void output_write_back(struct output *output);
 /* All is written: fsync (unless no_sync). After it, publishing is a matter of names. */
 int output_finish(struct output *output, struct osiris_error *error);
+/* Of many outputs, each may be set aside once it is finished: it keeps no descriptor then. They lie on a shelf, the
+ * descriptor of the folder that the first one is in (-1 before), which the caller closes after the outputs. One in another
+ * folder stays as it is. */
+int output_set_aside(struct output *output, int *shelf, struct osiris_error *error);
+/* After all of a shelf have been published (which does not sync the folder each time), for the last one of them. */
+int output_sync_folder(struct output *output, struct osiris_error *error);
 /* Makes it appear. The output must be finished. Frees nothing. */
 int output_publish(struct output *output, struct osiris_error *error);
 /* Closes and, unless it was published, removes every trace, folders that it made (if empty) included. */

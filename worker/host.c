@@ -306,8 +306,10 @@ static int open_file(struct step *step, const char *path,
     if (options != NULL && OSIRIS_HAS(options, initial_size) && options->initial_size != NULL)
         *options->initial_size = output_initial_size(file->output);
     pthread_mutex_lock(&step->report_lock);
-    file->next = step->files;
-    step->files = file;
+    struct step_output_file **end = &step->files;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = file;
     pthread_mutex_unlock(&step->report_lock);
     return 0;
 }
@@ -323,8 +325,57 @@ static int host_open_output(const struct osiris_host *host, const char *path,
     return -1;
 }
 
+static struct output *find_output(struct step *step, int fd)
+{
+    struct output *found = NULL;
+
+    pthread_mutex_lock(&step->report_lock);
+    for (struct step_output_file *file = step->files; file != NULL; file = file->next)
+        if (output_fd(file->output) == fd)
+            found = file->output;
+    pthread_mutex_unlock(&step->report_lock);
+    return found;
+}
+
+static int host_finish_output(const struct osiris_host *host, int fd)
+{
+    struct step *step = host->context;
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    struct output *output = fd < 0 ? NULL : find_output(step, fd);
+
+    if (output == NULL)
+        osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "finish_output: there is no such output");
+    else if (output_finish(output, &error) == 0 &&
+             output_set_aside(output, &step->shelf, &error) == 0)
+        return 0;
+    report_error(host, &error);
+    return -1;
+}
+
+void host_close_outputs(struct step *step)
+{
+    struct step_output_file *reversed = NULL;
+
+    while (step->files != NULL) {
+        struct step_output_file *file = step->files;
+        step->files = file->next;
+        file->next = reversed;
+        reversed = file;
+    }
+    while (reversed != NULL) {
+        struct step_output_file *file = reversed;
+        reversed = file->next;
+        output_close(file->output);
+        free(file);
+    }
+    if (step->shelf >= 0)
+        (void)close(step->shelf);
+    step->shelf = -1;
+}
+
 void host_init(struct step *step)
 {
+    step->shelf = -1;
     step->host = (struct osiris_host){
         .abi_version = OSIRIS_ABI_VERSION,
         .struct_size = sizeof(struct osiris_host),
@@ -348,5 +399,6 @@ void host_init(struct step *step)
         .temp_dir = host_temp_dir,
         .open_input = host_open_input,
         .open_output = host_open_output,
+        .finish_output = host_finish_output,
     };
 }

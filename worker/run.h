@@ -101,7 +101,8 @@ struct step {
     /* `report_lock` guards what host calls of any thread touch. */
     pthread_mutex_t report_lock;
     struct osiris_error reported;
-    struct step_output_file *files;
+    struct step_output_file *files; /* in the order in which they were opened */
+    int shelf; /* of those that are finished early (output.h), or -1 */
     json_object *texts; /* an array that keeps strings alive which were handed out */
     char *artifacts_dir, *temp_dir;
 };
@@ -195,6 +196,8 @@ void host_init(struct step *step);
 /* The verb's error: what was reported, or that nothing was. Moves it. */
 void host_take_error(struct step *step, const char *verb, struct osiris_error *error);
 void host_remove_temp_dir(struct step *step);
+/* Closes all outputs, the last one first: the first may have made the folder. */
+void host_close_outputs(struct step *step);
 
 /* worker/answer.c: messages to the orchestrator. Any thread; a failure to send is the main thread's to notice. */
 

@@ -260,8 +260,11 @@ static int commit(struct step *step, struct osiris_error *error)
 
 static int publish(struct step *step, struct osiris_error *error)
 {
+    struct output *last = NULL;
+
     for (struct step_output_file *file = step->files; file != NULL; file = file->next) {
         int64_t size = output_size(file->output);
+        last = file->output;
         if (output_publish(file->output, error) < 0)
             return -1;
         json_object *entry = json_object_new_object();
@@ -275,7 +278,7 @@ static int publish(struct step *step, struct osiris_error *error)
             json_object_put(entry);
         pthread_mutex_unlock(&step->run->steps_lock);
     }
-    return 0;
+    return last == NULL ? 0 : output_sync_folder(last, error);
 }
 
 static void close_driver(struct step *step)
@@ -286,12 +289,7 @@ static void close_driver(struct step *step)
     pthread_mutex_unlock(&step->interrupt_lock);
     if (open)
         step->driver->close(step->state);
-    while (step->files != NULL) {
-        struct step_output_file *file = step->files;
-        step->files = file->next;
-        output_close(file->output);
-        free(file);
-    }
+    host_close_outputs(step);
     host_remove_temp_dir(step);
 }
 

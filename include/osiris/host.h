@@ -160,6 +160,11 @@ struct osiris_host {
     int (*open_input)(const struct osiris_host *, const char *path, int *fd);
     int (*open_output)(const struct osiris_host *, const char *path,
                        const struct osiris_output_options *options, int *fd);
+
+    /* Since 1.1. All is written to this output, and its descriptor is not used any more: the host may sync and close it.
+     * It appears together with the others. A driver with many outputs calls it for each; those left are finished when `run`
+     * has succeeded. 0, or -1 with the error reported. */
+    int (*finish_output)(const struct osiris_host *, int fd);
 };
 
 #ifdef __cplusplus

@@ -43,6 +43,7 @@ static const struct {
     AT(osiris_host, metric, 112), AT(osiris_host, error, 120), AT(osiris_host, cancelled, 128),
     AT(osiris_host, artifacts_dir, 136), AT(osiris_host, temp_dir, 144),
     AT(osiris_host, open_input, 152), AT(osiris_host, open_output, 160),
+    AT(osiris_host, finish_output, 168),
     AT(ArrowSchema, release, 56), AT(ArrowArray, release, 64), AT(ArrowArrayStream, release, 24),
 };
 

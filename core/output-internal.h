@@ -1,0 +1,39 @@
+/*
+ * What the files of output.h share.
+ */
+#ifndef OSIRIS_CORE_OUTPUT_INTERNAL_H
+#define OSIRIS_CORE_OUTPUT_INTERNAL_H
+
+#include <sys/stat.h>
+
+#include "core/output.h"
+
+struct output {
+    int fd;
+    int folder;     /* the target's */
+    char *path;     /* as given */
+    char *name;     /* of the target in its folder */
+    char *stem;     /* what hidden names begin with: `name`, or its hash if it is long */
+    char *hidden;   /* the temporary name in the folder; NULL while there is none */
+    char *run_id;
+    char *folder_path;
+    char **made; /* the folders that were made for it, outermost first */
+    size_t made_count;
+    bool device;    /* /dev/null and its like: written through, there is nothing to publish */
+    bool finished, published;
+    bool no_sync, append;
+    bool had_target;      /* append: the file that was there, as it was */
+    struct stat original;
+    int64_t initial_size;
+    bool aside;         /* set aside: no descriptor of its own, `folder` is the shelf's */
+    int64_t final_size; /* then */
+    int64_t written_back; /* up to here the disk has been told */
+};
+
+/* The error of a call that failed with `number` as it was to `what` the output. -1. */
+int output_fail(struct output *output, struct osiris_error *error, int number, const char *what);
+
+/* Gives an unnamed file its hidden name. */
+int output_name_unnamed(struct output *output, struct osiris_error *error);
+
+#endif
