@@ -5,12 +5,15 @@ tests_csv_libcsvfixture_la_SOURCES = tests/csv/fixture.c tests/csv/fixture.h
 tests_csv_libcsvfixture_la_CPPFLAGS = $(unit_cppflags)
 csv_test_ldadd = tests/csv/libcsvfixture.la libosiris-csv.la libosiris-core.la $(JSON_C_LIBS) $(CHECK_LIBS) -lm
 
-csv_tests = tests/unit/test-csv-dialect tests/unit/test-csv-values tests/unit/test-csv-writer
+csv_tests = tests/unit/test-csv-dialect tests/unit/test-csv-files tests/unit/test-csv-values tests/unit/test-csv-writer
 check_PROGRAMS += $(csv_tests)
 TESTS += $(csv_tests)
 tests_unit_test_csv_dialect_SOURCES = tests/unit/test-csv-dialect.c
 tests_unit_test_csv_dialect_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_csv_dialect_LDADD = $(csv_test_ldadd)
+tests_unit_test_csv_files_SOURCES = tests/unit/test-csv-files.c
+tests_unit_test_csv_files_CPPFLAGS = $(unit_cppflags) $(ZLIB_CFLAGS) $(ZSTD_CFLAGS)
+tests_unit_test_csv_files_LDADD = $(csv_test_ldadd) $(ZLIB_LIBS) $(ZSTD_LIBS)
 tests_unit_test_csv_values_SOURCES = tests/unit/test-csv-values.c
 tests_unit_test_csv_values_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_csv_values_LDADD = $(csv_test_ldadd)

@@ -138,8 +138,34 @@ static char *put_guarded(struct csv_field *field, const char *data, size_t size,
     return put_text(field, guarded, size + 1, guarded + size + 1, at);
 }
 
+/* Texts of fixed width are ASCII, or have been looked at with the options. */
+static bool fits_encoding(const struct csv_field *field, const char *data, size_t size)
+{
+    enum csv_encoding encoding = field->context->options->encoding;
+    size_t offset;
+    uint32_t code_point;
+    char problem[100];
+    if (!csv_encoding_converts(encoding) || field->kind == CSV_FIXED)
+        return true;
+    switch (csv_encoding_check(encoding, data, size, &offset, &code_point)) {
+    case CSV_FITS:
+        return true;
+    case CSV_INVALID:
+        snprintf(problem, sizeof problem, "the text is not UTF-8 at byte %zu, so it has no characters",
+                 offset + 1);
+        break;
+    default:
+        snprintf(problem, sizeof problem, "the character U+%04X does not exist in %s",
+                 (unsigned)code_point, encoding == CSV_ASCII ? "ascii" : "latin-1");
+    }
+    refuse(field, "write it with encoding utf-8", problem);
+    return false;
+}
+
 char *csv_cell_text(struct csv_field *field, const char *data, size_t size, char *at)
 {
+    if (!fits_encoding(field, data, size))
+        return NULL;
     if (field->kind == CSV_TEXT && field->context->options->guard && is_formula(data, size))
         return put_guarded(field, data, size, at);
     return put_text(field, data, size, data + size, at);
@@ -336,7 +362,8 @@ static csv_put choose_text(const struct csv_field *field)
 {
     const struct csv_options *options = field->context->options;
     bool usual = options->quote == '"' && !csv_has_escape(options) && options->null_text.size == 0 &&
-                 !options->guard && !is_quoted_always(field) && !field->large;
+                 !options->guard && !is_quoted_always(field) && !field->large &&
+                 !csv_encoding_converts(options->encoding);
     return usual ? cell_text_usual : cell_text;
 }
 

@@ -66,7 +66,8 @@ static int write_batches(const struct csv_writer *writer, struct csv_table *tabl
     }
 }
 
-static int write_stream(const struct csv_writer *writer, struct ArrowArrayStream *stream, int fd)
+static int write_stream(const struct csv_writer *writer, struct ArrowArrayStream *stream,
+                        struct csv_parts *parts)
 {
     struct ArrowSchema schema = {0};
     int code = stream->get_schema(stream, &schema);
@@ -74,11 +75,11 @@ static int write_stream(const struct csv_writer *writer, struct ArrowArrayStream
         return fail_stream(writer, stream, code);
 
     struct csv_table table;
-    int written = csv_table_init(&table, writer->host, &writer->options, &schema, fd);
+    int written = csv_table_init(&table, parts, &schema);
     if (schema.release != NULL)
         schema.release(&schema);
-    if (written == 0 && writer->options.header)
-        written = csv_table_write_header(&table);
+    if (written == 0)
+        written = csv_table_begin(&table);
     if (written == 0)
         written = write_batches(writer, &table, stream);
     csv_table_clear(&table);
@@ -86,13 +87,14 @@ static int write_stream(const struct csv_writer *writer, struct ArrowArrayStream
 }
 
 /* Numbers are printed as in the C locale, whatever a library has made of the process's. */
-static int write_in_c_locale(const struct csv_writer *writer, struct ArrowArrayStream *stream, int fd)
+static int write_in_c_locale(const struct csv_writer *writer, struct ArrowArrayStream *stream,
+                             struct csv_parts *parts)
 {
     locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     if (plain == (locale_t)0)
         return csv_fail(writer->host, OSIRIS_ERROR_INTERNAL, errno, NULL, "not enough memory");
     locale_t before = uselocale(plain);
-    int written = write_stream(writer, stream, fd);
+    int written = write_stream(writer, stream, parts);
     uselocale(before);
     freelocale(plain);
     return written;
@@ -110,14 +112,12 @@ static int writer_run(void *state, const struct osiris_input *inputs, size_t inp
                         "%s writes one input, and the step has %zu", host->component, input_count);
 
     /* Before the first row is asked for: a folder that is missing should fail now. */
-    const struct osiris_output_options options = {
-        .struct_size = sizeof options,
-        .flags = writer->options.create_dirs ? OSIRIS_OUTPUT_CREATE_DIRECTORIES : 0,
-    };
-    int fd = -1;
-    if (host->open_output(host, writer->options.path, &options, &fd) < 0)
-        return -1;
-    return write_in_c_locale(writer, inputs[0].stream, fd);
+    struct csv_parts parts;
+    int written = csv_parts_init(&parts, host, &writer->options) < 0
+                      ? -1
+                      : write_in_c_locale(writer, inputs[0].stream, &parts);
+    csv_parts_clear(&parts);
+    return written;
 }
 
 static const char *const csv_writer_aliases[] = {"filesystem.csv_writer", NULL};

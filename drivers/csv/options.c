@@ -4,8 +4,10 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "name.h"
 #include "options.h"
 
 int csv_fail(const struct osiris_host *host, int category, int native_code, const char *hint,
@@ -204,15 +206,20 @@ static int read_choices(const struct osiris_host *host, struct csv_options *opti
     static const char *const quotings[] = {"minimal", "all", "nonnumeric", "none", NULL};
     static const char *const binaries[] = {"hex", "base64", NULL};
     static const char *const guards[] = {"none", "apostrophe", NULL};
-    static const char *const encodings[] = {"utf-8", NULL};
+    static const char *const encodings[] = {"utf-8",    "utf-8-sig", "utf-16",  "utf-16le",
+                                            "utf-16be", "ascii",     "latin-1", NULL};
+    static const char *const syncs[] = {"always", "never", NULL};
 
     int newline = read_choice(host, "newline", newlines);
     int quoting = read_choice(host, "quoting", quotings);
     int binary = read_choice(host, "binary", binaries);
     int guard = read_choice(host, "formula_guard", guards);
     int encoding = read_choice(host, "encoding", encodings);
-    if (newline < 0 || quoting < 0 || binary < 0 || guard < 0 || encoding < 0)
+    int sync = read_choice(host, "fsync", syncs);
+    if (newline < 0 || quoting < 0 || binary < 0 || guard < 0 || encoding < 0 || sync < 0)
         return -1;
+    options->encoding = (enum csv_encoding)encoding;
+    options->sync = sync == 0;
     options->newline[0] = newline == 1 ? '\r' : '\n';
     options->newline[1] = '\n';
     options->newline_size = newline == 1 ? 2 : 1;
@@ -220,6 +227,77 @@ static int read_choices(const struct osiris_host *host, struct csv_options *opti
     options->base64 = binary == 1;
     options->guard = guard == 1;
     return 0;
+}
+
+static int check_encodable(const struct osiris_host *host, const struct csv_options *options,
+                           const char *key, const char *text)
+{
+    size_t at;
+    uint32_t code_point;
+    if (text == NULL || !csv_encoding_converts(options->encoding) ||
+        csv_encoding_check(options->encoding, text, strlen(text), &at, &code_point) == CSV_FITS)
+        return 0;
+    return csv_fail(host, OSIRIS_ERROR_CONFIG, 0, "use another text or encoding",
+                    "%s: \"%s\" cannot be written in this encoding", key, text);
+}
+
+static int check_encodings(const struct osiris_host *host, const struct csv_options *options)
+{
+    static const char *const keys[] = {"null_text",   "true_text",   "false_text",
+                                       "date_format", "time_format", "timestamp_format"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (check_encodable(host, options, keys[i],
+                            host->get_string(host, OSIRIS_CONFIG, keys[i], NULL)) < 0)
+            return -1;
+    return 0;
+}
+
+static int read_compression(const struct osiris_host *host, struct csv_options *options)
+{
+    static const char *const names[] = {"auto", "none", "gzip", "zstd", NULL};
+    int choice = read_choice(host, "compression", names);
+    if (choice < 0)
+        return -1;
+    options->compression = choice == 0 ? csv_compression_of_name(options->path)
+                                       : (enum csv_compression)(choice - 1);
+    int64_t level = host->get_integer(host, OSIRIS_CONFIG, "compression_level", 0);
+    options->compression_level = level >= 0 && level <= 100 ? (int)level : -1;
+    const char *problem =
+        csv_compression_problem(options->compression, options->compression_level);
+    return problem == NULL ? 0
+                           : refuse(host, NULL, options->compression_level != 0 ? "compression_level"
+                                                                               : "compression",
+                                    problem);
+}
+
+/* "0640": three or four octal digits. */
+static int read_mode(const struct osiris_host *host, uint32_t *mode)
+{
+    const char *text = host->get_string(host, OSIRIS_CONFIG, "mode", NULL);
+    if (text == NULL)
+        return 0;
+    size_t size = strlen(text);
+    *mode = (uint32_t)strtoul(text, NULL, 8);
+    if (strspn(text, "01234567") == size && (size == 3 || size == 4) && *mode > 0 && *mode <= 0777)
+        return 0;
+    return csv_fail(host, OSIRIS_ERROR_CONFIG, 0, "write it in quotes: mode: \"0640\"",
+                    "mode: \"%s\" is not three or four octal digits up to 0777", text);
+}
+
+static int read_files(const struct osiris_host *host, struct csv_options *options)
+{
+    options->rows_per_file = host->get_integer(host, OSIRIS_CONFIG, "rows_per_file", 0);
+    options->bytes_per_file = host->get_integer(host, OSIRIS_CONFIG, "bytes_per_file", 0);
+    options->append = host->get_boolean(host, OSIRIS_CONFIG, "append", 0) != 0;
+    bool splits = options->rows_per_file != 0 || options->bytes_per_file != 0;
+    if (options->rows_per_file < 0 || options->bytes_per_file < 0)
+        return refuse(host, NULL, "rows_per_file, bytes_per_file", "they cannot be negative");
+    if (options->append && splits)
+        return refuse(host, "leave one of them out", "append",
+                      "it does not go with rows_per_file or bytes_per_file");
+    if (read_mode(host, &options->mode) < 0 || read_compression(host, options) < 0)
+        return -1;
+    return csv_name_check(host, options);
 }
 
 int csv_options_read(const struct osiris_host *host, struct csv_options *options)
@@ -233,7 +311,8 @@ int csv_options_read(const struct osiris_host *host, struct csv_options *options
         return csv_fail(host, OSIRIS_ERROR_CONFIG, 0, "say where to write: path: output/data.csv",
                         "path: a file name is needed");
     if (read_choices(host, options) < 0 || read_order(host, &options->order) < 0 ||
-        read_characters(host, options) < 0 || read_words(host, options) < 0)
+        read_characters(host, options) < 0 || read_words(host, options) < 0 ||
+        read_formats(host, options) < 0 || check_encodings(host, options) < 0)
         return -1;
-    return read_formats(host, options);
+    return read_files(host, options);
 }

@@ -10,6 +10,8 @@
 
 #include <osiris/host.h>
 
+#include "compress.h"
+#include "encode.h"
 #include "moment.h"
 
 #define CSV_TEXT_OPTION_MAX 64 /* bytes of null_text, true_text and false_text */
@@ -51,6 +53,14 @@ struct csv_options {
     bool header;
     bool create_dirs;
     bool base64; /* binary; else hex */
+    enum csv_encoding encoding;
+    enum csv_compression compression;
+    int compression_level;  /* 0: the usual */
+    int64_t rows_per_file;  /* 0: any number */
+    int64_t bytes_per_file; /* 0: any number */
+    bool append;
+    bool sync;     /* wait for the disk */
+    uint32_t mode; /* 0: the usual */
     bool guard;  /* text that a spreadsheet would take for a formula gets an apostrophe */
     struct csv_word null_text;
     struct csv_word true_text;

@@ -1,85 +1,91 @@
 /*
- * Buffered output with plain write(2): short writes and EINTR are gone on with, a descriptor that would
- * block (a pipe) is waited for in slices so that a cancel is seen.
+ * The buffer before the file; see sink.h.
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "options.h"
+#include "relay.h"
 #include "sink.h"
 
-int csv_sink_init(struct csv_sink *sink, const struct osiris_host *host, const char *path, int fd,
-                  size_t reserve)
+static size_t buffer_size(size_t reserve)
 {
-    *sink = (struct csv_sink){.host = host, .path = path, .fd = fd, .reserve = reserve};
     size_t size;
-    if (!__builtin_mul_overflow(reserve, 2, &size) &&
-        !__builtin_add_overflow(size, CSV_SINK_BLOCK, &size))
-        sink->base = malloc(size);
-    if (sink->base == NULL)
-        return csv_fail(host, OSIRIS_ERROR_INTERNAL, ENOMEM, NULL,
-                        "not enough memory for the output buffer of %s", path);
-    sink->end = sink->base + size;
-    return 0;
+    return __builtin_mul_overflow(reserve, 2, &size) ||
+                   __builtin_add_overflow(size, CSV_SINK_BLOCK, &size)
+               ? 0
+               : size;
+}
+
+static int no_memory(const struct csv_sink *sink)
+{
+    return csv_fail(sink->file->host, OSIRIS_ERROR_INTERNAL, ENOMEM, NULL,
+                    "not enough memory for the output buffer of %s", sink->file->path);
+}
+
+/* The buffer is `base`, and empty. */
+static char *begin_buffer(struct csv_sink *sink, char *base)
+{
+    sink->base = base;
+    if (base == NULL)
+        return NULL;
+    sink->end = base + buffer_size(sink->reserve);
+    sink->mark = sink->end - sink->reserve + 1;
+    int64_t left = sink->limit - sink->flushed;
+    if (sink->limit > 0 && left < sink->mark - base)
+        sink->mark = base + (left > 0 ? left : 0);
+    return base;
+}
+
+int csv_sink_init(struct csv_sink *sink, struct csv_file *file, size_t reserve)
+{
+    *sink = (struct csv_sink){.file = file,
+                              .reserve = reserve,
+                              .limit = file->options->bytes_per_file};
+    size_t size = buffer_size(reserve);
+    return size > 0 && begin_buffer(sink, malloc(size)) != NULL ? 0 : no_memory(sink);
 }
 
 void csv_sink_clear(struct csv_sink *sink)
 {
+    csv_relay_free(sink->relay);
+    sink->relay = NULL;
     free(sink->base);
     sink->base = NULL;
 }
 
-static int check_cancelled(struct csv_sink *sink)
+int csv_sink_start_relay(struct csv_sink *sink)
 {
-    if (sink->host->cancelled(sink->host))
-        return csv_fail(sink->host, OSIRIS_ERROR_CANCELLED, 0, NULL,
-                        "cancelled while writing %s", sink->path);
-    return 0;
+    char *spare = malloc(buffer_size(sink->reserve));
+    if (spare == NULL)
+        return no_memory(sink);
+    sink->relay = csv_relay_new(sink->file, spare);
+    return sink->relay == NULL ? -1 : 0;
 }
 
-static int fail_write(struct csv_sink *sink, int code)
+void csv_sink_restart(struct csv_sink *sink)
 {
-    const char *hint = NULL;
-    int category = OSIRIS_ERROR_IO;
-    if (code == ENOSPC || code == EDQUOT || code == EFBIG)
-        hint = "make room, or write to another file system";
-    if (code == EDQUOT)
-        category = OSIRIS_ERROR_QUOTA;
-    return csv_fail(sink->host, category, code, hint, "cannot write %s: %s", sink->path,
-                    strerror(code));
-}
-
-/* Some of it went out, or it makes sense to try again: 0; else -1, reported. */
-static int write_some(struct csv_sink *sink, const char **from, const char *to)
-{
-    ssize_t count = write(sink->fd, *from, (size_t)(to - *from));
-    if (count > 0) {
-        *from += count;
-        return 0;
-    }
-    if (count == 0)
-        return fail_write(sink, ENOSPC);
-    if (errno == EINTR)
-        return check_cancelled(sink);
-    if (errno != EAGAIN && errno != EWOULDBLOCK)
-        return fail_write(sink, errno);
-    struct pollfd ready = {.fd = sink->fd, .events = POLLOUT};
-    if (poll(&ready, 1, 100) < 0 && errno != EINTR)
-        return fail_write(sink, errno);
-    return check_cancelled(sink);
+    sink->flushed = 0;
+    begin_buffer(sink, sink->base);
 }
 
 char *csv_sink_flush(struct csv_sink *sink, const char *at)
 {
-    if (check_cancelled(sink) < 0)
+    size_t size = (size_t)(at - sink->base);
+    sink->flushed += (int64_t)size;
+    if (sink->relay != NULL)
+        return begin_buffer(sink, csv_relay_give(sink->relay, sink->base, size));
+    if (csv_file_write(sink->file, sink->base, size) < 0)
         return NULL;
-    for (const char *from = sink->base; from < at;)
-        if (write_some(sink, &from, at) < 0)
-            return NULL;
-    return sink->base;
+    return begin_buffer(sink, sink->base);
+}
+
+char *csv_sink_drain(struct csv_sink *sink, const char *at)
+{
+    char *base = csv_sink_flush(sink, at);
+    if (base != NULL && sink->relay != NULL && csv_relay_drain(sink->relay) < 0)
+        return NULL;
+    return base;
 }
 
 char *csv_sink_append(struct csv_sink *sink, char *at, const char *data, size_t size)

@@ -45,12 +45,13 @@ static size_t row_reserve(const struct csv_table *table)
     return reserve;
 }
 
-int csv_table_init(struct csv_table *table, const struct osiris_host *host,
-                   const struct csv_options *options, const struct ArrowSchema *schema, int fd)
+int csv_table_init(struct csv_table *table, struct csv_parts *parts,
+                   const struct ArrowSchema *schema)
 {
-    *table = (struct csv_table){.context = {.host = host, .options = options}};
+    *table = (struct csv_table){
+        .context = {.host = parts->file.host, .options = parts->file.options}, .parts = parts};
     if (init_fields(table, schema) < 0 ||
-        csv_sink_init(&table->context.sink, host, options->path, fd, row_reserve(table)) < 0)
+        csv_sink_init(&table->context.sink, &parts->file, row_reserve(table)) < 0)
         return -1;
     table->at = table->context.sink.base;
     return 0;
@@ -72,7 +73,7 @@ static char *put_newline(const struct csv_options *options, char *at)
     return at + options->newline_size;
 }
 
-int csv_table_write_header(struct csv_table *table)
+static int write_header(struct csv_table *table)
 {
     const struct csv_options *options = table->context.options;
     char *at = table->at;
@@ -92,6 +93,32 @@ int csv_table_write_header(struct csv_table *table)
         at = put_newline(options, at - 1);
     table->at = at;
     return 0;
+}
+
+/* What a file begins with. */
+static int begin_file(struct csv_table *table)
+{
+    if (csv_file_write_mark(&table->parts->file) < 0)
+        return -1;
+    return table->context.options->header ? write_header(table) : 0;
+}
+
+/* What the file that is appended to must begin with. */
+static int compare_beginning(struct csv_table *table)
+{
+    struct csv_file *file = &table->parts->file;
+    struct csv_sink *sink = &table->context.sink;
+    if (csv_file_compare_begin(file) < 0 || begin_file(table) < 0)
+        return -1;
+    table->at = csv_sink_flush(sink, table->at);
+    return table->at == NULL ? -1 : csv_file_compare_end(file);
+}
+
+int csv_table_begin(struct csv_table *table)
+{
+    if ((table->parts->appends ? compare_beginning(table) : begin_file(table)) < 0)
+        return -1;
+    return table->parts->file.compressor != NULL ? csv_sink_start_relay(&table->context.sink) : 0;
 }
 
 static int bind_batch(struct csv_table *table, const struct ArrowArray *batch)
@@ -135,7 +162,34 @@ static char *put_lone_empty(const struct csv_options *options, char *at)
     return at + 2;
 }
 
-static int write_rows(struct csv_table *table, int64_t length)
+/* The row at hand begins another file. */
+static char *begin_next_file(struct csv_table *table, char *at)
+{
+    struct csv_sink *sink = &table->context.sink;
+    at = csv_sink_drain(sink, at);
+    if (at == NULL || csv_parts_next(table->parts) < 0)
+        return NULL;
+    csv_sink_restart(sink);
+    int64_t row = table->context.row;
+    table->part_begin = table->context.rows + row;
+    table->at = at;
+    if (begin_file(table) < 0)
+        return NULL;
+    table->context.row = row;
+    return table->at;
+}
+
+/* A row begins where the buffer is full, or the file. */
+static char *turn(struct csv_table *table, char *at)
+{
+    struct csv_sink *sink = &table->context.sink;
+    if (csv_sink_is_full(sink, at) &&
+        table->context.rows + table->context.row > table->part_begin)
+        return begin_next_file(table, at);
+    return csv_sink_room(sink, at) < sink->reserve ? csv_sink_flush(sink, at) : at;
+}
+
+static int write_rows(struct csv_table *table, int64_t from, int64_t to)
 {
     struct csv_context *context = &table->context;
     const struct csv_options *options = context->options;
@@ -143,13 +197,13 @@ static int write_rows(struct csv_table *table, int64_t length)
     const struct csv_word null_text = options->null_text;
     char *at = table->at;
 
-    for (int64_t row = 0; row < length; row++) {
-        if (csv_sink_room(&context->sink, at) < context->sink.reserve) {
-            at = csv_sink_flush(&context->sink, at);
+    for (int64_t row = from; row < to; row++) {
+        context->row = row;
+        if (at >= context->sink.mark) {
+            at = turn(table, at);
             if (at == NULL)
                 return -1;
         }
-        context->row = row;
         const char *begin = at;
         for (struct csv_field *field = table->fields; field < last; field++) {
             at = put_cell(field, row, &null_text, at);
@@ -168,11 +222,35 @@ static int write_rows(struct csv_table *table, int64_t length)
     return 0;
 }
 
+/* Rows of the batch, from file to file. */
+static int write_batch_rows(struct csv_table *table, int64_t length)
+{
+    struct csv_context *context = &table->context;
+    int64_t most = context->options->rows_per_file;
+    if (most == 0)
+        return write_rows(table, 0, length);
+    for (int64_t row = 0; row < length;) {
+        int64_t left = table->part_begin + most - (context->rows + row);
+        context->row = row;
+        if (left <= 0) {
+            table->at = begin_next_file(table, table->at);
+            if (table->at == NULL)
+                return -1;
+            left = most;
+        }
+        int64_t to = left < length - row ? row + left : length;
+        if (write_rows(table, row, to) < 0)
+            return -1;
+        row = to;
+    }
+    return 0;
+}
+
 int csv_table_write_batch(struct csv_table *table, const struct ArrowArray *batch)
 {
     if (bind_batch(table, batch) < 0)
         return -1;
-    if (table->count > 0 && write_rows(table, batch->length) < 0)
+    if (table->count > 0 && write_batch_rows(table, batch->length) < 0)
         return -1;
     table->context.rows += batch->length;
     return 0;
@@ -180,6 +258,6 @@ int csv_table_write_batch(struct csv_table *table, const struct ArrowArray *batc
 
 int csv_table_finish(struct csv_table *table)
 {
-    table->at = csv_sink_flush(&table->context.sink, table->at);
-    return table->at == NULL ? -1 : 0;
+    table->at = csv_sink_drain(&table->context.sink, table->at);
+    return table->at == NULL ? -1 : csv_file_end(&table->parts->file);
 }

@@ -5,6 +5,7 @@
 #define OSIRIS_CSV_TABLE_H
 
 #include "field.h"
+#include "parts.h"
 
 struct csv_table {
     struct csv_context context;
@@ -12,15 +13,17 @@ struct csv_table {
     size_t count;
     int64_t source_count;     /* columns of the input */
     char *at;                 /* position in the sink's buffer */
+    struct csv_parts *parts;
+    int64_t part_begin;       /* the first row of the file at hand */
 };
 
-/* The options and the host live longer than the table. After a failure too: csv_table_clear. */
-int csv_table_init(struct csv_table *table, const struct osiris_host *host,
-                   const struct csv_options *options, const struct ArrowSchema *schema, int fd);
+/* The parts, of which the first is open, and what they stand on live longer than the table. After a failure too: csv_table_clear. */
+int csv_table_init(struct csv_table *table, struct csv_parts *parts,
+                   const struct ArrowSchema *schema);
 void csv_table_clear(struct csv_table *table);
 
 /* All return 0, or -1 reported. */
-int csv_table_write_header(struct csv_table *table);
+int csv_table_begin(struct csv_table *table); /* the encoding's mark and the header */
 int csv_table_write_batch(struct csv_table *table, const struct ArrowArray *batch);
 int csv_table_finish(struct csv_table *table);
 

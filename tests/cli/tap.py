@@ -151,7 +151,7 @@ def pipeline(*steps, name="test-pipeline", path="pipeline.yaml", **top):
     return write(path, json.dumps(document, indent=1) + "\n")
 
 
-def step(id, component, mode, needs=None, inputs=None, **config):
+def step(id, component, mode, /, needs=None, inputs=None, **config):
     result = {"id": id, "component": component, "mode": mode, "config": config}
     if needs is not None:
         result["needs"] = needs

@@ -17,7 +17,7 @@ struct test_host {
     struct osiris_host host;
     struct fixture *fixture;
     json_object *config;
-    int fd;
+    int fds[FIXTURE_PARTS_MAX];
     int cancel_calls;
 };
 
@@ -59,7 +59,7 @@ static int32_t cancelled(const struct osiris_host *host)
 {
     struct test_host *test = host->context;
     int after = test->fixture->cancel_after;
-    return after >= 0 && test->cancel_calls++ >= after;
+    return after >= 0 && __atomic_fetch_add(&test->cancel_calls, 1, __ATOMIC_RELAXED) >= after;
 }
 
 static void report_error(const struct osiris_host *host, const struct osiris_error_report *report)
@@ -74,21 +74,54 @@ static void report_error(const struct osiris_host *host, const struct osiris_err
         strncpy(fixture->hint, report->hint, sizeof fixture->hint - 1);
 }
 
+static int memory_file(const char *data, size_t size)
+{
+    int fd = memfd_create("csv", MFD_CLOEXEC);
+    require(fd >= 0);
+    require(write(fd, data, size) == (ssize_t)size);
+    return fd;
+}
+
 static int open_output(const struct osiris_host *host, const char *path,
                        const struct osiris_output_options *options, int *fd)
 {
     struct test_host *test = host->context;
     struct fixture *fixture = test->fixture;
+    size_t part = fixture->part_count++;
+    require(part < FIXTURE_PARTS_MAX);
+    bool append = (options->flags & OSIRIS_OUTPUT_APPEND) != 0 && fixture->existing != NULL;
     fixture->output_flags = options->flags;
+    fixture->output_mode = options->mode;
     strncpy(fixture->output_path, path, sizeof fixture->output_path - 1);
+    strncpy(fixture->parts[part].path, path, sizeof fixture->parts[part].path - 1);
+    if (options->initial_size != NULL)
+        *options->initial_size = append ? (int64_t)fixture->existing_size : 0;
     if (fixture->fd >= 0)
-        test->fd = fixture->fd;
+        *fd = fixture->fd;
     else if (fixture->device != NULL)
-        test->fd = open(fixture->device, O_WRONLY | O_CLOEXEC);
+        *fd = open(fixture->device, O_WRONLY | O_CLOEXEC);
     else
-        test->fd = memfd_create("csv", MFD_CLOEXEC);
-    require(test->fd >= 0);
-    *fd = test->fd;
+        *fd = memory_file(append ? fixture->existing : "", append ? fixture->existing_size : 0);
+    require(*fd >= 0);
+    test->fds[part] = *fd;
+    return 0;
+}
+
+static int open_input(const struct osiris_host *host, const char *path, int *fd)
+{
+    const struct test_host *test = host->context;
+    require(strcmp(path, test->fixture->output_path) == 0);
+    *fd = memory_file(test->fixture->existing, test->fixture->existing_size);
+    require(lseek(*fd, 0, SEEK_SET) == 0);
+    return 0;
+}
+
+static int finish_output(const struct osiris_host *host, int fd)
+{
+    struct test_host *test = host->context;
+    size_t last = test->fixture->part_count - 1;
+    require(test->fds[last] == fd);
+    test->fixture->parts[last].finished = true;
     return 0;
 }
 
@@ -127,14 +160,27 @@ static const char *stream_error(struct ArrowArrayStream *stream)
     return "the producer broke";
 }
 
-static void read_back(struct fixture *fixture, int fd)
+static void read_back(struct fixture_part *part, int fd)
 {
     off_t size = lseek(fd, 0, SEEK_END);
-    fixture->size = size > 0 ? (size_t)size : 0;
-    fixture->text = calloc(1, fixture->size + 1);
-    require(fixture->text != NULL);
-    if (fixture->size > 0)
-        require(pread(fd, fixture->text, fixture->size, 0) == (ssize_t)fixture->size);
+    part->size = size > 0 ? (size_t)size : 0;
+    part->text = calloc(1, part->size + 1);
+    require(part->text != NULL);
+    if (part->size > 0)
+        require(pread(fd, part->text, part->size, 0) == (ssize_t)part->size);
+}
+
+static void close_outputs(struct test_host *test)
+{
+    struct fixture *fixture = test->fixture;
+    for (size_t i = 0; i < fixture->part_count && fixture->fd < 0; i++) {
+        require(fcntl(test->fds[i], F_GETFD) >= 0 || !"the driver closed the host's descriptor");
+        if (fixture->device == NULL)
+            read_back(&fixture->parts[i], test->fds[i]);
+        close(test->fds[i]);
+    }
+    fixture->text = fixture->parts[0].text;
+    fixture->size = fixture->parts[0].size;
 }
 
 void fixture_init(struct fixture *fixture, const char *config)
@@ -145,12 +191,12 @@ void fixture_init(struct fixture *fixture, const char *config)
 
 void fixture_run(struct fixture *fixture)
 {
-    struct test_host test = {.fixture = fixture, .fd = -1};
+    struct test_host test = {.fixture = fixture};
     test.host = (struct osiris_host){
         .abi_version = OSIRIS_ABI_VERSION,
         .struct_size = sizeof test.host,
         .context = &test,
-        .run_id = "run",
+        .run_id = fixture->run_id != NULL ? fixture->run_id : "run",
         .step_id = "write",
         .component = "csv.writer",
         .value_type = value_type,
@@ -160,7 +206,9 @@ void fixture_run(struct fixture *fixture)
         .get_count = get_count,
         .cancelled = cancelled,
         .error = report_error,
+        .open_input = open_input,
         .open_output = open_output,
+        .finish_output = finish_output,
     };
     test.config = json_tokener_parse(fixture->config != NULL ? fixture->config
                                                              : "{\"path\": \"out.csv\"}");
@@ -180,12 +228,7 @@ void fixture_run(struct fixture *fixture)
         fixture->result = driver->run(state, inputs, fixture->input_count, NULL);
         driver->close(state);
     }
-    if (test.fd >= 0 && fixture->fd < 0) {
-        require(fcntl(test.fd, F_GETFD) >= 0 || !"the driver closed the host's descriptor");
-        if (fixture->device == NULL)
-            read_back(fixture, test.fd);
-        close(test.fd);
-    }
+    close_outputs(&test);
     json_object_put(test.config);
 }
 
@@ -200,7 +243,8 @@ void fixture_clear(struct fixture *fixture)
             fixture->batches[i]->release(fixture->batches[i]);
             free(fixture->batches[i]);
         }
-    free(fixture->text);
+    for (size_t i = 0; i < fixture->part_count; i++)
+        free(fixture->parts[i].text);
 }
 
 static void *copied(const void *from, size_t size)

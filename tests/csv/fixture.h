@@ -22,11 +22,24 @@
         }                                                                                          \
     } while (0)
 
+#define FIXTURE_PARTS_MAX 32
+
+/* One output that the writer opened. */
+struct fixture_part {
+    char path[256];
+    char *text; /* owned */
+    size_t size;
+    bool finished; /* finish_output was called for it */
+};
+
 /* A run of the writer: set what is asked for, then call fixture_run. */
 struct fixture {
     const char *config;      /* JSON text; null: only a path */
     const char *device;      /* write here in place of the anonymous file: "/dev/full" */
     int fd;                  /* >= 0: write to this descriptor, which stays open */
+    const char *run_id;      /* "run" by default */
+    const char *existing;    /* what the file that is appended to has; NULL: there is none */
+    size_t existing_size;
     int cancel_after;        /* cancelled() becomes true after so many calls; -1: never */
     size_t input_count;      /* 1 by default */
     int stream_error;        /* get_next fails with it in place of the end */
@@ -38,13 +51,16 @@ struct fixture {
     /* The results. */
     int opened;              /* open's return value */
     int result;              /* run's */
-    char *text;              /* what was written; owned */
+    struct fixture_part parts[FIXTURE_PARTS_MAX]; /* what was written */
+    size_t part_count;
+    char *text;              /* of the first; borrowed */
     size_t size;
     int error_count;
     struct osiris_error_report error; /* the first; its texts are below */
     char message[1024];
     char hint[256];
     uint32_t output_flags;
+    uint32_t output_mode;
     char output_path[256];
 };
 

@@ -146,7 +146,7 @@ START_TEST(test_bad_options_are_refused)
     check_refused_config("{\"path\": \"p\", \"delimiter\": \"§\"}", "delimiter");
     check_refused_config("{\"path\": \"p\", \"delimiter\": \"\\\"\"}", "delimiter");
     check_refused_config("{\"path\": \"p\", \"delimiter\": \"\\n\"}", "delimiter");
-    check_refused_config("{\"path\": \"p\", \"encoding\": \"utf-16\"}", "encoding");
+    check_refused_config("{\"path\": \"p\", \"encoding\": \"utf-32\"}", "encoding");
     check_refused_config("{\"path\": \"p\", \"quoting\": \"some\"}", "quoting");
 }
 END_TEST
@@ -164,7 +164,7 @@ START_TEST(test_the_spec_is_complete_json)
     ck_assert(json_object_object_get_ex(schema, "additionalProperties", &value));
     ck_assert(!json_object_get_boolean(value));
     ck_assert(json_object_object_get_ex(schema, "properties", &properties));
-    ck_assert_int_eq(json_object_object_length(properties), 20);
+    ck_assert_int_eq(json_object_object_length(properties), 27);
     json_object_object_foreach(properties, name, option)
     {
         ck_assert_msg(json_object_object_get_ex(option, "description", &value), "%s", name);

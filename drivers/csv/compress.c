@@ -1,0 +1,170 @@
+/*
+ * zlib and libzstd behind one interface; see compress.h. Either may be left out of the build.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#ifdef HAVE_ZLIB
+#include <zlib.h>
+#endif
+#ifdef HAVE_ZSTD
+#include <zstd.h>
+#endif
+
+#include "compress.h"
+
+#define BLOCK ((size_t)1 << 17)
+
+struct csv_compressor {
+    enum csv_compression compression;
+#ifdef HAVE_ZLIB
+    z_stream gzip;
+#endif
+#ifdef HAVE_ZSTD
+    ZSTD_CCtx *zstd;
+#endif
+    char block[BLOCK];
+};
+
+const char *csv_compression_problem(enum csv_compression compression, int level)
+{
+    switch (compression) {
+    case CSV_GZIP:
+#ifndef HAVE_ZLIB
+        return "this build of csv.writer has no gzip";
+#endif
+        return level < 0 || level > 9 ? "levels of gzip are 1 to 9" : NULL;
+    case CSV_ZSTD:
+#ifndef HAVE_ZSTD
+        return "this build of csv.writer has no zstd";
+#endif
+        return level < 0 || level > 19 ? "levels of zstd are 1 to 19" : NULL;
+    default:
+        return level != 0 ? "nothing is compressed" : NULL;
+    }
+}
+
+enum csv_compression csv_compression_of_name(const char *name)
+{
+    size_t size = strlen(name);
+    if (size > 3 && strcasecmp(name + size - 3, ".gz") == 0)
+        return CSV_GZIP;
+    return size > 4 && strcasecmp(name + size - 4, ".zst") == 0 ? CSV_ZSTD : CSV_PLAIN;
+}
+
+#ifdef HAVE_ZLIB
+
+static bool start_gzip(struct csv_compressor *compressor, int level)
+{
+    /* 16: with gzip's header, whose time is 0: the same table gives the same file. */
+    return deflateInit2(&compressor->gzip, level == 0 ? 6 : level, Z_DEFLATED, 15 + 16, 8,
+                        Z_DEFAULT_STRATEGY) == Z_OK;
+}
+
+static int run_gzip(struct csv_compressor *compressor, const char *data, size_t size, bool last,
+                    csv_take take, void *context)
+{
+    z_stream *gzip = &compressor->gzip;
+    do {
+        size_t part = size < BLOCK ? size : BLOCK;
+        int flush = last && part == size ? Z_FINISH : Z_NO_FLUSH;
+        gzip->next_in = (Bytef *)data;
+        gzip->avail_in = (uInt)part;
+        do {
+            gzip->next_out = (Bytef *)compressor->block;
+            gzip->avail_out = BLOCK;
+            (void)deflate(gzip, flush);
+            if (take(context, compressor->block, BLOCK - gzip->avail_out) < 0)
+                return -1;
+        } while (gzip->avail_out == 0);
+        data += part;
+        size -= part;
+    } while (size > 0);
+    return last && deflateReset(gzip) != Z_OK ? 1 : 0;
+}
+
+#endif
+#ifdef HAVE_ZSTD
+
+static bool start_zstd(struct csv_compressor *compressor, int level)
+{
+    compressor->zstd = ZSTD_createCCtx();
+    return compressor->zstd != NULL &&
+           !ZSTD_isError(ZSTD_CCtx_setParameter(compressor->zstd, ZSTD_c_compressionLevel,
+                                                level == 0 ? 3 : level)) &&
+           !ZSTD_isError(ZSTD_CCtx_setParameter(compressor->zstd, ZSTD_c_checksumFlag, 1));
+}
+
+static int run_zstd(struct csv_compressor *compressor, const char *data, size_t size, bool last,
+                    csv_take take, void *context, const char **problem)
+{
+    ZSTD_inBuffer in = {data, size, 0};
+    for (;;) {
+        ZSTD_outBuffer out = {compressor->block, BLOCK, 0};
+        size_t left = ZSTD_compressStream2(compressor->zstd, &out, &in,
+                                           last ? ZSTD_e_end : ZSTD_e_continue);
+        if (ZSTD_isError(left)) {
+            *problem = ZSTD_getErrorName(left);
+            return 1;
+        }
+        if (take(context, compressor->block, out.pos) < 0)
+            return -1;
+        if (last ? left == 0 : in.pos == in.size)
+            return 0;
+    }
+}
+
+#endif
+
+struct csv_compressor *csv_compressor_new(enum csv_compression compression, int level)
+{
+    struct csv_compressor *compressor = calloc(1, sizeof *compressor);
+    bool started = false;
+    (void)level;
+    if (compressor == NULL)
+        return NULL;
+    compressor->compression = compression;
+#ifdef HAVE_ZLIB
+    started = started || (compression == CSV_GZIP && start_gzip(compressor, level));
+#endif
+#ifdef HAVE_ZSTD
+    started = started || (compression == CSV_ZSTD && start_zstd(compressor, level));
+#endif
+    if (started)
+        return compressor;
+    csv_compressor_free(compressor);
+    return NULL;
+}
+
+void csv_compressor_free(struct csv_compressor *compressor)
+{
+    if (compressor == NULL)
+        return;
+#ifdef HAVE_ZLIB
+    if (compressor->compression == CSV_GZIP)
+        (void)deflateEnd(&compressor->gzip);
+#endif
+#ifdef HAVE_ZSTD
+    ZSTD_freeCCtx(compressor->zstd);
+#endif
+    free(compressor);
+}
+
+int csv_compress(struct csv_compressor *compressor, const char *data, size_t size, bool last,
+                 csv_take take, void *context, const char **problem)
+{
+    *problem = "it cannot go on";
+#ifdef HAVE_ZLIB
+    if (compressor->compression == CSV_GZIP)
+        return run_gzip(compressor, data, size, last, take, context);
+#endif
+#ifdef HAVE_ZSTD
+    if (compressor->compression == CSV_ZSTD)
+        return run_zstd(compressor, data, size, last, take, context, problem);
+#endif
+    return take(context, data, size);
+}

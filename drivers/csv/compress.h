@@ -1,0 +1,36 @@
+/*
+ * Compression of one file as a gzip member or a zstd frame, of bounded memory.
+ */
+#ifndef OSIRIS_CSV_COMPRESS_H
+#define OSIRIS_CSV_COMPRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum csv_compression {
+    CSV_PLAIN,
+    CSV_GZIP,
+    CSV_ZSTD,
+};
+
+/* NULL, or why this build or this level cannot be used: a constant text. 0 is the usual level. */
+const char *csv_compression_problem(enum csv_compression compression, int level);
+
+/* The one that a file's name asks for by ".gz" or ".zst". */
+enum csv_compression csv_compression_of_name(const char *name);
+
+/* Takes what was made of it; -1: it failed, and said why. */
+typedef int (*csv_take)(void *context, const char *data, size_t size);
+
+struct csv_compressor;
+
+/* NULL: no memory. */
+struct csv_compressor *csv_compressor_new(enum csv_compression compression, int level);
+void csv_compressor_free(struct csv_compressor *compressor);
+
+/* Compresses data and, if it is the `last`, ends the member or frame; the next data begins another. 0; -1: `take`
+ * failed; 1: the library did, and *problem says how. */
+int csv_compress(struct csv_compressor *compressor, const char *data, size_t size, bool last,
+                 csv_take take, void *context, const char **problem);
+
+#endif

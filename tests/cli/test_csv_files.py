@@ -1,0 +1,83 @@
+"""Files of csv.writer in real runs: many of them, all or none; appending; names; permissions; compression."""
+
+import gzip
+import os
+import pathlib
+import re
+import resource
+
+from tap import assert_equal, assert_in, main, osiris, pipeline, read, step, test
+
+WHOLE = 2500
+
+
+def export(code=0, rows=10, limit=None, **config):
+    pipeline(step("make", "test.generate", "read", rows=rows),
+             step("save", "csv.writer", "write", **config))
+    result = osiris("run", "pipeline.yaml", preexec_fn=limit)
+    assert_equal(result.code, code, "exit code", result)
+    return result
+
+
+def few_descriptors():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+
+@test
+def test_thousands_of_files_need_few_descriptors(folder):
+    result = export(rows=WHOLE, limit=few_descriptors, path="parts/p.csv", rows_per_file=1,
+                    fsync="never")
+    names = sorted(os.listdir("parts"))
+    assert_equal(names, [f"p-{n:05}.csv" for n in range(1, WHOLE + 1)], "files")
+    whole = export(rows=WHOLE, path="whole.csv")
+    lines = read("whole.csv").splitlines()
+    for number, name in enumerate(names, 1):
+        assert_equal(read(f"parts/{name}").splitlines(), [lines[0], lines[number]], name)
+    published = re.findall(r"published  (\S+)", result.out + result.err)
+    assert_equal(published, [f"parts/{name}" for name in names], "the order in which they appear")
+    assert_equal(whole.code, 0, "exit code")
+
+
+@test
+def test_no_file_appears_if_a_later_step_fails(folder):
+    pipeline(step("make", "test.generate", "read", rows=50),
+             step("save", "csv.writer", "write", needs=["make"], path="parts/p.csv",
+                  rows_per_file=10),
+             step("other", "csv.writer", "write", needs=["make"], path="ascii.csv",
+                  quoting="none", delimiter="0"))
+    result = osiris("run", "pipeline.yaml")
+    assert_equal(result.code, 1, "exit code", result)
+    assert_equal(pathlib.Path("parts").exists(), False, "the folder of parts")
+
+
+@test
+def test_appending_run_after_run(folder):
+    export(path="a/log.csv", append=True)
+    once = read("a/log.csv").splitlines()
+    export(path="a/log.csv", append=True)
+    assert_equal(read("a/log.csv").splitlines(), once + once[1:], "both runs' rows")
+    result = export(code=1, path="a/log.csv", append=True, delimiter=";")
+    assert_in("header", result.err, result)
+    assert_equal(read("a/log.csv").splitlines(), once + once[1:], "the refused run's file")
+    export(path="log.csv.gz", append=True)
+    export(path="log.csv.gz", append=True)
+    assert_equal(gzip.open("log.csv.gz", "rt").read().splitlines(), once + once[1:], "compressed")
+
+
+@test
+def test_names_modes_and_compression(folder):
+    os.umask(0)
+    export(path="${step_id}/${run_id}-${now:%Y}.csv.gz", mode="0640", fsync="never")
+    name = os.listdir("save")[0]
+    assert_equal(bool(re.fullmatch(r"[0-9A-HJKMNP-TV-Z]{26}-20\d\d\.csv\.gz", name)), True, name)
+    assert_equal(os.stat(f"save/{name}").st_mode & 0o777, 0o640, "permissions")
+    export(path="plain.csv")
+    assert_equal(gzip.open(f"save/{name}", "rt").read(), read("plain.csv"), "the text")
+    result = export(code=2, path="x.csv", mode=640)
+    assert_in("mode", result.err, result)
+    result = export(code=2, path="x.csv", compression_level=20)
+    assert_in("compression_level", result.err, result)
+    export(code=1, path="x-${nonsense}.csv")
+
+
+main()
