@@ -39,7 +39,8 @@ static char *refuse(const struct csv_field *field, const char *hint, const char 
 
 static char *refuse_unquoted(const struct csv_field *field)
 {
-    return refuse(field, "use quoting minimal, an escape character, or a delimiter that no value has",
+    return refuse(field,
+                  "use quoting minimal, an escape character, or a delimiter that no value has",
                   "the value has a delimiter, a quote or a line break, and quoting is none");
 }
 
@@ -96,7 +97,8 @@ put_minimal(struct csv_field *field, const char *data, size_t size, const char *
         csv_sink_room(&context->sink, at) - size < context->sink.reserve)
         return put_long(field, data, size, at);
     bool found;
-    if ((size_t)(data_end - data) >= ((size + CSV_SCAN_BLOCK - 1) & ~(size_t)(CSV_SCAN_BLOCK - 1))) {
+    if ((size_t)(data_end - data) >=
+        ((size + CSV_SCAN_BLOCK - 1) & ~(size_t)(CSV_SCAN_BLOCK - 1))) {
         found = csv_copy_blocks(at, data, size, special);
     } else {
         /* Nothing may be read behind the last values of a batch; behind the copy there is room. */
@@ -151,8 +153,8 @@ static bool fits_encoding(const struct csv_field *field, const char *data, size_
     case CSV_FITS:
         return true;
     case CSV_INVALID:
-        snprintf(problem, sizeof problem, "the text is not UTF-8 at byte %zu, so it has no characters",
-                 offset + 1);
+        snprintf(problem, sizeof problem,
+                 "the text is not UTF-8 at byte %zu, so it has no characters", offset + 1);
         break;
     default:
         snprintf(problem, sizeof problem, "the character U+%04X does not exist in %s",
@@ -352,7 +354,8 @@ static csv_put choose_fixed(struct csv_field *field)
 {
     bool formatted = csv_format_choose(field);
     /* A NaN is written like NULL, which is nothing unless the options say something else. */
-    bool may_be_nan = field->class == CSV_CLASS_FLOAT && field->context->options->null_text.size > 0;
+    bool may_be_nan =
+        field->class == CSV_CLASS_FLOAT && field->context->options->null_text.size > 0;
     if (formatted || may_be_nan || csv_cell_special_occurs(field))
         return cell_fixed_checked;
     return is_quoted_always(field) ? cell_fixed_quoted : field->put;
@@ -361,9 +364,9 @@ static csv_put choose_fixed(struct csv_field *field)
 static csv_put choose_text(const struct csv_field *field)
 {
     const struct csv_options *options = field->context->options;
-    bool usual = options->quote == '"' && !csv_has_escape(options) && options->null_text.size == 0 &&
-                 !options->guard && !is_quoted_always(field) && !field->large &&
-                 !csv_encoding_converts(options->encoding);
+    bool usual = options->quote == '"' && !csv_has_escape(options) &&
+                 options->null_text.size == 0 && !options->guard && !is_quoted_always(field) &&
+                 !field->large && !csv_encoding_converts(options->encoding);
     return usual ? cell_text_usual : cell_text;
 }
 

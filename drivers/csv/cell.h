@@ -11,10 +11,12 @@
 /* Chooses `cell` for a column, by its kind and the options. */
 void csv_cell_choose(struct csv_field *field);
 
-/* Writes text of any length as a field, quoted if it must be. NULL, reported, if it cannot be written. */
+/* Writes text of any length as a field, quoted if it must be. NULL, reported, if it cannot be
+ * written. */
 char *csv_cell_text(struct csv_field *field, const char *data, size_t size, char *at);
 
-/* True if values of this fixed-width or binary type may have a special character, or be the text of NULL. */
+/* True if values of this fixed-width or binary type may have a special character, or be the text of
+ * NULL. */
 bool csv_cell_special_occurs(const struct csv_field *field);
 
 /* The text of NULL, for which every field has room. */
@@ -26,7 +28,9 @@ static inline char *csv_cell_null(const struct csv_field *field, char *at)
     return at + word->size;
 }
 
-/* Bytes as hex or base64 by option; `to` has room for twice the size and four. Returns the length. */
-size_t csv_encode_binary(const struct csv_options *options, const char *from, size_t size, char *to);
+/* Bytes as hex or base64 by option; `to` has room for twice the size and four. Returns the length.
+ */
+size_t csv_encode_binary(const struct csv_options *options, const char *from, size_t size,
+                         char *to);
 
 #endif

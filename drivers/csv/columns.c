@@ -33,7 +33,8 @@ static int no_memory(const struct osiris_host *host)
     return csv_fail(host, OSIRIS_ERROR_INTERNAL, 0, NULL, "not enough memory");
 }
 
-/* How many characters have to be changed, added or left out to make one of the other (Levenshtein). */
+/* How many characters have to be changed, added or left out to make one of the other (Levenshtein).
+ */
 static size_t distance(const char *a, const char *b)
 {
     size_t row[NAME_COMPARED_MAX + 1], width = strlen(b);
@@ -61,7 +62,7 @@ static const char *near_miss(const struct ArrowSchema *schema, const char *wante
         return NULL;
     for (int64_t i = 0; i < schema->n_children; i++) {
         const char *name = name_of(schema, i);
-        size_t different = strcasecmp(name, wanted) == 0        ? 1
+        size_t different = strcasecmp(name, wanted) == 0      ? 1
                            : strlen(name) > NAME_COMPARED_MAX ? SIZE_MAX
                                                               : distance(wanted, name);
         if (different < best_distance) {
@@ -123,8 +124,8 @@ static int choose_listed(const struct osiris_host *host, const struct ArrowSchem
 }
 
 static int choose(const struct osiris_host *host, const struct csv_options *options,
-                  const struct ArrowSchema *schema, struct named *columns,
-                  struct csv_field *fields, size_t *count)
+                  const struct ArrowSchema *schema, struct named *columns, struct csv_field *fields,
+                  size_t *count)
 {
     size_t available = (size_t)schema->n_children;
     for (size_t i = 0; i < available; i++)

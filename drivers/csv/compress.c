@@ -105,8 +105,8 @@ static int run_zstd(struct csv_compressor *compressor, const char *data, size_t 
     ZSTD_inBuffer in = {data, size, 0};
     for (;;) {
         ZSTD_outBuffer out = {compressor->block, BLOCK, 0};
-        size_t left = ZSTD_compressStream2(compressor->zstd, &out, &in,
-                                           last ? ZSTD_e_end : ZSTD_e_continue);
+        size_t left =
+            ZSTD_compressStream2(compressor->zstd, &out, &in, last ? ZSTD_e_end : ZSTD_e_continue);
         if (ZSTD_isError(left)) {
             *problem = ZSTD_getErrorName(left);
             return 1;

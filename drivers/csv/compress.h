@@ -28,8 +28,8 @@ struct csv_compressor;
 struct csv_compressor *csv_compressor_new(enum csv_compression compression, int level);
 void csv_compressor_free(struct csv_compressor *compressor);
 
-/* Compresses data and, if it is the `last`, ends the member or frame; the next data begins another. 0; -1: `take`
- * failed; 1: the library did, and *problem says how. */
+/* Compresses data and, if it is the `last`, ends the member or frame; the next data begins another.
+ * 0; -1: `take` failed; 1: the library did, and *problem says how. */
 int csv_compress(struct csv_compressor *compressor, const char *data, size_t size, bool last,
                  csv_take take, void *context, const char **problem);
 

@@ -113,8 +113,7 @@ size_t csv_encode(struct csv_encoder *encoder, const char *data, size_t size, ch
         encoder->pending[encoder->pending_size++] = *bytes++;
         if (encoder->pending_size < character_size(encoder->pending[0]))
             continue;
-        to = put_character(encoder->encoding,
-                           decode(encoder->pending, encoder->pending_size), to);
+        to = put_character(encoder->encoding, decode(encoder->pending, encoder->pending_size), to);
         encoder->pending_size = 0;
     }
     return (size_t)(to - begin);

@@ -1,6 +1,7 @@
 /*
- * The file's encoding. Texts are UTF-8 until they leave the buffer; there they are turned into the file's encoding,
- * which cannot fail: what does not fit has been refused where it was met, with its row and column.
+ * The file's encoding. Texts are UTF-8 until they leave the buffer; there they are turned into the
+ * file's encoding, which cannot fail: what does not fit has been refused where it was met, with its
+ * row and column.
  */
 #ifndef OSIRIS_CSV_ENCODE_H
 #define OSIRIS_CSV_ENCODE_H
@@ -30,7 +31,7 @@ const char *csv_encoding_mark(enum csv_encoding encoding, size_t *size);
 
 enum csv_fit {
     CSV_FITS,
-    CSV_INVALID,   /* not UTF-8: *at is the offending byte's place */
+    CSV_INVALID,      /* not UTF-8: *at is the offending byte's place */
     CSV_NO_CHARACTER, /* *code_point is not in the encoding */
 };
 
@@ -45,7 +46,8 @@ struct csv_encoder {
     size_t pending_size;
 };
 
-/* `to` has room for twice the size, and eight. Returns how much was written. The text has been checked. */
+/* `to` has room for twice the size, and eight. Returns how much was written. The text has been
+ * checked. */
 size_t csv_encode(struct csv_encoder *encoder, const char *data, size_t size, char *to);
 
 #endif

@@ -87,7 +87,8 @@ static ssize_t read_file(struct csv_existing *existing, char *to, size_t size)
     return count;
 }
 
-/* One call of the library: from the compressed bytes at hand to `to`. How many came, or -1: they are no such file. */
+/* One call of the library: from the compressed bytes at hand to `to`. How many came, or -1: they
+ * are no such file. */
 static ssize_t decompress(struct csv_existing *existing, char *to, size_t size)
 {
     const char *from = existing->compressed + existing->compressed_at;
@@ -175,7 +176,8 @@ int csv_existing_check_end(struct csv_existing *existing)
     if (existing->options->compression != CSV_PLAIN || fstat(existing->fd, &status) < 0 ||
         !S_ISREG(status.st_mode))
         return 0;
-    size_t size = csv_encoding_converts(encoder.encoding) ? csv_encode(&encoder, "\n", 1, wanted) : 1;
+    size_t size =
+        csv_encoding_converts(encoder.encoding) ? csv_encode(&encoder, "\n", 1, wanted) : 1;
     if (!csv_encoding_converts(encoder.encoding))
         wanted[0] = '\n';
     if (pread(existing->fd, found, size, status.st_size - (off_t)size) == (ssize_t)size &&

@@ -1,6 +1,6 @@
 /*
- * Output files: plain write(2), short writes and EINTR are gone on with, a descriptor that would block is waited for
- * in slices so that a cancel is seen; see file.h.
+ * Output files: plain write(2), short writes and EINTR are gone on with, a descriptor that would
+ * block is waited for in slices so that a cancel is seen; see file.h.
  */
 #include <errno.h>
 #include <limits.h>
@@ -100,8 +100,8 @@ static int write_some(struct csv_file *file, const char **from, const char *to)
         if (ready <= 0)
             return ready;
     }
-    ssize_t count = file->careful ? write_carefully(file, *from, size)
-                                  : write(file->fd, *from, size);
+    ssize_t count =
+        file->careful ? write_carefully(file, *from, size) : write(file->fd, *from, size);
     if (count > 0) {
         *from += count;
         return 0;

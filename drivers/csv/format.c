@@ -63,12 +63,14 @@ static int print_number(char *at, char conversion, int precision, double value)
     }
 }
 
-/* As printf does, which rounds the exact value to even. A NaN has no text. The run has set the C locale. */
+/* As printf does, which rounds the exact value to even. A NaN has no text. The run has set the C
+ * locale. */
 static char *put_number(struct csv_field *field, int64_t index, char *at)
 {
     const struct csv_float_format *format = &field->context->options->float_format;
     double value = number_at(field, index);
-    return value != value ? at : at + print_number(at, format->conversion, format->precision, value);
+    return value != value ? at
+                          : at + print_number(at, format->conversion, format->precision, value);
 }
 
 static char *put_date(struct csv_field *field, int64_t index, char *at)
@@ -92,9 +94,9 @@ static char *put_timestamp(struct csv_field *field, int64_t index, char *at)
     struct csv_moment moment = {.day = csv_floor_divide(seconds, 86400), .zoned = field->zoned};
     /* Unsigned: the floors of the least values times their divisors lie below 64 bits. */
     moment.second = (uint32_t)((uint64_t)seconds - (uint64_t)moment.day * 86400);
-    moment.nanosecond = nanoseconds(
-        (int64_t)((uint64_t)value - (uint64_t)seconds * (uint64_t)field->per_second),
-        field->per_second);
+    moment.nanosecond =
+        nanoseconds((int64_t)((uint64_t)value - (uint64_t)seconds * (uint64_t)field->per_second),
+                    field->per_second);
     return csv_moment_put(&field->context->options->timestamp_format, &moment, at);
 }
 
@@ -102,13 +104,13 @@ static char *put_timestamp(struct csv_field *field, int64_t index, char *at)
 static char *put_time(struct csv_field *field, int64_t index, char *at)
 {
     bool narrow = field->type[2] == 's' || field->type[2] == 'm';
-    int64_t value = narrow ? ((const int32_t *)field->values)[index]
-                           : ((const int64_t *)field->values)[index];
+    int64_t value =
+        narrow ? ((const int32_t *)field->values)[index] : ((const int64_t *)field->values)[index];
     if (value < 0 || value / field->per_second >= 86400)
         return csv_put_span(at, value, field->per_second);
-    struct csv_moment moment = {
-        .second = (uint32_t)(value / field->per_second),
-        .nanosecond = nanoseconds(value % field->per_second, field->per_second)};
+    struct csv_moment moment = {.second = (uint32_t)(value / field->per_second),
+                                .nanosecond =
+                                    nanoseconds(value % field->per_second, field->per_second)};
     return csv_moment_put(&field->context->options->time_format, &moment, at);
 }
 
@@ -143,7 +145,8 @@ bool csv_format_choose(struct csv_field *field)
         return options->float_format.conversion != 0 &&
                choose(field, put_number, 309 + 3 + CSV_PRECISION_MAX);
     if (strncmp(field->type, "td", 2) == 0)
-        return options->date_format.count > 0 && choose(field, put_date, options->date_format.width);
+        return options->date_format.count > 0 &&
+               choose(field, put_date, options->date_format.width);
     if (strncmp(field->type, "ts", 2) == 0)
         return options->timestamp_format.count > 0 &&
                choose(field, put_timestamp, options->timestamp_format.width);

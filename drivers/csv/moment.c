@@ -91,9 +91,9 @@ const char *csv_moment_compile(struct csv_moment_format *format, const char *tex
         }
         format->width += width;
     }
-    return format->count == 0                          ? "it is empty"
+    return format->count == 0                     ? "it is empty"
            : format->width > CSV_MOMENT_WIDTH_MAX ? "its texts would be too long"
-                                                       : NULL;
+                                                  : NULL;
 }
 
 static char *put_name(char *at, const char *name, size_t size)

@@ -1,13 +1,14 @@
 /*
- * Dates and times by a format of the user's, a subset of strftime's, exact for every day that an Arrow type can
- * hold. It is compiled once and knows how long its texts can become. Names of days and months are English.
+ * Dates and times by a format of the user's, a subset of strftime's, exact for every day that an
+ * Arrow type can hold. It is compiled once and knows how long its texts can become. Names of days
+ * and months are English.
  *
- *     %Y year, at least four digits, "-" before year 0    %y its last two digits     %m month  %d day  %j day of the year
- *     %b %B month's name     %a %A day's name             %u day of the week, 1 is Monday
- *     %H hour  %I hour of 12  %p AM or PM  %M minute  %S second
- *     %f fraction of a second, six digits; %1f to %9f so many: digits beyond are cut, not rounded
- *     %z "+0000"  %:z "+00:00"  %Z "UTC": nothing for a timestamp without a zone
- *     %s seconds since 1970      %F %Y-%m-%d      %T %H:%M:%S      %% a percent sign
+ *     %Y year, at least four digits, "-" before year 0    %y its last two digits     %m month  %d
+ * day  %j day of the year %b %B month's name     %a %A day's name             %u day of the week, 1
+ * is Monday %H hour  %I hour of 12  %p AM or PM  %M minute  %S second %f fraction of a second, six
+ * digits; %1f to %9f so many: digits beyond are cut, not rounded %z "+0000"  %:z "+00:00"  %Z
+ * "UTC": nothing for a timestamp without a zone %s seconds since 1970      %F %Y-%m-%d      %T
+ * %H:%M:%S      %% a percent sign
  */
 #ifndef OSIRIS_CSV_MOMENT_H
 #define OSIRIS_CSV_MOMENT_H
@@ -37,13 +38,14 @@ struct csv_moment_format {
 };
 
 struct csv_moment {
-    int64_t day;          /* since 1970-01-01 */
-    uint32_t second;      /* of the day */
+    int64_t day;     /* since 1970-01-01 */
+    uint32_t second; /* of the day */
     uint32_t nanosecond;
-    bool zoned;           /* it is in UTC; else in no zone */
+    bool zoned; /* it is in UTC; else in no zone */
 };
 
-/* Compiles `text`, which may ask for `parts` (CSV_MOMENT_…). NULL, or what is wrong with it: a constant text. */
+/* Compiles `text`, which may ask for `parts` (CSV_MOMENT_…). NULL, or what is wrong with it: a
+ * constant text. */
 const char *csv_moment_compile(struct csv_moment_format *format, const char *text, int parts);
 
 /* Returns the end of what it wrote: up to `width` bytes, and CSV_SCRIBBLE more are scribbled on. */

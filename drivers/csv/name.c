@@ -29,8 +29,8 @@ static int append(struct name *name, const char *data, size_t size)
     return 0;
 }
 
-/* A run's id is a ULID: its first ten characters are the milliseconds at which it began, so that all steps agree. Any
- * other id: now. */
+/* A run's id is a ULID: its first ten characters are the milliseconds at which it began, so that
+ * all steps agree. Any other id: now. */
 static int64_t started(const struct osiris_host *host)
 {
     static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -47,8 +47,7 @@ static int64_t started(const struct osiris_host *host)
 static int append_moment(struct name *name, const char *text)
 {
     struct csv_moment_format format;
-    const char *problem =
-        csv_moment_compile(&format, text, CSV_MOMENT_DATE | CSV_MOMENT_CLOCK);
+    const char *problem = csv_moment_compile(&format, text, CSV_MOMENT_DATE | CSV_MOMENT_CLOCK);
     if (problem != NULL)
         return csv_fail(name->host, OSIRIS_ERROR_CONFIG, 0, "write one like ${now:%Y-%m-%d}",
                         "path: \"%s\": %s", text, problem);
@@ -113,7 +112,8 @@ static int fill_in(struct name *name, const char *path)
     return append(name, path, strlen(path));
 }
 
-/* Where the extension begins, a compression's and the one before it together; the end if there is none. */
+/* Where the extension begins, a compression's and the one before it together; the end if there is
+ * none. */
 static size_t extension_of(const char *text, size_t size)
 {
     size_t end = size;
@@ -159,8 +159,7 @@ int csv_name_check(const struct osiris_host *host, const struct csv_options *opt
     return make(&name, options);
 }
 
-char *csv_name_make(const struct osiris_host *host, const struct csv_options *options,
-                    int64_t part)
+char *csv_name_make(const struct osiris_host *host, const struct csv_options *options, int64_t part)
 {
     struct name name = {.host = host, .part = part};
     if (make(&name, options) < 0)

@@ -1,6 +1,6 @@
 /*
- * Reads the options. The host has checked them against the schema (spec.c); what a schema cannot say is checked
- * here, and names that the host should have refused are refused again.
+ * Reads the options. The host has checked them against the schema (spec.c); what a schema cannot
+ * say is checked here, and names that the host should have refused are refused again.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -88,7 +88,8 @@ static int read_characters(const struct osiris_host *host, struct csv_options *o
     if (options->escape == options->delimiter)
         return refuse(host, "use another character", "escape",
                       "the delimiter cannot be the escape character, too");
-    /* "\n" is a line break to those who read escapes: a letter that is escaped would become another one. */
+    /* "\n" is a line break to those who read escapes: a letter that is escaped would become another
+     * one. */
     if (is_alphanumeric(options->delimiter) || is_alphanumeric(options->quote) ||
         is_alphanumeric(options->escape))
         return refuse(host, "use punctuation", "escape",
@@ -258,16 +259,16 @@ static int read_compression(const struct osiris_host *host, struct csv_options *
     int choice = read_choice(host, "compression", names);
     if (choice < 0)
         return -1;
-    options->compression = choice == 0 ? csv_compression_of_name(options->path)
-                                       : (enum csv_compression)(choice - 1);
+    options->compression =
+        choice == 0 ? csv_compression_of_name(options->path) : (enum csv_compression)(choice - 1);
     int64_t level = host->get_integer(host, OSIRIS_CONFIG, "compression_level", 0);
     options->compression_level = level >= 0 && level <= 100 ? (int)level : -1;
-    const char *problem =
-        csv_compression_problem(options->compression, options->compression_level);
-    return problem == NULL ? 0
-                           : refuse(host, NULL, options->compression_level != 0 ? "compression_level"
-                                                                               : "compression",
-                                    problem);
+    const char *problem = csv_compression_problem(options->compression, options->compression_level);
+    return problem == NULL
+               ? 0
+               : refuse(host, NULL,
+                        options->compression_level != 0 ? "compression_level" : "compression",
+                        problem);
 }
 
 /* "0640": three or four octal digits. */

@@ -61,7 +61,7 @@ struct csv_options {
     bool append;
     bool sync;     /* wait for the disk */
     uint32_t mode; /* 0: the usual */
-    bool guard;  /* text that a spreadsheet would take for a formula gets an apostrophe */
+    bool guard;    /* text that a spreadsheet would take for a formula gets an apostrophe */
     struct csv_word null_text;
     struct csv_word true_text;
     struct csv_word false_text;

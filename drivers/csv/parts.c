@@ -56,8 +56,7 @@ int csv_parts_next(struct csv_parts *parts)
 {
     struct csv_file *file = &parts->file;
     if (parts->number == CSV_PARTS_MAX)
-        return csv_fail(file->host, OSIRIS_ERROR_CONFIG, 0,
-                        "raise rows_per_file or bytes_per_file",
+        return csv_fail(file->host, OSIRIS_ERROR_CONFIG, 0, "raise rows_per_file or bytes_per_file",
                         "the table would become more than %d files", CSV_PARTS_MAX);
     if (csv_file_end(file) < 0)
         return -1;

@@ -1,6 +1,7 @@
 /*
- * The files that the table goes to, one after the other: opened by the host, which publishes them all together. Each but
- * the last is handed back as soon as it is complete, so that thousands take no more descriptors than one.
+ * The files that the table goes to, one after the other: opened by the host, which publishes them
+ * all together. Each but the last is handed back as soon as it is complete, so that thousands take
+ * no more descriptors than one.
  */
 #ifndef OSIRIS_CSV_PARTS_H
 #define OSIRIS_CSV_PARTS_H

@@ -39,9 +39,8 @@ static char *begin_buffer(struct csv_sink *sink, char *base)
 
 int csv_sink_init(struct csv_sink *sink, struct csv_file *file, size_t reserve)
 {
-    *sink = (struct csv_sink){.file = file,
-                              .reserve = reserve,
-                              .limit = file->options->bytes_per_file};
+    *sink =
+        (struct csv_sink){.file = file, .reserve = reserve, .limit = file->options->bytes_per_file};
     size_t size = buffer_size(reserve);
     return size > 0 && begin_buffer(sink, malloc(size)) != NULL ? 0 : no_memory(sink);
 }

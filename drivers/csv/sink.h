@@ -2,9 +2,10 @@
  * The output: a large buffer before the file at hand.
  *
  * Writers format straight into the buffer. They hold a position `at`, which stays below `end`; the
- * sink learns of it when it is asked to flush. A row begins before `mark`, where there are at least `reserve` bytes of
- * room, and a value of any length leaves at least that much behind, so values of bounded width are written
- * without a check. The mark also stands where the file at hand has as many bytes as it is to have.
+ * sink learns of it when it is asked to flush. A row begins before `mark`, where there are at least
+ * `reserve` bytes of room, and a value of any length leaves at least that much behind, so values of
+ * bounded width are written without a check. The mark also stands where the file at hand has as
+ * many bytes as it is to have.
  */
 #ifndef OSIRIS_CSV_SINK_H
 #define OSIRIS_CSV_SINK_H
@@ -25,8 +26,8 @@ struct csv_sink {
     char *end;               /* of the buffer */
     char *mark;
     size_t reserve;
-    int64_t flushed;         /* bytes of text of the file at hand, without those in the buffer */
-    int64_t limit;           /* how many of them the file is to have; 0: any number */
+    int64_t flushed; /* bytes of text of the file at hand, without those in the buffer */
+    int64_t limit;   /* how many of them the file is to have; 0: any number */
 };
 
 /* Room of CSV_SINK_BLOCK bytes and twice the reserve. 0, or -1 reported. The file lives longer. */

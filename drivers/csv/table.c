@@ -18,8 +18,8 @@ static int init_fields(struct csv_table *table, const struct ArrowSchema *schema
         return csv_fail(context->host, OSIRIS_ERROR_INTERNAL, 0, NULL,
                         "the input is not a table: its Arrow schema is not a struct");
     table->source_count = schema->n_children;
-    if (csv_columns_choose(context->host, context->options, schema, &table->fields,
-                           &table->count) < 0)
+    if (csv_columns_choose(context->host, context->options, schema, &table->fields, &table->count) <
+        0)
         return -1;
     for (size_t i = 0; i < table->count; i++) {
         struct csv_field *field = &table->fields[i];
@@ -183,8 +183,7 @@ static char *begin_next_file(struct csv_table *table, char *at)
 static char *turn(struct csv_table *table, char *at)
 {
     struct csv_sink *sink = &table->context.sink;
-    if (csv_sink_is_full(sink, at) &&
-        table->context.rows + table->context.row > table->part_begin)
+    if (csv_sink_is_full(sink, at) && table->context.rows + table->context.row > table->part_begin)
         return begin_next_file(table, at);
     return csv_sink_room(sink, at) < sink->reserve ? csv_sink_flush(sink, at) : at;
 }

@@ -1,5 +1,6 @@
 /*
- * A table on its way into the file: the columns in the order in which they are written, and the rows.
+ * A table on its way into the file: the columns in the order in which they are written, and the
+ * rows.
  */
 #ifndef OSIRIS_CSV_TABLE_H
 #define OSIRIS_CSV_TABLE_H
@@ -11,13 +12,14 @@ struct csv_table {
     struct csv_context context;
     struct csv_field *fields; /* as written */
     size_t count;
-    int64_t source_count;     /* columns of the input */
-    char *at;                 /* position in the sink's buffer */
+    int64_t source_count; /* columns of the input */
+    char *at;             /* position in the sink's buffer */
     struct csv_parts *parts;
-    int64_t part_begin;       /* the first row of the file at hand */
+    int64_t part_begin; /* the first row of the file at hand */
 };
 
-/* The parts, of which the first is open, and what they stand on live longer than the table. After a failure too: csv_table_clear. */
+/* The parts, of which the first is open, and what they stand on live longer than the table. After a
+ * failure too: csv_table_clear. */
 int csv_table_init(struct csv_table *table, struct csv_parts *parts,
                    const struct ArrowSchema *schema);
 void csv_table_clear(struct csv_table *table);

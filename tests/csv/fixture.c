@@ -210,8 +210,8 @@ void fixture_run(struct fixture *fixture)
         .open_output = open_output,
         .finish_output = finish_output,
     };
-    test.config = json_tokener_parse(fixture->config != NULL ? fixture->config
-                                                             : "{\"path\": \"out.csv\"}");
+    test.config =
+        json_tokener_parse(fixture->config != NULL ? fixture->config : "{\"path\": \"out.csv\"}");
     require(test.config != NULL);
 
     const struct osiris_driver *driver = osiris_plugin.drivers[0];

@@ -1,6 +1,7 @@
 /*
- * csv.writer's options of how a value is written: quote, escape, null_text, true_text and false_text, the formats of
- * floats, dates and times, formula_guard; and which columns are. Driven through the public descriptor.
+ * csv.writer's options of how a value is written: quote, escape, null_text, true_text and
+ * false_text, the formats of floats, dates and times, formula_guard; and which columns are. Driven
+ * through the public descriptor.
  */
 #include <math.h>
 #include <stdio.h>
@@ -161,7 +162,8 @@ START_TEST(test_null_text_of_other_types)
     CHECK_VALUES("\"null_text\": \"61\"", "w:1", char, "\"61\"\n62\n", 'a', 'b');
     /* A NaN is written like NULL. */
     CHECK_VALUES("\"null_text\": \"NA\"", "g", double, "NA\n1.0\n", NAN, 1);
-    CHECK_VALUES("\"null_text\": \"NA\", \"quoting\": \"all\"", "g", double, "NA\n\"1.0\"\n", NAN, 1);
+    CHECK_VALUES("\"null_text\": \"NA\", \"quoting\": \"all\"", "g", double, "NA\n\"1.0\"\n", NAN,
+                 1);
     CHECK_VALUES("\"quoting\": \"all\", \"header\": true", "g", double, "\"\"\n\"1.0\"\n", NAN, 1);
 
     char *text = write_column("{\"path\": \"p\", \"null_text\": \"True\"}", "b",
@@ -182,7 +184,8 @@ START_TEST(test_boolean_texts)
                               array_bits("01", NULL, 0));
     ck_assert_str_eq(text, "0\n1\n");
     free(text);
-    text = write_column("{\"path\": \"p\", \"true_text\": \"a,b\"}", "b", array_bits("01", NULL, 0));
+    text =
+        write_column("{\"path\": \"p\", \"true_text\": \"a,b\"}", "b", array_bits("01", NULL, 0));
     ck_assert_str_eq(text, "False\n\"a,b\"\n");
     free(text);
     check_refused("\"true_text\": \"x\", \"false_text\": \"x\"", "true_text");
@@ -193,14 +196,15 @@ END_TEST
 
 START_TEST(test_float_formats)
 {
-    CHECK_VALUES("\"float_format\": \"%.2f\"", "g", double, "1.00\n0.12\n-0.38\ninf\n\"\"\n", 1, 0.125,
-                 -0.375, INFINITY, NAN);
+    CHECK_VALUES("\"float_format\": \"%.2f\"", "g", double, "1.00\n0.12\n-0.38\ninf\n\"\"\n", 1,
+                 0.125, -0.375, INFINITY, NAN);
     CHECK_VALUES("\"float_format\": \"%.3e\"", "f", float, "1.500e+00\n", 1.5f);
     CHECK_VALUES("\"float_format\": \"%g\"", "g", double, "1e-05\n123457\n", 1e-5, 123456.789);
     CHECK_VALUES("\"float_format\": \"%.0F\"", "g", double, "2\n4\n", 2.5, 3.5);
     /* The widest that there is. */
-    char *text = write_column("{\"path\": \"p\", \"float_format\": \"%.40f\"}", "g",
-                              array_fixed((const double[]){-1.7976931348623157e308}, 8, 1, NULL, 0));
+    char *text =
+        write_column("{\"path\": \"p\", \"float_format\": \"%.40f\"}", "g",
+                     array_fixed((const double[]){-1.7976931348623157e308}, 8, 1, NULL, 0));
     char expected[400];
     snprintf(expected, sizeof expected, "%.40f\n", -1.7976931348623157e308);
     ck_assert_str_eq(text, expected);
@@ -220,7 +224,8 @@ END_TEST
 START_TEST(test_date_formats)
 {
     CHECK_VALUES("\"date_format\": \"%d.%m.%Y\"", "tdD", int32_t,
-                 "01.01.1970\n29.02.2024\n31.12.-0001\n11.07.5881580\n", 0, 19782, -719529, INT32_MAX);
+                 "01.01.1970\n29.02.2024\n31.12.-0001\n11.07.5881580\n", 0, 19782, -719529,
+                 INT32_MAX);
     CHECK_VALUES("\"date_format\": \"%a %A %u %j %y %b %B %F %%\"", "tdm", int64_t,
                  "Thu Thursday 4 001 70 Jan January 1970-01-01 %\n"
                  "Sun Sunday 7 366 72 Dec December 1972-12-31 %\n"
@@ -257,11 +262,11 @@ END_TEST
 START_TEST(test_timestamp_formats)
 {
     CHECK_VALUES("\"timestamp_format\": \"%Y-%m-%dT%H:%M:%S.%3f%z\"", "tsu:", int64_t,
-                 "1970-01-01T00:00:00.000\n1969-12-31T23:59:59.999\n2026-03-01T12:34:56.500\n", 0, -1,
-                 1772368496500000);
+                 "1970-01-01T00:00:00.000\n1969-12-31T23:59:59.999\n2026-03-01T12:34:56.500\n", 0,
+                 -1, 1772368496500000);
     CHECK_VALUES("\"timestamp_format\": \"%FT%T%:z|%z|%Z|%s\"", "tsm:Europe/Prague", int64_t,
-                 "1970-01-01T00:00:00+00:00|+0000|UTC|0\n1969-12-31T23:59:59+00:00|+0000|UTC|-1\n", 0,
-                 -1);
+                 "1970-01-01T00:00:00+00:00|+0000|UTC|0\n1969-12-31T23:59:59+00:00|+0000|UTC|-1\n",
+                 0, -1);
     CHECK_VALUES("\"timestamp_format\": \"%Y%m%d %s\"", "tss:", int64_t,
                  "-2922770226570127 -9223372036854775808\n2922770265961204 9223372036854775807\n",
                  INT64_MIN, INT64_MAX);
@@ -277,8 +282,9 @@ END_TEST
 START_TEST(test_nested_values_have_no_format)
 {
     struct fixture fixture;
-    fixture_init(&fixture, "{\"path\": \"p\", \"header\": false, \"true_text\": \"yes\","
-                           "\"date_format\": \"%d\", \"float_format\": \"%.3f\", \"quote\": \"'\"}");
+    fixture_init(&fixture,
+                 "{\"path\": \"p\", \"header\": false, \"true_text\": \"yes\","
+                 "\"date_format\": \"%d\", \"float_format\": \"%.3f\", \"quote\": \"'\"}");
     struct ArrowSchema *schema = schema_new("+s", "v");
     schema_add(schema, schema_new("b", "b"));
     schema_add(schema, schema_new("tdD", "d"));
@@ -301,8 +307,8 @@ END_TEST
 START_TEST(test_formula_guard)
 {
     CHECK_TEXTS("\"formula_guard\": \"apostrophe\"",
-                "'=1+2\n'+1\n'-1\n'@x\n'\tx\n\"'\rx\"\n\"'\nx\"\n1=1\n\"\"\n\"'=\"\"a,b\"\n", "=1+2",
-                "+1", "-1", "@x", "\tx", "\rx", "\nx", "1=1", "", "=\"a,b");
+                "'=1+2\n'+1\n'-1\n'@x\n'\tx\n\"'\rx\"\n\"'\nx\"\n1=1\n\"\"\n\"'=\"\"a,b\"\n",
+                "=1+2", "+1", "-1", "@x", "\tx", "\rx", "\nx", "1=1", "", "=\"a,b");
     CHECK_TEXTS("\"formula_guard\": \"none\"", "=1+2\n-1\n", "=1+2", "-1");
     CHECK_TEXTS("\"formula_guard\": \"apostrophe\", \"quoting\": \"all\"", "\"'=1\"\n\"x\"\n", "=1",
                 "x");
@@ -365,7 +371,8 @@ START_TEST(test_lists_of_columns)
     check_columns("[\"b\", \"a\"]", "b,b,a\n0,3,1\n");
     check_columns_refused("[\"custmer\"]", "\"custmer\"", "\"customer\"");
     check_columns_refused("[\"Customer\"]", "\"Customer\"", "\"customer\"");
-    check_columns_refused("[\"entirely different\"]", "\"entirely different\"", "columns of the input");
+    check_columns_refused("[\"entirely different\"]", "\"entirely different\"",
+                          "columns of the input");
     check_columns_refused("[\"a\", \"a\"]", "twice", "once");
 }
 END_TEST

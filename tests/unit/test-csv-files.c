@@ -1,6 +1,6 @@
 /*
- * csv.writer's options of files: encoding, compression, splitting, names, append, mode and fsync. Driven through the
- * public descriptor.
+ * csv.writer's options of files: encoding, compression, splitting, names, append, mode and fsync.
+ * Driven through the public descriptor.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,7 +20,8 @@
 #include "csv/fixture.h"
 #include "unit.h"
 
-/* Columns "n" (integers from 0) and "t" (texts) of as many rows as there are texts, in batches of two rows. */
+/* Columns "n" (integers from 0) and "t" (texts) of as many rows as there are texts, in batches of
+ * two rows. */
 static void run_texts(struct fixture *fixture, const char *const *texts)
 {
     static struct ArrowArray *batches[64];
@@ -114,9 +115,11 @@ START_TEST(test_what_does_not_fit_names_its_place)
                   "row 3, column \"t\": the character U+00E9 does not exist in ascii");
     check_failure("{\"path\": \"p\", \"encoding\": \"latin-1\"}", TEXTS("é", "€"),
                   "row 2, column \"t\": the character U+20AC does not exist in latin-1");
-    static const char *const invalid[] = {"\xff",         "\xc3",         "\xc0\x80", "\xe0\x80\x80",
-                                          "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82",
-                                          "\xf5\x80\x80\x80", "\x80"};
+    static const char *const invalid[] = {"\xff",         "\xc3",
+                                          "\xc0\x80",     "\xe0\x80\x80",
+                                          "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                                          "\xe2\x82",     "\xf5\x80\x80\x80",
+                                          "\x80"};
     for (size_t i = 0; i < sizeof invalid / sizeof invalid[0]; i++) {
         check_failure("{\"path\": \"p\", \"encoding\": \"utf-16\"}", TEXTS("a", invalid[i]),
                       "row 2, column \"t\": the text is not UTF-8 at byte 1");
@@ -200,8 +203,7 @@ START_TEST(test_compression)
     check_compressed("{\"path\": \"p.csv.GZ\"}", true, texts, expected);
     check_compressed("{\"path\": \"p\", \"compression\": \"zstd\"}", false, texts, expected);
     check_compressed("{\"path\": \"p.csv.zst\"}", false, texts, expected);
-    CHECK_BYTES("{\"path\": \"p.gz\", \"compression\": \"none\"}", texts,
-                "n,t\n0,x\n1,y\n2,z\n");
+    CHECK_BYTES("{\"path\": \"p.gz\", \"compression\": \"none\"}", texts, "n,t\n0,x\n1,y\n2,z\n");
     check_failure("{\"path\": \"p\", \"compression_level\": 3}", texts, "compression_level");
     check_failure("{\"path\": \"p.gz\", \"compression_level\": 10}", texts, "compression_level");
     check_failure("{\"path\": \"p\", \"compression\": \"lzip\"}", texts, "compression");
@@ -322,9 +324,9 @@ static void check_parts(const char *config, const char *const *texts, size_t cou
 START_TEST(test_rows_per_file)
 {
     const char *const *five = TEXTS("a", "b", "c", "d", "e");
-    check_parts("{\"path\": \"out/o.csv\", \"rows_per_file\": 3}", five, 2,
-                TEXTS("out/o-00001.csv", "n,t\n0,a\n1,b\n2,c\n", "out/o-00002.csv",
-                      "n,t\n3,d\n4,e\n"));
+    check_parts(
+        "{\"path\": \"out/o.csv\", \"rows_per_file\": 3}", five, 2,
+        TEXTS("out/o-00001.csv", "n,t\n0,a\n1,b\n2,c\n", "out/o-00002.csv", "n,t\n3,d\n4,e\n"));
     check_parts("{\"path\": \"o\", \"rows_per_file\": 5, \"encoding\": \"utf-8-sig\"}", five, 1,
                 TEXTS("o-00001", "\xef\xbb\xbfn,t\n0,a\n1,b\n2,c\n3,d\n4,e\n"));
     check_parts("{\"path\": \"${part}.x\", \"rows_per_file\": 1, \"header\": false}", five, 5,
@@ -430,16 +432,17 @@ END_TEST
 START_TEST(test_names_of_parts)
 {
     static const char *const names[][2] = {
-        {"a.csv", "a-00001.csv"},       {"a.b.csv", "a.b-00001.csv"},
-        {"d.e/a", "d.e/a-00001"},       {".csv", ".csv-00001"},
-        {"d/.csv", "d/.csv-00001"},     {"a.csv.gz", "a-00001.csv.gz"},
+        {"a.csv", "a-00001.csv"},         {"a.b.csv", "a.b-00001.csv"},
+        {"d.e/a", "d.e/a-00001"},         {".csv", ".csv-00001"},
+        {"d/.csv", "d/.csv-00001"},       {"a.csv.gz", "a-00001.csv.gz"},
         {"a.tsv.zst", "a-00001.tsv.zst"}, {"a.gz", "a-00001.gz"},
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char config[200];
         struct fixture fixture;
         snprintf(config, sizeof config,
-                 "{\"path\": \"%s\", \"rows_per_file\": 9, \"compression\": \"none\"}", names[i][0]);
+                 "{\"path\": \"%s\", \"rows_per_file\": 9, \"compression\": \"none\"}",
+                 names[i][0]);
         fixture_init(&fixture, config);
         run_texts(&fixture, TEXTS("a"));
         ck_assert_str_eq(fixture.output_path, names[i][1]);
@@ -448,7 +451,8 @@ START_TEST(test_names_of_parts)
 }
 END_TEST
 
-static void append_to(struct fixture *fixture, const char *config, const char *existing, size_t size)
+static void append_to(struct fixture *fixture, const char *config, const char *existing,
+                      size_t size)
 {
     fixture_init(fixture, config);
     fixture->existing = existing;
@@ -498,7 +502,8 @@ START_TEST(test_append)
 
     struct fixture fixture;
     append_to(&fixture, config, "n,t\n", 4);
-    ck_assert_uint_eq(fixture.output_flags, OSIRIS_OUTPUT_CREATE_DIRECTORIES | OSIRIS_OUTPUT_APPEND);
+    ck_assert_uint_eq(fixture.output_flags,
+                      OSIRIS_OUTPUT_CREATE_DIRECTORIES | OSIRIS_OUTPUT_APPEND);
     fixture_clear(&fixture);
 }
 END_TEST

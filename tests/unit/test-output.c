@@ -577,6 +577,7 @@ START_TEST(test_what_is_set_aside_is_not_stale)
     close(shelf);
     output_close(open_output("out.csv", false, false));
     ck_assert_int_eq(count("."), 1);
+    output_close(waiting);
     leave();
 }
 END_TEST
