@@ -4,6 +4,12 @@ TESTS += tests/unit/test-schedule
 tests_unit_test_schedule_SOURCES = tests/unit/test-schedule.c
 tests_unit_test_schedule_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_schedule_LDADD = $(unit_ldadd)
+
+check_PROGRAMS += tests/unit/test-retry
+TESTS += tests/unit/test-retry
+tests_unit_test_retry_SOURCES = tests/unit/test-retry.c
+tests_unit_test_retry_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_retry_LDADD = $(unit_ldadd)
 endif
 
 # The real binary, driven by Python.
