@@ -20,6 +20,8 @@ struct group {
     size_t after_count;
     size_t unfinished; /* steps that are not STEP_RAN */
     enum group_state state;
+    bool again;         /* its attempt has failed, and another may follow */
+    bool abort_is_done; /* while aborting: the abort has been answered */
 };
 
 struct schedule {
@@ -28,6 +30,7 @@ struct schedule {
     struct group *groups;
     size_t group_count;
     bool stopping;
+    bool held;
 };
 
 size_t schedule_find_step(const struct schedule *schedule, const char *step_id)
@@ -175,19 +178,48 @@ static bool step_may_start(const struct schedule *schedule, const struct step *s
 
 static enum schedule_action next_abort(struct schedule *schedule, size_t *index)
 {
-    for (size_t i = 0; i < schedule->group_count; i++)
-        if (schedule->groups[i].state == GROUP_RUNNING) {
-            schedule->groups[i].state = GROUP_ABORTING;
+    for (size_t i = 0; i < schedule->group_count; i++) {
+        struct group *group = &schedule->groups[i];
+        if (group->state == GROUP_RUNNING && (schedule->stopping || group->again)) {
+            group->state = GROUP_ABORTING;
+            group->abort_is_done = false;
             *index = i;
             return SCHEDULE_ABORT;
+        }
+    }
+    return SCHEDULE_NOTHING;
+}
+
+/* Its abort is answered, and so are all of its steps. */
+static bool group_is_settled(const struct schedule *schedule, size_t index)
+{
+    if (schedule->groups[index].state != GROUP_ABORTING || !schedule->groups[index].abort_is_done)
+        return false;
+    for (size_t i = 0; i < schedule->step_count; i++)
+        if (schedule->steps[i].group == index && schedule->steps[i].state == STEP_REQUESTED)
+            return false;
+    return true;
+}
+
+static enum schedule_action next_pause(struct schedule *schedule, size_t *index)
+{
+    for (size_t i = 0; i < schedule->group_count; i++)
+        if (schedule->groups[i].again && group_is_settled(schedule, i)) {
+            schedule->groups[i].state = GROUP_PAUSED;
+            *index = i;
+            return SCHEDULE_PAUSE;
         }
     return SCHEDULE_NOTHING;
 }
 
 enum schedule_action schedule_next(struct schedule *schedule, size_t *index)
 {
-    if (schedule->stopping)
-        return next_abort(schedule, index);
+    enum schedule_action action = next_abort(schedule, index);
+
+    if (action == SCHEDULE_NOTHING && !schedule->stopping)
+        action = next_pause(schedule, index);
+    if (action != SCHEDULE_NOTHING || schedule->stopping)
+        return action;
     for (size_t i = 0; i < schedule->group_count; i++) {
         struct group *group = &schedule->groups[i];
         if (group->state == GROUP_WAITING && group_may_start(schedule, group))
@@ -198,7 +230,7 @@ enum schedule_action schedule_next(struct schedule *schedule, size_t *index)
             return SCHEDULE_COMMIT;
         }
     }
-    for (size_t i = 0; i < schedule->step_count; i++)
+    for (size_t i = 0; i < schedule->step_count && !schedule->held; i++)
         if (step_may_start(schedule, &schedule->steps[i])) {
             schedule->steps[i].state = STEP_REQUESTED;
             *index = i;
@@ -218,7 +250,8 @@ void schedule_step_ended(struct schedule *schedule, size_t index, bool success)
         schedule->groups[step->group].unfinished--;
     } else {
         step->state = STEP_FAILED;
-        schedule->stopping = true;
+        if (!schedule->groups[step->group].again)
+            schedule_stop(schedule);
     }
 }
 
@@ -227,17 +260,58 @@ void schedule_group_committed(struct schedule *schedule, size_t group, bool succ
     /* After a failed commit the worker may still hold some of the group's steps: abort those. */
     schedule->groups[group].state = success ? GROUP_COMMITTED : GROUP_RUNNING;
     if (!success)
-        schedule->stopping = true;
+        schedule_stop(schedule);
 }
 
 void schedule_group_aborted(struct schedule *schedule, size_t group)
 {
-    schedule->groups[group].state = GROUP_FAILED;
+    schedule->groups[group].abort_is_done = true;
+    if (!schedule->groups[group].again)
+        schedule->groups[group].state = GROUP_FAILED;
 }
 
+/* Nobody gets another attempt any more. */
 void schedule_stop(struct schedule *schedule)
 {
     schedule->stopping = true;
+    for (size_t i = 0; i < schedule->group_count; i++) {
+        struct group *group = &schedule->groups[i];
+        group->again = false;
+        if (group->state == GROUP_PAUSED ||
+            (group->state == GROUP_ABORTING && group->abort_is_done))
+            group->state = GROUP_FAILED;
+    }
+}
+
+void schedule_retry_group(struct schedule *schedule, size_t group)
+{
+    schedule->groups[group].again = !schedule->stopping;
+}
+
+void schedule_resume_group(struct schedule *schedule, size_t index)
+{
+    struct group *group = &schedule->groups[index];
+
+    if (group->state != GROUP_PAUSED)
+        return;
+    group->state = GROUP_RUNNING;
+    group->again = false;
+    group->unfinished = 0;
+    for (size_t i = 0; i < schedule->step_count; i++)
+        if (schedule->steps[i].group == index) {
+            schedule->steps[i].state = STEP_WAITING;
+            group->unfinished++;
+        }
+}
+
+void schedule_hold(struct schedule *schedule, bool hold)
+{
+    schedule->held = hold;
+}
+
+bool schedule_is_stopping(const struct schedule *schedule)
+{
+    return schedule->stopping;
 }
 
 bool schedule_finished(const struct schedule *schedule)
@@ -245,7 +319,7 @@ bool schedule_finished(const struct schedule *schedule)
     for (size_t i = 0; i < schedule->group_count; i++) {
         enum group_state state = schedule->groups[i].state;
         if (state == GROUP_RUNNING || state == GROUP_COMMITTING || state == GROUP_ABORTING ||
-            (state == GROUP_WAITING && !schedule->stopping))
+            state == GROUP_PAUSED || (state == GROUP_WAITING && !schedule->stopping))
             return false;
     }
     for (size_t i = 0; i < schedule->step_count; i++)

@@ -2,12 +2,14 @@
  * When each step may start and each group commit: a state machine over the plan (compile.h) that does no
  * input or output. The session asks for the next action, carries it out, and reports what came of it.
  *
- *   step:  waiting → requested → ran | failed
+ *   step:  waiting → requested → ran | failed      (and back to waiting, for another attempt)
  *   group: waiting → running → committing → committed
- *                        └→ aborting → failed      (also from committing, if a commit fails)
+ *                    ↑   └→ aborting → failed       (also from committing, if a commit fails)
+ *                    └─ paused ←┘                   (schedule_retry_group)
  *
- * The first failure, or schedule_stop, ends the run: nothing new starts, and every group that runs is
- * aborted. A group that is committing already is let finish: its outputs are whole. One thread.
+ * A failure, or schedule_stop, ends the run: nothing new starts, and every group that runs is
+ * aborted. A group that is committing already is let finish: its outputs are whole. But a group may be given
+ * another attempt: then it alone is aborted, waits in `paused` until it is resumed, and begins anew. One thread.
  */
 #ifndef OSIRIS_CORE_SCHEDULE_H
 #define OSIRIS_CORE_SCHEDULE_H
@@ -27,9 +29,17 @@ enum group_state {
     GROUP_COMMITTED,
     GROUP_ABORTING,
     GROUP_FAILED,
+    GROUP_PAUSED,
 };
 
-enum schedule_action { SCHEDULE_NOTHING, SCHEDULE_START_STEP, SCHEDULE_COMMIT, SCHEDULE_ABORT };
+/* SCHEDULE_PAUSE: nothing is left of the group's failed attempt, the next one waits for schedule_resume_group. */
+enum schedule_action {
+    SCHEDULE_NOTHING,
+    SCHEDULE_START_STEP,
+    SCHEDULE_COMMIT,
+    SCHEDULE_ABORT,
+    SCHEDULE_PAUSE,
+};
 
 struct schedule;
 
@@ -46,6 +56,15 @@ void schedule_step_ended(struct schedule *schedule, size_t step, bool success);
 void schedule_group_committed(struct schedule *schedule, size_t group, bool success);
 void schedule_group_aborted(struct schedule *schedule, size_t group);
 void schedule_stop(struct schedule *schedule);
+
+/* The attempt of a running group has failed, or is about to (a step's failure that is reported next does not end the run). It
+ * is aborted and may have another attempt. */
+void schedule_retry_group(struct schedule *schedule, size_t group);
+/* A paused group runs again, all of its steps waiting. */
+void schedule_resume_group(struct schedule *schedule, size_t group);
+/* While it is held no step is started. */
+void schedule_hold(struct schedule *schedule, bool hold);
+bool schedule_is_stopping(const struct schedule *schedule);
 
 /* Nothing is in flight and nothing will be started any more. */
 bool schedule_finished(const struct schedule *schedule);

@@ -187,6 +187,7 @@ static void advance(struct session *session)
         case SCHEDULE_ABORT:
             session_send_abort(session, index);
             break;
+        case SCHEDULE_PAUSE: /* nobody asks for another attempt yet */
         case SCHEDULE_NOTHING:
             if (schedule_finished(session->schedule))
                 clean_up(session);

@@ -159,7 +159,81 @@ START_TEST(test_malformed_plans_are_refused)
 }
 END_TEST
 
-UNIT_MAIN("schedule", test_second_group_waits_for_the_first_commit,
+START_TEST(test_another_attempt_of_one_group)
+{
+    json_object *plan = plan_from("{\"steps\": [{\"id\": \"a\", \"group\": 0}, {\"id\": \"b\", \"group\": 0},"
+                                  "{\"id\": \"c\", \"group\": 1}], \"groups\": [{\"id\": 0}, {\"id\": 1}]}");
+    struct schedule *schedule = schedule_new(plan, NULL);
+
+    for (size_t i = 0; i < 3; i++)
+        expect(schedule, SCHEDULE_START_STEP, i);
+    schedule_step_ended(schedule, 0, true);
+    schedule_retry_group(schedule, 0);
+    expect(schedule, SCHEDULE_ABORT, 0);
+    schedule_group_aborted(schedule, 0);
+    expect(schedule, SCHEDULE_NOTHING, 0); /* b has not answered */
+    schedule_step_ended(schedule, 1, false);
+    expect(schedule, SCHEDULE_PAUSE, 0);
+    expect(schedule, SCHEDULE_NOTHING, 0);
+    ck_assert_int_eq(schedule_step_state(schedule, 2), STEP_REQUESTED);
+    ck_assert(!schedule_is_stopping(schedule));
+    schedule_step_ended(schedule, 2, true);
+    expect(schedule, SCHEDULE_COMMIT, 1);
+    schedule_group_committed(schedule, 1, true);
+    ck_assert(!schedule_finished(schedule));
+    schedule_resume_group(schedule, 0);
+    schedule_hold(schedule, true);
+    expect(schedule, SCHEDULE_NOTHING, 0);
+    schedule_hold(schedule, false);
+    expect(schedule, SCHEDULE_START_STEP, 0);
+    expect(schedule, SCHEDULE_START_STEP, 1);
+    schedule_step_ended(schedule, 0, true);
+    schedule_step_ended(schedule, 1, true);
+    expect(schedule, SCHEDULE_COMMIT, 0);
+    schedule_group_committed(schedule, 0, true);
+    ck_assert(schedule_succeeded(schedule));
+    schedule_free(schedule);
+    json_object_put(plan);
+}
+END_TEST
+
+/* Stopped when the group is about to be aborted, being aborted, or paused. */
+START_TEST(test_a_stop_ends_all_attempts)
+{
+    for (int moment = 0; moment < 4; moment++) {
+        json_object *plan = plan_from(two_pairs);
+        struct schedule *schedule = schedule_new(plan, NULL);
+
+        expect(schedule, SCHEDULE_START_STEP, 0);
+        expect(schedule, SCHEDULE_START_STEP, 1);
+        schedule_retry_group(schedule, 0);
+        schedule_step_ended(schedule, 0, false);
+        schedule_step_ended(schedule, 1, false);
+        if (moment == 0)
+            schedule_stop(schedule);
+        expect(schedule, SCHEDULE_ABORT, 0);
+        if (moment == 1)
+            schedule_stop(schedule);
+        schedule_group_aborted(schedule, 0);
+        if (moment == 2)
+            schedule_stop(schedule);
+        if (moment == 3) {
+            expect(schedule, SCHEDULE_PAUSE, 0);
+            schedule_stop(schedule);
+        }
+        expect(schedule, SCHEDULE_NOTHING, 0);
+        ck_assert_int_eq(schedule_group_state(schedule, 0), GROUP_FAILED);
+        schedule_resume_group(schedule, 0);
+        expect(schedule, SCHEDULE_NOTHING, 0);
+        ck_assert(schedule_finished(schedule));
+        schedule_free(schedule);
+        json_object_put(plan);
+    }
+}
+END_TEST
+
+UNIT_MAIN("schedule", test_another_attempt_of_one_group, test_a_stop_ends_all_attempts,
+          test_second_group_waits_for_the_first_commit,
           test_failure_aborts_and_starts_nothing_more, test_failed_commit_aborts_the_group,
           test_step_waits_for_a_control_dependency_in_its_group, test_stop_lets_a_commit_finish,
           test_malformed_plans_are_refused)
