@@ -12,6 +12,7 @@
 #include "cli/run-records.h"
 #include "cli/summary.h"
 #include "core/clock.h"
+#include "core/duration.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
 #include "core/paths.h"
@@ -26,6 +27,7 @@ struct run {
     struct rundir *rundir;
     struct run_records records;
     struct session_limits limits;
+    int64_t timeout_ms, retry_seed;
     struct session_result result;
     struct trace_writer *trace; /* or NULL */
     json_object *environment;
@@ -90,6 +92,32 @@ static int read_limits(struct session_limits *limits, struct osiris_error *error
     return 0;
 }
 
+static int read_timeout(struct run *run, struct osiris_error *error)
+{
+    const char *text = arguments_value(run->arguments, "timeout");
+
+    if (text != NULL && duration_parse(text, &run->timeout_ms) < 0)
+        return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
+                                "--timeout %s is no length of time; write " DURATION_RULE, text);
+    return 0;
+}
+
+/* For runs that shall wait between attempts for as long as another one did. */
+static int read_retry_seed(int64_t *seed, struct osiris_error *error)
+{
+    const char *text = getenv("OSIRIS_RETRY_SEED");
+    char *end;
+
+    if (text == NULL || text[0] == '\0')
+        return 0;
+    errno = 0;
+    *seed = strtoll(text, &end, 10);
+    if (errno != 0 || *end != '\0' || *seed < 1)
+        return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
+                                "OSIRIS_RETRY_SEED=%s is not a whole number from 1 on", text);
+    return 0;
+}
+
 /* What --pass-env lets through to the worker. */
 static int read_environment(struct run *run, struct osiris_error *error)
 {
@@ -112,6 +140,7 @@ static int read_environment(struct run *run, struct osiris_error *error)
 static int read_options(struct run *run, struct osiris_error *error)
 {
     if (choose_adapter(run, error) < 0 || read_limits(&run->limits, error) < 0 ||
+        read_timeout(run, error) < 0 || read_retry_seed(&run->retry_seed, error) < 0 ||
         read_environment(run, error) < 0 || rpc_debug_check(error) < 0)
         return -1;
     return 0;
@@ -371,6 +400,8 @@ static int run_session(struct run *run, struct osiris_error *error)
         .version = PACKAGE_VERSION,
         .limits = run->limits,
         .trace = run->trace,
+        .timeout_ms = run->timeout_ms,
+        .retry_seed = run->retry_seed,
         .observer = &progress_observer,
         .observer_context = progress,
     };
@@ -459,6 +490,7 @@ static const struct option_entry options[] = {
     {"target", 0, "NAME", "the same as --adapter", false},
     BUILD_OPTIONS,
     {"pass-env", 0, "NAME", "let the steps see this environment variable", true},
+    {"timeout", 0, "TIME", "stop the run if it takes longer: seconds, or 500ms, 30s, 5m, 2h", false},
     {"out", 0, "DIR", "put the run's records into DIR instead of run_logs/", false},
     {"dry-run", 0, NULL, "compile and show the plan, run nothing", true},
     {"json", 0, NULL, "print one JSON object on stdout and nothing else", true},

@@ -283,6 +283,23 @@ static void on_step_progress(void *context, const char *step_id, int64_t rows, i
     draw(progress, false);
 }
 
+static void on_step_retried(void *context, const char *step_id, const char *message,
+                            int64_t attempt, int64_t max_attempts, int64_t delay_ms)
+{
+    struct progress *progress = context;
+    struct step *step = find_step(progress, step_id);
+    char delay_text[REPORT_SIZE_LENGTH];
+
+    if (step == NULL)
+        return;
+    step->state = STEP_WAITING;
+    if (progress->options.quiet)
+        return;
+    say_format(progress, "%s: attempt %lld of %lld failed: %s; the next one comes in %s", step_id,
+               (long long)attempt, (long long)max_attempts, message,
+               report_duration((double)delay_ms, delay_text));
+}
+
 static enum step_state end_state(const struct osiris_error *error)
 {
     if (error == NULL)
@@ -345,6 +362,7 @@ void progress_end(struct progress *progress)
 const struct session_observer progress_observer = {
     .step_started = on_step_started,
     .step_progress = on_step_progress,
+    .step_retried = on_step_retried,
     .step_finished = on_step_finished,
     .log = on_log,
     .cancelling = on_cancelling,

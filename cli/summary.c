@@ -47,6 +47,15 @@ static void print_published(json_object *step)
     }
 }
 
+/* Of steps that have needed more than one. */
+static void print_attempts(const char *id, json_object *step)
+{
+    int64_t attempts = json_member_integer(step, "attempts", 1);
+
+    if (attempts > 1)
+        printf("attempts   %s: %lld\n", id, (long long)attempts);
+}
+
 void summary_print(json_object *steps, const char *status, double total_ms, double compile_ms,
                    const char *run_dir)
 {
@@ -63,6 +72,8 @@ void summary_print(json_object *steps, const char *status, double total_ms, doub
             (void)again;
             print_published(finished);
         }
+        json_object_object_foreach(steps, tried, repeated)
+            print_attempts(tried, repeated);
     }
     printf("%-9s  in %s (compiled in %s)\n", status, report_duration(total_ms, total_text),
            report_duration(compile_ms, compile_text));

@@ -75,6 +75,19 @@ static json_object *string_list(char *const *texts)
     return list;
 }
 
+/* Only what says something. */
+static void add_limits(const struct pipeline_step *step, json_object *object)
+{
+    if (step->timeout_ms > 0)
+        json_add_integer(object, "timeout_ms", step->timeout_ms);
+    if (step->total_timeout_ms > 0)
+        json_add_integer(object, "total_timeout_ms", step->total_timeout_ms);
+    if (step->retry.max_attempts > 0)
+        json_add(object, "retry", retry_to_json(&step->retry));
+    if (!json_member_boolean(step->component->spec, "x-atomic", true))
+        json_add_boolean(object, "atomic", false);
+}
+
 static json_object *plan_step(const struct pipeline *pipeline, const struct graph *graph,
                               size_t index)
 {
@@ -94,6 +107,7 @@ static json_object *plan_step(const struct pipeline *pipeline, const struct grap
     json_add_integer(object, "group", (int64_t)graph->groups[index]);
     if (step->run_on != NULL)
         json_add_string(object, "place", step->run_on);
+    add_limits(step, object);
     json_add_integer(object, "line", step->where.line);
     json_add_integer(object, "column", step->where.column);
     return object;
@@ -194,6 +208,24 @@ static json_object *registry_facts(const struct pipeline *pipeline)
     return facts;
 }
 
+/* {step id: {timeout_ms, retry, …}} of steps that have some; NULL if none has. */
+static json_object *limits_facts(const struct pipeline *pipeline)
+{
+    json_object *facts = NULL;
+
+    for (size_t i = 0; i < pipeline->step_count; i++) {
+        const struct pipeline_step *step = &pipeline->steps[i];
+        if (step->timeout_ms == 0 && step->total_timeout_ms == 0 && step->retry.max_attempts == 0)
+            continue;
+        json_object *limits = json_object_new_object();
+        add_limits(step, limits);
+        if (facts == NULL)
+            facts = json_object_new_object();
+        json_add(facts, step->id, limits);
+    }
+    return facts;
+}
+
 /* The pipeline as the user means it: what its file says, less comments and layout. */
 static json_object *oml_facts(const struct pipeline *pipeline, const struct compiled *compiled)
 {
@@ -203,6 +235,9 @@ static json_object *oml_facts(const struct pipeline *pipeline, const struct comp
     json_add_string(facts, "name", pipeline->name);
     json_add(facts, "metadata", json_object_get(pipeline->metadata));
     json_add(facts, "configs", json_object_get(compiled->configs));
+    json_object *limits = limits_facts(pipeline);
+    if (limits != NULL)
+        json_add(facts, "limits", limits);
     return facts;
 }
 
@@ -234,7 +269,8 @@ static json_object *make_fingerprints(const struct pipeline *pipeline,
 
 static json_object *manifest_steps(json_object *plan)
 {
-    static const char *const kept[] = {"id", "component", "driver", "cfg_path", "needs"};
+    static const char *const kept[] = {"id",    "component",  "driver",           "cfg_path",
+                                       "needs", "timeout_ms", "total_timeout_ms", "retry"};
     json_object *plan_steps = json_member(plan, "steps");
     json_object *steps = json_object_new_array();
 
@@ -242,7 +278,8 @@ static json_object *manifest_steps(json_object *plan)
         json_object *from = json_object_array_get_idx(plan_steps, i);
         json_object *step = json_object_new_object();
         for (size_t j = 0; j < sizeof kept / sizeof kept[0]; j++)
-            json_add(step, kept[j], json_object_get(json_member(from, kept[j])));
+            if (json_member(from, kept[j]) != NULL)
+                json_add(step, kept[j], json_object_get(json_member(from, kept[j])));
         json_append(steps, step);
     }
     return steps;

@@ -10,7 +10,9 @@
  *                   "file" is NOT here (machine-dependent), "needs": [ids],
  *                   "inputs": [ {"name", "from", "output", "edge"} ],
  *                   "after": [ids of steps that must have run first, although no stream joins them],
- *                   "group", "line", "column" } ],       in a topological order
+ *                   "group", "timeout_ms", "total_timeout_ms", "retry" (retry.h), "atomic" (false: the writer cannot take
+ *                   back what it has written), these four only where they say something,
+ *                   "line", "column" } ],       in a topological order
  *     "edges":  [ { "id", "from", "output", "to", "input", "mode": "bounded|elastic" } ],
  *     "groups": [ { "id", "steps": [ids], "after": [group ids] } ] }
  *

@@ -131,6 +131,25 @@ void osiris_error_clear(struct osiris_error *error)
     *error = (struct osiris_error)OSIRIS_ERROR_INIT;
 }
 
+static char *copy_text(const char *text)
+{
+    return text == NULL ? NULL : strdup(text);
+}
+
+void osiris_error_copy(struct osiris_error *to, const struct osiris_error *from)
+{
+    osiris_error_clear(to);
+    *to = (struct osiris_error){.category = from->category,
+                                .retryable = from->retryable,
+                                .native_code = from->native_code,
+                                .native_state = copy_text(from->native_state),
+                                .message = copy_text(from->message),
+                                .hint = copy_text(from->hint),
+                                .type = copy_text(from->type),
+                                .step_id = copy_text(from->step_id),
+                                .component = copy_text(from->component)};
+}
+
 void osiris_error_move(struct osiris_error *to, struct osiris_error *from)
 {
     if (to == NULL) {

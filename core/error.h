@@ -54,6 +54,9 @@ void osiris_error_clear(struct osiris_error *error);
 /* Moves `from` to `to` (cleared first); `from` is empty afterwards. */
 void osiris_error_move(struct osiris_error *to, struct osiris_error *from);
 
+/* Copies `from` (which stays) over `to`. */
+void osiris_error_copy(struct osiris_error *to, const struct osiris_error *from);
+
 /* "config", "connection", …; "internal" for anything unknown. */
 const char *osiris_error_category_name(int category);
 /* The category of a name, or OSIRIS_ERROR_INTERNAL. */

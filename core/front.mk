@@ -4,6 +4,7 @@ libosiris_core_la_SOURCES += \
 	core/params.c core/params.h \
 	core/places.c core/places.h \
 	core/pipeline.c core/pipeline.h core/pipeline-internal.h \
+	core/pipeline-limits.c \
 	core/pipeline-needs.c \
 	core/pipeline-secrets.c \
 	core/pipeline-steps.c \

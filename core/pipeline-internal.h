@@ -1,4 +1,4 @@
-/* What the files that read a pipeline share (pipeline.c, pipeline-steps.c, pipeline-secrets.c, pipeline-needs.c). Private to them. */
+/* What the files that read a pipeline share (pipeline.c and pipeline-*.c). Private to them. */
 #ifndef OSIRIS_CORE_PIPELINE_INTERNAL_H
 #define OSIRIS_CORE_PIPELINE_INTERNAL_H
 
@@ -29,6 +29,10 @@ struct pipeline_reader {
 
 /* pipeline-steps.c: everything of the steps but what they need of each other. */
 void pipeline_read_steps(struct pipeline_reader *reader, const struct yaml_node *steps);
+
+/* pipeline-limits.c: the step's timeout and retry. `location` is the step's. */
+void pipeline_read_limits(struct pipeline_reader *reader, const struct yaml_node *node,
+                          const char *location, struct pipeline_step *step);
 
 /* pipeline-needs.c: needs, inputs, cycles. */
 void pipeline_read_needs(struct pipeline_reader *reader, const struct yaml_node *steps);

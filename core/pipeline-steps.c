@@ -7,9 +7,8 @@
 
 static const char *const step_keys[] = {"id",     "component", "uses",        "mode",
                                         "needs",  "inputs",    "config",      "with",
-                                        "name",   "description", "metadata",  "run_on", NULL};
-/* Keys that Osiris is going to have; to ignore them would be to lie. */
-static const char *const later_keys[] = {"retry", "timeout", NULL};
+                                        "name",   "description", "metadata",  "run_on",
+                                        "retry",  "timeout",     NULL};
 
 struct place {
     const struct yaml_node *node;
@@ -43,12 +42,6 @@ static void check_keys(struct pipeline_reader *reader, const struct place *place
         const struct yaml_node *key = place->node->keys[i];
         if (pipeline_key_is_known(key->text, step_keys))
             continue;
-        if (pipeline_key_is_known(key->text, later_keys)) {
-            reader_error(reader, "unsupported_key", &key->where, place->location,
-                         "take it out", "the key \"%s\" is not supported by this version",
-                         key->text);
-            continue;
-        }
         _cleanup_free_ char *question = pipeline_question(
             reader, key->text, step_keys, sizeof step_keys / sizeof step_keys[0] - 1);
         reader_error(reader, "unknown_step_key", &key->where, place->location, question,
@@ -388,6 +381,7 @@ static void read_step(struct pipeline_reader *reader, const struct yaml_node *no
     read_component(reader, &place, step);
     read_mode(reader, &place, step);
     read_run_on(reader, &place, step);
+    pipeline_read_limits(reader, node, place.location, step);
     read_config(reader, &place, step);
 }
 

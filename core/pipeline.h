@@ -13,6 +13,7 @@
 #include "core/diagnostic.h"
 #include "core/error.h"
 #include "core/registry.h"
+#include "core/retry.h"
 
 struct yaml_document;
 struct yaml_node;
@@ -31,6 +32,9 @@ struct pipeline_step {
     char *mode;                        /* read, write or transform */
     json_object *config;               /* an object, params substituted, `connection` taken out */
     char *run_on;                      /* the place's name, or NULL: where --adapter says */
+    int64_t timeout_ms;                /* of one attempt; 0: none */
+    int64_t total_timeout_ms;          /* of all attempts and the waits between; 0: none */
+    struct retry_policy retry;         /* max_attempts 0: there is none */
     char *connection;                  /* "@family.alias", "@family", or NULL */
     char **needs;                      /* NULL-terminated; the default (the step before) filled in */
     /* Explicit `inputs:` only; NULL and 0 if absent. compile.c derives the others from needs. */

@@ -125,7 +125,7 @@ static void worker_is_silent(struct session_place *place, int64_t now)
         return;
     }
     place_kill(place);
-    place_break_with(place, OSIRIS_ERROR_TIMEOUT, "no heartbeat came; it was killed");
+    place_break_with(place, OSIRIS_ERROR_INTERNAL, "no heartbeat came; it was killed");
 }
 
 void place_check_deadlines(struct session_place *place)

@@ -30,12 +30,15 @@ static const char *failed_status(const struct osiris_error *error)
     return error->category == OSIRIS_ERROR_CANCELLED ? "cancelled" : "failed";
 }
 
-static void record_step(struct session_step *step, const char *status, double duration_ms)
+static void record_step(struct session_step *step, const char *status, int64_t attempts,
+                        double duration_ms)
 {
     json_add_string(step->record, "status", status);
     json_add_integer(step->record, "rows", step->rows);
     json_add_integer(step->record, "bytes", step->bytes);
     json_add_number(step->record, "duration_ms", duration_ms);
+    json_add_integer(step->record, "attempts", attempts);
+    json_object_object_del(step->record, "error");
 }
 
 static json_object *step_fields(const struct session_step *step)
@@ -54,10 +57,40 @@ static json_object *step_tags(const struct session_step *step)
     return tags;
 }
 
-static void step_metric(struct session *session, const struct session_step *step,
-                        const char *metric, double value, const char *unit)
+/* Of a step that may run again only what its last attempt has counted is told. */
+static void step_metric(struct session *session, struct session_step *step, const char *metric,
+                        double value, const char *unit)
 {
-    rundir_metric(session->options->rundir, metric, value, unit, step_tags(step));
+    size_t group = schedule_step_group(session->schedule, (size_t)(step - session->steps));
+
+    if (!session->groups[group].may_repeat || schedule_is_stopping(session->schedule)) {
+        rundir_metric(session->options->rundir, metric, value, unit, step_tags(step));
+        return;
+    }
+    json_object *entry = json_object_new_object();
+    json_add_string(entry, "metric", metric);
+    json_add_number(entry, "value", value);
+    json_add_string(entry, "unit", unit);
+    if (step->metrics == NULL)
+        step->metrics = json_object_new_array();
+    json_append(step->metrics, entry);
+}
+
+void session_tell_metrics(struct session *session, struct session_step *step)
+{
+    for (size_t i = 0; i < json_array_count(step->metrics); i++) {
+        json_object *entry = json_object_array_get_idx(step->metrics, i);
+        rundir_metric(session->options->rundir, json_member_string(entry, "metric", ""),
+                      json_member_number(entry, "value", 0),
+                      json_member_string(entry, "unit", NULL), step_tags(step));
+    }
+    json_object_put(step->metrics);
+    step->metrics = NULL;
+}
+
+const char *session_error_type(const struct osiris_error *error)
+{
+    return error->type != NULL ? error->type : osiris_error_category_name(error->category);
 }
 
 static void note_counts(struct session *session, struct session_step *step, json_object *result)
@@ -91,9 +124,7 @@ static void note_failure(struct session *session, struct session_step *step,
     json_object *fields = step_fields(step);
 
     json_add_string(fields, "error", error->message);
-    json_add_string(fields, "error_type",
-                    error->type != NULL ? error->type
-                                        : osiris_error_category_name(error->category));
+    json_add_string(fields, "error_type", session_error_type(error));
     json_add(fields, "detail", osiris_error_to_json(error));
     session_event(session, "step_failed", fields);
     session_log(session,
@@ -110,7 +141,9 @@ void session_step_ended(struct session *session, size_t index, json_object *resu
     double duration_ms = (double)(clock_monotonic_ns() - step->started_ns) / 1e6;
 
     note_counts(session, step, result);
-    record_step(step, error == NULL ? "success" : failed_status(error), duration_ms);
+    record_step(step, error == NULL ? "success" : failed_status(error),
+                session->groups[schedule_step_group(session->schedule, index)].attempt,
+                duration_ms);
     step_metric(session, step, "step_duration_ms", duration_ms, "ms");
     if (error == NULL)
         note_success(session, step, duration_ms);
@@ -202,6 +235,12 @@ static void answer_commit(struct session *session, json_object *result)
     }
 }
 
+static void group_committed(struct session *session, size_t group, bool success)
+{
+    session_tell_group(session, group);
+    schedule_group_committed(session->schedule, group, success);
+}
+
 void session_group_answered(struct session *session, size_t group, enum request_kind kind,
                             bool failed)
 {
@@ -215,7 +254,7 @@ void session_group_answered(struct session *session, size_t group, enum request_
     else if (kind == REQUEST_PHASE_COMMIT && !state->failed)
         session_send_publish(session, group);
     else
-        schedule_group_committed(session->schedule, group, !state->failed);
+        group_committed(session, group, !state->failed);
 }
 
 static bool is_about_group(enum request_kind kind)
@@ -238,13 +277,22 @@ static void step_failed(struct session *session, size_t index, json_object *obje
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
     osiris_error_from_json(&error, object);
-    if (error.step_id == NULL)
-        error.step_id = strdup(session->steps[index].id);
-    if (error.component == NULL)
-        error.component = strdup(session->steps[index].component);
-    session_step_ended(session, index, NULL, &error);
-    schedule_step_ended(session->schedule, index, false);
-    session_fail(session, &error);
+    session->steps[index].has_written = !json_member_boolean(object, "untouched", false);
+    session_step_failed(session, index, &error);
+}
+
+static void step_has_run(struct session *session, size_t index, json_object *result)
+{
+    struct session_step *step = &session->steps[index];
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    step->has_written = true;
+    if (step->timed_out) {
+        session_step_failed(session, index, &error);
+        return;
+    }
+    session_step_ended(session, index, result, NULL);
+    schedule_step_ended(session->schedule, index, true);
 }
 
 static void answer_error(struct session_place *place, const struct session_request *request,
@@ -298,8 +346,7 @@ static void answer(struct session_place *place, const struct session_request *re
         answer_prepare(place, result);
         break;
     case REQUEST_STEP:
-        session_step_ended(session, request->index, result, NULL);
-        schedule_step_ended(session->schedule, request->index, true);
+        step_has_run(session, request->index, result);
         break;
     case REQUEST_COMMIT:
     case REQUEST_PHASE_PUBLISH:

@@ -263,7 +263,6 @@ static void say_why(struct session_place *place, const struct osiris_error *erro
 
 void place_break(struct session_place *place, struct osiris_error *error)
 {
-    struct session *session = place->session;
     struct osiris_worker_exit end;
 
     if (place_is_over(place)) {
@@ -290,12 +289,7 @@ void place_break(struct session_place *place, struct osiris_error *error)
     error->type = strdup("WorkerCrashError");
     error->retryable = true;
     blame_only_step(place, error);
-    for (size_t i = 0; i < session->step_count; i++)
-        if (runs_here(place, i)) {
-            session_step_ended(session, i, NULL, error);
-            schedule_step_ended(session->schedule, i, false);
-        }
-    session_fail(session, error);
+    session_place_lost(place, error);
     place_forget_requests(place);
 }
 
@@ -357,6 +351,38 @@ void place_end_worker(struct session_place *place)
         rundir_metric(session->options->rundir, "adapter_exit_code",
                       end.state == OSIRIS_WORKER_SIGNALLED ? 128 + end.code : end.code, NULL,
                       NULL);
+}
+
+/* Beginning anew. */
+
+static void log_failure(const struct session_place *place, struct osiris_error *error)
+{
+    if (error->message != NULL)
+        session_log(place->session, OSIRIS_WARNING, place->name, error->message);
+    osiris_error_clear(error);
+}
+
+int place_restart(struct session_place *place, struct osiris_error *error)
+{
+    struct session *session = place->session;
+    struct osiris_error collecting = OSIRIS_ERROR_INIT;
+    json_object *fields = json_object_new_object();
+
+    json_add_string(fields, "place", place->name);
+    session_event(session, "worker_restart", fields);
+    place_end_worker(place);
+    /* Artifacts of groups that have committed. */
+    if (place->adapter != NULL && adapter_host_collect(place->adapter, &collecting) < 0)
+        log_failure(place, &collecting);
+    adapter_host_close(place->adapter);
+    place->adapter = NULL;
+    json_object_put(place->codecs);
+    place->codecs = NULL;
+    place->killed = false;
+    place->link = (struct session_link){0};
+    if (make_session_secret(place->session_id) < 0 || make_session_secret(place->token) < 0)
+        return osiris_error_set_errno(error, errno, "cannot start another worker");
+    return place_open(place, error) < 0 ? -1 : place_start(place, error);
 }
 
 /* Receiving. */

@@ -197,6 +197,10 @@ void place_send_step(struct session_place *place, size_t index)
     json_object *params = json_object_new_object();
 
     step->started_ns = clock_monotonic_ns();
+    step->started_ms = clock_monotonic_ms();
+    if (step->first_ms == 0)
+        step->first_ms = step->started_ms;
+    step->rows = step->bytes = 0;
     json_add_string(params, "step_id", step->id);
     json_add_string(params, "driver", json_member_string(plan_step, "driver", NULL));
     json_add_string(params, "component", step->component);
@@ -220,6 +224,19 @@ static json_object *group_steps_here(const struct session_place *place, size_t g
         json_append(here, json_object_new_string(session->steps[i].id));
     }
     return here;
+}
+
+/* The step that its group is aborted for, or NULL. */
+static const char *stopped_by(const struct session *session, size_t group)
+{
+    const struct session_group *state = &session->groups[group];
+    const char *failed = session->failure.step_id;
+    size_t index = schedule_find_step(session->schedule, failed);
+
+    if (state->failing)
+        return session->steps[state->cause_step].id;
+    return index != (size_t)-1 && schedule_step_group(session->schedule, index) == group ? failed
+                                                                                         : NULL;
 }
 
 /* One request to each place that has steps of the group and can be talked to. */
@@ -246,6 +263,8 @@ static void send_to_group(struct session *session, size_t group, enum request_ki
         json_add(params, "step_ids", step_ids);
         if (phase != NULL)
             json_add_string(params, "phase", phase);
+        if (kind == REQUEST_ABORT)
+            json_add_string(params, "because", stopped_by(session, group));
         state->pending++;
         send_request(place, kind, method, group, params);
     }
@@ -279,6 +298,10 @@ void session_send_publish(struct session *session, size_t group)
 
 void session_send_abort(struct session *session, size_t group)
 {
+    struct session_group *state = &session->groups[group];
+
+    if (state->failing && state->stop_ms == 0)
+        state->stop_ms = clock_monotonic_ms() + session->limits.cancel_grace_ms;
     session_drop_streams(session, group);
     send_to_group(session, group, REQUEST_ABORT, "abort", NULL);
 }

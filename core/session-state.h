@@ -8,6 +8,8 @@
  *   session-messages.c  what a worker tells
  *   session-trace.c     frames for debugging
  *   session-streams.c   batches between workers in different places
+ *   session-attempts.c  failures, other attempts, other workers
+ *   session-deadlines.c what may take only so long
  */
 #ifndef OSIRIS_CORE_SESSION_STATE_H
 #define OSIRIS_CORE_SESSION_STATE_H
@@ -18,6 +20,7 @@
 #include "core/adapter-host.h"
 #include "core/buffer.h"
 #include "core/channel.h"
+#include "core/retry.h"
 #include "core/schedule.h"
 #include "core/session.h"
 #include "core/worker-log.h"
@@ -85,6 +88,7 @@ struct session_place {
     int64_t phase_deadline_ms;
     int64_t last_sent_ms, last_heard_ms;
     struct session_link link;
+    int64_t restart_ms;                     /* broken: when it may be made again */
     bool killed;                            /* by us */
     bool remote;                            /* its link is worth compressing for */
     json_object *codecs;                    /* that its worker can read, or NULL */
@@ -100,11 +104,31 @@ struct session_step {
     int64_t started_ns;
     int64_t rows, bytes;
     json_object *record; /* borrowed from result->steps */
+    /* Of the plan. */
+    int64_t timeout_ms, total_timeout_ms; /* 0: none */
+    struct retry_policy retry;
+    bool atomic;
+    json_object *artifacts; /* what stands in its folder before the first attempt; NULL: unknown */
+    /* Of the present attempt. */
+    int64_t started_ms, first_ms; /* requested; in the first attempt */
+    bool timed_out;               /* it has failed of that, whatever it answers */
+    bool has_written;             /* or may have */
+    bool has_ended;               /* with `held`, of which nobody was told yet */
+    struct osiris_error held;
+    json_object *metrics; /* [{metric, value, unit}], of which nobody was told yet; or NULL */
 };
 
 struct session_group {
-    size_t pending; /* places that have not answered the commit or abort */
-    bool failed;    /* one of them with an error */
+    size_t pending;  /* places that have not answered the commit or abort */
+    bool failed;     /* one of them with an error */
+    bool may_repeat; /* one of its steps has a `retry` */
+    int64_t attempt; /* from 1 */
+    bool failing;    /* its attempt has failed of `cause`, another may follow */
+    struct osiris_error cause;
+    size_t cause_step;
+    /* Monotonic milliseconds; 0: not set. */
+    int64_t resume_ms; /* paused: when the next attempt begins */
+    int64_t stop_ms;   /* told to stop: when workers that do not are killed */
 };
 
 /* An edge of the plan whose ends sit in different places, and the stream of its present attempt. */
@@ -133,6 +157,9 @@ struct session {
     struct adapter_sink sink;
     int signal_fd;
     int64_t grace_deadline_ms; /* when a worker that does not stop is killed */
+    int64_t run_deadline_ms;   /* 0: none */
+    bool timed_out;            /* the run */
+    struct retry_random random;
     bool cleaning;
     struct osiris_error failure; /* the first: what the run failed of */
 };
@@ -140,7 +167,7 @@ struct session {
 /* session.c */
 
 /* The first failure is what the run is said to have failed of; it stops the schedule and starts the grace
- * time. Takes `error`. */
+ * time, and what was held back of failed attempts is told. Takes `error`. */
 void session_fail(struct session *session, struct osiris_error *error);
 
 /* session-requests.c: where the workers' temporary folders are. Nobody else has one of this name: the run's directory may
@@ -155,6 +182,8 @@ void session_free_places(struct session *session);
 /* Opens and prepares the adapter, then starts the worker and greets it. */
 int place_open(struct session_place *place, struct osiris_error *error);
 int place_start(struct session_place *place, struct osiris_error *error);
+/* A broken one: tears it down, then opens and starts it anew. */
+int place_restart(struct session_place *place, struct osiris_error *error);
 /* The worker cannot be talked to any more. Takes `error` (the channel's), which is overruled by how the worker
  * ended, if it did. */
 void place_break(struct session_place *place, struct osiris_error *error);
@@ -207,6 +236,11 @@ void place_forget_requests(struct session_place *place);
 void session_step_ended(struct session *session, size_t step, json_object *result,
                         const struct osiris_error *error);
 
+/* The metrics of the step that were held back. */
+void session_tell_metrics(struct session *session, struct session_step *step);
+/* What events call an error. */
+const char *session_error_type(const struct osiris_error *error);
+
 /* An event or metric with the session's own clock, and a log line that goes to the observer, too.
  * `fields` is taken. */
 void session_event(struct session *session, const char *event, json_object *fields);
@@ -225,5 +259,36 @@ void *place_body_room(void *context, json_object *message, size_t length,
 /* One message of a stream: checked and passed on. False if it is none. */
 bool place_pass_on(struct session_place *place, const char *type, json_object *message,
                    size_t body_length);
+
+/* session-attempts.c */
+
+/* The plan's timeouts and retries; and, once osiris has put its own there, what artifacts there are already. */
+void session_read_attempts(struct session *session);
+void session_note_artifacts(struct session *session);
+int session_seed_jitter(struct session *session, struct osiris_error *error);
+/* A step's attempt has failed: its group is to have another one, or the run fails. Takes `error`. */
+void session_step_failed(struct session *session, size_t step, struct osiris_error *error);
+/* The same of a step that still runs, but too long: what it answers from now on is no news. */
+void session_step_late(struct session *session, size_t step);
+/* What ran in the place, or waits to run there again, is lost. Takes `error`. */
+void session_place_lost(struct session_place *place, struct osiris_error *error);
+/* SCHEDULE_PAUSE */
+void session_pause_group(struct session *session, size_t group);
+/* Tells what was held back of the group's steps. */
+void session_tell_group(struct session *session, size_t group);
+/* Brings back lost places, and lets groups go on whose pause is over. Nothing starts while a place is not there. */
+void session_resume_groups(struct session *session);
+int64_t session_next_resumption(const struct session *session);
+
+/* session-deadlines.c */
+
+void session_check_deadlines(struct session *session);
+/* The next moment at which session_check_deadlines or session_resume_groups has something to do. */
+int64_t session_next_deadline(const struct session *session);
+bool session_run_is_late(const struct session *session);
+/* Replaces the error of a step that was stopped because it was late. */
+void session_timeout_error(const struct session_step *step, struct osiris_error *error);
+void session_cancel_all(struct session *session);
+void session_break_all(struct session *session, int category, const char *message);
 
 #endif

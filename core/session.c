@@ -56,45 +56,21 @@ void session_fail(struct session *session, struct osiris_error *error)
         osiris_error_move(&session->failure, error);
     osiris_error_clear(error);
     schedule_stop(session->schedule);
+    for (size_t i = 0; i < schedule_group_count(session->schedule); i++)
+        session_tell_group(session, i);
     if (session->grace_deadline_ms == 0)
         session->grace_deadline_ms = clock_monotonic_ms() + session->limits.cancel_grace_ms;
 }
 
 /* Time. */
 
-static void break_all(struct session *session, int category, const char *message)
-{
-    for (size_t i = 0; i < session->place_count; i++) {
-        if (place_is_over(&session->places[i]))
-            continue;
-        place_kill(&session->places[i]);
-        place_break_with(&session->places[i], category, message);
-    }
-}
-
-static void check_deadlines(struct session *session)
-{
-    if (session->grace_deadline_ms != 0 && clock_monotonic_ms() >= session->grace_deadline_ms) {
-        session_log(session, OSIRIS_WARNING, "worker",
-                    "the worker does not stop within its grace time; it is killed");
-        break_all(session, OSIRIS_ERROR_TIMEOUT, "it did not stop in time and was killed");
-    }
-    for (size_t i = 0; i < session->place_count; i++)
-        place_check_deadlines(&session->places[i]);
-}
-
 static int poll_timeout(const struct session *session)
 {
     int64_t now = clock_monotonic_ms();
-    int64_t next = now + FLUSH_INTERVAL_MS;
+    int64_t next = session_next_deadline(session);
 
-    if (session->grace_deadline_ms != 0 && session->grace_deadline_ms < next)
-        next = session->grace_deadline_ms;
-    for (size_t i = 0; i < session->place_count; i++) {
-        int64_t deadline = place_next_deadline(&session->places[i]);
-        if (deadline < next)
-            next = deadline;
-    }
+    if (next > now + FLUSH_INTERVAL_MS)
+        next = now + FLUSH_INTERVAL_MS;
     return next <= now ? 0 : (int)(next - now);
 }
 
@@ -111,9 +87,7 @@ static void cancel(struct session *session, int signal_number)
     session_fail(session, &error);
     if (options->observer != NULL && options->observer->cancelling != NULL)
         options->observer->cancelling(options->observer_context, signal_number);
-    for (size_t i = 0; i < session->place_count; i++)
-        if (session->places[i].phase == PLACE_RUNNING)
-            place_send_cancel(&session->places[i]);
+    session_cancel_all(session);
 }
 
 static void read_signals(struct session *session)
@@ -124,7 +98,7 @@ static void read_signals(struct session *session)
         if (session->result->signal_number == 0) {
             cancel(session, (int)info.ssi_signo);
         } else {
-            break_all(session, OSIRIS_ERROR_CANCELLED, "killed by a second signal");
+            session_break_all(session, OSIRIS_ERROR_CANCELLED, "killed by a second signal");
         }
     }
 }
@@ -140,15 +114,21 @@ static void start_step(struct session *session, size_t index)
     json_add_string(fields, "step_id", step->id);
     json_add_string(fields, "driver",
                     json_member_string(schedule_step(session->schedule, index), "driver", NULL));
+    json_add_integer(fields, "attempt",
+                     session->groups[schedule_step_group(session->schedule, index)].attempt);
     session_event(session, "step_start", fields);
     if (options->observer != NULL && options->observer->step_started != NULL)
         options->observer->step_started(options->observer_context, step->id, step->component);
     place_send_step(&session->places[step->place], index);
 }
 
-static bool is_getting_ready(const struct session_place *place)
+static bool any_is_getting_ready(const struct session *session)
 {
-    return place->phase == PLACE_GREETING || place->phase == PLACE_PREPARING;
+    for (size_t i = 0; i < session->place_count; i++)
+        if (session->places[i].phase == PLACE_GREETING ||
+            session->places[i].phase == PLACE_PREPARING)
+            return true;
+    return false;
 }
 
 static void clean_up(struct session *session)
@@ -172,10 +152,8 @@ static void advance(struct session *session)
 {
     size_t index;
 
-    /* Nothing starts before every place is ready. */
-    for (size_t i = 0; i < session->place_count; i++)
-        if (is_getting_ready(&session->places[i]))
-            return;
+    if (!session->cleaning)
+        session_resume_groups(session);
     while (!session->cleaning) {
         switch (schedule_next(session->schedule, &index)) {
         case SCHEDULE_START_STEP:
@@ -187,9 +165,11 @@ static void advance(struct session *session)
         case SCHEDULE_ABORT:
             session_send_abort(session, index);
             break;
-        case SCHEDULE_PAUSE: /* nobody asks for another attempt yet */
+        case SCHEDULE_PAUSE:
+            session_pause_group(session, index);
+            break;
         case SCHEDULE_NOTHING:
-            if (schedule_finished(session->schedule))
+            if (schedule_finished(session->schedule) && !any_is_getting_ready(session))
                 clean_up(session);
             return;
         }
@@ -201,7 +181,8 @@ static bool is_over(const struct session *session)
     for (size_t i = 0; i < session->place_count; i++)
         if (!place_is_over(&session->places[i]))
             return false;
-    return true;
+    /* Lost workers may be replaced. */
+    return schedule_is_stopping(session->schedule) || schedule_finished(session->schedule);
 }
 
 #define FDS_A_PLACE 3
@@ -242,19 +223,19 @@ static void loop(struct session *session)
     struct pollfd *fds = calloc(1 + FDS_A_PLACE * session->place_count, sizeof *fds);
 
     if (fds == NULL)
-        break_all(session, OSIRIS_ERROR_INTERNAL, "out of memory");
+        session_break_all(session, OSIRIS_ERROR_INTERNAL, "out of memory");
     while (!is_over(session)) {
         advance(session);
         if (is_over(session))
             break;
         int ready = poll(fds, fill_fds(session, fds), poll_timeout(session));
         if (ready < 0 && errno != EINTR) {
-            break_all(session, OSIRIS_ERROR_INTERNAL, "cannot poll");
+            session_break_all(session, OSIRIS_ERROR_INTERNAL, "cannot poll");
             break;
         }
         if (ready > 0)
             serve(session, fds);
-        check_deadlines(session);
+        session_check_deadlines(session);
         if (ready == 0)
             rundir_flush(session->options->rundir);
     }
@@ -282,9 +263,9 @@ static void on_adapter_metric(void *context, const char *name, double value, con
 
 static bool on_adapter_cancelled(void *context)
 {
-    struct session *session = context;
+    const struct session *session = context;
 
-    return session->result->signal_number != 0;
+    return session->result->signal_number != 0 || session_run_is_late(session);
 }
 
 static int make_steps(struct session *session, struct osiris_error *error)
@@ -308,7 +289,8 @@ static int make_steps(struct session *session, struct osiris_error *error)
         if (json_member(session->result->steps, step->id) != step->record)
             return osiris_error_set_errno(error, ENOMEM, "cannot run");
     }
-    return 0;
+    session_read_attempts(session);
+    return session_seed_jitter(session, error);
 }
 
 static void phase_event(struct session *session, const char *event)
@@ -354,9 +336,9 @@ static int converse(struct session *session, struct osiris_error *error)
     for (size_t i = 0; i < session->place_count; i++)
         place_end_worker(&session->places[i]);
     if (result == 0) {
-        /* A signal that came when everything was published already has cancelled nothing. */
+        /* A signal or a timeout that came when everything was published already has stopped nothing. */
         if (schedule_succeeded(session->schedule) &&
-            session->failure.category == OSIRIS_ERROR_CANCELLED) {
+            (session->failure.category == OSIRIS_ERROR_CANCELLED || session->timed_out)) {
             osiris_error_clear(&session->failure);
             session->result->signal_number = 0;
         }
@@ -385,7 +367,7 @@ static int collect(struct session *session, int result, struct osiris_error *err
     for (size_t i = 0; i < session->place_count; i++) {
         struct session_place *place = &session->places[i];
         _cleanup_error_ struct osiris_error collecting = OSIRIS_ERROR_INIT;
-        if (adapter_host_collect(place->adapter, &collecting) == 0)
+        if (place->adapter == NULL || adapter_host_collect(place->adapter, &collecting) == 0)
             continue;
         session_log(session, OSIRIS_ERROR, place->name, collecting.message);
         if (result == 0)
@@ -515,11 +497,21 @@ static int write_configs(struct session *session, struct osiris_error *error)
     for (size_t i = 0; i < session->step_count; i++)
         if (write_config(session, &session->steps[i], error) < 0)
             return -1;
+    session_note_artifacts(session);
     return 0;
 }
 
 static void free_session(struct session *session)
 {
+    size_t groups = session->groups == NULL ? 0 : schedule_group_count(session->schedule);
+
+    for (size_t i = 0; i < groups; i++)
+        osiris_error_clear(&session->groups[i].cause);
+    for (size_t i = 0; session->steps != NULL && i < session->step_count; i++) {
+        osiris_error_clear(&session->steps[i].held);
+        json_object_put(session->steps[i].metrics);
+        json_object_put(session->steps[i].artifacts);
+    }
     schedule_free(session->schedule);
     free(session->steps);
     free(session->groups);
@@ -541,6 +533,8 @@ int session_run(const struct session_options *options, struct session_result *re
 
     *result = (struct session_result){0};
     fill_limits(&session.limits);
+    if (options->timeout_ms > 0)
+        session.run_deadline_ms = clock_monotonic_ms() + options->timeout_ms;
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);

@@ -37,6 +37,9 @@ struct session_limits {
 struct session_observer {
     void (*step_started)(void *context, const char *step_id, const char *component);
     void (*step_progress)(void *context, const char *step_id, int64_t rows, int64_t bytes);
+    /* The step's group begins anew in delay_ms, for the attempt after `attempt`. Redacted already. */
+    void (*step_retried)(void *context, const char *step_id, const char *message,
+                         int64_t attempt, int64_t max_attempts, int64_t delay_ms);
     /* error: NULL when the step has run. */
     void (*step_finished)(void *context, const char *step_id, const struct osiris_error *error,
                           int64_t rows, int64_t bytes, double duration_ms);
@@ -63,6 +66,8 @@ struct session_options {
     const char *version;            /* of osiris */
     struct session_limits limits;
     struct trace_writer *trace;     /* frames are traced and logged; or NULL */
+    int64_t timeout_ms; /* of the whole run, from session_run on; 0: none */
+    int64_t retry_seed; /* of the jitter of retries; 0: a random one */
     const struct session_observer *observer; /* or NULL */
     void *observer_context;
 };
@@ -72,7 +77,7 @@ struct session_result {
     size_t steps_total;
     size_t steps_completed;
     /* {step id: {status: success|failed|cancelled|skipped, component, rows, bytes, duration_ms,
-     * published: [{path, bytes}]}}; free with json_object_put */
+     * attempts, published: [{path, bytes}]}}; free with json_object_put */
     json_object *steps;
 };
 

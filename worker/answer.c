@@ -20,14 +20,29 @@ void answer_result(struct channel *channel, const char *request_id, json_object 
     send_answer(channel, message);
 }
 
-void answer_error(struct channel *channel, const char *request_id,
-                  const struct osiris_error *error)
+/* Takes `error`. */
+static void send_error(struct channel *channel, const char *request_id, json_object *error)
 {
     json_object *message = json_object_new_object();
 
     json_add_string(message, "id", request_id);
-    json_add(message, "error", osiris_error_to_json(error));
+    json_add(message, "error", error);
     send_answer(channel, message);
+}
+
+void answer_error(struct channel *channel, const char *request_id,
+                  const struct osiris_error *error)
+{
+    send_error(channel, request_id, osiris_error_to_json(error));
+}
+
+void answer_untouched(struct channel *channel, const char *request_id,
+                      const struct osiris_error *error)
+{
+    json_object *object = osiris_error_to_json(error);
+
+    json_add_boolean(object, "untouched", true);
+    send_error(channel, request_id, object);
 }
 
 void answer_message(struct channel *channel, const char *type, json_object *data, bool wait)

@@ -248,6 +248,18 @@ void host_remove_temp_dir(struct step *step)
         remove_tree(step->temp_dir);
 }
 
+void host_renew_artifacts(struct step *step)
+{
+    _cleanup_free_ char *path = NULL;
+
+    if (asprintf(&path, "%s/%s", step->run->artifacts_dir, step->id) < 0)
+        path = NULL;
+    if (path != NULL && step->artifacts != NULL)
+        remove_new_entries(path, step->artifacts);
+    else if (path != NULL)
+        step->artifacts = folder_entries(path);
+}
+
 /* Files. */
 
 static int host_open_input(const struct osiris_host *host, const char *path, int *fd)

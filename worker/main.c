@@ -146,8 +146,12 @@ static int on_cancel(struct worker *worker, const char *id, json_object *params,
     for (size_t i = 0; i < json_array_count(step_ids); i++) {
         struct step *step = run_find_step(
             worker->run, json_object_get_string(json_object_array_get_idx(step_ids, i)));
-        if (step != NULL)
-            step_cancel(step);
+        if (step == NULL)
+            continue;
+        /* Its neighbours cannot go on without it, and shall know why. */
+        atomic_store(&step->cancelled, true);
+        run_cancel(worker->run, step->group, step);
+        step_cancel(step);
     }
     answer_result(worker->channel, id, NULL);
     return 0;

@@ -71,6 +71,7 @@ static void init_step(struct step *step, struct run *run)
     atomic_init(&step->cancelled, false);
     atomic_init(&step->rows, 0);
     atomic_init(&step->bytes, 0);
+    atomic_init(&step->touched, false);
     pthread_cond_init(&step->decided, NULL);
     pthread_mutex_init(&step->interrupt_lock, NULL);
     pthread_mutex_init(&step->report_lock, NULL);
@@ -363,6 +364,7 @@ static void free_step(struct step *step)
     json_object_put(step->config);
     json_object_put(step->connection);
     json_object_put(step->texts);
+    json_object_put(step->artifacts);
     osiris_error_clear(&step->reported);
     pthread_cond_destroy(&step->decided);
     pthread_mutex_destroy(&step->interrupt_lock);

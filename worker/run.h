@@ -83,6 +83,8 @@ struct step {
     atomic_bool cancelled;
     atomic_int_fast64_t rows, bytes; /* for heartbeats, and the final counts */
     int64_t batches;                 /* the step thread's */
+    atomic_bool touched; /* its driver has been given a batch, or the end of an input */
+    json_object *artifacts; /* what stood in its folder before the first attempt here; NULL: unknown */
 
     /* Guarded by run->steps_lock. */
     enum step_phase phase;
@@ -198,6 +200,8 @@ void host_take_error(struct step *step, const char *verb, struct osiris_error *e
 void host_remove_temp_dir(struct step *step);
 /* Closes all outputs, the last one first: the first may have made the folder. */
 void host_close_outputs(struct step *step);
+/* Before a first attempt: notes what artifacts there are. Before another one: removes what has come since. */
+void host_renew_artifacts(struct step *step);
 
 /* worker/answer.c: messages to the orchestrator. Any thread; a failure to send is the main thread's to notice. */
 
@@ -205,6 +209,9 @@ void host_close_outputs(struct step *step);
 void answer_result(struct channel *channel, const char *request_id, json_object *result);
 void answer_error(struct channel *channel, const char *request_id,
                   const struct osiris_error *error);
+/* The same for a step that has had no influence on the world yet. */
+void answer_untouched(struct channel *channel, const char *request_id,
+                      const struct osiris_error *error);
 /* {type, data}; takes `data`. `wait` as for channel_send. */
 void answer_message(struct channel *channel, const char *type, json_object *data, bool wait);
 

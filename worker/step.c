@@ -232,7 +232,10 @@ static void answer_failure(struct step *step, struct osiris_error *error)
         make_cancelled(step, error);
     error->step_id = strdup(step->id);
     error->component = strdup(step->component);
-    answer_error(step->run->channel, step->request_id, error);
+    if (atomic_load(&step->touched))
+        answer_error(step->run->channel, step->request_id, error);
+    else
+        answer_untouched(step->run->channel, step->request_id, error);
 }
 
 /* Deciding. */
@@ -399,6 +402,7 @@ static void renew(struct step *step)
     atomic_store(&step->cancelled, false);
     atomic_store(&step->rows, 0);
     atomic_store(&step->bytes, 0);
+    atomic_store(&step->touched, false);
     step->batches = 0;
     step->succeeded = false;
     step->decision = DECIDE_NOTHING;
@@ -426,6 +430,7 @@ int step_start(struct step *step, json_object *params, const char *request_id,
     if (step->request_id == NULL || step->config == NULL)
         return osiris_error_set_errno(error, ENOMEM, "cannot run the step");
     host_init(step);
+    host_renew_artifacts(step);
     return start_thread(step, error);
 }
 

@@ -63,6 +63,8 @@ static int get_next(struct ArrowArrayStream *self, struct ArrowArray *out)
         write_back(step);
     enum queue_result result = queue_get(stream->queue, out, &bytes, &error);
 
+    if (result == QUEUE_OK || result == QUEUE_END)
+        atomic_store_explicit(&step->touched, true, memory_order_relaxed);
     if (result == QUEUE_OK && step->driver->kind == OSIRIS_WRITER) {
         atomic_fetch_add_explicit(&step->rows, out->length, memory_order_relaxed);
         atomic_fetch_add_explicit(&step->bytes, (int_fast64_t)bytes, memory_order_relaxed);

@@ -1,4 +1,5 @@
 /* test.collect: a writer that counts, and fails in every way that a writer can. */
+#include <signal.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -6,7 +7,7 @@
 
 struct collect {
     const struct osiris_host *host;
-    int64_t fail_after, stop_after, slow_ms;
+    int64_t fail_after, stop_after, slow_ms, hang_after, crash_after;
     int fd;
 };
 
@@ -20,8 +21,23 @@ static int collect_open(const struct osiris_host *host, void **state)
     collect->fail_after = host->get_integer(host, OSIRIS_CONFIG, "fail_after", -1);
     collect->stop_after = host->get_integer(host, OSIRIS_CONFIG, "stop_after", -1);
     collect->slow_ms = host->get_integer(host, OSIRIS_CONFIG, "slow_ms", 0);
+    collect->hang_after = host->get_integer(host, OSIRIS_CONFIG, "hang_after", -1);
+    collect->crash_after = host->get_integer(host, OSIRIS_CONFIG, "crash_after", -1);
+    if (!test_attempt_is_bad(host))
+        collect->fail_after = collect->hang_after = collect->crash_after = -1;
     *state = collect;
     return 0;
+}
+
+/* As a driver does that asks often enough. */
+static int hang(const struct collect *collect)
+{
+    struct timespec pause = {.tv_nsec = 1000000};
+
+    collect->host->log(collect->host, OSIRIS_DEBUG, "hanging now");
+    while (!collect->host->cancelled(collect->host))
+        nanosleep(&pause, NULL);
+    return -1;
 }
 
 static int drain(struct collect *collect, struct ArrowArrayStream *input, int64_t *rows,
@@ -41,6 +57,10 @@ static int drain(struct collect *collect, struct ArrowArrayStream *input, int64_
         batch.release(&batch);
         if (collect->slow_ms > 0)
             nanosleep(&pause, NULL);
+        if (collect->hang_after >= 0 && *rows >= collect->hang_after)
+            return hang(collect);
+        if (collect->crash_after >= 0 && *rows >= collect->crash_after)
+            raise(SIGSEGV);
         if (collect->fail_after >= 0 && *rows >= collect->fail_after)
             return test_fail(collect->host, OSIRIS_ERROR_DATA, "failed on purpose after %lld rows",
                              (long long)*rows);
@@ -60,6 +80,8 @@ static int collect_run(void *state, const struct osiris_input *inputs, size_t in
     char text[128];
 
     (void)output;
+    if (host->get_boolean(host, OSIRIS_CONFIG, "fail_at_once", 0) && collect->fail_after >= 0)
+        return test_fail(host, OSIRIS_ERROR_CONNECTION, "failed on purpose before the first row");
     if (host->open_output(host, path, NULL, &collect->fd) < 0)
         return -1;
     for (size_t i = 0; i < input_count; i++)
@@ -95,17 +117,22 @@ static void collect_close(void *state)
     free(state);
 }
 
+#define OPTIONS                                                                                    \
+    "\"configSchema\": {\"type\": \"object\","                                                       \
+    "\"required\": [\"path\"], \"additionalProperties\": false, \"properties\": {"                   \
+    "\"path\": {\"type\": \"string\"}," TEST_ATTEMPT_OPTIONS                                         \
+    "\"fail_after\": {\"type\": \"integer\"}, \"stop_after\": {\"type\": \"integer\"},"              \
+    "\"hang_after\": {\"type\": \"integer\"}, \"crash_after\": {\"type\": \"integer\"},"             \
+    "\"fail_at_once\": {\"type\": \"boolean\"},"                                                     \
+    "\"slow_ms\": {\"type\": \"integer\", \"minimum\": 0, \"maximum\": 999},"                        \
+    "\"commit_fail\": {\"type\": \"boolean\"}}}"
+
 static const struct osiris_driver collect_driver = {
     .struct_size = sizeof(struct osiris_driver),
     .kind = OSIRIS_WRITER,
     .name = "test.collect",
     .version = "1.0.0",
-    .spec = "{\"title\": \"Collect\", \"modes\": [\"write\"], \"configSchema\": {\"type\": \"object\","
-            "\"required\": [\"path\"], \"additionalProperties\": false, \"properties\": {"
-            "\"path\": {\"type\": \"string\"},"
-            "\"fail_after\": {\"type\": \"integer\"}, \"stop_after\": {\"type\": \"integer\"},"
-            "\"slow_ms\": {\"type\": \"integer\", \"minimum\": 0, \"maximum\": 999},"
-            "\"commit_fail\": {\"type\": \"boolean\"}}}}",
+    .spec = "{\"title\": \"Collect\", \"modes\": [\"write\"], " OPTIONS "}",
     .open = collect_open,
     .run = collect_run,
     .commit = collect_commit,
@@ -113,4 +140,18 @@ static const struct osiris_driver collect_driver = {
     .close = collect_close,
 };
 
-TEST_PLUGIN(collect, &collect_driver);
+/* The same, but for what it says of itself. */
+static const struct osiris_driver log_driver = {
+    .struct_size = sizeof(struct osiris_driver),
+    .kind = OSIRIS_WRITER,
+    .name = "test.log",
+    .version = "1.0.0",
+    .spec = "{\"title\": \"Log\", \"modes\": [\"write\"], \"x-atomic\": false, " OPTIONS "}",
+    .open = collect_open,
+    .run = collect_run,
+    .commit = collect_commit,
+    .abort = collect_abort,
+    .close = collect_close,
+};
+
+TEST_PLUGIN(collect, &collect_driver, &log_driver);

@@ -25,6 +25,8 @@ static const char spec[] =
     "\"crash_after\": {\"type\": \"integer\", \"description\": \"raises SIGSEGV after so many rows\"},"
     "\"exit_after\": {\"type\": \"integer\", \"description\": \"ends the process\"},"
     "\"hang_after\": {\"type\": \"integer\", \"description\": \"waits for an interrupt\"},"
+    TEST_ATTEMPT_OPTIONS
+    "\"leave\": {\"type\": \"string\", \"description\": \"makes a file of this name among the artifacts and one that is temporary\"},"
     "\"ignore_cancel\": {\"type\": \"boolean\", \"default\": false},"
     "\"delay_ms\": {\"type\": \"integer\", \"minimum\": 0, \"default\": 0},"
     "\"print_stdout\": {\"type\": \"boolean\", \"default\": false},"
@@ -97,8 +99,22 @@ static int generate_open(const struct osiris_host *host, void **state)
         free(generate);
         return -1;
     }
+    if (!test_attempt_is_bad(host))
+        generate->fail_after = generate->crash_after = generate->exit_after = generate->hang_after =
+            -1;
     *state = generate;
     return 0;
+}
+
+static void leave_file(const char *folder, const char *name)
+{
+    char path[4096];
+
+    snprintf(path, sizeof path, "%s/%s", folder == NULL ? "/nowhere" : folder, name);
+    FILE *file = fopen(path, "wx");
+    if (file == NULL)
+        abort(); /* what another attempt has left is here */
+    fclose(file);
 }
 
 static void wait_ms(int64_t ms)
@@ -239,6 +255,11 @@ static int generate_run(void *state, const struct osiris_input *inputs, size_t i
     }
     if (host->get_boolean(host, OSIRIS_CONFIG, "print_secret", 0))
         print_secret(host);
+    const char *leave = host->get_string(host, OSIRIS_CONFIG, "leave", NULL);
+    if (leave != NULL) {
+        leave_file(host->artifacts_dir(host), leave);
+        leave_file(host->temp_dir(host), leave);
+    }
     if (host->get_boolean(host, OSIRIS_CONFIG, "spawn_child", 0))
         spawn_child();
     *output = (struct ArrowArrayStream){.get_schema = generate_get_schema,

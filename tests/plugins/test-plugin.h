@@ -20,9 +20,32 @@ test_fail(const struct osiris_host *host, int category, const char *format, ...)
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     const struct osiris_error_report report = {
-        .struct_size = sizeof report, .category = category, .message = message};
+        .struct_size = sizeof report,
+        .category = category,
+        .retryable = host->get_boolean(host, OSIRIS_CONFIG, "retryable", 0),
+        .message = message};
     host->error(host, &report);
     return -1;
+}
+
+/* Options of drivers whose faults pass: `retryable` marks their errors, and in a step that has `attempts_file` faults occur in
+ * its first `bad_attempts` attempts. The file gets a byte in each, whatever becomes of the worker. */
+#define TEST_ATTEMPT_OPTIONS                                                                       \
+    "\"retryable\": {\"type\": \"boolean\"},"                                                       \
+    "\"attempts_file\": {\"type\": \"string\"}, \"bad_attempts\": {\"type\": \"integer\"},"
+
+/* Counts the attempt; whether this one is to be bad. */
+__attribute__((unused)) static int test_attempt_is_bad(const struct osiris_host *host)
+{
+    const char *path = host->get_string(host, OSIRIS_CONFIG, "attempts_file", NULL);
+    FILE *file = path == NULL ? NULL : fopen(path, "a");
+
+    if (file == NULL)
+        return 1;
+    fputc('x', file);
+    long attempts = ftell(file);
+    fclose(file);
+    return attempts <= host->get_integer(host, OSIRIS_CONFIG, "bad_attempts", 1);
 }
 
 /* Schemas: {id: int64, text: utf8}, static but for the structs. */

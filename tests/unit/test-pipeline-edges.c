@@ -381,7 +381,7 @@ START_TEST(test_everything_is_reported_in_one_go)
                   NULL, 17,
                   PARTS("[invalid_version_type]", "[empty_name]", ":3:1: error: the key \"name\" is there twice",
                         "[forbidden_key]", "[invalid_type]", "[missing_step_field]", "[unknown_component]",
-                        "[invalid_mode]", "[unsupported_key]", "[unknown_step_key]", "[incompatible_mode]",
+                        "[invalid_mode]", "[invalid_retry]", "[unknown_step_key]", "[incompatible_mode]",
                         "[unknown_config_key]", "[missing_required_field]", "[unknown_dependency]",
                         "[invalid_step_type]", "\"uses\" is an old name of \"component\", which is there, too",
                         "\"with\" is an old name of \"config\", which is there, too"));
