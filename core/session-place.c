@@ -287,6 +287,8 @@ void place_break(struct session_place *place, struct osiris_error *error)
         osiris_error_hint(error, "its last words: %s", words);
     free(error->type);
     error->type = strdup("WorkerCrashError");
+    if (error->category != OSIRIS_ERROR_CANCELLED)
+        error->category = OSIRIS_ERROR_INTERNAL;
     error->retryable = true;
     blame_only_step(place, error);
     session_place_lost(place, error);

@@ -1,0 +1,129 @@
+"""Silence and death of either side, and how soon a cancel is felt. Durations are printed; only generous bounds are asserted."""
+
+import datetime
+import json
+import os
+import pathlib
+import signal
+import time
+
+from tap import (assert_equal, assert_in, assert_no_group, events, files, finish, interrupt, main, pipeline, processes,
+                 read, run_directory, start, step, test, wait_until)
+
+QUICK = {"OSIRIS_HEARTBEAT_INTERVAL_MS": "100", "OSIRIS_HEARTBEAT_TIMEOUT_MS": "1000"}
+
+
+def hanging(env=None, writer=False, **config):
+    """A running osiris whose extractor (or writer) hangs after its first batch, and its worker."""
+    hang = {"hang_after": 100}
+    pipeline(step("make", "test.generate", "read", rows=1000, batch_rows=100, scratch=True, **config, **({} if writer else hang)),
+             step("save", "test.collect", "write", path="out.txt", **(hang if writer else {})))
+    process = start("run", "pipeline.yaml", env=env)
+    wait_until(lambda: [log for log in pathlib.Path("run_logs").rglob("debug.log") if "hanging" in read(log)],
+               "the driver hangs")
+    return process, events(run_directory(), "worker_started")[0]["pid"]
+
+
+def temporary():
+    return [str(path) for path in run_directory().glob("tmp*")]
+
+
+def outputs():
+    return [name for name in files() if name != "pipeline.yaml"]
+
+
+def report(what, began):
+    print(f"# {what}: {(time.monotonic() - began) * 1000:.0f} ms", flush=True)
+
+
+@test
+def test_a_worker_that_is_stopped(folder):
+    process, worker = hanging(env=QUICK, print_stdout=True)
+    began = time.monotonic()
+    os.kill(worker, signal.SIGSTOP)
+    result = finish(process)
+    report("a silence of 1000 ms was noticed after", began)
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in("heartbeat", result.err, result)
+    assert_in("this is not what osiris says", result.err, "its last words")
+    assert 0.5 < result.seconds < 60, result
+    failed = {e["step_id"]: e for e in events(run_directory(), "step_failed")}
+    assert_equal({id: (e["error_type"], e["detail"]["category"], e["detail"]["retryable"]) for id, e in failed.items()},
+                 {id: ("WorkerCrashError", "internal", True) for id in ("make", "save")}, "step_failed")
+    assert_no_group(worker)
+    assert_equal(outputs(), [], "files left", result)
+    assert_equal(temporary(), [], "temporary files")
+
+
+@test
+def test_a_worker_that_is_busy_is_not_taken_for_dead(folder):
+    """Its heartbeats come while the driver hangs, for several times the timeout."""
+    process, worker = hanging(env={"OSIRIS_HEARTBEAT_INTERVAL_MS": "50", "OSIRIS_HEARTBEAT_TIMEOUT_MS": "700"})
+    began = time.monotonic()
+    wait_until(lambda: time.monotonic() > began + 2 or process.poll() is not None, "time has gone by")
+    assert process.poll() is None, read("err")
+    interrupt(process)
+    assert_equal(finish(process).code, 130, "exit code")
+
+
+@test
+def test_an_orchestrator_that_is_stopped(folder):
+    """Its worker stops the steps, removes what is temporary, and is gone; the orchestrator, when it goes on, says so."""
+    process, worker = hanging(env=QUICK)
+    assert temporary(), "there is no temporary file that could stay"
+    began = time.monotonic()
+    process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: processes().get(worker, (0, 0, "Z"))[2] == "Z", "the worker has ended")
+    report("a worker without an orchestrator was gone after", began)
+    assert_equal(temporary(), [], "temporary files")
+    assert_equal(outputs(), [], "files left")
+    process.send_signal(signal.SIGCONT)
+    result = finish(process)
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in("silent", result.err, "the worker's last words")
+    assert_equal(json.loads(read(run_directory() / "status.json"))["status"], "failed", "status")
+    assert_no_group(worker)
+
+
+@test
+def test_an_orchestrator_that_is_killed(folder):
+    process, worker = hanging()
+    assert temporary(), "there is no temporary file that could stay"
+    began = time.monotonic()
+    process.kill()
+    process.wait()
+    assert_no_group(worker)
+    report("a worker whose orchestrator was killed was gone after", began)
+    assert_equal(temporary(), [], "temporary files")
+    assert_equal(outputs(), [], "files left")
+
+
+def seconds_of(event):
+    return datetime.datetime.fromisoformat(event["ts"].replace("Z", "+00:00")).timestamp()
+
+
+@test
+def test_how_soon_a_cancel_is_felt(folder):
+    """By a driver that asks `cancelled` every millisecond, and by one that is interrupted."""
+    process, worker = hanging(writer=True)
+    began = time.time()
+    interrupt(process)
+    assert_equal(finish(process).code, 130, "exit code")
+    ended = {e["step_id"]: seconds_of(e) - began for e in events(run_directory(), "step_failed")}
+    print(f"# the writer had ended {ended['save'] * 1000:.1f} ms after the signal", flush=True)
+    assert 0 <= ended["save"] < 20, ended
+
+
+@test
+def test_how_soon_an_interrupt_is_felt(folder):
+    process, worker = hanging()
+    began = time.time()
+    interrupt(process)
+    assert_equal(finish(process).code, 130, "exit code")
+    ended = {e["step_id"]: seconds_of(e) - began for e in events(run_directory(), "step_failed")}
+    print(f"# the extractor had ended {ended['make'] * 1000:.1f} ms after the signal", flush=True)
+    assert 0 <= ended["make"] < 20, ended
+
+
+if __name__ == "__main__":
+    main()
