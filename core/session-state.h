@@ -160,6 +160,7 @@ struct session {
     int64_t run_deadline_ms;   /* 0: none */
     bool timed_out;            /* the run */
     struct retry_random random;
+    int64_t next_flush_ms;     /* of the run's records */
     bool cleaning;
     struct osiris_error failure; /* the first: what the run failed of */
 };

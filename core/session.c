@@ -218,6 +218,17 @@ static void serve(struct session *session, const struct pollfd *fds)
     }
 }
 
+/* Also while so much comes that the loop never rests. */
+static void flush_records(struct session *session)
+{
+    int64_t now = clock_monotonic_ms();
+
+    if (now < session->next_flush_ms)
+        return;
+    rundir_flush(session->options->rundir);
+    session->next_flush_ms = now + FLUSH_INTERVAL_MS;
+}
+
 static void loop(struct session *session)
 {
     struct pollfd *fds = calloc(1 + FDS_A_PLACE * session->place_count, sizeof *fds);
@@ -236,8 +247,7 @@ static void loop(struct session *session)
         if (ready > 0)
             serve(session, fds);
         session_check_deadlines(session);
-        if (ready == 0)
-            rundir_flush(session->options->rundir);
+        flush_records(session);
     }
     free(fds);
 }

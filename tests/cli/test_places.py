@@ -207,6 +207,155 @@ def test_the_orchestrator_is_killed(folder):
     assert_equal([name for name in outputs() if not name.startswith(".")], [], "files left")
 
 
+# Many streams, and streams without much in them.
+
+def same_as_in_one_place(*steps, rows_of=()):
+    """Runs the steps where they are told to, then all in one place; the outputs are the same, byte by byte."""
+    write("osiris.yaml", OSIRIS_YAML)
+    pipeline(*steps)
+    runs()
+    spread = {name: pathlib.Path(name).read_bytes() for name in outputs()}
+    for name in spread:
+        os.unlink(name)
+    pipeline(*[{key: value for key, value in step.items() if key != "run_on"} for step in steps], name="one-place")
+    runs()
+    assert_equal(sorted(spread), sorted(outputs()), "outputs")
+    for name, content in spread.items():
+        assert pathlib.Path(name).read_bytes() == content, f"{name} differs"
+    return spread
+
+
+@test
+def test_many_streams_at_once(folder):
+    """Back and forth, of several extractors, to several writers."""
+    steps = []
+    for n in range(6):
+        near, far = ("here", "there") if n % 2 else ("there", "here")
+        steps += [at(near, f"make{n}", "test.generate", "read", needs=[], rows=20000 + n, batch_rows=100 + n),
+                  at(far, f"pass{n}", "test.pass", "transform", needs=[f"make{n}"]),
+                  at(near, f"back{n}", "csv.writer", "write", needs=[f"pass{n}"], path=f"back{n}.csv"),
+                  at(far, f"far{n}", "csv.writer", "write", needs=[f"make{n}"], path=f"far{n}.csv")]
+    spread = same_as_in_one_place(*steps)
+    assert_equal(len(spread), 12, "outputs")
+
+
+@test
+def test_empty_tables_and_streams_of_a_schema_alone(folder):
+    spread = same_as_in_one_place(
+        at("here", "make", "test.generate", "read", rows=0),
+        at("there", "pass", "test.pass", "transform", needs=["make"]),
+        at("here", "save", "csv.writer", "write", needs=["pass"], path="out.csv"),
+        at("there", "far", "test.collect", "write", needs=["make"], path="far.txt"))
+    assert_equal(spread["out.csv"], b"id,text\n", "out.csv")
+    assert spread["far.txt"].startswith(b"0 rows"), spread
+
+
+@test
+def test_a_spilled_diamond_is_the_same_in_one_place(folder):
+    """Both ways round the diamond cross, and one of them has to wait on disk: it is more than an elastic edge keeps in memory."""
+    spread = same_as_in_one_place(
+        at("here", "make", "test.generate", "read", rows=24000, row_bytes=1024, batch_rows=500),
+        at("there", "a", "test.pass", "transform", needs=["make"]),
+        at("here", "b", "test.pass", "transform", needs=["make"]),
+        at("there", "join", "test.join", "transform", needs=["a", "b"]),
+        at("here", "save", "test.collect", "write", needs=["join"], path="out.txt"))
+    assert spread["out.txt"].startswith(b"48000 rows"), spread
+    assert_equal([str(path) for path in run_directory("one-place").glob("tmp*")], [], "spill files")
+
+
+@test
+def test_a_slow_reader_stops_nobody_else(folder):
+    """The other stream of the same two workers ends long before the slow one; that takes its time by its own pauses."""
+    write("osiris.yaml", OSIRIS_YAML)
+    pipeline(at("here", "much", "test.generate", "read", needs=[], rows=40000, batch_rows=500, row_bytes=400),
+             at("there", "slow", "test.collect", "write", needs=["much"], path="slow.txt", slow_ms=20),
+             at("here", "quick", "test.generate", "read", needs=[], rows=200000, batch_rows=1000),
+             at("there", "save", "csv.writer", "write", needs=["quick"], path="quick.csv"))
+    runs()
+    order = [event["step_id"] for event in events(run_directory(), "step_complete")]
+    assert order.index("save") < order.index("slow"), order
+    # The slow one has held up its own producer: 16 MB do not fit between the two.
+    assert order.index("save") < order.index("much"), order
+
+
+# Faults of a group in two places that is repeated.
+
+QUICK = {"max_attempts": 3, "initial_delay_ms": 1}
+
+
+def repeated(place=None, step_id="make", **faults):
+    """The group's first attempt is bad; the outputs are those of a good one."""
+    write("osiris.yaml", OSIRIS_YAML)
+    attempts = {"attempts_file": "run_logs/attempts", "bad_attempts": 1, "retryable": True, **faults}
+    def own(id):
+        return attempts if id == step_id else {}
+    steps = [at("here", "make", "test.generate", "read", rows=30000, batch_rows=100, **own("make")),
+             at("here", "near", "csv.writer", "write", needs=["make"], path="near.csv"),
+             at("there", "far", "test.collect", "write", needs=["make"], path="far.txt", **own("far")),
+             at("there", "copy", "csv.writer", "write", needs=["make"], path="copy.csv")]
+    pipeline(*[{**step, "retry": QUICK} if step["id"] == step_id else step for step in steps])
+    pathlib.Path("run_logs").mkdir()
+    result = runs()
+    assert_equal(len(read("run_logs/attempts")), 2, "attempts", result)
+    assert_equal(len(read("near.csv").splitlines()), 30001, "lines")
+    assert read("near.csv") == read("copy.csv"), "the files differ"
+    assert_in("30000 rows", read("far.txt"))
+    started = [event["place"] for event in events(run_directory(), "worker_started")]
+    assert_equal(sorted(started), sorted(["here", "there"] + ([place] if place else [])), "workers started", result)
+    for event in events(run_directory(), "worker_started"):
+        assert_no_group(event["pid"])
+    counts = {m["tags"]["step"]: m["value"] for m in metrics(run_directory(), "rows_written")}
+    assert_equal(counts, {"near": 30000, "far": 30000, "copy": 30000}, "rows written")
+
+
+@test
+def test_a_group_in_two_places_is_repeated(folder):
+    repeated(fail_after=15000)
+
+
+@test
+def test_a_group_whose_reader_fails_is_repeated(folder):
+    repeated(step_id="far", fail_after=15000)
+
+
+@test
+def test_a_group_whose_producers_worker_dies_is_repeated(folder):
+    repeated("here", crash_after=15000)
+
+
+@test
+def test_a_group_whose_readers_worker_dies_is_repeated(folder):
+    repeated("there", step_id="far", crash_after=15000)
+
+
+def killed_in_the_middle(place):
+    """While batches flow, not while a driver hangs."""
+    write("osiris.yaml", OSIRIS_YAML)
+    pipeline(at("here", "make", "test.generate", "read", rows=100000000, batch_rows=1000),
+             at("there", "far", "csv.writer", "write", needs=["make"], path="far.csv"))
+    process = start("run", "pipeline.yaml", env={"OSIRIS_HEARTBEAT_INTERVAL_MS": "100"})
+    wait_until(lambda: list(pathlib.Path("run_logs").rglob("events.jsonl"))
+               and len(events(run_directory(), "step_start")) == 2, "both steps run")
+    pids = workers()
+    os.kill(pids[place], signal.SIGKILL)
+    result = finish(process)
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in("SIGKILL", result.err, result)
+    assert_equal(outputs(), [], "files left", result)
+    for group in pids.values():
+        assert_no_group(group)
+
+
+@test
+def test_the_producers_worker_is_killed_in_the_middle(folder):
+    killed_in_the_middle("here")
+
+
+@test
+def test_the_readers_worker_is_killed_in_the_middle(folder):
+    killed_in_the_middle("there")
+
+
 # What osiris.yaml and run_on may say.
 
 def refused(kind, *parts, code=2):
