@@ -484,6 +484,83 @@ START_TEST(test_bodies_of_two_streams_alternate_and_messages_overtake)
 }
 END_TEST
 
+enum { STREAMS = 8, PARTS = STREAMS * 6 };
+
+/* One message after each part that has come: how many bytes of bodies come before it, at most? What the socket has taken
+ * already counts, too; the last parts are so short that it takes several. */
+static int64_t worst_lag(struct channel *left, struct channel *right, struct assembly *assemblies)
+{
+    int64_t parts = 0, answered = 0, worst = 0, bytes = 0;
+
+    while (parts < PARTS || answered < PARTS) {
+        _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+        struct pollfd ready = {.fd = channel_fd(right), .events = POLLIN};
+        size_t length;
+        bool end;
+        _cleanup_json_ json_object *message = channel_receive_body(right, &length, &error);
+        ck_assert_msg(error.category == 0, "%s", error.message);
+        if (message == NULL) {
+            ck_assert_int_eq(poll(&ready, 1, 30000), 1);
+            ck_assert_int_ge(channel_pump(right, &end, &error), 0);
+        } else if (length == 0) {
+            int64_t lag = bytes - field(message, "number");
+            worst = lag > worst ? lag : worst;
+            answered++;
+        } else {
+            int64_t stream = field(json_object_object_get(message, "data"), "stream");
+            assemblies[stream].filled += length;
+            parts++;
+            bytes += (int64_t)length;
+            _cleanup_json_ json_object *urgent = number_message(0, bytes);
+            ck_assert_int_eq(channel_send(left, urgent, false, NULL), 0);
+        }
+    }
+    return worst;
+}
+
+static int64_t socket_room(const struct channel *channel)
+{
+    int room = 0;
+    socklen_t length = sizeof room;
+
+    ck_assert_int_eq(getsockopt(channel_fd(channel), SOL_SOCKET, SO_SNDBUF, &room, &length), 0);
+    return room;
+}
+
+START_TEST(test_no_message_waits_behind_more_than_one_body)
+{
+    struct channel *left, *right;
+    struct assembly assemblies[STREAMS];
+    uint8_t *sent = pattern(BODY_LENGTH, 5);
+    int releases = 0, fd;
+    pthread_t flusher;
+
+    make_pair(&left, &fd);
+    right = channel_new(fd, NULL);
+    channel_set_place(right, place, assemblies);
+    for (int64_t stream = 0; stream < STREAMS; stream++) {
+        _cleanup_json_ json_object *message = stream_message("batch", stream);
+        struct channel_body body = body_of(sent, BODY_LENGTH, &releases);
+        assemblies[stream] = (struct assembly){malloc(BODY_LENGTH), 0};
+        ck_assert_int_eq(channel_send_body(left, message, &body, NULL), 0);
+    }
+    pthread_create(&flusher, NULL, flush, left);
+    int64_t worst = worst_lag(left, right, assemblies);
+    ck_assert_msg(worst <= FRAME_MAXIMUM_BODY + socket_room(left),
+                  "%lld bytes of bodies before a message", (long long)worst);
+    channel_free(right);
+    pthread_join(flusher, NULL);
+    channel_free(left);
+    ck_assert_int_eq(releases, STREAMS);
+    for (int i = 0; i < STREAMS; i++) {
+        ck_assert_uint_eq(assemblies[i].filled, BODY_LENGTH);
+        ck_assert_mem_eq(assemblies[i].bytes, sent, BODY_LENGTH);
+        free(assemblies[i].bytes);
+    }
+    free(sent);
+}
+END_TEST
+
 START_TEST(test_bodies_that_are_not_sent_are_released)
 {
     struct channel *channel;
@@ -1049,7 +1126,8 @@ START_TEST(test_what_is_owed_passes_a_full_outbox_up_to_a_bound)
 }
 END_TEST
 
-UNIT_MAIN("channel", test_what_is_owed_passes_a_full_outbox_up_to_a_bound,
+UNIT_MAIN("channel", test_no_message_waits_behind_more_than_one_body,
+          test_what_is_owed_passes_a_full_outbox_up_to_a_bound,
           test_bodies_of_two_streams_alternate_and_messages_overtake,
           test_bodies_that_are_not_sent_are_released,
           test_messages_are_read_ahead_and_bodies_are_not, test_a_body_that_nobody_wants_is_a_violation,
