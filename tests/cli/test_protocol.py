@@ -6,11 +6,12 @@ import json
 import os
 import pathlib
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 
-from tap import (SOURCE, Skip, assert_equal, assert_in, assert_no_group, events, files, finish, interrupt, main,
+from tap import (BUILD, SOURCE, Skip, assert_equal, assert_in, assert_no_group, environment, events, files, finish, interrupt, main,
                  metrics, osiris, pipeline, read, run_directory, start, step, test, wait_until, write)
 
 PROTOCOL = SOURCE / "tests" / "protocol"
@@ -262,6 +263,93 @@ def test_ends_of_all_kinds(folder):
         result = fails(run(kind), words)
         if kind == "killed":
             assert_in("about to die", result.err, "its last words")
+
+
+# One run with both workers, in a place each: their streams cross osiris.
+
+def both_workers():
+    env = setting()
+    native = os.environ.get("OSIRIS_WORKER") or str(BUILD / "osiris-worker")
+    command = " ".join(shlex.quote(str(part)) for part in (PYTHON(), "-B", PROTOCOL / "either.py", native))
+    starter = write("bin/worker", f'#!/bin/sh\nexec {command} "$@"\n')
+    starter.chmod(0o755)
+    write("osiris.yaml", "adapters: {strange: {adapter: local}, own: {adapter: local}}\n")
+    env["OSIRIS_DRIVER_PATH"] += ":" + environment()["OSIRIS_DRIVER_PATH"]
+    return env
+
+
+def at(place, *arguments, **config):
+    return {**step(*arguments, **config), "run_on": place}
+
+
+def crosses(*steps, code=0):
+    pipeline(*steps)
+    result = osiris("run", "pipeline.yaml", env=both_workers())
+    assert_equal(result.code, code, "exit code", result)
+    started = {e["place"]: e["version"] for e in events(run_directory(), "worker_started")}
+    assert_equal(sorted(started), ["own", "strange"], "places", result)
+    assert_equal(started["strange"], "1", "the Python worker's version", result)
+    return result
+
+
+@test
+def test_rows_from_the_python_worker_to_ours(folder):
+    for name, rows, batch in (("many", 30000, 700), ("large", 60000, 60000), ("none", 0, 1)):
+        crosses(at("strange", "make", "py.rows", "read", rows=rows, batch_rows=batch),
+                at("own", "save", "csv.writer", "write", ["make"], path=f"{name}.csv"))
+        expected = "id,text\n" + "".join(f"{n},row {n}\n" for n in range(rows))
+        assert read(f"{name}.csv") == expected, name
+        shutil.rmtree("run_logs")
+
+
+@test
+def test_rows_from_our_worker_to_the_python_one(folder):
+    for name, rows, batch in (("many", 30000, 700), ("large", 80000, 80000), ("none", 0, 1)):
+        crosses(at("own", "make", "test.generate", "read", rows=rows, batch_rows=batch),
+                at("strange", "save", "py.csv", "write", ["make"], path=f"{name}.csv"))
+        expected = "id,text\n" + "".join(f"{n},row {n}\n" for n in range(rows))
+        assert read(f"{name}.csv") == expected, name
+        shutil.rmtree("run_logs")
+
+
+@test
+def test_rows_there_and_back(folder):
+    crosses(at("own", "make", "test.generate", "read", rows=5000, batch_rows=100),
+            at("strange", "loud", "py.upper", "transform", ["make"]),
+            at("own", "save", "csv.writer", "write", ["loud"], path="out.csv"))
+    assert read("out.csv") == "id,text\n" + "".join(f"{n},ROW {n}\n" for n in range(5000))
+
+
+@test
+def test_our_reader_closes_the_python_workers_stream_early(folder):
+    result = crosses(at("strange", "make", "py.rows", "read", rows=10000000, batch_rows=100),
+                     at("own", "save", "test.collect", "write", ["make"], path="out.txt", stop_after=5000))
+    assert result.seconds < 100, result
+
+
+@test
+def test_a_group_with_the_python_worker_is_repeated(folder):
+    """It is aborted and requested again, and what still comes of the old streams meets nobody."""
+    pathlib.Path("run_logs").mkdir()
+    faults = {"attempts_file": "run_logs/attempts", "bad_attempts": 2, "retryable": True, "fail_after": 3000}
+    crosses({**at("own", "make", "test.generate", "read", rows=5000, batch_rows=100, **faults),
+             "retry": {"initial_delay_ms": 1}},
+            at("strange", "loud", "py.upper", "transform", ["make"]),
+            at("own", "save", "csv.writer", "write", ["loud"], path="out.csv"),
+            at("strange", "plain", "py.csv", "write", ["make"], path="plain.csv"))
+    assert_equal(len(read("run_logs/attempts")), 3, "attempts")
+    assert read("out.csv") == "id,text\n" + "".join(f"{n},ROW {n}\n" for n in range(5000))
+    assert read("plain.csv") == read("out.csv").replace("ROW", "row")
+
+
+@test
+def test_a_fault_of_either_stops_the_other(folder):
+    crosses(at("strange", "make", "py.rows", "read", rows=10000, batch_rows=10, fail_after=5000),
+            at("own", "save", "csv.writer", "write", ["make"], path="out.csv"), code=1)
+    shutil.rmtree("run_logs")
+    crosses(at("own", "make", "test.generate", "read", rows=100000, batch_rows=10, fail_after=50000),
+            at("strange", "save", "py.csv", "write", ["make"], path="out.csv"), code=1)
+    assert not [name for name in outputs() if name != "osiris.yaml"], outputs()
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import threading
 import time
 
 import frames
+import streams
 
 VERSION = "1"
 
@@ -46,6 +47,9 @@ class Edge:
         self.bound, self.batches, self.ended, self.closed, self.cancelled = bound, [], False, False, False
         self.changed = threading.Condition()
 
+    def renew(self):
+        self.batches, self.ended, self.closed, self.cancelled = [], False, False, False
+
     def set(self, name):
         with self.changed:
             setattr(self, name, True)
@@ -61,6 +65,13 @@ class Edge:
             self.batches.append(batch)
             self.changed.notify_all()
             return not self.closed
+
+    def offer(self, batch):
+        """Never waits; what nobody wants is dropped."""
+        with self.changed:
+            if not (self.closed or self.cancelled):
+                self.batches.append(batch)
+                self.changed.notify_all()
 
     def get(self):
         """None at the end."""
@@ -166,15 +177,22 @@ class Step:
 
     def __init__(self, worker, plan):
         self.worker, self.plan, self.id = worker, plan, plan["id"]
-        self.inputs, self.outputs = {}, []  # name: (edge, producer's id); edges
+        self.inputs, self.outputs = {}, []  # name: edge; edges
+        self.remote_inputs, self.remote_outputs = {}, {}  # edge: its stream; number: edge
         self.driver = self.thread = self.request = None
         self.cancelled = threading.Event()
         self.because = None
         self.rows = self.bytes = self.batches = 0
+        self.published = False
         self.state = "idle"  # idle, running, ran, failed, closed
 
     def start(self, request, params):
         self.request, self.params = request, params
+        for name, edge in self.inputs.items():
+            if edge in self.remote_inputs:
+                self.remote_inputs[edge].open(params["inputs"][name]["stream"])
+        for output in params.get("outputs", []):
+            self.remote_outputs[output["edge"]].open(output["stream"])
         self.driver = DRIVERS[params["driver"]](self, params["config"])
         self.state = "running"
         self.thread = threading.Thread(target=self.run, daemon=True)
@@ -186,8 +204,15 @@ class Step:
         self.batches += 1
 
     def read(self, edge):
+        remote = self.remote_inputs.get(edge)
         while (batch := edge.get()) is not None:
+            if remote:
+                batch, length = batch
+                remote.taken(length)
             yield batch
+
+    def put(self, edge, batch):
+        return edge.put(batch, Cancelled) if isinstance(edge, streams.Output) else edge.put(batch)
 
     def run(self):
         started = time.monotonic()
@@ -195,7 +220,7 @@ class Step:
         try:
             for batch in self.driver.run({name: self.read(edge) for name, edge in self.inputs.items()}):
                 self.count(batch)
-                wanted = [edge.put(batch) for edge in self.outputs]
+                wanted = [self.put(edge, batch) for edge in self.outputs]
                 if self.cancelled.is_set():
                     raise Cancelled()
                 if wanted and not any(wanted):
@@ -210,6 +235,8 @@ class Step:
             failure = Failure("internal", repr(reason), type=type(reason).__name__)
         for edge in self.inputs.values():
             edge.set("closed")
+        for remote in self.remote_inputs.values():
+            remote.say("close")
         for edge in self.outputs:
             edge.set("cancelled" if failure else "ended")
         if self.cancelled.is_set() and failure:
@@ -240,6 +267,19 @@ class Step:
         if self.driver and self.state != "closed":
             self.driver.close()
         self.state = "closed"
+
+    def renew(self):
+        """It may be requested again, unless it was published."""
+        if self.published:
+            return
+        for edge in [*self.inputs.values(), *self.outputs]:
+            edge.renew()
+        for remote in self.remote_inputs.values():
+            remote.stream = None  # what still comes meets nobody
+        self.driver = self.thread = self.because = None
+        self.cancelled.clear()
+        self.rows = self.bytes = self.batches = 0
+        self.state = "idle"
 
     def log(self, level, message):
         self.worker.say("log", level=level, message=message, step_id=self.id)
@@ -295,14 +335,36 @@ class Worker:
                 drivers.append(step["driver"])
             self.steps[step["id"]] = Step(self, step)
         for edge in plan["edges"]:
-            if edge["from"] not in mine or edge["to"] not in mine:
-                raise Failure("config", "this worker cannot read from another place")
-            # An elastic edge never makes its producer wait.
-            queue = Edge(float("inf") if edge["mode"] == "elastic" else 4)
-            self.steps[edge["from"]].outputs.append(queue)
-            self.steps[edge["to"]].inputs[edge["input"]] = queue
+            self.join(edge, mine, params.get("queue_bytes", 1 << 20))
         self.prepared = True
         return {"drivers": [{"driver": name, "version": VERSION} for name in drivers]}
+
+    def join(self, edge, mine, window):
+        here, elsewhere = edge["from"] in mine, edge["from"] not in mine
+        if edge["to"] in mine:
+            # An elastic edge never makes its producer wait, and of one from elsewhere credit takes care.
+            queue = Edge(float("inf") if edge["mode"] == "elastic" or elsewhere else 4)
+            reader = self.steps[edge["to"]]
+            reader.inputs[edge["input"]] = queue
+            if elsewhere:
+                reader.remote_inputs[queue] = streams.Input(self.channel, queue, window, edge["mode"] == "elastic")
+            else:
+                self.steps[edge["from"]].outputs.append(queue)
+        elif here:
+            output = streams.Output(self.channel)
+            self.steps[edge["from"]].outputs.append(output)
+            self.steps[edge["from"]].remote_outputs[edge["id"]] = output
+
+    def take_stream(self, type, data, body):
+        """A stream that is not there (any more) is no error."""
+        stream = data.get("stream")
+        for step in self.steps.values():
+            for output in step.remote_outputs.values():
+                if type in ("credit", "close") and output.stream == stream:
+                    output.give(data["bytes"]) if type == "credit" else output.set("closed")
+            for remote in step.remote_inputs.values():
+                if type in ("schema", "batch", "more", "end") and remote.stream == stream:
+                    remote.take(type, data, body)
 
     def step(self, step_id):
         if step_id not in self.steps:
@@ -330,6 +392,7 @@ class Worker:
         published = []
         for step in steps:
             published += step.driver.publish()
+            step.published = True
             step.close()
         return {"published": published}
 
@@ -342,6 +405,8 @@ class Worker:
     def finish_abort(self, steps):
         for step in steps:
             step.close()
+        for step in steps:
+            step.renew()
         return {}
 
     def later(self, function, request, *arguments):
@@ -380,6 +445,10 @@ class Worker:
         self.steps = {}
 
     def handle(self, message, body):
+        type = message.get("type")
+        if type in ("schema", "batch", "more", "end", "credit", "close"):
+            self.take_stream(type, message["data"], body)
+            return
         if body:
             raise frames.Violation("a body comes where none may")
         request, method = message.get("id"), message.get("method")
