@@ -59,7 +59,9 @@ void session_note_artifacts(struct session *session)
 {
     for (size_t i = 0; i < session->step_count; i++) {
         struct session_step *step = &session->steps[i];
-        _cleanup_free_ char *path = group_of(session, i)->may_repeat ? artifacts_path(session, step) : NULL;
+        if (!group_of(session, i)->may_repeat)
+            continue;
+        _cleanup_free_ char *path = artifacts_path(session, step);
         step->artifacts = path == NULL ? NULL : folder_entries(path);
     }
 }
