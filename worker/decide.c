@@ -54,8 +54,15 @@ static void renew_streams(struct run *run, const struct decision_batch *batch)
 {
     for (size_t i = 0; i < json_array_count(batch->step_ids); i++) {
         struct step *step = batch_step(run, batch, i);
-        if (step != NULL && !step->committed)
-            edges_renew(step);
+        if (step == NULL || step->committed)
+            continue;
+        edges_renew(step);
+        /* Not when it is requested again: a neighbour that was requested before may have failed by then. */
+        pthread_mutex_lock(&run->steps_lock);
+        atomic_store(&step->cancelled, false);
+        free(step->stopped_by);
+        step->stopped_by = NULL;
+        pthread_mutex_unlock(&run->steps_lock);
     }
 }
 

@@ -392,14 +392,12 @@ static void renew(struct step *step)
         (void)pthread_join(step->thread, NULL);
     step->has_thread = false;
     free(step->request_id);
-    free(step->stopped_by);
     free(step->artifacts_dir);
     free(step->temp_dir);
     json_object_put(step->config);
-    step->request_id = step->stopped_by = step->artifacts_dir = step->temp_dir = NULL;
+    step->request_id = step->artifacts_dir = step->temp_dir = NULL;
     step->config = NULL;
     osiris_error_clear(&step->reported);
-    atomic_store(&step->cancelled, false);
     atomic_store(&step->rows, 0);
     atomic_store(&step->bytes, 0);
     atomic_store(&step->touched, false);
