@@ -206,6 +206,7 @@ EXTRA_DIST += \
 	fuzz/corpus/worker/diamond \
 	fuzz/corpus/worker/fails-and-again \
 	fuzz/corpus/worker/greeting \
+	fuzz/corpus/worker/heartbeat-for-ever \
 	fuzz/corpus/worker/heartbeats \
 	fuzz/corpus/worker/in-a-buffer-outside \
 	fuzz/corpus/worker/in-end-inside \
@@ -213,6 +214,7 @@ EXTRA_DIST += \
 	fuzz/corpus/worker/in-in-parts \
 	fuzz/corpus/worker/in-more-than-said \
 	fuzz/corpus/worker/in-of-many-types \
+	fuzz/corpus/worker/in-with-endless-credit \
 	fuzz/corpus/worker/in-without-credit \
 	fuzz/corpus/worker/in-without-schema \
 	fuzz/corpus/worker/malformed-plans \

@@ -44,18 +44,26 @@ struct worker {
     int64_t lost_since_ms; /* 0: the link is there */
 };
 
+/* A time that can be added to any other. */
+static int64_t bounded_ms(json_object *params, const char *key)
+{
+    int64_t value = json_member_integer(params, key, 0);
+
+    return value < 0 ? 0 : value < LONGEST_TIMEOUT_MS ? value : LONGEST_TIMEOUT_MS;
+}
+
 /* Methods. Each answers its request; the error, if it sets one, is the answer. */
 
 /* Whether the link may be made again. The channel has been prepared for it with what came first (begin_session). */
 static bool agree_on_resumption(struct worker *worker, json_object *params)
 {
-    int64_t timeout = json_member_integer(params, "resume_timeout_ms", 0);
+    int64_t timeout = bounded_ms(params, "resume_timeout_ms");
 
     if (!channel_is_resumable(worker->channel))
         return false;
-    if (timeout <= 0)
+    if (timeout == 0)
         channel_forbid_resumption(worker->channel);
-    worker->resume_timeout_ms = timeout < LONGEST_TIMEOUT_MS ? timeout : LONGEST_TIMEOUT_MS;
+    worker->resume_timeout_ms = timeout;
     return timeout > 0;
 }
 
@@ -74,8 +82,8 @@ static int on_hello(struct worker *worker, const char *id, json_object *params,
     if (channel_is_resumable(worker->channel) && !channel_knows(worker->channel, params))
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
                                 "hello names another session than its link");
-    worker->heartbeat_interval_ms = json_member_integer(params, "heartbeat_interval_ms", 0);
-    worker->heartbeat_timeout_ms = json_member_integer(params, "heartbeat_timeout_ms", 0);
+    worker->heartbeat_interval_ms = bounded_ms(params, "heartbeat_interval_ms");
+    worker->heartbeat_timeout_ms = bounded_ms(params, "heartbeat_timeout_ms");
     worker->greeted = true;
     json_object *result = json_object_new_object();
     clock_timestamp(now);

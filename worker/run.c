@@ -11,6 +11,7 @@
 #include "core/remove-tree.h"
 
 #define DEFAULT_QUEUE_BYTES (2 << 20)
+#define LARGEST_QUEUE_BYTES (INT64_C(1) << 40) /* credits of it can be added up */
 
 static int out_of_memory(struct osiris_error *error)
 {
@@ -178,7 +179,9 @@ static uint64_t bound_of(json_object *params, const char *key)
 {
     int64_t bound = json_member_integer(params, key, DEFAULT_QUEUE_BYTES);
 
-    return bound > 0 ? (uint64_t)bound : DEFAULT_QUEUE_BYTES;
+    if (bound <= 0)
+        return DEFAULT_QUEUE_BYTES;
+    return bound < LARGEST_QUEUE_BYTES ? (uint64_t)bound : LARGEST_QUEUE_BYTES;
 }
 
 /* What comes from elsewhere never makes the main thread wait: credit bounds it, or the disk takes it. */
