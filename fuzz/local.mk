@@ -219,6 +219,7 @@ EXTRA_DIST += \
 	fuzz/corpus/worker/in-without-schema \
 	fuzz/corpus/worker/malformed-plans \
 	fuzz/corpus/worker/out-to-another-place \
+	fuzz/corpus/worker/prepare-after-cleanup \
 	fuzz/corpus/worker/raw-nonsense \
 	fuzz/corpus/worker/refused-driver \
 	fuzz/corpus/worker/two-phases \

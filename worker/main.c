@@ -102,6 +102,8 @@ static int on_prepare(struct worker *worker, const char *id, json_object *params
 {
     if (worker->run != NULL)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "prepare was requested before");
+    if (worker->cleaned)
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "prepare came after cleanup");
     worker->run = run_new(worker->channel, params, error);
     if (worker->run == NULL)
         return -1;
