@@ -3,7 +3,7 @@ EXTRA_DIST += tests/protocol/frames.py tests/protocol/worker.py tests/protocol/s
 if HAVE_PYTHON3
 TESTS += tests/cli/test_protocol.py
 endif
-EXTRA_DIST += tests/protocol/vectors.txt
+EXTRA_DIST += tests/protocol/vectors.txt tests/protocol/vectors.py tests/protocol/batches.py
 if HAVE_CHECK
 check_PROGRAMS += tests/unit/test-vectors
 TESTS += tests/unit/test-vectors

@@ -352,5 +352,13 @@ def test_a_fault_of_either_stops_the_other(folder):
     assert not [name for name in outputs() if name != "osiris.yaml"], outputs()
 
 
+@test
+def test_vectors(folder):
+    """The file that tests/unit/test-vectors.c reads, read in Python."""
+    done = subprocess.run([PYTHON(), "-B", PROTOCOL / "vectors.py"], capture_output=True, text=True)
+    assert_equal((done.returncode, done.stderr), (0, ""), done.stdout)
+    assert done.stdout.endswith(" vectors\n"), done.stdout
+
+
 if __name__ == "__main__":
     main()
