@@ -132,7 +132,7 @@ static void await_answer(struct peer *peer)
             bool answered = strcmp(json_member_string(message, "id", ""), id) == 0;
             json_object *error = json_member(message, "error");
             if (error != NULL)
-                fail(json_object_to_json_string(error));
+                give_up(json_object_to_json_string(error));
             json_object_put(message);
             if (answered)
                 return;
@@ -162,7 +162,7 @@ static char *find_driver(const char *folders, const char *name)
             return absolute;
         }
     }
-    fail("there is no generate.so; make tests/plugins/generate.la, or say --drivers");
+    give_up("there is no generate.so; make tests/plugins/generate.la, or say --drivers");
 }
 
 static void prepare(struct peer *peer, const struct bench_options *options, const char *folder)

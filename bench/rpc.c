@@ -13,7 +13,7 @@
 
 #include "bench/rpc.h"
 
-void fail(const char *what)
+void give_up(const char *what)
 {
     fprintf(stderr, "bench/rpc: %s\n", what);
     exit(EXIT_FAILURE);
@@ -22,7 +22,7 @@ void fail(const char *what)
 void check(bool condition, const char *what)
 {
     if (!condition)
-        fail(what);
+        give_up(what);
 }
 
 static int compare(const void *a, const void *b)

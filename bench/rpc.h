@@ -24,7 +24,7 @@ struct bench_options {
 };
 
 /* A failure of the machine or of what is measured: says so and exits. */
-void fail(const char *what) __attribute__((noreturn));
+void give_up(const char *what) __attribute__((noreturn));
 void check(bool condition, const char *what);
 
 /* Percentiles of samples in nanoseconds, sorted in place. */

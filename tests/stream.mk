@@ -17,3 +17,16 @@ tests_unit_test_wire_random_SOURCES = tests/unit/test-wire-random.c tests/arrow-
 tests_unit_test_wire_random_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_wire_random_LDADD = $(unit_ldadd)
 endif
+# It stands before malloc, as a sanitizer does.
+if HAVE_CHECK
+if !SANITIZED
+check_PROGRAMS += tests/unit/test-stream-cost
+TESTS += tests/unit/test-stream-cost
+endif
+endif
+EXTRA_DIST += tests/unit/test-stream-cost.c
+tests_unit_test_stream_cost_SOURCES = tests/unit/test-stream-cost.c bench/rpc-count.c bench/rpc-shapes.c bench/rpc.h \
+	worker/link-input.c worker/link-output.c
+tests_unit_test_stream_cost_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_stream_cost_CFLAGS = $(AM_CFLAGS) -fno-builtin
+tests_unit_test_stream_cost_LDADD = $(unit_ldadd)
