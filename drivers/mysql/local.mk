@@ -14,5 +14,7 @@ mysql_la_SOURCES = \
 	drivers/mysql/reader.c \
 	drivers/mysql/reader.h \
 	drivers/mysql/spec.c \
+	drivers/mysql/sql.c \
+	drivers/mysql/sql.h \
 	drivers/mysql/statement.c \
 	drivers/mysql/tls.c
