@@ -5,6 +5,7 @@ mysql_tests = \
 	tests/mysql/test_mysql_differential.py \
 	tests/mysql/test_mysql_errors.py \
 	tests/mysql/test_mysql_memory.py \
+	tests/mysql/test_mysql_resume.py \
 	tests/mysql/test_mysql_session.py \
 	tests/mysql/test_mysql_tls.py \
 	tests/mysql/test_mysql_values.py \
@@ -15,6 +16,7 @@ EXTRA_DIST += \
 	examples/osiris_connections.yaml \
 	scripts/mariadb-private \
 	tests/mysql/fake_mysql.py \
+	tests/mysql/mysql_server.py \
 	tests/mysql/private.py \
 	tests/mysql/raw.py \
 	$(mysql_tests)

@@ -60,12 +60,17 @@ static void hold_socket(struct mysql_session *session, int socket)
     pthread_mutex_unlock(&session->lock);
 }
 
-void mysql_session_clear(struct mysql_session *session)
+void mysql_session_disconnect(struct mysql_session *session)
 {
     if (session->mysql != NULL)
         mysql_close(session->mysql);
     session->mysql = NULL;
     hold_socket(session, -1);
+}
+
+void mysql_session_clear(struct mysql_session *session)
+{
+    mysql_session_disconnect(session);
     close(session->wake);
     pthread_mutex_destroy(&session->lock);
 }
@@ -236,6 +241,20 @@ int mysql_session_connect(struct mysql_session *session)
     if (mysql_session_is_interrupted(session))
         return fail_interrupted(session);
     return mysql_tls_after_connect(session) < 0 ? -1 : mysql_run_init_sql(session);
+}
+
+int mysql_session_wait(const struct mysql_session *session, int milliseconds)
+{
+    struct pollfd wake = {.fd = session->wake, .events = POLLIN};
+    int64_t end = now_ms() + milliseconds;
+    int count = 0;
+
+    for (int64_t left = milliseconds; left > 0 && count <= 0; left = end - now_ms()) {
+        count = poll(&wake, 1, (int)left);
+        if (count < 0 && errno != EINTR)
+            break;
+    }
+    return count > 0 ? -1 : 0;
 }
 
 void mysql_session_interrupt(struct mysql_session *session)

@@ -7,6 +7,7 @@
 struct extractor {
     const struct osiris_host *host;
     struct mysql_reader reader;
+    struct mysql_resume resume;
 };
 
 static int extractor_open(const struct osiris_host *host, void **state)
@@ -16,7 +17,8 @@ static int extractor_open(const struct osiris_host *host, void **state)
     if (extractor == NULL)
         return osiris_fail(host, OSIRIS_ERROR_INTERNAL, 0, 0, NULL, NULL, "out of memory");
     extractor->host = host;
-    if (mysql_check_statement(host) < 0 || mysql_reader_init(&extractor->reader, host) < 0) {
+    if (mysql_check_statement(host) < 0 || mysql_resume_check(host) < 0 ||
+        mysql_reader_init(&extractor->reader, host) < 0) {
         free(extractor);
         return -1;
     }
@@ -60,6 +62,7 @@ static int extractor_run(void *state, const struct osiris_input *inputs, size_t 
     (void)inputs;
     (void)input_count;
     if (mysql_reader_connect(&extractor->reader) < 0 ||
+        mysql_reader_find_key(&extractor->reader, &extractor->resume) < 0 ||
         mysql_reader_execute(&extractor->reader) < 0)
         return -1;
     *output = (struct ArrowArrayStream){.get_schema = stream_get_schema,
@@ -82,6 +85,7 @@ static void extractor_close(void *state)
     struct extractor *extractor = state;
 
     mysql_reader_clear(&extractor->reader);
+    mysql_resume_clear(&extractor->resume);
     free(extractor);
     mysql_thread_end();
 }

@@ -9,10 +9,19 @@ mysql_la_SOURCES = \
 	drivers/mysql/errors.c \
 	drivers/mysql/extractor.c \
 	drivers/mysql/init-sql.c \
+	drivers/mysql/key.c \
+	drivers/mysql/key.h \
+	drivers/mysql/literal.c \
 	drivers/mysql/mysql-driver.h \
+	drivers/mysql/narrow.c \
+	drivers/mysql/narrow.h \
 	drivers/mysql/plugin.c \
 	drivers/mysql/reader.c \
 	drivers/mysql/reader.h \
+	drivers/mysql/reports.c \
+	drivers/mysql/reports.h \
+	drivers/mysql/resume.c \
+	drivers/mysql/resume.h \
 	drivers/mysql/spec.c \
 	drivers/mysql/sql.c \
 	drivers/mysql/sql.h \

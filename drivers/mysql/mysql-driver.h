@@ -10,6 +10,8 @@
 
 /* A batch ends with the row that reaches so many bytes. */
 #define MYSQL_BATCH_BYTES (2u << 20)
+/* In a row, before a lost connection is given up; the spec has it, too. */
+#define MYSQL_RECONNECT_ATTEMPTS 10
 
 /* The connection's `ssl`. */
 struct mysql_tls {
@@ -44,6 +46,10 @@ struct mysql_session {
 int mysql_session_init(struct mysql_session *session, const struct osiris_host *host);
 void mysql_session_clear(struct mysql_session *session);
 int mysql_session_connect(struct mysql_session *session);
+/* Closes the connection; another one may follow. */
+void mysql_session_disconnect(struct mysql_session *session);
+/* Waits so long; -1: it was interrupted. */
+int mysql_session_wait(const struct mysql_session *session, int milliseconds);
 bool mysql_session_is_interrupted(struct mysql_session *session);
 /* [any thread] Makes a wait in the connection end with an error. */
 void mysql_session_interrupt(struct mysql_session *session);

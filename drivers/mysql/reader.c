@@ -3,19 +3,26 @@
 
 #include <stdlib.h>
 
+#include "narrow.h"
+
+#define FIRST_WAIT_MS 100
+#define LONGEST_WAIT_MS 10000
+
 int mysql_reader_init(struct mysql_reader *reader, const struct osiris_host *host)
 {
-    *reader = (struct mysql_reader){.host = host};
-    reader->batch_rows = host->get_integer(host, OSIRIS_CONFIG, "batch_size", 10000);
-    return mysql_session_init(&reader->session, host);
+    *reader = (struct mysql_reader){
+        .batch_rows = host->get_integer(host, OSIRIS_CONFIG, "batch_size", 10000),
+        .limit = host->get_integer(host, OSIRIS_CONFIG, "limit", 0),
+    };
+    mysql_reports_init(&reader->reports, host);
+    reader->host = &reader->reports.host;
+    return mysql_session_init(&reader->session, reader->host);
 }
 
 static void close_statement(struct mysql_reader *reader)
 {
-    /* A result that was not read to its end would be read to its end by the library first, however long it is: cut
-     * the connection, and tell the server to stop. */
-    if (reader->session.querying)
-        mysql_session_abandon(&reader->session);
+    if (reader->columns != NULL)
+        reader->bad_dates += mysql_columns_bad_dates(reader->columns);
     if (reader->statement != NULL)
         mysql_stmt_close(reader->statement);
     reader->statement = NULL;
@@ -25,9 +32,17 @@ static void close_statement(struct mysql_reader *reader)
 
 void mysql_reader_clear(struct mysql_reader *reader)
 {
+    /* A result that was not read to its end would be read to its end by the library first, however long it is: cut
+     * the connection, and tell the server to stop. */
+    if (reader->session.querying)
+        mysql_session_abandon(&reader->session);
     close_statement(reader);
     mysql_session_clear(&reader->session);
+    mysql_reports_clear(&reader->reports);
+    if (reader->schema.release != NULL)
+        reader->schema.release(&reader->schema);
     free(reader->sql);
+    free(reader->after);
 }
 
 static int out_of_memory(const struct mysql_reader *reader)
@@ -47,6 +62,58 @@ static int statement_failed(struct mysql_reader *reader, const char *doing)
 int mysql_reader_connect(struct mysql_reader *reader)
 {
     return mysql_session_connect(&reader->session);
+}
+
+int mysql_reader_find_key(struct mysql_reader *reader, struct mysql_resume *resume)
+{
+    const struct mysql_part part = {.condition = reader->range};
+    bool must = mysql_resume_is_wanted(reader->host);
+
+    /* What nobody insists on is no error if it cannot be had. */
+    if (!must)
+        mysql_reports_hold(&reader->reports);
+    int result = mysql_resume_find(reader->host, &reader->session, &part, resume);
+    if (!must)
+        mysql_reports_drop(&reader->reports);
+    reader->resume = resume->key.count > 0 ? resume : NULL;
+    return must ? result : 0;
+}
+
+/* The statement. */
+
+/* Those of its range that are behind the last one delivered. NULL: there is no memory, or (*all) no condition. */
+static char *make_condition(const struct mysql_reader *reader, bool *all)
+{
+    struct sql sql = {0};
+
+    *all = reader->range == NULL && reader->after == NULL;
+    if (reader->range != NULL) {
+        sql_add(&sql, "(");
+        sql_add(&sql, reader->range);
+        sql_add(&sql, reader->after != NULL ? ") AND " : ")");
+    }
+    if (reader->after != NULL)
+        sql_add(&sql, reader->after);
+    return sql_take(&sql);
+}
+
+static char *make_statement(const struct mysql_reader *reader)
+{
+    bool all;
+    char *condition = make_condition(reader, &all), *statement = NULL;
+    const struct mysql_part part = {
+        .condition = condition,
+        .order = reader->resume == NULL ? NULL : reader->resume->order,
+        .more_columns = reader->resume == NULL ? NULL : reader->resume->more_columns,
+        .taken = reader->delivered,
+    };
+
+    if (condition == NULL && !all)
+        out_of_memory(reader);
+    else
+        statement = mysql_make_statement(reader->host, &part);
+    free(condition);
+    return statement;
 }
 
 static int prepare(struct mysql_reader *reader)
@@ -81,10 +148,40 @@ static int take_rows_as_columns(struct mysql_reader *reader)
     return 0;
 }
 
+static bool is_same_schema(const struct ArrowSchema *schema, const struct ArrowSchema *other)
+{
+    if (schema->n_children != other->n_children)
+        return false;
+    for (int64_t i = 0; i < schema->n_children; i++)
+        if (strcmp(schema->children[i]->format, other->children[i]->format) != 0 ||
+            strcmp(schema->children[i]->name, other->children[i]->name) != 0)
+            return false;
+    return true;
+}
+
+/* What the statement after a lost connection yields has to be what the one before it did. */
+static int take_schema(struct mysql_reader *reader)
+{
+    struct ArrowSchema schema;
+
+    if (osiris_builder_schema(mysql_columns_builder(reader->columns), &schema) < 0)
+        return out_of_memory(reader);
+    if (reader->schema.release == NULL) {
+        reader->schema = schema;
+        return 0;
+    }
+    bool same = is_same_schema(&schema, &reader->schema);
+    schema.release(&schema);
+    if (same)
+        return 0;
+    return osiris_fail(reader->host, OSIRIS_ERROR_DATA, 0, 0, NULL, "run it again",
+                       "the table was altered while it was read");
+}
+
 int mysql_reader_execute(struct mysql_reader *reader)
 {
     free(reader->sql);
-    reader->sql = mysql_make_statement(reader->host, &reader->part);
+    reader->sql = make_statement(reader);
     if (reader->sql == NULL)
         return -1;
     if (reader->host->get_boolean(reader->host, OSIRIS_CONFIG, "echo", 0))
@@ -94,19 +191,105 @@ int mysql_reader_execute(struct mysql_reader *reader)
     reader->session.querying = true;
     if (mysql_stmt_execute(reader->statement) != 0)
         return statement_failed(reader, "run the query");
-    return take_rows_as_columns(reader);
+    return take_rows_as_columns(reader) < 0 ? -1 : take_schema(reader);
 }
 
 int mysql_reader_schema(const struct mysql_reader *reader, struct ArrowSchema *out)
 {
-    return osiris_builder_schema(mysql_columns_builder(reader->columns), out);
+    if (osiris_builder_schema(mysql_columns_builder(reader->columns), out) < 0)
+        return -1;
+    return mysql_narrow_schema(out, reader->resume == NULL ? 0 : reader->resume->hidden);
+}
+
+/* Going on after a lost connection. */
+
+static void disconnect(struct mysql_reader *reader)
+{
+    close_statement(reader);
+    mysql_session_disconnect(&reader->session);
+}
+
+/* Whether what is held was the loss of a connection, and the rest can be asked for. */
+static bool can_go_on(struct mysql_reader *reader)
+{
+    return reader->resume != NULL && mysql_is_lost_connection(reader->reports.held.native_code) &&
+           (reader->after != NULL || reader->delivered == 0) &&
+           !mysql_session_is_interrupted(&reader->session);
+}
+
+/* Twice as long each time; -1: interrupted. */
+static int wait_before_attempt(struct mysql_reader *reader)
+{
+    unsigned doublings = reader->failures > 8 ? 7 : reader->failures - 1;
+    int wait_ms = FIRST_WAIT_MS << doublings;
+
+    return mysql_session_wait(&reader->session, wait_ms > LONGEST_WAIT_MS ? LONGEST_WAIT_MS : wait_ms);
+}
+
+static int give_up(struct mysql_reader *reader, int64_t attempts)
+{
+    const struct osiris_error_report *held = &reader->reports.held;
+
+    mysql_reports_keep(&reader->reports);
+    osiris_fail(reader->host, held->category, held->retryable, held->native_code,
+                held->native_state, held->hint,
+                "the connection was lost after %lld rows, and %lld attempts to go on failed: %s",
+                (long long)reader->delivered, (long long)attempts,
+                held->message == NULL ? "out of memory" : held->message);
+    mysql_reports_drop(&reader->reports);
+    return -1;
+}
+
+/* One attempt: 0; 1: it failed, but another may succeed; -1: reported. What it failed of stays held. */
+static int attempt(struct mysql_reader *reader)
+{
+    mysql_reports_hold(&reader->reports);
+    if (mysql_reader_connect(reader) == 0 && mysql_reader_execute(reader) == 0) {
+        mysql_reports_drop(&reader->reports);
+        return 0;
+    }
+    if (!reader->reports.held.retryable || mysql_session_is_interrupted(&reader->session))
+        return mysql_reports_pass(&reader->reports);
+    disconnect(reader);
+    return 1;
+}
+
+static int go_on(struct mysql_reader *reader)
+{
+    int64_t attempts = reader->host->get_integer(reader->host, OSIRIS_CONFIG, "reconnect_attempts",
+                                                 MYSQL_RECONNECT_ATTEMPTS);
+    int result = 1;
+
+    while (result > 0) {
+        if (reader->failures++ >= attempts)
+            return give_up(reader, attempts);
+        if (wait_before_attempt(reader) < 0) {
+            mysql_reports_drop(&reader->reports);
+            return osiris_fail(reader->host, OSIRIS_ERROR_CANCELLED, 0, 0, NULL, NULL,
+                               "interrupted");
+        }
+        result = attempt(reader);
+    }
+    reader->lost = result < 0;
+    return result;
+}
+
+/* What is held stays so: it is the reason if no attempt is allowed. */
+static void note_loss(struct mysql_reader *reader)
+{
+    osiris_log(reader->host, OSIRIS_WARNING, "%s; going on behind the %lld rows that came",
+               reader->reports.held.message == NULL ? "the connection was lost"
+                                                    : reader->reports.held.message,
+               (long long)reader->delivered);
+    disconnect(reader);
+    reader->lost = true;
 }
 
 /* Rows. */
 
 static void end_of_rows(struct mysql_reader *reader)
 {
-    int64_t bad_dates = mysql_columns_bad_dates(reader->columns);
+    int64_t bad_dates = reader->bad_dates + mysql_columns_bad_dates(reader->columns);
 
     reader->ended = true;
     reader->session.querying = false;
@@ -144,21 +327,61 @@ static int fill_batch(struct mysql_reader *reader)
     return 0;
 }
 
-int mysql_reader_next(struct mysql_reader *reader, struct ArrowArray *out)
+/* Takes the batch out and notes where the next one begins. */
+static int finish_batch(struct mysql_reader *reader, struct ArrowArray *out)
 {
-    struct osiris_builder *builder = mysql_columns_builder(reader->columns);
-
-    out->release = NULL;
-    if (reader->ended)
-        return 0;
-    if (fill_batch(reader) < 0)
-        return -1;
     if (mysql_columns_error(reader->columns) != NULL)
         return osiris_fail(reader->host, OSIRIS_ERROR_DATA, 0, 0, NULL, NULL, "%s",
                            mysql_columns_error(reader->columns));
-    if (osiris_builder_rows(builder) == 0)
+    if (osiris_builder_rows(mysql_columns_builder(reader->columns)) == 0)
         return 0;
-    return mysql_columns_finish(reader->columns, out) < 0 ? out_of_memory(reader) : 0;
+    if (mysql_columns_finish(reader->columns, out) < 0)
+        return out_of_memory(reader);
+    reader->delivered += out->length;
+    reader->failures = 0;
+    if (reader->resume == NULL)
+        return 0;
+    free(reader->after);
+    reader->after = mysql_resume_after(reader->resume, &reader->schema, out);
+    return mysql_narrow_batch(out, reader->resume->hidden) < 0 ? out_of_memory(reader) : 0;
+}
+
+/* One go at a batch: rows that came before the connection was lost are one, too. */
+static int next_batch(struct mysql_reader *reader, struct ArrowArray *out)
+{
+    mysql_reports_hold(&reader->reports);
+    int filled = fill_batch(reader);
+
+    mysql_reports_keep(&reader->reports);
+    int finished = finish_batch(reader, out);
+    if (filled == 0 || finished < 0) {
+        mysql_reports_drop(&reader->reports);
+        return finished;
+    }
+    if (can_go_on(reader)) {
+        note_loss(reader);
+        return 0;
+    }
+    if (out->release != NULL)
+        out->release(out);
+    return mysql_reports_pass(&reader->reports);
+}
+
+static bool has_all(const struct mysql_reader *reader)
+{
+    return reader->ended || (reader->lost && reader->limit > 0 && reader->delivered >= reader->limit);
+}
+
+int mysql_reader_next(struct mysql_reader *reader, struct ArrowArray *out)
+{
+    out->release = NULL;
+    while (!has_all(reader) && out->release == NULL) {
+        if (reader->lost && go_on(reader) < 0)
+            return -1;
+        if (next_batch(reader, out) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 void mysql_reader_interrupt(struct mysql_reader *reader)

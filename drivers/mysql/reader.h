@@ -1,22 +1,34 @@
 /*
  * One connection and one statement whose rows come as batches: unbuffered and in the binary protocol, straight into
- * Arrow columns. A reader belongs to one thread but for mysql_reader_interrupt. What goes wrong is reported through the
- * host; calls then return -1.
+ * Arrow columns. It reads what the config names, or a range of it, and where it has a key to go on from, a lost
+ * connection is made again. A reader belongs to one thread but for mysql_reader_interrupt. What goes wrong is reported
+ * through the host; calls then return -1.
  */
 #ifndef OSIRIS_DRIVERS_MYSQL_READER_H
 #define OSIRIS_DRIVERS_MYSQL_READER_H
 
-#include "mysql-driver.h"
+#include "reports.h"
+#include "resume.h"
 
 struct mysql_reader {
-    const struct osiris_host *host;
+    struct mysql_reports reports;
+    const struct osiris_host *host; /* stands in for the real one: what is tried again is not reported */
     struct mysql_session session;
-    int64_t batch_rows;
-    struct mysql_part part; /* what is to be read of the table */
+    int64_t batch_rows, limit;
+    const char *range;                 /* the condition on its rows, or NULL: all; borrowed */
+    const struct mysql_resume *resume; /* or NULL: a lost connection is the end; borrowed */
+
     char *sql;
     MYSQL_STMT *statement;
     struct mysql_columns *columns;
+    struct ArrowSchema schema; /* of the statement: hidden columns of the key are behind the others */
+    int64_t bad_dates;         /* of the statements before this one */
     bool ended;
+
+    char *after;       /* the condition on rows behind the last one delivered; NULL: none was, or it has none */
+    int64_t delivered; /* rows */
+    bool lost;         /* the connection, behind what was delivered */
+    unsigned failures; /* of connections since the last batch */
 };
 
 /* Connects to nothing yet. After -1 there is nothing to clear. */
@@ -24,6 +36,8 @@ int mysql_reader_init(struct mysql_reader *reader, const struct osiris_host *hos
 /* A statement that was not read to its end is stopped on the server. */
 void mysql_reader_clear(struct mysql_reader *reader);
 int mysql_reader_connect(struct mysql_reader *reader);
+/* Looks for the key that it goes on from (see resume.h), and fills `resume`, which outlives the reader. */
+int mysql_reader_find_key(struct mysql_reader *reader, struct mysql_resume *resume);
 /* Runs the statement, so that the columns are known. */
 int mysql_reader_execute(struct mysql_reader *reader);
 int mysql_reader_schema(const struct mysql_reader *reader, struct ArrowSchema *out);

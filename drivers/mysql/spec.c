@@ -37,6 +37,8 @@ const char mysql_extractor_spec[] =
     "\"batch_size\": {\"type\": \"integer\", \"minimum\": 100, \"maximum\": 100000, \"default\": 10000, \"description\": \"rows in a batch at most; a batch also ends at 2 MiB\"},"
     "\"tinyint1_as_boolean\": {\"type\": \"boolean\", \"default\": false, \"description\": \"TINYINT(1), which is BOOLEAN, as a boolean: true unless 0\"},"
     "\"zero_dates\": {\"type\": \"string\", \"enum\": [\"null\", \"error\"], \"default\": \"null\", \"description\": \"what becomes of dates that do not exist (0000-00-00, 2024-02-00)\"},"
+    "\"on_disconnect\": {\"enum\": [\"resume\", \"fail\"], \"description\": \"a connection that is lost in the middle of a table is made again and the read goes on behind the last row, or the run fails; by default it goes on where the order of a key costs nothing\"},"
+    "\"reconnect_attempts\": {\"type\": \"integer\", \"minimum\": 0, \"maximum\": 100, \"default\": 10, \"description\": \"in a row without a batch, before a lost connection is given up\"},"
     "\"pool_size\": {\"type\": \"integer\", \"minimum\": 1, \"x-ignored\": true, \"description\": \"accepted; there is no pool\"},"
     "\"pool_recycle\": {\"type\": \"integer\", \"x-ignored\": true, \"description\": \"accepted; there is no pool\"},"
     "\"echo\": {\"type\": \"boolean\", \"default\": false, \"description\": \"log the SQL\"}},"

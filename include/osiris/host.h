@@ -9,6 +9,8 @@
  *  - Texts are UTF-8 and NUL-terminated. What the plug-in passes in is copied; what it gets is
  *    borrowed and stays valid as long as the table.
  *  - Secret values are masked in everything that passes through log, event, metric and error.
+ *  - The first argument is the table, or the plug-in's copy of it: the host looks at its context only. So a plug-in
+ *    may give its own parts a copy with another function in it, say to hold back the error of an attempt.
  *  - A function added in a later minor version is there only if OSIRIS_HAS(host, member).
  */
 #ifndef OSIRIS_HOST_H

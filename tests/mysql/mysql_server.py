@@ -1,0 +1,54 @@
+"""What the tests of the mysql drivers share that lose connections or split tables: one private MariaDB, its SQL by TCP,
+and pipelines that export from it."""
+
+import os
+import pathlib
+import subprocess
+
+from private import SCRIPT, Private, describe
+
+from tap import assert_equal, osiris, read, step
+
+private = Private()
+server = private.env
+setup, teardown = private.start, private.stop
+
+
+def stop_server():
+    subprocess.run([SCRIPT, "stop", private.base], check=True, stdout=subprocess.DEVNULL)
+
+
+def start_server():
+    """Again, with the same data."""
+    subprocess.run([SCRIPT, "start", private.base], check=True, stdout=subprocess.DEVNULL)
+    server.update(line.split("=", 1) for line in read(pathlib.Path(private.base, "mariadb.env")).splitlines())
+
+
+def sql(statement):
+    done = subprocess.run(["mariadb", "--no-defaults", "-B", "-N", "--default-character-set=utf8mb4",
+                           "-h", server["MYSQL_HOST"], "-P", server["MYSQL_PORT"], "-u", server["MYSQL_USER"],
+                           server["MYSQL_DATABASE"]],
+                          env={**os.environ, "MYSQL_PWD": server["MYSQL_PASSWORD"]},
+                          input=statement, capture_output=True, text=True)
+    assert_equal(done.returncode, 0, "exit code", done.stderr)
+    return done.stdout
+
+
+def fill(table, definition, select):
+    sql(f"CREATE OR REPLACE TABLE {table} ({definition}); INSERT INTO {table} {select}")
+
+
+def extract(connection=None, path="out.csv", **config):
+    """Writes the pipeline from mysql.extractor to a CSV file, and the connections."""
+    describe(private.connection(**(connection or {})), step("save", "csv.writer", "write", path=path), **config)
+
+
+def run(*arguments, env=None, code=0):
+    result = osiris("run", "pipeline.yaml", *arguments, env={**server, **(env or {})})
+    assert_equal(result.code, code, "exit code", result)
+    return result
+
+
+def lines(path="out.csv"):
+    """The file's records but its header (for values without line ends)."""
+    return read(path).splitlines()[1:]

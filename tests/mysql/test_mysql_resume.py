@@ -1,0 +1,313 @@
+#!/usr/bin/env python3
+"""A connection that is lost in the middle of a table: the read goes on behind the last row, or the run fails."""
+
+import contextlib
+import pathlib
+import socket
+import threading
+
+from mysql_server import (extract, fill, lines, run, server, setup, sql, start_server, stop_server,
+                          teardown)
+from tap import assert_equal, assert_in, finish, interrupt, main, read, start, test, wait_until
+
+
+class Proxy:
+    """Cuts each of the first `cuts` connections once `after` bytes have come from the server.
+
+    Behind the first of them it closes `refuse` connections at once. With `hold` it passes no more on instead, until
+    the server ends the connection."""
+
+    def __init__(self, after, cuts=1, refuse=0, hold=False):
+        self.after, self.cuts, self.refuse, self.hold = after, cuts, refuse, hold
+        self.held = threading.Event()
+        self.connections = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client = self.listener.accept()[0]
+                self.connections += 1
+                if 1 < self.connections <= 1 + self.refuse:
+                    client.close()
+                    continue
+                try:
+                    upstream = socket.create_connection((server["MYSQL_HOST"], int(server["MYSQL_PORT"])))
+                except OSError:
+                    client.close()
+                    continue
+                cut = self.connections <= self.cuts + self.refuse
+                for ends in ((client, upstream, None), (upstream, client, self.after if cut else None)):
+                    threading.Thread(target=self.pump, args=ends, daemon=True).start()
+
+    def pump(self, source, target, limit):
+        with contextlib.suppress(OSError):
+            while data := source.recv(min(65536, limit) if limit else 65536):
+                target.sendall(data)
+                if limit is None:
+                    continue
+                limit -= len(data)
+                if limit == 0 and self.hold:
+                    self.held.set()
+                    while source.recv(65536):
+                        pass
+                if limit == 0:
+                    break
+        for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+def cut_export(cuts=3, after=60000, code=0, refuse=0, **config):
+    """Exports through a proxy that cuts; gives the result."""
+    with Proxy(after, cuts, refuse) as proxy:
+        extract(connection={"port": proxy.port}, **{"batch_size": 500, **config})
+        result = run("--verbose", code=code)
+        if code == 0:
+            assert_equal(proxy.connections, cuts + refuse + 1, "connections", result)
+    return result
+
+
+def agrees(table, columns="*", order=None, context=""):
+    """The exported lines are those of an export that nobody disturbed."""
+    got = lines()
+    extract(path="whole.csv", query=f"SELECT {columns} FROM {table} ORDER BY {order}")
+    run()
+    expected = lines("whole.csv")
+    assert_equal(len(got), len(expected), f"rows of {table}", context)
+    assert_equal(next(((a, b) for a, b in zip(got, expected) if a != b), None), None, f"in {table}", context)
+
+
+def fill_plain(table, rows=20000):
+    fill(table, "id INT PRIMARY KEY, v VARCHAR(40)", f"SELECT seq * 7, CONCAT('value ', seq) FROM seq_1_to_{rows}")
+
+
+@test
+def test_by_default_a_primary_key_goes_on(folder):
+    fill_plain("plain")
+    result = cut_export(table="plain")
+    agrees("plain", order="id")
+    assert_in("going on behind the", result.err, result)
+
+
+@test
+def test_a_run_that_is_not_disturbed_connects_once(folder):
+    fill_plain("calm", 2000)
+    cut_export(cuts=0, table="calm")
+    agrees("calm", order="id")
+
+
+@test
+def test_fail_fails(folder):
+    fill_plain("failing")
+    result = cut_export(cuts=1, code=1, table="failing", on_disconnect="fail")
+    assert_in("cannot read the rows", result.err, result)
+    assert_in("(2013, HY000)", result.err, result)
+    assert not pathlib.Path("out.csv").exists()
+
+
+@test
+def test_what_has_no_order_of_a_key_fails(folder):
+    fill_plain("asked")
+    for config, reason in (({"query": "SELECT * FROM asked ORDER BY id"}, "a query has no key"),
+                           ({"table": "asked", "order_by": "id"}, "in the order of order_by")):
+        cut_export(cuts=1, code=1, **config)
+        result = cut_export(cuts=1, code=1, on_disconnect="resume", **config)
+        assert_in(reason, result.err, result)
+
+
+# Each table's key is of another kind: (definition, rows, key).
+KEYS = {
+    "unsigned_key": ("k BIGINT UNSIGNED PRIMARY KEY, v INT",
+                     "SELECT 18446744073709551615 - seq, seq FROM seq_0_to_9999", "k"),
+    "negative_key": ("k BIGINT PRIMARY KEY, v INT",
+                     "SELECT CAST(seq AS DECIMAL(30)) * 1844674407370955 - 9223372036854775808, seq FROM seq_0_to_9999",
+                     "k"),
+    "decimal_key": ("k DECIMAL(65,30) PRIMARY KEY, v INT",
+                    "SELECT CONCAT(CAST(seq AS SIGNED) - 5000, '.', LPAD(seq, 30, '0')), seq FROM seq_0_to_9999", "k"),
+    "datetime_key": ("k DATETIME(6) PRIMARY KEY, v INT",
+                     "SELECT '1000-01-01 00:00:00.000001' + INTERVAL seq * 7777777 SECOND + INTERVAL seq MICROSECOND, "
+                     "seq FROM seq_0_to_9999", "k"),
+    "timestamp_key": ("k TIMESTAMP(3) PRIMARY KEY DEFAULT 0, v INT",
+                      "SELECT '1970-01-02 00:00:00.001' + INTERVAL seq * 200055 SECOND, seq FROM seq_0_to_9999", "k"),
+    "date_key": ("k DATE PRIMARY KEY, v INT", "SELECT '1000-01-01' + INTERVAL seq * 300 DAY, seq FROM seq_0_to_9999", "k"),
+    "time_key": ("k TIME(2) PRIMARY KEY, v INT",
+                 "SELECT SEC_TO_TIME((CAST(seq AS SIGNED) - 5000) * 600.01), seq FROM seq_0_to_9999", "k"),
+    "text_key": ("k VARCHAR(50) COLLATE utf8mb4_swedish_ci PRIMARY KEY, v INT",
+                 "SELECT CONCAT(ELT(1 + seq % 5, 'ärlig', 'Zebra', 'ö\\'\\\\', '', '𐍈 '), MD5(seq)), seq "
+                 "FROM seq_0_to_9999", "k"),
+    "latin_key": ("k CHAR(30) CHARACTER SET latin1 COLLATE latin1_german2_ci PRIMARY KEY, v INT",
+                  "SELECT CONCAT(ELT(1 + seq % 4, 'ß', 'Ä', '€', 'z'), seq), seq FROM seq_0_to_9999", "k"),
+    "binary_key": ("k VARBINARY(20) PRIMARY KEY, v INT",
+                   "SELECT CONCAT(UNHEX(MD5(seq)), ELT(1 + seq % 3, '', x'00', x'27FF')), seq FROM seq_0_to_9999", "k"),
+    "uuid_key": ("k UUID PRIMARY KEY, v INT", "SELECT INSERT(INSERT(MD5(seq), 13, 1, '4'), 17, 1, 'a'), seq FROM seq_0_to_9999",
+                 "k"),
+    "composite_key": ("a VARCHAR(5) COLLATE utf8mb4_general_ci, b INT, c DATE, v INT, PRIMARY KEY (a, b, c)",
+                      "SELECT ELT(1 + seq % 4, 'a', 'A', 'b', ''), seq DIV 50, '2020-01-01' + INTERVAL seq DAY, seq "
+                      "FROM seq_0_to_9999", "a, b, c"),
+    "unique_key": ("`we``ird` INT NOT NULL, v INT, n INT, UNIQUE (n), UNIQUE u (`we``ird`)",
+                   "SELECT 1000000 - seq, seq, NULL FROM seq_0_to_9999", "`we``ird`"),
+}
+
+
+@test
+def test_keys_of_every_kind(folder):
+    for table, (definition, rows, key) in KEYS.items():
+        fill(table, definition, rows)
+        result = cut_export(after=30000, cuts=3, table=table)
+        agrees(table, order=key, context=result)
+
+
+@test
+def test_the_conditions_use_the_key(folder):
+    # The statements that go on are ranges of the index, not scans behind which most rows are thrown away.
+    for table in ("unsigned_key", "decimal_key", "datetime_key", "text_key", "latin_key", "binary_key", "uuid_key",
+                  "composite_key"):
+        fill(table, *KEYS[table][:2])
+        result = cut_export(after=30000, cuts=1, table=table, echo=True)
+        statement = [line for line in result.err.splitlines() if "SELECT * FROM" in line][-1]
+        statement = statement[statement.index("SELECT"):]
+        assert_in("WHERE", statement, result)
+        plan = sql(f"SET time_zone = '+00:00'; EXPLAIN {statement}").rstrip("\n").split("\t")
+        assert_equal((plan[3], plan[5]), ("range", "PRIMARY"), f"access to {table}", f"{statement}\n{plan}")
+        assert "filesort" not in plan[-1], plan
+
+
+@test
+def test_a_key_that_is_not_exported(folder):
+    fill("hidden", "a INT, b INT, v VARCHAR(20), PRIMARY KEY (a, b)",
+         "SELECT seq % 9, seq, CONCAT('v', seq) FROM seq_1_to_20000")
+    cut_export(after=20000, table="hidden", columns=["v", "a"])
+    agrees("hidden", columns="v, a", order="hidden.a, hidden.b")
+
+
+@test
+def test_a_key_that_is_invisible(folder):
+    sql("CREATE OR REPLACE TABLE unseen (id INT INVISIBLE DEFAULT 0 PRIMARY KEY, v VARCHAR(20));"
+        "INSERT INTO unseen (id, v) SELECT seq, CONCAT('v', seq * 3) FROM seq_1_to_20000")
+    cut_export(after=20000, table="unseen")
+    agrees("unseen", columns="v", order="id")
+
+
+@test
+def test_where_holds_for_the_rest_too(folder):
+    fill_plain("chosen")
+    cut_export(table="chosen", where="id % 5 <> 0 OR id < 100 -- and so on")
+    agrees("chosen WHERE id % 5 <> 0 OR id < 100", order="id")
+
+
+@test
+def test_limit_counts_what_came(folder):
+    fill_plain("limited")
+    cut_export(after=30000, table="limited", limit=7001, offset=4000)
+    got = lines()
+    assert_equal(len(got), 7001, "rows")
+    assert_equal(got[0], "28007,value 4001", "first row")
+    assert_equal(got[-1], "77007,value 11001", "last row")
+    assert_equal(len(set(got)), 7001, "different rows")
+
+
+@test
+def test_order_is_only_asked_for_where_it_is_free(folder):
+    sql("CREATE OR REPLACE TABLE heap (id INT PRIMARY KEY, v VARCHAR(40)) ENGINE=MyISAM;"
+        "INSERT INTO heap SELECT 30000 - seq, 'value' FROM seq_1_to_20000")
+    # Sorting first is not free: by default such a read fails with its connection.
+    cut_export(cuts=1, code=1, table="heap")
+    cut_export(table="heap", on_disconnect="resume")
+    agrees("heap", order="id")
+
+
+@test
+def test_resume_needs_a_key(folder):
+    sql("CREATE OR REPLACE TABLE keyless (id INT, v INT, UNIQUE (id)); INSERT INTO keyless VALUES (1, 1);"
+        "CREATE OR REPLACE VIEW look AS SELECT * FROM keyless")
+    for table in ("keyless", "look"):
+        extract(table=table, on_disconnect="resume")
+        result = run(code=1)
+        assert_in("no unique key without nullable columns", result.err, result)
+        extract(table=table)
+        run()
+        assert_equal(lines(), ["1,1"], "rows")
+
+
+@test
+def test_attempts_are_bounded(folder):
+    fill_plain("refused")
+    result = cut_export(cuts=1, refuse=100, code=1, table="refused", reconnect_attempts=3)
+    assert_in("3 attempts to go on failed", result.err, result)
+    cut_export(cuts=1, refuse=2, table="refused", reconnect_attempts=3)
+    agrees("refused", order="id")
+
+
+@test
+def test_waiting_for_an_attempt_can_be_cancelled(folder):
+    fill_plain("waiting")
+    with Proxy(60000, 1, refuse=1000) as proxy:
+        extract(connection={"port": proxy.port}, table="waiting", reconnect_attempts=100, batch_size=500)
+        process = start("run", "pipeline.yaml", env=server)
+        wait_until(lambda: proxy.connections >= 4, "attempts are made")
+        interrupt(process)
+        result = finish(process)
+    assert_equal(result.code, 130, "exit code", result)
+    assert result.seconds < 5, result
+
+
+@test
+def test_an_altered_table_is_refused(folder):
+    fill_plain("altered")
+    with Proxy(60000, 1, refuse=8) as proxy:
+        extract(connection={"port": proxy.port}, table="altered", batch_size=500)
+        process = start("run", "pipeline.yaml", env=server)
+        wait_until(lambda: proxy.connections >= 3, "attempts are made")
+        sql("ALTER TABLE altered ADD w INT")
+        result = finish(process)
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in("was altered while it was read", result.err, result)
+
+
+@test
+def test_kill_on_the_server(folder):
+    # So many rows that some of its connections are killed in their middle, as often as can be.
+    fill("killed", "id INT PRIMARY KEY, v VARCHAR(200)", "SELECT seq, REPEAT('x', 150) FROM seq_1_to_120000")
+    extract(table="killed", batch_size=100)
+    process = start("run", "pipeline.yaml", env=server)
+    kills = 0
+    while process.poll() is None:
+        for number in sql("SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND "
+                          "info LIKE 'SELECT * FROM `killed`%'").split():
+            with contextlib.suppress(AssertionError):
+                sql(f"KILL CONNECTION {number}")
+                kills += 1
+    result = finish(process)
+    assert_equal(result.code, 0, "exit code", result)
+    assert kills > 0, "nothing was killed"
+    agrees("killed", order="id")
+
+
+@test
+def test_a_server_that_starts_again(folder):
+    fill("restarted", "id INT PRIMARY KEY, v VARCHAR(200)", "SELECT seq, REPEAT('x', 150) FROM seq_1_to_60000")
+    # The password is made anew at each start; a proxy keeps the port.
+    sql("CREATE OR REPLACE USER keeper IDENTIFIED BY 'the same'; GRANT SELECT ON shop.* TO keeper")
+    with Proxy(3000000, cuts=1, hold=True) as proxy:
+        extract(connection={"port": proxy.port, "user": "keeper", "password": "the same"}, table="restarted",
+                batch_size=500)
+        process = start("run", "pipeline.yaml", env=server)
+        assert proxy.held.wait(60), "it never came to the middle"
+        stop_server()
+        start_server()
+        result = finish(process)
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal([int(line.split(",")[0]) for line in lines()], list(range(1, 60001)), "ids")
+
+
+if __name__ == "__main__":
+    main(setup, teardown)
