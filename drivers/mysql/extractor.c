@@ -1,25 +1,97 @@
-/* mysql.extractor: a reader's batches as the step's output. Everything runs on the step's thread but interrupt. */
+/*
+ * mysql.extractor: what its readers read as the step's output. One reader is pulled on the step's thread; several, each
+ * with a range of the table, run on threads of their own (merge.h).
+ */
 #include <errno.h>
 #include <stdlib.h>
 
-#include "reader.h"
+#include "merge.h"
+#include "partition.h"
+#include "snapshot.h"
 
 struct extractor {
     const struct osiris_host *host;
-    struct mysql_reader reader;
+    struct mysql_reader readers[MYSQL_PARTITIONS];
+    size_t reader_count; /* that may be used */
+    struct mysql_session coordinator; /* of a snapshot for several connections */
     struct mysql_resume resume;
+    struct mysql_partitions partitions;
+    bool consistent;
+    pthread_mutex_t lock; /* guards merge */
+    struct mysql_merge *merge; /* NULL: the first reader alone */
 };
+
+/* Closing. */
+
+static void clear(struct extractor *extractor)
+{
+    pthread_mutex_lock(&extractor->lock);
+    struct mysql_merge *merge = extractor->merge;
+    extractor->merge = NULL;
+    pthread_mutex_unlock(&extractor->lock);
+    if (merge != NULL)
+        mysql_merge_free(merge);
+    for (size_t i = 0; i < extractor->reader_count; i++)
+        mysql_reader_clear(&extractor->readers[i]);
+    if (extractor->coordinator.host != NULL)
+        mysql_session_clear(&extractor->coordinator);
+    mysql_resume_clear(&extractor->resume);
+    mysql_partitions_clear(&extractor->partitions);
+    pthread_mutex_destroy(&extractor->lock);
+    free(extractor);
+}
+
+static void extractor_close(void *state)
+{
+    clear(state);
+    mysql_thread_end();
+}
+
+/* Opening. */
+
+static int init_connections(struct extractor *extractor, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (mysql_reader_init(&extractor->readers[i], extractor->host) < 0)
+            return -1;
+        extractor->reader_count++;
+    }
+    if (!extractor->consistent || mysql_session_init(&extractor->coordinator, extractor->host) == 0)
+        return 0;
+    extractor->coordinator.host = NULL;
+    return -1;
+}
+
+static int check_options(const struct osiris_host *host)
+{
+    if (mysql_check_statement(host) < 0 || mysql_resume_check(host) < 0 ||
+        mysql_partitions_check(host) < 0)
+        return -1;
+    if (host->get_boolean(host, OSIRIS_CONFIG, "consistent", 0) &&
+        host->get_string(host, OSIRIS_CONFIG, "table", NULL) == NULL)
+        return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL, "leave it out, or use table",
+                           "\"consistent\" goes with \"table\": a query is one statement, which is "
+                           "consistent by itself");
+    return 0;
+}
 
 static int extractor_open(const struct osiris_host *host, void **state)
 {
-    struct extractor *extractor = calloc(1, sizeof *extractor);
+    struct extractor *extractor;
+    int64_t count = host->get_integer(host, OSIRIS_CONFIG, "partitions", 1);
 
+    if (check_options(host) < 0)
+        return -1;
+    extractor = calloc(1, sizeof *extractor);
     if (extractor == NULL)
         return osiris_fail(host, OSIRIS_ERROR_INTERNAL, 0, 0, NULL, NULL, "out of memory");
     extractor->host = host;
-    if (mysql_check_statement(host) < 0 || mysql_resume_check(host) < 0 ||
-        mysql_reader_init(&extractor->reader, host) < 0) {
-        free(extractor);
+    extractor->consistent = host->get_boolean(host, OSIRIS_CONFIG, "consistent", 0) != 0;
+    pthread_mutex_init(&extractor->lock, NULL);
+    if (init_connections(extractor, count < 1                  ? 1
+                                    : count > MYSQL_PARTITIONS ? MYSQL_PARTITIONS
+                                                               : (size_t)count) < 0) {
+        clear(extractor);
         return -1;
     }
     *state = extractor;
@@ -32,14 +104,18 @@ static int stream_get_schema(struct ArrowArrayStream *stream, struct ArrowSchema
 {
     struct extractor *extractor = stream->private_data;
 
-    return mysql_reader_schema(&extractor->reader, out) < 0 ? ENOMEM : 0;
+    if (extractor->merge != NULL)
+        return mysql_merge_schema(extractor->merge, out) < 0 ? EIO : 0;
+    return mysql_reader_schema(&extractor->readers[0], out) < 0 ? ENOMEM : 0;
 }
 
 static int stream_get_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
 {
     struct extractor *extractor = stream->private_data;
 
-    return mysql_reader_next(&extractor->reader, out) < 0 ? EIO : 0;
+    if (extractor->merge != NULL)
+        return mysql_merge_next(extractor->merge, out) < 0 ? EIO : 0;
+    return mysql_reader_next(&extractor->readers[0], out) < 0 ? EIO : 0;
 }
 
 /* What went wrong was reported through the host. */
@@ -54,6 +130,60 @@ static void stream_release(struct ArrowArrayStream *stream)
     stream->release = NULL;
 }
 
+/* Running. */
+
+/* The first connection finds out how the table is split and read on. */
+static int plan(struct extractor *extractor)
+{
+    struct mysql_reader *first = &extractor->readers[0];
+    struct mysql_partitions *partitions = &extractor->partitions;
+
+    if (mysql_reader_connect(first) < 0)
+        return -1;
+    partitions->count = 1;
+    if (extractor->reader_count > 1 &&
+        mysql_partitions_find(extractor->host, &first->session, extractor->reader_count,
+                              partitions) < 0)
+        return -1;
+    first->range = partitions->conditions[0];
+    return mysql_reader_find_key(first, &extractor->resume);
+}
+
+static int connect_others(struct extractor *extractor)
+{
+    for (size_t i = 1; i < extractor->partitions.count; i++) {
+        struct mysql_reader *reader = &extractor->readers[i];
+        reader->range = extractor->partitions.conditions[i];
+        reader->resume = extractor->readers[0].resume;
+        if (mysql_reader_connect(reader) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int begin_snapshot(struct extractor *extractor)
+{
+    if (!extractor->consistent)
+        return 0;
+    if (mysql_session_connect(&extractor->coordinator) < 0 ||
+        mysql_snapshot_begin(&extractor->coordinator, extractor->readers,
+                             extractor->partitions.count) < 0)
+        return -1;
+    mysql_session_disconnect(&extractor->coordinator);
+    return 0;
+}
+
+static int start_merge(struct extractor *extractor)
+{
+    struct mysql_merge *merge =
+        mysql_merge_new(extractor->host, extractor->readers, extractor->partitions.count);
+
+    pthread_mutex_lock(&extractor->lock);
+    extractor->merge = merge;
+    pthread_mutex_unlock(&extractor->lock);
+    return merge == NULL ? -1 : 0;
+}
+
 static int extractor_run(void *state, const struct osiris_input *inputs, size_t input_count,
                          struct ArrowArrayStream *output)
 {
@@ -61,9 +191,10 @@ static int extractor_run(void *state, const struct osiris_input *inputs, size_t 
 
     (void)inputs;
     (void)input_count;
-    if (mysql_reader_connect(&extractor->reader) < 0 ||
-        mysql_reader_find_key(&extractor->reader, &extractor->resume) < 0 ||
-        mysql_reader_execute(&extractor->reader) < 0)
+    if (plan(extractor) < 0 || connect_others(extractor) < 0 || begin_snapshot(extractor) < 0)
+        return -1;
+    if ((extractor->partitions.count > 1 ? start_merge(extractor)
+                                         : mysql_reader_execute(&extractor->readers[0])) < 0)
         return -1;
     *output = (struct ArrowArrayStream){.get_schema = stream_get_schema,
                                         .get_next = stream_get_next,
@@ -77,17 +208,14 @@ static void extractor_interrupt(void *state)
 {
     struct extractor *extractor = state;
 
-    mysql_reader_interrupt(&extractor->reader);
-}
-
-static void extractor_close(void *state)
-{
-    struct extractor *extractor = state;
-
-    mysql_reader_clear(&extractor->reader);
-    mysql_resume_clear(&extractor->resume);
-    free(extractor);
-    mysql_thread_end();
+    for (size_t i = 0; i < extractor->reader_count; i++)
+        mysql_reader_interrupt(&extractor->readers[i]);
+    if (extractor->consistent)
+        mysql_session_interrupt(&extractor->coordinator);
+    pthread_mutex_lock(&extractor->lock);
+    if (extractor->merge != NULL)
+        mysql_merge_stop(extractor->merge);
+    pthread_mutex_unlock(&extractor->lock);
 }
 
 const struct osiris_driver mysql_extractor = {

@@ -12,9 +12,13 @@ mysql_la_SOURCES = \
 	drivers/mysql/key.c \
 	drivers/mysql/key.h \
 	drivers/mysql/literal.c \
+	drivers/mysql/merge.c \
+	drivers/mysql/merge.h \
 	drivers/mysql/mysql-driver.h \
 	drivers/mysql/narrow.c \
 	drivers/mysql/narrow.h \
+	drivers/mysql/partition.c \
+	drivers/mysql/partition.h \
 	drivers/mysql/plugin.c \
 	drivers/mysql/reader.c \
 	drivers/mysql/reader.h \
@@ -22,6 +26,8 @@ mysql_la_SOURCES = \
 	drivers/mysql/reports.h \
 	drivers/mysql/resume.c \
 	drivers/mysql/resume.h \
+	drivers/mysql/snapshot.c \
+	drivers/mysql/snapshot.h \
 	drivers/mysql/spec.c \
 	drivers/mysql/sql.c \
 	drivers/mysql/sql.h \

@@ -330,11 +330,14 @@ static int fill_batch(struct mysql_reader *reader)
 /* Takes the batch out and notes where the next one begins. */
 static int finish_batch(struct mysql_reader *reader, struct ArrowArray *out)
 {
+    const struct osiris_builder *builder = mysql_columns_builder(reader->columns);
+
     if (mysql_columns_error(reader->columns) != NULL)
         return osiris_fail(reader->host, OSIRIS_ERROR_DATA, 0, 0, NULL, NULL, "%s",
                            mysql_columns_error(reader->columns));
-    if (osiris_builder_rows(mysql_columns_builder(reader->columns)) == 0)
+    if (osiris_builder_rows(builder) == 0)
         return 0;
+    reader->batch_bytes = osiris_builder_bytes(builder);
     if (mysql_columns_finish(reader->columns, out) < 0)
         return out_of_memory(reader);
     reader->delivered += out->length;

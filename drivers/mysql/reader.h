@@ -23,6 +23,7 @@ struct mysql_reader {
     struct mysql_columns *columns;
     struct ArrowSchema schema; /* of the statement: hidden columns of the key are behind the others */
     int64_t bad_dates;         /* of the statements before this one */
+    size_t batch_bytes;        /* of the last batch, about */
     bool ended;
 
     char *after;       /* the condition on rows behind the last one delivered; NULL: none was, or it has none */

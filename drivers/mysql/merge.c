@@ -1,0 +1,221 @@
+/* Several readers at once; see merge.h. */
+#include "merge.h"
+
+#include <stdlib.h>
+
+struct ready {
+    struct ArrowArray batch;
+    size_t bytes;
+    struct ready *next;
+};
+
+struct worker {
+    struct mysql_merge *merge;
+    struct mysql_reader *reader;
+    pthread_t thread;
+};
+
+struct mysql_merge {
+    struct mysql_reader *readers;
+    size_t count;
+    struct worker *workers;
+    size_t started;
+    pthread_mutex_t lock; /* guards all below */
+    pthread_cond_t changed;
+    struct ArrowSchema schema; /* of the first reader that knows it */
+    struct ready *first, **last;
+    size_t bytes;   /* of what waits */
+    size_t running; /* readers that are not at their end */
+    bool stopped;
+};
+
+void mysql_merge_stop(struct mysql_merge *merge)
+{
+    pthread_mutex_lock(&merge->lock);
+    merge->stopped = true;
+    pthread_cond_broadcast(&merge->changed);
+    pthread_mutex_unlock(&merge->lock);
+}
+
+static void stop_all(struct mysql_merge *merge)
+{
+    mysql_merge_stop(merge);
+    for (size_t i = 0; i < merge->count; i++)
+        mysql_reader_interrupt(&merge->readers[i]);
+}
+
+/* A reader's thread. */
+
+static int give_schema(struct mysql_merge *merge, const struct mysql_reader *reader)
+{
+    struct ArrowSchema schema;
+
+    if (mysql_reader_schema(reader, &schema) < 0)
+        return osiris_fail(reader->host, OSIRIS_ERROR_INTERNAL, 0, 0, NULL, NULL, "out of memory");
+    pthread_mutex_lock(&merge->lock);
+    bool first = merge->schema.release == NULL;
+    if (first)
+        merge->schema = schema;
+    pthread_cond_broadcast(&merge->changed);
+    pthread_mutex_unlock(&merge->lock);
+    if (!first)
+        schema.release(&schema);
+    return 0;
+}
+
+/* False: nobody wants it any more. */
+static bool give(struct mysql_merge *merge, struct ready *ready)
+{
+    pthread_mutex_lock(&merge->lock);
+    /* What is larger than the bound goes alone. */
+    while (!merge->stopped && merge->bytes > 0 && merge->bytes + ready->bytes > MYSQL_MERGE_BYTES)
+        pthread_cond_wait(&merge->changed, &merge->lock);
+    bool wanted = !merge->stopped;
+    if (wanted) {
+        *merge->last = ready;
+        merge->last = &ready->next;
+        merge->bytes += ready->bytes;
+        pthread_cond_broadcast(&merge->changed);
+    }
+    pthread_mutex_unlock(&merge->lock);
+    return wanted;
+}
+
+static int read_all(struct mysql_merge *merge, struct mysql_reader *reader)
+{
+    struct ArrowArray batch;
+
+    while (mysql_reader_next(reader, &batch) == 0) {
+        if (batch.release == NULL)
+            return 0;
+        struct ready *ready = malloc(sizeof *ready);
+        if (ready == NULL) {
+            batch.release(&batch);
+            return osiris_fail(reader->host, OSIRIS_ERROR_INTERNAL, 0, 0, NULL, NULL,
+                               "out of memory");
+        }
+        *ready = (struct ready){.batch = batch, .bytes = reader->batch_bytes};
+        if (give(merge, ready))
+            continue;
+        batch.release(&batch);
+        free(ready);
+        return -1;
+    }
+    return -1;
+}
+
+static void *work(void *argument)
+{
+    struct worker *worker = argument;
+    struct mysql_merge *merge = worker->merge;
+    bool done = mysql_reader_execute(worker->reader) == 0 &&
+                give_schema(merge, worker->reader) == 0 && read_all(merge, worker->reader) == 0;
+
+    if (!done)
+        stop_all(merge);
+    pthread_mutex_lock(&merge->lock);
+    merge->running--;
+    pthread_cond_broadcast(&merge->changed);
+    pthread_mutex_unlock(&merge->lock);
+    mysql_thread_end();
+    return NULL;
+}
+
+/* The owner's. */
+
+static int start(struct mysql_merge *merge)
+{
+    for (; merge->started < merge->count; merge->started++) {
+        struct worker *worker = &merge->workers[merge->started];
+        *worker = (struct worker){.merge = merge, .reader = &merge->readers[merge->started]};
+        if (pthread_create(&worker->thread, NULL, work, worker) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+struct mysql_merge *mysql_merge_new(const struct osiris_host *host, struct mysql_reader *readers,
+                                    size_t count)
+{
+    struct mysql_merge *merge = calloc(1, sizeof *merge);
+    struct worker *workers = calloc(count, sizeof *workers);
+
+    if (merge == NULL || workers == NULL) {
+        free(merge);
+        free(workers);
+        osiris_fail(host, OSIRIS_ERROR_INTERNAL, 0, 0, NULL, NULL, "out of memory");
+        return NULL;
+    }
+    *merge = (struct mysql_merge){
+        .readers = readers, .count = count, .workers = workers, .running = count};
+    merge->last = &merge->first;
+    pthread_mutex_init(&merge->lock, NULL);
+    pthread_cond_init(&merge->changed, NULL);
+    if (start(merge) == 0)
+        return merge;
+    osiris_fail(host, OSIRIS_ERROR_INTERNAL, 1, 0, NULL, NULL, "cannot start a thread");
+    mysql_merge_free(merge);
+    return NULL;
+}
+
+int mysql_merge_schema(struct mysql_merge *merge, struct ArrowSchema *out)
+{
+    pthread_mutex_lock(&merge->lock);
+    while (merge->schema.release == NULL && !merge->stopped)
+        pthread_cond_wait(&merge->changed, &merge->lock);
+    bool known = merge->schema.release != NULL;
+    *out = merge->schema;
+    merge->schema.release = NULL;
+    pthread_mutex_unlock(&merge->lock);
+    return known ? 0 : -1;
+}
+
+/* The first that waits, NULL at the end or if all is stopped. */
+static struct ready *take(struct mysql_merge *merge, bool *stopped)
+{
+    pthread_mutex_lock(&merge->lock);
+    while (merge->first == NULL && merge->running > 0 && !merge->stopped)
+        pthread_cond_wait(&merge->changed, &merge->lock);
+    *stopped = merge->stopped;
+    struct ready *ready = merge->stopped ? NULL : merge->first;
+    if (ready != NULL) {
+        merge->first = ready->next;
+        if (merge->first == NULL)
+            merge->last = &merge->first;
+        merge->bytes -= ready->bytes;
+        pthread_cond_broadcast(&merge->changed);
+    }
+    pthread_mutex_unlock(&merge->lock);
+    return ready;
+}
+
+int mysql_merge_next(struct mysql_merge *merge, struct ArrowArray *out)
+{
+    bool stopped;
+    struct ready *ready = take(merge, &stopped);
+
+    out->release = NULL;
+    if (ready != NULL)
+        *out = ready->batch;
+    free(ready);
+    return stopped ? -1 : 0;
+}
+
+void mysql_merge_free(struct mysql_merge *merge)
+{
+    stop_all(merge);
+    for (size_t i = 0; i < merge->started; i++)
+        (void)pthread_join(merge->workers[i].thread, NULL);
+    while (merge->first != NULL) {
+        struct ready *ready = merge->first;
+        merge->first = ready->next;
+        ready->batch.release(&ready->batch);
+        free(ready);
+    }
+    if (merge->schema.release != NULL)
+        merge->schema.release(&merge->schema);
+    pthread_cond_destroy(&merge->changed);
+    pthread_mutex_destroy(&merge->lock);
+    free(merge->workers);
+    free(merge);
+}

@@ -1,0 +1,109 @@
+/*
+ * One snapshot for several connections; see snapshot.h. While the coordinator holds LOCK TABLES … READ nobody commits a
+ * change to the table: the lock is granted when all transactions that have written to it are over (their metadata locks
+ * last until they commit), and no other begins. Transactions that begin their snapshot under the lock see the same.
+ */
+#include "snapshot.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+/* Writers wait behind a lock that waits. */
+#define LOCK_WAIT_S "10"
+
+static int refuse(const struct osiris_host *host, const char *hint, const char *reason,
+                  const char *name)
+{
+    return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL, hint,
+                       "\"consistent\" cannot be had: \"%s\" %s", name, reason);
+}
+
+static int check_engine(struct mysql_session *session, const struct mysql_table *table)
+{
+    struct sql sql = {0};
+    int result = 0;
+
+    sql_add(&sql, "SELECT t.ENGINE, e.TRANSACTIONS FROM information_schema.TABLES t LEFT JOIN "
+                  "information_schema.ENGINES e ON e.ENGINE = t.ENGINE WHERE t.TABLE_SCHEMA = ");
+    if (table->schema != NULL && table->schema[0] != '\0')
+        sql_add_string(&sql, table->schema);
+    else
+        sql_add(&sql, "DATABASE()");
+    sql_add(&sql, " AND t.TABLE_NAME = ");
+    sql_add_string(&sql, table->name);
+    MYSQL_RES *found = mysql_ask_sql(session, "look at the table's engine", &sql);
+    if (found == NULL)
+        return -1;
+    MYSQL_ROW row = mysql_fetch_row(found);
+    if (row == NULL)
+        result = refuse(session->host, NULL, "is not to be seen in information_schema", table->name);
+    else if (row[0] == NULL)
+        result = refuse(session->host, "read its tables", "is a view, which cannot be locked alone",
+                        table->name);
+    else if (strcasecmp(row[0], "InnoDB") != 0)
+        result = osiris_fail(session->host, OSIRIS_ERROR_CONFIG, 0, 0, NULL, "leave consistent out",
+                             "\"consistent\" cannot be had: the engine of \"%s\", %s, has no snapshots",
+                             table->name, row[0]);
+    mysql_free_result(found);
+    return result;
+}
+
+/* A statement without a result. */
+static int execute(struct mysql_session *session, const char *doing, const char *sql)
+{
+    MYSQL *mysql = session->mysql;
+    bool done = false;
+
+    session->querying = true;
+    done = mysql_real_query(mysql, sql, strlen(sql)) == 0;
+    if (done || !mysql_session_is_interrupted(session))
+        session->querying = false;
+    return done ? 0
+                : mysql_session_fail(session, doing, mysql_errno(mysql), mysql_sqlstate(mysql),
+                                     mysql_error(mysql));
+}
+
+static int begin_transaction(struct mysql_session *session)
+{
+    if (execute(session, "set the isolation level",
+                "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ") < 0)
+        return -1;
+    return execute(session, "begin the snapshot",
+                   "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY");
+}
+
+static int lock(struct mysql_session *session, const struct mysql_table *table)
+{
+    struct sql sql = {0};
+    int result;
+
+    if (execute(session, "bound the wait for the lock",
+                "SET SESSION lock_wait_timeout = " LOCK_WAIT_S) < 0)
+        return -1;
+    sql_add(&sql, "LOCK TABLES ");
+    sql_add_table(&sql, table->schema, table->name);
+    sql_add(&sql, " READ");
+    char *text = sql_take(&sql);
+    if (text == NULL)
+        return osiris_fail(session->host, OSIRIS_ERROR_INTERNAL, 0, 0, NULL, NULL, "out of memory");
+    result = execute(session, "lock the table for a snapshot of several connections; consistent needs "
+                              "the privilege LOCK TABLES",
+                     text);
+    free(text);
+    return result;
+}
+
+int mysql_snapshot_begin(struct mysql_session *coordinator, struct mysql_reader *readers,
+                         size_t count)
+{
+    const struct mysql_table table = mysql_table_of(coordinator->host);
+
+    if (check_engine(coordinator, &table) < 0)
+        return -1;
+    if (count > 1 && lock(coordinator, &table) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        if (begin_transaction(&readers[i].session) < 0)
+            return -1;
+    return count > 1 ? execute(coordinator, "unlock the table", "UNLOCK TABLES") : 0;
+}

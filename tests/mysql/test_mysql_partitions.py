@@ -1,0 +1,239 @@
+#!/usr/bin/env python3
+"""partitions, partition_on, consistent: the ranges have each row once, are about equal, and see one state."""
+
+import contextlib
+import pathlib
+import threading
+
+from mysql_server import extract, fill, lines, run, server, setup, sql, teardown
+from tap import assert_equal, assert_in, finish, interrupt, main, start, test, wait_until
+
+
+def statements(result):
+    return [line[line.index("SELECT"):] for line in result.err.splitlines() if "SELECT * FROM" in line]
+
+
+def split(table, partitions, rows=None, ranges=None, **config):
+    """Exports in partitions; checks that each row is there once, and how many ranges there were."""
+    extract(table=table, partitions=partitions, echo=True, **config)
+    result = run("--verbose")
+    got = sorted(lines())
+    extract(path="whole.csv", query=f"SELECT * FROM {table}")
+    run()
+    assert_equal(len(got), len(lines("whole.csv")), f"rows of {table}", result)
+    assert got == sorted(lines("whole.csv")), f"{table}: other rows\n{result}"
+    if ranges is not None:
+        assert_equal(len(statements(result)), ranges, "ranges", result)
+    return result
+
+
+def sizes(result):
+    """Rows of each range, by the server's own count."""
+    counts = []
+    for statement in statements(result):
+        condition = statement[statement.index("WHERE"):].split(" ORDER BY")[0] if "WHERE" in statement else ""
+        table = statement.split()[3]
+        counts.append(int(sql(f"SET time_zone = '+00:00'; SELECT COUNT(*) FROM {table} {condition}")))
+    return counts
+
+
+def even(result, total, tolerance=0.35):
+    counts = sizes(result)
+    assert_equal(sum(counts), total, "rows of all ranges", result)
+    share = total / len(counts)
+    assert all(abs(count - share) <= tolerance * share for count in counts), f"{counts}\n{result}"
+
+
+@test
+def test_plain_ids(folder):
+    fill("plain", "id INT PRIMARY KEY, v INT", "SELECT seq, seq FROM seq_1_to_40000")
+    even(split("plain", 4, ranges=4), 40000)
+
+
+@test
+def test_ids_full_of_gaps(folder):
+    # Nearly all ids are in two clouds far from the ends; equal steps of the id would put them into one range.
+    fill("gaps", "id BIGINT UNSIGNED PRIMARY KEY",
+         "SELECT seq FROM seq_1_to_3 UNION ALL SELECT 1000000000 + seq FROM seq_1_to_20000 UNION ALL "
+         "SELECT 9000000000000 + seq * seq FROM seq_1_to_20000 UNION ALL SELECT 18446744073709551615")
+    even(split("gaps", 4, ranges=4), 40004)
+
+
+@test
+def test_edges_of_types(folder):
+    fill("lowest", "k BIGINT PRIMARY KEY", "SELECT -9223372036854775808 UNION ALL SELECT 9223372036854775807 UNION ALL "
+         "SELECT 0 UNION ALL SELECT -1 UNION ALL SELECT CAST(seq AS SIGNED) - 500 FROM seq_2_to_100")
+    split("lowest", 5)
+    fill("decimals", "k DECIMAL(65,30) PRIMARY KEY",
+         "SELECT '-99999999999999999999999999999999999.999999999999999999999999999999' UNION ALL "
+         "SELECT '99999999999999999999999999999999999.999999999999999999999999999999' UNION ALL "
+         "SELECT CONCAT('0.', LPAD(seq, 30, '0')) FROM seq_0_to_2000")
+    even(split("decimals", 3, ranges=3), 2003, 0.6)
+
+
+@test
+def test_duplicates_and_nulls(folder):
+    fill("doubles", "a INT, b INT, KEY (a)", "SELECT NULLIF(seq % 7, 3), seq FROM seq_1_to_20000")
+    result = split("doubles", 3, ranges=3, partition_on="a")
+    assert_equal(sum("IS NULL" in statement for statement in statements(result)), 1, "ranges with NULL", result)
+    split("doubles", 50, ranges=6, partition_on="a")
+    fill("unknown", "a INT, KEY (a)", "SELECT NULL FROM seq_1_to_100")
+    split("unknown", 4, ranges=1, partition_on="a")
+    fill("nothing", "a INT PRIMARY KEY", "SELECT 1 FROM seq_1_to_1 WHERE 0")
+    split("nothing", 4, ranges=1)
+    fill("single", "a INT PRIMARY KEY", "SELECT 1")
+    split("single", 4, ranges=1)
+
+
+@test
+def test_dates(folder):
+    fill("days", "d DATE, KEY (d)", "SELECT '2020-01-01' + INTERVAL seq % 1500 DAY FROM seq_1_to_20000 UNION ALL "
+         "SELECT '0000-00-00' UNION ALL SELECT '9999-12-31' UNION ALL SELECT NULL")
+    even(split("days", 4, ranges=4, partition_on="d"), 20003)
+    fill("moments", "d DATETIME(6), t TIMESTAMP(3) NULL, KEY (d), KEY (t)",
+         "SELECT '2020-01-01' + INTERVAL seq * 977 SECOND + INTERVAL seq MICROSECOND, "
+         "'2020-01-01' + INTERVAL seq * 977 SECOND FROM seq_1_to_20000")
+    even(split("moments", 3, ranges=3, partition_on="d"), 20000)
+    even(split("moments", 3, ranges=3, partition_on="t"), 20000)
+
+
+@test
+def test_texts_in_their_own_order(folder):
+    for collation in ("utf8mb4_general_ci", "utf8mb4_swedish_ci", "utf8mb4_bin", "utf8mb4_nopad_bin",
+                      "latin1_german2_ci"):
+        charset = collation.split("_")[0]
+        fill("texts", f"k VARCHAR(60) CHARACTER SET {charset} COLLATE {collation}, KEY (k)",
+             "SELECT CONCAT(ELT(1 + seq % 8, 'ä', 'A', 'a ', 'Z', '', 'ß', 'o\\'\\\\', 'ÿ'), MD5(seq % 5000)) "
+             "FROM seq_1_to_10000 UNION ALL SELECT NULL UNION ALL SELECT '' UNION ALL SELECT ' '")
+        even(split("texts", 5, ranges=5, partition_on="k"), 10003)
+    fill("case_only", "k VARCHAR(9) COLLATE utf8mb4_general_ci, KEY (k)",
+         "SELECT ELT(1 + seq % 3, 'a', 'A', 'ä') FROM seq_1_to_99")
+    split("case_only", 4, ranges=1, partition_on="k")
+    fill("bytes", "k VARBINARY(20) PRIMARY KEY",
+         "SELECT CONCAT(UNHEX(MD5(seq)), ELT(1 + seq % 3, '', x'00', x'27FF')) FROM seq_1_to_10000")
+    even(split("bytes", 4, ranges=4), 10000)
+
+
+@test
+def test_where_holds_in_each_range(folder):
+    fill("some", "id INT PRIMARY KEY, v INT", "SELECT seq, seq % 10 FROM seq_1_to_20000")
+    extract(table="some", partitions=4, where="v = 3 OR v = 4 -- and no others")
+    run()
+    assert_equal(sorted(int(line.split(",")[0]) for line in lines()),
+                 [i for i in range(1, 20001) if i % 10 in (3, 4)], "ids")
+
+
+@test
+def test_what_cannot_be_split(folder):
+    sql("CREATE OR REPLACE TABLE bare (id INT, f FLOAT, KEY (f)); INSERT INTO bare VALUES (1, 1), (2, 2)")
+    for config, reason in (
+            ({"table": "bare"}, "no unique key"),
+            ({"table": "bare", "partition_on": "id"}, "no index begins with it"),
+            ({"table": "bare", "partition_on": "f"}, "its type has no ranges"),
+            ({"table": "bare", "partition_on": "g"}, 'no column "g"'),
+            ({"query": "SELECT 1"}, "a query cannot be split"),
+            ({"table": "bare", "limit": 5}, "no range knows"),
+            ({"table": "bare", "offset": 5}, "no range knows"),
+            ({"table": "bare", "order_by": "id"}, "any order")):
+        extract(partitions=2, **config)
+        assert_in(reason, run(code=1).err)
+
+
+@test
+def test_the_first_error_ends_all(folder):
+    fill("wrong", "id INT PRIMARY KEY, v VARCHAR(300)", "SELECT seq, REPEAT('x', 200) FROM seq_1_to_100000")
+    # Only the rows of one range make it fail.
+    extract(table="wrong", partitions=4,
+            where="IF(id > 99000, (SELECT 1 UNION ALL SELECT id), 1) = 1", on_disconnect="fail")
+    result = run(code=1)
+    assert_in("1242", result.err, result)
+    assert not pathlib.Path("out.csv").exists()
+
+
+@test
+def test_cancel_reaches_all(folder):
+    fill("slow", "id INT PRIMARY KEY", "SELECT seq FROM seq_1_to_4000")
+    extract(table="slow", partitions=4, where="SLEEP(1) = 0", on_disconnect="fail")
+    process = start("run", "pipeline.yaml", env=server)
+
+    def running():
+        return len(sql("SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND "
+                       "info LIKE '%FROM `slow`%SLEEP%'").split())
+    wait_until(lambda: running() == 4, "four ranges are read")
+    interrupt(process)
+    result = finish(process)
+    assert_equal(result.code, 130, "exit code", result)
+    assert result.seconds < 8, result
+    wait_until(lambda: running() == 0, "all queries are gone", 30)
+
+
+@test
+def test_each_range_goes_on(folder):
+    fill("killed", "id INT PRIMARY KEY, v VARCHAR(200)", "SELECT seq, REPEAT('x', 150) FROM seq_1_to_120000")
+    extract(table="killed", partitions=3, batch_size=100)
+    process = start("run", "pipeline.yaml", env=server)
+    kills = 0
+    while process.poll() is None:
+        for number in sql("SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND "
+                          "info LIKE 'SELECT * FROM `killed` WHERE%'").split():
+            with contextlib.suppress(AssertionError):
+                sql(f"KILL CONNECTION {number}")
+                kills += 1
+    result = finish(process)
+    assert_equal(result.code, 0, "exit code", result)
+    assert kills > 0, "nothing was killed"
+    assert_equal(sorted(int(line.split(",")[0]) for line in lines()), list(range(1, 120001)), "ids")
+
+
+@test
+def test_consistent_sees_one_state(folder):
+    # Each transaction moves amounts from the first half of the ids to the second; the sum never changes.
+    fill("accounts", "id INT PRIMARY KEY, amount BIGINT", "SELECT seq, 1000 FROM seq_1_to_20000")
+    done = threading.Event()
+    moves = 0
+
+    def write():
+        nonlocal moves
+        while not done.is_set():
+            sql("".join(f"START TRANSACTION; UPDATE accounts SET amount = amount - {n} WHERE id = {1 + n * 7 % 10000};"
+                        f"UPDATE accounts SET amount = amount + {n} WHERE id = {10001 + n * 13 % 10000}; COMMIT;"
+                        for n in range(1, 400)))
+            moves += 1
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        wait_until(lambda: moves > 0, "there is a writer")
+        extract(table="accounts", partitions=8, consistent=True)
+        for _ in range(6):
+            run()
+            amounts = [int(line.split(",")[0]) for line in lines()]
+            assert_equal((len(amounts), sum(amounts)), (20000, 20000 * 1000), "rows and sum")
+    finally:
+        done.set()
+        writer.join()
+
+
+@test
+def test_consistent_or_not_at_all(folder):
+    sql("CREATE OR REPLACE TABLE heap (id INT PRIMARY KEY) ENGINE=MyISAM; INSERT INTO heap SELECT seq FROM seq_1_to_99;"
+        "CREATE OR REPLACE TABLE fine (id INT PRIMARY KEY); INSERT INTO fine SELECT seq FROM seq_1_to_99;"
+        "CREATE OR REPLACE VIEW seen AS SELECT * FROM fine;"
+        "CREATE OR REPLACE USER reader IDENTIFIED BY 'only reads'; GRANT SELECT ON shop.* TO reader")
+    extract(table="heap", consistent=True, partitions=2)
+    assert_in("has no snapshots", run(code=1).err)
+    extract(table="seen", consistent=True)
+    assert_in("is a view", run(code=1).err)
+    extract(query="SELECT 1", consistent=True)
+    assert_in('goes with "table"', run(code=1).err)
+    extract(table="fine", consistent=True, partitions=2, connection={"user": "reader", "password": "only reads"})
+    assert_in("LOCK TABLES", run(code=1).err)
+    # One connection needs no lock.
+    extract(table="fine", consistent=True, connection={"user": "reader", "password": "only reads"})
+    run()
+    assert_equal(len(lines()), 99, "rows")
+    extract(table="fine", consistent=True, on_disconnect="resume")
+    assert_in("a snapshot is lost with its connection", run(code=1).err)
+
+
+if __name__ == "__main__":
+    main(setup, teardown)
