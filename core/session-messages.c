@@ -141,6 +141,8 @@ void session_step_ended(struct session *session, size_t index, json_object *resu
     double duration_ms = (double)(clock_monotonic_ns() - step->started_ns) / 1e6;
 
     note_counts(session, step, result);
+    if (json_member(result, "result") != NULL)
+        json_add(step->record, "result", json_object_get(json_member(result, "result")));
     record_step(step, error == NULL ? "success" : failed_status(error),
                 session->groups[schedule_step_group(session->schedule, index)].attempt,
                 duration_ms);

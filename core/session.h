@@ -56,6 +56,7 @@ struct session_options {
     struct rundir *rundir;
     struct redactor *redactor; /* has the run's secrets already */
     const char *run_id;
+    const char *verb;               /* of the steps: "check", …; NULL: they run */
     const char *adapter;            /* "local" */
     json_object *adapter_options;   /* an object, or NULL */
     json_object *places;            /* {run_on's name: {adapter, options}}; other names are adapters' own; or NULL */
@@ -77,7 +78,7 @@ struct session_result {
     size_t steps_total;
     size_t steps_completed;
     /* {step id: {status: success|failed|cancelled|skipped, component, rows, bytes, duration_ms,
-     * attempts, published: [{path, bytes}]}}; free with json_object_put */
+     * attempts, published: [{path, bytes}], result: what a verb gave}}; free with json_object_put */
     json_object *steps;
 };
 

@@ -10,6 +10,7 @@ worker_sources = \
 	worker/door.c worker/door.h \
 	worker/edge.c \
 	worker/host.c \
+	worker/inquire.c \
 	worker/lifecycle.c worker/lifecycle.h \
 	worker/link.h \
 	worker/link-input.c \

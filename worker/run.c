@@ -361,6 +361,8 @@ static void free_step(struct step *step)
     free(step->id);
     free(step->component);
     free(step->request_id);
+    free(step->verb);
+    json_object_put(step->result);
     free(step->stopped_by);
     free(step->artifacts_dir);
     free(step->temp_dir);

@@ -76,6 +76,7 @@ struct step {
 
     /* Set by execute_step, before the thread starts. */
     char *request_id;
+    char *verb; /* "run", "check", … */
     json_object *config;
     json_object *connection;
     struct osiris_host host;
@@ -103,6 +104,7 @@ struct step {
     /* `report_lock` guards what host calls of any thread touch. */
     pthread_mutex_t report_lock;
     struct osiris_error reported;
+    json_object *result; /* what a verb but run has given, or NULL */
     struct step_output_file *files; /* in the order in which they were opened */
     int shelf; /* of those that are finished early (output.h), or -1 */
     json_object *texts; /* an array that keeps strings alive which were handed out */
@@ -149,6 +151,12 @@ bool run_stop(struct run *run, int timeout_ms);
 int step_start(struct step *step, json_object *params, const char *request_id,
                struct osiris_error *error);
 void step_cancel(struct step *step);
+
+/* worker/inquire.c: the verbs that run nothing */
+
+bool inquire_is_verb(const char *verb);
+/* Calls the step's verb, which is not "run". */
+int inquire(struct step *step, struct osiris_error *error);
 
 /* worker/decide.c: commit and abort */
 

@@ -159,9 +159,18 @@ static int open_verb(struct step *step, struct osiris_error *error)
     return 0;
 }
 
+static bool is_run(const struct step *step)
+{
+    return strcmp(step->verb, "run") == 0;
+}
+
 static int run_step(struct step *step, struct osiris_error *error)
 {
-    if (open_verb(step, error) < 0 || run_with_inputs(step, error) < 0)
+    if (open_verb(step, error) < 0)
+        return -1;
+    if (!is_run(step))
+        return inquire(step, error);
+    if (run_with_inputs(step, error) < 0)
         return -1;
     if (step->driver->kind == OSIRIS_WRITER)
         return finish_outputs(step, error);
@@ -209,6 +218,8 @@ static void answer_success(struct step *step, int64_t started_ns)
     json_add_integer(metrics, rows_metric(step->driver->kind), rows);
     json_add_integer(metrics, "bytes", output_bytes(step));
     json_add(result, "metrics", metrics);
+    if (step->result != NULL)
+        json_add(result, "result", json_object_get(step->result));
     json_add_number(result, "duration_ms", (double)(clock_monotonic_ns() - started_ns) / 1e6);
     answer_result(step->run->channel, step->request_id, result);
 }
@@ -253,7 +264,7 @@ static enum step_decision wait_for_decision(struct step *step)
 
 static int commit(struct step *step, struct osiris_error *error)
 {
-    if (step->driver->commit == NULL)
+    if (step->driver->commit == NULL || !is_run(step))
         return 0;
     if (step->driver->commit(step->state) == 0)
         return 0;
@@ -324,7 +335,7 @@ static void follow_decisions(struct step *step)
             step->committed = true;
             publish(step, &error);
             name_error(step, &error);
-        } else if (!committed && step->driver_open && step->driver->abort != NULL) {
+        } else if (!committed && step->driver_open && step->driver->abort != NULL && is_run(step)) {
             step->driver->abort(step->state);
         }
         close_driver(step);
@@ -392,11 +403,14 @@ static void renew(struct step *step)
         (void)pthread_join(step->thread, NULL);
     step->has_thread = false;
     free(step->request_id);
+    free(step->verb);
+    json_object_put(step->result);
     free(step->artifacts_dir);
     free(step->temp_dir);
     json_object_put(step->config);
     step->request_id = step->artifacts_dir = step->temp_dir = NULL;
-    step->config = NULL;
+    step->verb = NULL;
+    step->config = step->result = NULL;
     osiris_error_clear(&step->reported);
     atomic_store(&step->rows, 0);
     atomic_store(&step->bytes, 0);
@@ -411,6 +425,7 @@ int step_start(struct step *step, json_object *params, const char *request_id,
                struct osiris_error *error)
 {
     json_object *config = json_member(params, "config");
+    const char *verb = json_member_string(params, "verb", "run");
 
     pthread_mutex_lock(&step->run->steps_lock);
     enum step_phase phase = step->phase;
@@ -421,11 +436,14 @@ int step_start(struct step *step, json_object *params, const char *request_id,
                                 "execute_step: the step \"%s\" was requested before", step->id);
     if (phase == STEP_CLOSED)
         renew(step);
+    if (strcmp(verb, "run") != 0 && !inquire_is_verb(verb))
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "execute_step: unknown verb \"%s\"", verb);
     if (edges_open(step, params, error) < 0)
         return -1;
+    step->verb = strdup(verb);
     step->request_id = strdup(request_id);
     step->config = config == NULL ? json_object_new_object() : json_object_get(config);
-    if (step->request_id == NULL || step->config == NULL)
+    if (step->request_id == NULL || step->config == NULL || step->verb == NULL)
         return osiris_error_set_errno(error, ENOMEM, "cannot run the step");
     host_init(step);
     host_renew_artifacts(step);

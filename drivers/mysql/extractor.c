@@ -8,6 +8,7 @@
 #include "merge.h"
 #include "partition.h"
 #include "snapshot.h"
+#include "verbs.h"
 
 struct extractor {
     const struct osiris_host *host;
@@ -62,8 +63,13 @@ static int init_connections(struct extractor *extractor, size_t count)
     return -1;
 }
 
+/* The verbs check and discover need the connection only. */
 static int check_options(const struct osiris_host *host)
 {
+    const char *verb = mysql_verb(host);
+
+    if (strcmp(verb, "check") == 0 || strcmp(verb, "discover") == 0)
+        return 0;
     if (mysql_check_statement(host) < 0 || mysql_resume_check(host) < 0 ||
         mysql_partitions_check(host) < 0)
         return -1;
@@ -204,6 +210,28 @@ static int extractor_run(void *state, const struct osiris_input *inputs, size_t 
     return 0;
 }
 
+static int extractor_check(void *state)
+{
+    struct extractor *extractor = state;
+
+    return mysql_check(extractor->host, &extractor->readers[0].session);
+}
+
+static int extractor_discover(void *state)
+{
+    struct extractor *extractor = state;
+    struct mysql_reader *reader = &extractor->readers[0];
+
+    return mysql_discover(extractor->host, &reader->session, &reader->reports);
+}
+
+static int extractor_plan(void *state)
+{
+    struct extractor *extractor = state;
+
+    return plan(extractor) < 0 ? -1 : mysql_give_plan(extractor->host, &extractor->partitions);
+}
+
 static void extractor_interrupt(void *state)
 {
     struct extractor *extractor = state;
@@ -228,4 +256,7 @@ const struct osiris_driver mysql_extractor = {
     .run = extractor_run,
     .interrupt = extractor_interrupt,
     .close = extractor_close,
+    .check = extractor_check,
+    .discover = extractor_discover,
+    .plan = extractor_plan,
 };

@@ -4,8 +4,10 @@ mysql_la_CPPFLAGS = $(AM_CPPFLAGS) $(MYSQL_CFLAGS)
 mysql_la_LDFLAGS = $(plugin_ldflags)
 mysql_la_LIBADD = libosiris-kit-pic.la $(MYSQL_LIBS)
 mysql_la_SOURCES = \
+	drivers/mysql/check.c \
 	drivers/mysql/columns.c \
 	drivers/mysql/connect.c \
+	drivers/mysql/discover.c \
 	drivers/mysql/errors.c \
 	drivers/mysql/extractor.c \
 	drivers/mysql/init-sql.c \
@@ -32,4 +34,6 @@ mysql_la_SOURCES = \
 	drivers/mysql/sql.c \
 	drivers/mysql/sql.h \
 	drivers/mysql/statement.c \
-	drivers/mysql/tls.c
+	drivers/mysql/tls.c \
+	drivers/mysql/verbs.c \
+	drivers/mysql/verbs.h

@@ -4,8 +4,8 @@
 const char mysql_extractor_spec[] =
     "{\"title\": \"MySQL Extractor\","
     "\"description\": \"Reads a table or a query of MySQL or MariaDB\","
-    "\"modes\": [\"extract\"],"
-    "\"capabilities\": {\"discover\": false, \"streaming\": true, \"bulkOperations\": true,"
+    "\"modes\": [\"extract\", \"discover\"],"
+    "\"capabilities\": {\"discover\": true, \"streaming\": true, \"bulkOperations\": true,"
     " \"transactions\": true, \"partitioning\": true, \"inMemoryMove\": true},"
     "\"configSchema\": {\"type\": \"object\", \"additionalProperties\": false,"
     "\"required\": [\"database\"],"

@@ -12,6 +12,13 @@
  *
  * Return values: 0, or -1 after host->error() (a verb that fails without a report is blamed on the
  * driver as OSIRIS_ERROR_INTERNAL).
+ *
+ * A driver may also be asked about its connection, with nothing run (version 1.1):
+ *
+ *     open → check, discover or plan → close
+ *
+ * The host says in its `verb` which it will be. The config has been checked but for what oneOf, anyOf and constraints of the
+ * schema demand, so `open` must not demand what only `run` needs. The verb gives its answer with host->result().
  */
 #ifndef OSIRIS_DRIVER_H
 #define OSIRIS_DRIVER_H
@@ -73,6 +80,28 @@ struct osiris_driver {
     void (*interrupt)(void *state);
 
     void (*close)(void *state);
+
+    /* Since version 1.1. Optional (NULL), like `run` in all else: they may wait, and `interrupt` ends the wait. Each
+     * gives one JSON object to host->result() and returns 0; unknown members are ignored.
+     *
+     * check: is the connection usable?
+     *     {"server": "MariaDB", "version": "10.11.6", "tls": cipher or null, "latency_ms": number,
+     *      "privileges": [text], "checks": [{"name": text, "ok": boolean, "message": text}]}
+     * A connection that cannot be made is an error of the verb; a check that is not ok is none.
+     *
+     * discover: what is there? `table` of the config, if the driver has such an option, narrows it to one.
+     *     {"databases": [{"name": text, "tables": [{"name": text, "kind": "table" or "view",
+     *        "rows_estimate": integer or null, "columns": [{"name": text, "type": as the server says,
+     *        "arrow": format or null, "nullable": boolean, "default": text or null}],
+     *        "keys": [{"name": text, "unique": boolean, "columns": [text]}], "error": text, if it cannot be read}],
+     *      "truncated": boolean}]}
+     *
+     * plan: how is the extraction that the config names split into the config's `partitions`?
+     *     {"partition_on": text or null, "partitions": [{"config": {option: value}}]}
+     * The options of one entry, laid over the config, run just that partition; together they are the whole. */
+    int (*check)(void *state);
+    int (*discover)(void *state);
+    int (*plan)(void *state);
 };
 
 #ifdef __cplusplus

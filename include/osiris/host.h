@@ -167,6 +167,11 @@ struct osiris_host {
      * It appears together with the others. A driver with many outputs calls it for each; those left are finished when `run`
      * has succeeded. 0, or -1 with the error reported. */
     int (*finish_output)(const struct osiris_host *, int fd);
+
+    /* Since version 1.1. What is called after `open`: "run", "check", "discover" or "plan". */
+    const char *verb;
+    /* The verb's answer: the text of a JSON object. The last one counts; what is no object is the driver's fault. */
+    void (*result)(const struct osiris_host *, const char *json);
 };
 
 #ifdef __cplusplus

@@ -1,0 +1,57 @@
+/* The verbs of a driver that run nothing; see run.h. They are called on the step's thread like run. */
+#include <stddef.h>
+#include <string.h>
+
+#include "worker/run.h"
+
+typedef int (*verb_function)(void *state);
+
+static const struct {
+    const char *name;
+    size_t offset; /* of the function in struct osiris_driver */
+} verbs[] = {
+    {"check", offsetof(struct osiris_driver, check)},
+    {"discover", offsetof(struct osiris_driver, discover)},
+    {"plan", offsetof(struct osiris_driver, plan)},
+};
+
+bool inquire_is_verb(const char *verb)
+{
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+        if (strcmp(verbs[i].name, verb) == 0)
+            return true;
+    return false;
+}
+
+/* NULL if the driver has none: an older one's struct ends before it. */
+static verb_function find(const struct osiris_driver *driver, const char *verb)
+{
+    verb_function function = NULL;
+
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+        if (strcmp(verbs[i].name, verb) == 0 &&
+            driver->struct_size >= verbs[i].offset + sizeof function)
+            memcpy(&function, (const char *)driver + verbs[i].offset, sizeof function);
+    return function;
+}
+
+int inquire(struct step *step, struct osiris_error *error)
+{
+    verb_function function = find(step->driver, step->verb);
+
+    if (function == NULL)
+        return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "the driver \"%s\" has no %s",
+                                step->driver->name, step->verb);
+    if (function(step->state) < 0) {
+        host_take_error(step, step->verb, error);
+        return -1;
+    }
+    pthread_mutex_lock(&step->report_lock);
+    bool answered = step->result != NULL;
+    pthread_mutex_unlock(&step->report_lock);
+    if (answered)
+        return 0;
+    return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                            "%s gave no result that is a JSON object; this is a fault of the driver \"%s\"",
+                            step->verb, step->driver->name);
+}
