@@ -6,6 +6,8 @@
 
 extern const struct command_entry command_compile;
 extern const struct command_entry command_components;
+extern const struct command_entry command_connections;
+extern const struct command_entry command_discovery;
 extern const struct command_entry command_rpc;
 extern const struct command_entry command_run;
 extern const struct command_entry command_validate;

@@ -7,10 +7,13 @@ osiris_SOURCES = \
 	cli/build.c cli/build.h \
 	cli/cmd-compile.c \
 	cli/cmd-components.c \
+	cli/cmd-connections.c \
+	cli/cmd-discovery.c \
 	cli/cmd-rpc.c \
 	cli/cmd-run.c \
 	cli/cmd-validate.c \
 	cli/commands.h \
+	cli/inquiry.c cli/inquiry.h \
 	cli/main.c \
 	cli/progress.c cli/progress.h \
 	cli/report.c cli/report.h \

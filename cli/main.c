@@ -20,7 +20,8 @@ static const struct command_entry command_oml = {
 };
 
 static const struct command_entry *const commands[] = {
-    &command_run, &command_validate, &command_compile, &command_components, &command_rpc, &command_oml, NULL,
+    &command_run, &command_validate, &command_compile, &command_components,
+    &command_connections, &command_discovery, &command_rpc, &command_oml, NULL,
 };
 
 static const struct option_entry root_options[] = {

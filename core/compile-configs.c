@@ -16,6 +16,7 @@ struct config_compiler {
     struct compiled *compiled;
     struct diagnostics *diagnostics;
     const char *osiris_home;
+    bool connection_only; /* the verb needs nothing of the config but the connection */
     struct connections *connections; /* loaded on first need */
     bool connections_failed;
 };
@@ -284,16 +285,31 @@ static void check_constraints(struct config_compiler *compiler, json_object *con
     }
 }
 
+/* Less what only a run needs. */
+static json_object *relaxed(json_object *schema)
+{
+    json_object *copy = json_object_new_object();
+
+    json_object_object_foreach(schema, key, value)
+    {
+        if (strcmp(key, "oneOf") != 0 && strcmp(key, "anyOf") != 0)
+            json_add(copy, key, json_object_get(value));
+    }
+    return copy;
+}
+
 static void check_config(struct config_compiler *compiler, json_object *config,
                          json_object *fields)
 {
-    json_object *schema = json_member(compiler->step->component->spec, "configSchema");
-    _cleanup_json_ json_object *known = known_fields(schema, fields);
+    json_object *spec = json_member(compiler->step->component->spec, "configSchema");
+    _cleanup_json_ json_object *schema = compiler->connection_only ? relaxed(spec) : json_object_get(spec);
+    _cleanup_json_ json_object *known = known_fields(spec, fields);
     _cleanup_json_ json_object *all = merged(config, known);
     struct problem_context context = {.compiler = compiler, .connection = fields};
 
     schema_check(schema, all, on_problem, &context);
-    check_constraints(compiler, all);
+    if (!compiler->connection_only)
+        check_constraints(compiler, all);
 }
 
 /* Keys that are the connection's are not repeated in the config: their defaults stay out, too. */
@@ -405,6 +421,7 @@ void compile_configs(const struct compile_options *options, struct compiled *com
         .compiled = compiled,
         .diagnostics = diagnostics,
         .osiris_home = options->osiris_home,
+        .connection_only = options->verb != NULL && strcmp(options->verb, "plan") != 0,
     };
 
     for (size_t i = 0; i < options->pipeline->step_count; i++) {

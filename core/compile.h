@@ -49,6 +49,7 @@ struct compile_options {
     const char *profile;          /* or NULL */
     const char *osiris_home;      /* $OSIRIS_HOME or NULL */
     const char *adapter;          /* or NULL */
+    const char *verb;             /* what the steps will be asked (driver.h); NULL: they run */
 };
 
 /* Compiles. Problems go to `diagnostics`; returns 0 or -1. */

@@ -405,3 +405,44 @@ int connections_resolve(struct connections *connections, const struct connection
     *fields = resolved;
     return 0;
 }
+
+/* Listing. */
+
+static json_object *describe(const char *family, const char *alias, bool is_default,
+                             const struct yaml_node *node)
+{
+    _cleanup_free_ char *reference = NULL;
+    json_object *entry = json_object_new_object();
+    json_object *fields = json_object_new_array();
+
+    if (asprintf(&reference, "@%s.%s", family, alias) < 0)
+        reference = NULL;
+    json_add_string(entry, "connection", reference);
+    json_add_string(entry, "family", family);
+    json_add_string(entry, "alias", alias);
+    json_add_boolean(entry, "default", is_default);
+    for (size_t i = 0; node->kind == YAML_MAPPING && i < node->count; i++)
+        if (strcmp(node->keys[i]->text, "default") != 0)
+            json_append(fields, json_object_new_string(node->keys[i]->text));
+    json_add(entry, "fields", fields);
+    return entry;
+}
+
+json_object *connections_list(const struct connections *connections)
+{
+    const struct yaml_node *families =
+        connections->document == NULL ? NULL
+                                      : yaml_get(yaml_root(connections->document), "connections");
+    json_object *list = json_object_new_array();
+
+    for (size_t i = 0; families != NULL && families->kind == YAML_MAPPING && i < families->count;
+         i++) {
+        const struct yaml_node *family = families->items[i];
+        const char *chosen = default_alias(family);
+        for (size_t j = 0; family->kind == YAML_MAPPING && j < family->count; j++)
+            json_append(list, describe(families->keys[i]->text, family->keys[j]->text,
+                                       chosen != NULL && strcmp(chosen, family->keys[j]->text) == 0,
+                                       family->items[j]));
+    }
+    return list;
+}

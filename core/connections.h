@@ -37,6 +37,9 @@ int connections_resolve(struct connections *connections, const struct connection
                         json_object **fields, const char **chosen, json_object *secrets,
                         struct diagnostics *diagnostics);
 
+/* [{connection: "@family.alias", family, alias, default, fields: [names]}], no values; free it. */
+json_object *connections_list(const struct connections *connections);
+
 /* Whether the family has a connection that would be taken without an alias. */
 bool connections_have_default(const struct connections *connections, const char *family);
 

@@ -10,6 +10,7 @@ mysql_tests = \
 	tests/mysql/test_mysql_session.py \
 	tests/mysql/test_mysql_tls.py \
 	tests/mysql/test_mysql_values.py \
+	tests/mysql/test_mysql_verbs.py \
 	tests/mysql/test_mysql_waits.py \
 	$(NULL)
 EXTRA_DIST += \

@@ -49,12 +49,16 @@ static int add_server(struct mysql_session *session, struct sql *json)
 }
 
 /* Of the user itself, everywhere, on the database, and on tables in it. SHOW GRANTS would have the password's hash in it. */
+#define HOST "SUBSTRING_INDEX(CURRENT_USER(), '@', -1)"
+#define IS_GRANTED                                                                                 \
+    "GRANTEE = CONCAT('''', LEFT(CURRENT_USER(), CHAR_LENGTH(CURRENT_USER()) - CHAR_LENGTH(" HOST   \
+    ") - 1), '''@''', " HOST ", '''')"
 #define PRIVILEGES                                                                                 \
-    "SELECT PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES UNION "                          \
+    "SELECT PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES WHERE " IS_GRANTED " UNION "     \
     "SELECT PRIVILEGE_TYPE FROM information_schema.SCHEMA_PRIVILEGES "                              \
-    "WHERE DATABASE() LIKE TABLE_SCHEMA UNION "                                                     \
+    "WHERE DATABASE() LIKE TABLE_SCHEMA AND " IS_GRANTED " UNION "                                  \
     "SELECT PRIVILEGE_TYPE FROM information_schema.TABLE_PRIVILEGES "                               \
-    "WHERE TABLE_SCHEMA = DATABASE() ORDER BY 1"
+    "WHERE TABLE_SCHEMA = DATABASE() AND " IS_GRANTED " ORDER BY 1"
 
 static int add_privileges(struct mysql_session *session, struct sql *json, bool *may_select)
 {

@@ -17,8 +17,8 @@
  *
  *     open → check, discover or plan → close
  *
- * The host says in its `verb` which it will be. The config has been checked but for what oneOf, anyOf and constraints of the
- * schema demand, so `open` must not demand what only `run` needs. The verb gives its answer with host->result().
+ * The host says in its `verb` which it will be. For check and discover the config has been checked but for what oneOf, anyOf
+ * and constraints of the spec demand, so `open` must not demand what only `run` needs. The verb gives its answer with host->result().
  */
 #ifndef OSIRIS_DRIVER_H
 #define OSIRIS_DRIVER_H

@@ -1,0 +1,224 @@
+/* osiris discovery: what a connection leads to, and how a table of it would be split. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/build.h"
+#include "cli/commands.h"
+#include "cli/inquiry.h"
+#include "cli/report.h"
+#include "core/json-access.h"
+#include "core/json-build.h"
+
+/* The config that the options make. NULL: the error is set. */
+static json_object *read_config(const struct arguments *arguments, struct osiris_error *error)
+{
+    const char *table = arguments_value(arguments, "table");
+    const char *partition_on = arguments_value(arguments, "partition-on");
+    const char *partitions = arguments_value(arguments, "partitions");
+    const char *where = arguments_value(arguments, "where");
+    json_object *config = json_object_new_object();
+    char *end;
+
+    json_add_string(config, "table", table);
+    json_add_string(config, "partition_on", partition_on);
+    json_add_string(config, "where", where);
+    if (partitions == NULL)
+        return config;
+    errno = 0;
+    long long count = strtoll(partitions, &end, 10);
+    if (errno == 0 && end != partitions && *end == '\0' && count >= 1) {
+        json_add_integer(config, "partitions", count);
+        return config;
+    }
+    json_object_put(config);
+    osiris_error_set(error, OSIRIS_ERROR_CONFIG, "--partitions %s is not a number from 1", partitions);
+    return NULL;
+}
+
+/* The answer, or NULL with *code set and the failure reported. */
+static json_object *ask(const struct arguments *arguments, const char *verb, int *code)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    _cleanup_registry_ struct registry *registry = NULL;
+    _cleanup_json_ json_object *config = NULL;
+    json_object *answer = NULL;
+    int signal_number = 0;
+
+    *code = EXIT_CODE_USAGE;
+    if (inquiry_check_reference(arguments->operands[0], &error) == 0)
+        config = read_config(arguments, &error);
+    if (config != NULL) {
+        *code = EXIT_CODE_FAILED;
+        registry = build_registry(arguments, &error);
+    }
+    struct inquiry inquiry = {
+        .registry = registry, .connection = arguments->operands[0], .verb = verb, .config = config};
+    if (registry != NULL)
+        inquiry.component = inquiry_component(registry, inquiry.connection, &error);
+    if (inquiry.component != NULL)
+        answer = inquiry_ask(&inquiry, &signal_number, &error);
+    if (answer != NULL) {
+        *code = EXIT_CODE_SUCCESS;
+        return answer;
+    }
+    if (signal_number != 0)
+        *code = 128 + signal_number;
+    *code = report_failure(arguments->json, "discovery", &error, NULL, *code);
+    return NULL;
+}
+
+/* run */
+
+static void print_columns(json_object *columns)
+{
+    int width = 0;
+
+    for (size_t i = 0; i < json_array_count(columns); i++) {
+        int length = (int)strlen(
+            json_member_string(json_object_array_get_idx(columns, i), "name", ""));
+        width = length > width ? length : width;
+    }
+    for (size_t i = 0; i < json_array_count(columns); i++) {
+        json_object *column = json_object_array_get_idx(columns, i);
+        printf("  %-*s  %s%s\n", width, json_member_string(column, "name", ""),
+               json_member_string(column, "type", ""),
+               json_member_boolean(column, "nullable", true) ? "" : ", not null");
+    }
+}
+
+static void print_keys(json_object *keys)
+{
+    for (size_t i = 0; i < json_array_count(keys); i++) {
+        json_object *key = json_object_array_get_idx(keys, i);
+        json_object *columns = json_member(key, "columns");
+        printf("  %s %s (", json_member_boolean(key, "unique", false) ? "unique" : "index",
+               json_member_string(key, "name", ""));
+        for (size_t j = 0; j < json_array_count(columns); j++) {
+            const char *name = json_object_get_string(json_object_array_get_idx(columns, j));
+            printf("%s%s", j > 0 ? ", " : "", name == NULL ? "an expression" : name);
+        }
+        puts(")");
+    }
+}
+
+static void print_table(json_object *table)
+{
+    char count[REPORT_SIZE_LENGTH];
+    json_object *rows = json_member(table, "rows_estimate");
+    const char *error = json_member_string(table, "error", NULL);
+
+    printf("%s (%s", json_member_string(table, "name", ""), json_member_string(table, "kind", ""));
+    if (rows != NULL)
+        printf(", about %s rows", report_count(json_object_get_int64(rows), count));
+    puts(")");
+    if (error != NULL)
+        printf("  cannot be read: %s\n", error);
+    print_columns(json_member(table, "columns"));
+    print_keys(json_member(table, "keys"));
+}
+
+static void print_discovery(json_object *answer)
+{
+    json_object *databases = json_member(answer, "databases");
+
+    for (size_t i = 0; i < json_array_count(databases); i++) {
+        json_object *database = json_object_array_get_idx(databases, i);
+        json_object *tables = json_member(database, "tables");
+        for (size_t j = 0; j < json_array_count(tables); j++)
+            print_table(json_object_array_get_idx(tables, j));
+        if (json_member_boolean(database, "truncated", false))
+            fprintf(stderr, "osiris: \"%s\" has more tables; name one with --table\n",
+                    json_member_string(database, "name", ""));
+    }
+}
+
+static int finish(const struct arguments *arguments, json_object *answer,
+                  void (*print)(json_object *answer))
+{
+    if (arguments->json) {
+        report_json(answer);
+        return EXIT_CODE_SUCCESS;
+    }
+    print(answer);
+    json_object_put(answer);
+    return EXIT_CODE_SUCCESS;
+}
+
+static int execute_run(const struct arguments *arguments)
+{
+    int code;
+    json_object *answer = ask(arguments, "discover", &code);
+
+    return answer == NULL ? code : finish(arguments, answer, print_discovery);
+}
+
+/* plan */
+
+static void print_plan(json_object *answer)
+{
+    json_object *partitions = json_member(answer, "partitions");
+    const char *column = json_member_string(answer, "partition_on", NULL);
+
+    if (column != NULL)
+        fprintf(stderr, "split on %s\n", column);
+    for (size_t i = 0; i < json_array_count(partitions); i++) {
+        json_object *config = json_member(json_object_array_get_idx(partitions, i), "config");
+        puts(json_object_to_json_string_ext(config, JSON_C_TO_STRING_SPACED |
+                                                        JSON_C_TO_STRING_NOSLASHESCAPE));
+    }
+}
+
+static int execute_plan(const struct arguments *arguments)
+{
+    int code;
+    json_object *answer = ask(arguments, "plan", &code);
+
+    return answer == NULL ? code : finish(arguments, answer, print_plan);
+}
+
+static const struct option_entry run_options[] = {
+    {"table", 0, "NAME", "this table only", false},
+    BUILD_OPTION_DRIVER_DIR,
+    {"json", 0, NULL, "print one JSON object", true},
+    {0},
+};
+
+static const struct option_entry plan_options[] = {
+    {"table", 0, "NAME", "the table to split", false},
+    {"partitions", 0, "N", "into so many ranges at most", false},
+    {"partition-on", 0, "COLUMN", "the indexed column that they are ranges of", false},
+    {"where", 0, "SQL", "rows that the ranges have", false},
+    BUILD_OPTION_DRIVER_DIR,
+    {"json", 0, NULL, "print one JSON object", true},
+    {0},
+};
+
+static const struct command_entry command_run_discovery = {
+    .name = "run",
+    .operands = "@FAMILY.ALIAS",
+    .summary = "show the tables that a connection leads to",
+    .options = run_options,
+    .operands_minimum = 1,
+    .operands_maximum = 1,
+    .execute = execute_run,
+};
+
+static const struct command_entry command_plan = {
+    .name = "plan",
+    .operands = "@FAMILY.ALIAS",
+    .summary = "show how a table would be split",
+    .options = plan_options,
+    .operands_minimum = 1,
+    .operands_maximum = 1,
+    .execute = execute_plan,
+};
+
+static const struct command_entry *const subcommands[] = {&command_run_discovery, &command_plan,
+                                                          NULL};
+
+const struct command_entry command_discovery = {
+    .name = "discovery",
+    .summary = "what a connection leads to",
+    .subcommands = subcommands,
+};

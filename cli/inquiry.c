@@ -1,0 +1,248 @@
+/* One question to a component; see inquiry.h. */
+#include <config.h>
+
+#include "cli/inquiry.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/atomic-file.h"
+#include "core/clock.h"
+#include "core/compile.h"
+#include "core/json-access.h"
+#include "core/json-build.h"
+#include "core/paths.h"
+#include "core/remove-tree.h"
+#include "core/session.h"
+
+#define STEP_ID "ask"
+
+/* Who is asked. */
+
+int inquiry_check_reference(const char *reference, struct osiris_error *error)
+{
+    const char *dot = strchr(reference, '.');
+
+    if (reference[0] == '@' && reference[1] != '\0' && reference[1] != '.' &&
+        (dot == NULL || dot[1] != '\0'))
+        return 0;
+    osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is not a connection", reference);
+    return osiris_error_hint(error, "write @family.alias, like @mysql.shop");
+}
+
+const struct component *inquiry_component(struct registry *registry, const char *reference,
+                                          struct osiris_error *error)
+{
+    size_t length = strcspn(reference + 1, ".");
+    const struct component *found = NULL;
+
+    for (size_t i = 0; i < registry_count(registry); i++) {
+        const struct component *component = registry_get(registry, i);
+        if (strncmp(component->name, reference + 1, length) != 0 || component->name[length] != '.')
+            continue;
+        if (found == NULL || (component->kind == OSIRIS_EXTRACTOR && found->kind != OSIRIS_EXTRACTOR))
+            found = component;
+    }
+    if (found == NULL) {
+        osiris_error_set(error, OSIRIS_ERROR_NOT_FOUND, "there is no component of the family \"%.*s\"",
+                         (int)length, reference + 1);
+        osiris_error_hint(error, "\"osiris components list\" shows those that there are");
+    }
+    return found;
+}
+
+/* The pipeline of one step. */
+
+struct asking {
+    const struct inquiry *inquiry;
+    char folder[4096];
+    struct pipeline *pipeline;
+    struct compiled *compiled;
+    struct redactor *redactor;
+    struct rundir *rundir;
+    struct session_result result;
+    char run_id[CLOCK_ULID_SIZE];
+};
+
+static const char *mode_of(int kind)
+{
+    return kind == OSIRIS_EXTRACTOR ? "read" : kind == OSIRIS_WRITER ? "write" : "transform";
+}
+
+/* JSON is YAML. */
+static char *pipeline_text(const struct inquiry *inquiry)
+{
+    _cleanup_json_ json_object *pipeline = json_object_new_object();
+    json_object *steps = json_object_new_array();
+    json_object *step = json_object_new_object();
+    json_object *config = NULL;
+
+    if (inquiry->config == NULL)
+        config = json_object_new_object();
+    else
+        (void)json_object_deep_copy(inquiry->config, &config, NULL);
+    json_add_string(config, "connection", inquiry->connection);
+    json_add_string(step, "id", STEP_ID);
+    json_add_string(step, "component", inquiry->component->name);
+    json_add_string(step, "mode", mode_of(inquiry->component->kind));
+    json_add(step, "config", config);
+    json_append(steps, step);
+    json_add_string(pipeline, "oml_version", "0.1.0");
+    json_add_string(pipeline, "name", inquiry->verb);
+    json_add(pipeline, "steps", steps);
+    return strdup(json_object_to_json_string_ext(pipeline, JSON_C_TO_STRING_PLAIN));
+}
+
+/* Nobody has written the file that the diagnostics show: only what they say. */
+static int diagnostics_error(const struct diagnostics *diagnostics, struct osiris_error *error)
+{
+    for (size_t i = 0; i < diagnostics->count; i++) {
+        const struct diagnostic *item = &diagnostics->items[i];
+        if (item->severity != DIAGNOSTIC_ERROR)
+            continue;
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "%s",
+                         item->message == NULL ? "out of memory" : item->message);
+        if (item->hint != NULL)
+            osiris_error_hint(error, "%s", item->hint);
+        return -1;
+    }
+    return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the question cannot be compiled");
+}
+
+static int compile(struct asking *asking, struct osiris_error *error)
+{
+    _cleanup_diagnostics_ struct diagnostics diagnostics = DIAGNOSTICS_INIT;
+    _cleanup_free_ char *text = pipeline_text(asking->inquiry);
+    _cleanup_free_ char *path = NULL;
+
+    if (text == NULL || asprintf(&path, "%s/question.yaml", asking->folder) < 0) {
+        path = NULL;
+        return osiris_error_set_errno(error, ENOMEM, "cannot ask");
+    }
+    if (atomic_file_write(path, text, strlen(text), 0600, error) < 0)
+        return -1;
+    const struct pipeline_options load = {.path = path, .registry = asking->inquiry->registry};
+    if (pipeline_load(&load, &diagnostics, &asking->pipeline) < 0)
+        return diagnostics_error(&diagnostics, error);
+    const struct compile_options options = {
+        .pipeline = asking->pipeline,
+        .osiris_home = getenv("OSIRIS_HOME"),
+        .adapter = "local",
+        .verb = asking->inquiry->verb,
+    };
+    if (compile_pipeline(&options, &diagnostics, &asking->compiled) < 0)
+        return diagnostics_error(&diagnostics, error);
+    return 0;
+}
+
+/* Asking. */
+
+static int fill_redactor(struct asking *asking, struct osiris_error *error)
+{
+    json_object *secrets = asking->compiled->secrets;
+
+    asking->redactor = redactor_new();
+    for (size_t i = 0; asking->redactor != NULL && i < json_array_count(secrets); i++)
+        if (redactor_add(asking->redactor,
+                         json_object_get_string(json_object_array_get_idx(secrets, i))) < 0)
+            return osiris_error_set_errno(error, ENOMEM, "cannot keep secrets");
+    return asking->redactor == NULL ? osiris_error_set_errno(error, ENOMEM, "cannot keep secrets") : 0;
+}
+
+static void redact(const struct asking *asking, char **text)
+{
+    char *clean = *text == NULL ? NULL
+                                : redactor_text(asking->redactor, *text, strlen(*text));
+
+    free(*text);
+    *text = clean;
+}
+
+static int open_records(struct asking *asking, struct osiris_error *error)
+{
+    _cleanup_free_ char *run_dir = NULL;
+
+    if (asprintf(&run_dir, "%s/run", asking->folder) < 0) {
+        run_dir = NULL;
+        return osiris_error_set_errno(error, ENOMEM, "cannot ask");
+    }
+    clock_ulid(asking->run_id);
+    const struct rundir_options options = {
+        .base_dir = asking->folder,
+        .run_dir = run_dir,
+        .slug = asking->compiled->slug,
+        .run_id = asking->run_id,
+        .manifest_short = asking->compiled->manifest_short,
+        .redactor = asking->redactor,
+    };
+    asking->rundir = rundir_open(&options, error);
+    return asking->rundir == NULL ? -1 : 0;
+}
+
+static int run_session(struct asking *asking, struct osiris_error *error)
+{
+    const struct session_options options = {
+        .compiled = asking->compiled,
+        .registry = asking->inquiry->registry,
+        .rundir = asking->rundir,
+        .redactor = asking->redactor,
+        .run_id = asking->run_id,
+        .verb = asking->inquiry->verb,
+        .adapter = "local",
+        .worker_path = paths_worker(),
+        .adapter_path = paths_adapter_path(),
+        .adapter_dir = paths_adapter_dir(),
+        .version = PACKAGE_VERSION,
+    };
+    int result = session_run(&options, &asking->result, error);
+
+    if (result < 0) {
+        redact(asking, &error->message);
+        redact(asking, &error->hint);
+        redact(asking, &error->native_state);
+    }
+    return result;
+}
+
+static json_object *ask(struct asking *asking, struct osiris_error *error)
+{
+    if (compile(asking, error) < 0 || fill_redactor(asking, error) < 0 ||
+        open_records(asking, error) < 0 || run_session(asking, error) < 0)
+        return NULL;
+    json_object *answer = json_member(json_member(asking->result.steps, STEP_ID), "result");
+    if (answer == NULL) {
+        osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the worker gave no answer");
+        return NULL;
+    }
+    return redactor_json(asking->redactor, answer);
+}
+
+static int make_folder(struct asking *asking, struct osiris_error *error)
+{
+    const char *where = getenv("TMPDIR");
+    int length = snprintf(asking->folder, sizeof asking->folder, "%s/osiris-ask.XXXXXX",
+                          where == NULL || where[0] == '\0' ? "/tmp" : where);
+
+    if (length < 0 || (size_t)length >= sizeof asking->folder || mkdtemp(asking->folder) == NULL)
+        return osiris_error_set_errno(error, errno, "cannot make a temporary folder");
+    return 0;
+}
+
+json_object *inquiry_ask(const struct inquiry *inquiry, int *signal_number,
+                         struct osiris_error *error)
+{
+    struct asking asking = {.inquiry = inquiry};
+
+    *signal_number = 0;
+    if (make_folder(&asking, error) < 0)
+        return NULL;
+    json_object *answer = ask(&asking, error);
+    *signal_number = asking.result.signal_number;
+    json_object_put(asking.result.steps);
+    rundir_free(asking.rundir);
+    redactor_free(asking.redactor);
+    compiled_free(asking.compiled);
+    pipeline_free(asking.pipeline);
+    remove_tree(asking.folder);
+    return answer;
+}

@@ -1,0 +1,31 @@
+/*
+ * One question to a component about a connection (check, discover, plan), asked like a run of one step: through the local
+ * adapter and a worker, with the same limits, signals and redaction. Its records go into a temporary folder and are
+ * removed: nothing was run that anybody could want to look up.
+ */
+#ifndef OSIRIS_CLI_INQUIRY_H
+#define OSIRIS_CLI_INQUIRY_H
+
+#include <json-c/json.h>
+
+#include "core/error.h"
+#include "core/registry.h"
+
+struct inquiry {
+    struct registry *registry;
+    const struct component *component;
+    const char *connection; /* "@mysql.shop" */
+    const char *verb;
+    json_object *config; /* options of the component, or NULL */
+};
+
+/* "@family.alias" or "@family". */
+int inquiry_check_reference(const char *reference, struct osiris_error *error);
+/* The component that is asked about the family's connections: its extractor, else its first. */
+const struct component *inquiry_component(struct registry *registry, const char *reference,
+                                          struct osiris_error *error);
+/* The answer (free it), NULL with the error set. *signal_number is what cancelled it, or 0. */
+json_object *inquiry_ask(const struct inquiry *inquiry, int *signal_number,
+                         struct osiris_error *error);
+
+#endif
