@@ -34,6 +34,7 @@ struct run {
     char *build_dir;
     char run_id[CLOCK_ULID_SIZE];
     const char *adapter;
+    bool writes_stdout; /* a step does: the path "-" */
 };
 
 static void run_clear(struct run *run)
@@ -264,7 +265,7 @@ static void report_run(const struct run *run, const char *status, const struct o
         _cleanup_free_ char *place = place_of(run, error);
         report_error(error, place == NULL ? "" : place);
     }
-    summary_print(run->result.steps, status, run_records_elapsed_ms(&run->records),
+    summary_print(run->writes_stdout ? stderr : stdout, run->result.steps, status, run_records_elapsed_ms(&run->records),
                   run->records.compile_ms, rundir_path(run->rundir));
 }
 
@@ -398,6 +399,7 @@ static int run_session(struct run *run, struct osiris_error *error)
         .adapter_path = paths_adapter_path(),
         .adapter_dir = paths_adapter_dir(),
         .version = PACKAGE_VERSION,
+        .gives_stdout = run->writes_stdout,
         .limits = run->limits,
         .trace = run->trace,
         .timeout_ms = run->timeout_ms,
@@ -463,6 +465,49 @@ static int compile(struct run *run, struct osiris_error *error)
     return result;
 }
 
+/* Standard output. */
+
+/* The writers whose path is "-", and the first of them. */
+static size_t count_stdout_steps(const struct compiled *compiled, const char **first)
+{
+    json_object *steps = json_member(compiled->plan, "steps");
+    size_t count = 0;
+
+    for (size_t i = 0; i < json_array_count(steps); i++) {
+        json_object *step = json_object_array_get_idx(steps, i);
+        const char *id = json_member_string(step, "id", "");
+        json_object *config = json_member(compiled->configs, id);
+        if (strcmp(json_member_string(step, "kind", ""), "writer") != 0 ||
+            strcmp(json_member_string(config, "path", ""), "-") != 0)
+            continue;
+        *first = count++ == 0 ? id : *first;
+    }
+    return count;
+}
+
+/* The table goes there: nothing else may, and only one. */
+static int check_stdout(struct run *run, struct osiris_error *error)
+{
+    const char *first = NULL;
+    size_t count = count_stdout_steps(run->build.compiled, &first);
+
+    run->writes_stdout = count > 0;
+    if (count > 1) {
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG,
+                         "%zu steps write to standard output (path: \"-\"), the first is \"%s\"", count,
+                         first);
+        osiris_error_hint(error, "let one of them, and give the others files");
+        return -1;
+    }
+    if (count > 0 && run->arguments->json) {
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG,
+                         "step \"%s\" writes to standard output, where --json prints", first);
+        osiris_error_hint(error, "leave --json out, or give the step a file");
+        return -1;
+    }
+    return 0;
+}
+
 static int execute(const struct arguments *arguments)
 {
     _cleanup_(run_clear) struct run run = {.arguments = arguments};
@@ -472,6 +517,9 @@ static int execute(const struct arguments *arguments)
         return report_failure(arguments->json, "usage", &error, NULL, EXIT_CODE_USAGE);
     if (compile(&run, &error) < 0)
         return report_failure(arguments->json, "compile", &error, &run.build.diagnostics,
+                              EXIT_CODE_USAGE);
+    if (check_stdout(&run, &error) < 0)
+        return report_failure(arguments->json, "usage", &error, &run.build.diagnostics,
                               EXIT_CODE_USAGE);
     if (!arguments->json)
         diagnostics_print(&run.build.diagnostics, stderr, report_color());

@@ -20,14 +20,14 @@ static int name_width(json_object *steps)
     return (int)width;
 }
 
-static void print_step(const char *id, json_object *step, int width)
+static void print_step(FILE *file, const char *id, json_object *step, int width)
 {
     char rows_text[REPORT_SIZE_LENGTH], rate_text[REPORT_SIZE_LENGTH],
         bytes_text[REPORT_SIZE_LENGTH], duration_text[REPORT_SIZE_LENGTH];
     int64_t rows = json_member_integer(step, "rows", 0);
     double duration_ms = json_member_number(step, "duration_ms", 0);
 
-    printf("%-*s  %-9s  %14s  %10s  %11s  %14s\n", width, id,
+    fprintf(file, "%-*s  %-9s  %14s  %10s  %11s  %14s\n", width, id,
            json_member_string(step, "status", "?"), report_count(rows, rows_text),
            report_bytes(json_member_integer(step, "bytes", 0), bytes_text),
            report_duration(duration_ms, duration_text),
@@ -35,50 +35,50 @@ static void print_step(const char *id, json_object *step, int width)
                         rate_text));
 }
 
-static void print_published(json_object *step)
+static void print_published(FILE *file, json_object *step)
 {
     char bytes_text[REPORT_SIZE_LENGTH];
     json_object *published = json_member(step, "published");
 
     for (size_t i = 0; i < json_array_count(published); i++) {
-        json_object *file = json_object_array_get_idx(published, i);
-        printf("published  %s (%s)\n", json_member_string(file, "path", "?"),
-               report_bytes(json_member_integer(file, "bytes", 0), bytes_text));
+        json_object *entry = json_object_array_get_idx(published, i);
+        fprintf(file, "published  %s (%s)\n", json_member_string(entry, "path", "?"),
+               report_bytes(json_member_integer(entry, "bytes", 0), bytes_text));
     }
 }
 
 /* Of steps that have needed more than one. */
-static void print_attempts(const char *id, json_object *step)
+static void print_attempts(FILE *file, const char *id, json_object *step)
 {
     int64_t attempts = json_member_integer(step, "attempts", 1);
 
     if (attempts > 1)
-        printf("attempts   %s: %lld\n", id, (long long)attempts);
+        fprintf(file, "attempts   %s: %lld\n", id, (long long)attempts);
 }
 
-void summary_print(json_object *steps, const char *status, double total_ms, double compile_ms,
+void summary_print(FILE *file, json_object *steps, const char *status, double total_ms, double compile_ms,
                    const char *run_dir)
 {
     char total_text[REPORT_SIZE_LENGTH], compile_text[REPORT_SIZE_LENGTH];
 
     if (json_object_is_type(steps, json_type_object)) {
         int width = name_width(steps);
-        printf("%-*s  %-9s  %14s  %10s  %11s  %14s\n", width, "step", "status", "rows", "bytes",
+        fprintf(file, "%-*s  %-9s  %14s  %10s  %11s  %14s\n", width, "step", "status", "rows", "bytes",
                "duration", "rows/s");
         json_object_object_foreach(steps, id, step)
-            print_step(id, step, width);
+            print_step(file, id, step, width);
         json_object_object_foreach(steps, again, finished)
         {
             (void)again;
-            print_published(finished);
+            print_published(file, finished);
         }
         json_object_object_foreach(steps, tried, repeated)
-            print_attempts(tried, repeated);
+            print_attempts(file, tried, repeated);
     }
-    printf("%-9s  in %s (compiled in %s)\n", status, report_duration(total_ms, total_text),
+    fprintf(file, "%-9s  in %s (compiled in %s)\n", status, report_duration(total_ms, total_text),
            report_duration(compile_ms, compile_text));
     if (run_dir != NULL)
-        printf("records    %s\n", run_dir);
+        fprintf(file, "records    %s\n", run_dir);
 }
 
 static void print_plan_step(size_t number, json_object *step)

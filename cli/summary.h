@@ -1,11 +1,12 @@
-/* What a run has done, for people, on stdout: a line per step, what was published, where the run's files are. */
+/* What a run has done, for people: a line per step, what was published, where the run's files are. */
 #ifndef OSIRIS_CLI_SUMMARY_H
 #define OSIRIS_CLI_SUMMARY_H
 
 #include <json-c/json.h>
+#include <stdio.h>
 
 /* `steps` is session_result's; `run_dir` may be NULL. */
-void summary_print(json_object *steps, const char *status, double total_ms, double compile_ms,
+void summary_print(FILE *file, json_object *steps, const char *status, double total_ms, double compile_ms,
                    const char *run_dir);
 
 /* The plan of a dry run: steps in their order, where their data come from, what waits for what. */

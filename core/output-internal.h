@@ -25,6 +25,7 @@ struct output {
     bool had_target;      /* append: the file that was there, as it was */
     struct stat original;
     int64_t initial_size;
+    bool stream;        /* as a device, and its size is not known */
     bool aside;         /* set aside: no descriptor of its own, `folder` is the shelf's */
     int64_t final_size; /* then */
     int64_t written_back; /* up to here the disk has been told */

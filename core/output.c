@@ -426,6 +426,31 @@ int output_open(const struct output_options *options, struct output **out,
     return -1;
 }
 
+int output_open_stream(const char *path, int fd, struct output **out, struct osiris_error *error)
+{
+    struct output *output = calloc(1, sizeof *output);
+
+    if (output != NULL) {
+        output->device = output->stream = true;
+        output->folder = -1;
+        output->path = strdup(path);
+        output->fd = output->path == NULL ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    }
+    if (output == NULL || output->fd < 0) {
+        osiris_error_set_errno(error, output == NULL || output->path == NULL ? ENOMEM : errno,
+                               "cannot write \"%s\"", path);
+        output_close(output);
+        return -1;
+    }
+    *out = output;
+    return 0;
+}
+
+bool output_is_stream(const struct output *output)
+{
+    return output->stream;
+}
+
 int output_fd(const struct output *output)
 {
     return output->fd;
@@ -440,6 +465,8 @@ int64_t output_size(const struct output *output)
 {
     struct stat status;
 
+    if (output->stream)
+        return -1;
     if (output->aside)
         return output->final_size;
     return fstat(output->fd, &status) < 0 ? -1 : (int64_t)status.st_size;

@@ -43,6 +43,10 @@ struct output_options {
 int output_open(const struct output_options *options, struct output **out,
                 struct osiris_error *error);
 
+/* An output that goes where `fd` (which is duplicated) does, as it is written: nothing is published. */
+int output_open_stream(const char *path, int fd, struct output **out, struct osiris_error *error);
+bool output_is_stream(const struct output *output);
+
 int output_fd(const struct output *output);
 const char *output_path(const struct output *output); /* as given */
 /* Bytes in it now, -1 on error. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "core/body.h"
 #include "core/clock.h"
@@ -87,6 +88,7 @@ static int init_place(struct session *session, size_t index)
         .environment = (const char *const *)session->environment,
         .run_dir = rundir_path(options->rundir),
         .artifacts_dir = rundir_artifacts_path(options->rundir),
+        .standard_output = options->gives_stdout ? STDOUT_FILENO : -1,
     };
     return 0;
 }

@@ -65,6 +65,7 @@ struct session_options {
     const char *adapter_path;       /* folders, colon-separated, searched first; or NULL */
     const char *adapter_dir;        /* the installed folder */
     const char *version;            /* of osiris */
+    bool gives_stdout;              /* a step writes to this process's standard output: the path "-" */
     struct session_limits limits;
     struct trace_writer *trace;     /* frames are traced and logged; or NULL */
     int64_t timeout_ms; /* of the whole run, from session_run on; 0: none */

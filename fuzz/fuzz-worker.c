@@ -276,7 +276,7 @@ const struct osiris_adapter *loader_adapter(const struct osiris_plugin *plugin, 
 
 static void *run_worker(void *context)
 {
-    (void)work(*(int *)context, false);
+    (void)work(*(int *)context, false, -1);
     return NULL;
 }
 

@@ -288,6 +288,26 @@ static bool is_open_already(const struct step *step, const char *path)
     return found;
 }
 
+/* "-" is the command's standard output, for one step of a run. */
+static int open_stdout(struct step *step, const struct output_options *options,
+                       struct output **output, struct osiris_error *error)
+{
+    if (step->run->stdout_fd < 0) {
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "there is no standard output to write to here");
+        osiris_error_hint(error, "let the step run where osiris does: run_on: local");
+        return -1;
+    }
+    if (options->append || options->mode != 0)
+        return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
+                                "standard output can be neither appended to nor given a mode");
+    if (atomic_exchange(&step->run->stdout_taken, true)) {
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "standard output has been written to already");
+        osiris_error_hint(error, "let one step of the run write to \"-\"; what went out cannot be taken back");
+        return -1;
+    }
+    return output_open_stream(options->path, step->run->stdout_fd, output, error);
+}
+
 static int open_file(struct step *step, const char *path,
                      const struct osiris_output_options *options, int *fd,
                      struct osiris_error *error)
@@ -310,7 +330,10 @@ static int open_file(struct step *step, const char *path,
     pthread_mutex_unlock(&step->report_lock);
     if (twice)
         osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is being written already", path);
-    if (twice || output_open(&output_options, &file->output, error) < 0) {
+    int opened = twice                    ? -1
+                 : strcmp(path, "-") == 0 ? open_stdout(step, &output_options, &file->output, error)
+                                          : output_open(&output_options, &file->output, error);
+    if (opened < 0) {
         free(file);
         return -1;
     }

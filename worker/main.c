@@ -4,9 +4,11 @@
  *
  *     osiris-worker --channel-fd N      a connected stream socket
  *     osiris-worker --listen-fd N       a listening one: the channel comes over it, and comes again if it breaks
+ *     … --stdout-fd M                   behind either: the command's standard output, for the path "-"
  *     osiris-worker --describe FILE…    what plug-ins are, as JSON
  */
 #include <malloc.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +37,7 @@ struct worker {
     struct channel *channel; /* NULL: nobody has come to the door yet */
     struct door *door;       /* or NULL: it has no other link than its first */
     int signal_fd;
+    int stdout_fd; /* or -1 */
     bool greeted;
     bool cleaned; /* cleanup was answered: the end of the channel is expected */
     struct run *run; /* NULL before prepare and after cleanup */
@@ -104,7 +107,7 @@ static int on_prepare(struct worker *worker, const char *id, json_object *params
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "prepare was requested before");
     if (worker->cleaned)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "prepare came after cleanup");
-    worker->run = run_new(worker->channel, params, error);
+    worker->run = run_new(worker->channel, params, worker->stdout_fd, error);
     if (worker->run == NULL)
         return -1;
     answer_result(worker->channel, id, run_describe(worker->run));
@@ -531,10 +534,10 @@ static int begin(struct worker *worker, int given_fd, bool listens, struct osiri
     return worker->signal_fd < 0 ? -1 : 0;
 }
 
-static int work(int given_fd, bool listens)
+static int work(int given_fd, bool listens, int stdout_fd)
 {
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
-    struct worker worker = {.signal_fd = -1};
+    struct worker worker = {.signal_fd = -1, .stdout_fd = stdout_fd};
 
     return_giant_buffers();
     if (begin(&worker, given_fd, listens, &error) < 0) {
@@ -551,8 +554,8 @@ static int work(int given_fd, bool listens)
 
 static int usage(void)
 {
-    fputs("usage: osiris-worker --channel-fd N\n"
-          "       osiris-worker --listen-fd N\n"
+    fputs("usage: osiris-worker --channel-fd N [--stdout-fd M]\n"
+          "       osiris-worker --listen-fd N [--stdout-fd M]\n"
           "       osiris-worker --describe FILE...\n"
           "       osiris-worker --version\n"
           "Runs the steps of a pipeline. It is started by osiris.\n",
@@ -560,20 +563,32 @@ static int usage(void)
     return 2;
 }
 
+/* A descriptor's number; -1: it is none. */
+static int descriptor(const char *text)
+{
+    char *end;
+    long number = strtol(text, &end, 10);
+
+    return end != text && *end == '\0' && number >= 0 && number <= 1 << 20 ? (int)number : -1;
+}
+
 int main(int argc, char **argv)
 {
+    int given_fd = -1, stdout_fd = -1;
+
     if (argc >= 2 && strcmp(argv[1], "--describe") == 0)
         return worker_describe(argc - 2, argv + 2);
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         puts("osiris-worker " PACKAGE_VERSION);
         return 0;
     }
-    bool listens = argc == 3 && strcmp(argv[1], "--listen-fd") == 0;
-    if (listens || (argc == 3 && strcmp(argv[1], "--channel-fd") == 0)) {
-        char *end;
-        long number = strtol(argv[2], &end, 10);
-        if (end != argv[2] && *end == '\0' && number >= 0 && number <= 1 << 20)
-            return work((int)number, listens);
-    }
-    return usage();
+    bool listens = argc >= 3 && strcmp(argv[1], "--listen-fd") == 0;
+    if ((argc == 3 || argc == 5) && (listens || strcmp(argv[1], "--channel-fd") == 0))
+        given_fd = descriptor(argv[2]);
+    if (argc == 5)
+        stdout_fd = strcmp(argv[3], "--stdout-fd") == 0 ? descriptor(argv[4]) : -1;
+    if (given_fd < 0 || (argc == 5 && (stdout_fd < 3 || stdout_fd == given_fd ||
+                                       fcntl(stdout_fd, F_SETFD, FD_CLOEXEC) < 0)))
+        return usage();
+    return work(given_fd, listens, stdout_fd);
 }

@@ -318,7 +318,8 @@ void run_remove_temp_dir(const struct run *run)
         (void)rmdir(run->temp_root);
 }
 
-struct run *run_new(struct channel *channel, json_object *params, struct osiris_error *error)
+struct run *run_new(struct channel *channel, json_object *params, int stdout_fd,
+                    struct osiris_error *error)
 {
     struct run *run = calloc(1, sizeof *run);
 
@@ -327,6 +328,7 @@ struct run *run_new(struct channel *channel, json_object *params, struct osiris_
         return NULL;
     }
     run->channel = channel;
+    run->stdout_fd = stdout_fd;
     init_locks(run);
     run->redactor = redactor_new();
     run->run_id = copy_string(params, "run_id");

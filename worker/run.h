@@ -119,6 +119,8 @@ struct run {
     char *temp_root; /* prepare's temp_dir */
     bool made_temp_root; /* it was not there */
     char *temp_dir;  /* a folder in it with a name of our own: the only one that is ever removed with what it has */
+    int stdout_fd; /* the command's standard output, or -1; outlives the run */
+    _Atomic bool stdout_taken; /* a step has it: another would mix with it */
     struct step *steps;
     size_t step_count;
     struct queue **queues; /* by edge; NULL: neither end reads here */
@@ -132,7 +134,8 @@ struct run {
 /* worker/run.c */
 
 /* Makes a run from prepare's params: environment set, drivers loaded, queues made. */
-struct run *run_new(struct channel *channel, json_object *params, struct osiris_error *error);
+struct run *run_new(struct channel *channel, json_object *params, int stdout_fd,
+                    struct osiris_error *error);
 /* Removes the temporary folder, if any was made. */
 void run_remove_temp_dir(const struct run *run);
 /* All threads must have ended. Removes the temporary folder. */

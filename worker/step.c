@@ -187,7 +187,8 @@ static int64_t output_bytes(const struct step *step)
         return atomic_load(&step->bytes);
     for (const struct step_output_file *file = step->files; file != NULL; file = file->next) {
         int64_t size = output_size(file->output);
-        total += size > 0 ? size : 0;
+        /* Of a stream nobody knows what went out. */
+        total += size >= 0 ? size : atomic_load(&step->bytes);
     }
     return total;
 }
@@ -278,6 +279,8 @@ static int publish(struct step *step, struct osiris_error *error)
 
     for (struct step_output_file *file = step->files; file != NULL; file = file->next) {
         int64_t size = output_size(file->output);
+        if (output_is_stream(file->output))
+            continue;
         last = file->output;
         if (output_publish(file->output, error) < 0)
             return -1;

@@ -51,11 +51,16 @@ void csv_file_set(struct csv_file *file, char *path, int fd)
     file->careful = known && (S_ISFIFO(status.st_mode) || file->socket || isatty(fd) == 1);
 }
 
+static const char *name_of(const struct csv_file *file)
+{
+    return strcmp(file->path, "-") == 0 ? "standard output" : file->path;
+}
+
 static int check_cancelled(struct csv_file *file)
 {
     if (file->host->cancelled(file->host))
         return csv_fail(file->host, OSIRIS_ERROR_CANCELLED, 0, NULL, "cancelled while writing %s",
-                        file->path);
+                        name_of(file));
     return 0;
 }
 
@@ -66,10 +71,10 @@ static int fail_write(struct csv_file *file, int code)
     if (code == ENOSPC || code == EDQUOT || code == EFBIG)
         hint = "make room, or write to another file system";
     if (code == EPIPE)
-        hint = "whoever read it has ended";
+        hint = "its reader has ended";
     if (code == EDQUOT)
         category = OSIRIS_ERROR_QUOTA;
-    return csv_fail(file->host, category, code, hint, "cannot write %s: %s", file->path,
+    return csv_fail(file->host, category, code, hint, "cannot write %s: %s", name_of(file),
                     strerror(code));
 }
 

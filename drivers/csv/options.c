@@ -296,6 +296,9 @@ static int read_files(const struct osiris_host *host, struct csv_options *option
     if (options->append && splits)
         return refuse(host, "leave one of them out", "append",
                       "it does not go with rows_per_file or bytes_per_file");
+    if (strcmp(options->path, "-") == 0 && (options->append || splits))
+        return refuse(host, "write to a file", "path",
+                      "standard output can be neither appended to nor split");
     if (read_mode(host, &options->mode) < 0 || read_compression(host, options) < 0)
         return -1;
     return csv_name_check(host, options);

@@ -30,6 +30,9 @@ struct osiris_adapter_context {
     const char *const *environment;    /* NULL-terminated NAME=value: the worker's whole environment */
     const char *run_dir;               /* the run's directory */
     const char *artifacts_dir;         /* where `collect` puts artifacts/<step>/… */
+    /* Since 1.1. A descriptor of the command's standard output, if a step writes to it (the path "-"), else -1: a worker on
+     * this machine gets a duplicate (osiris-worker --stdout-fd). A place that cannot give it leaves it alone. */
+    int32_t standard_output;
 };
 
 /* What kind of channel it is. */

@@ -158,7 +158,9 @@ struct osiris_host {
      *
      * An input is closed by the driver. An output belongs to the host: the driver writes to it and does not
      * close it. It appears under its name when the whole group of steps has succeeded, whole or
-     * not at all. Outputs are seekable where the place is local; do not depend on it. */
+     * not at all. Outputs are seekable where the place is local; do not depend on it. The path "-" is the standard output of
+     * the command, where the place can give it: one step of a run gets it, nothing is taken back, and writing to it may
+     * wait for the reader (use poll, and ask for a cancel). */
     int (*open_input)(const struct osiris_host *, const char *path, int *fd);
     int (*open_output)(const struct osiris_host *, const char *path,
                        const struct osiris_output_options *options, int *fd);

@@ -19,8 +19,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Where the worker finds its end of the channel. */
+/* Where the worker finds its end of the channel, and the command's standard output if a step writes to it. */
 #define CHILD_CHANNEL_FD 3
+#define CHILD_STDOUT_FD 4
 
 struct local {
     const struct osiris_host *host;
@@ -103,8 +104,14 @@ static void reset_signals(void)
 static void run_child(const struct osiris_adapter_context *context, pid_t parent, int channel,
                       int diagnostics, int report)
 {
-    char number[8];
-    char *const arguments[] = {(char *)context->worker_path, (char *)"--channel-fd", number, NULL};
+    char number[] = {'0' + CHILD_CHANNEL_FD, '\0'}, stdout_number[] = {'0' + CHILD_STDOUT_FD, '\0'};
+    bool gives_stdout = OSIRIS_HAS(context, standard_output) && context->standard_output >= 0;
+    char *const arguments[] = {(char *)context->worker_path,
+                               (char *)"--channel-fd",
+                               number,
+                               gives_stdout ? (char *)"--stdout-fd" : NULL,
+                               stdout_number,
+                               NULL};
 
     (void)setpgid(0, 0);
     /* The worker arms this itself, too; until then nobody else would notice. */
@@ -112,20 +119,21 @@ static void run_child(const struct osiris_adapter_context *context, pid_t parent
     if (getppid() != parent)
         _exit(1);
     reset_signals();
-    number[0] = (char)('0' + CHILD_CHANNEL_FD);
-    number[1] = '\0';
     /* Out of the way of the numbers that are to be taken. */
     int high_channel = fcntl(channel, F_DUPFD_CLOEXEC, 10);
     int high_diagnostics = fcntl(diagnostics, F_DUPFD_CLOEXEC, 10);
     int high_report = fcntl(report, F_DUPFD_CLOEXEC, 10);
+    int high_stdout = gives_stdout ? fcntl(context->standard_output, F_DUPFD_CLOEXEC, 10) : -1;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (high_channel >= 0 && high_diagnostics >= 0 && high_report >= 0 && null >= 0 &&
         move_fd(null, STDIN_FILENO) == 0 && move_fd(high_diagnostics, STDOUT_FILENO) == 0 &&
         move_fd(high_diagnostics, STDERR_FILENO) == 0 &&
-        move_fd(high_channel, CHILD_CHANNEL_FD) == 0) {
+        move_fd(high_channel, CHILD_CHANNEL_FD) == 0 &&
+        (!gives_stdout || move_fd(high_stdout, CHILD_STDOUT_FD) == 0)) {
 #ifdef SYS_close_range
         /* Whatever the orchestrator's libraries left open without close-on-exec; 4 is CLOEXEC. */
-        (void)syscall(SYS_close_range, CHILD_CHANNEL_FD + 1, ~0u, 4);
+        (void)syscall(SYS_close_range, (gives_stdout ? CHILD_STDOUT_FD : CHILD_CHANNEL_FD) + 1, ~0u,
+                      4);
 #endif
         execve(context->worker_path, arguments, (char *const *)context->environment);
     }

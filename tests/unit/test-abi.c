@@ -28,6 +28,7 @@ static const struct {
     AT(osiris_adapter_context, manifest, 8), AT(osiris_adapter_context, worker_path, 16),
     AT(osiris_adapter_context, driver_paths, 24), AT(osiris_adapter_context, environment, 32),
     AT(osiris_adapter_context, run_dir, 40), AT(osiris_adapter_context, artifacts_dir, 48),
+    AT(osiris_adapter_context, standard_output, 56),
     AT(osiris_channel, socket, 4), AT(osiris_channel, diagnostics, 8), AT(osiris_channel, flags, 12),
     AT(osiris_worker_exit, state, 4), AT(osiris_worker_exit, code, 8),
     AT(osiris_input, name, 0), AT(osiris_input, step_id, 8), AT(osiris_input, stream, 16),
