@@ -336,7 +336,9 @@ static bool has_character(const struct csv_field *field, char character)
         return digit || strchr("-+.einf", character) != NULL;
     case CSV_CLASS_BOOLEAN:
         return strchr("TrueFals", character) != NULL;
-    default: /* a date, a time or both */
+    default: /* a date, a time or both, or an interval */
+        if (field->type[1] == 'i' && strchr("PMDTS", character) != NULL)
+            return true;
         return digit || strchr("-+:. ", character) != NULL;
     }
 }

@@ -172,7 +172,8 @@ static char *put_date64(struct csv_field *field, int64_t index, char *at)
     return put_cached_day(field, csv_floor_divide(milliseconds, 86400000), at);
 }
 
-static inline char *put_instant(struct csv_field *field, int64_t index, int64_t per_second, char *at)
+static inline char *put_instant(struct csv_field *field, int64_t index, int64_t per_second,
+                                char *at)
 {
     int64_t value = ((const int64_t *)field->values)[index];
     int64_t seconds = csv_floor_divide(value, per_second);
@@ -211,6 +212,53 @@ static char *put_time64(struct csv_field *field, int64_t index, char *at)
     return csv_put_span(at, ((const int64_t *)field->values)[index], field->per_second);
 }
 
+/* A calendar's interval as ISO 8601 writes a duration: P14M, P-3DT1.500000S. Parts are not turned
+ * into one another, as months and days have no fixed length. */
+static char *put_parts(char *at, int32_t months, int32_t days, int64_t clock, int64_t per_second)
+{
+    uint64_t magnitude = clock < 0 ? 0 - (uint64_t)clock : (uint64_t)clock;
+    *at++ = 'P';
+    if (months != 0) {
+        at = csv_put_signed(at, months);
+        *at++ = 'M';
+    }
+    if (days != 0 || (months == 0 && clock == 0)) {
+        at = csv_put_signed(at, days);
+        *at++ = 'D';
+    }
+    if (clock == 0)
+        return at;
+    *at++ = 'T';
+    *at = '-';
+    at += clock < 0;
+    at = csv_put_unsigned(at, magnitude / (uint64_t)per_second);
+    at = csv_put_fraction(at, (uint32_t)(magnitude % (uint64_t)per_second), per_second);
+    *at++ = 'S';
+    return at;
+}
+
+static char *put_months(struct csv_field *field, int64_t index, char *at)
+{
+    return put_parts(at, ((const int32_t *)field->values)[index], 0, 0, 1);
+}
+
+static char *put_day_time(struct csv_field *field, int64_t index, char *at)
+{
+    const int32_t *parts = (const int32_t *)field->values + 2 * index;
+    return put_parts(at, 0, parts[0], parts[1], 1000);
+}
+
+static char *put_month_day_nano(struct csv_field *field, int64_t index, char *at)
+{
+    struct {
+        int32_t months;
+        int32_t days;
+        int64_t nanoseconds;
+    } value;
+    memcpy(&value, (const char *)field->values + (size_t)index * sizeof value, sizeof value);
+    return put_parts(at, value.months, value.days, value.nanoseconds, 1000000000);
+}
+
 struct fixed_type {
     const char *format;
     csv_put put;
@@ -219,6 +267,7 @@ struct fixed_type {
     int64_t per_second;
 };
 
+#define INTERVAL_WIDTH (1 + 12 + 12 + 2 + 11 + 10 + 1)
 #define INSTANT_WIDTH (CSV_DAY_WIDTH + 1 + 8 + 10 + 6)
 
 static const struct fixed_type fixed_types[] = {
@@ -244,6 +293,9 @@ static const struct fixed_type fixed_types[] = {
     {"tDm", put_time64, CSV_CLASS_STRING, CSV_SPAN_WIDTH, 1000},
     {"tDu", put_time64, CSV_CLASS_STRING, CSV_SPAN_WIDTH, 1000000},
     {"tDn", put_time64, CSV_CLASS_STRING, CSV_SPAN_WIDTH, 1000000000},
+    {"tiM", put_months, CSV_CLASS_STRING, INTERVAL_WIDTH, 0},
+    {"tiD", put_day_time, CSV_CLASS_STRING, INTERVAL_WIDTH, 0},
+    {"tin", put_month_day_nano, CSV_CLASS_STRING, INTERVAL_WIDTH, 0},
     {"tss:", put_timestamp_s, CSV_CLASS_STRING, INSTANT_WIDTH, 1},
     {"tsm:", put_timestamp_ms, CSV_CLASS_STRING, INSTANT_WIDTH, 1000},
     {"tsu:", put_timestamp_us, CSV_CLASS_STRING, INSTANT_WIDTH, 1000000},
@@ -263,7 +315,8 @@ static int choose_decimal(struct csv_field *field, const char *format)
     field->bits = bits;
     field->scale = scale;
     field->class = CSV_CLASS_NUMBER;
-    /* 78 digits of 256 bits, or scale + 1 if that is more, zeros of a negative scale, sign, point. */
+    /* 78 digits of 256 bits, or scale + 1 if that is more, zeros of a negative scale, sign, point.
+     */
     field->width = 78 + (size_t)abs(scale) + 3;
     return 0;
 }

@@ -212,6 +212,30 @@ START_TEST(test_times_and_durations)
 }
 END_TEST
 
+struct month_day_nano {
+    int32_t months, days;
+    int64_t nanoseconds;
+};
+
+struct day_time {
+    int32_t days, milliseconds;
+};
+
+START_TEST(test_intervals)
+{
+    CHECK_FIXED("tiM", int32_t, "P14M\nP0D\nP-2147483648M\n", 9, 14, 0, INT32_MIN, 1);
+    CHECK_FIXED("tiD", struct day_time, "P3DT1.500000S\nPT-0.001000S\nP-2147483648D\n", {9, 9},
+                {3, 1500}, {0, -1}, {INT32_MIN, 0}, {1, 1});
+    CHECK_FIXED("tin", struct month_day_nano,
+                "P1M-2DT3.000000004S\n"
+                "P-2147483648M-2147483648DT-9223372036.854775808S\nPT1S\n",
+                {9, 9, 9}, {1, -2, 3000000004}, {INT32_MIN, INT32_MIN, INT64_MIN}, {0, 0, 1000000000},
+                {1, 1, 1});
+    CHECK_COLUMN("{\"path\": \"p\", \"delimiter\": \"M\"}", "tiM",
+                 array_fixed((const int32_t[]){1}, 4, 1, NULL, 0), "\"P1M\"\n");
+}
+END_TEST
+
 START_TEST(test_text_is_quoted_when_it_must_be)
 {
     static const char *const texts[] = {"skipped", "plain", "", NULL, "a,b", "a\"b", "a\nb", "a\rb",
@@ -356,6 +380,6 @@ END_TEST
 UNIT_MAIN("csv-values", test_integers, test_every_power_of_ten_and_its_neighbours, test_booleans,
           test_floats_read_as_python_prints_them, test_random_doubles_read_back_exactly,
           test_decimals_keep_their_scale, test_decimals_of_256_bits, test_dates, test_timestamps,
-          test_times_and_durations, test_text_is_quoted_when_it_must_be,
+          test_times_and_durations, test_intervals, test_text_is_quoted_when_it_must_be,
           test_a_special_byte_is_seen_at_every_place_of_every_length, test_binary, test_nulls_only,
           test_dictionaries, test_lists_structs_and_maps_are_json)

@@ -464,7 +464,7 @@ END_TEST
 
 START_TEST(test_types_that_cannot_be_written_are_refused)
 {
-    static const char *const formats[] = {"tiM", "+us:0", "+r", "vu", "d:0,0", "w:x", "?", ""};
+    static const char *const formats[] = {"tiX", "+us:0", "+r", "vu", "d:0,0", "w:x", "?", ""};
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         struct fixture fixture;
         fixture_init(&fixture, NULL);
