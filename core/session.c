@@ -25,7 +25,7 @@ static const struct session_limits default_limits = {
     .cancel_grace_ms = 10000,
     .exit_ms = 5000,
     .resume_ms = 60000,
-    .queue_bytes = 2 << 20,
+    .queue_bytes = 1 << 20,
     .spill_bytes = 8 << 20,
 };
 

@@ -10,7 +10,7 @@
 #include "core/loader.h"
 #include "core/remove-tree.h"
 
-#define DEFAULT_QUEUE_BYTES (2 << 20)
+#define DEFAULT_QUEUE_BYTES (1 << 20)
 #define LARGEST_QUEUE_BYTES (INT64_C(1) << 40) /* credits of it can be added up */
 
 static int out_of_memory(struct osiris_error *error)

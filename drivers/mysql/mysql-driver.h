@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 /* A batch ends with the row that reaches so many bytes. */
-#define MYSQL_BATCH_BYTES (2u << 20)
+#define MYSQL_BATCH_BYTES (1u << 20)
 /* In a row, before a lost connection is given up; the spec has it, too. */
 #define MYSQL_RECONNECT_ATTEMPTS 10
 

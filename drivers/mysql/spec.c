@@ -34,7 +34,7 @@ const char mysql_extractor_spec[] =
     "\"order_by\": {\"type\": \"string\", \"minLength\": 1, \"description\": \"SQL: the rows' order\"},"
     "\"limit\": {\"type\": \"integer\", \"minimum\": 1, \"description\": \"rows of the table at most\"},"
     "\"offset\": {\"type\": \"integer\", \"minimum\": 0, \"default\": 0, \"description\": \"rows of the table to skip\"},"
-    "\"batch_size\": {\"type\": \"integer\", \"minimum\": 100, \"maximum\": 100000, \"default\": 10000, \"description\": \"rows in a batch at most; a batch also ends at 2 MiB\"},"
+    "\"batch_size\": {\"type\": \"integer\", \"minimum\": 100, \"maximum\": 100000, \"default\": 10000, \"description\": \"rows in a batch at most; a batch also ends at 1 MiB\"},"
     "\"tinyint1_as_boolean\": {\"type\": \"boolean\", \"default\": false, \"description\": \"TINYINT(1), which is BOOLEAN, as a boolean: true unless 0\"},"
     "\"zero_dates\": {\"type\": \"string\", \"enum\": [\"null\", \"error\"], \"default\": \"null\", \"description\": \"what becomes of dates that do not exist (0000-00-00, 2024-02-00)\"},"
     "\"partitions\": {\"type\": \"integer\", \"minimum\": 1, \"maximum\": 64, \"default\": 1, \"description\": \"ranges that the table is split into at most; each is read over a connection of its own\"},"

@@ -246,9 +246,9 @@ def test_batch_size(folder):
 
 
 @test
-def test_a_batch_ends_at_2_mib(folder):
-    raw = private.raw(query="SELECT REPEAT('x', 1048576) AS v FROM seq_1_to_5")
-    assert_equal(sum(len(row[0]) for row in raw.rows()), 5 << 20, "bytes")
+def test_a_batch_ends_at_1_mib(folder):
+    raw = private.raw(query="SELECT REPEAT('x', 524288) AS v FROM seq_1_to_5")
+    assert_equal(sum(len(row[0]) for row in raw.rows()), 5 << 19, "bytes")
     assert_equal(raw.batches, [2, 2, 1], "batches")
 
 
