@@ -467,7 +467,7 @@ static int compile(struct run *run, struct osiris_error *error)
 
 /* Standard output. */
 
-/* The writers whose path is "-", and the first of them. */
+/* How many steps write there, and the first of them. */
 static size_t count_stdout_steps(const struct compiled *compiled, const char **first)
 {
     json_object *steps = json_member(compiled->plan, "steps");
@@ -475,12 +475,8 @@ static size_t count_stdout_steps(const struct compiled *compiled, const char **f
 
     for (size_t i = 0; i < json_array_count(steps); i++) {
         json_object *step = json_object_array_get_idx(steps, i);
-        const char *id = json_member_string(step, "id", "");
-        json_object *config = json_member(compiled->configs, id);
-        if (strcmp(json_member_string(step, "kind", ""), "writer") != 0 ||
-            strcmp(json_member_string(config, "path", ""), "-") != 0)
-            continue;
-        *first = count++ == 0 ? id : *first;
+        if (json_member_boolean(step, "stdout", false) && count++ == 0)
+            *first = json_member_string(step, "id", "");
     }
     return count;
 }

@@ -75,6 +75,13 @@ static json_object *string_list(char *const *texts)
     return list;
 }
 
+/* What went to standard output (the path "-") cannot be taken back. */
+static bool writes_stdout(const struct pipeline_step *step)
+{
+    return step->component->kind == OSIRIS_WRITER &&
+           strcmp(json_member_string(step->config, "path", ""), "-") == 0;
+}
+
 /* Only what says something. */
 static void add_limits(const struct pipeline_step *step, json_object *object)
 {
@@ -84,7 +91,9 @@ static void add_limits(const struct pipeline_step *step, json_object *object)
         json_add_integer(object, "total_timeout_ms", step->total_timeout_ms);
     if (step->retry.max_attempts > 0)
         json_add(object, "retry", retry_to_json(&step->retry));
-    if (!json_member_boolean(step->component->spec, "x-atomic", true))
+    if (writes_stdout(step))
+        json_add_boolean(object, "stdout", true);
+    if (writes_stdout(step) || !json_member_boolean(step->component->spec, "x-atomic", true))
         json_add_boolean(object, "atomic", false);
 }
 

@@ -301,8 +301,8 @@ static int open_stdout(struct step *step, const struct output_options *options,
         return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
                                 "standard output can be neither appended to nor given a mode");
     if (atomic_exchange(&step->run->stdout_taken, true)) {
-        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "standard output has been written to already");
-        osiris_error_hint(error, "let one step of the run write to \"-\"; what went out cannot be taken back");
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "another step writes to standard output");
+        osiris_error_hint(error, "let one step of the run write to \"-\"");
         return -1;
     }
     return output_open_stream(options->path, step->run->stdout_fd, output, error);
@@ -400,6 +400,8 @@ void host_close_outputs(struct step *step)
     while (reversed != NULL) {
         struct step_output_file *file = reversed;
         reversed = file->next;
+        if (output_is_stream(file->output))
+            atomic_store(&step->run->stdout_taken, false);
         output_close(file->output);
         free(file);
     }

@@ -120,7 +120,7 @@ struct run {
     bool made_temp_root; /* it was not there */
     char *temp_dir;  /* a folder in it with a name of our own: the only one that is ever removed with what it has */
     int stdout_fd; /* the command's standard output, or -1; outlives the run */
-    _Atomic bool stdout_taken; /* a step has it: another would mix with it */
+    _Atomic bool stdout_taken; /* a step has it now: another would mix with it */
     struct step *steps;
     size_t step_count;
     struct queue **queues; /* by edge; NULL: neither end reads here */

@@ -2,7 +2,9 @@
 
 import fcntl
 import gzip
+import json
 import os
+import pathlib
 import signal
 import struct
 import subprocess
@@ -82,6 +84,22 @@ def test_nothing_else_may_print_there(folder):
         result = osiris("run", "pipeline.yaml")
         assert_equal((result.code, result.out), (1, ""), "exit code and output", result)
         assert_in("standard output can be neither", result.err, result)
+
+
+@test
+def test_what_went_out_is_not_written_again(folder):
+    # The same with a file would be retried.
+    pipeline(step("make", "test.generate", "read", rows=200000),
+             {**step("save", "csv.writer", "write", path="-"), "retry": {"max_attempts": 3}})
+    end, stdout = os.pipe()
+    process = spawn(stdout)
+    os.close(stdout)
+    os.read(end, 10)
+    os.close(end)
+    assert_equal(process.wait(PATIENCE), 1, "exit code")
+    assert_equal("attempt 2" in read("err"), False, "a second attempt")
+    plan = json.loads(read(next(pathlib.Path("build").rglob("plan.json"))))
+    assert_equal([s.get("atomic") for s in plan["steps"]], [None, False], "atomic in the plan")
 
 
 @test
