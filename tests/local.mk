@@ -6,6 +6,7 @@ AM_TESTS_ENVIRONMENT = \
 	OSIRIS_SANITIZED=$(sanitized); export OSIRIS_SANITIZED; \
 	CK_FORK=$(check_fork); export CK_FORK; \
 	ASAN_OPTIONS=handle_segv=0:handle_abort=0; export ASAN_OPTIONS; \
+	TSAN_OPTIONS=handle_segv=0:handle_abort=0; export TSAN_OPTIONS; \
 	srcdir=$(srcdir); top_srcdir=$(top_srcdir); CC="$(CC)"; CXX="$(CXX)"; export srcdir top_srcdir CC CXX; \
 	top_builddir=$(abs_top_builddir); export top_builddir;
 if SANITIZED

@@ -12,13 +12,15 @@
 static void free_batch(struct decision_batch *batch)
 {
     free(batch->request_id);
-    json_object_put(batch->step_ids);
+    free(batch->steps);
     json_object_put(batch->published);
     osiris_error_clear(&batch->error);
     free(batch);
 }
 
-static struct decision_batch *new_batch(const char *request_id, json_object *step_ids, bool commit)
+/* Step threads read it when the message that the ids came in is gone: it keeps the steps, not the message's array. */
+static struct decision_batch *new_batch(struct run *run, const char *request_id,
+                                        json_object *step_ids, bool commit)
 {
     struct decision_batch *batch = calloc(1, sizeof *batch);
 
@@ -26,18 +28,16 @@ static struct decision_batch *new_batch(const char *request_id, json_object *ste
         return NULL;
     batch->commit = commit;
     batch->request_id = strdup(request_id);
-    batch->step_ids = json_object_get(step_ids);
+    batch->step_count = json_array_count(step_ids);
+    batch->steps = calloc(batch->step_count + 1, sizeof *batch->steps);
     batch->published = json_object_new_array();
-    if (batch->request_id != NULL && batch->published != NULL)
+    for (size_t i = 0; batch->steps != NULL && i < batch->step_count; i++)
+        batch->steps[i] = run_find_step(
+            run, json_object_get_string(json_object_array_get_idx(step_ids, i)));
+    if (batch->request_id != NULL && batch->steps != NULL && batch->published != NULL)
         return batch;
     free_batch(batch);
     return NULL;
-}
-
-static struct step *batch_step(struct run *run, const struct decision_batch *batch, size_t index)
-{
-    return run_find_step(
-        run, json_object_get_string(json_object_array_get_idx(batch->step_ids, index)));
 }
 
 static void decide_locked(struct step *step, struct decision_batch *batch,
@@ -49,21 +49,21 @@ static void decide_locked(struct step *step, struct decision_batch *batch,
     pthread_cond_signal(&step->decided);
 }
 
-/* All of the steps are closed: what they left in their streams is nobody's, and they may be asked for again. */
-static void renew_streams(struct run *run, const struct decision_batch *batch)
+/* All of the steps are closed, and may be asked for again. */
+static void forgive(struct run *run, const struct decision_batch *batch)
 {
-    for (size_t i = 0; i < json_array_count(batch->step_ids); i++) {
-        struct step *step = batch_step(run, batch, i);
+    pthread_mutex_lock(&run->steps_lock);
+    for (size_t i = 0; i < batch->step_count; i++) {
+        struct step *step = batch->steps[i];
         if (step == NULL || step->committed)
             continue;
-        edges_renew(step);
+        step->edges_are_old = run->edges_are_old = true;
         /* Not when it is requested again: a neighbour that was requested before may have failed by then. */
-        pthread_mutex_lock(&run->steps_lock);
         atomic_store(&step->cancelled, false);
         free(step->stopped_by);
         step->stopped_by = NULL;
-        pthread_mutex_unlock(&run->steps_lock);
     }
+    pthread_mutex_unlock(&run->steps_lock);
 }
 
 /* The batch is done: answers and frees it. */
@@ -74,7 +74,7 @@ static void answer(struct run *run, struct decision_batch *batch)
     } else {
         json_object *result = json_object_new_object();
         if (!batch->commit)
-            renew_streams(run, batch);
+            forgive(run, batch);
         if (batch->commit && !batch->commit_only)
             json_add(result, "published", json_object_get(batch->published));
         answer_result(run->channel, batch->request_id, result);
@@ -83,11 +83,10 @@ static void answer(struct run *run, struct decision_batch *batch)
 }
 
 /* Tells every step of the batch that still has a driver what to do. True if there is nobody to wait for. */
-static bool tell_steps_locked(struct run *run, struct decision_batch *batch,
-                              enum step_decision decision)
+static bool tell_steps_locked(struct decision_batch *batch, enum step_decision decision)
 {
-    for (size_t i = 0; i < json_array_count(batch->step_ids); i++) {
-        struct step *step = batch_step(run, batch, i);
+    for (size_t i = 0; i < batch->step_count; i++) {
+        struct step *step = batch->steps[i];
         if (step == NULL || step->phase == STEP_CLOSED)
             continue;
         if (step->phase == STEP_IDLE)
@@ -113,7 +112,7 @@ void decide_done(struct step *step, struct osiris_error *error)
         if (done && batch->commit && !batch->publishing && !batch->commit_only &&
             batch->error.category == 0) {
             batch->publishing = true;
-            done = tell_steps_locked(run, batch, DECIDE_PUBLISH);
+            done = tell_steps_locked(batch, DECIDE_PUBLISH);
         }
     }
     pthread_mutex_unlock(&run->steps_lock);
@@ -122,10 +121,10 @@ void decide_done(struct step *step, struct osiris_error *error)
         answer(run, batch);
 }
 
-static bool all_have_run_locked(struct run *run, const struct decision_batch *batch)
+static bool all_have_run_locked(const struct decision_batch *batch)
 {
-    for (size_t i = 0; i < json_array_count(batch->step_ids); i++) {
-        const struct step *step = batch_step(run, batch, i);
+    for (size_t i = 0; i < batch->step_count; i++) {
+        const struct step *step = batch->steps[i];
         if (step == NULL || step->phase != STEP_WAITING || !step->succeeded || step->batch != NULL)
             return false;
     }
@@ -143,7 +142,7 @@ static void refuse(struct run *run, const char *request_id, const char *why)
 void decide_commit(struct run *run, const char *request_id, json_object *step_ids,
                    enum commit_phase phase)
 {
-    struct decision_batch *batch = new_batch(request_id, step_ids, true);
+    struct decision_batch *batch = new_batch(run, request_id, step_ids, true);
     bool ready = false, done = false;
 
     if (batch == NULL) {
@@ -153,9 +152,9 @@ void decide_commit(struct run *run, const char *request_id, json_object *step_id
     batch->commit_only = phase == COMMIT_ONLY;
     batch->publishing = phase == COMMIT_PUBLISH;
     pthread_mutex_lock(&run->steps_lock);
-    ready = all_have_run_locked(run, batch);
+    ready = all_have_run_locked(batch);
     if (ready)
-        done = tell_steps_locked(run, batch,
+        done = tell_steps_locked(batch,
                                  phase == COMMIT_PUBLISH ? DECIDE_PUBLISH : DECIDE_COMMIT);
     pthread_mutex_unlock(&run->steps_lock);
     if (!ready) {
@@ -166,10 +165,10 @@ void decide_commit(struct run *run, const char *request_id, json_object *step_id
     }
 }
 
-static bool any_is_busy_locked(struct run *run, const struct decision_batch *batch)
+static bool any_is_busy_locked(const struct decision_batch *batch)
 {
-    for (size_t i = 0; i < json_array_count(batch->step_ids); i++) {
-        const struct step *step = batch_step(run, batch, i);
+    for (size_t i = 0; i < batch->step_count; i++) {
+        const struct step *step = batch->steps[i];
         if (step != NULL && step->batch != NULL)
             return true;
     }
@@ -179,15 +178,15 @@ static bool any_is_busy_locked(struct run *run, const struct decision_batch *bat
 void decide_abort(struct run *run, const char *request_id, json_object *step_ids,
                   const char *because)
 {
-    struct decision_batch *batch = new_batch(request_id, step_ids, false);
+    struct decision_batch *batch = new_batch(run, request_id, step_ids, false);
 
     if (batch == NULL) {
         refuse(run, request_id, "abort: out of memory");
         return;
     }
     /* As in run_cancel: all flags before anyone wakes. */
-    for (size_t i = 0; i < json_array_count(step_ids); i++) {
-        struct step *step = batch_step(run, batch, i);
+    for (size_t i = 0; i < batch->step_count; i++) {
+        struct step *step = batch->steps[i];
         if (step == NULL)
             continue;
         pthread_mutex_lock(&run->steps_lock);
@@ -196,14 +195,14 @@ void decide_abort(struct run *run, const char *request_id, json_object *step_ids
         atomic_store(&step->cancelled, true);
         pthread_mutex_unlock(&run->steps_lock);
     }
-    for (size_t i = 0; i < json_array_count(step_ids); i++) {
-        struct step *step = batch_step(run, batch, i);
+    for (size_t i = 0; i < batch->step_count; i++) {
+        struct step *step = batch->steps[i];
         if (step != NULL)
             step_cancel(step);
     }
     pthread_mutex_lock(&run->steps_lock);
-    bool busy = any_is_busy_locked(run, batch);
-    bool done = !busy && tell_steps_locked(run, batch, DECIDE_ABORT);
+    bool busy = any_is_busy_locked(batch);
+    bool done = !busy && tell_steps_locked(batch, DECIDE_ABORT);
     pthread_mutex_unlock(&run->steps_lock);
     if (busy) {
         refuse(run, request_id, "abort: a step is being committed or aborted already");

@@ -124,7 +124,7 @@ void edges_cancel(struct step *step)
     }
 }
 
-void edges_renew(struct step *step)
+static void renew(struct step *step)
 {
     for (size_t i = 0; i < step->input_count; i++) {
         queue_renew(step->inputs[i].queue);
@@ -136,6 +136,19 @@ void edges_renew(struct step *step)
         if (step->outputs[i].queue != NULL)
             queue_renew(step->outputs[i].queue);
     }
+}
+
+void edges_renew_old(struct run *run)
+{
+    pthread_mutex_lock(&run->steps_lock);
+    bool any = run->edges_are_old;
+    run->edges_are_old = false;
+    for (size_t i = 0; any && i < run->step_count; i++) {
+        if (run->steps[i].edges_are_old)
+            renew(&run->steps[i]);
+        run->steps[i].edges_are_old = false;
+    }
+    pthread_mutex_unlock(&run->steps_lock);
 }
 
 /* Opening. */

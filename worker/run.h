@@ -39,7 +39,8 @@ struct decision_batch {
     bool commit;
     bool commit_only; /* the second phase comes with a request of its own */
     bool publishing;  /* the second phase of a commit */
-    json_object *step_ids;
+    struct step **steps; /* borrowed from the run; NULL: there is none of that name */
+    size_t step_count;
     json_object *published;
     struct osiris_error error; /* the first */
 };
@@ -94,6 +95,7 @@ struct step {
     bool succeeded; /* its run has */
     bool committed; /* and was published: it is never run again */
     char *stopped_by; /* id of the step whose failure cancelled it, or NULL */
+    bool edges_are_old; /* its streams still have what an attempt left that was aborted */
     pthread_cond_t decided;
 
     /* `interrupt_lock` guards driver_open, so that interrupt never meets a closed driver. */
@@ -129,6 +131,7 @@ struct run {
     pthread_mutex_t steps_lock;
     pthread_cond_t thread_ended;
     size_t live_threads;
+    bool edges_are_old; /* those of some step */
 };
 
 /* worker/run.c */
@@ -187,8 +190,9 @@ void edges_end(struct step *step, bool success);
 void edges_cancel(struct step *step);
 /* [main thread] Numbers of a new attempt, from execute_step's params. */
 int edges_open(struct step *step, json_object *params, struct osiris_error *error);
-/* [no step's thread runs] As before the first attempt. */
-void edges_renew(struct step *step);
+/* [main thread, which takes in what streams bring; none of these steps' threads runs] The streams of steps that were aborted
+ * become as they were before the first attempt. */
+void edges_renew_old(struct run *run);
 /* [main thread] A message of a stream, and the room for its body: see link.h. A stream that is not there (any more) is no
  * error; its bodies go to run->discarded. */
 void *run_stream_room(struct run *run, json_object *message, size_t length,

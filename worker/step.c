@@ -441,6 +441,8 @@ int step_start(struct step *step, json_object *params, const char *request_id,
         renew(step);
     if (strcmp(verb, "run") != 0 && !inquire_is_verb(verb))
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "execute_step: unknown verb \"%s\"", verb);
+    /* Of its neighbours, too, before the first of them starts. */
+    edges_renew_old(step->run);
     if (edges_open(step, params, error) < 0)
         return -1;
     step->verb = strdup(verb);
