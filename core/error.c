@@ -226,6 +226,8 @@ void osiris_error_from_json(struct osiris_error *error, json_object *object)
         error->native_code = json_object_get_int(value);
     error->native_state = get_text(object, "native_state");
     error->message = get_text(object, "message");
+    if (error->message == NULL)
+        error->message = strdup("no reason was given");
     error->hint = get_text(object, "hint");
     error->type = get_text(object, "type");
     error->step_id = get_text(object, "step_id");

@@ -129,13 +129,16 @@ static int on_execute_step(struct worker *worker, const char *id, json_object *p
 static int on_commit(struct worker *worker, const char *id, json_object *params,
                      struct osiris_error *error)
 {
-    const char *phase = json_member_string(params, "phase", "");
+    const char *phase = json_member_string(params, "phase", NULL);
+    enum commit_phase wanted = COMMIT_BOTH;
 
-    (void)error;
-    decide_commit(worker->run, id, json_member(params, "step_ids"),
-                  strcmp(phase, "commit") == 0    ? COMMIT_ONLY
-                  : strcmp(phase, "publish") == 0 ? COMMIT_PUBLISH
-                                                  : COMMIT_BOTH);
+    if (json_member(params, "phase") != NULL) {
+        if (phase == NULL || (strcmp(phase, "commit") != 0 && strcmp(phase, "publish") != 0))
+            return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                                    "commit: there is no such phase");
+        wanted = strcmp(phase, "commit") == 0 ? COMMIT_ONLY : COMMIT_PUBLISH;
+    }
+    decide_commit(worker->run, id, json_member(params, "step_ids"), wanted);
     return 0;
 }
 
