@@ -335,6 +335,27 @@ static void answer_error(struct session_place *place, const struct session_reque
     osiris_error_clear(&error);
 }
 
+/* Counts go into records and summaries as they are. */
+static bool is_result_of_step(json_object *result)
+{
+    json_object *metrics = json_member(result, "metrics");
+
+    if (strcmp(json_member_string(result, "status", ""), "success") != 0)
+        return false;
+    if (metrics == NULL)
+        return true;
+    if (!json_object_is_type(metrics, json_type_object))
+        return false;
+    json_object_object_foreach(metrics, name, value)
+    {
+        (void)name;
+        if (!json_object_is_type(value, json_type_int) || json_object_get_int64(value) < 0 ||
+            json_object_get_int64(value) == INT64_MAX)
+            return false;
+    }
+    return true;
+}
+
 static void answer(struct session_place *place, const struct session_request *request,
                    json_object *result)
 {
@@ -348,7 +369,11 @@ static void answer(struct session_place *place, const struct session_request *re
         answer_prepare(place, result);
         break;
     case REQUEST_STEP:
-        step_has_run(session, request->index, result);
+        if (is_result_of_step(result))
+            step_has_run(session, request->index, result);
+        else
+            place_break_with(place, OSIRIS_ERROR_INTERNAL,
+                             "the peer violates the protocol: a step's result is none");
         break;
     case REQUEST_COMMIT:
     case REQUEST_PHASE_PUBLISH:

@@ -244,6 +244,9 @@ VIOLATIONS = {
     "long-count": "longer than its message",
     "unknown-id": "nobody asked",
     "answer-twice": "req_1",
+    "another-status": "a step's result is none",
+    "negative-count": "a step's result is none",
+    "no-result": "a step's result is none",
 }
 
 

@@ -116,6 +116,15 @@ class Misbehaving(worker.Worker):
     def do_answer_twice(self, request):
         self.message({"id": "req_1", "result": {"protocol": 1}})
 
+    def do_another_status(self, request):
+        self.message({"id": request, "result": {"status": "fine", "metrics": {"rows_read": 1}}})
+
+    def do_negative_count(self, request):
+        self.message({"id": request, "result": {"status": "success", "metrics": {"rows_read": -5}}})
+
+    def do_no_result(self, request):
+        self.message({"id": request, "result": {}})
+
     def do_half_a_frame(self, request):
         self.raw(frames.encode_frame(self.channel.sent + 1, frames.encode({"type": "heartbeat"}))[:-3])
         os._exit(0)
