@@ -249,8 +249,10 @@ static void say_format(struct progress *progress, const char *format, ...)
     if (vasprintf(&text, format, arguments) < 0)
         text = NULL;
     va_end(arguments);
-    if (text != NULL)
+    if (text != NULL) {
+        report_defuse(text);
         say(progress, text);
+    }
     free(text);
 }
 

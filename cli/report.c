@@ -6,11 +6,29 @@
 
 #include "core/json-build.h"
 
+void report_defuse(char *text)
+{
+    for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
+        if ((*c < 0x20 && *c != '\n' && *c != '\t') || *c == 0x7f)
+            *c = '?';
+        else if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
+            c[0] = c[1] = '?';
+    }
+}
+
 void report_error(const struct osiris_error *error, const char *place)
 {
-    fprintf(stderr, "osiris: %s%s%s%s\n", place,
-            error->message == NULL ? "out of memory" : error->message,
-            error->hint == NULL ? "" : "; ", error->hint == NULL ? "" : error->hint);
+    _cleanup_free_ char *text = NULL;
+
+    if (asprintf(&text, "osiris: %s%s%s%s\n", place,
+                 error->message == NULL ? "out of memory" : error->message,
+                 error->hint == NULL ? "" : "; ", error->hint == NULL ? "" : error->hint) < 0) {
+        text = NULL;
+        fputs("osiris: out of memory\n", stderr);
+        return;
+    }
+    report_defuse(text);
+    fputs(text, stderr);
 }
 
 void report_json(json_object *object)
