@@ -187,6 +187,24 @@ static bool is_spec_secret(const struct component *component, const char *pointe
     return key != NULL && spec_says_secret((void *)component, key);
 }
 
+/* A field that is no secret can have the value of one that is: both may come from one variable. */
+static bool has_secret_value(const struct problem_context *problem, const char *pointer)
+{
+    const struct component *component = problem->compiler->step->component;
+    const char *text = json_member_string(problem->connection, pointer + 1, NULL);
+
+    if (text == NULL || problem->connection == NULL)
+        return text == NULL && strchr(pointer + 1, '/') != NULL;
+    json_object_object_foreach(problem->connection, key, value)
+    {
+        if (json_object_is_type(value, json_type_string) && json_object_get_string_len(value) > 0 &&
+            (redact_key_is_secret(key) || spec_says_secret((void *)component, key)) &&
+            strstr(text, json_object_get_string(value)) != NULL)
+            return true;
+    }
+    return false;
+}
+
 static void on_problem(void *context, const char *pointer, const char *message)
 {
     const struct problem_context *problem = context;
@@ -203,8 +221,10 @@ static void on_problem(void *context, const char *pointer, const char *message)
         where = pipeline_config_location(step, pointer);
         step_error(compiler, "invalid_config_value", &where, NULL, "\"%s\" %s", pointer + 1, message);
     } else {
+        const char *value = has_secret_value(problem, pointer) ? strstr(message, ", is ") : NULL;
         step_error(compiler, "invalid_connection", &step->connection_where, NULL,
-                   "the connection's \"%s\" %s", pointer + 1, message);
+                   "the connection's \"%s\" %.*s", pointer + 1,
+                   (int)(value == NULL ? strlen(message) : (size_t)(value - message)), message);
     }
 }
 

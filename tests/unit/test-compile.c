@@ -226,6 +226,25 @@ START_TEST(test_secrets_that_only_the_spec_knows)
 }
 END_TEST
 
+START_TEST(test_a_field_with_the_value_of_a_secret)
+{
+    _cleanup_diagnostics_ struct diagnostics diagnostics = DIAGNOSTICS_INIT;
+
+    setenv("T_OPAQUE", "hunter2-hunter2", 1);
+    write_file("osiris_connections.yaml",
+               "connections: {x: {default: {plain: \"${T_OPAQUE}\", password: \"${T_OPAQUE}\"}}}\n");
+    ck_assert_ptr_null(
+        compile(HEAD "- {id: d, component: x.db, mode: read}\n" WRITE, &diagnostics));
+    bool told = false;
+    for (size_t i = 0; i < diagnostics.count; i++) {
+        ck_assert_msg(strstr(diagnostics.items[i].message, "hunter2") == NULL, "%s",
+                      diagnostics.items[i].message);
+        told |= strstr(diagnostics.items[i].message, "\"plain\"") != NULL;
+    }
+    ck_assert_msg(told, "%s", diagnostics.count > 0 ? diagnostics.items[0].message : "none");
+}
+END_TEST
+
 /* Canonical forms. */
 
 static char *nested_config(unsigned levels)
@@ -348,6 +367,7 @@ int main(void)
     tcase_add_test(tcase, test_a_long_chain);
     tcase_add_test(tcase, test_a_dense_graph_compiles_in_time);
     tcase_add_test(tcase, test_secrets_that_only_the_spec_knows);
+    tcase_add_test(tcase, test_a_field_with_the_value_of_a_secret);
     tcase_add_test(tcase, test_what_no_message_can_hold_does_not_compile);
     tcase_add_test(tcase, test_canonical_json_is_one_form);
     tcase_add_test(tcase, test_canonical_yaml_reads_back);
