@@ -138,8 +138,19 @@ static int read_environment(struct run *run, struct osiris_error *error)
     return 0;
 }
 
+static int check_out(struct run *run, struct osiris_error *error)
+{
+    const char *out = arguments_value(run->arguments, "out");
+
+    if (out == NULL || out[0] != '\0')
+        return 0;
+    return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "--out: a folder's name is missing");
+}
+
 static int read_options(struct run *run, struct osiris_error *error)
 {
+    if (check_out(run, error) < 0)
+        return -1;
     if (choose_adapter(run, error) < 0 || read_limits(&run->limits, error) < 0 ||
         read_timeout(run, error) < 0 || read_retry_seed(&run->retry_seed, error) < 0 ||
         read_environment(run, error) < 0 || rpc_debug_check(error) < 0)

@@ -71,6 +71,15 @@ def test_only_the_run_s_own_temporary_folder_is_removed(folder):
 
 
 @test
+def test_out_without_a_name(folder):
+    export()
+    result = osiris("run", "pipeline.yaml", "--out", "")
+    assert_equal(result.code, 2, "exit code", result)
+    assert_in("--out", result.err, result)
+    assert not pathlib.Path("output").exists(), result
+
+
+@test
 def test_a_crashed_worker_s_temporary_folder_is_removed(folder):
     export(scratch=True, crash_after=50, batch_rows=10)
     result = osiris("run", "pipeline.yaml", "--out", "home")
