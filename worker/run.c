@@ -388,6 +388,11 @@ void run_free(struct run *run)
             (void)pthread_join(run->steps[i].thread, NULL);
     for (size_t i = 0; i < run->step_count; i++)
         free_step(&run->steps[i]);
+    while (run->claims != NULL) {
+        struct run_claim *claim = run->claims;
+        run->claims = claim->next;
+        free(claim);
+    }
     for (size_t i = 0; i < run->queue_count; i++)
         queue_free(run->queues[i]); /* NULL is nothing */
     run_remove_temp_dir(run);

@@ -113,6 +113,13 @@ struct step {
     char *artifacts_dir, *temp_dir;
 };
 
+/* A file that a step has opened for writing under a name; the run keeps it, so that no other step replaces it. */
+struct run_claim {
+    struct run_claim *next;
+    const struct step *step;
+    char path[];
+};
+
 struct run {
     struct channel *channel;
     struct redactor *redactor;
@@ -130,6 +137,7 @@ struct run {
     uint8_t *discarded; /* FRAME_MAXIMUM_BODY bytes, or NULL: bodies that nobody wants */
     pthread_mutex_t steps_lock;
     pthread_cond_t thread_ended;
+    struct run_claim *claims; /* guarded by steps_lock */
     size_t live_threads;
     bool edges_are_old; /* those of some step */
 };

@@ -75,6 +75,17 @@ def test_garbage_batches(folder):
 
 
 @test
+def test_two_steps_with_one_file(folder):
+    """The second would replace the first one's, though both were a success."""
+    pipeline(step("make", "test.generate", "read", rows=5), step("one", "csv.writer", "write", ["make"], path="out.csv"),
+             step("again", "test.generate", "read", ["one"], rows=7), step("two", "csv.writer", "write", ["again"], path="out.csv"))
+    result = osiris("run", "pipeline.yaml")
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in('"out.csv" is written by the step "one", too', result.err, result)
+    assert_equal(len(read("out.csv").splitlines()), 6, "lines of the first", result)
+
+
+@test
 def test_unwritable_folder(folder):
     if os.geteuid() == 0:
         fails("proc", path="/proc/nowhere/out.csv")
