@@ -17,12 +17,13 @@
 
 struct link_output {
     struct channel *channel;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
+    /* Set before the producer's thread starts. */
     int64_t stream;
+    bool may_lz4, may_zstd;
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t changed;
     int64_t credit;
     bool closed, cancelled;
-    bool may_lz4, may_zstd;
     /* What waiting for credit has shown of the link. */
     double waited_s, waited_bytes;
 };
@@ -157,9 +158,11 @@ static enum queue_result wait_for_credit(struct link_output *output)
     return result;
 }
 
-static const char *choose_codec(const struct link_output *output)
+static const char *choose_codec(struct link_output *output)
 {
+    pthread_mutex_lock(&output->lock);
     double rate = output->waited_s > 0.02 ? output->waited_bytes / output->waited_s : 1e12;
+    pthread_mutex_unlock(&output->lock);
 
     if (output->may_zstd && rate < VERY_SLOW_LINK)
         return "zstd";
