@@ -335,7 +335,9 @@ static void follow_decisions(struct step *step)
             continue;
         }
         if (decision == DECIDE_PUBLISH) {
+            pthread_mutex_lock(&step->run->steps_lock);
             step->committed = true;
+            pthread_mutex_unlock(&step->run->steps_lock);
             publish(step, &error);
             name_error(step, &error);
         } else if (!committed && step->driver_open && step->driver->abort != NULL && is_run(step)) {
