@@ -13,6 +13,7 @@ mysql_la_SOURCES = \
 	drivers/mysql/init-sql.c \
 	drivers/mysql/key.c \
 	drivers/mysql/key.h \
+	drivers/mysql/lengthen.c \
 	drivers/mysql/literal.c \
 	drivers/mysql/merge.c \
 	drivers/mysql/merge.h \

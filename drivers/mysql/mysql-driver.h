@@ -101,6 +101,11 @@ int mysql_check_statement(const struct osiris_host *host);
 /* The SQL to run (free it), NULL with the problem reported. `part` is for tables; a query is run as it is. */
 char *mysql_make_statement(const struct osiris_host *host, const struct mysql_part *part);
 
+/* lengthen.c */
+
+/* The statement as it is to be sent (free it), with blanks behind it where that makes the server faster; NULL: no memory. */
+char *mysql_lengthen(MYSQL *mysql, const char *sql, size_t *length);
+
 /* columns.c */
 
 struct mysql_columns;

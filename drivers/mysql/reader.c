@@ -119,11 +119,17 @@ static char *make_statement(const struct mysql_reader *reader)
 static int prepare(struct mysql_reader *reader)
 {
     MYSQL_STMT *statement = mysql_stmt_init(reader->session.mysql);
+    size_t length = 0;
+    char *text = mysql_lengthen(reader->session.mysql, reader->sql, &length);
 
-    if (statement == NULL)
-        return out_of_memory(reader);
     reader->statement = statement;
-    if (mysql_stmt_prepare(statement, reader->sql, strlen(reader->sql)) != 0)
+    if (statement == NULL || text == NULL) {
+        free(text);
+        return out_of_memory(reader);
+    }
+    int status = mysql_stmt_prepare(statement, text, length);
+    free(text);
+    if (status != 0)
         return statement_failed(reader, "prepare the query");
     if (mysql_stmt_field_count(statement) == 0)
         return osiris_fail(reader->host, OSIRIS_ERROR_CONFIG, 0, 0, NULL,

@@ -76,6 +76,27 @@ def test_nothing_is_echoed_unasked(folder):
 
 
 @test
+def test_a_statement_is_long_for_the_connection_only(folder):
+    """On the server's machine it makes the server's buffer grow (drivers/mysql/lengthen.c)."""
+    query = ("SELECT (SELECT info FROM information_schema.processlist WHERE id = CONNECTION_ID()) AS info, "
+             "(SELECT variable_value > 65536 FROM information_schema.session_status "
+             "WHERE variable_name = 'Bytes_received') AS lengthened")
+    private.extract(query=query)
+    assert_equal(rows(), [[query, "1"]], "rows")
+
+
+@test
+def test_a_server_that_takes_short_packets_only(folder):
+    limit = private.sql("SELECT @@max_allowed_packet")
+    private.sql("SET GLOBAL max_allowed_packet = 65536")
+    try:
+        private.extract(query="SELECT @@max_allowed_packet AS n")
+        assert_equal(rows(), [["65536"]], "rows")
+    finally:
+        private.sql("SET GLOBAL max_allowed_packet = " + limit)
+
+
+@test
 def test_it_can_be_cancelled(folder):
     describe(private.connection(), query="SELECT 1", init_sql="DO SLEEP(1000)")
     process = start("run", "pipeline.yaml", env=private.env)
