@@ -17,6 +17,13 @@ tests_unit_test_wire_random_SOURCES = tests/unit/test-wire-random.c tests/arrow-
 tests_unit_test_wire_random_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_wire_random_LDADD = $(unit_ldadd)
 endif
+if HAVE_CHECK
+check_PROGRAMS += tests/unit/test-link
+TESTS += tests/unit/test-link
+tests_unit_test_link_SOURCES = tests/unit/test-link.c worker/link-input.c worker/link-output.c
+tests_unit_test_link_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_link_LDADD = $(unit_ldadd) libosiris-kit-pic.la
+endif
 # It stands before malloc, as a sanitizer does.
 if HAVE_CHECK
 if !SANITIZED
