@@ -88,28 +88,23 @@ int arrow_check_schema(const struct ArrowSchema *schema, struct osiris_error *er
 static int check_offsets(const struct ArrowSchema *schema, const struct arrow_type *type,
                          const struct ArrowArray *array, struct osiris_error *error)
 {
-    bool descends = false;
     int64_t first, last;
 
     if (array->buffers[1] == NULL)
         return array->length == 0 && array->offset == 0
                    ? 0
                    : malformed(error, schema, "it has no offsets");
-    /* Without a branch in the loop, so that it is vectorised. */
+    const char *begin = (const char *)array->buffers[1] + array->offset * type->offset_bytes;
     if (type->offset_bytes == 4) {
-        const int32_t *offsets = (const int32_t *)array->buffers[1] + array->offset;
-        for (int64_t i = 0; i < array->length; i++)
-            descends |= offsets[i] > offsets[i + 1];
+        const int32_t *offsets = (const void *)begin;
         first = offsets[0];
         last = offsets[array->length];
     } else {
-        const int64_t *offsets = (const int64_t *)array->buffers[1] + array->offset;
-        for (int64_t i = 0; i < array->length; i++)
-            descends |= offsets[i] > offsets[i + 1];
+        const int64_t *offsets = (const void *)begin;
         first = offsets[0];
         last = offsets[array->length];
     }
-    if (descends)
+    if (arrow_offsets_descend(begin, type->offset_bytes, array->length))
         return malformed(error, schema, "its offsets go down");
     if (first < 0)
         return malformed(error, schema, "its offsets begin below zero");

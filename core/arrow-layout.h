@@ -7,6 +7,7 @@
 #define OSIRIS_CORE_ARROW_LAYOUT_H
 
 #include <osiris/arrow.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum arrow_layout {
@@ -36,5 +37,8 @@ int64_t arrow_buffer_count(const struct arrow_type *type);
  * Saturates. */
 uint64_t arrow_buffer_bytes(const struct arrow_type *type, const struct ArrowArray *array,
                             int64_t index);
+
+/* Whether any of `count` + 1 offsets of so many bytes each, 4 or 8, is below the one before it. */
+bool arrow_offsets_descend(const void *offsets, uint32_t offset_bytes, int64_t count);
 
 #endif

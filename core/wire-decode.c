@@ -177,12 +177,11 @@ static int rebase(struct decoder *decoder, const struct arrow_type *type,
                   const struct ArrowArray *array, uint8_t *bytes, int64_t *last)
 {
     int64_t end = array->offset + array->length;
-    bool descends = false;
+    bool descends = arrow_offsets_descend(bytes + array->offset * type->offset_bytes,
+                                          type->offset_bytes, array->length);
 
     if (type->offset_bytes == 4) {
         int32_t *offsets = (int32_t *)(void *)bytes, base = offsets[array->offset];
-        for (int64_t i = array->offset; i < end; i++)
-            descends |= offsets[i] > offsets[i + 1];
         if (descends || base < 0)
             return malformed(decoder, "has offsets that go down");
         for (int64_t i = 0; base != 0 && i <= end; i++)
@@ -190,8 +189,6 @@ static int rebase(struct decoder *decoder, const struct arrow_type *type,
         *last = offsets[end];
     } else {
         int64_t *offsets = (int64_t *)(void *)bytes, base = offsets[array->offset];
-        for (int64_t i = array->offset; i < end; i++)
-            descends |= offsets[i] > offsets[i + 1];
         if (descends || base < 0)
             return malformed(decoder, "has offsets that go down");
         for (int64_t i = 0; base != 0 && i <= end; i++)

@@ -204,6 +204,32 @@ START_TEST(test_malformed_batches)
 }
 END_TEST
 
+/* One step down at every place of runs around the length that is looked at in one piece. */
+START_TEST(test_descending_offsets)
+{
+    int32_t narrow[68];
+    int64_t wide[68];
+
+    for (int64_t count = 0; count < 67; count++) {
+        for (int64_t i = 0; i <= count; i++)
+            wide[i] = narrow[i] = (int32_t)(i / 2);
+        ck_assert(!arrow_offsets_descend(narrow, 4, count));
+        ck_assert(!arrow_offsets_descend(wide, 8, count));
+        for (int64_t i = 1; i <= count; i++) {
+            narrow[i - 1] += 100;
+            wide[i - 1] += INT64_MAX / 2;
+            ck_assert(arrow_offsets_descend(narrow, 4, count));
+            ck_assert(arrow_offsets_descend(wide, 8, count));
+            narrow[i - 1] -= 100;
+            wide[i - 1] -= INT64_MAX / 2;
+        }
+    }
+    narrow[0] = INT32_MIN;
+    narrow[1] = INT32_MAX;
+    ck_assert(!arrow_offsets_descend(narrow, 4, 1));
+}
+END_TEST
+
 START_TEST(test_malformed_schemas)
 {
     struct ArrowSchema schema;
@@ -246,6 +272,7 @@ int main(void)
     tcase_add_test(tcase, test_defaults);
     tcase_add_test(tcase, test_arrow_formats);
     tcase_add_loop_test(tcase, test_malformed_batches, 0, 16);
+    tcase_add_test(tcase, test_descending_offsets);
     tcase_add_test(tcase, test_malformed_schemas);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
