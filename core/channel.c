@@ -485,3 +485,9 @@ json_object *channel_receive(struct channel *channel, struct osiris_error *error
 
     return channel_receive_body(channel, &body_length, error);
 }
+
+bool channel_goes_on(const struct channel *channel)
+{
+    return channel->after_body && channel->has_header && channel->incoming == NULL &&
+           channel->inbox.length == 0 && may_read(channel);
+}

@@ -90,6 +90,10 @@ json_object *channel_receive(struct channel *channel, struct osiris_error *error
 json_object *channel_receive_body(struct channel *channel, size_t *body_length,
                                   struct osiris_error *error);
 
+/* [receiving thread] A body has been handed out, and the header of a next frame came with it: what follows is worth another
+ * pump without a poll. */
+bool channel_goes_on(const struct channel *channel);
+
 /* [any thread] Wakes waiting senders, who fail; nothing is sent from then on. */
 void channel_shutdown(struct channel *channel);
 

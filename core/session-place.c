@@ -1,4 +1,5 @@
 /* One place of a run: its adapter, its worker, its channel, and how these end; see session-state.h. */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "core/json-build.h"
 #include "core/session-state.h"
 
+#define BODIES_A_POLL 8 /* taken in before the loop looks at other places */
 #define UNASKED_MS 500 /* a worker that is reached again may have missed its orchestrator's leaving */
 
 /* Which places there are. */
@@ -395,7 +397,8 @@ void place_receive(struct session_place *place, short revents)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
     bool end = false;
-    int pumped = channel_pump_ready(place->channel, revents, &end, &error);
+    int pumped = channel_pump_ready(place->channel, revents, &end, &error), bodies = 1;
+    bool heard = pumped > 0;
 
     /* What came before the end or the fault still counts. */
     while (!place_is_over(place)) {
@@ -412,7 +415,9 @@ void place_receive(struct session_place *place, short revents)
             place_break(place, &violation);
             return;
         }
-        break;
+        if (pumped <= 0 || end || bodies++ == BODIES_A_POLL || !channel_goes_on(place->channel))
+            break;
+        pumped = channel_pump_ready(place->channel, POLLIN, &end, &error);
     }
     if (place_is_over(place))
         osiris_error_clear(&error);
@@ -420,6 +425,6 @@ void place_receive(struct session_place *place, short revents)
         place_break(place, &error);
     else if (end)
         place_break_with(place, OSIRIS_ERROR_INTERNAL, "it closed its channel");
-    else if (pumped > 0)
+    else if (heard)
         place->last_heard_ms = clock_monotonic_ms();
 }

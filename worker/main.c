@@ -32,6 +32,7 @@
 #define FIRST_VISIT_MS 60000       /* a listening worker waits so long for its orchestrator, */
 #define RESUME_TIMEOUT_MS 60000    /* and so long for one whose hello got lost */
 #define LONGEST_TIMEOUT_MS 86400000
+#define BODIES_A_POLL 8 /* taken in before the loop looks at what else there is */
 
 struct worker {
     struct channel *channel; /* NULL: nobody has come to the door yet */
@@ -321,13 +322,17 @@ static int receive(struct worker *worker, short revents, bool *end, struct osiri
 {
     int pumped = channel_pump_ready(worker->channel, revents, end, error);
 
-    for (;;) {
+    for (int bodies = 1;;) {
         struct osiris_error violation = OSIRIS_ERROR_INIT;
         size_t body_length = 0;
         _cleanup_json_ json_object *message =
             channel_receive_body(worker->channel, &body_length, &violation);
-        if (message == NULL && violation.category == 0)
-            return pumped < 0 ? -1 : 0;
+        if (message == NULL && violation.category == 0) {
+            if (pumped <= 0 || *end || bodies++ == BODIES_A_POLL || !channel_goes_on(worker->channel))
+                return pumped < 0 ? -1 : 0;
+            pumped = channel_pump_ready(worker->channel, POLLIN, end, error);
+            continue;
+        }
         if (message == NULL || handle(worker, message, body_length, &violation) < 0) {
             say_violation(worker, &violation);
             osiris_error_clear(error);
