@@ -15,28 +15,10 @@
 #include "core/json-access.h"
 #include "core/json-build.h"
 
-enum { PINGS = 2000, STEPS = 400, MESSAGE = 64 };
+enum { PINGS = 400, STEPS = 200, TURNS_A_ROUND = 4, MESSAGE = 64 };
 
-/*
- * Where the two ends run decides most of what a round trip takes: on one core a switch, on two a wake-up of the other one. Left
- * alone, the scheduler does now this and now that.
- */
-enum where { ANYWHERE, ON_TWO_CORES };
-
-static void sit_on(enum where where, int which)
-{
-    cpu_set_t allowed, one;
-    int seen = 0;
-
-    if (where == ANYWHERE)
-        return;
-    check(sched_getaffinity(0, sizeof allowed, &allowed) == 0, "cannot see the cores");
-    CPU_ZERO(&one);
-    for (int core = 0; core < CPU_SETSIZE; core++)
-        if (CPU_ISSET(core, &allowed) && seen++ == which)
-            CPU_SET(core, &one);
-    check(sched_setaffinity(0, sizeof one, &one) == 0, "there are no two cores");
-}
+static const double points[] = {0.5, 0.99, 0.999};
+enum { POINTS = 3, RATED = 2 }; /* p99.9 of one turn says nothing */
 
 /* The raw limit. */
 
@@ -214,41 +196,90 @@ static double *time_steps(struct peer *peer, double *at)
     return at;
 }
 
-static void print_row(const char *name, double *samples, const double *end, const double raw[3])
-{
-    static const double points[] = {0.5, 0.99, 0.999};
-    size_t count = (size_t)(end - samples);
+/* Of one kind of round trips: all samples, and each turn's percentiles as multiples of those of raw in the same turn. */
+struct row {
+    const char *name;
+    size_t a_turn;
+    double *samples, *end;
+    double *ratios[RATED];
+    double aims[RATED]; /* 0: none */
+};
 
-    printf("  %-14s", name);
-    for (int i = 0; i < 3; i++) {
-        double value = percentile(samples, count, points[i]);
-        printf("  %8.1f (%5.2f)", value / 1e3, value / raw[i]);
+enum { RAW, PING, STEP, ROWS };
+
+static void *make_samples(size_t count)
+{
+    double *samples = calloc(count, sizeof *samples);
+
+    check(samples != NULL, "out of memory");
+    return samples;
+}
+
+static void free_row(struct row *row)
+{
+    free(row->samples);
+    for (int i = 0; i < RATED; i++)
+        free(row->ratios[i]);
+}
+
+static void rate_turn(struct row *row, const struct row *raw, size_t turn)
+{
+    for (int i = 0; i < RATED; i++)
+        row->ratios[i][turn] =
+            percentile(row->end - row->a_turn, row->a_turn, points[i]) /
+            percentile(raw->end - raw->a_turn, raw->a_turn, points[i]);
+}
+
+static void print_row(struct row *row, size_t turns)
+{
+    printf("  %-13s", row->name);
+    for (int i = 0; i < POINTS; i++)
+        printf(" %8.1f", percentile(row->samples, (size_t)(row->end - row->samples), points[i]) / 1e3);
+    for (int i = 0; i < RATED && row->aims[0] > 0; i++) {
+        double ratio = percentile(row->ratios[i], turns, 0.5);
+        printf("   %6.2f (%5.2f-%5.2f) %s", ratio, percentile(row->ratios[i], turns, 0.25),
+               percentile(row->ratios[i], turns, 0.75),
+               row->aims[i] > 0 ? verdict(ratio <= row->aims[i]) : "       ");
     }
     putchar('\n');
 }
 
-static void measure(const struct bench_options *options, enum where where, const char *title)
+static void take_turns(struct row rows[ROWS], struct peer *peer, int echo_fd, size_t turns)
 {
-    size_t pings = (size_t)options->rounds * PINGS, steps = (size_t)options->rounds * STEPS;
-    double *samples = calloc(2 * pings + steps, sizeof *samples), raw[3];
-    double *raw_end = samples, *ping = samples + pings, *step = ping + pings;
-    double *ping_end = ping, *step_end = step;
+    for (size_t i = 0; i < turns; i++) {
+        rows[RAW].end = time_raw(echo_fd, rows[RAW].end);
+        rows[PING].end = time_pings(peer, rows[PING].end);
+        rows[STEP].end = time_steps(peer, rows[STEP].end);
+        for (int j = 0; j < ROWS; j++)
+            rate_turn(&rows[j], &rows[RAW], i);
+    }
+}
+
+static void measure(const struct bench_options *options, enum where where)
+{
+    size_t turns = (size_t)options->rounds * TURNS_A_ROUND;
+    struct row rows[ROWS] = {
+        [RAW] = {.name = "raw, 64 bytes", .a_turn = PINGS},
+        [PING] = {.name = "ping", .a_turn = PINGS, .aims = {1.5}},
+        [STEP] = {.name = "no-op step", .a_turn = STEPS, .aims = {4, 8}},
+    };
     cpu_set_t before;
     struct peer peer = {0};
     char folder[] = "/tmp/osiris-bench.XXXXXX";
     int fd;
 
+    for (int i = 0; i < ROWS; i++) {
+        rows[i].samples = rows[i].end = make_samples(turns * rows[i].a_turn);
+        for (int j = 0; j < RATED; j++)
+            rows[i].ratios[j] = make_samples(turns);
+    }
     check(mkdtemp(folder) != NULL, "no temporary folder");
-    check(samples != NULL && sched_getaffinity(0, sizeof before, &before) == 0, "cannot begin");
+    check(sched_getaffinity(0, sizeof before, &before) == 0, "cannot see the cores");
     pid_t echo = start_echo(where, &fd);
     start_worker(&peer, options->worker, where);
     sit_on(where, 0);
     prepare(&peer, options, folder);
-    for (int i = 0; i < options->rounds; i++) {
-        raw_end = time_raw(fd, raw_end);
-        ping_end = time_pings(&peer, ping_end);
-        step_end = time_steps(&peer, step_end);
-    }
+    take_turns(rows, &peer, fd, turns);
     request(&peer, "cleanup", NULL);
     channel_free(peer.channel);
     (void)close(fd);
@@ -256,19 +287,18 @@ static void measure(const struct bench_options *options, enum where where, const
     (void)rmdir(folder); /* nothing is left in it */
     (void)waitpid(echo, NULL, 0);
     (void)sched_setaffinity(0, sizeof before, &before);
-    raw[0] = percentile(samples, pings, 0.5);
-    raw[1] = percentile(samples, pings, 0.99);
-    raw[2] = percentile(samples, pings, 0.999);
-    printf(" %s\n", title);
-    print_row("raw, 64 bytes", samples, raw_end, raw);
-    print_row("ping", ping, ping_end, raw);
-    print_row("no-op step", step, step_end, raw);
-    free(samples);
+    printf(" %s\n", place_titles[where]);
+    for (int i = 0; i < ROWS; i++) {
+        print_row(&rows[i], turns);
+        free_row(&rows[i]);
+    }
 }
 
 void bench_latency(const struct bench_options *options)
 {
-    printf("round trips, microseconds (times raw)\n  %-14s  %16s  %16s  %16s\n", "", "p50", "p99", "p99.9");
-    measure(options, ON_TWO_CORES, "each end on a core of its own");
-    measure(options, ANYWHERE, "where the scheduler puts them");
+    puts("round trips: microseconds, and times raw, turn by turn (quartiles; aims: ping 1.5 at p50, step 4 at p50 and 8 at p99)\n"
+         "                     p50      p99    p99.9   p50 of raw                     p99 of raw");
+    for (int where = 0; where < PLACES; where++)
+        if (is_wanted(options->where, place_names[where]))
+            measure(options, (enum where)where);
 }

@@ -21,6 +21,9 @@ struct bench_options {
     const char *worker, *osiris; /* programs */
     const char *drivers;         /* folders, colon-separated: where generate.so and csv.so are */
     int rounds;
+    /* Of latency and batches, only these; NULL and 0: all. */
+    const char *where, *shape;
+    size_t kib;
 };
 
 /* A failure of the machine or of what is measured: says so and exits. */
@@ -29,6 +32,16 @@ void check(bool condition, const char *what);
 
 /* Percentiles of samples in nanoseconds, sorted in place. */
 double percentile(double *samples, size_t count, double part);
+
+bool is_wanted(const char *only, const char *name);
+/* Whether an aim is met, in a column's width. */
+const char *verdict(bool met);
+
+/* Where the two ends run decides most of what crossing takes: on one core a switch, on two a wake-up of the other one. Left
+ * alone, the scheduler does now this and now that. End `which` (0, 1), and all that it begins, sits there. */
+enum where { APART, TOGETHER, ANYWHERE, PLACES };
+extern const char *const place_names[PLACES], *const place_titles[PLACES];
+void sit_on(enum where where, int which);
 
 void bench_latency(const struct bench_options *options);
 void bench_batches(const struct bench_options *options);
