@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/types.h>
 
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -18,6 +19,7 @@
 #include "compress.h"
 
 #define BLOCK ((size_t)1 << 17)
+#define WINDOW_LOG_READ 25 /* 32 MiB: what is there may have been made by others, at any level */
 
 struct csv_compressor {
     enum csv_compression compression;
@@ -168,4 +170,124 @@ int csv_compress(struct csv_compressor *compressor, const char *data, size_t siz
         return run_zstd(compressor, data, size, last, take, context, problem);
 #endif
     return take(context, data, size);
+}
+
+/* The other way. */
+
+struct csv_decompressor {
+    enum csv_compression compression;
+    bool inside; /* a member or frame has begun and not ended */
+#ifdef HAVE_ZLIB
+    z_stream gzip;
+#endif
+#ifdef HAVE_ZSTD
+    ZSTD_DCtx *zstd;
+#endif
+};
+
+#ifdef HAVE_ZLIB
+
+static ssize_t run_gunzip(struct csv_decompressor *decompressor, const char **data, size_t *left,
+                          char *to, size_t size, const char **problem)
+{
+    z_stream *gzip = &decompressor->gzip;
+    gzip->next_in = (Bytef *)*data;
+    gzip->avail_in = (uInt)*left;
+    gzip->next_out = (Bytef *)to;
+    gzip->avail_out = (uInt)size;
+    int result = inflate(gzip, Z_NO_FLUSH);
+    *data += *left - gzip->avail_in;
+    *left = gzip->avail_in;
+    decompressor->inside = result != Z_STREAM_END;
+    if (result == Z_STREAM_END)
+        result = inflateReset(gzip);
+    if (result == Z_OK || result == Z_BUF_ERROR)
+        return (ssize_t)(size - gzip->avail_out);
+    *problem = gzip->msg != NULL ? gzip->msg : zError(result);
+    return -1;
+}
+
+#endif
+#ifdef HAVE_ZSTD
+
+static bool start_unzstd(struct csv_decompressor *decompressor)
+{
+    decompressor->zstd = ZSTD_createDCtx();
+    return decompressor->zstd != NULL &&
+           !ZSTD_isError(ZSTD_DCtx_setParameter(decompressor->zstd, ZSTD_d_windowLogMax,
+                                                WINDOW_LOG_READ));
+}
+
+static ssize_t run_unzstd(struct csv_decompressor *decompressor, const char **data, size_t *left,
+                          char *to, size_t size, const char **problem)
+{
+    ZSTD_inBuffer in = {*data, *left, 0};
+    ZSTD_outBuffer out = {to, size, 0};
+    size_t result = ZSTD_decompressStream(decompressor->zstd, &out, &in);
+    *data += in.pos;
+    *left -= in.pos;
+    decompressor->inside = result != 0;
+    if (!ZSTD_isError(result))
+        return (ssize_t)out.pos;
+    *problem = ZSTD_getErrorName(result);
+    return -1;
+}
+
+#endif
+
+struct csv_decompressor *csv_decompressor_new(enum csv_compression compression)
+{
+    struct csv_decompressor *decompressor = calloc(1, sizeof *decompressor);
+    bool started = false;
+    if (decompressor == NULL)
+        return NULL;
+    decompressor->compression = compression;
+#ifdef HAVE_ZLIB
+    started = started || (compression == CSV_GZIP &&
+                          inflateInit2(&decompressor->gzip, 15 + 16) == Z_OK);
+#endif
+#ifdef HAVE_ZSTD
+    started = started || (compression == CSV_ZSTD && start_unzstd(decompressor));
+#endif
+    if (started)
+        return decompressor;
+    csv_decompressor_free(decompressor);
+    return NULL;
+}
+
+void csv_decompressor_free(struct csv_decompressor *decompressor)
+{
+    if (decompressor == NULL)
+        return;
+#ifdef HAVE_ZLIB
+    if (decompressor->compression == CSV_GZIP)
+        (void)inflateEnd(&decompressor->gzip);
+#endif
+#ifdef HAVE_ZSTD
+    ZSTD_freeDCtx(decompressor->zstd);
+#endif
+    free(decompressor);
+}
+
+ssize_t csv_decompress(struct csv_decompressor *decompressor, const char **data, size_t *left,
+                       char *to, size_t size, const char **problem)
+{
+    (void)to, (void)size; /* where both libraries are left out */
+    *problem = "it cannot be read";
+    if (*left == 0 && !decompressor->inside)
+        return 0;
+#ifdef HAVE_ZLIB
+    if (decompressor->compression == CSV_GZIP)
+        return run_gunzip(decompressor, data, left, to, size, problem);
+#endif
+#ifdef HAVE_ZSTD
+    if (decompressor->compression == CSV_ZSTD)
+        return run_unzstd(decompressor, data, left, to, size, problem);
+#endif
+    return -1;
+}
+
+bool csv_decompressor_is_inside(const struct csv_decompressor *decompressor)
+{
+    return decompressor->inside;
 }

@@ -1,11 +1,12 @@
 /*
- * Compression of one file as a gzip member or a zstd frame, of bounded memory.
+ * Compression of one file as a gzip member or a zstd frame, and the way back; of bounded memory.
  */
 #ifndef OSIRIS_CSV_COMPRESS_H
 #define OSIRIS_CSV_COMPRESS_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 enum csv_compression {
     CSV_PLAIN,
@@ -32,5 +33,20 @@ void csv_compressor_free(struct csv_compressor *compressor);
  * 0; -1: `take` failed; 1: the library did, and *problem says how. */
 int csv_compress(struct csv_compressor *compressor, const char *data, size_t size, bool last,
                  csv_take take, void *context, const char **problem);
+
+struct csv_decompressor;
+
+/* For gzip or zstd. NULL: no memory. */
+struct csv_decompressor *csv_decompressor_new(enum csv_compression compression);
+void csv_decompressor_free(struct csv_decompressor *decompressor);
+
+/* Some text from the bytes at *data, of which *left are there; both go on behind what was taken.
+ * Call it until nothing is left and it gives nothing more. How much text was put at `to`, or -1: the bytes are no such member or
+ * frame, are damaged, or their frame needs more than 32 MiB; *problem says how. */
+ssize_t csv_decompress(struct csv_decompressor *decompressor, const char **data, size_t *left,
+                       char *to, size_t size, const char **problem);
+
+/* Whether a member or frame has begun and not ended. */
+bool csv_decompressor_is_inside(const struct csv_decompressor *decompressor);
 
 #endif

@@ -7,33 +7,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#ifdef HAVE_CONFIG_H
-#include "config.h"
-#endif
-#ifdef HAVE_ZLIB
-#include <zlib.h>
-#endif
-#ifdef HAVE_ZSTD
-#include <zstd.h>
-#endif
-
 #include "existing.h"
 
-#define BLOCK ((size_t)1 << 14)
+#define BLOCK ((size_t)1 << 16)
+#define TAIL 4 /* no line break takes more bytes */
 
 struct csv_existing {
     const struct osiris_host *host;
     const struct csv_options *options;
     const char *path;
     int fd;
-    char compressed[BLOCK];
-    size_t compressed_at, compressed_size;
-#ifdef HAVE_ZLIB
-    z_stream gzip;
-#endif
-#ifdef HAVE_ZSTD
-    ZSTD_DCtx *zstd;
-#endif
+    struct csv_decompressor *decompressor; /* NULL: the file is text */
+    const char *at;                        /* of the compressed bytes at hand */
+    size_t left;
+    char tail[TAIL]; /* of the text that was read */
+    size_t text_size;
+    char compressed[BLOCK], text[BLOCK];
 };
 
 struct csv_existing *csv_existing_open(const struct osiris_host *host,
@@ -41,16 +30,15 @@ struct csv_existing *csv_existing_open(const struct osiris_host *host,
 {
     struct csv_existing *existing = calloc(1, sizeof *existing);
     bool ready = existing != NULL;
-    if (ready)
-        *existing = (struct csv_existing){.host = host, .options = options, .path = path, .fd = -1};
-#ifdef HAVE_ZLIB
-    if (ready && options->compression == CSV_GZIP)
-        ready = inflateInit2(&existing->gzip, 15 + 16) == Z_OK;
-#endif
-#ifdef HAVE_ZSTD
-    if (ready && options->compression == CSV_ZSTD)
-        ready = (existing->zstd = ZSTD_createDCtx()) != NULL;
-#endif
+    if (ready) {
+        existing->host = host;
+        existing->options = options;
+        existing->path = path;
+        existing->fd = -1;
+        if (options->compression != CSV_PLAIN)
+            existing->decompressor = csv_decompressor_new(options->compression);
+        ready = options->compression == CSV_PLAIN || existing->decompressor != NULL;
+    }
     if (!ready)
         csv_fail(host, OSIRIS_ERROR_INTERNAL, ENOMEM, NULL, "not enough memory");
     else if (host->open_input(host, path, &existing->fd) == 0)
@@ -63,13 +51,7 @@ void csv_existing_free(struct csv_existing *existing)
 {
     if (existing == NULL)
         return;
-#ifdef HAVE_ZLIB
-    if (existing->options->compression == CSV_GZIP)
-        (void)inflateEnd(&existing->gzip);
-#endif
-#ifdef HAVE_ZSTD
-    ZSTD_freeDCtx(existing->zstd);
-#endif
+    csv_decompressor_free(existing->decompressor);
     if (existing->fd >= 0)
         (void)close(existing->fd);
     free(existing);
@@ -78,6 +60,9 @@ void csv_existing_free(struct csv_existing *existing)
 static ssize_t read_file(struct csv_existing *existing, char *to, size_t size)
 {
     ssize_t count;
+    if (existing->host->cancelled(existing->host))
+        return csv_fail(existing->host, OSIRIS_ERROR_CANCELLED, 0, NULL,
+                        "cancelled while reading %s", existing->path);
     do {
         count = read(existing->fd, to, size);
     } while (count < 0 && errno == EINTR);
@@ -87,62 +72,49 @@ static ssize_t read_file(struct csv_existing *existing, char *to, size_t size)
     return count;
 }
 
-/* One call of the library: from the compressed bytes at hand to `to`. How many came, or -1: they
- * are no such file. */
-static ssize_t decompress(struct csv_existing *existing, char *to, size_t size)
+/* Rows behind such bytes would never be read again. */
+static int refuse_damaged(const struct csv_existing *existing, const char *problem)
 {
-    const char *from = existing->compressed + existing->compressed_at;
-    size_t left = existing->compressed_size - existing->compressed_at;
-    (void)from, (void)left, (void)to, (void)size;
-#ifdef HAVE_ZLIB
-    if (existing->options->compression == CSV_GZIP) {
-        z_stream *gzip = &existing->gzip;
-        gzip->next_in = (Bytef *)from;
-        gzip->avail_in = (uInt)left;
-        gzip->next_out = (Bytef *)to;
-        gzip->avail_out = (uInt)size;
-        int result = inflate(gzip, Z_NO_FLUSH);
-        existing->compressed_at += left - gzip->avail_in;
-        if (result == Z_STREAM_END)
-            result = inflateReset(gzip);
-        return result == Z_OK || result == Z_BUF_ERROR ? (ssize_t)(size - gzip->avail_out) : -1;
+    return csv_fail(existing->host, OSIRIS_ERROR_DATA, 0,
+                    "append to a whole file that is compressed likewise, or write a new one",
+                    "cannot append to %s: what is there is no whole %s file: %s", existing->path,
+                    existing->options->compression == CSV_GZIP ? "gzip" : "zstd", problem);
+}
+
+static ssize_t read_compressed(struct csv_existing *existing, char *to, size_t size)
+{
+    for (;;) {
+        const char *problem;
+        ssize_t made = csv_decompress(existing->decompressor, &existing->at, &existing->left, to,
+                                      size, &problem);
+        if (made > 0)
+            return made;
+        if (made < 0)
+            return refuse_damaged(existing, problem);
+        if (existing->left > 0)
+            continue;
+        ssize_t count = read_file(existing, existing->compressed, BLOCK);
+        if (count == 0 && csv_decompressor_is_inside(existing->decompressor))
+            return refuse_damaged(existing, "its end is missing");
+        if (count <= 0)
+            return count;
+        existing->at = existing->compressed;
+        existing->left = (size_t)count;
     }
-#endif
-#ifdef HAVE_ZSTD
-    if (existing->options->compression == CSV_ZSTD) {
-        ZSTD_inBuffer in = {from, left, 0};
-        ZSTD_outBuffer out = {to, size, 0};
-        size_t result = ZSTD_decompressStream(existing->zstd, &out, &in);
-        existing->compressed_at += in.pos;
-        return ZSTD_isError(result) ? -1 : (ssize_t)out.pos;
-    }
-#endif
-    return -1;
 }
 
 /* Some of the file's text: 0 at its end, -1 reported. */
 static ssize_t read_text(struct csv_existing *existing, char *to, size_t size)
 {
-    if (existing->options->compression == CSV_PLAIN)
-        return read_file(existing, to, size);
-    for (;;) {
-        size_t before = existing->compressed_at;
-        ssize_t made = decompress(existing, to, size);
-        if (made > 0)
-            return made;
-        if (made < 0)
-            return csv_fail(existing->host, OSIRIS_ERROR_DATA, 0,
-                            "append to a file that is compressed likewise, or write a new one",
-                            "cannot append to %s: it is not compressed as this step does",
-                            existing->path);
-        if (existing->compressed_at < existing->compressed_size && existing->compressed_at > before)
-            continue;
-        ssize_t count = read_file(existing, existing->compressed, BLOCK);
-        if (count <= 0)
-            return count;
-        existing->compressed_at = 0;
-        existing->compressed_size = (size_t)count;
-    }
+    ssize_t count = existing->decompressor == NULL ? read_file(existing, to, size)
+                                                   : read_compressed(existing, to, size);
+    if (count <= 0)
+        return count;
+    size_t fresh = (size_t)count < TAIL ? (size_t)count : TAIL;
+    memmove(existing->tail, existing->tail + fresh, TAIL - fresh);
+    memcpy(existing->tail + TAIL - fresh, to + count - fresh, fresh);
+    existing->text_size += (size_t)count;
+    return count;
 }
 
 static int refuse_header(const struct csv_existing *existing)
@@ -155,12 +127,11 @@ static int refuse_header(const struct csv_existing *existing)
 
 int csv_existing_compare(struct csv_existing *existing, const char *data, size_t size)
 {
-    char text[4096];
     while (size > 0) {
-        ssize_t count = read_text(existing, text, size < sizeof text ? size : sizeof text);
+        ssize_t count = read_text(existing, existing->text, size < BLOCK ? size : BLOCK);
         if (count < 0)
             return -1;
-        if (count == 0 || memcmp(text, data, (size_t)count) != 0)
+        if (count == 0 || memcmp(existing->text, data, (size_t)count) != 0)
             return refuse_header(existing);
         data += count;
         size -= (size_t)count;
@@ -168,20 +139,36 @@ int csv_existing_compare(struct csv_existing *existing, const char *data, size_t
     return 0;
 }
 
+/* The last bytes of a text file, which nobody has to read for them; or of what has been read to its end. 0; 1: unknown; -1
+ * reported. */
+static int find_tail(struct csv_existing *existing)
+{
+    struct stat status;
+    ssize_t count = 1;
+    if (existing->decompressor != NULL) {
+        while (count > 0)
+            count = read_text(existing, existing->text, BLOCK);
+        return (int)count;
+    }
+    if (fstat(existing->fd, &status) < 0 || !S_ISREG(status.st_mode))
+        return 1;
+    size_t size = status.st_size < TAIL ? (size_t)status.st_size : TAIL;
+    existing->text_size = (size_t)status.st_size;
+    count = pread(existing->fd, existing->tail + TAIL - size, size, status.st_size - (off_t)size);
+    return count == (ssize_t)size ? 0 : 1;
+}
+
 int csv_existing_check_end(struct csv_existing *existing)
 {
     struct csv_encoder encoder = {.encoding = existing->options->encoding};
-    char wanted[16], found[16];
-    struct stat status;
-    if (existing->options->compression != CSV_PLAIN || fstat(existing->fd, &status) < 0 ||
-        !S_ISREG(status.st_mode))
-        return 0;
+    char wanted[16] = "\n";
+    int found = find_tail(existing);
+    if (found != 0)
+        return found < 0 ? -1 : 0;
     size_t size =
         csv_encoding_converts(encoder.encoding) ? csv_encode(&encoder, "\n", 1, wanted) : 1;
-    if (!csv_encoding_converts(encoder.encoding))
-        wanted[0] = '\n';
-    if (pread(existing->fd, found, size, status.st_size - (off_t)size) == (ssize_t)size &&
-        memcmp(found, wanted, size) == 0)
+    if (existing->text_size == 0 ||
+        (existing->text_size >= size && memcmp(existing->tail + TAIL - size, wanted, size) == 0))
         return 0;
     return csv_fail(existing->host, OSIRIS_ERROR_DATA, 0, "end the file with a line break",
                     "cannot append to %s: its last line has no end", existing->path);

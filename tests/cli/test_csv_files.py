@@ -65,6 +65,18 @@ def test_appending_run_after_run(folder):
 
 
 @test
+def test_nothing_is_appended_to_a_damaged_file(folder):
+    for name in ("log.csv.gz", "log.csv.zst"):
+        export(path=name, append=True)
+        whole = pathlib.Path(name).read_bytes()
+        for damaged in (whole[:-1], whole + b"more", whole + bytes(100)):
+            pathlib.Path(name).write_bytes(damaged)
+            result = export(code=1, path=name, append=True)
+            assert_in("what is there is no whole", result.err, result)
+            assert_equal(pathlib.Path(name).read_bytes(), damaged, "the file")
+
+
+@test
 def test_names_modes_and_compression(folder):
     os.umask(0)
     export(path="${step_id}/${run_id}-${now:%Y}.csv.gz", mode="0640", fsync="never")

@@ -242,6 +242,7 @@ void fixture_clear(struct fixture *fixture)
         if (fixture->batches[i] != NULL) {
             fixture->batches[i]->release(fixture->batches[i]);
             free(fixture->batches[i]);
+            fixture->batches[i] = NULL;
         }
     for (size_t i = 0; i < fixture->part_count; i++)
         free(fixture->parts[i].text);

@@ -474,14 +474,20 @@ static void check_append(const char *config, const char *existing, size_t size,
 #define CHECK_APPEND(config, existing, expected)                                                   \
     check_append(config, existing, sizeof(existing) - 1, expected, sizeof(expected) - 1)
 
-static void check_append_refused(const char *config, const char *existing, const char *word)
+static void check_bytes_refused(const char *config, const char *existing, size_t size,
+                                const char *word)
 {
     struct fixture fixture;
-    append_to(&fixture, config, existing, strlen(existing));
+    append_to(&fixture, config, existing, size);
     ck_assert_int_eq(fixture.result, -1);
     ck_assert_int_eq(fixture.error.category, OSIRIS_ERROR_DATA);
     ck_assert_msg(strstr(fixture.message, word) != NULL, "%s", fixture.message);
     fixture_clear(&fixture);
+}
+
+static void check_append_refused(const char *config, const char *existing, const char *word)
+{
+    check_bytes_refused(config, existing, strlen(existing), word);
 }
 
 START_TEST(test_append)
@@ -527,8 +533,79 @@ START_TEST(test_append_to_compressed_files)
         free(text);
         fixture_clear(&second);
         fixture_clear(&first);
-        check_append_refused(config, "n,t\n7,x\n", "compressed");
+        check_append_refused(config, "n,t\n7,x\n", i == 0 ? "no whole gzip" : "no whole zstd");
     }
+}
+END_TEST
+
+static const char *const appending[] = {
+    "{\"path\": \"p.gz\", \"append\": true}",
+    "{\"path\": \"p.zst\", \"append\": true}",
+    "{\"path\": \"p.gz\", \"append\": true, \"header\": false}",
+    "{\"path\": \"p.zst\", \"append\": true, \"header\": false}",
+};
+
+/* No reader would come to rows behind such an end. */
+START_TEST(test_append_to_damaged_compressed_files)
+{
+    for (size_t i = 0; i < 4; i++) {
+        struct fixture whole;
+        char bytes[1000];
+        fixture_init(&whole, appending[i]);
+        run_texts(&whole, TEXTS("x", "y", "z"));
+        ck_assert_msg(whole.result == 0, "%s", whole.message);
+        for (size_t size = 1; size < whole.size; size++)
+            check_bytes_refused(appending[i], whole.text, size, "its end is missing");
+        memcpy(bytes, whole.text, whole.size);
+        memcpy(bytes + whole.size, "rows", 4);
+        check_bytes_refused(appending[i], bytes, whole.size + 4, "no whole");
+        memset(bytes + whole.size, 0, 512);
+        check_bytes_refused(appending[i], bytes, whole.size + 512, "no whole");
+        memcpy(bytes + whole.size, whole.text, whole.size);
+        check_bytes_refused(appending[i], bytes, 2 * whole.size - 1, "its end is missing");
+        bytes[whole.size - 1] ^= 1; /* the length, the checksum */
+        check_bytes_refused(appending[i], bytes, whole.size, "no whole");
+        fixture_clear(&whole);
+    }
+}
+END_TEST
+
+static size_t compress_text(bool gzip, const char *text, size_t size, char *to, size_t room)
+{
+    z_stream stream = {.next_in = (Bytef *)text,
+                       .avail_in = (uInt)size,
+                       .next_out = (Bytef *)to,
+                       .avail_out = (uInt)room};
+    if (!gzip)
+        return ZSTD_compress(to, room, text, size, 1);
+    ck_assert_int_eq(deflateInit2(&stream, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    ck_assert_int_eq(deflate(&stream, Z_FINISH), Z_STREAM_END);
+    ck_assert_int_eq(deflateEnd(&stream), Z_OK);
+    return room - stream.avail_out;
+}
+
+/* The last line's end is looked for behind whatever the file has. */
+START_TEST(test_append_to_compressed_lines)
+{
+    const size_t size = (size_t)3 << 20;
+    char *text = malloc(size), *bytes = malloc(size);
+    for (size_t at = 0; at < size; at++)
+        text[at] = "0,abcdefg\n"[at % 10];
+    for (size_t i = 2; i < 4; i++) {
+        size_t made = compress_text(i == 2, text, size / 10 * 10, bytes, size);
+        struct fixture fixture;
+        append_to(&fixture, appending[i], bytes, made);
+        ck_assert_msg(fixture.result == 0, "%s", fixture.message);
+        fixture_clear(&fixture);
+        made = compress_text(i == 2, text, size / 10 * 10 - 1, bytes, size);
+        check_bytes_refused(appending[i], bytes, made, "no end");
+        made = compress_text(i == 2, text, 0, bytes, size);
+        append_to(&fixture, appending[i], bytes, made);
+        ck_assert_msg(fixture.result == 0, "%s", fixture.message);
+        fixture_clear(&fixture);
+    }
+    free(text);
+    free(bytes);
 }
 END_TEST
 #endif
@@ -563,6 +640,7 @@ UNIT_MAIN("csv-files", test_encodings, test_encoding_of_a_wide_value,
           test_compression, test_compression_of_much, test_compression_levels,
           test_compression_on_a_full_disk, test_compression_is_cancelled,
           test_parts_are_compressed_each, test_append_to_compressed_files,
+          test_append_to_damaged_compressed_files, test_append_to_compressed_lines,
 #endif
           test_rows_per_file, test_bytes_per_file, test_bytes_per_file_of_wide_rows, test_names,
           test_names_of_parts, test_append, test_mode_and_fsync_reach_the_host)
