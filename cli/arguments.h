@@ -49,6 +49,7 @@ struct arguments {
     size_t operand_count;
     bool help;
     bool json; /* --json is among the words, even if something else is wrong with them */
+    bool has_stdout; /* standard output was open for writing when the program began */
 };
 
 /* Finds the command below `root` and reads its options and operands. -1: a usage error (category config);

@@ -512,6 +512,12 @@ static int check_stdout(struct run *run, struct osiris_error *error)
         osiris_error_hint(error, "leave --json out, or give the step a file");
         return -1;
     }
+    if (count > 0 && !run->arguments->has_stdout) {
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG,
+                         "step \"%s\" writes to standard output, which is closed or not open for writing", first);
+        osiris_error_hint(error, "give osiris a standard output, or give the step a file");
+        return -1;
+    }
     return 0;
 }
 

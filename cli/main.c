@@ -44,12 +44,15 @@ static const struct command_entry root = {
     .execute = print_version,
 };
 
-/* A file that we open must not become what someone else prints to. */
-static void open_standard_descriptors(void)
+/* A file that we open must not become what someone else prints to. True if standard output can be written to. */
+static bool open_standard_descriptors(void)
 {
+    int flags = fcntl(STDOUT_FILENO, F_GETFL);
+
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
             (void)open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY);
+    return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
 }
 
 /* A reader that has gone (EPIPE) is no failure of ours; a full disk is. */
@@ -61,7 +64,7 @@ static int finish_output(int code)
     return code == EXIT_CODE_SUCCESS ? EXIT_CODE_FAILED : code;
 }
 
-static int execute(int argc, char **argv)
+static int execute(int argc, char **argv, bool has_stdout)
 {
     _cleanup_(arguments_clear) struct arguments arguments;
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
@@ -72,12 +75,14 @@ static int execute(int argc, char **argv)
         arguments_print_help(&arguments, stdout);
         return EXIT_CODE_SUCCESS;
     }
+    arguments.has_stdout = has_stdout;
     return arguments.command->execute(&arguments);
 }
 
 int main(int argc, char **argv)
 {
-    open_standard_descriptors();
+    bool has_stdout = open_standard_descriptors();
+
     (void)signal(SIGPIPE, SIG_IGN);
-    return finish_output(execute(argc, argv));
+    return finish_output(execute(argc, argv, has_stdout));
 }

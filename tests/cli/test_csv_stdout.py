@@ -87,6 +87,30 @@ def test_nothing_else_may_print_there(folder):
 
 
 @test
+def test_without_a_standard_output(folder):
+    steps(path="made.csv")
+    shell = ["sh", "-c", 'exec "$0" run pipeline.yaml 2>err >&-', OSIRIS]
+    assert_equal(subprocess.run(shell, env=environment(), timeout=PATIENCE).returncode, 0,
+                 "exit code of a run that needs none")
+    steps()
+    for redirection in (">&-", "1<pipeline.yaml"):
+        shell[2] = f'exec "$0" run pipeline.yaml 2>err {redirection}'
+        assert_equal(subprocess.run(shell, env=environment(), timeout=PATIENCE).returncode, 2,
+                     "exit code")
+        assert_in("closed or not open for writing", read("err"))
+    assert_equal(len(os.listdir("run_logs/test-pipeline")), 1, "runs")
+
+
+@test
+def test_a_full_standard_output(folder):
+    for config in ({}, {"compression": "gzip"}, {"encoding": "utf-16"}):
+        steps(**config)
+        with open("/dev/full", "wb") as full:
+            assert_equal(spawn(full).wait(PATIENCE), 1, "exit code")
+        assert_in("cannot write standard output: No space left on device", read("err"))
+
+
+@test
 def test_what_went_out_is_not_written_again(folder):
     # The same with a file would be retried.
     pipeline(step("make", "test.generate", "read", rows=200000),
