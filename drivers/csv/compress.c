@@ -92,13 +92,26 @@ static int run_gzip(struct csv_compressor *compressor, const char *data, size_t 
 #endif
 #ifdef HAVE_ZSTD
 
+static bool set_zstd(struct csv_compressor *compressor, ZSTD_cParameter parameter, int value)
+{
+    return !ZSTD_isError(ZSTD_CCtx_setParameter(compressor->zstd, parameter, value));
+}
+
+/* The tables of the higher levels take up to 90 MiB. With these, no level takes more than 16: 19 makes files 1.3 % larger, in
+ * less than half the time (27 MB of orders, zstd 1.5.4). */
+static bool bound_tables(struct csv_compressor *compressor, int level)
+{
+    return level < 9 || (set_zstd(compressor, ZSTD_c_windowLog, 21) &&
+                          set_zstd(compressor, ZSTD_c_chainLog, 21) &&
+                          set_zstd(compressor, ZSTD_c_hashLog, 20));
+}
+
 static bool start_zstd(struct csv_compressor *compressor, int level)
 {
     compressor->zstd = ZSTD_createCCtx();
     return compressor->zstd != NULL &&
-           !ZSTD_isError(ZSTD_CCtx_setParameter(compressor->zstd, ZSTD_c_compressionLevel,
-                                                level == 0 ? 3 : level)) &&
-           !ZSTD_isError(ZSTD_CCtx_setParameter(compressor->zstd, ZSTD_c_checksumFlag, 1));
+           set_zstd(compressor, ZSTD_c_compressionLevel, level == 0 ? 3 : level) &&
+           bound_tables(compressor, level) && set_zstd(compressor, ZSTD_c_checksumFlag, 1);
 }
 
 static int run_zstd(struct csv_compressor *compressor, const char *data, size_t size, bool last,

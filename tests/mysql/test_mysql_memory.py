@@ -62,6 +62,13 @@ def test_a_slow_reader_of_giant_rows(folder):
 
 
 @test
+def test_giant_rows_at_the_highest_levels_of_compression(folder):
+    for level, name in ((9, "out.csv.gz"), (8, "out.csv.zst"), (15, "out.csv.zst"), (19, "out.csv.zst")):
+        measure(step("save", "csv.writer", "write", path=name, compression_level=level),
+                query=GIANT.format("REPEAT('\"', 16777216)"))
+
+
+@test
 def test_giant_values_among_small_ones(folder):
     measure(query=GIANT.format("REPEAT('x', IF(seq % 4 = 0, 16777216, 200000))"))
 
