@@ -9,6 +9,7 @@ show a value exactly: HEX of what has bytes, text of what is a number or a momen
 """
 
 import csv
+import json
 import os
 import random
 import string
@@ -33,13 +34,14 @@ private = Private()
 
 
 def integers(chance):
-    name, bits = chance.choice([("TINYINT", 8), ("SMALLINT", 16), ("MEDIUMINT", 24), ("INT", 32), ("BIGINT", 64)])
-    unsigned = chance.random() < 0.5
-    low, high = (0, 2 ** bits - 1) if unsigned else (-2 ** (bits - 1), 2 ** (bits - 1) - 1)
+    name, bits = chance.choice([("TINYINT", 8), ("TINYINT(1)", 8), ("SMALLINT", 16), ("MEDIUMINT", 24), ("INT", 32),
+                                ("BIGINT", 64)])
+    sign = chance.choice(["", "", " UNSIGNED", " ZEROFILL"])
+    low, high = (0, 2 ** bits - 1) if sign else (-2 ** (bits - 1), 2 ** (bits - 1) - 1)
 
     def literal():
         return str(chance.choice([low, high, 0, 1, chance.randint(low, high), chance.randint(low, high)]))
-    return f"{name}{' UNSIGNED' if unsigned else ''}", literal, "{}", int
+    return f"{name}{sign}", literal, "{}", int
 
 
 def bits(chance):
@@ -95,7 +97,7 @@ def hexed(data):
 def texts(chance):
     charset = chance.choice(list(LETTERS))
     length = chance.choice([1, 20, 255])
-    name = chance.choice([f"VARCHAR({length})", "TEXT", "MEDIUMTEXT", "LONGTEXT"])
+    name = chance.choice([f"CHAR({length})", f"VARCHAR({length})", "TINYTEXT", "TEXT", "MEDIUMTEXT", "LONGTEXT"])
     collation = chance.choice(["", f" COLLATE {charset}_bin"])
 
     def literal():
@@ -105,7 +107,7 @@ def texts(chance):
 
 
 def binaries(chance):
-    name = chance.choice(["VARBINARY(300)", "BLOB", "LONGBLOB", "BINARY(7)"])
+    name = chance.choice(["VARBINARY(300)", "TINYBLOB", "BLOB", "MEDIUMBLOB", "LONGBLOB", "BINARY(7)"])
     most = 7 if name == "BINARY(7)" else 300
 
     def literal():
@@ -181,19 +183,31 @@ def times(chance):
 
 
 def addresses(chance):
-    if chance.random() < 0.5:
-        return "UUID", lambda: f"CAST({hexed(chance.randbytes(16))} AS UUID)", "HEX(CAST({} AS CHAR))", bytes.fromhex
-    return "INET6", lambda: f"CAST({hexed(chance.randbytes(16))} AS INET6)", "HEX(CAST({} AS CHAR))", bytes.fromhex
+    name, size = chance.choice([("UUID", 16), ("INET6", 16), ("INET4", 4)])
+    return name, lambda: f"CAST({hexed(chance.randbytes(size))} AS {name})", "HEX(CAST({} AS CHAR))", bytes.fromhex
+
+
+def documents(chance):
+    def literal():
+        value = chance.choice([None, [], {"ž": chance.random()}, [chance.getrandbits(60), "😀\"\\\n"], {"": [True, None]}])
+        return f"_utf8mb4 {hexed(json.dumps(value, ensure_ascii=False).encode())}"
+    return "JSON", literal, "HEX({})", bytes.fromhex
 
 
 def places(chance):
+    def point():
+        return f"{chance.uniform(-180, 180)} {chance.uniform(-90, 90)}"
+
     def literal():
-        return f"ST_GeomFromText('POINT({chance.uniform(-180, 180)} {chance.uniform(-90, 90)})', {chance.choice([0, 4326])})"
+        a, b, c = point(), point(), point()
+        text = chance.choice([f"POINT({a})", f"LINESTRING({a}, {b}, {c})", f"POLYGON(({a}, {b}, {c}, {a}))",
+                              f"MULTIPOINT({a}, {b})", f"GEOMETRYCOLLECTION(POINT({a}), LINESTRING({b}, {c}))"])
+        return f"ST_GeomFromText('{text}', {chance.choice([0, 4326])})"
     return "GEOMETRY", literal, "HEX(ST_AsWKB({}))", bytes.fromhex
 
 
 KINDS = [integers, integers, bits, years, doubles, floats, decimals, decimals, texts, texts, binaries, choices, sets, dates,
-         datetimes, timestamps, times, addresses, places]
+         datetimes, timestamps, times, addresses, documents, places]
 
 
 def make_table(chance, rows):
@@ -202,14 +216,16 @@ def make_table(chance, rows):
     holes = [chance.choice([0, 0.1, 0.9]) for _ in columns]
     definitions = ", ".join(f"c{i} {column[0]}" for i, column in enumerate(columns))
     with open("table.sql", "w", encoding="utf-8") as file:
-        file.write("SET SESSION sql_mode = '', time_zone = '+00:00', unique_checks = 0;"
-                   f"CREATE OR REPLACE TABLE t (n INT PRIMARY KEY, {definitions}) ENGINE=MyISAM CHARACTER SET utf8mb4;\n")
+        file.write("SET SESSION sql_mode = '', time_zone = '+00:00', unique_checks = 0, autocommit = 0;"
+                   f"CREATE OR REPLACE TABLE t (n INT PRIMARY KEY, {definitions}) "
+                   f"ENGINE={chance.choice(['MyISAM', 'InnoDB'])} CHARACTER SET utf8mb4;\n")
         for first in range(0, rows, CHUNK):
             values = []
             for n in range(first, min(first + CHUNK, rows)):
                 cells = ["NULL" if chance.random() < hole else column[1]() for column, hole in zip(columns, holes)]
                 values.append(f"({n}, {', '.join(cells)})")
             file.write("INSERT INTO t VALUES " + ",\n".join(values) + ";\n")
+        file.write("COMMIT;\n")
     command, env = private.command()
     with open("table.sql", "rb") as file:
         done = subprocess.run(command, env=env, stdin=file, capture_output=True)
@@ -228,18 +244,29 @@ def client_rows(columns):
     assert_equal(client.returncode, 0, "the client's exit code")
 
 
-def compare(rows, columns, what):
-    names = ", ".join(f"`c{i}`" for i in range(len(columns)))
-    raw = private.raw(query=f"SELECT {names} FROM t ORDER BY n", batch_size=1000)
+def our_rows(chance, columns):
+    """What mysql.extractor makes of them, in the order of n: asked by a query, as a table, or as ranges of it."""
+    names = [f"c{i}" for i in range(len(columns))]
+    way = chance.choice(["query", "table", "ranges"])
+    if way == "query":
+        raw = private.raw(query=f"SELECT {', '.join(names)} FROM t ORDER BY n", batch_size=1000)
+        return way, raw.rows()
+    if way == "table":
+        return way, private.raw(table="t", columns=names, order_by="n").rows()
+    raw = private.raw(table="t", columns=["n", *names], partitions=chance.randint(2, 5))
+    return way, (row[1:] for row in sorted(raw.rows(), key=lambda row: row[0]))
+
+
+def compare(chance, rows, columns, what):
+    way, ours = our_rows(chance, columns)
     count = 0
-    ours = raw.rows()
     for theirs in client_rows(columns):
         got = next(ours, None)
         assert got is not None, f"{what}: our rows end at {count}"
         for i, (cell, column) in enumerate(zip(theirs, columns)):
             expected = None if cell == "NULL" else column[3](cell)
-            assert got[i] == expected, \
-                f"{what}: row {count}, c{i} {column[0]}: the client has {cell!r} ({expected!r}), we have {got[i]!r}"
+            assert got[i] == expected, (f"{what}: row {count}, c{i} {column[0]}, by {way}: the client has {cell!r} "
+                                        f"({expected!r}), we have {got[i]!r}")
         count += 1
     assert_equal((count, next(ours, None)), (rows, None), f"{what}: rows")
 
@@ -247,13 +274,14 @@ def compare(rows, columns, what):
 @test
 def test_random_tables(folder):
     print(f"# OSIRIS_DIFFERENTIAL_SEED={SEED} OSIRIS_DIFFERENTIAL_ROWS={ROWS}", flush=True)
-    chance, left, number = random.Random(SEED), ROWS, 0
+    chance, left, number, values = random.Random(SEED), ROWS, 0, 0
     while left > 0:
         rows = min(left, chance.choice([1, 99, 100, 101, 1000, ROWS_A_TABLE]) if ROWS > 10000
                    else chance.choice([1, 99, 101, 250]))
         columns = make_table(chance, rows)
-        compare(rows, columns, f"seed {SEED}, table {number}")
-        left, number = left - rows, number + 1
+        compare(chance, rows, columns, f"seed {SEED}, table {number}")
+        left, number, values = left - rows, number + 1, values + rows * len(columns)
+    print(f"# {number} tables, {ROWS} rows, {values} values", flush=True)
 
 
 @test
