@@ -3,6 +3,8 @@
  * bytes, and the function that was chosen for the column appends them (values.h).
  */
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "values.h"
 
@@ -155,19 +157,21 @@ static bool choose_type(const MYSQL_FIELD *field, struct osiris_field *out,
     }
 }
 
-/* The builder takes room for all rows of a batch at once, and a batch ends at MYSQL_BATCH_BYTES anyway. */
-static int64_t fitting_rows(const struct osiris_field *chosen, unsigned count, int64_t batch_rows)
+/* The builder takes room for all rows of a batch at once. */
+static int64_t fitting_rows(const struct osiris_field *chosen, unsigned count, int64_t batch_rows,
+                            size_t batch_bytes)
 {
     size_t width = 1;
 
     for (unsigned i = 0; i < count; i++)
         width += osiris_type_size(chosen[i].type);
-    int64_t fitting = (int64_t)(MYSQL_BATCH_BYTES / width) + 1;
+    int64_t fitting = (int64_t)(batch_bytes / width) + 1;
     return fitting < batch_rows ? fitting : batch_rows;
 }
 
 static int fill_columns(struct mysql_columns *columns, const struct osiris_host *host,
-                        const MYSQL_FIELD *fields, struct osiris_field *chosen, int64_t batch_rows)
+                        const MYSQL_FIELD *fields, struct osiris_field *chosen, int64_t batch_rows,
+                        size_t batch_bytes)
 {
     for (unsigned i = 0; i < columns->count; i++) {
         chosen[i].name = columns->items[i].name = fields[i].name;
@@ -178,8 +182,9 @@ static int fill_columns(struct mysql_columns *columns, const struct osiris_host 
                                "the column \"%s\" is of the unknown type %d", fields[i].name,
                                (int)fields[i].type);
     }
-    columns->builder = osiris_builder_new(chosen, columns->count,
-                                          fitting_rows(chosen, columns->count, batch_rows));
+    columns->builder =
+        osiris_builder_new(chosen, columns->count,
+                           fitting_rows(chosen, columns->count, batch_rows, batch_bytes));
     if (columns->builder == NULL)
         return osiris_fail(host, OSIRIS_ERROR_INTERNAL, 0, 0, NULL, NULL, "out of memory");
     for (unsigned i = 0; i < columns->count; i++)
@@ -189,7 +194,7 @@ static int fill_columns(struct mysql_columns *columns, const struct osiris_host 
 
 struct mysql_columns *mysql_columns_new(const struct osiris_host *host, const NET *net,
                                         const MYSQL_FIELD *fields, unsigned count,
-                                        int64_t batch_rows)
+                                        int64_t batch_rows, size_t batch_bytes)
 {
     struct mysql_columns *columns = calloc(1, sizeof *columns);
     struct osiris_field *chosen = calloc(count + 1, sizeof *chosen);
@@ -207,7 +212,7 @@ struct mysql_columns *mysql_columns_new(const struct osiris_host *host, const NE
     if (columns == NULL || chosen == NULL || columns->items == NULL)
         osiris_fail(host, OSIRIS_ERROR_INTERNAL, 0, 0, NULL, NULL, "out of memory");
     else
-        result = fill_columns(columns, host, fields, chosen, batch_rows);
+        result = fill_columns(columns, host, fields, chosen, batch_rows, batch_bytes);
     free(chosen);
     if (result == 0)
         return columns;
@@ -227,6 +232,31 @@ void mysql_columns_free(struct mysql_columns *columns)
 struct osiris_builder *mysql_columns_builder(struct mysql_columns *columns)
 {
     return columns->builder;
+}
+
+void mysql_columns_set_room(struct mysql_columns *columns, struct mysql_room room)
+{
+    columns->room = room;
+}
+
+/* The buffer stays as large as the largest row made it; but nothing of it is needed behind a row, so its pages can go. */
+static __attribute__((cold, noinline)) void return_pages(const NET *net)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t begin = ((uintptr_t)net->buff + page - 1) / page * page;
+    uintptr_t end = (uintptr_t)net->buff_end / page * page;
+
+    if (begin < end)
+        (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
+}
+
+void mysql_columns_end_row(struct mysql_columns *columns)
+{
+    osiris_builder_end_row(columns->builder);
+    if (columns->large_row == 0)
+        return;
+    columns->large_row = 0;
+    return_pages(columns->net);
 }
 
 int mysql_columns_finish(struct mysql_columns *columns, struct ArrowArray *out)

@@ -39,7 +39,7 @@ static int find_formats(struct discovery *discovery, const char *table, struct A
     else
         columns = mysql_columns_new(session->host, &session->mysql->net,
                                     mariadb_stmt_fetch_fields(statement),
-                                    mysql_stmt_field_count(statement), 1);
+                                    mysql_stmt_field_count(statement), 1, MYSQL_BATCH_BYTES);
     if (columns != NULL)
         result = osiris_builder_schema(mysql_columns_builder(columns), schema);
     mysql_columns_free(columns);

@@ -182,7 +182,8 @@ static int begin_snapshot(struct extractor *extractor)
 static int start_merge(struct extractor *extractor)
 {
     struct mysql_merge *merge =
-        mysql_merge_new(extractor->host, extractor->readers, extractor->partitions.count);
+        mysql_merge_new(extractor->host, extractor->readers, extractor->partitions.count,
+                        extractor->partitions.row_bytes);
 
     pthread_mutex_lock(&extractor->lock);
     extractor->merge = merge;

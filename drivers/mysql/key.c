@@ -59,6 +59,17 @@ struct mysql_table mysql_table_of(const struct osiris_host *host)
     };
 }
 
+void mysql_add_table_condition(struct sql *sql, const struct mysql_table *table)
+{
+    sql_add(sql, "TABLE_SCHEMA = ");
+    if (table->schema != NULL && table->schema[0] != '\0')
+        sql_add_string(sql, table->schema);
+    else
+        sql_add(sql, "DATABASE()");
+    sql_add(sql, " AND TABLE_NAME = ");
+    sql_add_string(sql, table->name);
+}
+
 static MYSQL_RES *ask_of_table(struct mysql_session *session, const struct mysql_table *table,
                                const char *what)
 {

@@ -44,6 +44,8 @@ struct mysql_table {
 };
 
 struct mysql_table mysql_table_of(const struct osiris_host *host);
+/* "TABLE_SCHEMA = … AND TABLE_NAME = …", for information_schema. */
+void mysql_add_table_condition(struct sql *sql, const struct mysql_table *table);
 
 /* Runs a statement and fetches all of its result, which has to be small; NULL with the problem reported. `doing`: "look at
  * the table", … */

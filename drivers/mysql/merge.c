@@ -12,6 +12,7 @@ struct ready {
 struct worker {
     struct mysql_merge *merge;
     struct mysql_reader *reader;
+    size_t claimed; /* bytes of the batch that it builds; the merge's lock guards it */
     pthread_t thread;
 };
 
@@ -24,8 +25,10 @@ struct mysql_merge {
     pthread_cond_t changed;
     struct ArrowSchema schema; /* of the first reader that knows it */
     struct ready *first, **last;
-    size_t bytes;   /* of what waits */
-    size_t running; /* readers that are not at their end */
+    size_t bytes;    /* of what waits, and of what is claimed */
+    size_t expected; /* of a batch to come: the largest one of late */
+    bool guessed;    /* no batch has come yet */
+    size_t running;  /* readers that are not at their end */
     bool stopped;
 };
 
@@ -63,29 +66,86 @@ static int give_schema(struct mysql_merge *merge, const struct mysql_reader *rea
     return 0;
 }
 
-/* False: nobody wants it any more. */
-static bool give(struct mysql_merge *merge, struct ready *ready)
+/* Room. What a reader builds is claimed before, as far as it is known: the next batch is thought to be as large as others
+ * were. So readers of giant rows take turns, and those of others hardly ever wait. */
+
+/* Whoever waits claims nothing, or two could wait for each other. False: nobody wants it any more. */
+static bool claim(struct worker *worker, size_t bytes)
 {
-    pthread_mutex_lock(&merge->lock);
+    struct mysql_merge *merge = worker->merge;
+
+    if (bytes <= worker->claimed)
+        return !merge->stopped;
+    merge->bytes -= worker->claimed;
+    worker->claimed = 0;
+    pthread_cond_broadcast(&merge->changed);
     /* What is larger than the bound goes alone. */
-    while (!merge->stopped && merge->bytes > 0 && merge->bytes + ready->bytes > MYSQL_MERGE_BYTES)
+    while (!merge->stopped && merge->bytes > 0 && merge->bytes + bytes > MYSQL_MERGE_BYTES)
         pthread_cond_wait(&merge->changed, &merge->lock);
+    merge->bytes += bytes;
+    worker->claimed = bytes;
+    return !merge->stopped;
+}
+
+static bool begin_batch(struct worker *worker)
+{
+    struct mysql_merge *merge = worker->merge;
+
+    pthread_mutex_lock(&merge->lock);
+    bool wanted = claim(worker, merge->expected);
+    pthread_mutex_unlock(&merge->lock);
+    return wanted;
+}
+
+/* A reader's: it has a large row that it does not hold twice yet. */
+static bool wait_for_room(void *owner, size_t bytes)
+{
+    struct worker *worker = owner;
+    struct mysql_merge *merge = worker->merge;
+
+    pthread_mutex_lock(&merge->lock);
+    bool wanted = claim(worker, bytes);
+    pthread_mutex_unlock(&merge->lock);
+    return wanted;
+}
+
+/* Giant rows are expected for a while when they are over; usual ones are as usual. */
+static void expect(struct mysql_merge *merge, const struct worker *worker, size_t bytes)
+{
+    size_t least = worker->reader->batch_bytes_most;
+    size_t most = merge->guessed ? bytes : merge->expected - merge->expected / 8;
+
+    if (most < bytes)
+        most = bytes;
+    merge->expected = most < 2 * least ? least : most;
+    merge->guessed = false;
+}
+
+/* The claim becomes what waits. False: nobody wants it any more. */
+static bool give(struct worker *worker, struct ready *ready)
+{
+    struct mysql_merge *merge = worker->merge;
+
+    pthread_mutex_lock(&merge->lock);
     bool wanted = !merge->stopped;
     if (wanted) {
         *merge->last = ready;
         merge->last = &ready->next;
-        merge->bytes += ready->bytes;
+        merge->bytes += ready->bytes - worker->claimed;
+        worker->claimed = 0;
+        expect(merge, worker, ready->bytes);
         pthread_cond_broadcast(&merge->changed);
     }
     pthread_mutex_unlock(&merge->lock);
     return wanted;
 }
 
-static int read_all(struct mysql_merge *merge, struct mysql_reader *reader)
+static int read_all(struct worker *worker)
 {
+    struct mysql_reader *reader = worker->reader;
     struct ArrowArray batch;
 
-    while (mysql_reader_next(reader, &batch) == 0) {
+    while (begin_batch(worker) && mysql_reader_next(reader, &batch) == 0) {
         if (batch.release == NULL)
             return 0;
         struct ready *ready = malloc(sizeof *ready);
@@ -95,7 +155,7 @@ static int read_all(struct mysql_merge *merge, struct mysql_reader *reader)
                                "out of memory");
         }
         *ready = (struct ready){.batch = batch, .bytes = reader->batch_bytes};
-        if (give(merge, ready))
+        if (give(worker, ready))
             continue;
         batch.release(&batch);
         free(ready);
@@ -109,12 +169,14 @@ static void *work(void *argument)
     struct worker *worker = argument;
     struct mysql_merge *merge = worker->merge;
     bool done = mysql_reader_execute(worker->reader) == 0 &&
-                give_schema(merge, worker->reader) == 0 && read_all(merge, worker->reader) == 0;
+                give_schema(merge, worker->reader) == 0 && read_all(worker) == 0;
 
     if (!done)
         stop_all(merge);
     pthread_mutex_lock(&merge->lock);
     merge->running--;
+    merge->bytes -= worker->claimed;
+    worker->claimed = 0;
     pthread_cond_broadcast(&merge->changed);
     pthread_mutex_unlock(&merge->lock);
     mysql_thread_end();
@@ -123,11 +185,13 @@ static void *work(void *argument)
 
 /* The owner's. */
 
-static int start(struct mysql_merge *merge)
+static int start(struct mysql_merge *merge, size_t share)
 {
     for (; merge->started < merge->count; merge->started++) {
         struct worker *worker = &merge->workers[merge->started];
         *worker = (struct worker){.merge = merge, .reader = &merge->readers[merge->started]};
+        worker->reader->batch_bytes_most = share;
+        worker->reader->room = (struct mysql_room){.wait = wait_for_room, .owner = worker};
         if (pthread_create(&worker->thread, NULL, work, worker) != 0)
             return -1;
     }
@@ -135,8 +199,9 @@ static int start(struct mysql_merge *merge)
 }
 
 struct mysql_merge *mysql_merge_new(const struct osiris_host *host, struct mysql_reader *readers,
-                                    size_t count)
+                                    size_t count, uint64_t row_bytes)
 {
+    size_t share = MYSQL_MERGE_BUILD_BYTES / count;
     struct mysql_merge *merge = calloc(1, sizeof *merge);
     struct worker *workers = calloc(count, sizeof *workers);
 
@@ -146,12 +211,20 @@ struct mysql_merge *mysql_merge_new(const struct osiris_host *host, struct mysql
         osiris_fail(host, OSIRIS_ERROR_INTERNAL, 0, 0, NULL, NULL, "out of memory");
         return NULL;
     }
+    if (share > MYSQL_BATCH_BYTES)
+        share = MYSQL_BATCH_BYTES;
     *merge = (struct mysql_merge){
-        .readers = readers, .count = count, .workers = workers, .running = count};
+        .readers = readers,
+        .count = count,
+        .workers = workers,
+        .running = count,
+        .expected = row_bytes > 2 * share ? (size_t)row_bytes : share,
+        .guessed = true,
+    };
     merge->last = &merge->first;
     pthread_mutex_init(&merge->lock, NULL);
     pthread_cond_init(&merge->changed, NULL);
-    if (start(merge) == 0)
+    if (start(merge, share) == 0)
         return merge;
     osiris_fail(host, OSIRIS_ERROR_INTERNAL, 1, 0, NULL, NULL, "cannot start a thread");
     mysql_merge_free(merge);

@@ -10,6 +10,8 @@
 
 /* A batch ends with the row that reaches so many bytes. */
 #define MYSQL_BATCH_BYTES (1u << 20)
+/* A row of more bytes is worth the trouble of looking after its memory. */
+#define MYSQL_LARGE_ROW (1u << 20)
 /* In a row, before a lost connection is given up; the spec has it, too. */
 #define MYSQL_RECONNECT_ATTEMPTS 10
 
@@ -110,14 +112,26 @@ char *mysql_lengthen(MYSQL *mysql, const char *sql, size_t *length);
 
 struct mysql_columns;
 
-/* Chooses a type for each column of the result; `net` is the connection's, whose buffer bounds its rows. NULL with the problem reported. */
+/* Chooses a type for each column of the result; `net` is the connection's, whose buffer bounds its rows. A batch will have
+ * no more rows than `batch_rows`, and end at `batch_bytes`. NULL with the problem reported. */
 struct mysql_columns *mysql_columns_new(const struct osiris_host *host, const NET *net,
                                         const MYSQL_FIELD *fields, unsigned count,
-                                        int64_t batch_rows);
+                                        int64_t batch_rows, size_t batch_bytes);
 void mysql_columns_free(struct mysql_columns *columns);
 struct osiris_builder *mysql_columns_builder(struct mysql_columns *columns);
 /* libmariadb's row callback: `row` is at the column's bytes and is moved behind them; NULL: NULL. */
 void mysql_columns_append(void *columns, unsigned column, unsigned char **row);
+/* Whoever bounds what several readers hold in memory: waits until there is room for a batch of so many bytes; false: nobody
+ * wants them any more. */
+struct mysql_room {
+    bool (*wait)(void *owner, size_t bytes); /* or NULL: nobody does */
+    void *owner;
+};
+
+/* Asked while a row of more than MYSQL_LARGE_ROW bytes is appended. */
+void mysql_columns_set_room(struct mysql_columns *columns, struct mysql_room room);
+/* Gives the memory that a large row took in the connection's buffer back to the system; call it behind each row. */
+void mysql_columns_end_row(struct mysql_columns *columns);
 /* Moves the batch out, and begins the next. 0, or -1: no memory. */
 int mysql_columns_finish(struct mysql_columns *columns, struct ArrowArray *out);
 /* What an append failed of since the beginning, or NULL. */

@@ -345,6 +345,20 @@ static int split_by_rank(struct splitter *splitter, size_t wanted)
     return 0;
 }
 
+static int find_row_bytes(const struct splitter *splitter, uint64_t *bytes)
+{
+    struct sql sql = {0};
+    char *text;
+
+    sql_add(&sql, "SELECT AVG_ROW_LENGTH FROM information_schema.TABLES WHERE ");
+    mysql_add_table_condition(&sql, splitter->table);
+    if (ask_value(splitter, &sql, &text) < 0)
+        return -1;
+    *bytes = text == NULL ? 0 : strtoull(text, NULL, 10);
+    free(text);
+    return 0;
+}
+
 /* Cutting. */
 
 static int add_range(const struct splitter *splitter, const char *from, const char *to,
@@ -496,6 +510,8 @@ int mysql_partitions_find(const struct osiris_host *host, struct mysql_session *
         splitter->column = &partitions->key.columns[0];
         splitter->index = partitions->key.name;
         result = split(splitter, wanted < MYSQL_PARTITIONS ? wanted : MYSQL_PARTITIONS, partitions);
+        if (result == 0)
+            result = find_row_bytes(splitter, &partitions->row_bytes);
     }
     for (size_t i = 0; i <= MOST_SEGMENTS; i++)
         free(splitter->segments[i].from);

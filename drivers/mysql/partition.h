@@ -12,6 +12,7 @@
 struct mysql_partitions {
     struct mysql_key key;               /* the column that they are ranges of */
     size_t count;                       /* at least 1 */
+    uint64_t row_bytes;                 /* of the table's average row, as the server thinks; 0: unknown */
     char *conditions[MYSQL_PARTITIONS]; /* SQL; NULL if there is but one: all rows */
 };
 

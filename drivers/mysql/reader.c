@@ -13,6 +13,7 @@ int mysql_reader_init(struct mysql_reader *reader, const struct osiris_host *hos
     *reader = (struct mysql_reader){
         .batch_rows = host->get_integer(host, OSIRIS_CONFIG, "batch_size", 10000),
         .limit = host->get_integer(host, OSIRIS_CONFIG, "limit", 0),
+        .batch_bytes_most = MYSQL_BATCH_BYTES,
     };
     mysql_reports_init(&reader->reports, host);
     reader->host = &reader->reports.host;
@@ -144,9 +145,11 @@ static int take_rows_as_columns(struct mysql_reader *reader)
 
     reader->columns = mysql_columns_new(reader->host, &reader->session.mysql->net,
                                         mariadb_stmt_fetch_fields(statement),
-                                        mysql_stmt_field_count(statement), reader->batch_rows);
+                                        mysql_stmt_field_count(statement), reader->batch_rows,
+                                        reader->batch_bytes_most);
     if (reader->columns == NULL)
         return -1;
+    mysql_columns_set_room(reader->columns, reader->room);
     if (mysql_stmt_attr_set(statement, STMT_ATTR_CB_USER_DATA, reader->columns) != 0 ||
         mysql_stmt_attr_set(statement, STMT_ATTR_CB_RESULT, mysql_columns_append) != 0)
         return osiris_fail(reader->host, OSIRIS_ERROR_INTERNAL, 0, 0, NULL, NULL,
@@ -324,11 +327,11 @@ static int fill_batch(struct mysql_reader *reader)
     struct osiris_builder *builder = mysql_columns_builder(reader->columns);
     int result;
 
-    while (!osiris_builder_is_full(builder, MYSQL_BATCH_BYTES)) {
+    while (!osiris_builder_is_full(builder, reader->batch_bytes_most)) {
         result = fetch_row(reader);
         if (result <= 0)
             return result;
-        osiris_builder_end_row(builder);
+        mysql_columns_end_row(reader->columns);
     }
     return 0;
 }

@@ -15,6 +15,8 @@ struct mysql_reader {
     const struct osiris_host *host; /* stands in for the real one: what is tried again is not reported */
     struct mysql_session session;
     int64_t batch_rows, limit;
+    size_t batch_bytes_most; /* a batch ends with the row that reaches so many */
+    struct mysql_room room;  /* for large rows; all zero: nobody else reads */
     const char *range;                 /* the condition on its rows, or NULL: all; borrowed */
     const struct mysql_resume *resume; /* or NULL: a lost connection is the end; borrowed */
 

@@ -24,13 +24,8 @@ static int check_engine(struct mysql_session *session, const struct mysql_table 
     int result = 0;
 
     sql_add(&sql, "SELECT t.ENGINE, e.TRANSACTIONS FROM information_schema.TABLES t LEFT JOIN "
-                  "information_schema.ENGINES e ON e.ENGINE = t.ENGINE WHERE t.TABLE_SCHEMA = ");
-    if (table->schema != NULL && table->schema[0] != '\0')
-        sql_add_string(&sql, table->schema);
-    else
-        sql_add(&sql, "DATABASE()");
-    sql_add(&sql, " AND t.TABLE_NAME = ");
-    sql_add_string(&sql, table->name);
+                  "information_schema.ENGINES e ON e.ENGINE = t.ENGINE WHERE ");
+    mysql_add_table_condition(&sql, table);
     MYSQL_RES *found = mysql_ask_sql(session, "look at the table's engine", &sql);
     if (found == NULL)
         return -1;

@@ -77,26 +77,41 @@ static __attribute__((cold)) void fail_to_append(struct mysql_columns *columns,
     osiris_append_null(column->out);
 }
 
+/* The row that lies in the connection's buffer is large: its copy is made when there is room. Without (the reading is
+ * stopped), there is none. */
+static __attribute__((cold, noinline)) bool has_room(struct mysql_columns *columns, size_t row_bytes)
+{
+    columns->large_row = row_bytes;
+    return columns->room.wait == NULL ||
+           columns->room.wait(columns->room.owner,
+                              osiris_builder_bytes(columns->builder) + row_bytes);
+}
+
+static void append_behind(struct mysql_columns *columns, struct mysql_column *column,
+                          unsigned char **row, size_t skipped)
+{
+    size_t length = take_length(columns, row);
+    size_t row_bytes = (size_t)(*row - columns->net->buff) + length;
+
+    skipped = length < skipped ? length : skipped;
+    if (row_bytes > MYSQL_LARGE_ROW && !has_room(columns, row_bytes))
+        osiris_append_null(column->out);
+    else if (osiris_append_bytes(column->out, *row + skipped, length - skipped) < 0)
+        fail_to_append(columns, column);
+    *row += length;
+}
+
 void mysql_append_bytes(struct mysql_columns *columns, struct mysql_column *column,
                         unsigned char **row)
 {
-    size_t length = take_length(columns, row);
-
-    if (osiris_append_bytes(column->out, *row, length) < 0)
-        fail_to_append(columns, column);
-    *row += length;
+    append_behind(columns, column, row, 0);
 }
 
 /* GEOMETRY: the SRID (4), then the well-known binary. */
 void mysql_append_geometry(struct mysql_columns *columns, struct mysql_column *column,
                            unsigned char **row)
 {
-    size_t length = take_length(columns, row);
-    size_t prefix = length < 4 ? length : 4;
-
-    if (osiris_append_bytes(column->out, *row + prefix, length - prefix) < 0)
-        fail_to_append(columns, column);
-    *row += length;
+    append_behind(columns, column, row, 4);
 }
 
 /* BIT(n): big-endian bytes. */

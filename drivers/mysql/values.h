@@ -29,6 +29,8 @@ struct mysql_columns {
     const char *error;
     char text[512]; /* of an error that names its place */
     const NET *net; /* of the connection: its buffer holds the row */
+    struct mysql_room room;
+    size_t large_row; /* bytes so far of the row that is being appended, if they are many; else 0 */
 };
 
 mysql_append mysql_append_int8, mysql_append_uint8, mysql_append_int16, mysql_append_uint16,

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The memory that an export takes: giant values and very wide tables, with a fast and a slow reader. Prints what it
-measured."""
+"""The memory that an export takes: giant values, very wide tables, and partitions, with a fast and a slow reader. Prints
+what it measured."""
 
 import contextlib
 import time
@@ -12,6 +12,7 @@ from tap import (SANITIZED, Skip, assert_equal, finish, main, osiris, read, star
 
 MIB = 1 << 20
 BOUND = 96 * MIB
+GIANT_BYTES = 16777000
 
 private = Private("--max-allowed-packet=64M")
 
@@ -24,7 +25,7 @@ def peak_of(process):
     return 0
 
 
-def measure(writer=None, **config):
+def measure(writer=None, bound=BOUND, **config):
     if SANITIZED:
         raise Skip("sanitizers take memory of their own")
     describe(private.connection(), writer=writer, **config)
@@ -36,7 +37,7 @@ def measure(writer=None, **config):
     result = finish(process)
     assert_equal(result.code, 0, "exit code", result)
     print(f"# osiris {peaks[0] / MIB:.0f} MiB, worker {peaks[1] / MIB:.0f} MiB", flush=True)
-    assert MIB < sum(peaks) < BOUND, f"{peaks} bytes"
+    assert MIB < sum(peaks) < bound, f"{peaks} bytes"
 
 
 def slowly(milliseconds):
@@ -85,8 +86,43 @@ def test_1500_texts_a_row_slowly(folder):
     measure(slowly(20), query=f"SELECT CAST(seq AS SIGNED) AS n, {columns} FROM seq_1_to_2000", batch_size=100000)
 
 
+@test
+def test_giant_rows_in_partitions(folder):
+    for partitions in (2, 4, 8):
+        measure(table="giant", partitions=partitions)
+
+
+@test
+def test_giant_rows_in_partitions_slowly(folder):
+    measure(slowly(50), table="giant", partitions=4)
+
+
+@test
+def test_giant_rows_that_no_statistics_tell_of(folder):
+    # Each range begins with many small rows and ends with giant ones: then each connection has one in its buffer.
+    measure(table="surprise", partitions=4, bound=BOUND + GIANT_BYTES)
+
+
+@test
+def test_small_rows_in_partitions(folder):
+    for partitions in (1, 4, 64):
+        measure(table="small", partitions=partitions)
+
+
+@test
+def test_small_rows_in_partitions_slowly(folder):
+    measure(slowly(5), table="small", partitions=64)
+
+
 def setup():
     private.start()
+    private.sql("CREATE TABLE giant (id INT PRIMARY KEY, v LONGTEXT); "
+                f"INSERT INTO giant SELECT seq, REPEAT('x', {GIANT_BYTES}) FROM seq_1_to_16; ANALYZE TABLE giant;"
+                "CREATE TABLE small (id INT PRIMARY KEY, n BIGINT, d DECIMAL(12,2), t VARCHAR(80));"
+                "INSERT INTO small SELECT seq, seq * 3, seq / 7, CONCAT('text ', seq) FROM seq_1_to_1000000;"
+                "CREATE TABLE surprise (id INT PRIMARY KEY, t VARCHAR(80), v LONGTEXT);"
+                f"INSERT INTO surprise SELECT seq, REPEAT('y', 80), IF(seq % 25000 > 24994, REPEAT('x', {GIANT_BYTES}), '') "
+                "FROM seq_1_to_100000; ANALYZE TABLE surprise")
     # So that the drivers are known, and the only worker of a measured run is the one that runs it.
     osiris("components", "list")
 
