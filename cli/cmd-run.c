@@ -9,12 +9,11 @@
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/rpc-debug.h"
+#include "cli/run-options.h"
 #include "cli/run-records.h"
-#include "cli/summary.h"
+#include "cli/run-report.h"
 #include "core/clock.h"
-#include "core/duration.h"
 #include "core/json-access.h"
-#include "core/json-build.h"
 #include "core/paths.h"
 #include "core/session.h"
 
@@ -22,18 +21,15 @@
 
 struct run {
     const struct arguments *arguments;
+    struct run_options options;
     struct build build;
     struct redactor *redactor;
     struct rundir *rundir;
     struct run_records records;
-    struct session_limits limits;
-    int64_t timeout_ms, retry_seed;
     struct session_result result;
     struct trace_writer *trace; /* or NULL */
-    json_object *environment;
     char *build_dir;
     char run_id[CLOCK_ULID_SIZE];
-    const char *adapter;
     bool writes_stdout; /* a step does: the path "-" */
 };
 
@@ -43,119 +39,9 @@ static void run_clear(struct run *run)
     rundir_free(run->rundir);
     redactor_free(run->redactor);
     build_clear(&run->build);
-    json_object_put(run->environment);
+    run_options_clear(&run->options);
     json_object_put(run->result.steps);
     free(run->build_dir);
-}
-
-/* Options. */
-
-static int choose_adapter(struct run *run, struct osiris_error *error)
-{
-    const char *adapter = arguments_value(run->arguments, "adapter");
-    const char *target = arguments_value(run->arguments, "target");
-    const char *preset = getenv("OSIRIS_EXECUTION_TARGET");
-
-    if (adapter != NULL && target != NULL && strcmp(adapter, target) != 0)
-        return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
-                                "--adapter %s and --target %s contradict each other", adapter,
-                                target);
-    run->adapter = adapter != NULL ? adapter : target;
-    if (run->adapter == NULL)
-        run->adapter = preset != NULL && preset[0] != '\0' ? preset : "local";
-    return 0;
-}
-
-static int read_limit(const char *name, int64_t *limit, struct osiris_error *error)
-{
-    const char *text = getenv(name);
-    char *end;
-
-    if (text == NULL || text[0] == '\0')
-        return 0;
-    errno = 0;
-    long long value = strtoll(text, &end, 10);
-    if (errno != 0 || *end != '\0' || value < 1 || value > 86400000)
-        return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
-                                "%s=%s is not a number of milliseconds from 1 to 86400000", name,
-                                text);
-    *limit = value;
-    return 0;
-}
-
-static int read_limits(struct session_limits *limits, struct osiris_error *error)
-{
-    if (read_limit("OSIRIS_CANCEL_GRACE_MS", &limits->cancel_grace_ms, error) < 0 ||
-        read_limit("OSIRIS_HEARTBEAT_INTERVAL_MS", &limits->heartbeat_interval_ms, error) < 0 ||
-        read_limit("OSIRIS_HEARTBEAT_TIMEOUT_MS", &limits->heartbeat_timeout_ms, error) < 0 ||
-        read_limit("OSIRIS_RESUME_TIMEOUT_MS", &limits->resume_ms, error) < 0)
-        return -1;
-    return 0;
-}
-
-static int read_timeout(struct run *run, struct osiris_error *error)
-{
-    const char *text = arguments_value(run->arguments, "timeout");
-
-    if (text != NULL && duration_parse(text, &run->timeout_ms) < 0)
-        return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
-                                "--timeout %s is no length of time; write " DURATION_RULE, text);
-    return 0;
-}
-
-/* For runs that shall wait between attempts for as long as another one did. */
-static int read_retry_seed(int64_t *seed, struct osiris_error *error)
-{
-    const char *text = getenv("OSIRIS_RETRY_SEED");
-    char *end;
-
-    if (text == NULL || text[0] == '\0')
-        return 0;
-    errno = 0;
-    *seed = strtoll(text, &end, 10);
-    if (errno != 0 || *end != '\0' || *seed < 1)
-        return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
-                                "OSIRIS_RETRY_SEED=%s is not a whole number from 1 on", text);
-    return 0;
-}
-
-/* What --pass-env lets through to the worker. */
-static int read_environment(struct run *run, struct osiris_error *error)
-{
-    _cleanup_free_ const char **names = arguments_values(run->arguments, "pass-env");
-
-    run->environment = json_object_new_object();
-    if (names == NULL || run->environment == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot read the environment");
-    for (size_t i = 0; names[i] != NULL; i++) {
-        const char *value = getenv(names[i]);
-        if (value == NULL)
-            return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
-                                    "--pass-env %s: there is no such environment variable",
-                                    names[i]);
-        json_add_string(run->environment, names[i], value);
-    }
-    return 0;
-}
-
-static int check_out(struct run *run, struct osiris_error *error)
-{
-    const char *out = arguments_value(run->arguments, "out");
-
-    if (out == NULL || out[0] != '\0')
-        return 0;
-    return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "--out: a folder's name is missing");
-}
-
-static int read_options(struct run *run, struct osiris_error *error)
-{
-    if (check_out(run, error) < 0)
-        return -1;
-    if (choose_adapter(run, error) < 0 || read_limits(&run->limits, error) < 0 ||
-        read_timeout(run, error) < 0 || read_retry_seed(&run->retry_seed, error) < 0 ||
-        read_environment(run, error) < 0 || rpc_debug_check(error) < 0)
-        return -1;
-    return 0;
 }
 
 /* Secrets. */
@@ -178,7 +64,7 @@ static int fill_redactor(struct run *run, struct osiris_error *error)
         if (add_secret(run, json_object_get_string(json_object_array_get_idx(secrets, i)), error) <
             0)
             return -1;
-    json_object_object_foreach(run->environment, name, value)
+    json_object_object_foreach(run->options.environment, name, value)
     {
         if (redact_key_is_secret(name) &&
             add_secret(run, json_object_get_string(value), error) < 0)
@@ -205,99 +91,21 @@ static void redact_error(const struct run *run, struct osiris_error *error)
 
 /* Reporting. */
 
-/* step "write-orders" (csv.writer) at orders.yaml:14:5:  */
-static char *place_of(const struct run *run, const struct osiris_error *error)
+static struct run_report report_of(const struct run *run)
 {
-    json_object *steps = json_member(run->build.compiled->plan, "steps");
-    char *place = NULL;
-    int printed;
-
-    if (error->step_id == NULL)
-        return strdup("");
-    for (size_t i = 0; i < json_array_count(steps); i++) {
-        json_object *step = json_object_array_get_idx(steps, i);
-        if (strcmp(json_member_string(step, "id", ""), error->step_id) != 0)
-            continue;
-        printed = asprintf(&place, "step \"%s\" (%s) at %s:%lld:%lld: ", error->step_id,
-                           json_member_string(step, "component", "?"), run->build.pipeline->path,
-                           (long long)json_member_integer(step, "line", 0),
-                           (long long)json_member_integer(step, "column", 0));
-        return printed < 0 ? NULL : place;
-    }
-    printed = asprintf(&place, "step \"%s\": ", error->step_id);
-    return printed < 0 ? NULL : place;
-}
-
-static json_object *duration_json(const struct run *run, double total_ms)
-{
-    json_object *duration = json_object_new_object();
-
-    json_add_number(duration, "total", total_ms / 1000);
-    json_add_number(duration, "compile", run->records.compile_ms / 1000);
-    return duration;
-}
-
-static void report_run_json(const struct run *run, const char *status, const char *phase,
-                            const struct osiris_error *error)
-{
-    _cleanup_json_ json_object *object = json_object_new_object();
-    bool failed = error->category != 0;
-
-    json_add_string(object, "status", status);
-    json_add_string(object, "phase", phase);
-    json_add_string(object, "message",
-                    !failed                  ? "the run has succeeded"
-                    : error->message == NULL ? "out of memory"
-                                             : error->message);
-    if (run->rundir != NULL) {
-        json_add_string(object, "session_id", run->run_id);
-        json_add_string(object, "session_dir", rundir_path(run->rundir));
-        json_add_string(object, "artifacts_dir", rundir_artifacts_path(run->rundir));
-    }
-    json_add_string(object, "execution_type", run->adapter);
-    json_add(object, "duration", duration_json(run, run_records_elapsed_ms(&run->records)));
-    json_add(object, "steps",
-             run->result.steps == NULL ? json_object_new_object()
-                                       : json_object_get(run->result.steps));
-    if (failed)
-        json_add(object, "error", osiris_error_to_json(error));
-    if (run->build.diagnostics.count > 0)
-        json_add(object, "diagnostics", diagnostics_to_json(&run->build.diagnostics));
-    report_json(redactor_json(run->redactor, object));
-}
-
-static void report_run(const struct run *run, const char *status, const struct osiris_error *error)
-{
-    if (run->arguments->json) {
-        report_run_json(run, status, "execution", error);
-        return;
-    }
-    if (error->category != 0) {
-        _cleanup_free_ char *place = place_of(run, error);
-        report_error(error, place == NULL ? "" : place);
-    }
-    summary_print(run->writes_stdout ? stderr : stdout, run->result.steps, status, run_records_elapsed_ms(&run->records),
-                  run->records.compile_ms, rundir_path(run->rundir));
-}
-
-static int report_dry_run(const struct run *run)
-{
-    json_object *plan = run->build.compiled->plan;
-
-    if (!run->arguments->json) {
-        summary_print_plan(plan);
-        return EXIT_CODE_SUCCESS;
-    }
-    json_object *object = json_object_new_object();
-    json_add_string(object, "status", "success");
-    json_add_string(object, "phase", "dry_run");
-    json_add_string(object, "message", "compiled, nothing is run");
-    json_add_string(object, "execution_type", run->adapter);
-    json_add(object, "duration", duration_json(run, run_records_elapsed_ms(&run->records)));
-    json_add(object, "plan", json_object_get(plan));
-    json_add(object, "diagnostics", diagnostics_to_json(&run->build.diagnostics));
-    report_json(object);
-    return EXIT_CODE_SUCCESS;
+    return (struct run_report){
+        .json = run->arguments->json,
+        .gives_stdout = run->writes_stdout,
+        .build = &run->build,
+        .redactor = run->redactor,
+        .run_id = run->run_id,
+        .run_dir = run->rundir == NULL ? NULL : rundir_path(run->rundir),
+        .artifacts_dir = run->rundir == NULL ? NULL : rundir_artifacts_path(run->rundir),
+        .adapter = run->options.adapter,
+        .total_ms = run_records_elapsed_ms(&run->records),
+        .compile_ms = run->records.compile_ms,
+        .steps = run->result.steps,
+    };
 }
 
 /* Running. */
@@ -341,7 +149,7 @@ static int open_records(struct run *run, struct osiris_error *error)
     run->records.compiled = run->build.compiled;
     run->records.pipeline = run->build.pipeline;
     run->records.run_id = run->run_id;
-    run->records.adapter = run->adapter;
+    run->records.adapter = run->options.adapter;
     run_records_begin(&run->records);
     return 0;
 }
@@ -395,26 +203,26 @@ static int run_session(struct run *run, struct osiris_error *error)
     if (progress == NULL)
         return osiris_error_set_errno(error, ENOMEM, "cannot show progress");
     /* Steps are told of with the heartbeat: what is watched has to move. */
-    if (progress_is_live(progress) && run->limits.heartbeat_interval_ms == 0)
-        run->limits.heartbeat_interval_ms = LIVE_HEARTBEAT_MS;
+    if (progress_is_live(progress) && run->options.limits.heartbeat_interval_ms == 0)
+        run->options.limits.heartbeat_interval_ms = LIVE_HEARTBEAT_MS;
     const struct session_options options = {
         .compiled = run->build.compiled,
         .registry = run->build.registry,
         .rundir = run->rundir,
         .redactor = run->redactor,
         .run_id = run->run_id,
-        .adapter = run->adapter,
+        .adapter = run->options.adapter,
         .places = run->build.places,
-        .environment = run->environment,
+        .environment = run->options.environment,
         .worker_path = paths_worker(),
         .adapter_path = paths_adapter_path(),
         .adapter_dir = paths_adapter_dir(),
         .version = PACKAGE_VERSION,
         .gives_stdout = run->writes_stdout,
-        .limits = run->limits,
+        .limits = run->options.limits,
         .trace = run->trace,
-        .timeout_ms = run->timeout_ms,
-        .retry_seed = run->retry_seed,
+        .timeout_ms = run->options.timeout_ms,
+        .retry_seed = run->options.retry_seed,
         .observer = &progress_observer,
         .observer_context = progress,
     };
@@ -462,7 +270,8 @@ static int run_compiled(struct run *run)
                 records_error.message == NULL ? "out of memory" : records_error.message);
     }
     release_signals(&held, &saved);
-    report_run(run, status, &error);
+    const struct run_report report = report_of(run);
+    run_report_result(&report, status, &error);
     return exit_code(run, failed);
 }
 
@@ -470,7 +279,7 @@ static int compile(struct run *run, struct osiris_error *error)
 {
     run->records.started_ns = clock_monotonic_ns();
     clock_timestamp(run->records.started);
-    int result = build_pipeline(&run->build, run->arguments, run->adapter, error);
+    int result = build_pipeline(&run->build, run->arguments, run->options.adapter, error);
     run->records.compile_ms = run_records_elapsed_ms(&run->records);
     clock_timestamp(run->records.compiled_at);
     return result;
@@ -526,7 +335,7 @@ static int execute(const struct arguments *arguments)
     _cleanup_(run_clear) struct run run = {.arguments = arguments};
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    if (read_options(&run, &error) < 0)
+    if (run_options_read(&run.options, arguments, &error) < 0)
         return report_failure(arguments->json, "usage", &error, NULL, EXIT_CODE_USAGE);
     if (compile(&run, &error) < 0)
         return report_failure(arguments->json, "compile", &error, &run.build.diagnostics,
@@ -536,8 +345,10 @@ static int execute(const struct arguments *arguments)
                               EXIT_CODE_USAGE);
     if (!arguments->json)
         diagnostics_print(&run.build.diagnostics, stderr, report_color());
-    if (arguments_flag(arguments, "dry-run"))
-        return report_dry_run(&run);
+    if (arguments_flag(arguments, "dry-run")) {
+        const struct run_report report = report_of(&run);
+        return run_report_plan(&report);
+    }
     if (fill_redactor(&run, &error) < 0 ||
         (clock_ulid(run.run_id) < 0 &&
          osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "cannot make a run id") < 0))

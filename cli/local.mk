@@ -18,5 +18,7 @@ osiris_SOURCES = \
 	cli/progress.c cli/progress.h \
 	cli/report.c cli/report.h \
 	cli/rpc-debug.c cli/rpc-debug.h \
+	cli/run-options.c cli/run-options.h \
 	cli/run-records.c cli/run-records.h \
+	cli/run-report.c cli/run-report.h \
 	cli/summary.c cli/summary.h

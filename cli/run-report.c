@@ -1,0 +1,103 @@
+/* How a run went, for people and for programs; see run-report.h. */
+#include "cli/run-report.h"
+
+#include <string.h>
+
+#include "cli/report.h"
+#include "cli/summary.h"
+#include "core/json-access.h"
+#include "core/json-build.h"
+
+/* step "write-orders" (csv.writer) at orders.yaml:14:5:  */
+static char *place_of(const struct run_report *report, const struct osiris_error *error)
+{
+    json_object *steps = json_member(report->build->compiled->plan, "steps");
+    char *place = NULL;
+    int printed;
+
+    if (error->step_id == NULL)
+        return strdup("");
+    for (size_t i = 0; i < json_array_count(steps); i++) {
+        json_object *step = json_object_array_get_idx(steps, i);
+        if (strcmp(json_member_string(step, "id", ""), error->step_id) != 0)
+            continue;
+        printed = asprintf(&place, "step \"%s\" (%s) at %s:%lld:%lld: ", error->step_id,
+                           json_member_string(step, "component", "?"), report->build->pipeline->path,
+                           (long long)json_member_integer(step, "line", 0),
+                           (long long)json_member_integer(step, "column", 0));
+        return printed < 0 ? NULL : place;
+    }
+    printed = asprintf(&place, "step \"%s\": ", error->step_id);
+    return printed < 0 ? NULL : place;
+}
+
+static json_object *duration_json(const struct run_report *report)
+{
+    json_object *duration = json_object_new_object();
+
+    json_add_number(duration, "total", report->total_ms / 1000);
+    json_add_number(duration, "compile", report->compile_ms / 1000);
+    return duration;
+}
+
+static void print_json(const struct run_report *report, const char *status,
+                       const struct osiris_error *error)
+{
+    _cleanup_json_ json_object *object = json_object_new_object();
+    bool failed = error->category != 0;
+
+    json_add_string(object, "status", status);
+    json_add_string(object, "phase", "execution");
+    json_add_string(object, "message",
+                    !failed                  ? "the run has succeeded"
+                    : error->message == NULL ? "out of memory"
+                                             : error->message);
+    if (report->run_dir != NULL) {
+        json_add_string(object, "session_id", report->run_id);
+        json_add_string(object, "session_dir", report->run_dir);
+        json_add_string(object, "artifacts_dir", report->artifacts_dir);
+    }
+    json_add_string(object, "execution_type", report->adapter);
+    json_add(object, "duration", duration_json(report));
+    json_add(object, "steps",
+             report->steps == NULL ? json_object_new_object() : json_object_get(report->steps));
+    if (failed)
+        json_add(object, "error", osiris_error_to_json(error));
+    if (report->build->diagnostics.count > 0)
+        json_add(object, "diagnostics", diagnostics_to_json(&report->build->diagnostics));
+    report_json(redactor_json(report->redactor, object));
+}
+
+void run_report_result(const struct run_report *report, const char *status, const struct osiris_error *error)
+{
+    if (report->json) {
+        print_json(report, status, error);
+        return;
+    }
+    if (error->category != 0) {
+        _cleanup_free_ char *place = place_of(report, error);
+        report_error(error, place == NULL ? "" : place);
+    }
+    summary_print(report->gives_stdout ? stderr : stdout, report->steps, status, report->total_ms,
+                  report->compile_ms, report->run_dir);
+}
+
+int run_report_plan(const struct run_report *report)
+{
+    json_object *plan = report->build->compiled->plan;
+
+    if (!report->json) {
+        summary_print_plan(plan);
+        return EXIT_CODE_SUCCESS;
+    }
+    json_object *object = json_object_new_object();
+    json_add_string(object, "status", "success");
+    json_add_string(object, "phase", "dry_run");
+    json_add_string(object, "message", "compiled, nothing is run");
+    json_add_string(object, "execution_type", report->adapter);
+    json_add(object, "duration", duration_json(report));
+    json_add(object, "plan", json_object_get(plan));
+    json_add(object, "diagnostics", diagnostics_to_json(&report->build->diagnostics));
+    report_json(object);
+    return EXIT_CODE_SUCCESS;
+}

@@ -1,0 +1,25 @@
+/* What `osiris run` says when it has run a pipeline, or has only planned to. */
+#ifndef OSIRIS_CLI_RUN_REPORT_H
+#define OSIRIS_CLI_RUN_REPORT_H
+
+#include "cli/build.h"
+#include "core/redact.h"
+
+/* Everything is borrowed. */
+struct run_report {
+    bool json;
+    bool gives_stdout; /* to a step: what is for people goes to standard error */
+    const struct build *build;
+    struct redactor *redactor;
+    const char *run_id, *run_dir, *artifacts_dir; /* NULL without records */
+    const char *adapter;
+    double total_ms, compile_ms;
+    json_object *steps; /* session_result's, or NULL */
+};
+
+/* `status`: success, failed or cancelled. The error, redacted already, has no category after a success. */
+void run_report_result(const struct run_report *report, const char *status, const struct osiris_error *error);
+/* Of a dry run. Returns the exit code. */
+int run_report_plan(const struct run_report *report);
+
+#endif
