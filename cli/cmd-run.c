@@ -15,6 +15,7 @@
 #include "core/clock.h"
 #include "core/json-access.h"
 #include "core/paths.h"
+#include "core/run-index.h"
 #include "core/session.h"
 
 #define LIVE_HEARTBEAT_MS 200
@@ -128,6 +129,18 @@ static void release_signals(const sigset_t *held, const sigset_t *saved)
     while (sigtimedwait(held, NULL, &no_time) > 0)
         ;
     (void)pthread_sigmask(SIG_SETMASK, saved, NULL);
+}
+
+/* Of runs that ended without a word nobody else would ever say so. */
+static void end_interrupted(const struct run *run)
+{
+    _cleanup_json_ json_object *lines = run_index_end_interrupted(".");
+
+    for (size_t i = 0; i < json_array_count(lines) && !run->arguments->json; i++) {
+        json_object *line = json_object_array_get_idx(lines, i);
+        fprintf(stderr, "osiris: an earlier run was interrupted, its records say so now: %s\n",
+                json_member_string(line, "run_logs_path", "?"));
+    }
 }
 
 static int open_records(struct run *run, struct osiris_error *error)
@@ -246,10 +259,13 @@ static int run_compiled(struct run *run)
     bool failed = true;
 
     hold_signals(&held, &saved);
+    end_interrupted(run);
     if (open_records(run, &error) < 0) {
+        bool refused = error.category == OSIRIS_ERROR_CONFIG;
         (void)pthread_sigmask(SIG_SETMASK, &saved, NULL);
-        return report_failure(run->arguments->json, "execution", &error, &run->build.diagnostics,
-                              EXIT_CODE_FAILED);
+        return report_failure(run->arguments->json, refused ? "usage" : "execution", &error,
+                              &run->build.diagnostics,
+                              refused ? EXIT_CODE_USAGE : EXIT_CODE_FAILED);
     }
     if (compiled_write(run->build.compiled, ".", &run->build_dir, &error) < 0) {
         run_records_compile_error(&run->records, &error);

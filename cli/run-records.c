@@ -9,6 +9,76 @@ double run_records_elapsed_ms(const struct run_records *records)
     return (double)(clock_monotonic_ns() - records->started_ns) / 1e6;
 }
 
+static json_object *status_of(const struct run_records *records, const char *status,
+                              json_object *steps)
+{
+    json_object *object = json_object_new_object();
+
+    json_add_string(object, "run_id", records->run_id);
+    json_add_string(object, "pipeline_slug", records->compiled->slug);
+    json_add_string(object, "profile", records->compiled->profile);
+    json_add_string(object, "manifest_hash", records->compiled->manifest_hash);
+    json_add_string(object, "execution_type", records->adapter);
+    json_add_string(object, "status", status);
+    json_add_string(object, "started_at", records->started);
+    json_add(object, "steps", steps == NULL ? json_object_new_object() : json_object_get(steps));
+    return object;
+}
+
+static json_object *final_status(const struct run_records *records, const char *status,
+                                 double total_ms, json_object *steps,
+                                 const struct osiris_error *error)
+{
+    char now[CLOCK_TIMESTAMP_SIZE];
+    json_object *object = status_of(records, status, steps);
+
+    clock_timestamp(now);
+    json_add_string(object, "ended_at", now);
+    json_add_number(object, "duration_ms", total_ms);
+    if (error != NULL)
+        json_add(object, "error", osiris_error_to_json(error));
+    return object;
+}
+
+static json_object *index_line(const struct run_records *records, const char *status,
+                               double total_ms)
+{
+    json_object *line = json_object_new_object();
+    char *manifest = NULL;
+
+    if (records->build_dir == NULL || asprintf(&manifest, "%s/manifest.yaml", records->build_dir) < 0)
+        manifest = NULL;
+    json_add_string(line, "run_id", records->run_id);
+    json_add_string(line, "pipeline_slug", records->compiled->slug);
+    json_add(line, "profile",
+             records->compiled->profile == NULL
+                 ? NULL
+                 : json_object_new_string(records->compiled->profile));
+    json_add_string(line, "manifest_hash", records->compiled->manifest_hash);
+    json_add_string(line, "manifest_short", records->compiled->manifest_short);
+    json_add_string(line, "run_ts", records->started);
+    json_add_string(line, "status", status);
+    json_add_integer(line, "duration_ms", (int64_t)total_ms);
+    json_add_string(line, "run_logs_path", rundir_path(records->rundir));
+    json_add_string(line, "build_manifest_path", manifest);
+    json_add(line, "tags", json_object_new_array());
+    free(manifest);
+    return line;
+}
+
+/* While it goes on. */
+static void note_running(const struct run_records *records)
+{
+    struct timespec now;
+    json_object *status = status_of(records, "running", NULL);
+    json_object *line = index_line(records, "running", 0);
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    json_add_integer(status, "pid", getpid());
+    json_add_integer(line, "started_ms", (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+    rundir_begin(records->rundir, status, line);
+}
+
 void run_records_begin(const struct run_records *records)
 {
     json_object *start = json_object_new_object();
@@ -16,6 +86,7 @@ void run_records_begin(const struct run_records *records)
     json_object *compile_complete = json_object_new_object();
     json_object *selected = json_object_new_object();
 
+    note_running(records);
     json_add_string(start, "ts", records->started);
     json_add_string(start, "pipeline", records->pipeline->path);
     json_add_string(start, "file_type", "oml");
@@ -37,6 +108,7 @@ void run_records_begin(const struct run_records *records)
 
     json_add_string(selected, "adapter", records->adapter);
     rundir_event(records->rundir, "adapter_selected", selected);
+    rundir_flush(records->rundir);
 }
 
 void run_records_compile_error(const struct run_records *records,
@@ -69,61 +141,12 @@ static void end_events(const struct run_records *records, double total_ms,
     rundir_metric(records->rundir, "total_duration", total_ms / 1000, "seconds", NULL);
 }
 
-static json_object *status_of(const struct run_records *records, const char *status,
-                              double total_ms, json_object *steps,
-                              const struct osiris_error *error)
-{
-    char now[CLOCK_TIMESTAMP_SIZE];
-    json_object *object = json_object_new_object();
-
-    clock_timestamp(now);
-    json_add_string(object, "run_id", records->run_id);
-    json_add_string(object, "pipeline_slug", records->compiled->slug);
-    json_add_string(object, "profile", records->compiled->profile);
-    json_add_string(object, "manifest_hash", records->compiled->manifest_hash);
-    json_add_string(object, "execution_type", records->adapter);
-    json_add_string(object, "status", status);
-    json_add_string(object, "started_at", records->started);
-    json_add_string(object, "ended_at", now);
-    json_add_number(object, "duration_ms", total_ms);
-    json_add(object, "steps", steps == NULL ? json_object_new_object() : json_object_get(steps));
-    if (error != NULL)
-        json_add(object, "error", osiris_error_to_json(error));
-    return object;
-}
-
-static json_object *index_line(const struct run_records *records, const char *status,
-                               double total_ms)
-{
-    json_object *line = json_object_new_object();
-    char *manifest = NULL;
-
-    if (records->build_dir == NULL || asprintf(&manifest, "%s/manifest.yaml", records->build_dir) < 0)
-        manifest = NULL;
-    json_add_string(line, "run_id", records->run_id);
-    json_add_string(line, "pipeline_slug", records->compiled->slug);
-    json_add(line, "profile",
-             records->compiled->profile == NULL
-                 ? NULL
-                 : json_object_new_string(records->compiled->profile));
-    json_add_string(line, "manifest_hash", records->compiled->manifest_hash);
-    json_add_string(line, "manifest_short", records->compiled->manifest_short);
-    json_add_string(line, "run_ts", records->started);
-    json_add_string(line, "status", status);
-    json_add_integer(line, "duration_ms", (int64_t)total_ms);
-    json_add_string(line, "run_logs_path", rundir_path(records->rundir));
-    json_add_string(line, "build_manifest_path", manifest);
-    json_add(line, "tags", json_object_new_array());
-    free(manifest);
-    return line;
-}
-
 int run_records_end(const struct run_records *records, const char *status, json_object *steps,
                     const struct osiris_error *error, struct osiris_error *records_error)
 {
     double total_ms = run_records_elapsed_ms(records);
 
     end_events(records, total_ms, error);
-    return rundir_finish(records->rundir, status_of(records, status, total_ms, steps, error),
+    return rundir_finish(records->rundir, final_status(records, status, total_ms, steps, error),
                          index_line(records, status, total_ms), records_error);
 }

@@ -22,7 +22,7 @@ struct run_records {
     double compile_ms;
 };
 
-/* run_start, compile_start and compile_complete with the times at which they were, adapter_selected. */
+/* Says that the run goes on (status.json, the index); run_start, compile_start and compile_complete with the times at which they were, adapter_selected. */
 void run_records_begin(const struct run_records *records);
 /* The build could not be written. */
 void run_records_compile_error(const struct run_records *records,

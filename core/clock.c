@@ -18,15 +18,21 @@ int64_t clock_monotonic_ms(void)
     return clock_monotonic_ns() / 1000000;
 }
 
+void clock_timestamp_of(const struct timespec *time, char text[CLOCK_TIMESTAMP_SIZE])
+{
+    struct tm parts;
+
+    gmtime_r(&time->tv_sec, &parts);
+    size_t length = strftime(text, CLOCK_TIMESTAMP_SIZE, "%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(text + length, CLOCK_TIMESTAMP_SIZE - length, ".%06ldZ", time->tv_nsec / 1000);
+}
+
 void clock_timestamp(char text[CLOCK_TIMESTAMP_SIZE])
 {
     struct timespec now;
-    struct tm parts;
 
     clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &parts);
-    size_t length = strftime(text, CLOCK_TIMESTAMP_SIZE, "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(text + length, CLOCK_TIMESTAMP_SIZE - length, ".%06ldZ", now.tv_nsec / 1000);
+    clock_timestamp_of(&now, text);
 }
 
 int clock_ulid(char text[CLOCK_ULID_SIZE])

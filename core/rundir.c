@@ -11,6 +11,7 @@
 #include "core/buffer.h"
 #include "core/clock.h"
 #include "core/json-build.h"
+#include "core/run-index.h"
 #include "core/utf8.h"
 
 /* Lines wait in memory until there are so many bytes, or rundir_flush. */
@@ -54,18 +55,67 @@ static char *run_directory_name(const struct rundir_options *options)
     return path;
 }
 
-static int open_records(struct rundir *rundir, struct osiris_error *error)
+static int refuse(const struct rundir *rundir, struct osiris_error *error)
 {
-    for (int i = 0; i < RECORD_COUNT; i++) {
+    osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" has the records of another run already",
+                     rundir->path);
+    return osiris_error_hint(error, "name another folder, or move what is there away");
+}
+
+/* Before anything is made: a folder that is refused stays as it is. */
+static int look_for_records(const struct rundir *rundir, struct osiris_error *error)
+{
+    for (int i = 0; i <= RECORD_COUNT; i++) {
         _cleanup_free_ char *path = NULL;
-        if (asprintf(&path, "%s/%s", rundir->path, record_names[i]) < 0) {
+        struct stat status;
+        if (asprintf(&path, "%s/%s", rundir->path,
+                     i < RECORD_COUNT ? record_names[i] : "status.json") < 0) {
             path = NULL;
             return osiris_error_set_errno(error, ENOMEM, "cannot open the run's records");
         }
-        rundir->fds[i] = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-        if (rundir->fds[i] < 0)
-            return osiris_error_set_errno(error, errno, "cannot write \"%s\"", path);
+        if (lstat(path, &status) == 0)
+            return refuse(rundir, error);
     }
+    return 0;
+}
+
+/* O_EXCL decides between two runs that begin at once. */
+static int open_record(struct rundir *rundir, enum record record, struct osiris_error *error)
+{
+    _cleanup_free_ char *path = NULL;
+
+    if (asprintf(&path, "%s/%s", rundir->path, record_names[record]) < 0) {
+        path = NULL;
+        return osiris_error_set_errno(error, ENOMEM, "cannot open the run's records");
+    }
+    rundir->fds[record] = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
+    if (rundir->fds[record] >= 0)
+        return 0;
+    return errno == EEXIST ? refuse(rundir, error)
+                           : osiris_error_set_errno(error, errno, "cannot write \"%s\"", path);
+}
+
+static void remove_records(const struct rundir *rundir)
+{
+    for (int i = 0; i < RECORD_COUNT; i++) {
+        _cleanup_free_ char *path = NULL;
+        if (rundir->fds[i] < 0)
+            continue;
+        if (asprintf(&path, "%s/%s", rundir->path, record_names[i]) < 0)
+            path = NULL;
+        else
+            (void)unlink(path);
+    }
+}
+
+static int open_records(struct rundir *rundir, struct osiris_error *error)
+{
+    for (int i = 0; i < RECORD_COUNT; i++)
+        if (open_record(rundir, (enum record)i, error) < 0) {
+            remove_records(rundir);
+            return -1;
+        }
+    run_index_lock(rundir->fds[EVENTS]);
     return 0;
 }
 
@@ -88,7 +138,8 @@ struct rundir *rundir_open(const struct rundir_options *options, struct osiris_e
         asprintf(&rundir->artifacts, "%s/artifacts", rundir->path) < 0 ||
         asprintf(&rundir->index_dir, "%s/.osiris/index", options->base_dir) < 0) {
         osiris_error_set_errno(error, ENOMEM, "cannot open the run's records");
-    } else if (make_directories(rundir->artifacts, 0755, error) == 0 &&
+    } else if (look_for_records(rundir, error) == 0 &&
+               make_directories(rundir->artifacts, 0755, error) == 0 &&
                open_records(rundir, error) == 0) {
         return rundir;
     }
@@ -257,28 +308,21 @@ void rundir_log(struct rundir *rundir, int level, const char *source, const char
     }
 }
 
-/* A failure is the run's records' failure. */
+/* The first failure of the run's records is told at the end. Takes `error`. */
+static void note_failure(struct rundir *rundir, struct osiris_error *error)
+{
+    if (rundir->failure.category == 0)
+        osiris_error_move(&rundir->failure, error);
+    osiris_error_clear(error);
+}
+
 static void append_index(struct rundir *rundir, json_object *index_line)
 {
     _cleanup_json_ json_object *clean = redactor_json(rundir->redactor, index_line);
-    _cleanup_free_ char *path = NULL;
-    _cleanup_buffer_ struct buffer line = BUFFER_INIT(1 << 20);
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    buffer_append_text(&line,
-                       json_object_to_json_string_ext(
-                           clean, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
-    buffer_append_char(&line, '\n');
-    if (make_directories(rundir->index_dir, 0755, &error) == 0 &&
-        asprintf(&path, "%s/runs.jsonl", rundir->index_dir) >= 0 && !line.failed) {
-        _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-        /* One write: lines of runs that end at the same time do not mix. */
-        if (fd < 0 || write(fd, line.data, line.length) != (ssize_t)line.length)
-            osiris_error_set_errno(&error, errno, "cannot write \"%s\"", path);
-    }
-    if (rundir->failure.category == 0)
-        osiris_error_move(&rundir->failure, &error);
-    osiris_error_clear(&error);
+    (void)run_index_append(rundir->index_dir, clean, &error);
+    note_failure(rundir, &error);
 }
 
 static void write_status(struct rundir *rundir, json_object *status)
@@ -298,9 +342,20 @@ static void write_status(struct rundir *rundir, json_object *status)
     } else {
         atomic_file_write(path, text.data, text.length, 0644, &error);
     }
-    if (rundir->failure.category == 0)
-        osiris_error_move(&rundir->failure, &error);
-    osiris_error_clear(&error);
+    note_failure(rundir, &error);
+}
+
+void rundir_begin(struct rundir *rundir, json_object *status, json_object *index_line)
+{
+    _cleanup_json_ json_object *owned_status = status;
+    _cleanup_json_ json_object *owned_line = index_line;
+    _cleanup_json_ json_object *clean = redactor_json(rundir->redactor, index_line);
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    /* In this order: whoever finds the entry finds the lock, too. */
+    (void)run_index_add_running(rundir->index_dir, rundir->run_id, clean, &error);
+    note_failure(rundir, &error);
+    write_status(rundir, owned_status);
 }
 
 int rundir_finish(struct rundir *rundir, json_object *status, json_object *index_line,
@@ -311,8 +366,10 @@ int rundir_finish(struct rundir *rundir, json_object *status, json_object *index
 
     rundir_flush(rundir);
     write_status(rundir, owned_status);
-    if (owned_line != NULL)
+    if (owned_line != NULL) {
         append_index(rundir, owned_line);
+        run_index_remove_running(rundir->index_dir, rundir->run_id);
+    }
     if (rundir->failure.category == 0)
         return 0;
     osiris_error_move(error, &rundir->failure);

@@ -3,7 +3,9 @@
  *
  *   run_logs/[<profile>/]<slug>/<YYYY-mm-ddTHH-MM-SSZ>_<run_id>-<short7>/
  *     events.jsonl  metrics.jsonl  osiris.log  debug.log  status.json  artifacts/<step>/…
- *   .osiris/index/runs.jsonl      one line a finished run, appended with one write
+ *
+ * and a line in the index (run-index.h). A folder with the records of another run is refused: nothing of two runs
+ * stands in one file, and nothing is lost.
  *
  * Everything written passes the redactor. Lines are buffered and flushed by rundir_flush and at the
  * end; ERROR lines at once. One thread. A failing write (a full disk) is remembered, reported by
@@ -44,6 +46,10 @@ void rundir_metric(struct rundir *rundir, const char *metric, double value, cons
 /* level: OSIRIS_DEBUG…; `source` is a step id, "worker", or NULL. */
 void rundir_log(struct rundir *rundir, int level, const char *source, const char *message);
 void rundir_flush(struct rundir *rundir);
+
+/* Says that the run goes on: writes status.json (takes `status`), and puts the line (takes `index_line`) among the running
+ * ones. A failure is the records'. */
+void rundir_begin(struct rundir *rundir, json_object *status, json_object *index_line);
 
 /* Writes status.json (takes `status`) by rename and appends the run's line (takes `index_line`, or NULL) to
  * the index. Returns -1 with the first failure of the run's records. */

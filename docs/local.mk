@@ -7,4 +7,5 @@ dist_doc_DATA += \
 	docs/mysql-extractor.md \
 	docs/pipelines.md \
 	docs/protocol.md \
+	docs/records.md \
 	docs/secrets.md

@@ -4,9 +4,12 @@ import json
 import os
 import pathlib
 import re
+import shutil
+import signal
+import time
 
-from tap import (assert_equal, assert_in, events, main, metrics, osiris, pipeline, read, run_directory,
-                 step, test, write)
+from tap import (assert_equal, assert_in, assert_no_group, events, finish, interrupt, main, metrics, osiris,
+                 pipeline, read, run_directory, start, step, test, wait_until, worker_of, write)
 
 
 def export(**generate):
@@ -124,6 +127,142 @@ def test_out_names_the_directory(folder):
     result = osiris("run", "pipeline.yaml", "--out", "here")
     assert_equal(result.code, 0, "exit code", result)
     assert pathlib.Path("here/events.jsonl").is_file(), result
+
+
+@test
+def test_out_with_the_records_of_another_run(folder):
+    """No file has lines of two runs, and none is replaced."""
+    export()
+    osiris("run", "pipeline.yaml", "--out", "here")
+    before = {path: path.read_bytes() for path in pathlib.Path("here").rglob("*") if path.is_file()}
+    index = read(".osiris/index/runs.jsonl")
+    for name in ("all of them", "status.json", "debug.log"):
+        if name != "all of them":
+            for path in before:
+                if path.name in ("events.jsonl", "metrics.jsonl", "osiris.log", "debug.log", "status.json"):
+                    path.unlink(missing_ok=True)
+            write(f"here/{name}", "mine")
+        result = osiris("run", "pipeline.yaml", "--out", "here", "--json")
+        assert_equal(result.code, 2, "exit code", result)
+        assert_equal(result.json()["phase"], "usage", "phase", result)
+        assert_in('"here" has the records of another run', result.json()["message"], result)
+        left = {path: path.read_bytes() for path in pathlib.Path("here").rglob("*") if path.is_file()}
+        if name == "all of them":
+            assert_equal(left, before, "files")
+        else:
+            assert_equal(sorted(p.name for p in left if p.parent.name == "here"), [name], "records")
+    assert_equal(read(".osiris/index/runs.jsonl"), index, "index")
+    assert_equal(running(), [], "running ones")
+
+
+def running():
+    folder = pathlib.Path(".osiris/index/running")
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def status_of(directory):
+    return json.loads(read(directory / "status.json"))
+
+
+def index():
+    return [json.loads(line) for line in read(".osiris/index/runs.jsonl").splitlines()]
+
+
+def hanging():
+    """A run whose extractor hangs, its process and its directory."""
+    export(hang_after=50, batch_rows=10)
+    process = start("run", "pipeline.yaml", env={"OSIRIS_CANCEL_GRACE_MS": "1000"})
+    wait_until(lambda: [log for log in pathlib.Path("run_logs").rglob("debug.log") if "hanging" in read(log)],
+               "the driver hangs")
+    return process, run_directory()
+
+
+@test
+def test_a_run_that_goes_on_says_so(folder):
+    process, directory = hanging()
+    status = status_of(directory)
+    assert_equal((status["status"], status["pid"]), ("running", process.pid), "status")
+    assert_equal(running(), [status["run_id"]], "running ones")
+    assert_equal([event["event"] for event in events(directory)][0], "run_start", "first event")
+    export()
+    result = osiris("run", "pipeline.yaml", "--out", "other")
+    assert_equal(result.code, 0, "exit code of another run meanwhile", result)
+    assert "interrupted" not in result.err, result
+    assert_equal(status_of(directory)["status"], "running", "status after another run")
+    assert_equal(running(), [status["run_id"]], "running ones after another run")
+    interrupt(process)
+    assert_equal(finish(process).code, 130, "exit code")
+    assert_equal(status_of(directory)["status"], "cancelled", "status in the end")
+    assert_equal(running(), [], "running ones in the end")
+
+
+@test
+def test_a_run_that_was_killed(folder):
+    """By nobody but the next run can its records be finished; that its process's number lives again means nothing."""
+    process, directory = hanging()
+    worker = worker_of(process)
+    process.kill()
+    process.wait()
+    assert_no_group(worker)
+    status = status_of(directory)
+    assert_equal(status["status"], "running", "status of the dead run")
+    write(directory / "status.json", json.dumps({**status, "pid": os.getpid()}))
+    with open(directory / "events.jsonl", "a", encoding="utf-8") as file:
+        file.write('{"ts":"cut o')
+    export()
+    result = osiris("run", "pipeline.yaml", "--out", "other")
+    assert_equal(result.code, 0, "exit code", result)
+    assert_in(f"interrupted, its records say so now: {directory}", result.err, result)
+    found = status_of(directory)
+    assert_equal(found["status"], "aborted", "status")
+    assert_in("interrupted", found["error"]["message"])
+    assert found["duration_ms"] >= 0 and found["ended_at"] >= found["started_at"], found
+    lines = read(directory / "events.jsonl").splitlines()
+    assert_equal(lines[-2], '{"ts":"cut o', "the line that was cut off")
+    last = json.loads(lines[-1])
+    assert_equal((last["event"], last["session"]), ("run_error", status["run_id"]), "last event")
+    assert_equal([(line["run_id"], line["status"]) for line in index()][0], (status["run_id"], "aborted"),
+                 "first line of the index")
+    assert "started_ms" not in index()[0], index()
+    assert_equal([line["status"] for line in index()], ["aborted", "success"], "index")
+    assert_equal(running(), [], "running ones")
+    result = osiris("run", "pipeline.yaml", "--out", "third")
+    assert "interrupted" not in result.err, result
+    assert_equal(len(index()), 3, "lines of the index")
+
+
+@test
+def test_a_killed_run_whose_records_are_gone(folder):
+    process, directory = hanging()
+    process.kill()
+    process.wait()
+    wait_until(lambda: not scratch_folders(directory), "the worker has ended")
+    shutil.rmtree("run_logs")
+    export()
+    result = osiris("run", "pipeline.yaml")
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal([line["status"] for line in index()], ["success"], "index")
+    assert_equal(running(), [], "running ones")
+
+
+@test
+def test_a_signal_at_any_moment(folder):
+    """Nothing is left of a run that has not begun; one that has ends with its status, before there is a worker, too."""
+    export(hang_after=50, batch_rows=10)
+    osiris("validate", "pipeline.yaml")
+    for moment in range(40):
+        shutil.rmtree("run_logs", ignore_errors=True)
+        process = start("run", "pipeline.yaml")
+        time.sleep(moment * 0.0005)
+        interrupt(process)
+        result = finish(process)
+        if result.code == -signal.SIGINT:
+            assert not pathlib.Path("run_logs").exists(), f"after {moment}: {result}"
+            continue
+        assert_equal(result.code, 130, "exit code", result)
+        assert_equal(status_of(run_directory())["status"], "cancelled", f"status after {moment}", result)
+        assert_equal(index()[-1]["status"], "cancelled", "index")
+    assert_equal(running(), [], "running ones")
 
 
 @test

@@ -75,9 +75,10 @@ def test_without_the_variable_there_is_nothing(folder):
     for value in (None, "", "false", "0", "OFF"):
         export()
         env = {} if value is None else {"OSIRIS_RPC_DEBUG": value}
-        result = osiris("run", "pipeline.yaml", "--out", "records", env=env)
+        records = f"records-{value}"
+        result = osiris("run", "pipeline.yaml", "--out", records, env=env)
         assert_equal(result.code, 0, "exit code", result)
-        assert " rpc: " not in read("records/debug.log"), value
+        assert " rpc: " not in read(f"{records}/debug.log"), value
         assert_equal([name for name in files() if "trace" in name], [], f"traces with {value!r}")
 
 

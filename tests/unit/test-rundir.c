@@ -1,8 +1,10 @@
 /* A run's directory: layout, formats, redaction, a disk that is full (core/rundir.h). */
 #include "unit.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "core/rundir.h"
@@ -148,26 +150,50 @@ START_TEST(test_unusable_folder)
 }
 END_TEST
 
+/* A limit of the process stands for a full disk: "File too large". */
 START_TEST(test_full_disk_is_remembered)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+    struct rundir *rundir = open_in(NULL, NULL);
+    struct rlimit saved;
+
+    ck_assert_ptr_nonnull(rundir);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &saved), 0);
+    struct rlimit none = {.rlim_cur = 0, .rlim_max = saved.rlim_max};
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    rundir_event(rundir, "lost", NULL);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &none), 0);
+    rundir_flush(rundir);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &saved), 0);
+    (void)signal(SIGXFSZ, handler);
+    rundir_log(rundir, OSIRIS_ERROR, NULL, "kept");
+    ck_assert_int_eq(rundir_finish(rundir, json_object_new_object(), NULL, &error), -1);
+    ck_assert_ptr_nonnull(strstr(error.message, "events.jsonl"));
+    ck_assert_ptr_nonnull(strstr(error.message, "File too large"));
+    osiris_error_clear(&error);
+    expect_in(rundir_path(rundir), "osiris.log", "kept");
+    remove_all(rundir);
+}
+END_TEST
+
+/* Nothing is made in a folder that is refused, and what is there stays. */
+START_TEST(test_records_of_another_run)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
     char folder[64] = "/tmp/osf.XXXXXX";
     char path[128];
+    struct stat status;
 
     ck_assert_ptr_nonnull(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/events.jsonl", folder);
-    ck_assert_int_eq(symlink("/dev/full", path), 0);
-    struct rundir *rundir = open_in(folder, NULL);
-    ck_assert_ptr_nonnull(rundir);
-    rundir_event(rundir, "lost", NULL);
-    rundir_flush(rundir);
-    rundir_log(rundir, OSIRIS_ERROR, NULL, "kept");
-    ck_assert_int_eq(rundir_finish(rundir, json_object_new_object(), NULL, &error), -1);
-    ck_assert_ptr_nonnull(strstr(error.message, "events.jsonl"));
-    ck_assert_ptr_nonnull(strstr(error.message, "No space left"));
+    snprintf(path, sizeof path, "%s/osiris.log", folder);
+    ck_assert_int_eq(symlink("/dev/null", path), 0);
+    ck_assert_ptr_null(open_in(folder, &error));
+    ck_assert_int_eq(error.category, OSIRIS_ERROR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(error.message, folder));
     osiris_error_clear(&error);
-    expect_in(folder, "osiris.log", "kept");
-    remove_all(rundir);
+    snprintf(path, sizeof path, "%s/artifacts", folder);
+    ck_assert_int_eq(stat(path, &status), -1);
+    remove_all(NULL);
     snprintf(path, sizeof path, "rm -rf %s", folder);
     ck_assert_int_eq(system(path), 0);
 }
@@ -175,4 +201,4 @@ END_TEST
 
 UNIT_MAIN("rundir", test_layout, test_records_are_redacted_lines,
           test_any_bytes_make_one_valid_line, test_errors_are_written_at_once,
-          test_unusable_folder, test_full_disk_is_remembered)
+          test_unusable_folder, test_full_disk_is_remembered, test_records_of_another_run)

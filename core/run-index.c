@@ -1,0 +1,243 @@
+/* Which runs there have been, and which go on; see run-index.h. */
+#include "core/run-index.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "core/atomic-file.h"
+#include "core/buffer.h"
+#include "core/clock.h"
+#include "core/json-access.h"
+#include "core/json-build.h"
+
+#define LINE_LIMIT (1u << 20)
+#define STATUS_LIMIT (16u << 20)
+#define PLAIN (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+#define PRETTY (JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE)
+
+static char *path_in(const char *folder, const char *name)
+{
+    char *path = NULL;
+
+    return asprintf(&path, "%s/%s", folder, name) < 0 ? NULL : path;
+}
+
+/* One write: lines of runs that end at the same time do not mix. */
+static int append_line(int fd, json_object *line)
+{
+    _cleanup_buffer_ struct buffer text = BUFFER_INIT(LINE_LIMIT);
+
+    buffer_append_text(&text, json_object_to_json_string_ext(line, PLAIN));
+    buffer_append_char(&text, '\n');
+    if (text.failed) {
+        errno = ENOMEM;
+        return -1;
+    }
+    errno = ENOSPC; /* of a write that is cut short */
+    return write(fd, text.data, text.length) == (ssize_t)text.length ? 0 : -1;
+}
+
+int run_index_append(const char *index_dir, json_object *line, struct osiris_error *error)
+{
+    _cleanup_free_ char *path = path_in(index_dir, "runs.jsonl");
+
+    if (path == NULL)
+        return osiris_error_set_errno(error, ENOMEM, "cannot write the index of runs");
+    if (make_directories(index_dir, 0755, error) < 0)
+        return -1;
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (fd < 0 || append_line(fd, line) < 0)
+        return osiris_error_set_errno(error, errno, "cannot write \"%s\"", path);
+    return 0;
+}
+
+static int write_json(const char *path, json_object *object, int flags, struct osiris_error *error)
+{
+    _cleanup_buffer_ struct buffer text = BUFFER_INIT(STATUS_LIMIT);
+
+    buffer_append_text(&text, json_object_to_json_string_ext(object, flags));
+    buffer_append_char(&text, '\n');
+    if (text.failed)
+        return osiris_error_set_errno(error, ENOMEM, "cannot write \"%s\"", path);
+    return atomic_file_write(path, text.data, text.length, 0644, error);
+}
+
+int run_index_add_running(const char *index_dir, const char *run_id, json_object *line,
+                          struct osiris_error *error)
+{
+    _cleanup_free_ char *folder = path_in(index_dir, "running");
+    _cleanup_free_ char *path = folder == NULL ? NULL : path_in(folder, run_id);
+
+    if (path == NULL)
+        return osiris_error_set_errno(error, ENOMEM, "cannot write the index of runs");
+    return make_directories(folder, 0755, error) < 0 ? -1 : write_json(path, line, PLAIN, error);
+}
+
+void run_index_remove_running(const char *index_dir, const char *run_id)
+{
+    _cleanup_free_ char *folder = path_in(index_dir, "running");
+    _cleanup_free_ char *path = folder == NULL ? NULL : path_in(folder, run_id);
+
+    if (path != NULL)
+        (void)unlink(path);
+}
+
+void run_index_lock(int fd)
+{
+    (void)flock(fd, LOCK_EX | LOCK_NB);
+}
+
+/* Runs that were interrupted. */
+
+struct interrupted {
+    const char *run_id, *run_dir; /* borrowed from its line */
+    json_object *line;
+    int events; /* its events.jsonl, locked */
+    struct timespec ended; /* when it last wrote there */
+};
+
+/* Its lock is free. -1: it goes on, or nothing can be said. */
+static int lock_events(struct interrupted *run)
+{
+    _cleanup_free_ char *path = path_in(run->run_dir, "events.jsonl");
+    _cleanup_close_ int fd = -1;
+    struct stat status;
+
+    if (path == NULL)
+        return -1;
+    fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) ||
+        flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return -1;
+    run->ended = status.st_mtim;
+    run->events = steal_fd(&fd);
+    return 0;
+}
+
+/* A last line that was cut off stays a line of its own. */
+static void append_event(const struct interrupted *run, json_object *error)
+{
+    _cleanup_json_ json_object *event = json_object_new_object();
+    char now[CLOCK_TIMESTAMP_SIZE], last = '\n';
+    off_t end = lseek(run->events, 0, SEEK_END);
+
+    if (end > 0 && pread(run->events, &last, 1, end - 1) == 1 && last != '\n')
+        (void)write_fully(run->events, "\n", 1);
+    clock_timestamp(now);
+    json_add_string(event, "ts", now);
+    json_add_string(event, "session", run->run_id);
+    json_add_string(event, "event", "run_error");
+    json_add_string(event, "phase", "execution");
+    json_add_string(event, "error", json_member_string(error, "message", NULL));
+    json_add(event, "detail", json_object_get(error));
+    (void)append_line(run->events, event);
+}
+
+static json_object *interruption(json_object *status)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    osiris_error_set(&error, OSIRIS_ERROR_CANCELLED,
+                     "interrupted: osiris (process %lld) has ended without a word",
+                     (long long)json_member_integer(status, "pid", 0));
+    return osiris_error_to_json(&error);
+}
+
+static json_object *read_status(const char *path)
+{
+    size_t length;
+    _cleanup_free_ char *text = read_whole_file(path, STATUS_LIMIT, &length, NULL);
+    json_object *status = text == NULL ? NULL : json_tokener_parse(text);
+
+    return status == NULL ? json_object_new_object() : status;
+}
+
+/* Whether all of it is written. */
+static bool end_run(const struct interrupted *run, const char *status_path, json_object *status,
+                    const char *index_dir)
+{
+    char ended[CLOCK_TIMESTAMP_SIZE];
+    int64_t duration_ms = (int64_t)run->ended.tv_sec * 1000 + run->ended.tv_nsec / 1000000 -
+                          json_member_integer(run->line, "started_ms", 0);
+    json_object *error = interruption(status);
+
+    if (duration_ms < 0)
+        duration_ms = 0;
+    clock_timestamp_of(&run->ended, ended);
+    json_add_string(status, "status", "aborted");
+    json_add_string(status, "ended_at", ended);
+    json_add_integer(status, "duration_ms", duration_ms);
+    json_add(status, "error", error);
+    json_add_string(run->line, "status", "aborted");
+    json_add_integer(run->line, "duration_ms", duration_ms);
+    json_object_object_del(run->line, "started_ms");
+    if (run_index_append(index_dir, run->line, NULL) < 0)
+        return false;
+    append_event(run, error);
+    return write_json(status_path, status, PRETTY, NULL) == 0;
+}
+
+/* Whether the entry is of no use any more. Adds the line of a run that was interrupted to `lines`. */
+static bool settle(const struct interrupted *run, const char *index_dir, json_object *lines)
+{
+    _cleanup_free_ char *path = path_in(run->run_dir, "status.json");
+    _cleanup_json_ json_object *status = path == NULL ? NULL : read_status(path);
+
+    if (status == NULL)
+        return false;
+    if (strcmp(json_member_string(status, "status", "running"), "running") != 0)
+        return true;
+    if (!end_run(run, path, status, index_dir))
+        return false;
+    json_append(lines, json_object_get(run->line));
+    return true;
+}
+
+static void look_at(const char *index_dir, const char *folder, const char *name, json_object *lines)
+{
+    _cleanup_free_ char *path = path_in(folder, name);
+    size_t length;
+    _cleanup_free_ char *text = path == NULL ? NULL : read_whole_file(path, LINE_LIMIT, &length, NULL);
+    _cleanup_json_ json_object *line = text == NULL ? NULL : json_tokener_parse(text);
+    struct interrupted run = {
+        .run_id = name,
+        .run_dir = json_member_string(line, "run_logs_path", NULL),
+        .line = line,
+        .events = -1,
+    };
+
+    if (run.run_dir == NULL)
+        return;
+    if (lock_events(&run) < 0) {
+        /* Somebody has removed its records: there is nothing left to be said. */
+        if (errno == ENOENT)
+            (void)unlink(path);
+        return;
+    }
+    /* Another osiris may have settled it since the entry was read. */
+    if (access(path, F_OK) == 0 && settle(&run, index_dir, lines))
+        (void)unlink(path);
+    (void)close(run.events);
+}
+
+json_object *run_index_end_interrupted(const char *base_dir)
+{
+    _cleanup_free_ char *index_dir = path_in(base_dir, ".osiris/index");
+    _cleanup_free_ char *folder = index_dir == NULL ? NULL : path_in(index_dir, "running");
+    _cleanup_dir_ DIR *dir = folder == NULL ? NULL : opendir(folder);
+    json_object *lines = json_object_new_array();
+    const struct dirent *entry;
+    int seen = 0;
+
+    while (dir != NULL && seen < RUN_INDEX_LOOKED_AT && (entry = readdir(dir)) != NULL) {
+        /* Not the names under which entries are written. */
+        if (strchr(entry->d_name, '.') != NULL)
+            continue;
+        look_at(index_dir, folder, entry->d_name, lines);
+        seen++;
+    }
+    return lines;
+}
