@@ -76,8 +76,8 @@ static int find_places(struct build *build)
         if (session_find_adapter(adapter, paths_adapter_path(), paths_adapter_dir(), &error) == NULL)
             diagnostics_add(&build->diagnostics, DIAGNOSTIC_ERROR, "unknown_place",
                             &step->run_on_where, pipeline->source, pipeline->source_length, NULL,
-                            error.hint, "step \"%s\" cannot run on \"%s\": %s", step->id,
-                            step->run_on, error.message == NULL ? "out of memory" : error.message);
+                            error.hint, "step \"%s\" cannot run on \"%s\": %s",
+                            step->id == NULL ? "?" : step->id, step->run_on, error.message == NULL ? "out of memory" : error.message);
     }
     return build->diagnostics.errors > errors ? -1 : 0;
 }
@@ -108,17 +108,18 @@ int build_pipeline_file(struct build *build, const char *path, const char *profi
         .params = params,
         .registry = build->registry,
     };
-    if (pipeline_load(&load, &build->diagnostics, &build->pipeline) < 0)
+    /* All that is wrong is said in one go: with a pipeline that is broken, too. */
+    (void)pipeline_load(&load, &build->diagnostics, &build->pipeline);
+    if (build->pipeline == NULL)
         return -1;
-    if (find_places(build) < 0)
-        return -1;
+    int found = find_places(build);
     const struct compile_options compile = {
         .pipeline = build->pipeline,
         .profile = profile,
         .osiris_home = getenv("OSIRIS_HOME"),
         .adapter = adapter,
     };
-    return compile_pipeline(&compile, &build->diagnostics, &build->compiled);
+    return compile_pipeline(&compile, &build->diagnostics, &build->compiled) < 0 ? -1 : found;
 }
 
 void build_clear(struct build *build)

@@ -95,16 +95,24 @@ static bool connection_is_optional(const struct component *component)
     return true;
 }
 
-/* Whether the step's config itself has fields of the connection. */
-static bool has_inline_fields(const struct pipeline_step *step)
+static bool has_connection_field(const struct component *component, json_object *options)
 {
-    json_object_object_foreach(step->config, key, unused)
+    if (options == NULL)
+        return false;
+    json_object_object_foreach(options, key, unused)
     {
         (void)unused;
-        if (is_connection_field(step->component, key))
+        if (is_connection_field(component, key))
             return true;
     }
     return false;
+}
+
+/* Whether the step's config itself has fields of the connection. */
+static bool has_inline_fields(const struct pipeline_step *step)
+{
+    return has_connection_field(step->component, step->config) ||
+           has_connection_field(step->component, step->faulty);
 }
 
 /* The connection's fields, or NULL with the problem reported. */
@@ -205,6 +213,12 @@ static bool has_secret_value(const struct problem_context *problem, const char *
     return false;
 }
 
+/* How texts name a step, which may have no id. */
+static const char *step_name(const struct pipeline_step *step)
+{
+    return step->id == NULL ? step->component_name : step->id;
+}
+
 static void on_problem(void *context, const char *pointer, const char *message)
 {
     const struct problem_context *problem = context;
@@ -215,8 +229,8 @@ static void on_problem(void *context, const char *pointer, const char *message)
     if (is_spec_secret(step->component, pointer))
         message = "is not what the component takes; its value is secret and not shown";
     if (pointer[0] == '\0') {
-        step_error(compiler, "invalid_config", &where, NULL, "the config of \"%s\" %s", step->id,
-                   message);
+        step_error(compiler, "invalid_config", &where, NULL, "the config of \"%s\" %s",
+                   step_name(step), message);
     } else if (comes_from_config(step, pointer)) {
         where = pipeline_config_location(step, pointer);
         step_error(compiler, "invalid_config_value", &where, NULL, "\"%s\" %s", pointer + 1, message);
@@ -262,6 +276,63 @@ static json_object *known_fields(json_object *schema, json_object *fields)
     return known;
 }
 
+/* Options of a step of which nothing can be said, because something is wrong with them or with the connection that
+ * they come from: that is reported already. */
+struct unknowns {
+    const struct component *component;
+    json_object *faulty;
+    bool connection; /* the connection's fields */
+    bool any;        /* it may be every option: one is there whose name is none */
+};
+
+/* `fields` is NULL if the component has a connection that could not be resolved. */
+static struct unknowns find_unknowns(const struct pipeline_step *step, json_object *fields)
+{
+    json_object *properties =
+        json_member(json_member(step->component->spec, "configSchema"), "properties");
+    struct unknowns unknowns = {
+        .component = step->component,
+        .faulty = step->faulty,
+        .connection = fields == NULL && connection_fields(step->component) != NULL,
+        .any = step->config_is_partial,
+    };
+
+    if (step->faulty == NULL)
+        return unknowns;
+    json_object_object_foreach(step->faulty, key, unused)
+    {
+        (void)unused;
+        unknowns.any |= strcmp(key, "connection") != 0 && json_member(properties, key) == NULL;
+    }
+    return unknowns;
+}
+
+static bool is_unknown(const struct unknowns *unknowns, const char *option)
+{
+    return json_object_object_get_ex(unknowns->faulty, option, NULL) ||
+           (unknowns->connection && is_connection_field(unknowns->component, option));
+}
+
+/* Whether a rule (a part of a schema) speaks of no unknown option. Trees are of a bounded height. */
+static bool can_be_judged(const struct unknowns *unknowns, json_object *rule)
+{
+    if (unknowns->any)
+        return false;
+    if (json_object_is_type(rule, json_type_string))
+        return !is_unknown(unknowns, json_object_get_string(rule));
+    for (size_t i = 0; i < json_array_count(rule); i++)
+        if (!can_be_judged(unknowns, json_object_array_get_idx(rule, i)))
+            return false;
+    if (!json_object_is_type(rule, json_type_object))
+        return true;
+    json_object_object_foreach(rule, key, inner)
+    {
+        if (is_unknown(unknowns, key) || !can_be_judged(unknowns, inner))
+            return false;
+    }
+    return true;
+}
+
 static bool condition_holds(json_object *when, json_object *config)
 {
     if (!json_object_is_type(when, json_type_object))
@@ -290,7 +361,8 @@ static bool requirement_is_met(json_object *must, json_object *config)
     return true;
 }
 
-static void check_constraints(struct config_compiler *compiler, json_object *config)
+static void check_constraints(struct config_compiler *compiler, const struct unknowns *unknowns,
+                              json_object *config)
 {
     const struct pipeline_step *step = compiler->step;
     json_object *constraints =
@@ -298,6 +370,8 @@ static void check_constraints(struct config_compiler *compiler, json_object *con
 
     for (size_t i = 0; i < json_array_count(constraints); i++) {
         json_object *constraint = json_object_array_get_idx(constraints, i);
+        if (!can_be_judged(unknowns, constraint))
+            continue;
         if (condition_holds(json_member(constraint, "when"), config) &&
             !requirement_is_met(json_member(constraint, "must"), config))
             step_error(compiler, "invalid_config", &step->config_where, NULL, "%s",
@@ -305,14 +379,38 @@ static void check_constraints(struct config_compiler *compiler, json_object *con
     }
 }
 
-/* Less what only a run needs. */
-static json_object *relaxed(json_object *schema)
+/* Those options that the step has to have and whose lack was not found when it was read. */
+static json_object *still_required(const struct unknowns *unknowns, json_object *required)
 {
+    json_object *list = json_object_new_array();
+
+    for (size_t i = 0; i < json_array_count(required); i++) {
+        json_object *name = json_object_array_get_idx(required, i);
+        if (is_connection_field(unknowns->component, json_object_get_string(name)) &&
+            can_be_judged(unknowns, name))
+            json_append(list, json_object_get(name));
+    }
+    return list;
+}
+
+/* Less what only a run needs, if it is not one, and less what would be said of options that are not known. */
+static json_object *judged(const struct config_compiler *compiler, const struct unknowns *unknowns,
+                           json_object *schema)
+{
+    static const char *const always[] = {"type", "properties", "additionalProperties"};
     json_object *copy = json_object_new_object();
 
+    if (schema == NULL)
+        return copy;
     json_object_object_foreach(schema, key, value)
     {
-        if (strcmp(key, "oneOf") != 0 && strcmp(key, "anyOf") != 0)
+        bool is_alternative = strcmp(key, "oneOf") == 0 || strcmp(key, "anyOf") == 0;
+        bool keep = !(is_alternative && compiler->connection_only) && can_be_judged(unknowns, value);
+        for (size_t i = 0; i < sizeof always / sizeof always[0]; i++)
+            keep |= strcmp(key, always[i]) == 0;
+        if (strcmp(key, "required") == 0)
+            json_add(copy, key, still_required(unknowns, value));
+        else if (keep)
             json_add(copy, key, json_object_get(value));
     }
     return copy;
@@ -321,15 +419,17 @@ static json_object *relaxed(json_object *schema)
 static void check_config(struct config_compiler *compiler, json_object *config,
                          json_object *fields)
 {
-    json_object *spec = json_member(compiler->step->component->spec, "configSchema");
-    _cleanup_json_ json_object *schema = compiler->connection_only ? relaxed(spec) : json_object_get(spec);
+    const struct pipeline_step *step = compiler->step;
+    json_object *spec = json_member(step->component->spec, "configSchema");
+    const struct unknowns unknowns = find_unknowns(step, fields);
+    _cleanup_json_ json_object *schema = judged(compiler, &unknowns, spec);
     _cleanup_json_ json_object *known = known_fields(spec, fields);
     _cleanup_json_ json_object *all = merged(config, known);
     struct problem_context context = {.compiler = compiler, .connection = fields};
 
     schema_check(schema, all, on_problem, &context);
     if (!compiler->connection_only)
-        check_constraints(compiler, all);
+        check_constraints(compiler, &unknowns, all);
 }
 
 /* Keys that are the connection's are not repeated in the config: their defaults stay out, too. */
@@ -390,12 +490,12 @@ static void check_height(struct config_compiler *compiler, json_object *config, 
 
     if (height_of(config) > COMPILE_MAXIMUM_HEIGHT)
         step_error(compiler, "too_deep", &step->config_where, NULL,
-                   "the config of \"%s\" is nested too deeply; %d levels are allowed", step->id,
+                   "the config of \"%s\" is nested too deeply; %d levels are allowed", step_name(step),
                    COMPILE_MAXIMUM_HEIGHT);
     if (height_of(fields) > COMPILE_MAXIMUM_HEIGHT)
         step_error(compiler, "too_deep", &step->connection_where, NULL,
-                   "the connection of \"%s\" is nested too deeply; %d levels are allowed", step->id,
-                   COMPILE_MAXIMUM_HEIGHT);
+                   "the connection of \"%s\" is nested too deeply; %d levels are allowed",
+                   step_name(step), COMPILE_MAXIMUM_HEIGHT);
 }
 
 static void compile_step(struct config_compiler *compiler)
@@ -410,12 +510,10 @@ static void compile_step(struct config_compiler *compiler)
         return;
     }
     if (connection_fields(step->component) != NULL) {
-        fields = resolve_connection(compiler);
-        if (fields == NULL) {
-            json_object_put(config);
-            return;
-        }
-        take_overrides(step, config, fields);
+        if (!json_object_object_get_ex(step->faulty, "connection", NULL))
+            fields = resolve_connection(compiler);
+        if (fields != NULL)
+            take_overrides(step, config, fields);
     } else if (step->connection != NULL) {
         step_error(compiler, "invalid_connection_ref", &step->connection_where, NULL,
                    "\"%s\" takes no connection", step->component_name);
@@ -423,7 +521,13 @@ static void compile_step(struct config_compiler *compiler)
     (void)schema_fill_defaults(schema, config, NULL);
     drop_connection_defaults(step, config);
     check_height(compiler, config, fields);
-    check_config(compiler, config, fields);
+    if (!compiler->pipeline->has_secret_params)
+        check_config(compiler, config, fields);
+    if (step->id == NULL) {
+        json_object_put(fields);
+        json_object_put(config);
+        return;
+    }
     if (fields != NULL) {
         fill_connection_defaults(step, fields);
         json_add(compiler->compiled->connections, step->id, fields);
@@ -447,7 +551,9 @@ void compile_configs(const struct compile_options *options, struct compiled *com
     for (size_t i = 0; i < options->pipeline->step_count; i++) {
         compiler.step = &options->pipeline->steps[i];
         snprintf(compiler.location, sizeof compiler.location, "steps[%zu].config", i);
-        compile_step(&compiler);
+        /* Without a component nothing is known of the config. */
+        if (compiler.step->component != NULL && compiler.step->config != NULL)
+            compile_step(&compiler);
     }
     connections_free(compiler.connections);
 }

@@ -379,7 +379,7 @@ int compile_pipeline(const struct compile_options *options, struct diagnostics *
         compiled->configs = json_object_new_object();
         compiled->connections = json_object_new_object();
         compiled->secrets = json_object_new_array();
-        compiled->slug = make_slug(options->pipeline->name);
+        compiled->slug = make_slug(options->pipeline->name == NULL ? "" : options->pipeline->name);
         compiled->profile = options->profile == NULL ? NULL : strdup(options->profile);
     }
     if (compiled == NULL || compiled->configs == NULL || compiled->connections == NULL ||
@@ -389,14 +389,15 @@ int compile_pipeline(const struct compile_options *options, struct diagnostics *
                                NULL, "out of memory");
     }
     (void)check_profile(options, diagnostics);
-    (void)graph_make(options->pipeline, &graph, diagnostics);
+    if (options->pipeline->has_graph)
+        (void)graph_make(options->pipeline, &graph, diagnostics);
     compile_configs(options, compiled, diagnostics);
-    if (diagnostics->errors == errors) {
+    if (diagnostics->errors == errors && !options->pipeline->is_broken) {
         compiled->plan = make_plan(options->pipeline, &graph);
         make_manifest(options->pipeline, compiled);
     }
     graph_clear(&graph);
-    if (diagnostics->errors == errors) {
+    if (compiled->manifest != NULL) {
         *out = compiled;
         return 0;
     }

@@ -52,7 +52,8 @@ struct compile_options {
     const char *verb;             /* what the steps will be asked (driver.h); NULL: they run */
 };
 
-/* Compiles. Problems go to `diagnostics`; returns 0 or -1. */
+/* Compiles. Problems go to `diagnostics`; returns 0 or -1. Of a pipeline that is broken all is checked that can be judged
+ * without the parts that are. */
 int compile_pipeline(const struct compile_options *options, struct diagnostics *diagnostics,
                      struct compiled **out);
 void compiled_free(struct compiled *compiled);

@@ -7,7 +7,13 @@
 
 #include "core/json-build.h"
 
-#define SHOWN_WIDTH 120 /* characters of a line that are kept and shown */
+#define SHOWN_WIDTH 120    /* characters of a line that are kept and shown */
+#define HIDDEN_MAXIMUM 1000 /* with more places to hide, all lines are hidden */
+
+struct hidden_lines {
+    char *file;
+    unsigned first, last;
+};
 
 /* Texts. */
 
@@ -143,6 +149,19 @@ static void keep(struct diagnostics *diagnostics, struct diagnostic *item)
     diagnostics->items[diagnostics->count++] = *item;
 }
 
+static bool lies_in(const struct diagnostic *item, const struct hidden_lines *lines)
+{
+    return item->line >= lines->first && item->line <= lines->last && same_text(item->file, lines->file);
+}
+
+static bool is_hidden(const struct diagnostics *diagnostics, const struct diagnostic *item)
+{
+    for (size_t i = 0; i < diagnostics->hidden_count; i++)
+        if (lies_in(item, &diagnostics->hidden[i]))
+            return true;
+    return diagnostics->hides_all;
+}
+
 int diagnostics_add(struct diagnostics *diagnostics, enum diagnostic_severity severity,
                     const char *type, const struct source_location *where, const char *source,
                     size_t source_length, const char *location, const char *hint,
@@ -173,7 +192,7 @@ int diagnostics_add(struct diagnostics *diagnostics, enum diagnostic_severity se
         clear_item(&item);
         return -1;
     }
-    if (source != NULL && item.line > 0)
+    if (source != NULL && item.line > 0 && !is_hidden(diagnostics, &item))
         keep_line(&item, source, source_length);
     count_item(diagnostics, severity);
     keep(diagnostics, &item);
@@ -185,15 +204,41 @@ void diagnostics_clear(struct diagnostics *diagnostics)
     for (size_t i = 0; i < diagnostics->count; i++)
         clear_item(&diagnostics->items[i]);
     free(diagnostics->items);
+    for (size_t i = 0; i < diagnostics->hidden_count; i++)
+        free(diagnostics->hidden[i].file);
+    free(diagnostics->hidden);
     *diagnostics = (struct diagnostics)DIAGNOSTICS_INIT;
+}
+
+/* False if there is no room for one more. */
+static bool remember_hidden(struct diagnostics *diagnostics, const char *file, unsigned first, unsigned last)
+{
+    size_t count = diagnostics->hidden_count;
+
+    for (size_t i = 0; i < count; i++)
+        if (diagnostics->hidden[i].first <= first && diagnostics->hidden[i].last >= last &&
+            strcmp(diagnostics->hidden[i].file, file) == 0)
+            return true;
+    void *grown = count >= HIDDEN_MAXIMUM
+                      ? NULL
+                      : reallocarray(diagnostics->hidden, count + 1, sizeof *diagnostics->hidden);
+
+    if (grown == NULL)
+        return false;
+    diagnostics->hidden = grown;
+    diagnostics->hidden[count] = (struct hidden_lines){.file = strdup(file), .first = first, .last = last};
+    diagnostics->hidden_count += diagnostics->hidden[count].file != NULL;
+    return diagnostics->hidden_count > count;
 }
 
 void diagnostics_hide_lines(struct diagnostics *diagnostics, const char *file, unsigned first,
                             unsigned last)
 {
+    if (!diagnostics->hides_all && !remember_hidden(diagnostics, file, first, last))
+        diagnostics->hides_all = true;
     for (size_t i = 0; i < diagnostics->count; i++) {
         struct diagnostic *item = &diagnostics->items[i];
-        if (item->line < first || item->line > last || !same_text(item->file, file))
+        if (!is_hidden(diagnostics, item))
             continue;
         free(item->line_text);
         item->line_text = NULL;

@@ -46,6 +46,9 @@ struct diagnostics {
     size_t errors; /* of all that were added, kept or not */
     size_t warnings;
     size_t dropped;
+    struct hidden_lines *hidden; /* owned */
+    size_t hidden_count;
+    bool hides_all; /* there are too many of them, or memory was short */
 };
 
 #define DIAGNOSTICS_INIT                                                                           \
@@ -67,7 +70,7 @@ static inline bool diagnostics_are_full(const struct diagnostics *diagnostics)
     return diagnostics->errors >= DIAGNOSTICS_MAXIMUM;
 }
 
-/* Shows no line of the file from `first` to `last` any more: a secret stands there. */
+/* Shows no line of the file from `first` to `last`, now and later: a secret stands there. */
 void diagnostics_hide_lines(struct diagnostics *diagnostics, const char *file, unsigned first,
                             unsigned last);
 

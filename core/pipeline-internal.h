@@ -11,12 +11,7 @@ struct pipeline_reader {
     const struct pipeline_options *options;
     struct params params;
     struct diagnostics *diagnostics;
-    /* Lines with literal secrets; hidden in all diagnostics at the end. */
-    struct secret_lines {
-        unsigned first, last;
-    } *secret_lines;
-    size_t secret_line_count;
-    bool hide_all; /* memory for these was short */
+    bool graph_is_broken; /* a step has no id or component that could be used */
 };
 
 /* An error at a place of the pipeline. `hint` may be NULL. */
@@ -37,10 +32,11 @@ void pipeline_read_limits(struct pipeline_reader *reader, const struct yaml_node
 /* pipeline-needs.c: needs, inputs, cycles. */
 void pipeline_read_needs(struct pipeline_reader *reader, const struct yaml_node *steps);
 
-/* pipeline-secrets.c: literal secrets in a config, by the names of its keys and by the component's spec (which may be
- * NULL), and in parameters. Their lines are hidden. */
+/* pipeline-secrets.c: literal secrets in an option of a config, by the names of keys and by the component's spec (which
+ * may be NULL), and in parameters. Their lines are hidden. */
 void pipeline_refuse_secrets(struct pipeline_reader *reader, const struct component *component,
-                             const struct yaml_node *config, const char *location);
+                             const struct yaml_node *key, const struct yaml_node *value,
+                             const char *location);
 void pipeline_refuse_secret_params(struct pipeline_reader *reader, const struct yaml_node *params,
                                    const char *location);
 

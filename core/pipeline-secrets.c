@@ -29,26 +29,11 @@ static bool spec_says_secret(const struct component *component, const char *poin
 static void hide(struct pipeline_reader *reader, const struct yaml_node *key,
                  const struct yaml_node *value)
 {
-    size_t count = reader->secret_line_count;
     /* A value that comes from an anchor stands somewhere else. */
-    const struct secret_lines lines = {
-        .first = value->where.line < key->where.line ? value->where.line : key->where.line,
-        .last = value->last_line > key->where.line ? value->last_line : key->where.line,
-    };
+    unsigned first = value->where.line < key->where.line ? value->where.line : key->where.line;
+    unsigned last = value->last_line > key->where.line ? value->last_line : key->where.line;
 
-    if (count > 0 && reader->secret_lines[count - 1].first == lines.first &&
-        reader->secret_lines[count - 1].last == lines.last)
-        return;
-    if ((count & (count - 1)) == 0) {
-        void *grown = reallocarray(reader->secret_lines, count == 0 ? 1 : count * 2,
-                                   sizeof *reader->secret_lines);
-        if (grown == NULL) {
-            reader->hide_all = true;
-            return;
-        }
-        reader->secret_lines = grown;
-    }
-    reader->secret_lines[reader->secret_line_count++] = lines;
+    diagnostics_hide_lines(reader->diagnostics, reader->pipeline->path, first, last);
 }
 
 /* "${NAME}" and nothing else, but no parameter: its value would be written out. */
@@ -93,37 +78,50 @@ static void refuse_values(struct pipeline_reader *reader, const struct yaml_node
         refuse_values(reader, key, value->items[i], location);
 }
 
-/* `pointer` is the node's own, of `length`. */
+static void walk(struct pipeline_reader *reader, const struct component *component,
+                 const struct yaml_node *node, char pointer[POINTER_MAXIMUM], size_t length,
+                 const char *location);
+
+/* `pointer` is that of what it lies in, of `length`; `key` is NULL in a list. */
+static void walk_item(struct pipeline_reader *reader, const struct component *component,
+                      const struct yaml_node *key, size_t index, const struct yaml_node *value,
+                      char pointer[POINTER_MAXIMUM], size_t length, const char *location)
+{
+    size_t room = POINTER_MAXIMUM - length;
+    int more = key == NULL ? snprintf(pointer + length, room, "/%zu", index)
+                           : snprintf(pointer + length, room, "/%s", key->text);
+    size_t end = more < 0 || (size_t)more >= room ? length : length + (size_t)more;
+
+    pointer[end] = '\0';
+    if (key != NULL && (redact_key_is_secret(key->text) || spec_says_secret(component, pointer)))
+        refuse_values(reader, key, value, location);
+    walk(reader, component, value, pointer, end, location);
+    pointer[length] = '\0';
+}
+
 static void walk(struct pipeline_reader *reader, const struct component *component,
                  const struct yaml_node *node, char pointer[POINTER_MAXIMUM], size_t length,
                  const char *location)
 {
-    for (size_t i = 0; node->kind != YAML_SCALAR && i < node->count; i++) {
-        const struct yaml_node *key = node->kind == YAML_MAPPING ? node->keys[i] : NULL;
-        const struct yaml_node *value = node->items[i];
-        int more = key == NULL ? snprintf(pointer + length, POINTER_MAXIMUM - length, "/%zu", i)
-                               : snprintf(pointer + length, POINTER_MAXIMUM - length, "/%s", key->text);
-        size_t end = more < 0 || (size_t)more >= POINTER_MAXIMUM - length ? length
-                                                                           : length + (size_t)more;
-        pointer[end] = '\0';
-        if (key != NULL && (redact_key_is_secret(key->text) || spec_says_secret(component, pointer)))
-            refuse_values(reader, key, value, location);
-        walk(reader, component, value, pointer, end, location);
-        pointer[length] = '\0';
-    }
+    for (size_t i = 0; node->kind != YAML_SCALAR && i < node->count; i++)
+        walk_item(reader, component, node->kind == YAML_MAPPING ? node->keys[i] : NULL, i,
+                  node->items[i], pointer, length, location);
 }
 
 void pipeline_refuse_secrets(struct pipeline_reader *reader, const struct component *component,
-                             const struct yaml_node *config, const char *location)
+                             const struct yaml_node *key, const struct yaml_node *value,
+                             const char *location)
 {
     char pointer[POINTER_MAXIMUM] = "";
 
-    walk(reader, component, config, pointer, 0, location);
+    walk_item(reader, component, key, 0, value, pointer, 0, location);
 }
 
 void pipeline_refuse_secret_params(struct pipeline_reader *reader, const struct yaml_node *params,
                                    const char *location)
 {
+    size_t errors = reader->diagnostics->errors;
+
     for (size_t i = 0; params != NULL && params->kind == YAML_MAPPING && i < params->count; i++) {
         const struct yaml_node *value = params->items[i];
         if (!redact_key_is_secret(params->keys[i]->text))
@@ -133,4 +131,6 @@ void pipeline_refuse_secret_params(struct pipeline_reader *reader, const struct 
         if (value != NULL)
             refuse_values(reader, params->keys[i], value, location);
     }
+    /* It may be part of any config's values: none of them is shown. */
+    reader->pipeline->has_secret_params |= reader->diagnostics->errors > errors;
 }

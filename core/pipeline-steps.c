@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/json-access.h"
+#include "core/near-miss.h"
 #include "core/pipeline-internal.h"
 
 static const char *const step_keys[] = {"id",     "component", "uses",        "mode",
@@ -34,8 +35,11 @@ static void check_legacy(struct pipeline_reader *reader, const struct place *pla
                      "\"%s\" is an old name of \"%s\", which is there, too", legacy, key);
 }
 
-static void check_keys(struct pipeline_reader *reader, const struct place *place)
+static void check_keys(struct pipeline_reader *reader, const struct place *place,
+                       struct pipeline_step *step)
 {
+    bool has_config = either(place->node, "config", "with") != NULL;
+
     check_legacy(reader, place, "component", "uses");
     check_legacy(reader, place, "config", "with");
     for (size_t i = 0; i < place->node->count; i++) {
@@ -44,6 +48,8 @@ static void check_keys(struct pipeline_reader *reader, const struct place *place
             continue;
         _cleanup_free_ char *question = pipeline_question(
             reader, key->text, step_keys, sizeof step_keys / sizeof step_keys[0] - 1);
+        /* It may be what the config was meant to be. */
+        step->config_is_partial |= !has_config && place->node->items[i]->kind == YAML_MAPPING;
         reader_error(reader, "unknown_step_key", &key->where, place->location, question,
                      "a step has no key \"%s\"", key->text);
     }
@@ -193,6 +199,19 @@ static const char *connection_field_rule(const struct component *component, cons
     return NULL;
 }
 
+static bool is_faulty(const struct pipeline_step *step, const char *key)
+{
+    return json_object_object_get_ex(step->faulty, key, NULL);
+}
+
+static void mark_faulty(struct pipeline_reader *reader, struct pipeline_step *step, const char *key)
+{
+    if (step->faulty == NULL)
+        step->faulty = json_object_new_object();
+    if (step->faulty == NULL || json_object_object_add(step->faulty, key, NULL) < 0)
+        pipeline_out_of_memory(reader);
+}
+
 static void check_config_key(struct pipeline_reader *reader, const struct pipeline_step *step,
                              const struct yaml_node *key, const char *location)
 {
@@ -229,6 +248,24 @@ static void check_config_key(struct pipeline_reader *reader, const struct pipeli
                  "\"%s\" has no option \"%s\"", step->component_name, key->text);
 }
 
+/* Whether something that is there may be the option: itself with a fault, or what is no option and nearly its name. */
+static bool may_be_meant(const struct pipeline_step *step, const char *option)
+{
+    const char *near;
+
+    if (is_faulty(step, option) || step->config_is_partial)
+        return true;
+    if (step->faulty == NULL)
+        return false;
+    json_object_object_foreach(step->faulty, key, unused)
+    {
+        (void)unused;
+        if (near_miss(key, &option, 1, &near, 1) > 0)
+            return true;
+    }
+    return false;
+}
+
 static void check_required_keys(struct pipeline_reader *reader, const struct pipeline_step *step,
                                 const char *location)
 {
@@ -239,7 +276,7 @@ static void check_required_keys(struct pipeline_reader *reader, const struct pip
         const char *key = json_object_get_string(json_object_array_get_idx(required, i));
         if (key == NULL || strcmp(key, "connection") == 0 ||
             connection_field_rule(step->component, key) != NULL ||
-            json_object_object_get_ex(step->config, key, NULL))
+            json_object_object_get_ex(step->config, key, NULL) || may_be_meant(step, key))
             continue;
         reader_error(reader, "missing_config_key", &step->config_where, location, NULL,
                      "\"%s\" needs the option \"%s\"", step->component_name, key);
@@ -263,7 +300,7 @@ static void check_write_mode(struct pipeline_reader *reader, const struct pipeli
     const char *mode = json_member_string(step->config, "write_mode", NULL);
     struct source_location where = pipeline_config_location(step, "write_mode");
 
-    if (mode == NULL)
+    if (mode == NULL || may_be_meant(step, "primary_key"))
         return;
     if (strcmp(mode, "replace") == 0 || strcmp(mode, "upsert") == 0) {
         if (!has_primary_key(step->config))
@@ -302,12 +339,39 @@ static void take_connection(struct pipeline_reader *reader, struct pipeline_step
         else
             reader_error(reader, "invalid_connection_ref", &step->connection_where, location, hint,
                          "\"%s\" is not a reference to a connection", text);
-    } else if (node == NULL || node->kind != YAML_SCALAR || !params_are_used(node->text)) {
-        /* One that has no value is reported already. */
+    } else {
         reader_error(reader, "invalid_connection_ref", &step->connection_where, location, hint,
                      "the connection must be a string");
     }
+    if (step->connection == NULL)
+        mark_faulty(reader, step, "connection");
     json_object_object_del(step->config, "connection");
+}
+
+/* Takes an option into the step's config, unless something is wrong with it. */
+static void read_option(struct pipeline_reader *reader, struct pipeline_step *step, size_t index,
+                        const char *location)
+{
+    const struct yaml_node *key = step->config_node->keys[index];
+    const struct yaml_node *node = step->config_node->items[index];
+    size_t errors = reader->diagnostics->errors;
+    json_object *value = NULL;
+    char inner[256];
+
+    snprintf(inner, sizeof inner, "%s.%s", location, key->text);
+    pipeline_refuse_secrets(reader, step->component, key, node, location);
+    if (step->component != NULL && strcmp(key->text, "connection") != 0)
+        check_config_key(reader, step, key, location);
+    if (reader->params.values != NULL)
+        value = params_fill(&reader->params, reader->pipeline->document, node, inner,
+                            reader->diagnostics);
+    if (reader->diagnostics->errors != errors) {
+        mark_faulty(reader, step, key->text);
+        json_object_put(value);
+    } else if (json_object_object_add(step->config, key->text, value) < 0) {
+        json_object_put(value);
+        pipeline_out_of_memory(reader);
+    }
 }
 
 static void read_config(struct pipeline_reader *reader, const struct place *place,
@@ -318,30 +382,25 @@ static void read_config(struct pipeline_reader *reader, const struct place *plac
 
     snprintf(location, sizeof location, "%s.config", place->location);
     step->config_where = step->connection_where = place->node->where;
+    step->config = json_object_new_object();
+    if (step->config == NULL) {
+        pipeline_out_of_memory(reader);
+        return;
+    }
     if (node != NULL && !yaml_is_null(node) && node->kind != YAML_MAPPING) {
         reader_error(reader, "invalid_config_type", &node->where, location, NULL,
                      "the step's config must be a mapping");
-        node = NULL;
-    }
-    if (node != NULL && node->kind == YAML_MAPPING) {
+        step->config_is_partial = true;
+    } else if (node != NULL && node->kind == YAML_MAPPING) {
         step->config_node = node;
         step->config_where =
             yaml_get_key(place->node, node == yaml_get(place->node, "config") ? "config" : "with")
                 ->where;
-        pipeline_refuse_secrets(reader, step->component, node, location);
-        if (reader->params.values != NULL)
-            step->config = params_fill(&reader->params, reader->pipeline->document, node, location,
-                                       reader->diagnostics);
+        for (size_t i = 0; i < node->count; i++)
+            read_option(reader, step, i, location);
     }
-    if (step->config == NULL)
-        step->config = json_object_new_object();
-    if (step->config == NULL)
-        pipeline_out_of_memory(reader);
-    if (step->config == NULL || step->component == NULL)
+    if (step->component == NULL)
         return;
-    for (size_t i = 0; step->config_node != NULL && i < step->config_node->count; i++)
-        if (strcmp(step->config_node->keys[i]->text, "connection") != 0)
-            check_config_key(reader, step, step->config_node->keys[i], location);
     take_connection(reader, step, location);
     check_required_keys(reader, step, location);
     check_write_mode(reader, step, location);
@@ -372,13 +431,16 @@ static void read_step(struct pipeline_reader *reader, const struct yaml_node *no
     snprintf(place.location, sizeof place.location, "steps[%zu]", index);
     step->where = node->where;
     if (node->kind != YAML_MAPPING) {
+        reader->graph_is_broken = true;
         reader_error(reader, "invalid_step_type", &node->where, place.location, NULL,
                      "a step must be a mapping with id, component and mode");
         return;
     }
-    check_keys(reader, &place);
+    check_keys(reader, &place, step);
+    size_t errors = reader->diagnostics->errors;
     read_id(reader, &place, step);
     read_component(reader, &place, step);
+    reader->graph_is_broken |= reader->diagnostics->errors != errors;
     read_mode(reader, &place, step);
     read_run_on(reader, &place, step);
     pipeline_read_limits(reader, node, place.location, step);

@@ -2,7 +2,6 @@
 #include "core/pipeline.h"
 
 #include <ctype.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -195,22 +194,13 @@ static void read_document(struct pipeline_reader *reader)
     (void)params_resolve(pipeline->document, reader->options, &reader->params,
                          reader->diagnostics);
     pipeline_read_steps(reader, yaml_get(root, "steps"));
+    size_t errors = reader->diagnostics->errors;
     pipeline_read_needs(reader, yaml_get(root, "steps"));
+    pipeline->has_graph = !reader->graph_is_broken && reader->diagnostics->errors == errors;
     if (reader->params.values != NULL)
         params_check_given(&reader->params, pipeline->document, reader->options,
                            reader->diagnostics);
     pipeline->params = json_object_get(reader->params.values);
-}
-
-static void hide_secrets(const struct pipeline_reader *reader)
-{
-    const char *path = reader->pipeline->path;
-
-    for (size_t i = 0; i < reader->secret_line_count; i++)
-        diagnostics_hide_lines(reader->diagnostics, path, reader->secret_lines[i].first,
-                               reader->secret_lines[i].last);
-    if (reader->hide_all)
-        diagnostics_hide_lines(reader->diagnostics, path, 0, UINT_MAX);
 }
 
 int pipeline_load(const struct pipeline_options *options, struct diagnostics *diagnostics,
@@ -230,16 +220,15 @@ int pipeline_load(const struct pipeline_options *options, struct diagnostics *di
     if (pipeline->document != NULL) {
         pipeline->source = yaml_source(pipeline->document, &pipeline->source_length);
         read_document(&reader);
-        hide_secrets(&reader);
     }
     params_clear(&reader.params);
-    free(reader.secret_lines);
-    if (pipeline->document != NULL && diagnostics->errors == errors) {
-        *out = pipeline;
-        return 0;
+    if (pipeline->document == NULL) {
+        pipeline_free(pipeline);
+        return -1;
     }
-    pipeline_free(pipeline);
-    return -1;
+    pipeline->is_broken = diagnostics->errors != errors;
+    *out = pipeline;
+    return pipeline->is_broken ? -1 : 0;
 }
 
 static void free_step(struct pipeline_step *step)
@@ -250,6 +239,7 @@ static void free_step(struct pipeline_step *step)
     free(step->run_on);
     free(step->connection);
     json_object_put(step->config);
+    json_object_put(step->faulty);
     for (size_t i = 0; step->needs != NULL && step->needs[i] != NULL; i++)
         free(step->needs[i]);
     free(step->needs);

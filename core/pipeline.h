@@ -30,7 +30,9 @@ struct pipeline_step {
     char *component_name;              /* as written */
     const struct component *component; /* of the registry */
     char *mode;                        /* read, write or transform */
-    json_object *config;               /* an object, params substituted, `connection` taken out */
+    json_object *config;               /* an object, params substituted, `connection` taken out, and what is faulty */
+    json_object *faulty;               /* {key: null}: options whose problem is reported already; NULL: none */
+    bool config_is_partial;            /* one more may be meant by what has no meaning */
     char *run_on;                      /* the place's name, or NULL: where --adapter says */
     int64_t timeout_ms;                /* of one attempt; 0: none */
     int64_t total_timeout_ms;          /* of all attempts and the waits between; 0: none */
@@ -59,6 +61,9 @@ struct pipeline {
     json_object *metadata; /* or NULL */
     struct pipeline_step *steps;
     size_t step_count;
+    bool is_broken;         /* it has errors: what is here is what could be read of it */
+    bool has_graph;         /* ids, components and needs are sound */
+    bool has_secret_params; /* the value of one may stand in a config */
 };
 
 struct pipeline_options {
@@ -75,7 +80,8 @@ struct pipeline_options {
 #define PIPELINE_MAXIMUM_NEEDS 50000 /* of all steps together */
 
 /* Reads, validates and substitutes. All problems go to `diagnostics` in one go; returns 0 (there may be
- * warnings) or -1. */
+ * warnings) or -1. A pipeline with errors is there nevertheless, for compile_pipeline to find out what else is wrong;
+ * *out stays as it was only if there is nothing that could be read. */
 int pipeline_load(const struct pipeline_options *options, struct diagnostics *diagnostics,
                   struct pipeline **out);
 void pipeline_free(struct pipeline *pipeline);

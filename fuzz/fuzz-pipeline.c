@@ -53,7 +53,8 @@ static void compile(const char *path, struct registry *registry)
     int result = pipeline_load(&options, &diagnostics, &pipeline);
 
     FUZZ_CHECK((result < 0) == (diagnostics.errors > 0));
-    if (result == 0) {
+    FUZZ_CHECK(result < 0 || pipeline != NULL);
+    if (pipeline != NULL) {
         const struct compile_options compile_options = {.pipeline = pipeline};
         result = compile_pipeline(&compile_options, &diagnostics, &compiled);
         FUZZ_CHECK((result < 0) == (diagnostics.errors > 0));

@@ -130,6 +130,56 @@ def test_all_errors_in_one_go(folder):
 
 
 @test
+def test_structure_hides_neither_configs_nor_connections(folder):
+    write("osiris_connections.yaml", "connections:\n  asked:\n    shop: {how: 5}\n    dark: {token: '${NOWHERE_SET}'}\n")
+    write("all.yaml", """\
+oml_version: "0.1.0"
+name: all
+tasks: []
+steps:
+  - {id: make, component: test.generate, mode: read, timeout: soon, config: {rows: none}}
+  - {id: make, component: csv.wrter, mode: write, needs: [mak]}
+  - {id: shop, component: asked.extractor, mode: read, confg: {}, config: {connection: "@asked.shop", what: 7}}
+  - {id: dark, component: asked.extractor, mode: read, config: {connection: "@asked.dark", othr: x, what: "${params.z}"}}
+  - {id: none, component: asked.extractor, mode: read, config: {connection: "@asked.none", what: 7}}
+  - {id: loop, component: csv.writer, mode: write, needs: [loop], run_on: nowhere, config: {pth: x, delimiter: ",,"}}
+""")
+    result = osiris("validate", "all.yaml", "--json")
+    assert_equal(result.code, 2, "exit code", result)
+    assert_equal([(d["file"], d.get("line"), d["type"]) for d in result.json()["diagnostics"]],
+                 [("all.yaml", 3, "forbidden_key"),
+                  ("all.yaml", 5, "invalid_timeout"), ("all.yaml", 5, "invalid_config_value"),
+                  ("all.yaml", 6, "duplicate_id"), ("all.yaml", 6, "unknown_component"),
+                  ("all.yaml", 6, "unknown_dependency"),
+                  ("all.yaml", 7, "unknown_step_key"), ("all.yaml", 7, "invalid_connection"),
+                  ("all.yaml", 7, "invalid_config_value"),
+                  ("all.yaml", 8, "unknown_config_key"), ("all.yaml", 8, "unresolved_parameter"),
+                  ("all.yaml", 9, "invalid_connection_ref"), ("all.yaml", 9, "invalid_config_value"),
+                  ("all.yaml", 10, "cycle"), ("all.yaml", 10, "unknown_place"),
+                  ("all.yaml", 10, "unknown_config_key"), ("all.yaml", 10, "invalid_config_value"),
+                  ("osiris_connections.yaml", 4, "unset_variable")], "diagnostics", result)
+
+
+@test
+def test_many_errors_are_bounded(folder):
+    write("many.yaml", GOOD + "".join(
+        f"  - {{id: s{i}, component: csv.writer, mode: write, needs: [make], config: {{path: o, delimiter: ',,'}}}}\n"
+        for i in range(150)))
+    result = refused("many.yaml", "many.yaml:12:", "… and 50 more")
+    assert_equal(result.err.count(": error:"), 100, "errors", result)
+
+
+@test
+def test_no_later_check_shows_what_an_earlier_one_hides(folder):
+    write("secret.yaml", GOOD.replace("{rows: 3}", "{rows: none, nested: {password: hunter2-hunter2}}"))
+    write("param.yaml", GOOD.replace("steps:", "params: {password: hunter2-hunter2}\nsteps:")
+          .replace("{path: out.csv}", "{path: out.csv, delimiter: '${params.password}'}"))
+    for path in ("secret.yaml", "param.yaml"):
+        result = refused(path, "inline_secret")
+        assert "hunter2" not in result.err + result.out, result
+
+
+@test
 def test_inline_secret_is_refused_and_not_shown(folder):
     write("secret.yaml", GOOD.replace("{rows: 3}", "{rows: 3, password: hunter2-hunter2}"))
     result = refused("secret.yaml", "secret.yaml:7:", "password")

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/buffer.h"
+#include "core/compile.h"
 #include "core/json-access.h"
 #include "core/pipeline.h"
 
@@ -61,9 +62,16 @@ static struct pipeline *load_bytes(const char *text, size_t length, const char *
     ck_assert_uint_eq(fwrite(text, 1, length, file), length);
     ck_assert_int_eq(fclose(file), 0);
     int result = pipeline_load(&options, diagnostics, &pipeline);
-    ck_assert_int_eq(result, pipeline == NULL ? -1 : 0);
-    ck_assert_int_eq(pipeline == NULL, diagnostics->errors > errors);
-    return pipeline;
+    ck_assert_int_eq(result < 0, diagnostics->errors > errors);
+    ck_assert(result < 0 || pipeline != NULL);
+    if (result == 0)
+        return pipeline;
+    /* What is broken is checked to its end, too. */
+    const struct compile_options compile = {.pipeline = pipeline};
+    struct compiled *compiled = NULL;
+    ck_assert(pipeline == NULL || compile_pipeline(&compile, diagnostics, &compiled) < 0);
+    pipeline_free(pipeline);
+    return NULL;
 }
 
 static struct pipeline *load(const char *text, const char *profile, const char *const *params,

@@ -81,7 +81,8 @@ static struct compiled *compile(const char *text, const char *profile, const cha
     _cleanup_pipeline_ struct pipeline *pipeline = NULL;
 
     write_file("p.yaml", text);
-    if (pipeline_load(&options, diagnostics, &pipeline) < 0)
+    (void)pipeline_load(&options, diagnostics, &pipeline);
+    if (pipeline == NULL)
         return NULL;
     const struct compile_options compile_options = {.pipeline = pipeline, .profile = profile};
     return compile_pipeline(&compile_options, diagnostics, &compiled) < 0 ? NULL : compiled;
