@@ -222,9 +222,11 @@ static void lose_step(struct session *session, size_t index, const struct osiris
     osiris_error_clear(&own);
 }
 
-/* What the group has in the place is lost. True if that is dealt with. */
-static bool lose_running_group(struct session_place *place, size_t group,
-                               const struct osiris_error *error)
+/* What the end of a worker means for a group. */
+enum loss { LOST_NOTHING, LOSS_DEALT_WITH, LOSS_FATAL };
+
+static enum loss lose_running_group(struct session_place *place, size_t group,
+                                    const struct osiris_error *error)
 {
     struct session *session = place->session;
     size_t blamed = step_to_blame(place, group, error);
@@ -232,7 +234,7 @@ static bool lose_running_group(struct session_place *place, size_t group,
     bool dealt_with = true;
 
     if (blamed == (size_t)-1 || (state != GROUP_RUNNING && state != GROUP_ABORTING))
-        return false;
+        return LOST_NOTHING;
     if (schedule_step_state(session->schedule, blamed) == STEP_REQUESTED)
         lose_step(session, blamed, error);
     else if (!session->groups[group].failing)
@@ -241,44 +243,87 @@ static bool lose_running_group(struct session_place *place, size_t group,
         if (is_here(place, i, group) &&
             schedule_step_state(session->schedule, i) == STEP_REQUESTED)
             lose_step(session, i, error);
-    return dealt_with;
+    return dealt_with ? LOSS_DEALT_WITH : LOSS_FATAL;
 }
 
 static void pause_again(struct session *session, size_t group);
 
 /* It waits for its next attempt, which has failed thereby before it has begun. */
-static bool lose_paused_group(struct session_place *place, size_t number,
-                              const struct osiris_error *error)
+static enum loss lose_paused_group(struct session_place *place, size_t number,
+                                   const struct osiris_error *error)
 {
     struct session *session = place->session;
     struct session_group *group = &session->groups[number];
 
-    if (schedule_group_state(session->schedule, number) != GROUP_PAUSED ||
-        !group_sits_in(place, number) ||
-        !step_allows(session, &session->steps[group->cause_step], group, error))
-        return false;
+    if (!group_sits_in(place, number))
+        return LOST_NOTHING;
+    if (!step_allows(session, &session->steps[group->cause_step], group, error))
+        return LOSS_FATAL;
     osiris_error_copy(&group->cause, error);
     name_step(&session->steps[group->cause_step], &group->cause);
     pause_again(session, number);
     if (place->restart_ms == 0 || place->restart_ms > group->resume_ms)
         place->restart_ms = group->resume_ms;
-    return true;
+    return LOSS_DEALT_WITH;
+}
+
+void session_warn_of_end(struct session_place *place, const struct osiris_error *error)
+{
+    struct session *session = place->session;
+    json_object *fields = json_object_new_object();
+    _cleanup_free_ char *text = NULL;
+
+    json_add_string(fields, "place", place->name);
+    json_add(fields, "detail", osiris_error_to_json(error));
+    session_event(session, "close_failed", fields);
+    if (asprintf(&text, "%s; the output had been published before%s%s",
+                 error->message == NULL ? "the worker is gone" : error->message,
+                 error->hint == NULL ? "" : "; ", error->hint == NULL ? "" : error->hint) < 0)
+        text = NULL;
+    session_log(session, OSIRIS_WARNING, "worker", text == NULL ? "out of memory" : text);
+}
+
+/* A group that is being committed is past repeating: place_forget_requests answers for it. */
+static enum loss lose_committing_group(struct session_place *place, size_t group,
+                                       struct osiris_error *error)
+{
+    if (!group_sits_in(place, group))
+        return LOST_NOTHING;
+    if (place_has_published(place, group)) {
+        session_warn_of_end(place, error);
+        return LOSS_DEALT_WITH;
+    }
+    /* It may be there already. */
+    error->retryable = false;
+    return LOSS_FATAL;
+}
+
+static enum loss lose_group(struct session_place *place, size_t group, struct osiris_error *error)
+{
+    switch (schedule_group_state(place->session->schedule, group)) {
+    case GROUP_PAUSED:
+        return lose_paused_group(place, group, error);
+    case GROUP_COMMITTING:
+        return lose_committing_group(place, group, error);
+    default:
+        return lose_running_group(place, group, error);
+    }
 }
 
 void session_place_lost(struct session_place *place, struct osiris_error *error)
 {
     struct session *session = place->session;
-    bool dealt_with = false;
+    enum loss worst = LOST_NOTHING;
 
     place->restart_ms = 0;
-    for (size_t i = 0; i < schedule_group_count(session->schedule); i++)
-        dealt_with |= lose_running_group(place, i, error) || lose_paused_group(place, i, error);
-    /* A group that was being committed is past repeating: place_forget_requests answers for it. */
-    for (size_t i = 0; i < schedule_group_count(session->schedule); i++)
-        if (schedule_group_state(session->schedule, i) == GROUP_COMMITTING &&
-            group_sits_in(place, i))
-            dealt_with = false;
-    if (!dealt_with)
+    for (size_t i = 0; i < schedule_group_count(session->schedule); i++) {
+        enum loss loss = lose_group(place, i, error);
+        worst = loss > worst ? loss : worst;
+    }
+    /* A worker that dies with nothing to lose could not start, or dies at its end. */
+    if (worst == LOST_NOTHING && schedule_succeeded(session->schedule))
+        session_warn_of_end(place, error);
+    else if (worst != LOSS_DEALT_WITH)
         session_fail(session, error);
     osiris_error_clear(error);
 }

@@ -208,7 +208,7 @@ static void answer_prepare(struct session_place *place, json_object *result)
     place->phase_deadline_ms = 0;
 }
 
-static void answer_commit(struct session *session, json_object *result)
+static void note_published(struct session *session, json_object *result)
 {
     const struct session_options *options = session->options;
     json_object *published = json_member(result, "published");
@@ -270,7 +270,7 @@ void place_forget_requests(struct session_place *place)
     while (place->request_count > 0) {
         const struct session_request request = place->requests[--place->request_count];
         if (is_about_group(request.kind))
-            session_group_answered(place->session, request.index, request.kind, true);
+            session_group_answered(place->session, request.index, request.kind, !request.published);
     }
 }
 
@@ -317,7 +317,10 @@ static void answer_error(struct session_place *place, const struct session_reque
         break;
     case REQUEST_CLEANUP:
         place->phase = PLACE_ENDED;
-        session_fail(session, &error);
+        if (schedule_succeeded(session->schedule))
+            session_warn_of_end(place, &error);
+        else
+            session_fail(session, &error);
         break;
     case REQUEST_CANCEL:
         break;
@@ -377,7 +380,8 @@ static void answer(struct session_place *place, const struct session_request *re
         break;
     case REQUEST_COMMIT:
     case REQUEST_PHASE_PUBLISH:
-        answer_commit(session, result);
+        if (!request->published)
+            note_published(session, result);
         session_group_answered(session, request->index, request->kind, false);
         break;
     case REQUEST_PHASE_COMMIT:
@@ -466,6 +470,22 @@ static void handle_heartbeat(struct session *session, json_object *data)
     }
 }
 
+/* Ahead of the answer to a commit: from here on nothing that happens to the worker takes the group's output back. */
+static void handle_published(struct session_place *place, json_object *data)
+{
+    struct session_request *request =
+        place_find_request(place, json_member_string(data, "id", NULL));
+
+    if (request == NULL || request->published ||
+        (request->kind != REQUEST_COMMIT && request->kind != REQUEST_PHASE_PUBLISH)) {
+        place_break_with(place, OSIRIS_ERROR_INTERNAL,
+                         "the peer violates the protocol: it published what was not asked for");
+        return;
+    }
+    request->published = true;
+    note_published(place->session, data);
+}
+
 /* The worker found fault with what it was sent, and is closing the channel. */
 static void handle_error(struct session_place *place, json_object *data)
 {
@@ -501,6 +521,8 @@ void place_handle(struct session_place *place, json_object *message, size_t body
                     json_member_string(data, "message", ""));
     else if (strcmp(type, "heartbeat") == 0)
         handle_heartbeat(session, data);
+    else if (strcmp(type, "published") == 0)
+        handle_published(place, data);
     else if (strcmp(type, "error") == 0)
         handle_error(place, data);
 }

@@ -183,53 +183,71 @@ bool place_is_over(const struct session_place *place)
     return place->phase == PLACE_ENDED || place->phase == PLACE_BROKEN;
 }
 
-static bool runs_here(const struct session_place *place, size_t step)
+/* What the worker is at with a step. */
+enum step_activity { IDLE, RUNNING, COMMITTING, CLOSING };
+
+static enum step_activity activity(const struct session_place *place, size_t step)
 {
     const struct session *session = place->session;
+    size_t group = schedule_step_group(session->schedule, step);
 
-    return &session->places[session->steps[step].place] == place &&
-           schedule_step_state(session->schedule, step) == STEP_REQUESTED;
+    if (&session->places[session->steps[step].place] != place)
+        return IDLE;
+    if (schedule_step_state(session->schedule, step) == STEP_REQUESTED)
+        return RUNNING;
+    if (schedule_group_state(session->schedule, group) != GROUP_COMMITTING)
+        return IDLE;
+    return place_has_published(place, group) ? CLOSING : COMMITTING;
 }
 
-/* "step \"a\" (x.extractor) and step \"b\" (y.writer)" */
-static char *running_steps(const struct session_place *place)
+/* "step \"a\" (x.extractor) and step \"b\" (y.writer) was running" */
+static char *busy_steps(const struct session_place *place)
 {
+    static const char *const verbs[] = {
+        [IDLE] = "running",
+        [RUNNING] = "running",
+        [COMMITTING] = "being committed (what it wrote may have been published)",
+        [CLOSING] = "being closed"};
     const struct session *session = place->session;
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(1 << 16);
-    size_t found = 0;
+    enum step_activity last = IDLE;
 
-    for (size_t i = 0; i < session->step_count; i++)
-        if (runs_here(place, i))
-            buffer_append_format(&text, "%sstep \"%s\" (%s)", found++ > 0 ? " and " : "",
-                                 session->steps[i].id, session->steps[i].component);
-    if (found == 0)
-        buffer_append_text(&text, "no step");
+    for (size_t i = 0; i < session->step_count; i++) {
+        enum step_activity now = activity(place, i);
+        if (now == IDLE)
+            continue;
+        if (last != IDLE && last != now)
+            buffer_append_format(&text, " was %s", verbs[last]);
+        buffer_append_format(&text, "%sstep \"%s\" (%s)", last == IDLE ? "" : " and ",
+                             session->steps[i].id, session->steps[i].component);
+        last = now;
+    }
+    buffer_append_format(&text, "%s was %s", last == IDLE ? "no step" : "", verbs[last]);
     return buffer_steal(&text);
 }
 
 static void describe_end(const struct session_place *place, const struct osiris_worker_exit *end,
                          struct osiris_error *error)
 {
-    _cleanup_free_ char *running = running_steps(place);
-    const char *steps = running == NULL ? "" : running;
+    _cleanup_free_ char *busy = busy_steps(place);
+    const char *steps = busy == NULL ? "" : busy;
     const char *name;
 
     if (place->killed) {
-        osiris_error_prefix(error, "the worker was killed while %s was running", steps);
+        osiris_error_prefix(error, "the worker was killed while %s", steps);
     } else if (end->state == OSIRIS_WORKER_SIGNALLED) {
         name = sigabbrev_np(end->code);
         osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
-                         "the worker was killed by SIG%s while %s was running",
+                         "the worker was killed by SIG%s while %s",
                          name == NULL ? "?" : name, steps);
     } else if (end->state == OSIRIS_WORKER_EXITED) {
         osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
-                         "the worker exited with status %d while %s was running", end->code,
+                         "the worker exited with status %d while %s", end->code,
                          steps);
     } else if (error->message == NULL) {
-        osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the worker is gone while %s was running",
-                         steps);
+        osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the worker is gone while %s", steps);
     } else {
-        osiris_error_prefix(error, "lost the worker while %s was running", steps);
+        osiris_error_prefix(error, "lost the worker while %s", steps);
     }
 }
 
@@ -240,7 +258,7 @@ static void blame_only_step(const struct session_place *place, struct osiris_err
     size_t found = (size_t)-1;
 
     for (size_t i = 0; i < session->step_count; i++)
-        if (runs_here(place, i)) {
+        if (activity(place, i) != IDLE) {
             if (found != (size_t)-1)
                 return;
             found = i;

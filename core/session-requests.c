@@ -58,20 +58,36 @@ static void send_request(struct session_place *place, enum request_kind kind, co
     place_send(place, message);
 }
 
-bool place_take_request(struct session_place *place, const char *id,
-                        struct session_request *request)
+struct session_request *place_find_request(struct session_place *place, const char *id)
 {
     char expected[32];
 
     for (size_t i = 0; i < place->request_count; i++) {
         snprintf(expected, sizeof expected, "req_%llu",
                  (unsigned long long)place->requests[i].number);
-        if (id != NULL && strcmp(id, expected) == 0) {
-            *request = place->requests[i];
-            place->requests[i] = place->requests[--place->request_count];
-            return true;
-        }
+        if (id != NULL && strcmp(id, expected) == 0)
+            return &place->requests[i];
     }
+    return NULL;
+}
+
+bool place_take_request(struct session_place *place, const char *id,
+                        struct session_request *request)
+{
+    struct session_request *found = place_find_request(place, id);
+
+    if (found == NULL)
+        return false;
+    *request = *found;
+    *found = place->requests[--place->request_count];
+    return true;
+}
+
+bool place_has_published(const struct session_place *place, size_t group)
+{
+    for (size_t i = 0; i < place->request_count; i++)
+        if (place->requests[i].published && place->requests[i].index == group)
+            return true;
     return false;
 }
 

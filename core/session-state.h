@@ -54,6 +54,7 @@ struct session_request {
     uint64_t number; /* its id on the wire is "req_<number>" */
     enum request_kind kind;
     size_t index; /* of the step or group */
+    bool published; /* a commit: all that it asks for has been; its answer waits for drivers that are closed */
 };
 
 /* A link that can be made again, and how that goes. Monotonic milliseconds; 0: not set. */
@@ -223,6 +224,10 @@ void place_send_heartbeat(struct session_place *place);
 /* Finds and forgets the request that `id` answers; false if there is none. */
 bool place_take_request(struct session_place *place, const char *id,
                         struct session_request *request);
+/* The request under way that has the id; NULL if there is none. */
+struct session_request *place_find_request(struct session_place *place, const char *id);
+/* Whether the place has published all that it was asked to of a group that is being committed. */
+bool place_has_published(const struct session_place *place, size_t group);
 
 /* session-messages.c */
 
@@ -273,6 +278,8 @@ void session_step_failed(struct session *session, size_t step, struct osiris_err
 void session_step_late(struct session *session, size_t step);
 /* What ran in the place, or waits to run there again, is lost. Takes `error`. */
 void session_place_lost(struct session_place *place, struct osiris_error *error);
+/* Drivers or their worker came to a bad end when all that they had to do was done: that takes nothing back. */
+void session_warn_of_end(struct session_place *place, const struct osiris_error *error);
 /* SCHEDULE_PAUSE */
 void session_pause_group(struct session *session, size_t group);
 /* Tells what was held back of the group's steps. */

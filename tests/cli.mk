@@ -14,6 +14,7 @@ endif
 
 # The real binary, driven by Python.
 cli_tests = \
+	tests/cli/test_bad_drivers.py \
 	tests/cli/test_bad_pipelines.py \
 	tests/cli/test_csv_files.py \
 	tests/cli/test_csv_stdout.py \

@@ -5,9 +5,11 @@ EXTRA_DIST += tests/plugins/test-plugin.h
 
 check_LTLIBRARIES += tests/plugins/generate.la tests/plugins/processors.la \
 	tests/plugins/collect.la tests/plugins/raw.la tests/plugins/other/pass.la \
-	tests/plugins/asked.la
+	tests/plugins/asked.la tests/plugins/faulty.la
 tests_plugins_asked_la_SOURCES = tests/plugins/asked.c
 tests_plugins_asked_la_LDFLAGS = $(test_plugin_ldflags)
+tests_plugins_faulty_la_SOURCES = tests/plugins/faulty.c
+tests_plugins_faulty_la_LDFLAGS = $(test_plugin_ldflags)
 tests_plugins_generate_la_SOURCES = tests/plugins/generate.c
 tests_plugins_generate_la_LDFLAGS = $(test_plugin_ldflags)
 tests_plugins_processors_la_SOURCES = tests/plugins/pass.c

@@ -45,6 +45,18 @@ void answer_untouched(struct channel *channel, const char *request_id,
     send_error(channel, request_id, object);
 }
 
+void answer_published(struct channel *channel, const char *request_id, json_object *published)
+{
+    json_object *message = json_object_new_object();
+    json_object *data = json_object_new_object();
+
+    json_add_string(data, "id", request_id);
+    json_add(data, "published", published);
+    json_add_string(message, "type", "published");
+    json_add(message, "data", data);
+    send_answer(channel, message);
+}
+
 void answer_message(struct channel *channel, const char *type, json_object *data, bool wait)
 {
     json_object *message = json_object_new_object();

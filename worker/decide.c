@@ -1,7 +1,8 @@
 /*
  * Commit and abort requests: each waits for all of its steps, whose own threads act; see run.h.
  *
- * A commit has two phases, so that no output of a group is published if a driver's commit fails.
+ * A commit has stages, each for all of its steps before the next: no output of a group is published if a driver's commit fails,
+ * and no driver is closed before all is published and the orchestrator has heard of it: a crash there takes nothing back.
  */
 #include <string.h>
 
@@ -20,13 +21,13 @@ static void free_batch(struct decision_batch *batch)
 
 /* Step threads read it when the message that the ids came in is gone: it keeps the steps, not the message's array. */
 static struct decision_batch *new_batch(struct run *run, const char *request_id,
-                                        json_object *step_ids, bool commit)
+                                        json_object *step_ids, enum step_decision stage)
 {
     struct decision_batch *batch = calloc(1, sizeof *batch);
 
     if (batch == NULL)
         return NULL;
-    batch->commit = commit;
+    batch->stage = stage;
     batch->request_id = strdup(request_id);
     batch->step_count = json_array_count(step_ids);
     batch->steps = calloc(batch->step_count + 1, sizeof *batch->steps);
@@ -40,10 +41,9 @@ static struct decision_batch *new_batch(struct run *run, const char *request_id,
     return NULL;
 }
 
-static void decide_locked(struct step *step, struct decision_batch *batch,
-                          enum step_decision decision)
+static void decide_locked(struct step *step, struct decision_batch *batch)
 {
-    step->decision = decision;
+    step->decision = batch->stage;
     step->batch = batch;
     batch->waiting++;
     pthread_cond_signal(&step->decided);
@@ -73,9 +73,9 @@ static void answer(struct run *run, struct decision_batch *batch)
         answer_error(run->channel, batch->request_id, &batch->error);
     } else {
         json_object *result = json_object_new_object();
-        if (!batch->commit)
+        if (batch->stage == DECIDE_ABORT)
             forgive(run, batch);
-        if (batch->commit && !batch->commit_only)
+        else if (!batch->commit_only)
             json_add(result, "published", json_object_get(batch->published));
         answer_result(run->channel, batch->request_id, result);
     }
@@ -83,7 +83,7 @@ static void answer(struct run *run, struct decision_batch *batch)
 }
 
 /* Tells every step of the batch that still has a driver what to do. True if there is nobody to wait for. */
-static bool tell_steps_locked(struct decision_batch *batch, enum step_decision decision)
+static bool tell_steps_locked(struct decision_batch *batch)
 {
     for (size_t i = 0; i < batch->step_count; i++) {
         struct step *step = batch->steps[i];
@@ -92,9 +92,29 @@ static bool tell_steps_locked(struct decision_batch *batch, enum step_decision d
         if (step->phase == STEP_IDLE)
             step->phase = STEP_CLOSED;
         else
-            decide_locked(step, batch, decision);
+            decide_locked(step, batch);
     }
     return batch->waiting == 0;
+}
+
+/* All steps have acted on the last stage. True if there is none left. */
+static bool advance_locked(struct run *run, struct decision_batch *batch)
+{
+    switch (batch->stage) {
+    case DECIDE_COMMIT:
+        if (batch->commit_only || batch->error.category != 0)
+            return true;
+        batch->stage = DECIDE_PUBLISH;
+        break;
+    case DECIDE_PUBLISH:
+        if (batch->error.category == 0)
+            answer_published(run->channel, batch->request_id, json_object_get(batch->published));
+        batch->stage = DECIDE_CLOSE;
+        break;
+    default:
+        return true;
+    }
+    return tell_steps_locked(batch);
 }
 
 void decide_done(struct step *step, struct osiris_error *error)
@@ -108,12 +128,7 @@ void decide_done(struct step *step, struct osiris_error *error)
     if (batch != NULL) {
         if (error->category != 0 && batch->error.category == 0)
             osiris_error_move(&batch->error, error);
-        done = --batch->waiting == 0;
-        if (done && batch->commit && !batch->publishing && !batch->commit_only &&
-            batch->error.category == 0) {
-            batch->publishing = true;
-            done = tell_steps_locked(batch, DECIDE_PUBLISH);
-        }
+        done = --batch->waiting == 0 && advance_locked(run, batch);
     }
     pthread_mutex_unlock(&run->steps_lock);
     osiris_error_clear(error);
@@ -142,7 +157,8 @@ static void refuse(struct run *run, const char *request_id, const char *why)
 void decide_commit(struct run *run, const char *request_id, json_object *step_ids,
                    enum commit_phase phase)
 {
-    struct decision_batch *batch = new_batch(run, request_id, step_ids, true);
+    struct decision_batch *batch = new_batch(run, request_id, step_ids,
+                                             phase == COMMIT_PUBLISH ? DECIDE_PUBLISH : DECIDE_COMMIT);
     bool ready = false, done = false;
 
     if (batch == NULL) {
@@ -150,12 +166,10 @@ void decide_commit(struct run *run, const char *request_id, json_object *step_id
         return;
     }
     batch->commit_only = phase == COMMIT_ONLY;
-    batch->publishing = phase == COMMIT_PUBLISH;
     pthread_mutex_lock(&run->steps_lock);
     ready = all_have_run_locked(batch);
     if (ready)
-        done = tell_steps_locked(batch,
-                                 phase == COMMIT_PUBLISH ? DECIDE_PUBLISH : DECIDE_COMMIT);
+        done = tell_steps_locked(batch);
     pthread_mutex_unlock(&run->steps_lock);
     if (!ready) {
         refuse(run, request_id, "commit: not all of the steps have run");
@@ -178,7 +192,7 @@ static bool any_is_busy_locked(const struct decision_batch *batch)
 void decide_abort(struct run *run, const char *request_id, json_object *step_ids,
                   const char *because)
 {
-    struct decision_batch *batch = new_batch(run, request_id, step_ids, false);
+    struct decision_batch *batch = new_batch(run, request_id, step_ids, DECIDE_ABORT);
 
     if (batch == NULL) {
         refuse(run, request_id, "abort: out of memory");
@@ -202,7 +216,7 @@ void decide_abort(struct run *run, const char *request_id, json_object *step_ids
     }
     pthread_mutex_lock(&run->steps_lock);
     bool busy = any_is_busy_locked(batch);
-    bool done = !busy && tell_steps_locked(batch, DECIDE_ABORT);
+    bool done = !busy && tell_steps_locked(batch);
     pthread_mutex_unlock(&run->steps_lock);
     if (busy) {
         refuse(run, request_id, "abort: a step is being committed or aborted already");

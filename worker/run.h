@@ -30,15 +30,14 @@ enum step_phase {
     STEP_CLOSED,  /* its driver is closed, its thread gone or going */
 };
 
-enum step_decision { DECIDE_NOTHING, DECIDE_COMMIT, DECIDE_PUBLISH, DECIDE_ABORT };
+enum step_decision { DECIDE_NOTHING, DECIDE_COMMIT, DECIDE_PUBLISH, DECIDE_CLOSE, DECIDE_ABORT };
 
 /* One commit or abort request: answered when the last of its steps has acted. Guarded by steps_lock. */
 struct decision_batch {
     char *request_id;
     size_t waiting; /* steps that have not acted yet */
-    bool commit;
-    bool commit_only; /* the second phase comes with a request of its own */
-    bool publishing;  /* the second phase of a commit */
+    enum step_decision stage; /* what they were told last */
+    bool commit_only; /* what comes next comes with a request of its own */
     struct step **steps; /* borrowed from the run; NULL: there is none of that name */
     size_t step_count;
     json_object *published;
@@ -235,6 +234,8 @@ void answer_error(struct channel *channel, const char *request_id,
 /* The same for a step that has had no influence on the world yet. */
 void answer_untouched(struct channel *channel, const char *request_id,
                       const struct osiris_error *error);
+/* The files that a commit has published; its result follows when the drivers are closed. Takes `published`. */
+void answer_published(struct channel *channel, const char *request_id, json_object *published);
 /* {type, data}; takes `data`. `wait` as for channel_send. */
 void answer_message(struct channel *channel, const char *type, json_object *data, bool wait);
 

@@ -277,6 +277,9 @@ static int publish(struct step *step, struct osiris_error *error)
 {
     struct output *last = NULL;
 
+    pthread_mutex_lock(&step->run->steps_lock);
+    step->committed = true;
+    pthread_mutex_unlock(&step->run->steps_lock);
     for (struct step_output_file *file = step->files; file != NULL; file = file->next) {
         int64_t size = output_size(file->output);
         if (output_is_stream(file->output))
@@ -328,21 +331,18 @@ static void follow_decisions(struct step *step)
     for (;;) {
         struct osiris_error error = OSIRIS_ERROR_INIT;
         enum step_decision decision = wait_for_decision(step);
-        if (decision == DECIDE_COMMIT) {
-            committed = commit(step, &error) == 0;
+        if (decision == DECIDE_COMMIT || decision == DECIDE_PUBLISH) {
+            if (decision == DECIDE_COMMIT)
+                committed = commit(step, &error) == 0;
+            else
+                publish(step, &error);
             name_error(step, &error);
             decide_done(step, &error);
             continue;
         }
-        if (decision == DECIDE_PUBLISH) {
-            pthread_mutex_lock(&step->run->steps_lock);
-            step->committed = true;
-            pthread_mutex_unlock(&step->run->steps_lock);
-            publish(step, &error);
-            name_error(step, &error);
-        } else if (!committed && step->driver_open && step->driver->abort != NULL && is_run(step)) {
+        if (decision == DECIDE_ABORT && !committed && step->driver_open &&
+            step->driver->abort != NULL && is_run(step))
             step->driver->abort(step->state);
-        }
         close_driver(step);
         pthread_mutex_lock(&step->run->steps_lock);
         step->phase = STEP_CLOSED;

@@ -79,6 +79,7 @@ struct osiris_driver {
      * It returns at once and does not call the host. */
     void (*interrupt)(void *state);
 
+    /* Frees the state. All of the group's output is published by then, or none of it. */
     void (*close)(void *state);
 
     /* Since version 1.1. Optional (NULL), like `run` in all else: they may wait, and `interrupt` ends the wait. Each
