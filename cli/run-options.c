@@ -24,7 +24,7 @@ static int choose_adapter(struct run_options *options, const struct arguments *a
     return 0;
 }
 
-static int read_limit(const char *name, int64_t *limit, struct osiris_error *error)
+static int read_limit(const char *name, int64_t least, int64_t *limit, struct osiris_error *error)
 {
     const char *text = getenv(name);
     char *end;
@@ -33,21 +33,26 @@ static int read_limit(const char *name, int64_t *limit, struct osiris_error *err
         return 0;
     errno = 0;
     long long value = strtoll(text, &end, 10);
-    if (errno != 0 || *end != '\0' || value < 1 || value > 86400000)
+    if (errno != 0 || *end != '\0' || value < least || value > 86400000)
         return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
-                                "%s=%s is not a number of milliseconds from 1 to 86400000", name,
-                                text);
+                                "%s=%s is not a number of milliseconds from %lld to 86400000", name,
+                                text, (long long)least);
     *limit = value;
     return 0;
 }
 
 static int read_limits(struct session_limits *limits, struct osiris_error *error)
 {
-    if (read_limit("OSIRIS_CANCEL_GRACE_MS", &limits->cancel_grace_ms, error) < 0 ||
-        read_limit("OSIRIS_HEARTBEAT_INTERVAL_MS", &limits->heartbeat_interval_ms, error) < 0 ||
-        read_limit("OSIRIS_HEARTBEAT_TIMEOUT_MS", &limits->heartbeat_timeout_ms, error) < 0 ||
-        read_limit("OSIRIS_RESUME_TIMEOUT_MS", &limits->resume_ms, error) < 0)
+    int64_t silence_ms = -1; /* nothing is said of it */
+
+    if (read_limit("OSIRIS_CANCEL_GRACE_MS", 1, &limits->cancel_grace_ms, error) < 0 ||
+        read_limit("OSIRIS_HEARTBEAT_INTERVAL_MS", 1, &limits->heartbeat_interval_ms, error) < 0 ||
+        read_limit("OSIRIS_HEARTBEAT_TIMEOUT_MS", 1, &limits->heartbeat_timeout_ms, error) < 0 ||
+        read_limit("OSIRIS_RESUME_TIMEOUT_MS", 1, &limits->resume_ms, error) < 0 ||
+        read_limit("OSIRIS_SILENCE_TIMEOUT_MS", 0, &silence_ms, error) < 0)
         return -1;
+    if (silence_ms >= 0)
+        limits->silence_ms = silence_ms > 0 ? silence_ms : -1;
     return 0;
 }
 

@@ -100,8 +100,9 @@ static void forget_attempt(struct session *session, size_t group)
             session->result->steps_completed--;
         json_object_put(step->metrics);
         step->metrics = NULL;
-        step->has_ended = step->timed_out = step->has_written = false;
+        step->has_ended = step->has_written = false;
         osiris_error_clear(&step->held);
+        osiris_error_clear(&step->overdue);
         _cleanup_free_ char *path = artifacts_path(session, step);
         if (path != NULL)
             remove_new_entries(path, step->artifacts);
@@ -148,8 +149,8 @@ void session_step_failed(struct session *session, size_t index, struct osiris_er
     struct session_step *step = &session->steps[index];
     struct session_group *group = group_of(session, index);
 
-    if (step->timed_out)
-        session_timeout_error(step, error);
+    if (step->overdue.category != 0)
+        osiris_error_copy(error, &step->overdue);
     name_step(step, error);
     if ((group->failing || begin_again(session, index, error)) &&
         !schedule_is_stopping(session->schedule)) {
@@ -162,17 +163,15 @@ void session_step_failed(struct session *session, size_t index, struct osiris_er
     session_fail(session, error);
 }
 
-void session_step_late(struct session *session, size_t index)
+void session_step_overdue(struct session *session, size_t index, struct osiris_error *error)
 {
     struct session_step *step = &session->steps[index];
-    struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    step->timed_out = true;
-    session_timeout_error(step, &error);
-    name_step(step, &error);
-    if (!group_of(session, index)->failing && !begin_again(session, index, &error))
-        session_fail(session, &error);
-    osiris_error_clear(&error);
+    name_step(step, error);
+    osiris_error_copy(&step->overdue, error);
+    if (!group_of(session, index)->failing && !begin_again(session, index, error))
+        session_fail(session, error);
+    osiris_error_clear(error);
 }
 
 /* Lost workers. */

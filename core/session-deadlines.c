@@ -43,21 +43,23 @@ static int64_t step_deadline(const struct session *session, size_t index)
     int64_t total =
         step->total_timeout_ms == 0 ? INT64_MAX : step->first_ms + step->total_timeout_ms;
 
-    if (step->timed_out || schedule_step_state(session->schedule, index) != STEP_REQUESTED)
+    if (step->overdue.category != 0 || schedule_step_state(session->schedule, index) != STEP_REQUESTED)
         return INT64_MAX;
     return own < total ? own : total;
 }
 
-void session_timeout_error(const struct session_step *step, struct osiris_error *error)
+static void step_is_late(struct session *session, size_t index, int64_t now)
 {
-    bool own = step->timeout_ms > 0 && clock_monotonic_ms() >= step->started_ms + step->timeout_ms;
+    const struct session_step *step = &session->steps[index];
+    bool own = step->timeout_ms > 0 && now >= step->started_ms + step->timeout_ms;
+    struct osiris_error error = OSIRIS_ERROR_INIT;
     char text[DURATION_TEXT_SIZE];
 
-    osiris_error_clear(error);
-    osiris_error_set(error, OSIRIS_ERROR_TIMEOUT, "it did not end within its timeout of %s%s",
+    osiris_error_set(&error, OSIRIS_ERROR_TIMEOUT, "it did not end within its timeout of %s%s",
                      duration_text(own ? step->timeout_ms : step->total_timeout_ms, text),
                      own ? "" : " in all");
-    error->retryable = true;
+    error.retryable = true;
+    session_step_overdue(session, index, &error);
 }
 
 /* Groups that are to stop. */
@@ -118,7 +120,7 @@ void session_check_deadlines(struct session *session)
     check_run(session);
     for (size_t i = 0; i < session->step_count; i++)
         if (now >= step_deadline(session, i))
-            session_step_late(session, i);
+            step_is_late(session, i, now);
     for (size_t i = 0; i < schedule_group_count(session->schedule); i++)
         check_group(session, i, now);
     for (size_t i = 0; i < session->place_count; i++)

@@ -289,7 +289,7 @@ static void step_has_run(struct session *session, size_t index, json_object *res
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
     step->has_written = true;
-    if (step->timed_out) {
+    if (step->overdue.category != 0) {
         session_step_failed(session, index, &error);
         return;
     }
@@ -450,9 +450,21 @@ static void handle_metric(struct session *session, json_object *data)
                       json_object_get(json_member(data, "tags")));
 }
 
-static void handle_heartbeat(struct session *session, json_object *data)
+static void note_progress(const struct session *session, struct session_step *step,
+                          json_object *progress)
 {
     const struct session_observer *observer = session->options->observer;
+
+    step->rows = json_member_integer(progress, "rows", step->rows);
+    step->bytes = json_member_integer(progress, "bytes", step->bytes);
+    if (observer != NULL && observer->step_progress != NULL)
+        observer->step_progress(session->options->observer_context, step->id, step->rows,
+                                step->bytes);
+}
+
+static void handle_heartbeat(struct session_place *place, json_object *data)
+{
+    struct session *session = place->session;
     json_object *steps = json_member(data, "steps");
 
     for (size_t i = 0; i < json_array_count(steps); i++) {
@@ -461,12 +473,12 @@ static void handle_heartbeat(struct session *session, json_object *data)
                                           json_member_string(progress, "step_id", NULL));
         if (index == (size_t)-1)
             continue;
-        struct session_step *step = &session->steps[index];
-        step->rows = json_member_integer(progress, "rows", step->rows);
-        step->bytes = json_member_integer(progress, "bytes", step->bytes);
-        if (observer != NULL && observer->step_progress != NULL)
-            observer->step_progress(session->options->observer_context, step->id, step->rows,
-                                    step->bytes);
+        if (schedule_step_state(session->schedule, index) == STEP_REQUESTED)
+            note_progress(session, &session->steps[index], progress);
+        const char *function = json_member_string(progress, "function", NULL);
+        if (function != NULL && !place_is_over(place))
+            session_hear_of_function(place, index, function,
+                                     json_member_integer(progress, "silent_ms", 0));
     }
 }
 
@@ -520,7 +532,7 @@ void place_handle(struct session_place *place, json_object *message, size_t body
                     json_member_string(data, "step_id", "worker"),
                     json_member_string(data, "message", ""));
     else if (strcmp(type, "heartbeat") == 0)
-        handle_heartbeat(session, data);
+        handle_heartbeat(place, data);
     else if (strcmp(type, "published") == 0)
         handle_published(place, data);
     else if (strcmp(type, "error") == 0)

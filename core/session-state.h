@@ -10,6 +10,7 @@
  *   session-streams.c   batches between workers in different places
  *   session-attempts.c  failures, other attempts, other workers
  *   session-deadlines.c what may take only so long
+ *   session-silence.c   drivers that hang
  */
 #ifndef OSIRIS_CORE_SESSION_STATE_H
 #define OSIRIS_CORE_SESSION_STATE_H
@@ -112,7 +113,8 @@ struct session_step {
     json_object *artifacts; /* what stands in its folder before the first attempt; NULL: unknown */
     /* Of the present attempt. */
     int64_t started_ms, first_ms; /* requested; in the first attempt */
-    bool timed_out;               /* it has failed of that, whatever it answers */
+    struct osiris_error overdue;  /* it has failed of that, whatever it answers */
+    bool warned_of_silence;       /* of its driver, which goes on */
     bool has_written;             /* or may have */
     bool has_ended;               /* with `held`, of which nobody was told yet */
     struct osiris_error held;
@@ -160,6 +162,7 @@ struct session {
     int64_t grace_deadline_ms; /* when a worker that does not stop is killed */
     int64_t run_deadline_ms;   /* 0: none */
     bool timed_out;            /* the run */
+    bool late_commit;          /* the run has failed of one that took too long */
     struct retry_random random;
     int64_t next_flush_ms;     /* of the run's records */
     bool cleaning;
@@ -274,8 +277,8 @@ void session_note_artifacts(struct session *session);
 int session_seed_jitter(struct session *session, struct osiris_error *error);
 /* A step's attempt has failed: its group is to have another one, or the run fails. Takes `error`. */
 void session_step_failed(struct session *session, size_t step, struct osiris_error *error);
-/* The same of a step that still runs, but too long: what it answers from now on is no news. */
-void session_step_late(struct session *session, size_t step);
+/* The same of a step that still runs, but too long: what it answers from now on is no news. Takes `error`. */
+void session_step_overdue(struct session *session, size_t step, struct osiris_error *error);
 /* What ran in the place, or waits to run there again, is lost. Takes `error`. */
 void session_place_lost(struct session_place *place, struct osiris_error *error);
 /* Drivers or their worker came to a bad end when all that they had to do was done: that takes nothing back. */
@@ -294,9 +297,13 @@ void session_check_deadlines(struct session *session);
 /* The next moment at which session_check_deadlines or session_resume_groups has something to do. */
 int64_t session_next_deadline(const struct session *session);
 bool session_run_is_late(const struct session *session);
-/* Replaces the error of a step that was stopped because it was late. */
-void session_timeout_error(const struct session_step *step, struct osiris_error *error);
 void session_cancel_all(struct session *session);
 void session_break_all(struct session *session, int category, const char *message);
+
+/* session-silence.c */
+
+/* A heartbeat: the step's driver is in this function, and has not called its host for so long. */
+void session_hear_of_function(struct session_place *place, size_t step, const char *function,
+                              int64_t silent_ms);
 
 #endif

@@ -25,6 +25,7 @@ static const struct session_limits default_limits = {
     .cancel_grace_ms = 10000,
     .exit_ms = 5000,
     .resume_ms = 60000,
+    .silence_ms = 300000,
     .queue_bytes = 1 << 20,
     .spill_bytes = 8 << 20,
 };
@@ -44,6 +45,8 @@ static void fill_limits(struct session_limits *limits)
     fill_limit(&limits->cancel_grace_ms, default_limits.cancel_grace_ms);
     fill_limit(&limits->exit_ms, default_limits.exit_ms);
     fill_limit(&limits->resume_ms, default_limits.resume_ms);
+    if (limits->silence_ms == 0)
+        limits->silence_ms = default_limits.silence_ms;
     fill_limit(&limits->queue_bytes, default_limits.queue_bytes);
     fill_limit(&limits->spill_bytes, default_limits.spill_bytes);
 }
@@ -346,9 +349,10 @@ static int converse(struct session *session, struct osiris_error *error)
     for (size_t i = 0; i < session->place_count; i++)
         place_end_worker(&session->places[i]);
     if (result == 0) {
-        /* A signal or a timeout that came when everything was published already has stopped nothing. */
+        /* A signal or a timeout that came too late for everything not to be published has stopped nothing. */
         if (schedule_succeeded(session->schedule) &&
-            (session->failure.category == OSIRIS_ERROR_CANCELLED || session->timed_out)) {
+            (session->failure.category == OSIRIS_ERROR_CANCELLED || session->timed_out ||
+             session->late_commit)) {
             osiris_error_clear(&session->failure);
             session->result->signal_number = 0;
         }
@@ -519,6 +523,7 @@ static void free_session(struct session *session)
         osiris_error_clear(&session->groups[i].cause);
     for (size_t i = 0; session->steps != NULL && i < session->step_count; i++) {
         osiris_error_clear(&session->steps[i].held);
+        osiris_error_clear(&session->steps[i].overdue);
         json_object_put(session->steps[i].metrics);
         json_object_put(session->steps[i].artifacts);
     }

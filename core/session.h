@@ -29,6 +29,7 @@ struct session_limits {
     int64_t cancel_grace_ms;       /* cancel or abort to kill: 10 000 */
     int64_t exit_ms;               /* channel closed to worker gone: 5 000 */
     int64_t resume_ms;             /* a link lost to it made again: 60 000 */
+    int64_t silence_ms;            /* of a driver that is being called: 300 000; negative: no bound */
     int64_t queue_bytes;           /* of a stream's queue: 1 MiB */
     int64_t spill_bytes;           /* of an elastic edge in memory: 8 MiB */
 };

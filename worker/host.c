@@ -90,22 +90,30 @@ static void add_time(json_object *data)
     json_add_string(data, "ts", now);
 }
 
+/* It may wait for a slow orchestrator. */
+static void tell(struct step *step, const char *type, json_object *data)
+{
+    signs_begin_wait(step);
+    answer_message(step->run->channel, type, data, true);
+    signs_end_wait(step);
+}
+
 static void host_log(const struct osiris_host *host, int32_t level, const char *message)
 {
     static const char *const names[] = {"debug", "info", "warning", "error"};
-    const struct step *step = host->context;
+    struct step *step = host->context;
     _cleanup_free_ char *clean = redactor_text(step->run->redactor, message, strlen(message));
     json_object *data = step_data(step);
 
     json_add_string(data, "level",
                     names[level >= OSIRIS_DEBUG && level <= OSIRIS_ERROR ? level : OSIRIS_INFO]);
     json_add_string(data, "message", clean == NULL ? "" : clean);
-    answer_message(step->run->channel, "log", data, true);
+    tell(step, "log", data);
 }
 
 static void host_event(const struct osiris_host *host, const char *name, const char *json)
 {
-    const struct step *step = host->context;
+    struct step *step = host->context;
     _cleanup_json_ json_object *fields = json == NULL ? NULL : json_tokener_parse(json);
     json_object *data = step_data(step);
 
@@ -119,13 +127,13 @@ static void host_event(const struct osiris_host *host, const char *name, const c
                 json_add(data, key, json_object_get(value));
         }
     }
-    answer_message(step->run->channel, "event", data, true);
+    tell(step, "event", data);
 }
 
 static void host_metric(const struct osiris_host *host, const char *name, double value,
                         const char *unit)
 {
-    const struct step *step = host->context;
+    struct step *step = host->context;
     json_object *data = json_object_new_object();
     json_object *tags = json_object_new_object();
 
@@ -135,7 +143,7 @@ static void host_metric(const struct osiris_host *host, const char *name, double
     json_add_string(tags, "step", step->id);
     json_add(data, "tags", tags);
     add_time(data);
-    answer_message(step->run->channel, "metric", data, true);
+    tell(step, "metric", data);
 }
 
 static char *redacted(const struct step *step, const char *text)
@@ -166,8 +174,9 @@ static void host_error(const struct osiris_host *host, const struct osiris_error
 
 static int32_t host_cancelled(const struct osiris_host *host)
 {
-    const struct step *step = host->context;
+    struct step *step = host->context;
 
+    signs_give(step);
     return atomic_load_explicit(&step->cancelled, memory_order_relaxed);
 }
 
@@ -395,12 +404,15 @@ static int open_file(struct step *step, const char *path,
 static int host_open_output(const struct osiris_host *host, const char *path,
                             const struct osiris_output_options *options, int *fd)
 {
+    struct step *step = host->context;
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    if (open_file(host->context, path, options, fd, &error) == 0)
-        return 0;
-    report_error(host, &error);
-    return -1;
+    signs_begin_wait(step);
+    int result = open_file(step, path, options, fd, &error);
+    signs_end_wait(step);
+    if (result < 0)
+        report_error(host, &error);
+    return result;
 }
 
 static struct output *find_output(struct step *step, int fd)
@@ -420,14 +432,17 @@ static int host_finish_output(const struct osiris_host *host, int fd)
     struct step *step = host->context;
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     struct output *output = fd < 0 ? NULL : find_output(step, fd);
+    int result = -1;
 
+    signs_begin_wait(step);
     if (output == NULL)
         osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "finish_output: there is no such output");
-    else if (output_finish(output, &error) == 0 &&
-             output_set_aside(output, &step->shelf, &error) == 0)
-        return 0;
-    report_error(host, &error);
-    return -1;
+    else if (output_finish(output, &error) == 0)
+        result = output_set_aside(output, &step->shelf, &error);
+    signs_end_wait(step);
+    if (result < 0)
+        report_error(host, &error);
+    return result;
 }
 
 void host_close_outputs(struct step *step)

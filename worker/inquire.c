@@ -42,7 +42,10 @@ int inquire(struct step *step, struct osiris_error *error)
     if (function == NULL)
         return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "the driver \"%s\" has no %s",
                                 step->driver->name, step->verb);
-    if (function(step->state) < 0) {
+    signs_enter(step, step->verb);
+    int result = function(step->state);
+    signs_leave(step);
+    if (result < 0) {
         host_take_error(step, step->verb, error);
         return -1;
     }

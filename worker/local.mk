@@ -16,6 +16,7 @@ worker_sources = \
 	worker/link-input.c \
 	worker/link-output.c \
 	worker/run.c worker/run.h \
+	worker/signs.c \
 	worker/step.c \
 	worker/stream.c \
 	$(NULL)

@@ -274,12 +274,18 @@ static void send_heartbeat(struct worker *worker)
         pthread_mutex_lock(&worker->run->steps_lock);
         bool running = step->phase == STEP_RUNNING;
         pthread_mutex_unlock(&worker->run->steps_lock);
-        if (!running)
+        int64_t silent_ms;
+        const char *function = signs_look(step, &silent_ms);
+        if (!running && function == NULL)
             continue;
         json_object *entry = json_object_new_object();
         json_add_string(entry, "step_id", step->id);
         json_add_integer(entry, "rows", atomic_load(&step->rows));
         json_add_integer(entry, "bytes", atomic_load(&step->bytes));
+        if (function != NULL) {
+            json_add_string(entry, "function", function);
+            json_add_integer(entry, "silent_ms", silent_ms);
+        }
         json_append(steps, entry);
     }
     json_add(data, "steps", steps);

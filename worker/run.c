@@ -73,6 +73,9 @@ static void init_step(struct step *step, struct run *run)
     atomic_init(&step->rows, 0);
     atomic_init(&step->bytes, 0);
     atomic_init(&step->touched, false);
+    atomic_init(&step->function, NULL);
+    atomic_init(&step->signs, 0);
+    atomic_init(&step->host_waits, 0);
     pthread_cond_init(&step->decided, NULL);
     pthread_mutex_init(&step->interrupt_lock, NULL);
     pthread_mutex_init(&step->report_lock, NULL);

@@ -85,6 +85,13 @@ struct step {
     atomic_int_fast64_t rows, bytes; /* for heartbeats, and the final counts */
     int64_t batches;                 /* the step thread's */
     atomic_bool touched; /* its driver has been given a batch, or the end of an input */
+    /* Signs of life (worker/signs.c). */
+    _Atomic(const char *) function; /* of the driver that the step thread is in, or NULL */
+    atomic_uint signs;
+    atomic_int host_waits;
+    const char *seen_function; /* these are the main thread's */
+    unsigned seen_signs;
+    int64_t silent_since_ms;
     json_object *artifacts; /* what stood in its folder before the first attempt here; NULL: unknown */
 
     /* Guarded by run->steps_lock. */
@@ -164,6 +171,19 @@ bool run_stop(struct run *run, int timeout_ms);
 int step_start(struct step *step, json_object *params, const char *request_id,
                struct osiris_error *error);
 void step_cancel(struct step *step);
+
+/* worker/signs.c: whether a driver that was called still does something */
+
+/* [step thread] Around each call of a driver's function, which is not a host's wait. The name is kept. */
+void signs_enter(struct step *step, const char *function);
+void signs_leave(struct step *step);
+/* [any thread] The driver has called its host; or it waits there, between these two. */
+void signs_give(struct step *step);
+void signs_begin_wait(struct step *step);
+void signs_end_wait(struct step *step);
+/* [main thread] The driver's function that is being called, or NULL, and for how long nothing was heard of it, as far as looks
+ * have shown. */
+const char *signs_look(struct step *step, int64_t *silent_ms);
 
 /* worker/inquire.c: the verbs that run nothing */
 

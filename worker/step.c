@@ -40,8 +40,10 @@ static int pull_batch(struct step *step, struct ArrowArrayStream *stream,
                       const struct ArrowSchema *schema, bool *end, struct osiris_error *error)
 {
     struct ArrowArray batch = {0};
-    int failed = stream->get_next(stream, &batch);
 
+    signs_enter(step, "get_next");
+    int failed = stream->get_next(stream, &batch);
+    signs_leave(step);
     if (failed != 0)
         return stream_failed(step, stream, failed, "the output's get_next", error);
     *end = batch.release == NULL;
@@ -80,8 +82,10 @@ static int pull_output(struct step *step, struct ArrowArrayStream *stream,
                        struct osiris_error *error)
 {
     struct ArrowSchema schema = {0};
-    int failed = stream->get_schema(stream, &schema);
 
+    signs_enter(step, "get_schema");
+    int failed = stream->get_schema(stream, &schema);
+    signs_leave(step);
     if (failed != 0)
         return stream_failed(step, stream, failed, "the output's get_schema", error);
     int result = arrow_check_schema(&schema, error) < 0 ? blame(step, error)
@@ -95,16 +99,26 @@ static int pull_output(struct step *step, struct ArrowArrayStream *stream,
 
 /* Running. */
 
+static void release_output(struct step *step, struct ArrowArrayStream *output)
+{
+    signs_enter(step, "release");
+    if (output->release != NULL)
+        output->release(output);
+    signs_leave(step);
+}
+
 static int run_verb(struct step *step, struct osiris_input *inputs, struct osiris_error *error)
 {
     struct ArrowArrayStream output = {0};
     bool has_output = step->driver->kind != OSIRIS_WRITER;
 
-    if (step->driver->run(step->state, inputs, step->input_count, has_output ? &output : NULL) <
-        0) {
+    signs_enter(step, "run");
+    int result = step->driver->run(step->state, inputs, step->input_count,
+                                   has_output ? &output : NULL);
+    signs_leave(step);
+    if (result < 0) {
         host_take_error(step, "run", error);
-        if (output.release != NULL)
-            output.release(&output);
+        release_output(step, &output);
         return -1;
     }
     if (!has_output)
@@ -114,9 +128,8 @@ static int run_verb(struct step *step, struct osiris_input *inputs, struct osiri
                                 "the driver \"%s\" gave no output stream; this is a fault of the "
                                 "driver",
                                 step->driver->name);
-    int result = pull_output(step, &output, error);
-    if (output.release != NULL)
-        output.release(&output);
+    result = pull_output(step, &output, error);
+    release_output(step, &output);
     return result;
 }
 
@@ -149,7 +162,10 @@ static int finish_outputs(struct step *step, struct osiris_error *error)
 
 static int open_verb(struct step *step, struct osiris_error *error)
 {
-    if (step->driver->open(&step->host, &step->state) < 0) {
+    signs_enter(step, "open");
+    int result = step->driver->open(&step->host, &step->state);
+    signs_leave(step);
+    if (result < 0) {
         host_take_error(step, "open", error);
         return -1;
     }
@@ -267,7 +283,10 @@ static int commit(struct step *step, struct osiris_error *error)
 {
     if (step->driver->commit == NULL || !is_run(step))
         return 0;
-    if (step->driver->commit(step->state) == 0)
+    signs_enter(step, "commit");
+    int result = step->driver->commit(step->state);
+    signs_leave(step);
+    if (result == 0)
         return 0;
     host_take_error(step, "commit", error);
     return -1;
@@ -307,8 +326,10 @@ static void close_driver(struct step *step)
     bool open = step->driver_open;
     step->driver_open = false;
     pthread_mutex_unlock(&step->interrupt_lock);
+    signs_enter(step, "close");
     if (open)
         step->driver->close(step->state);
+    signs_leave(step);
     host_close_outputs(step);
     host_remove_temp_dir(step);
 }
@@ -341,8 +362,11 @@ static void follow_decisions(struct step *step)
             continue;
         }
         if (decision == DECIDE_ABORT && !committed && step->driver_open &&
-            step->driver->abort != NULL && is_run(step))
+            step->driver->abort != NULL && is_run(step)) {
+            signs_enter(step, "abort");
             step->driver->abort(step->state);
+            signs_leave(step);
+        }
         close_driver(step);
         pthread_mutex_lock(&step->run->steps_lock);
         step->phase = STEP_CLOSED;

@@ -40,7 +40,10 @@ static int get_schema(struct ArrowArrayStream *self, struct ArrowSchema *out)
     struct input_stream *stream = self->private_data;
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    return from_result(stream, queue_get_schema(stream->queue, out), &error);
+    signs_begin_wait(stream->step);
+    enum queue_result result = queue_get_schema(stream->queue, out);
+    signs_end_wait(stream->step);
+    return from_result(stream, result, &error);
 }
 
 /* The writer has come back for more: what it made of the last batch is in its files. */
@@ -59,9 +62,11 @@ static int get_next(struct ArrowArrayStream *self, struct ArrowArray *out)
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     uint64_t bytes = 0;
 
+    signs_begin_wait(step);
     if (step->driver->kind == OSIRIS_WRITER)
         write_back(step);
     enum queue_result result = queue_get(stream->queue, out, &bytes, &error);
+    signs_end_wait(step);
 
     if (result == QUEUE_OK || result == QUEUE_END)
         atomic_store_explicit(&step->touched, true, memory_order_relaxed);

@@ -10,6 +10,9 @@
  * called. After anything else fails, `abort` (if there is one) and `close` follow. Several steps may
  * use one driver at the same time, each with a state of its own: keep no mutable globals.
  *
+ * Each call is bounded: beyond some minutes (open and close: seconds) in which the driver neither returns nor calls its host it is
+ * taken for hung, interrupted, and killed with its process; docs/drivers.md has the bounds.
+ *
  * Return values: 0, or -1 after host->error() (a verb that fails without a report is blamed on the
  * driver as OSIRIS_ERROR_INTERNAL).
  *

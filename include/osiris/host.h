@@ -144,7 +144,8 @@ struct osiris_host {
     void (*error)(const struct osiris_host *, const struct osiris_error_report *report);
 
     /* Non-zero once the step is to stop [any thread]. A loop asks at least once a batch, or once a
-     * tenth of a second, and returns an error as soon as it is set. */
+     * tenth of a second, and returns an error as soon as it is set. Asking is also a sign of life: a
+     * driver from which the host hears nothing for minutes is taken for hung. */
     int32_t (*cancelled)(const struct osiris_host *);
 
     /* Folders of this step, made when first asked for. What is put into the artifacts folder comes

@@ -9,7 +9,7 @@ from tap import (assert_equal, assert_in, assert_no_group, events, files, main, 
 def copy(source=None, sink=None, **top):
     """test.source → test.sink, which writes how many rows came."""
     return pipeline(step("make", "test.source", "read", **(source or {})),
-                    step("save", "test.sink", "write", path="out.txt", **(sink or {})), **top)
+                    step("save", "test.sink", "write", **{"path": "out.txt", **(sink or {})}), **top)
 
 
 def worker():
@@ -63,6 +63,128 @@ def test_a_crash_in_commit_is_not_to_be_repeated(folder):
     assert_equal(error["retryable"], False, "retryable", result)
     assert_in("being committed (what it wrote may have been published)", error["message"], result)
     assert_equal(files(), ["pipeline.yaml"], "files", result)
+
+
+# Hanging. With these the bound of open and close is 200 ms, that of all else 2 s.
+IMPATIENT = {"OSIRIS_SILENCE_TIMEOUT_MS": "2000", "OSIRIS_HEARTBEAT_INTERVAL_MS": "50", "OSIRIS_CANCEL_GRACE_MS": "300"}
+
+
+def hangs(at, where, how="hang", env=None):
+    """The run fails of it, names step, driver and function, leaves nothing, and nobody is left."""
+    copy(**{where: {"at": at, "how": how}})
+    result = osiris("run", "pipeline.yaml", "--json", env={**IMPATIENT, **(env or {})})
+    assert_equal(result.code, 1, "exit code", result)
+    error = error_of(result)
+    assert_in(f'the driver has not been heard of in "{at}" for', error["message"], result)
+    assert_equal((error["step_id"], error["component"]),
+                 {"source": ("make", "test.source"), "sink": ("save", "test.sink")}[where], "who is blamed", result)
+    assert_equal(error["category"], "timeout", "category", result)
+    assert_equal(error["retryable"], at != "commit", "retryable", result)
+    assert_equal(files(), ["pipeline.yaml"], "files left", result)
+    assert_no_group(worker())
+    return result
+
+
+def hanging_test(at, where):
+    def body(folder):
+        hangs(at, where)
+    body.__name__ = f"test_a_{where}_that_hangs_in_{at}"
+    test(body)
+
+
+for one in ("open", "run", "get_schema", "get_next", "release"):
+    hanging_test(one, "source")
+for one in ("open", "run", "commit"):
+    hanging_test(one, "sink")
+
+
+@test
+def test_a_driver_that_hangs_is_told_of_first(folder):
+    hangs("get_next", "source")
+    assert_in('test.source has not been heard of in "get_next" for', read(run_directory() / "osiris.log"))
+
+
+@test
+def test_a_driver_that_hangs_is_interrupted(folder):
+    """Nobody has to be killed then."""
+    result = hangs("run", "source", "interruptible", {"OSIRIS_CANCEL_GRACE_MS": "60000"})
+    assert result.seconds < 30, result
+    assert_equal(len(events(run_directory(), "cleanup_complete")), 1, "cleanups", result)
+
+
+@test
+def test_a_commit_that_is_interrupted_and_succeeds(folder):
+    copy(sink={"at": "commit", "how": "interruptible"})
+    result = osiris("run", "pipeline.yaml", env={**IMPATIENT, "OSIRIS_CANCEL_GRACE_MS": "60000"})
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal(read("out.txt"), "10 rows\n", "the output", result)
+
+
+@test
+def test_a_close_that_hangs_takes_nothing_back(folder):
+    copy(sink={"at": "close"})
+    result = osiris("run", "pipeline.yaml", env=IMPATIENT)
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal(read("out.txt"), "10 rows\n", "the output", result)
+    assert_in('the driver has not been heard of in "close" for', result.err, result)
+    assert_in("published before", result.err, result)
+    assert_no_group(worker())
+
+
+@test
+def test_an_abort_that_hangs(folder):
+    copy(source={"at": "abort"}, sink={"path": "/nowhere/out.txt"})
+    result = osiris("run", "pipeline.yaml", "--json", env=IMPATIENT)
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in("/nowhere", error_of(result)["message"], result)
+    assert result.seconds < 30, result
+    assert_no_group(worker())
+
+
+@test
+def test_a_driver_that_asks_is_not_silent(folder):
+    copy(source={"at": "get_next", "how": "busy"})
+    result = osiris("run", "pipeline.yaml", env={**IMPATIENT, "OSIRIS_SILENCE_TIMEOUT_MS": "1000"})
+    assert_equal(result.code, 0, "exit code", result)
+    assert "heard of" not in result.err, result
+
+
+@test
+def test_who_waits_for_another_is_not_silent(folder):
+    """The writer for its input, for longer than its own bound; the extractor asks."""
+    copy(source={"at": "run", "how": "busy"}, sink={})
+    result = osiris("run", "pipeline.yaml", env={**IMPATIENT, "OSIRIS_SILENCE_TIMEOUT_MS": "500"})
+    assert_equal(result.code, 0, "exit code", result)
+    assert "heard of" not in result.err, result
+
+
+@test
+def test_a_driver_that_bounds_its_waits_may_be_silent(folder):
+    for driver, code in (("test.source", 1), ("test.patient", 0)):
+        pipeline(step("make", driver, "read", at="get_next", how="slow"), step("save", "test.sink", "write", path="out.txt"))
+        result = osiris("run", "pipeline.yaml", env={**IMPATIENT, "OSIRIS_SILENCE_TIMEOUT_MS": "500"})
+        assert_equal(result.code, code, f"exit code with {driver}", result)
+    result = osiris("components", "show", "mysql.extractor", "--json")
+    assert result.code != 0 or result.json()["spec"]["x-bounded-waits"], result
+
+
+@test
+def test_no_bound_of_silence(folder):
+    copy(source={"at": "get_next", "how": "slow"})
+    result = osiris("run", "pipeline.yaml", env={**IMPATIENT, "OSIRIS_SILENCE_TIMEOUT_MS": "0"})
+    assert_equal(result.code, 0, "exit code", result)
+
+
+@test
+def test_a_step_that_hangs_is_repeated(folder):
+    pipeline({**step("make", "test.generate", "read", rows=10, batch_rows=5, hang_after=5, ignore_cancel=True,
+                     attempts_file="attempts", bad_attempts=1),
+              "retry": {"max_attempts": 2, "initial_delay_ms": 0}},
+             step("save", "test.sink", "write", path="out.txt"))
+    result = osiris("run", "pipeline.yaml", env={**IMPATIENT, "OSIRIS_SILENCE_TIMEOUT_MS": "500"})
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal(read("out.txt"), "10 rows\n", "the output", result)
+    assert_equal(read("attempts"), "xx", "attempts", result)
 
 
 if __name__ == "__main__":

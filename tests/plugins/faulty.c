@@ -1,6 +1,6 @@
 /*
  * test.source and test.sink: an extractor and a writer with trouble `at` a verb, of every kind that a driver cannot report:
- * it hangs (in `busy`: but says now and then that it lives; in `interruptible`: until it is interrupted), or it crashes. And
+ * it hangs (in `interruptible`: until it is interrupted), takes its time (in `busy`: and says so; in `slow`: not), or crashes. And
  * drivers that hand over what they may not, say too much, read too little, or leave a process behind.
  */
 #include <signal.h>
@@ -18,11 +18,11 @@ struct faulty {
     int64_t rows;
 };
 
-#define SPEC(title, mode)                                                                          \
-    "{\"title\": \"" title "\", \"modes\": [\"" mode "\"],"                                        \
+#define SPEC(title, mode, more)                                                                          \
+    "{\"title\": \"" title "\", \"modes\": [\"" mode "\"]," more                                        \
     "\"configSchema\": {\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"  \
     "\"at\": {\"type\": \"string\"},"                                                              \
-    "\"how\": {\"type\": \"string\", \"enum\": [\"hang\", \"interruptible\", \"busy\", \"crash\"]}," \
+    "\"how\": {\"type\": \"string\", \"enum\": [\"hang\", \"interruptible\", \"busy\", \"slow\", \"crash\"]}," \
     "\"give\": {\"type\": \"string\", \"enum\": [\"no_get_schema\", \"no_get_next\", \"no_last_error\", \"odd_values\"," \
     "\"odd_offsets\"]},"                                                                           \
     "\"rows\": {\"type\": \"integer\", \"default\": 10},"                                          \
@@ -48,8 +48,8 @@ static void trouble(struct faulty *faulty, const char *verb)
     host->log(host, OSIRIS_DEBUG, "in trouble");
     if (strcmp(faulty->how, "crash") == 0)
         raise(SIGSEGV);
-    bool busy = strcmp(faulty->how, "busy") == 0;
-    for (int i = 0; !busy || i < 200; i++) {
+    bool busy = strcmp(faulty->how, "busy") == 0, slow = strcmp(faulty->how, "slow") == 0;
+    for (int i = 0; !(busy || slow) || i < 200; i++) {
         if (busy)
             (void)host->cancelled(host);
         if (strcmp(faulty->how, "interruptible") == 0 && atomic_load(&faulty->interrupted))
@@ -277,7 +277,17 @@ static const struct osiris_driver source_driver = {
     .kind = OSIRIS_EXTRACTOR,
     .name = "test.source",
     .version = "1.0.0",
-    .spec = SPEC("Source", "extract"),
+    .spec = SPEC("Source", "extract", ""),
+    .run = source_run,
+    VERBS,
+};
+
+static const struct osiris_driver patient_driver = {
+    .struct_size = sizeof(struct osiris_driver),
+    .kind = OSIRIS_EXTRACTOR,
+    .name = "test.patient",
+    .version = "1.0.0",
+    .spec = SPEC("Patient", "extract", "\"x-bounded-waits\": true,"),
     .run = source_run,
     VERBS,
 };
@@ -287,9 +297,9 @@ static const struct osiris_driver sink_driver = {
     .kind = OSIRIS_WRITER,
     .name = "test.sink",
     .version = "1.0.0",
-    .spec = SPEC("Sink", "write"),
+    .spec = SPEC("Sink", "write", ""),
     .run = sink_run,
     VERBS,
 };
 
-TEST_PLUGIN(faulty, &source_driver, &sink_driver);
+TEST_PLUGIN(faulty, &source_driver, &patient_driver, &sink_driver);
