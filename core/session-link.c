@@ -5,6 +5,7 @@
 #include "core/json-build.h"
 #include "core/session-state.h"
 
+#define QUIET_MS 500 /* so long after a worker's last word it is looked whether it lives */
 #define LONGEST_PAUSE_MS 200 /* between two attempts; the first comes at once */
 
 static void link_event(struct session_place *place, const char *event, int64_t down_ms)
@@ -128,6 +129,17 @@ static void worker_is_silent(struct session_place *place, int64_t now)
     place_break_with(place, OSIRIS_ERROR_INTERNAL, "no heartbeat came; it was killed");
 }
 
+/* The end of its channel tells it, unless a process that a driver has left holds on to that. */
+static bool worker_is_dead(const struct session_place *place, int64_t now)
+{
+    struct osiris_worker_exit end;
+
+    if (place->remote || now < place->last_heard_ms + QUIET_MS)
+        return false;
+    adapter_host_worker_exit(place->adapter, 0, &end);
+    return end.state == OSIRIS_WORKER_EXITED || end.state == OSIRIS_WORKER_SIGNALLED;
+}
+
 void place_check_deadlines(struct session_place *place)
 {
     const struct session_limits *limits = &place->session->limits;
@@ -146,6 +158,8 @@ void place_check_deadlines(struct session_place *place)
         place_break_with(place, OSIRIS_ERROR_TIMEOUT,
                          place->phase == PLACE_CLEANING ? "it did not clean up in time"
                                                         : "it did not become ready in time");
+    } else if (worker_is_dead(place, now)) {
+        place_break_with(place, OSIRIS_ERROR_INTERNAL, "it is dead");
     } else if (now >= place->last_heard_ms + limits->heartbeat_timeout_ms) {
         worker_is_silent(place, now);
     } else if (now >= place->last_sent_ms + limits->heartbeat_interval_ms) {

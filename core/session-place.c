@@ -156,6 +156,7 @@ int place_start(struct session_place *place, struct osiris_error *error)
     if (adapter_host_execute(place->adapter, &made, error) < 0)
         return -1;
     place->remote = (made.flags & OSIRIS_CHANNEL_REMOTE) != 0;
+    place->session->has_remote = place->session->has_remote || place->remote;
     place->worker_log = worker_log_new(made.diagnostics, on_worker_line, place->session);
     place->channel = channel_new(made.socket, error);
     if (place->worker_log == NULL && place->channel != NULL)
@@ -400,6 +401,8 @@ int place_restart(struct session_place *place, struct osiris_error *error)
         log_failure(place, &collecting);
     adapter_host_close(place->adapter);
     place->adapter = NULL;
+    if (session->place_count == 1)
+        session_end_orphans(session);
     json_object_put(place->codecs);
     place->codecs = NULL;
     place->killed = false;

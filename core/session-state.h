@@ -11,6 +11,7 @@
  *   session-attempts.c  failures, other attempts, other workers
  *   session-deadlines.c what may take only so long
  *   session-silence.c   drivers that hang
+ *   session-orphans.c   processes that drivers have left
  */
 #ifndef OSIRIS_CORE_SESSION_STATE_H
 #define OSIRIS_CORE_SESSION_STATE_H
@@ -21,6 +22,7 @@
 #include "core/adapter-host.h"
 #include "core/buffer.h"
 #include "core/channel.h"
+#include "core/orphans.h"
 #include "core/retry.h"
 #include "core/schedule.h"
 #include "core/session.h"
@@ -162,11 +164,13 @@ struct session {
     int64_t grace_deadline_ms; /* when a worker that does not stop is killed */
     int64_t run_deadline_ms;   /* 0: none */
     bool timed_out;            /* the run */
+    bool has_remote;           /* a place was, at some time */
     bool late_commit;          /* the run has failed of one that took too long */
     struct retry_random random;
     int64_t next_flush_ms;     /* of the run's records */
     bool cleaning;
     struct osiris_error failure; /* the first: what the run failed of */
+    struct orphans relatives;    /* children of this process that were there before */
 };
 
 /* session.c */
@@ -174,6 +178,12 @@ struct session {
 /* The first failure is what the run is said to have failed of; it stops the schedule and starts the grace
  * time, and what was held back of failed attempts is told. Takes `error`. */
 void session_fail(struct session *session, struct osiris_error *error);
+
+/* session-orphans.c: what a worker that was killed has left running on this machine becomes this process's child. */
+bool session_adopt_orphans(struct session *session);
+void session_release_orphans(struct session *session, bool before);
+/* No worker and no adapter's process is there: whatever child is new, is one. */
+void session_end_orphans(struct session *session);
 
 /* session-requests.c: where the workers' temporary folders are. Nobody else has one of this name: the run's directory may
  * be a folder with other things in it (--out). NULL: no memory. */

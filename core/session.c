@@ -456,6 +456,7 @@ static int run_places(struct session *session, struct osiris_error *error)
     if (session_make_places(session, error) == 0 && session_make_edges(session, error) == 0)
         result = with_places(session, error);
     session_free_places(session);
+    session_end_orphans(session);
     remove_temp_dir(session);
     for (size_t i = 0; environment[i] != NULL; i++)
         free(environment[i]);
@@ -562,7 +563,9 @@ int session_run(const struct session_options *options, struct session_result *re
     else if (session.schedule != NULL && make_steps(&session, error) == 0) {
         rundir_metric(options->rundir, "steps_total", (double)session.step_count, NULL, NULL);
         record_inputs(&session);
+        bool adopted = session_adopt_orphans(&session);
         outcome = write_configs(&session, error) < 0 ? -1 : run_places(&session, error);
+        session_release_orphans(&session, adopted);
         rundir_metric(options->rundir, "steps_completed", (double)result->steps_completed, NULL,
                       NULL);
         rundir_metric(options->rundir, "execution_duration",

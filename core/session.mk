@@ -2,11 +2,12 @@ libosiris_core_la_SOURCES += \
 	core/adapter-host.c core/adapter-host.h \
 	core/host-values.c core/host-values.h \
 	core/json-access.h core/json-build.h \
+	core/orphans.c core/orphans.h \
 	core/remove-tree.c core/remove-tree.h \
 	core/replay.c core/replay.h core/replay-check.c core/replay-internal.h \
 	core/schedule.c core/schedule.h \
 	core/session.c core/session.h \
-	core/session-attempts.c core/session-deadlines.c core/session-silence.c \
+	core/session-attempts.c core/session-deadlines.c core/session-orphans.c core/session-silence.c \
 	core/session-link.c core/session-messages.c core/session-place.c core/session-streams.c \
 	core/session-trace.c \
 	core/session-requests.c \

@@ -3,17 +3,21 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "core/orphans.h"
+
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
 
 #define PRIVATE_FD 10
+#define CHILDREN_TIMEOUT_MS 1000
 
 /* The running thread's step. Thread-local, and read by the crash handler of the same thread only. */
 static __thread const char *thread_step, *thread_component;
@@ -86,7 +90,7 @@ int lifecycle_begin(int channel_fd, struct osiris_error *error)
 
     (void)signal(SIGPIPE, SIG_IGN);
     (void)setrlimit(RLIMIT_CORE, &no_core);
-    (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+    (void)orphans_adopt();
     /* Secrets are in this process's memory. */
 #ifndef OSIRIS_SANITIZED
     (void)prctl(PR_SET_DUMPABLE, 0);
@@ -117,8 +121,18 @@ int lifecycle_signal_fd(struct osiris_error *error)
     return fd;
 }
 
+void lifecycle_end_children(void)
+{
+    size_t count = orphans_end(NULL, CHILDREN_TIMEOUT_MS);
+
+    if (count > 0)
+        fprintf(stderr, "osiris-worker: ended %zu process%s that drivers had left\n", count,
+                count == 1 ? "" : "es");
+}
+
 void lifecycle_kill_group(void)
 {
+    lifecycle_end_children();
     if (getpgrp() == getpid())
         (void)kill(0, SIGKILL);
     _exit(1);

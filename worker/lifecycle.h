@@ -17,7 +17,10 @@ int lifecycle_signal_fd(struct osiris_error *error);
 /* Notes whose thread this is, for the line that is printed if it crashes. The strings must stay. */
 void lifecycle_name_thread(const char *step_id, const char *component);
 
-/* Ends the whole process group, this process with it. */
+/* The drivers' threads have ended: so do all processes that they have started, those that detached themselves, too. */
+void lifecycle_end_children(void);
+
+/* Ends the whole process group and all children, this process with them. */
 void lifecycle_kill_group(void) __attribute__((noreturn));
 
 #endif

@@ -191,6 +191,7 @@ static int on_cleanup(struct worker *worker, const char *id, json_object *params
         return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT, "steps do not stop");
     run_free(worker->run);
     worker->run = NULL;
+    lifecycle_end_children();
     worker->cleaned = true;
     answer_result(worker->channel, id, NULL);
     return 0;

@@ -1,9 +1,12 @@
 """Drivers that do what they may not: crash when all is done, hang in any verb, hand over what is none."""
 
+import os
 import pathlib
+import signal
+import subprocess
 
-from tap import (assert_equal, assert_in, assert_no_group, events, files, main, osiris, pipeline, read,
-                 run_directory, step, test)
+from tap import (OSIRIS, assert_equal, assert_in, assert_no_group, environment, events, files, finish, main, osiris,
+                 pipeline, processes, read, run_directory, start, step, test, wait_until, worker_of)
 
 
 def copy(source=None, sink=None, **top):
@@ -185,6 +188,69 @@ def test_a_step_that_hangs_is_repeated(folder):
     assert_equal(result.code, 0, "exit code", result)
     assert_equal(read("out.txt"), "10 rows\n", "the output", result)
     assert_equal(read("attempts"), "xx", "attempts", result)
+
+
+# Processes that drivers detach: in a session of their own, nobody's children.
+
+
+def is_gone(path="detached"):
+    pid = int(read(path))
+    wait_until(lambda: processes().get(pid, "  Z")[2] == "Z", f"process {pid} is gone", 10)
+
+
+@test
+def test_a_detached_process_does_not_outlive_the_run(folder):
+    copy(source={"detach": "detached"})
+    result = osiris("run", "pipeline.yaml")
+    assert_equal(result.code, 0, "exit code", result)
+    assert int(read("detached")) not in processes(), result
+    assert_in("ended 1 process that drivers had left", read(run_directory() / "debug.log"))
+
+
+def killed_worker(number, env=None):
+    """A detached process whose worker is gone before it."""
+    copy(source={"detach": "detached"}, sink={"at": "run"})
+    process = start("run", "pipeline.yaml", env=env)
+    pid = worker_of(process)
+    wait_until(lambda: pathlib.Path("detached").exists() and read("detached").endswith("\n"), "a process is detached")
+    os.kill({"worker": pid, "osiris": process.pid}[number], signal.SIGKILL)
+    return finish(process), pid
+
+
+@test
+def test_a_detached_process_does_not_outlive_a_killed_worker(folder):
+    result, _ = killed_worker("worker")
+    assert_equal(result.code, 1, "exit code", result)
+    assert int(read("detached")) not in processes(), result
+    assert_in("ended 1 process that drivers had left", result.err, result)
+
+
+@test
+def test_a_detached_process_does_not_outlive_a_killed_osiris(folder):
+    _, pid = killed_worker("osiris")
+    is_gone()
+    assert_no_group(pid)
+
+
+@test
+def test_a_detached_process_does_not_outlive_a_crash(folder):
+    copy(source={"detach": "detached", "at": "get_next", "how": "crash"})
+    result = osiris("run", "pipeline.yaml")
+    assert_equal(result.code, 1, "exit code", result)
+    assert int(read("detached")) not in processes(), result
+
+
+@test
+def test_other_children_are_left_alone(folder):
+    """Of a shell that has become osiris."""
+    copy()
+    script = f'sleep 60 & echo $! > other; exec "{OSIRIS}" run pipeline.yaml'
+    done = subprocess.run(["sh", "-c", script], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL)
+    assert_equal(done.returncode, 0, "exit code")
+    pid = int(read("other"))
+    assert pid in processes() and processes()[pid][2] != "Z", "it was killed"
+    os.kill(pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
  */
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -106,7 +107,8 @@ static int detach(const struct faulty *faulty, const char *path)
 
     if (pipe(ready) < 0)
         return test_fail(faulty->host, OSIRIS_ERROR_IO, "no pipe");
-    if (fork() == 0) {
+    pid_t child = fork();
+    if (child == 0) {
         if (setsid() > 0 && fork() == 0) {
             FILE *file = fopen(path, "w");
             if (file != NULL) {
@@ -122,6 +124,7 @@ static int detach(const struct faulty *faulty, const char *path)
     (void)close(ready[1]);
     (void)!read(ready[0], &byte, 1);
     (void)close(ready[0]);
+    (void)waitpid(child, NULL, 0);
     return 0;
 }
 
