@@ -117,6 +117,20 @@ static int check_offsets(const struct ArrowSchema *schema, const struct arrow_ty
     return 0;
 }
 
+/* What the type of a value asks for; Arrow recommends more, and lets a reader refuse less. */
+static int check_alignment(const struct ArrowSchema *schema, const struct arrow_type *type,
+                           const struct ArrowArray *array, struct osiris_error *error)
+{
+    uintptr_t alignment = type->offset_bytes;
+
+    if (type->layout == ARROW_FIXED && schema->format[0] != 'w' && type->bits >= 16)
+        alignment = type->bits < 64 ? type->bits / 8 : 8;
+    if (alignment == 0 || ((uintptr_t)array->buffers[1] & (alignment - 1)) == 0)
+        return 0;
+    return malformed(error, schema, "its %s begin at an address that is no multiple of %u",
+                     type->layout == ARROW_FIXED ? "values" : "offsets", (unsigned)alignment);
+}
+
 static int check_buffers(const struct ArrowSchema *schema, const struct arrow_type *type,
                          const struct ArrowArray *array, struct osiris_error *error)
 {
@@ -131,7 +145,7 @@ static int check_buffers(const struct ArrowSchema *schema, const struct arrow_ty
         return malformed(error, schema, "it counts nulls and has no validity buffer");
     if (type->layout == ARROW_FIXED && array->length > 0 && array->buffers[1] == NULL)
         return malformed(error, schema, "it has no data buffer");
-    return 0;
+    return check_alignment(schema, type, array, error);
 }
 
 static int check_extent(const struct ArrowSchema *schema, const struct ArrowArray *array,

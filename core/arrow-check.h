@@ -3,7 +3,7 @@
  *
  * The C data interface carries no buffer sizes, so what can be seen is checked: known formats, counts of
  * buffers and children, lengths and offsets (not negative, not absurd, not overflowing), children as
- * long as their parents need, buffers there where data must be, offsets that start at or above zero, never go down, and stay
+ * long as their parents need, buffers there where data must be, aligned as their values are, offsets that start at or above zero, never go down, and stay
  * below ARROW_MAXIMUM_BYTES. The cost is a few instructions a column, and a pass over the offsets of
  * columns of variable size.
  */

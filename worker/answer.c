@@ -4,20 +4,26 @@
 
 /* A channel that is gone shows itself to the main thread, which ends the worker. */
 
-static void send_answer(struct channel *channel, json_object *message)
+static int send_answer(struct channel *channel, json_object *message, struct osiris_error *error)
 {
-    if (message != NULL)
-        (void)channel_send_owed(channel, message, NULL);
+    int result = message == NULL ? -1 : channel_send_owed(channel, message, error);
+
     json_object_put(message);
+    return result;
 }
 
 void answer_result(struct channel *channel, const char *request_id, json_object *result)
 {
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     json_object *message = json_object_new_object();
 
     json_add_string(message, "id", request_id);
     json_add(message, "result", result == NULL ? json_object_new_object() : result);
-    send_answer(channel, message);
+    /* What does not fit into a message must not leave the orchestrator waiting. */
+    if (send_answer(channel, message, &error) < 0) {
+        osiris_error_prefix(&error, "its result cannot be sent");
+        answer_error(channel, request_id, &error);
+    }
 }
 
 /* Takes `error`. */
@@ -27,7 +33,7 @@ static void send_error(struct channel *channel, const char *request_id, json_obj
 
     json_add_string(message, "id", request_id);
     json_add(message, "error", error);
-    send_answer(channel, message);
+    (void)send_answer(channel, message, NULL);
 }
 
 void answer_error(struct channel *channel, const char *request_id,
@@ -54,7 +60,7 @@ void answer_published(struct channel *channel, const char *request_id, json_obje
     json_add(data, "published", published);
     json_add_string(message, "type", "published");
     json_add(message, "data", data);
-    send_answer(channel, message);
+    (void)send_answer(channel, message, NULL);
 }
 
 void answer_message(struct channel *channel, const char *type, json_object *data, bool wait)

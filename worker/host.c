@@ -1,5 +1,6 @@
 /* The host table of a step; see include/osiris/host.h. */
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -10,6 +11,12 @@
 #include "core/json-build.h"
 #include "core/remove-tree.h"
 #include "worker/run.h"
+
+/* What drivers say may be cut: a message has room for a few of these texts. */
+#define TEXT_MAXIMUM ((size_t)64 << 10)
+#define EVENT_MAXIMUM ((size_t)1 << 20)
+#define CUT_MARK "... (cut: %zu bytes in all)"
+#define CUT_ROOM ((size_t)64)
 
 /* Values. They do not change while the step lives, so reading them needs no lock. */
 
@@ -74,6 +81,20 @@ static const char *host_get_json(const struct osiris_host *host, int32_t scope, 
 
 /* Reports. */
 
+char *host_clean_text(const struct step *step, const char *text)
+{
+    char *clean = redactor_text(step->run->redactor, text, strlen(text));
+    size_t length = clean == NULL ? 0 : strlen(clean), kept = TEXT_MAXIMUM - CUT_ROOM;
+
+    if (length <= TEXT_MAXIMUM)
+        return clean;
+    /* Not within a character. */
+    while (kept > TEXT_MAXIMUM - CUT_ROOM - 4 && ((unsigned char)clean[kept] & 0xc0) == 0x80)
+        kept--;
+    snprintf(clean + kept, length - kept + 1, CUT_MARK, length);
+    return clean;
+}
+
 static json_object *step_data(const struct step *step)
 {
     json_object *data = json_object_new_object();
@@ -102,7 +123,7 @@ static void host_log(const struct osiris_host *host, int32_t level, const char *
 {
     static const char *const names[] = {"debug", "info", "warning", "error"};
     struct step *step = host->context;
-    _cleanup_free_ char *clean = redactor_text(step->run->redactor, message, strlen(message));
+    _cleanup_free_ char *clean = host_clean_text(step, message);
     json_object *data = step_data(step);
 
     json_add_string(data, "level",
@@ -114,10 +135,15 @@ static void host_log(const struct osiris_host *host, int32_t level, const char *
 static void host_event(const struct osiris_host *host, const char *name, const char *json)
 {
     struct step *step = host->context;
-    _cleanup_json_ json_object *fields = json == NULL ? NULL : json_tokener_parse(json);
+    size_t length = json == NULL ? 0 : strlen(json);
+    _cleanup_json_ json_object *fields =
+        json == NULL || length > EVENT_MAXIMUM ? NULL : json_tokener_parse(json);
+    _cleanup_free_ char *clean_name = host_clean_text(step, name);
     json_object *data = step_data(step);
 
-    json_add_string(data, "event", name);
+    json_add_string(data, "event", clean_name == NULL ? "" : clean_name);
+    if (length > EVENT_MAXIMUM)
+        json_add_integer(data, "omitted_bytes", (int64_t)length);
     add_time(data);
     if (json_object_is_type(fields, json_type_object)) {
         _cleanup_json_ json_object *clean = redactor_json(step->run->redactor, fields);
@@ -136,19 +162,16 @@ static void host_metric(const struct osiris_host *host, const char *name, double
     struct step *step = host->context;
     json_object *data = json_object_new_object();
     json_object *tags = json_object_new_object();
+    _cleanup_free_ char *clean_name = host_clean_text(step, name);
+    _cleanup_free_ char *clean_unit = unit == NULL ? NULL : host_clean_text(step, unit);
 
-    json_add_string(data, "metric", name);
+    json_add_string(data, "metric", clean_name == NULL ? "" : clean_name);
     json_add_number(data, "value", value);
-    json_add_string(data, "unit", unit);
+    json_add_string(data, "unit", clean_unit);
     json_add_string(tags, "step", step->id);
     json_add(data, "tags", tags);
     add_time(data);
     tell(step, "metric", data);
-}
-
-static char *redacted(const struct step *step, const char *text)
-{
-    return text == NULL ? NULL : redactor_text(step->run->redactor, text, strlen(text));
 }
 
 static void host_error(const struct osiris_host *host, const struct osiris_error_report *report)
@@ -164,10 +187,12 @@ static void host_error(const struct osiris_host *host, const struct osiris_error
                 : OSIRIS_ERROR_INTERNAL;
         error->retryable = report->retryable != 0;
         error->native_code = report->native_code;
-        error->native_state = redacted(step, report->native_state);
-        error->message = redacted(step, report->message == NULL ? "no reason given"
-                                                                : report->message);
-        error->hint = redacted(step, report->hint);
+        if (report->native_state != NULL)
+            error->native_state = host_clean_text(step, report->native_state);
+        error->message = host_clean_text(
+            step, report->message == NULL ? "no reason given" : report->message);
+        if (report->hint != NULL)
+            error->hint = host_clean_text(step, report->hint);
     }
     pthread_mutex_unlock(&step->report_lock);
 }

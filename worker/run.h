@@ -240,6 +240,8 @@ void host_init(struct step *step);
 /* The verb's error: what was reported, or that nothing was. Moves it. */
 void host_take_error(struct step *step, const char *verb, struct osiris_error *error);
 void host_remove_temp_dir(struct step *step);
+/* A copy of what a driver says, without secrets, and cut if it is beyond all bounds. NULL: no memory. */
+char *host_clean_text(const struct step *step, const char *text);
 /* Closes all outputs, the last one first: the first may have made the folder. */
 void host_close_outputs(struct step *step);
 /* Before a first attempt: notes what artifacts there are. Before another one: removes what has come since. */

@@ -15,7 +15,7 @@
 
 static int blame(const struct step *step, struct osiris_error *error)
 {
-    return osiris_error_prefix(error, "the driver \"%s\" gave a", step->driver->name);
+    return osiris_error_prefix(error, "the driver \"%s\"", step->driver->name);
 }
 
 /* What a stream's callback failed of: the driver's report, else the stream's own words. */
@@ -30,7 +30,7 @@ static int stream_failed(struct step *step, struct ArrowArrayStream *stream, int
         host_take_error(step, verb, error);
         return -1;
     }
-    _cleanup_free_ char *clean = redactor_text(step->run->redactor, text, strlen(text));
+    _cleanup_free_ char *clean = host_clean_text(step, text);
     osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "%s", clean == NULL ? "" : clean);
     error->native_code = number;
     return -1;
@@ -123,11 +123,16 @@ static int run_verb(struct step *step, struct osiris_input *inputs, struct osiri
     }
     if (!has_output)
         return 0;
-    if (output.release == NULL)
-        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
-                                "the driver \"%s\" gave no output stream; this is a fault of the "
-                                "driver",
-                                step->driver->name);
+    if (output.release == NULL || output.get_schema == NULL || output.get_next == NULL ||
+        output.get_last_error == NULL) {
+        osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                         "the driver \"%s\" gave %s; this is a fault of the driver",
+                         step->driver->name,
+                         output.release == NULL ? "no output stream"
+                                                : "an output stream without all of its functions");
+        release_output(step, &output);
+        return -1;
+    }
     result = pull_output(step, &output, error);
     release_output(step, &output);
     return result;

@@ -253,5 +253,46 @@ def test_other_children_are_left_alone(folder):
     os.kill(pid, signal.SIGKILL)
 
 
+# What they hand over and say.
+
+
+@test
+def test_streams_that_lack_a_function(folder):
+    for give in ("no_get_schema", "no_get_next", "no_last_error"):
+        copy(source={"give": give})
+        result = osiris("run", "pipeline.yaml")
+        assert_equal(result.code, 1, f"exit code with {give}", result)
+        assert_in('the driver "test.source" gave an output stream without all of its functions', result.err, result)
+
+
+@test
+def test_buffers_at_odd_addresses(folder):
+    for give, what in (("odd_values", "its values begin"), ("odd_offsets", "its offsets begin")):
+        copy(source={"give": give})
+        result = osiris("run", "pipeline.yaml")
+        assert_equal(result.code, 1, f"exit code with {give}", result)
+        assert_in('the driver "test.source": malformed batch', result.err, result)
+        assert_in(what, result.err, result)
+
+
+@test
+def test_texts_beyond_all_bounds_are_cut(folder):
+    """An error of 40 MiB is not lost, nor what was said before it."""
+    bytes = 40 << 20
+    copy(source={"say_bytes": bytes})
+    result = osiris("run", "pipeline.yaml", "--json")
+    assert_equal(result.code, 1, "exit code", result)
+    error = error_of(result)
+    for text in (error["message"], error["hint"], error["native_state"]):
+        assert text.startswith("begin xxx") and text.endswith(f"... (cut: {bytes} bytes in all)"), text[-100:]
+        assert len(text) < 70000, len(text)
+    assert_equal((error["step_id"], error["category"]), ("make", "data"), "error")
+    directory = run_directory()
+    assert_in(f"... (cut: {bytes} bytes in all)", read(directory / "osiris.log"))
+    assert_equal(events(directory, "much")[0]["omitted_bytes"], bytes, "the event")
+    told = [e["event"] for e in events(directory) if e["event"].startswith("begin ")]
+    assert len(told) == 1 and len(told[0]) < 70000, [len(t) for t in told]
+
+
 if __name__ == "__main__":
     main()

@@ -49,6 +49,11 @@ def test_a_verb_without_an_object_is_the_drivers_fault(folder):
 
 
 @test
+def test_an_answer_that_fits_into_no_message_is_an_error(folder):
+    assert_in("its result cannot be sent", doctor("huge", code=1)["error"]["message"])
+
+
+@test
 def test_a_driver_of_version_1_0_has_no_verbs_and_runs(folder):
     assert_in('the driver "old.extractor" has no check', doctor("answer", "old", 1)["error"]["message"])
     pipeline(step("take", "old.extractor", "read", what="all", connection="@old.it"),

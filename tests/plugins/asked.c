@@ -7,6 +7,8 @@
 
 #include "test-plugin.h"
 
+#define HUGE_RESULT ((size_t)20 << 20) /* more than a message may have */
+
 struct asked {
     const struct osiris_host *host;
     atomic_bool interrupted;
@@ -60,6 +62,18 @@ static int asked_check(void *state)
         return test_fail(host, OSIRIS_ERROR_AUTH, "the token %s is not known", token);
     if (strcmp(how, "wait") == 0)
         return wait_for_interrupt(asked);
+    if (strcmp(how, "huge") == 0) {
+        char *huge = malloc(HUGE_RESULT + 16);
+        if (huge == NULL)
+            return test_fail(host, OSIRIS_ERROR_INTERNAL, "out of memory");
+        memset(huge, ' ', HUGE_RESULT + 16);
+        memcpy(huge, "{\"server\":\"", 11);
+        memset(huge + 11, 'x', HUGE_RESULT);
+        memcpy(huge + 11 + HUGE_RESULT, "\"}", 3);
+        host->result(host, huge);
+        free(huge);
+        return 0;
+    }
     if (strcmp(how, "array") == 0) {
         host->result(host, "[1]");
         return 0;

@@ -158,13 +158,14 @@ START_TEST(test_malformed_batches)
 {
     static const char *const words[] = {
         "length", "length", "offset", "nulls", "nulls", "buffers", "buffers", "children", "missing",
-        "needed", "released", "data buffer", "no offsets", "go down", "below zero", "validity"};
+        "needed", "released", "data buffer", "no offsets", "go down", "below zero", "validity",
+        "values begin", "offsets begin"};
     struct ArrowSchema schema;
     struct ArrowArray good;
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     struct ArrowArray spoilt, id, text, *children[2] = {&id, &text};
     const void *id_buffers[2], *text_buffers[3];
-    int32_t offsets[4] = {0, 0, 1, 3};
+    int32_t offsets[6] = {0, 0, 1, 3};
 
     make(&schema, &good);
     ck_assert_int_eq(arrow_check_array(&schema, &good, &error), 0);
@@ -195,6 +196,8 @@ START_TEST(test_malformed_batches)
     case 13: offsets[1] = 2; break;
     case 14: offsets[0] = -1; break;
     case 15: text.null_count = 1; text_buffers[0] = NULL; break;
+    case 16: id_buffers[1] = (const char *)id_buffers[1] + 4; break;
+    case 17: text_buffers[1] = (const char *)offsets + 2; break;
     }
     ck_assert_msg(arrow_check_array(&schema, &spoilt, &error) < 0, "case %d was accepted", _i);
     ck_assert_msg(strstr(error.message, words[_i]) != NULL, "case %d: \"%s\" is not in: %s", _i,
