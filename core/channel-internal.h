@@ -55,7 +55,7 @@ enum link_state {
 struct message_in {
     struct message_in *next;
     json_object *message;
-    size_t body_length;
+    size_t length, body_length;
 };
 
 struct channel {
@@ -97,7 +97,7 @@ struct channel {
     uint8_t *body;         /* where it goes; NULL: place has not been asked */
     size_t body_filled;
     struct message_in *first_message, *last_message;
-    size_t message_count;
+    size_t message_count, message_bytes;
     bool body_waits; /* the last of them has a body */
     bool violated;
     struct osiris_error violation; /* until it is handed out */

@@ -21,7 +21,9 @@
 #include "core/message.h"
 
 #define READ_SIZE 65536
+/* Of messages that are not handed out yet; decoded they may be 60 times as large. */
 #define MESSAGES_AT_ONCE 256
+#define MESSAGE_BYTES_AT_ONCE (256u << 10)
 
 static void init_locks(struct channel *channel)
 {
@@ -161,13 +163,16 @@ static int queue_message(struct channel *channel, json_object *message,
         json_object_put(message);
         return osiris_error_set_errno(error, ENOMEM, "cannot receive");
     }
-    *entry = (struct message_in){.message = message, .body_length = channel->header.body_length};
+    *entry = (struct message_in){.message = message,
+                                 .length = channel->header.message_length,
+                                 .body_length = channel->header.body_length};
     if (channel->first_message == NULL)
         channel->first_message = entry;
     else
         channel->last_message->next = entry;
     channel->last_message = entry;
     channel->message_count++;
+    channel->message_bytes += entry->length;
     channel->body_waits = entry->body_length > 0;
     return 0;
 }
@@ -341,7 +346,8 @@ static int link_ended(struct channel *channel, int reason, bool *end, struct osi
 static bool may_read(const struct channel *channel)
 {
     if (channel->link == LINK_LOST || channel->body_waits || channel->violated ||
-        channel->message_count >= MESSAGES_AT_ONCE)
+        channel->message_count >= MESSAGES_AT_ONCE ||
+        channel->message_bytes >= MESSAGE_BYTES_AT_ONCE)
         return false;
     /* Where a body goes is asked when all before it has been handled. */
     return channel->incoming == NULL || channel->body != NULL || channel->first_message == NULL;
@@ -473,6 +479,7 @@ json_object *channel_receive_body(struct channel *channel, size_t *body_length,
     *body_length = entry->body_length;
     channel->first_message = entry->next;
     channel->message_count--;
+    channel->message_bytes -= entry->length;
     if (entry->body_length > 0)
         channel->body_waits = false;
     free(entry);

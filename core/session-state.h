@@ -136,12 +136,16 @@ struct session_group {
     int64_t stop_ms;   /* told to stop: when workers that do not are killed */
 };
 
+/* How far the producer of a stream has come. */
+enum stream_state { STREAM_NEW, STREAM_OPEN, STREAM_ENDED }; /* before its schema; behind its `end` */
+
 /* An edge of the plan whose ends sit in different places, and the stream of its present attempt. */
 struct session_edge {
     size_t from, to;  /* steps */
     bool crosses;
     int64_t stream;   /* its number; 0: none yet */
-    int64_t credit;   /* body bytes that the producer may begin to send */
+    enum stream_state state;
+    int64_t credit;   /* what the producer may begin to send: wire_batch_weigh */
     int64_t left;     /* of the batch that is on its way */
 };
 

@@ -111,11 +111,9 @@ void session_drop_streams(struct session *session, size_t group)
 
 /* Passing on. */
 
-static struct session_edge *find_stream(struct session *session, json_object *message)
+static struct session_edge *find_stream(struct session *session, int64_t stream)
 {
-    int64_t stream = json_member_integer(json_member(message, "data"), "stream", 0);
-
-    for (size_t i = 0; stream > 0 && i < session->edge_count; i++)
+    for (size_t i = 0; i < session->edge_count; i++)
         if (session->edges[i].crosses && session->edges[i].stream == stream)
             return &session->edges[i];
     return NULL;
@@ -149,21 +147,45 @@ static void violation(struct session_place *place, const char *what)
 static const char *account(struct session_edge *edge, bool first, json_object *message,
                            size_t body_length)
 {
+    json_object *data = json_member(message, "data");
+    int64_t weight = 0;
+
     if (first) {
-        int64_t body = json_member_integer(json_member(message, "data"), "body", -1);
+        const char *wrong = wire_batch_weigh(data, &weight);
         if (edge->left > 0)
             return "a batch begins inside another";
         if (edge->credit <= 0)
             return "a batch is begun without credit";
-        if (body < 0 || body > WIRE_MAXIMUM_BODY)
-            return "a batch is too long";
-        edge->credit -= body > 0 ? body : 1;
-        edge->left = body;
+        if (wrong != NULL)
+            return wrong;
+        edge->credit -= weight;
+        edge->left = json_member_integer(data, "body", 0);
     }
-    if ((int64_t)body_length > edge->left || (body_length == 0 && edge->left > 0))
-        return "the parts of a batch do not make up its length";
+    const char *wrong = wire_part_is_wrong(edge->left, body_length);
     edge->left -= (int64_t)body_length;
-    return NULL;
+    return wrong;
+}
+
+/* What the producer says next, and in which order it may. */
+static const char *follow(struct session_edge *edge, const char *type, json_object *message,
+                          size_t body_length)
+{
+    bool first = strcmp(type, "batch") == 0;
+
+    if (edge->state == STREAM_ENDED)
+        return "a stream goes on behind its end";
+    if (strcmp(type, "schema") == 0) {
+        if (edge->state != STREAM_NEW)
+            return "a stream has two schemas";
+        edge->state = STREAM_OPEN;
+        return NULL;
+    }
+    if (edge->state == STREAM_NEW)
+        return "a stream begins without its schema";
+    if (first || strcmp(type, "more") == 0)
+        return account(edge, first, message, body_length);
+    edge->state = STREAM_ENDED;
+    return edge->left > 0 ? "a stream ends inside a batch" : NULL;
 }
 
 struct passed_body {
@@ -217,15 +239,10 @@ static void pass(struct session_place *from, struct session_place *to, json_obje
 static void pass_from_producer(struct session_place *place, struct session_edge *edge,
                                const char *type, json_object *message, size_t body_length)
 {
-    bool first = strcmp(type, "batch") == 0;
-    const char *wrong = NULL;
+    const char *wrong = place_of(place->session, edge->from) != place
+                            ? "it sends a stream that is not its own"
+                            : follow(edge, type, message, body_length);
 
-    if (place_of(place->session, edge->from) != place)
-        wrong = "it sends a stream that is not its own";
-    else if (first || strcmp(type, "more") == 0)
-        wrong = account(edge, first, message, body_length);
-    else if (edge->left > 0)
-        wrong = "a stream ends inside a batch";
     if (wrong != NULL)
         violation(place, wrong);
     else
@@ -253,25 +270,36 @@ static void pass_from_reader(struct session_place *place, struct session_edge *e
         place_send(producer, message);
 }
 
+static bool is_one_of(const char *type, const char *const *types)
+{
+    for (size_t i = 0; types[i] != NULL; i++)
+        if (strcmp(types[i], type) == 0)
+            return true;
+    return false;
+}
+
 bool place_pass_on(struct session_place *place, const char *type, json_object *message,
                    size_t body_length)
 {
-    static const char *const producers[] = {"schema", "batch", "more", "end"};
-    static const char *const readers[] = {"credit", "close"};
-    struct session_edge *edge = find_stream(place->session, message);
+    static const char *const producers[] = {"schema", "batch", "more", "end", NULL};
+    static const char *const readers[] = {"credit", "close", NULL};
+    bool from_producer = is_one_of(type, producers);
 
-    for (size_t i = 0; i < sizeof producers / sizeof producers[0]; i++)
-        if (strcmp(type, producers[i]) == 0) {
-            /* A stream of an attempt that is over meets nobody. */
-            if (edge != NULL)
-                pass_from_producer(place, edge, type, message, body_length);
-            return true;
-        }
-    for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++)
-        if (strcmp(type, readers[i]) == 0) {
-            if (edge != NULL)
-                pass_from_reader(place, edge, type, message);
-            return true;
-        }
-    return false;
+    if (!from_producer && !is_one_of(type, readers))
+        return false;
+    int64_t stream = json_member_integer(json_member(message, "data"), "stream", 0);
+    struct session_edge *edge = find_stream(place->session, stream);
+    if (stream <= 0 || stream > place->session->last_stream)
+        violation(place, "a message is of a stream that there never was");
+    else if (body_length > 0 && strcmp(type, "batch") != 0 && strcmp(type, "more") != 0)
+        violation(place, "a body comes where none may");
+    if (place_is_over(place))
+        return true;
+    wire_strip(message);
+    /* A stream of an attempt that is over meets nobody. */
+    if (edge != NULL && from_producer)
+        pass_from_producer(place, edge, type, message, body_length);
+    else if (edge != NULL)
+        pass_from_reader(place, edge, type, message);
+    return true;
 }

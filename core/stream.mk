@@ -7,6 +7,7 @@ libosiris_core_la_SOURCES += \
 	core/queue.c core/queue.h \
 	core/wire-batch.h \
 	core/wire-compress.c \
+	core/wire-stream.c \
 	core/wire-decode.c \
 	core/wire-encode.c \
 	core/wire-indices.c \

@@ -53,6 +53,20 @@ void wire_batch_add_header(const struct wire_batch *batch, json_object *data);
 int wire_batch_decode(const struct ArrowSchema *schema, json_object *header, void *body,
                       size_t body_length, struct ArrowArray *out, struct osiris_error *error);
 
+/* What taking a batch in may cost beside its bytes: what lies around it, and around each of its arrays, in memory of any side that it
+ * passes. A number of 1 byte in a header becomes an array in the reader, so that bytes alone would bound nothing. */
+#define WIRE_BATCH_WEIGHT 1024
+#define WIRE_ARRAY_WEIGHT 256
+#define WIRE_MINIMUM_PART 1024 /* of a body, but for its last one */
+
+/* wire-stream.c: what the batch with this header takes off its stream's credit, the same for all who count. What it returns is
+ * wrong with the header ("a batch is …"), or NULL. */
+const char *wire_batch_weigh(json_object *data, int64_t *weight);
+/* The same of a part of `length` bytes when `left` bytes of the batch's body have not come yet. */
+const char *wire_part_is_wrong(int64_t left, size_t length);
+/* Drops all keys that a stream's message and its data do not have: what nobody counts nobody keeps. */
+void wire_strip(json_object *message);
+
 /* Codecs that this build can read and write: a new array of names. */
 json_object *wire_codecs(void);
 bool wire_has_codec(const char *codec);

@@ -11,3 +11,10 @@ tests_unit_test_vectors_SOURCES = tests/unit/test-vectors.c worker/link-input.c
 tests_unit_test_vectors_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_vectors_LDADD = $(unit_ldadd)
 endif
+if HAVE_CHECK
+check_PROGRAMS += tests/unit/test-stream-hostile
+TESTS += tests/unit/test-stream-hostile
+tests_unit_test_stream_hostile_SOURCES = tests/unit/test-stream-hostile.c worker/link-input.c
+tests_unit_test_stream_hostile_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_stream_hostile_LDADD = $(unit_ldadd)
+endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/arrow-check.h"
 #include "core/body.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
@@ -20,15 +21,16 @@ struct link_input {
     uint64_t window;
     bool elastic;
     atomic_int_fast64_t stream; /* 0: none */
-    atomic_int_fast64_t taken;  /* bytes that the reader has taken and not given credit for */
+    atomic_int_fast64_t taken;  /* what the reader has taken and not given credit for */
     atomic_bool closed;
     /* The main thread's. */
     int64_t credit; /* what the producer may still begin */
     atomic_int_fast64_t given; /* by the reader's thread, not counted in `credit` yet */
-    bool has_schema;
+    bool has_schema, ended;
     struct ArrowSchema schema;
     struct body_pool *pool;
     json_object *header; /* of the batch that is coming in, or NULL */
+    int64_t weight;      /* its */
     uint8_t *body;
     size_t filled, length;
 };
@@ -65,7 +67,7 @@ static void forget_attempt(struct link_input *input)
     forget_batch(input);
     if (input->has_schema)
         input->schema.release(&input->schema);
-    input->has_schema = false;
+    input->has_schema = input->ended = false;
     input->credit = 0;
     atomic_store(&input->given, 0);
     atomic_store(&input->taken, 0);
@@ -124,20 +126,21 @@ static int violation(struct osiris_error *error, const char *what)
 /* The first part of a batch: is it allowed, and how long is the whole? */
 static int begin_batch(struct link_input *input, json_object *data, struct osiris_error *error)
 {
-    int64_t body = json_member_integer(data, "body", -1);
+    const char *wrong = wire_batch_weigh(data, &input->weight);
 
     input->credit += atomic_exchange(&input->given, 0);
-    if (!input->has_schema)
-        return violation(error, "a batch comes before its stream's schema");
+    if (!input->has_schema || input->ended)
+        return violation(error, input->ended ? "a stream goes on behind its end"
+                                             : "a batch comes before its stream's schema");
     if (input->header != NULL)
         return violation(error, "a batch begins inside another");
     if (input->credit <= 0)
         return violation(error, "a batch is begun without credit");
-    if (body < 0 || body > WIRE_MAXIMUM_BODY)
-        return violation(error, "a batch is too long");
-    input->credit -= body > 0 ? body : 1;
+    if (wrong != NULL)
+        return violation(error, wrong);
+    input->credit -= input->weight;
     input->header = json_object_get(data);
-    input->length = (size_t)body;
+    input->length = (size_t)json_member_integer(data, "body", 0);
     return 0;
 }
 
@@ -165,14 +168,19 @@ void *link_input_room(struct link_input *input, json_object *message, size_t len
     json_object *data = json_member(message, "data");
     bool first = strcmp(json_member_string(message, "type", ""), "batch") == 0;
 
+    wire_strip(message);
     /* After a lost link the same message comes once more. */
     if (first && input->filled == 0 && input->header != NULL &&
         json_object_equal(input->header, data))
         first = false;
     if (first && begin_batch(input, data, error) < 0)
         return NULL;
-    if (input->header == NULL || length > input->length - input->filled) {
-        violation(error, "the parts of a batch do not make up its length");
+    const char *wrong =
+        input->header == NULL
+            ? "a part comes without a batch"
+            : wire_part_is_wrong((int64_t)(input->length - input->filled), length);
+    if (wrong != NULL) {
+        violation(error, wrong);
         return NULL;
     }
     if (make_room(input, input->filled + length, error) < 0)
@@ -184,7 +192,6 @@ void *link_input_room(struct link_input *input, json_object *message, size_t len
 static int finish_batch(struct link_input *input, struct osiris_error *error)
 {
     struct ArrowArray array;
-    uint64_t bytes = input->length > 0 ? input->length : 1;
     _cleanup_json_ json_object *header = input->header;
     uint8_t *body = input->body;
     size_t length = input->length;
@@ -195,20 +202,21 @@ static int finish_batch(struct link_input *input, struct osiris_error *error)
     if (wire_batch_decode(&input->schema, header, body, length, &array, error) < 0)
         return -1;
     struct osiris_error problem = OSIRIS_ERROR_INIT;
-    enum queue_result result = queue_put(input->queue, &array, bytes, &problem);
+    enum queue_result result = queue_put(input->queue, &array, (uint64_t)input->weight, &problem);
     if (result == QUEUE_ERROR)
         queue_fail(input->queue, &problem);
     osiris_error_clear(&problem);
     /* An elastic edge's producer is never held up. */
     if (result == QUEUE_OK && input->elastic)
-        give_credit(input, (int64_t)bytes);
+        give_credit(input, input->weight);
     return 0;
 }
 
 static int take_schema(struct link_input *input, json_object *data, struct osiris_error *error)
 {
     if (input->has_schema)
-        return violation(error, "a stream has two schemas");
+        return violation(error, input->ended ? "a stream goes on behind its end"
+                                             : "a stream has two schemas");
     if (wire_schema_decode(json_member(data, "schema"), &input->schema, error) < 0)
         return -1;
     input->has_schema = true;
@@ -223,8 +231,9 @@ int link_input_take(struct link_input *input, const char *type, json_object *dat
     if (strcmp(type, "schema") == 0)
         return take_schema(input, data, error);
     if (strcmp(type, "end") == 0) {
-        if (input->header != NULL || !input->has_schema)
+        if (input->header != NULL || !input->has_schema || input->ended)
             return violation(error, "a stream ends where it cannot");
+        input->ended = true;
         queue_finish(input->queue);
         return 0;
     }
@@ -238,11 +247,16 @@ int link_input_take(struct link_input *input, const char *type, json_object *dat
     return input->filled == input->length ? finish_batch(input, error) : 0;
 }
 
-void link_input_taken(struct link_input *input, uint64_t bytes)
+uint64_t link_input_bytes(const struct link_input *input, const struct ArrowArray *array)
+{
+    return arrow_array_bytes(&input->schema, array);
+}
+
+void link_input_taken(struct link_input *input, uint64_t weight)
 {
     if (input->elastic || atomic_load(&input->closed))
         return;
-    int64_t taken = atomic_fetch_add(&input->taken, (int_fast64_t)bytes) + (int64_t)bytes;
+    int64_t taken = atomic_fetch_add(&input->taken, (int_fast64_t)weight) + (int64_t)weight;
     /* Not for every batch: but before the producer's half of the window is used up. */
     if (taken < (int64_t)(input->window / 4))
         return;

@@ -190,6 +190,7 @@ static int send_batch(struct link_output *output, struct shipment *shipment,
                       struct osiris_error *error)
 {
     json_object *data = json_object_new_object();
+    int64_t weight = 0;
     const struct channel_body body = {.pieces = shipment->batch.pieces,
                                       .piece_count = shipment->batch.piece_count,
                                       .length = shipment->batch.length,
@@ -197,9 +198,14 @@ static int send_batch(struct link_output *output, struct shipment *shipment,
                                       .owner = shipment};
 
     wire_batch_add_header(&shipment->batch, data);
+    const char *wrong = wire_batch_weigh(data, &weight);
     _cleanup_json_ json_object *message = make_message(output, "batch", data);
+    if (wrong != NULL) {
+        free_shipment(shipment);
+        return osiris_error_set(error, OSIRIS_ERROR_DATA, "it cannot travel between places: %s", wrong);
+    }
     pthread_mutex_lock(&output->lock);
-    output->credit -= body.length > 0 ? (int64_t)body.length : 1;
+    output->credit -= weight;
     pthread_mutex_unlock(&output->lock);
     if (body.length > 0)
         return channel_send_body(output->channel, message, &body, error);

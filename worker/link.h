@@ -39,7 +39,7 @@ void link_output_finish(struct link_output *output);
 
 struct link_input;
 
-/* `window`: bytes that the reader lets come beyond what it has taken. `elastic`: the queue puts all on disk beyond its own bound. */
+/* `window`: what the reader lets come beyond what it has taken. `elastic`: the queue puts all on disk beyond its own bound. */
 struct link_input *link_input_new(struct channel *channel, struct queue *queue, uint64_t window,
                                   bool elastic);
 void link_input_free(struct link_input *input);
@@ -52,8 +52,10 @@ void *link_input_room(struct link_input *input, json_object *message, size_t len
 /* [main thread] A message of the stream. -1: it violates the protocol. */
 int link_input_take(struct link_input *input, const char *type, json_object *data,
                     size_t body_length, struct osiris_error *error);
-/* [reader] A batch of so many bytes was taken out of the queue. */
-void link_input_taken(struct link_input *input, uint64_t bytes);
+/* [reader] A batch that the queue counts for so much (wire_batch_weigh) was taken out of it. */
+void link_input_taken(struct link_input *input, uint64_t weight);
+/* [reader] Bytes of its columns. */
+uint64_t link_input_bytes(const struct link_input *input, const struct ArrowArray *array);
 /* [reader] It wants no more. */
 void link_input_close(struct link_input *input);
 

@@ -70,12 +70,14 @@ static int get_next(struct ArrowArrayStream *self, struct ArrowArray *out)
 
     if (result == QUEUE_OK || result == QUEUE_END)
         atomic_store_explicit(&step->touched, true, memory_order_relaxed);
+    if (result == QUEUE_OK && stream->link != NULL) {
+        link_input_taken(stream->link, bytes);
+        bytes = link_input_bytes(stream->link, out);
+    }
     if (result == QUEUE_OK && step->driver->kind == OSIRIS_WRITER) {
         atomic_fetch_add_explicit(&step->rows, out->length, memory_order_relaxed);
         atomic_fetch_add_explicit(&step->bytes, (int_fast64_t)bytes, memory_order_relaxed);
     }
-    if (result == QUEUE_OK && stream->link != NULL)
-        link_input_taken(stream->link, bytes);
     return from_result(stream, result, &error);
 }
 

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 
-from tap import (BUILD, SOURCE, Skip, assert_equal, assert_in, assert_no_group, environment, events, files, finish, interrupt, main,
+from tap import (BUILD, SANITIZED, SOURCE, Skip, assert_equal, assert_in, assert_no_group, environment, events, files, finish, interrupt, main,
                  metrics, osiris, pipeline, read, run_directory, start, step, test, wait_until, write)
 
 PROTOCOL = SOURCE / "tests" / "protocol"
@@ -270,10 +270,10 @@ def test_ends_of_all_kinds(folder):
 
 # One run with both workers, in a place each: their streams cross osiris.
 
-def both_workers():
+def both_workers(*kind):
     env = setting()
     native = os.environ.get("OSIRIS_WORKER") or str(BUILD / "osiris-worker")
-    command = " ".join(shlex.quote(str(part)) for part in (PYTHON(), "-B", PROTOCOL / "either.py", native))
+    command = " ".join(shlex.quote(str(part)) for part in (PYTHON(), "-B", PROTOCOL / "either.py", native, *kind))
     starter = write("bin/worker", f'#!/bin/sh\nexec {command} "$@"\n')
     starter.chmod(0o755)
     write("osiris.yaml", "adapters: {strange: {adapter: local}, own: {adapter: local}}\n")
@@ -353,6 +353,36 @@ def test_a_fault_of_either_stops_the_other(folder):
     crosses(at("own", "make", "test.generate", "read", rows=100000, batch_rows=10, fail_after=50000),
             at("strange", "save", "py.csv", "write", ["make"], path="out.csv"), code=1)
     assert not [name for name in outputs() if name != "osiris.yaml"], outputs()
+
+
+# What a hostile producer can make others hold.
+
+FLOODS = {
+    "many-columns": "without credit",
+    "long-keys": "without credit",
+    "batches-of-nothing": "without credit",
+    "short-parts": "a part of a batch is too short",
+    "many-schemas": "two schemas",
+    "many-ends": "behind its end",
+    "a-stream-of-nobody": "there never was",
+    "a-body-behind-the-end": "a body comes where none may",
+}
+
+
+@test
+def test_floods(folder):
+    for kind, words in FLOODS.items():
+        pipeline(at("strange", "make", "py.rows", "read"),
+                 at("own", "save", "test.collect", "write", ["make"], path="out.txt", hang_after=0))
+        process = start("run", "pipeline.yaml", env=both_workers(kind))
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert_equal(process.returncode, 1, f"exit code of {kind}", read("err"))
+        for part in ("violates the protocol", words):
+            assert_in(part, read("err"), kind)
+        # The largest of osiris and both workers; the flood would be 28 MB and more.
+        assert SANITIZED or usage.ru_maxrss < 100 << 10, f"{kind}: {usage.ru_maxrss >> 10} MiB"
+        assert not [name for name in outputs() if name != "osiris.yaml" and name not in ("err", "out")], outputs()
 
 
 @test

@@ -5,6 +5,7 @@ import struct
 from frames import Violation
 
 MAXIMUM_NESTING = 12
+MINIMUM_PART = 1024
 INTEGERS = {"c": "b", "C": "B", "s": "h", "S": "H", "i": "i", "I": "I", "l": "q", "L": "Q"}
 NUMBERS = {**INTEGERS, "f": "f", "g": "d"}
 TIMES = {"tdD": "i", "tdm": "q", "tts": "i", "ttm": "i", "ttu": "q", "ttn": "q"}
@@ -165,22 +166,34 @@ class Batch:
         return [[member[at] for member in members] for at in range(offset, offset + length)]
 
 
+def weight(data):
+    """What a batch takes off its stream's credit."""
+    check(all(isinstance(data.get(key), kind) for key, kind in (("body", int), ("nodes", list), ("buffers", list))) and
+          0 <= data["body"] <= 1 << 30 and data["nodes"] and len(data["nodes"]) % 3 == 0 and
+          len(data["buffers"]) <= 3 * len(data["nodes"]), "a batch has another header than batches have")
+    decompressed = sum(-(-length // 64) * 64 for length in data["buffers"][2::3]) if "codec" in data else 0
+    check(decompressed <= 1 << 30, "a batch is too long when decompressed")
+    return 1024 + 256 * (len(data["nodes"]) // 3) + data["body"] + decompressed
+
+
 class Stream:
     """The reader's half of one stream: messages in, rows out. `at`: what it was about when it refused."""
 
     def __init__(self):
         self.schema = self.header = None
-        self.body, self.rows, self.at = b"", [], None
+        self.body, self.rows, self.at, self.ended = b"", [], None, False
 
     def take(self, message, body):
         kind, data = message["type"], message["data"]
         self.at = "schema" if kind == "schema" else "batch"
+        check(not self.ended, "a stream goes on behind its end")
         if kind == "schema":
             check(self.schema is None, "a stream has two schemas")
             self.schema = Type(data.get("schema"))
             check(self.schema.layout == "struct", "the top is no struct")
         elif kind == "end":
-            check(self.header is None, "a stream ends inside a batch")
+            check(self.header is None and self.schema is not None, "a stream ends where it cannot")
+            self.ended = True
         else:
             self.take_part(kind, data, body)
 
@@ -188,11 +201,13 @@ class Stream:
         if kind == "batch":
             check(self.schema is not None, "a batch comes before its schema")
             check(self.header is None, "a batch begins inside another")
+            weight(data)
             self.header, self.body = data, b""
         check(self.header is not None, "a part comes without a batch")
         self.body += body
         whole = self.header["body"]
         check(len(self.body) <= whole and (body or whole == 0), "the parts do not make up the body")
+        check(len(self.body) == whole or len(body) >= MINIMUM_PART, "a part is too short")
         if len(self.body) == whole:
             self.rows += Batch(self.schema, self.header, self.body).rows
             self.header = None

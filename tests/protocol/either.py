@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """A worker that becomes worker.py or osiris-worker, by the driver files that `prepare` names: so one run has both.
 
-    either.py OSIRIS-WORKER --channel-fd N | --describe FILE...
+    either.py OSIRIS-WORKER [KIND] --channel-fd N | --describe FILE...
+
+With a KIND it is misbehaving.py instead of worker.py.
 """
 
 import json
@@ -15,6 +17,7 @@ import time
 import frames
 
 PYTHON = [sys.executable, "-B", str(pathlib.Path(__file__).with_name("worker.py"))]
+MISBEHAVING = [sys.executable, "-B", str(pathlib.Path(__file__).with_name("misbehaving.py"))]
 
 
 def is_text(path):
@@ -42,7 +45,10 @@ def peek_prepare(connection):
         time.sleep(0.001)
 
 
-def main(native, arguments):
+def main(native, *arguments):
+    strange = PYTHON
+    if not arguments[0].startswith("--"):
+        strange, arguments = [*MISBEHAVING, arguments[0]], arguments[1:]
     if arguments[0] == "--describe":
         describe(native, arguments[1:])
         return
@@ -50,10 +56,10 @@ def main(native, arguments):
     connection = socket.socket(fileno=os.dup(number))
     drivers = peek_prepare(connection)["params"]["drivers"].values()
     connection.close()
-    program = PYTHON if all(is_text(path) for path in drivers) else [native]
+    program = strange if all(is_text(path) for path in drivers) else [native]
     os.set_inheritable(number, True)
     os.execv(program[0], [*program, *arguments])
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(*sys.argv[1:])

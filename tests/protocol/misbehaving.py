@@ -55,6 +55,7 @@ class Misbehaving(worker.Worker):
         act = getattr(self, "do_" + self.kind.replace("-", "_"), None)
         if act is None:
             return super().execute_step(request, params)
+        self.params = params
         act(request)
         # What the orchestrator has to say to that is printed; it ends up in the run's debug.log.
         while (received := self.channel.receive()) is not None:
@@ -138,6 +139,46 @@ class Misbehaving(worker.Worker):
 
     def do_silent(self, request):
         time.sleep(1000)
+
+    # A stream to another place, whose reader gives credit for a MiB and takes nothing.
+
+    def about(self, type, part=b"", **data):
+        self.channel.send({"type": type, "data": {"stream": self.params["outputs"][0]["stream"], **data}}, part)
+
+    def flood(self, columns, count, body=b"", **more):
+        self.about("schema", schema={"format": "+s", "children": [{"format": "l", "name": f"c{n}"} for n in range(columns)]})
+        for _ in range(count):
+            self.about("batch", body, body=len(body), nodes=[0] * 3 * (1 + columns), buffers=[0] * (2 + 4 * columns), **more)
+
+    def do_many_columns(self, request):
+        self.flood(4000, 2400)
+
+    def do_long_keys(self, request):
+        self.flood(1, 1000, later="x" * 45000)
+
+    def do_batches_of_nothing(self, request):
+        self.flood(1, 200000)
+
+    def do_short_parts(self, request):
+        self.about("schema", schema={"format": "+s", "children": [{"format": "c"}]})
+        self.about("batch", b"x", body=1 << 20, nodes=[1 << 20, 0, 0] * 2, buffers=[0, 0, 0, 0, 0, 1 << 20])
+        for _ in range(200000):
+            self.about("more", b"x")
+
+    def do_many_schemas(self, request):
+        for _ in range(60):
+            self.about("schema", schema={"format": "+s", "children": [], "name": "x" * 500000})
+
+    def do_many_ends(self, request):
+        self.about("schema", schema={"format": "+s", "children": []})
+        for _ in range(200000):
+            self.about("end")
+
+    def do_a_stream_of_nobody(self, request):
+        self.channel.send({"type": "end", "data": {"stream": 4711}})
+
+    def do_a_body_behind_the_end(self, request):
+        self.about("end", b"x" * 100)
 
     # Values of other types than the document's: harmless, whatever comes of them.
 

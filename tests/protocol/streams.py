@@ -5,10 +5,10 @@ import struct
 import threading
 
 import frames
+from batches import MINIMUM_PART, weight
 
 COLUMNS = (("id", "l"), ("text", "u"))
 ALIGNMENT = 64
-MAXIMUM_BATCH = 1 << 30
 
 
 class Closed(Exception):
@@ -34,7 +34,7 @@ def encode(rows):
             body += content
         else:
             buffers += [0, 0]
-    return {"nodes": [len(rows), 0, 0] * 3, "buffers": buffers}, bytes(body)
+    return {"body": len(body), "nodes": [len(rows), 0, 0] * 3, "buffers": buffers}, bytes(body)
 
 
 def check(true, what):
@@ -112,8 +112,8 @@ class Output:
             if self.closed:
                 return False
             data, body = encode(rows)
-            self.credit -= max(1, len(body))
-        self.say("batch", body[:frames.MAXIMUM_BODY], body=len(body), **data)
+            self.credit -= weight(data)
+        self.say("batch", body[:frames.MAXIMUM_BODY], **data)
         for start in range(frames.MAXIMUM_BODY, len(body), frames.MAXIMUM_BODY):
             self.say("more", body[start:start + frames.MAXIMUM_BODY])
         return True
@@ -126,7 +126,7 @@ class Input:
         self.channel, self.queue, self.window, self.elastic, self.stream = channel, queue, window, elastic, None
 
     def open(self, stream):
-        self.stream, self.credit, self.schema, self.header, self.body = stream, 0, False, None, b""
+        self.stream, self.credit, self.schema, self.ended, self.header, self.body = stream, 0, False, False, None, b""
         self.give(self.window)
 
     def say(self, type, **data):
@@ -137,6 +137,7 @@ class Input:
         self.say("credit", bytes=credit)
 
     def take(self, type, data, body):
+        check(not self.ended, "a stream goes on behind its end")
         if type == "schema":
             formats = tuple((child["name"], child["format"]) for child in data["schema"].get("children", []))
             check(not self.schema, "a stream has two schemas")
@@ -144,6 +145,7 @@ class Input:
             self.schema = True
         elif type == "end":
             check(self.header is None and self.schema, "a stream ends where it cannot")
+            self.ended = True
             self.queue.set("ended")
         else:
             self.take_body(type, data, body)
@@ -151,19 +153,19 @@ class Input:
     def take_body(self, type, data, body):
         if type == "batch":
             check(self.header is None and self.schema and self.credit > 0, "a batch is begun where it cannot")
-            check(0 <= data["body"] <= MAXIMUM_BATCH, "a batch is too long")
             self.header, self.body = data, b""
-            self.credit -= max(1, data["body"])
+            self.credit -= weight(data)
         check(self.header is not None and len(self.body) + len(body) <= self.header["body"] and (body or not self.header["body"]),
               "the parts of a batch do not make up its length")
         self.body += body
         if len(self.body) < self.header["body"]:
+            check(len(body) >= MINIMUM_PART, "a part of a batch is too short")
             return
         header, self.header = self.header, None
-        self.queue.offer((decode(header, self.body), max(1, len(self.body))))
+        self.queue.offer((decode(header, self.body), weight(header)))
         if self.elastic:
-            self.give(max(1, len(self.body)))
+            self.give(weight(header))
 
-    def taken(self, length):
+    def taken(self, weight):
         if not self.elastic:
-            self.give(length)
+            self.give(weight)

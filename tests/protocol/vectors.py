@@ -12,7 +12,7 @@ import frames
 class Vector:
     def __init__(self, name):
         self.name, self.sequence, self.messages = name, 1, []
-        self.data, self.rows, self.invalid = b"", None, None
+        self.data, self.rows, self.weight, self.invalid = b"", None, None, None
 
 
 def read(path):
@@ -29,6 +29,8 @@ def read(path):
             vectors[-1].data += bytes.fromhex(rest)
         elif word == "stream":
             vectors[-1].rows = json.loads(rest)
+        elif word == "weight":
+            vectors[-1].weight = int(rest)
         elif word == "invalid":
             vectors[-1].invalid = rest
         elif word not in ("", "#"):
@@ -85,6 +87,10 @@ def check(vector):
     if vector.invalid in ("header", "message"):
         found = refusal(vector)
         return None if found == vector.invalid else f"refused because of its {found}"
+    if vector.weight is not None:
+        weight = sum(batches.weight(message["data"]) for message in vector.messages if message["type"] == "batch")
+        if weight != vector.weight:
+            return f"weighs {weight}"
     # There are no codecs in Python's standard library; a batch with one is refused as not agreed.
     compressed = any("codec" in message.get("data", {}) for message in vector.messages)
     wrong = check_frames(vector)

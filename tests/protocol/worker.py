@@ -207,8 +207,8 @@ class Step:
         remote = self.remote_inputs.get(edge)
         while (batch := edge.get()) is not None:
             if remote:
-                batch, length = batch
-                remote.taken(length)
+                batch, weight = batch
+                remote.taken(weight)
             yield batch
 
     def put(self, edge, batch):

@@ -29,7 +29,7 @@ struct vector {
     const char *frames[MOST_FRAMES]; /* JSON, or NULL */
     size_t frame_count;
     struct buffer bytes;
-    const char *rows, *invalid;
+    const char *rows, *weight, *invalid;
 };
 
 static struct vector vectors[MOST_VECTORS];
@@ -67,6 +67,8 @@ static void take_line(const char *word, char *rest)
         add_hex(&vector->bytes, rest);
     else if (strcmp(word, "stream") == 0)
         vector->rows = rest;
+    else if (strcmp(word, "weight") == 0)
+        vector->weight = rest;
     else if (strcmp(word, "invalid") == 0)
         vector->invalid = rest;
     else
@@ -325,7 +327,8 @@ static int read_stream(struct reader *reader, const struct vector *vector, char 
     return result;
 }
 
-static json_object *take_rows(struct reader *reader)
+/* The queue counts the batches by their weights. */
+static json_object *take_rows(struct reader *reader, uint64_t *weight)
 {
     json_object *rows = json_object_new_array();
     struct ArrowSchema schema;
@@ -337,6 +340,7 @@ static json_object *take_rows(struct reader *reader)
     while (queue_get(reader->queue, &array, &bytes, NULL) == QUEUE_OK) {
         for (int64_t i = 0; i < array.length; i++)
             json_object_array_add(rows, value_of(&schema, &array, i));
+        *weight += bytes;
         array.release(&array);
     }
     schema.release(&schema);
@@ -370,8 +374,11 @@ static void check_stream(const struct vector *vector)
     } else {
         _cleanup_json_ json_object *expected = parse(vector->rows);
         ck_assert_msg(result == 0, "%s is refused at a %s", vector->name, last);
-        _cleanup_json_ json_object *rows = take_rows(&reader);
+        uint64_t weight = 0;
+        _cleanup_json_ json_object *rows = take_rows(&reader, &weight);
         ck_assert_msg(json_object_equal(rows, expected), "%s: %s", vector->name, json_object_to_json_string(rows));
+        ck_assert_msg(vector->weight == NULL || strtoull(vector->weight, NULL, 10) == weight, "%s weighs %llu", vector->name,
+                      (unsigned long long)weight);
     }
     close_reader(&reader);
 }
