@@ -47,6 +47,7 @@ struct csv_scratch {
     char *data;
     size_t size;
     size_t capacity;
+    unsigned values; /* rendered since a cancel was asked for */
 };
 
 /* What all fields of one writer share. */

@@ -10,6 +10,9 @@
 #include "cell.h"
 #include "digits.h"
 
+#define LONGEST_JSON ((size_t)256 << 20)
+#define VALUES_WITHOUT_ASKING 65536
+
 static int reserve(struct csv_context *context, size_t more)
 {
     struct csv_scratch *scratch = &context->scratch;
@@ -175,11 +178,32 @@ static void bounds(const struct csv_field *field, int64_t index, int64_t *begin,
     }
 }
 
+/* A list of a few bytes may have billions of nulls: its text is bounded, and a cancel is seen within it. */
+static int check_bounds(struct csv_field *field)
+{
+    struct csv_context *context = field->context;
+    struct csv_scratch *scratch = &context->scratch;
+    if (scratch->size > LONGEST_JSON)
+        return csv_fail(context->host, OSIRIS_ERROR_DATA, 0,
+                        "leave the column out, or write its members as rows",
+                        "row %lld: a nested value is longer than %zu MiB as JSON",
+                        (long long)(context->rows + context->row + 1), LONGEST_JSON >> 20);
+    if (++scratch->values < VALUES_WITHOUT_ASKING)
+        return 0;
+    scratch->values = 0;
+    return context->host->cancelled(context->host)
+               ? csv_fail(context->host, OSIRIS_ERROR_CANCELLED, 0, NULL,
+                          "cancelled while writing %s", context->options->path)
+               : 0;
+}
+
 static int append_value(struct csv_field *field, int64_t index)
 {
     const char *data;
     size_t size;
     int64_t begin, end;
+    if (check_bounds(field) < 0)
+        return -1;
     if (field->kind == CSV_NULLS || csv_field_is_null(field, index))
         return append(field->context, "null", 4);
     switch (field->kind) {

@@ -377,9 +377,54 @@ START_TEST(test_lists_structs_and_maps_are_json)
 }
 END_TEST
 
+/* One list with so many nulls, which take no memory. */
+static void write_nulls(struct fixture *fixture, struct ArrowArray **batch, int32_t count,
+                        int cancel_after)
+{
+    const int32_t offsets[] = {0, count};
+    struct ArrowSchema *schema = schema_new("+l", "v");
+    struct ArrowArray *array = array_nested(offsets, 1, NULL, 0), *nulls = array_empty();
+    fixture_init(fixture, "{\"path\": \"p\", \"header\": false}");
+    schema_add(schema, schema_new("n", "item"));
+    schema_add(fixture->schema, schema);
+    nulls->length = count;
+    array_add(array, nulls);
+    *batch = array_nested(NULL, 1, NULL, 0);
+    array_add(*batch, array);
+    fixture->batches = batch;
+    fixture->batch_count = 1;
+    fixture->cancel_after = cancel_after;
+    fixture_run(fixture);
+}
+
+START_TEST(test_a_list_of_endless_nulls_is_refused)
+{
+    struct fixture fixture;
+    struct ArrowArray *batch;
+    write_nulls(&fixture, &batch, INT32_MAX, -1);
+    ck_assert_int_eq(fixture.result, -1);
+    ck_assert_int_eq(fixture.error.category, OSIRIS_ERROR_DATA);
+    ck_assert_msg(strstr(fixture.message, "row 1: a nested value is longer than 256 MiB") != NULL,
+                  "%s", fixture.message);
+    fixture_clear(&fixture);
+}
+END_TEST
+
+START_TEST(test_a_cancel_is_seen_within_a_list)
+{
+    struct fixture fixture;
+    struct ArrowArray *batch;
+    write_nulls(&fixture, &batch, INT32_MAX, 2);
+    ck_assert_int_eq(fixture.result, -1);
+    ck_assert_int_eq(fixture.error.category, OSIRIS_ERROR_CANCELLED);
+    fixture_clear(&fixture);
+}
+END_TEST
+
 UNIT_MAIN("csv-values", test_integers, test_every_power_of_ten_and_its_neighbours, test_booleans,
           test_floats_read_as_python_prints_them, test_random_doubles_read_back_exactly,
           test_decimals_keep_their_scale, test_decimals_of_256_bits, test_dates, test_timestamps,
           test_times_and_durations, test_intervals, test_text_is_quoted_when_it_must_be,
           test_a_special_byte_is_seen_at_every_place_of_every_length, test_binary, test_nulls_only,
-          test_dictionaries, test_lists_structs_and_maps_are_json)
+          test_dictionaries, test_lists_structs_and_maps_are_json,
+          test_a_list_of_endless_nulls_is_refused, test_a_cancel_is_seen_within_a_list)
