@@ -99,6 +99,7 @@ static enum mysql_key_kind kind_of(const char *type)
         {"tinyint", MYSQL_KEY_NUMBER},   {"smallint", MYSQL_KEY_NUMBER},
         {"mediumint", MYSQL_KEY_NUMBER}, {"int", MYSQL_KEY_NUMBER},
         {"bigint", MYSQL_KEY_NUMBER},    {"decimal", MYSQL_KEY_NUMBER},
+        {"year", MYSQL_KEY_YEAR},
         {"date", MYSQL_KEY_DATE},        {"datetime", MYSQL_KEY_DATETIME},
         {"timestamp", MYSQL_KEY_DATETIME}, {"time", MYSQL_KEY_TIME},
         {"char", MYSQL_KEY_TEXT},        {"varchar", MYSQL_KEY_TEXT},

@@ -12,8 +12,9 @@
 
 /* What the literals of a column look like. */
 enum mysql_key_kind {
-    MYSQL_KEY_UNUSABLE, /* no exact literal, or no order that could be used: float, enum, year, json, … */
+    MYSQL_KEY_UNUSABLE, /* no exact literal, or no order that could be used: float, enum, json, … */
     MYSQL_KEY_NUMBER,   /* integers and decimals */
+    MYSQL_KEY_YEAR,
     MYSQL_KEY_DATE,
     MYSQL_KEY_DATETIME, /* and timestamp: the session's zone is UTC */
     MYSQL_KEY_TIME,

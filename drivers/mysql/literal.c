@@ -14,11 +14,17 @@ static bool consists_of(const char *text, const char *allowed)
     return text[0] != '\0' && text[strspn(text, allowed)] == '\0';
 }
 
-/* 0000-00-00 and 2024-02-00 compare, but have no literal that every sql_mode takes. */
+/* 0000-00-00, 2024-02-00 and 2023-02-30 compare, but have no literal that every sql_mode takes. */
 static bool is_real_date(const char *text)
 {
-    return strlen(text) >= 10 && strncmp(text, "0000", 4) != 0 && strncmp(text + 5, "00", 2) != 0 &&
-           strncmp(text + 8, "00", 2) != 0;
+    int year, month, day, length = 0;
+
+    if (sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &length) != 3 || length != 10 ||
+        year < 1 || month < 1 || month > 12 || day < 1)
+        return false;
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    int days = month == 2 ? 28 + leap : month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
+    return day <= days;
 }
 
 static bool add_quoted(struct sql *sql, const char *type, const char *text, const char *allowed)
@@ -34,6 +40,12 @@ static bool add_scalar(struct sql *sql, enum mysql_key_kind kind, const char *te
     switch (kind) {
     case MYSQL_KEY_NUMBER:
         if (!consists_of(text, "-.0123456789"))
+            return false;
+        sql_add(sql, text);
+        return true;
+    case MYSQL_KEY_YEAR:
+        /* Of the year 0 there is no saying what a server compares it with: MySQL takes two digits for 20xx. */
+        if (!consists_of(text, "0123456789") || atoi(text) < 1901)
             return false;
         sql_add(sql, text);
         return true;

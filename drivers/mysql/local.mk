@@ -29,6 +29,8 @@ mysql_la_SOURCES = \
 	drivers/mysql/reports.h \
 	drivers/mysql/resume.c \
 	drivers/mysql/resume.h \
+	drivers/mysql/segments.c \
+	drivers/mysql/segments.h \
 	drivers/mysql/snapshot.c \
 	drivers/mysql/snapshot.h \
 	drivers/mysql/spec.c \

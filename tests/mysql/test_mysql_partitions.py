@@ -76,7 +76,7 @@ def test_duplicates_and_nulls(folder):
     fill("doubles", "a INT, b INT, KEY (a)", "SELECT NULLIF(seq % 7, 3), seq FROM seq_1_to_20000")
     result = split("doubles", 3, ranges=3, partition_on="a")
     assert_equal(sum("IS NULL" in statement for statement in statements(result)), 1, "ranges with NULL", result)
-    split("doubles", 50, ranges=6, partition_on="a")
+    split("doubles", 50, ranges=7, partition_on="a")
     fill("unknown", "a INT, KEY (a)", "SELECT NULL FROM seq_1_to_100")
     split("unknown", 4, ranges=1, partition_on="a")
     fill("nothing", "a INT PRIMARY KEY", "SELECT 1 FROM seq_1_to_1 WHERE 0")
@@ -95,6 +95,38 @@ def test_dates(folder):
          "'2020-01-01' + INTERVAL seq * 977 SECOND FROM seq_1_to_20000")
     even(split("moments", 3, ranges=3, partition_on="d"), 20000)
     even(split("moments", 3, ranges=3, partition_on="t"), 20000)
+
+
+@test
+def test_dates_that_do_not_exist(folder):
+    lenient = "SET sql_mode = 'ALLOW_INVALID_DATES'; "
+    for kind, wrong in (("DATE", ["0000-00-00", "0000-05-10", "1999-00-00", "2020-02-30", "2021-00-00", "2023-11-31",
+                                  "2024-02-00", "9999-00-00", "9999-12-00"]),
+                        ("DATETIME", ["0000-00-00 00:00:00", "1999-00-01 10:00:00", "2021-06-31 00:00:00",
+                                      "9999-12-00 01:02:03"]),
+                        ("TIMESTAMP NULL", ["0000-00-00 00:00:00"])):
+        for few in (1, 3000):
+            sql(f"{lenient}CREATE OR REPLACE TABLE odd (id INT AUTO_INCREMENT PRIMARY KEY, d {kind}, KEY (d));"
+                "INSERT INTO odd (d) SELECT '2018-01-01' + INTERVAL seq % 2500 DAY FROM seq_1_to_20000;"
+                f"INSERT INTO odd (d) SELECT NULL FROM seq_1_to_{few};" +
+                "".join(f"INSERT INTO odd (d) SELECT '{day}' FROM seq_1_to_{few};" for day in wrong))
+            even(split("odd", 4, ranges=4, partition_on="d"), 20000 + few * (1 + len(wrong)), 0.8)
+    sql(f"{lenient}CREATE OR REPLACE TABLE odd (d DATE, KEY (d)); INSERT INTO odd VALUES ('0000-00-00'), ('2024-02-00'), (NULL)")
+    split("odd", 4, ranges=1, partition_on="d")
+
+
+@test
+def test_rows_without_a_date_are_a_range_of_their_own(folder):
+    fill("undated", "id INT PRIMARY KEY, d DATE NOT NULL, KEY (d)",
+         "SELECT seq, IF(seq <= 20000, '0000-00-00', '2020-01-01' + INTERVAL seq % 1000 DAY) FROM seq_1_to_40000")
+    counts = sizes(split("undated", 3, ranges=3, partition_on="d"))
+    assert max(counts) < 23000, counts
+
+
+@test
+def test_years(folder):
+    fill("years", "y YEAR, KEY (y)", "SELECT IF(seq % 5 = 0, 0, 1901 + seq % 255) FROM seq_1_to_20000 UNION ALL SELECT NULL")
+    even(split("years", 3, ranges=3, partition_on="y"), 20001, 0.5)
 
 
 @test
