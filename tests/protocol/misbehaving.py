@@ -160,6 +160,8 @@ class Misbehaving(worker.Worker):
         self.flood(1, 200000)
 
     def do_short_parts(self, request):
+        while self.channel.receive()[0].get("type") != "credit":
+            pass
         self.about("schema", schema={"format": "+s", "children": [{"format": "c"}]})
         self.about("batch", b"x", body=1 << 20, nodes=[1 << 20, 0, 0] * 2, buffers=[0, 0, 0, 0, 0, 1 << 20])
         for _ in range(200000):
