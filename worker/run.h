@@ -232,6 +232,9 @@ int run_take_stream_message(struct run *run, json_object *message, size_t body_l
 
 /* The input streams of a step, as the driver sees them. NULL: no memory. */
 struct ArrowArrayStream *streams_new(struct step *step);
+/* The step has succeeded. A writer that has read nothing of what there is has not; who has read less than all is told of. */
+int streams_check_read(const struct step *step, struct ArrowArrayStream *streams,
+                       struct osiris_error *error);
 void streams_free(struct ArrowArrayStream *streams, size_t count);
 
 /* worker/host.c */

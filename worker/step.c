@@ -152,6 +152,8 @@ static int run_with_inputs(struct step *step, struct osiris_error *error)
                                               .step_id = step->inputs[i].other_id,
                                               .stream = &streams[i]};
         result = run_verb(step, inputs, error);
+        if (result == 0)
+            result = streams_check_read(step, streams, error);
     }
     streams_free(streams, step->input_count);
     return result;

@@ -2,12 +2,16 @@
 #include <string.h>
 
 #include "core/arrow-check.h"
+#include "core/json-build.h"
 #include "worker/run.h"
 
 struct input_stream {
     struct step *step;
     struct queue *queue;
     struct link_input *link; /* or NULL */
+    const struct step_edge *edge;
+    int64_t rows; /* given */
+    bool ended;   /* and the end was, too */
     char error[256];
 };
 
@@ -78,6 +82,9 @@ static int get_next(struct ArrowArrayStream *self, struct ArrowArray *out)
         atomic_fetch_add_explicit(&step->rows, out->length, memory_order_relaxed);
         atomic_fetch_add_explicit(&step->bytes, (int_fast64_t)bytes, memory_order_relaxed);
     }
+    stream->ended = stream->ended || result == QUEUE_END;
+    if (result == QUEUE_OK)
+        stream->rows += out->length;
     return from_result(stream, result, &error);
 }
 
@@ -110,6 +117,7 @@ struct ArrowArrayStream *streams_new(struct step *step)
             return NULL;
         }
         stream->step = step;
+        stream->edge = &step->inputs[i];
         stream->queue = step->inputs[i].queue;
         stream->link = step->inputs[i].link_input;
         streams[i] = (struct ArrowArrayStream){.get_schema = get_schema,
@@ -119,6 +127,68 @@ struct ArrowArrayStream *streams_new(struct step *step)
                                                .private_data = stream};
     }
     return streams;
+}
+
+/* Whether there is a row that was not read. -1: it was stopped before that was known. */
+static int has_rows(struct ArrowArrayStream *self)
+{
+    const struct input_stream *stream = self->private_data;
+    int64_t before = stream->rows;
+
+    while (!stream->ended && stream->rows == before) {
+        struct ArrowArray batch;
+        if (get_next(self, &batch) != 0)
+            return -1;
+        if (batch.release != NULL)
+            batch.release(&batch);
+    }
+    return stream->rows > before;
+}
+
+static void tell(const struct step *step, const char *level, const struct input_stream *stream)
+{
+    json_object *data = json_object_new_object();
+    char text[256];
+
+    snprintf(text, sizeof text, "%.64s has read %lld rows of step \"%.64s\" and wanted no more",
+             step->component, (long long)stream->rows, stream->edge->other_id);
+    json_add_string(data, "step_id", step->id);
+    json_add_string(data, "level", level);
+    json_add_string(data, "message", text);
+    answer_message(step->run->channel, "log", data, true);
+}
+
+static int refuse_unread(const struct step *step, const struct input_stream *stream,
+                         struct osiris_error *error)
+{
+    return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                            "the driver \"%s\" says it has written all, and has read no row of step "
+                            "\"%s\" (its input \"%s\"), which has some; this is a fault of the driver",
+                            step->driver->name, stream->edge->other_id, stream->edge->name);
+}
+
+int streams_check_read(const struct step *step, struct ArrowArrayStream *streams,
+                       struct osiris_error *error)
+{
+    bool writes = step->driver->kind == OSIRIS_WRITER;
+
+    /* A processor whose readers have had enough has, too. */
+    if (step->output_count > 0 && edges_open_readers(step) == 0)
+        return 0;
+    for (size_t i = 0; i < step->input_count; i++) {
+        const struct input_stream *stream = streams[i].private_data;
+        if (stream->ended)
+            continue;
+        if (writes && stream->rows == 0) {
+            int found = has_rows(&streams[i]);
+            if (found != 0)
+                return found < 0 ? osiris_error_set(error, OSIRIS_ERROR_CANCELLED, "stopped")
+                                 : refuse_unread(step, stream, error);
+        } else {
+            tell(step, writes || stream->rows == 0 ? "warning" : "info", stream);
+        }
+    }
+    return 0;
 }
 
 void streams_free(struct ArrowArrayStream *streams, size_t count)

@@ -67,7 +67,9 @@ struct osiris_driver {
 
     /* An extractor or processor fills *output with a live stream and returns; the host then pulls it on
      * this same thread and releases it. A writer drains its inputs and returns when all is
-     * written; its `output` is NULL. The schema is a struct ("+s") whose children are the
+     * written; its `output` is NULL. A writer that returns 0 without having read a row of an input that has
+     * some has failed; one that stops in the middle is told of by a warning. A processor may stop (a limit).
+     * The schema is a struct ("+s") whose children are the
      * columns. Aim at 1 to 4 MiB a batch. Buffers are aligned as their values are, and immutable once a batch has been given. */
     int (*run)(void *state, const struct osiris_input *inputs, size_t input_count,
                struct ArrowArrayStream *output);

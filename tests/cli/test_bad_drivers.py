@@ -294,5 +294,31 @@ def test_texts_beyond_all_bounds_are_cut(folder):
     assert len(told) == 1 and len(told[0]) < 70000, [len(t) for t in told]
 
 
+@test
+def test_a_writer_that_reads_nothing_loses_no_rows_silently(folder):
+    copy(sink={"unread": True})
+    result = osiris("run", "pipeline.yaml")
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in('the driver "test.sink" says it has written all, and has read no row of step "make"', result.err, result)
+    assert_equal(files(), ["pipeline.yaml"], "files left", result)
+
+
+@test
+def test_a_writer_that_reads_nothing_where_there_is_nothing(folder):
+    copy(source={"rows": 0}, sink={"unread": True})
+    result = osiris("run", "pipeline.yaml")
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal(read("out.txt"), "0 rows\n", "the output", result)
+
+
+@test
+def test_a_writer_that_stops_early_is_told_of(folder):
+    pipeline(step("make", "test.generate", "read", rows=5000, batch_rows=1000),
+             step("save", "test.collect", "write", path="out.txt", stop_after=2000))
+    result = osiris("run", "pipeline.yaml")
+    assert_equal(result.code, 0, "exit code", result)
+    assert_in('test.collect has read 2000 rows of step "make" and wanted no more', result.err, result)
+
+
 if __name__ == "__main__":
     main()

@@ -29,7 +29,7 @@ struct faulty {
     "\"rows\": {\"type\": \"integer\", \"default\": 10},"                                          \
     "\"path\": {\"type\": \"string\"},"                                                            \
     "\"say_bytes\": {\"type\": \"integer\", \"description\": \"how long a text is for the log, an event, and the error\"}," \
-    "\"inputs\": {\"type\": \"string\", \"enum\": [\"ignored\"]},"                                 \
+    "\"unread\": {\"type\": \"boolean\", \"description\": \"the inputs are\"},"                    \
     "\"detach\": {\"type\": \"string\", \"description\": \"a process that is nobody's child writes its number there\"}}}}"
 
 static void pause_ms(int64_t ms)
@@ -254,7 +254,7 @@ static int sink_run(void *state, const struct osiris_input *inputs, size_t input
     struct faulty *faulty = state;
     const struct osiris_host *host = faulty->host;
     const char *path = host->get_string(host, OSIRIS_CONFIG, "path", NULL);
-    bool ignores = host->get_string(host, OSIRIS_CONFIG, "inputs", NULL) != NULL;
+    bool ignores = host->get_boolean(host, OSIRIS_CONFIG, "unread", 0) != 0;
     int64_t rows = 0;
     char text[32];
     int fd;
