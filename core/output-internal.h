@@ -28,11 +28,16 @@ struct output {
     bool stream;        /* as a device, and its size is not known */
     bool aside;         /* set aside: no descriptor of its own, `folder` is the shelf's */
     int64_t final_size; /* then */
+    void (*hides_in)(void *context, int folder);
+    void *context;
     int64_t written_back; /* up to here the disk has been told */
 };
 
 /* The error of a call that failed with `number` as it was to `what` the output. -1. */
 int output_fail(struct output *output, struct osiris_error *error, int number, const char *what);
+
+/* Tells who wants to know it of the folder. */
+void output_will_hide(const struct output *output);
 
 /* Gives an unnamed file its hidden name. */
 int output_name_unnamed(struct output *output, struct osiris_error *error);

@@ -137,6 +137,18 @@ static bool is_hidden_name_of(const char *name, const char *stem)
            strcmp(name + whole - 4, ".tmp") == 0;
 }
 
+/* Whoever lives holds its lock, or the folder's. */
+static void remove_unlocked(int folder, const char *name)
+{
+    struct stat status;
+    _cleanup_close_ int fd =
+        openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+        flock(fd, LOCK_EX | LOCK_NB) == 0)
+        (void)unlinkat(folder, name, 0);
+}
+
 /* Removes what an earlier process left of the same target: files whose lock nobody holds. */
 static void remove_stale(const struct output *output)
 {
@@ -150,16 +162,30 @@ static void remove_stale(const struct output *output)
     /* Files that are set aside have no lock of their own: whoever has some here holds the folder's. */
     if (flock(copy, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
         return;
-    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
-        struct stat status;
-        if (!is_hidden_name_of(entry->d_name, output->stem))
-            continue;
-        _cleanup_close_ int fd = openat(output->folder, entry->d_name,
-                                        O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-        if (fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-            flock(fd, LOCK_EX | LOCK_NB) == 0)
-            (void)unlinkat(output->folder, entry->d_name, 0);
-    }
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder))
+        if (is_hidden_name_of(entry->d_name, output->stem))
+            remove_unlocked(output->folder, entry->d_name);
+}
+
+static bool is_hidden_name_of_run(const char *name, const char *mark)
+{
+    size_t length = strlen(name);
+
+    return name[0] == '.' && strstr(name, mark) != NULL && strcmp(name + length - 4, ".tmp") == 0;
+}
+
+void output_remove_hidden(const char *path, const char *run_id)
+{
+    _cleanup_dir_ DIR *folder = opendir(path);
+    _cleanup_free_ char *mark = NULL;
+
+    if (asprintf(&mark, ".osiris-%s-", run_id) < 0)
+        mark = NULL;
+    if (folder == NULL || mark == NULL)
+        return;
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder))
+        if (is_hidden_name_of_run(entry->d_name, mark))
+            remove_unlocked(dirfd(folder), entry->d_name);
 }
 
 static int next_hidden_name(struct output *output, unsigned number)
@@ -195,8 +221,15 @@ static bool lock_hidden(int fd)
     return fstat(fd, &status) == 0 && status.st_nlink > 0;
 }
 
+void output_will_hide(const struct output *output)
+{
+    if (output->hides_in != NULL)
+        output->hides_in(output->context, output->folder);
+}
+
 static int open_named(struct output *output, mode_t mode)
 {
+    output_will_hide(output);
     for (unsigned number = 0; number < HIDDEN_NAMES; number++) {
         if (next_hidden_name(output, number) < 0)
             return -1;
@@ -407,6 +440,8 @@ int output_open(const struct output_options *options, struct output **out,
     output->fd = output->folder = -1;
     output->no_sync = options->no_sync;
     output->append = options->append;
+    output->hides_in = options->hides_in;
+    output->context = options->context;
     output->path = strdup(options->path);
     output->run_id = strdup(options->run_id == NULL ? "" : options->run_id);
     if (output->path == NULL || output->run_id == NULL) {

@@ -13,7 +13,8 @@
  * where the filesystem can), to which is written. If the target is another one when the output is finished or
  * published, that is refused: what somebody else wrote meanwhile would be lost.
  *
- * Opening an output first removes stale hidden files of the same target: those whose lock nobody holds.
+ * Opening an output first removes stale hidden files of the same target: those whose lock nobody holds. (Those of a worker that
+ * was killed osiris removes at the end of the run; see litter.h.)
  * One thread at a time for one output.
  */
 #ifndef OSIRIS_CORE_OUTPUT_H
@@ -35,6 +36,9 @@ struct output_options {
     bool append;  /* begin with the content of the file that is there, if one is */
     bool no_sync; /* neither the file nor its folder is synced: a crash of the machine may lose it */
     bool named; /* do not try O_TMPFILE (tests of the fallback) */
+    /* NULL, or told of the folder (a descriptor) before a hidden name appears there that stays for a while. */
+    void (*hides_in)(void *context, int folder);
+    void *context;
 };
 
 /* Fails early: if the folder is missing or not writable, if the target is a folder, a pipe or
@@ -67,6 +71,8 @@ int output_set_aside(struct output *output, int *shelf, struct osiris_error *err
 int output_sync_folder(struct output *output, struct osiris_error *error);
 /* Makes it appear. The output must be finished. Frees nothing. */
 int output_publish(struct output *output, struct osiris_error *error);
+/* Removes the hidden files of a run, none of whose processes lives any more, from a folder. */
+void output_remove_hidden(const char *folder, const char *run_id);
 /* Closes and, unless it was published, removes every trace, folders that it made (if empty) included. */
 void output_close(struct output *output);
 

@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/litter.h"
 #include "core/remove-tree.h"
 #include "core/session-state.h"
 
@@ -435,8 +436,10 @@ static void remove_temp_dir(const struct session *session)
 {
     _cleanup_free_ char *path = session_temp_dir(session);
 
-    if (path != NULL)
-        remove_tree(path);
+    if (path == NULL)
+        return;
+    litter_remove(path, session->options->run_id);
+    remove_tree(path);
 }
 
 static int run_places(struct session *session, struct osiris_error *error)

@@ -2,6 +2,7 @@ libosiris_core_la_SOURCES += \
 	core/adapter-host.c core/adapter-host.h \
 	core/host-values.c core/host-values.h \
 	core/json-access.h core/json-build.h \
+	core/litter.c core/litter.h \
 	core/orphans.c core/orphans.h \
 	core/remove-tree.c core/remove-tree.h \
 	core/replay.c core/replay.h core/replay-check.c core/replay-internal.h \

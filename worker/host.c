@@ -9,6 +9,7 @@
 #include "core/host-values.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/litter.h"
 #include "core/remove-tree.h"
 #include "worker/run.h"
 
@@ -384,6 +385,23 @@ static bool can_be_shared(const char *path, const struct output_options *options
            (stat(path, &status) == 0 && S_ISCHR(status.st_mode));
 }
 
+/* Should this process be killed, osiris finds what is hidden. */
+static void note_folder(void *context, int folder)
+{
+    struct run *run = context;
+    struct stat status;
+
+    if (fstat(folder, &status) < 0)
+        return;
+    pthread_mutex_lock(&run->steps_lock);
+    bool known = run->hidden_device == status.st_dev && run->hidden_folder == status.st_ino;
+    run->hidden_device = status.st_dev;
+    run->hidden_folder = status.st_ino;
+    pthread_mutex_unlock(&run->steps_lock);
+    if (!known)
+        litter_note(run->temp_dir, folder);
+}
+
 static int open_file(struct step *step, const char *path,
                      const struct osiris_output_options *options, int *fd,
                      struct osiris_error *error)
@@ -397,6 +415,8 @@ static int open_file(struct step *step, const char *path,
         .create_directories = (flags & OSIRIS_OUTPUT_CREATE_DIRECTORIES) != 0,
         .append = (flags & OSIRIS_OUTPUT_APPEND) != 0,
         .no_sync = (flags & OSIRIS_OUTPUT_NO_SYNC) != 0,
+        .hides_in = note_folder,
+        .context = step->run,
     };
 
     if (file == NULL)

@@ -144,6 +144,8 @@ struct run {
     pthread_mutex_t steps_lock;
     pthread_cond_t thread_ended;
     struct run_claim *claims; /* guarded by steps_lock */
+    dev_t hidden_device; /* the folder where files were hidden last; guarded by steps_lock */
+    ino_t hidden_folder;
     size_t live_threads;
     bool edges_are_old; /* those of some step */
 };

@@ -212,6 +212,21 @@ def test_worker_killed(folder):
 
 
 @test
+def test_worker_killed_with_many_parts(folder):
+    """They have hidden names already, which die with no process."""
+    os.mkdir("output")
+    pipeline(step("make", "test.generate", "read", rows=5000, batch_rows=1000, hang_after=3000),
+             step("save", "csv.writer", "write", path="output/part.csv", rows_per_file=100))
+    process = start("run", "pipeline.yaml")
+    worker = worker_of(process)
+    wait_until(lambda: len(os.listdir("output")) > 20, "parts are set aside")
+    os.kill(worker, signal.SIGKILL)
+    result = finish(process)
+    assert_equal(result.code, 1, "exit code", result)
+    assert_equal(os.listdir("output"), [], "files left", result)
+
+
+@test
 def test_silent_worker(folder):
     export(hang_after=100, batch_rows=100)
     process = start("run", "pipeline.yaml", env={"OSIRIS_HEARTBEAT_INTERVAL_MS": "200",

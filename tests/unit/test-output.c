@@ -156,6 +156,55 @@ START_TEST(test_a_link_is_followed)
 }
 END_TEST
 
+static void count_calls(void *context, int directory)
+{
+    struct stat status;
+
+    ck_assert(fstat(directory, &status) == 0 && S_ISDIR(status.st_mode));
+    (*(int *)context)++;
+}
+
+/* Before a name is hidden for longer: at once if the file cannot be unnamed, else when it is set aside. */
+START_TEST(test_who_is_told_where_names_are_hidden)
+{
+    int calls = 0, shelf = -1;
+    const struct output_options options = {
+        .path = "file", .named = _i, .hides_in = count_calls, .context = &calls};
+    struct output *output;
+
+    enter();
+    ck_assert_int_eq(output_open(&options, &output, NULL), 0);
+    ck_assert_int_eq(calls, count(".") == 1); /* named, wished or not */
+    ck_assert_int_eq(output_finish(output, NULL), 0);
+    ck_assert_int_eq(output_set_aside(output, &shelf, NULL), 0);
+    ck_assert_int_eq(calls, 1);
+    output_close(output);
+    close(shelf);
+    leave();
+}
+END_TEST
+
+START_TEST(test_what_a_dead_run_hid_is_removed)
+{
+    enter();
+    write_file(".one.osiris-RUN-1-0.tmp", "");
+    write_file(".two.osiris-RUN-22-3.tmp", "");
+    write_file(".two.osiris-RUN2-22-3.tmp", "");
+    write_file("two.osiris-RUN-22-3.tmp", "");
+    write_file(".two.osiris-RUN-22-3.csv", "");
+    write_file(".held.osiris-RUN-1-0.tmp", "");
+    int held = open(".held.osiris-RUN-1-0.tmp", O_RDONLY);
+    ck_assert_int_eq(flock(held, LOCK_EX), 0);
+    output_remove_hidden(folder, "RUN");
+    ck_assert_int_eq(count("."), 4);
+    ck_assert_int_lt(access(".one.osiris-RUN-1-0.tmp", F_OK), 0);
+    ck_assert_int_lt(access(".two.osiris-RUN-22-3.tmp", F_OK), 0);
+    close(held);
+    output_remove_hidden("nowhere", "RUN");
+    leave();
+}
+END_TEST
+
 START_TEST(test_stale_files_go_and_locked_ones_stay)
 {
     enter();
@@ -610,6 +659,8 @@ int main(void)
     tcase_add_loop_test(tcase, test_publishing_needs_finishing, 0, 2);
     tcase_add_loop_test(tcase, test_a_link_is_followed, 0, 2);
     tcase_add_loop_test(tcase, test_stale_files_go_and_locked_ones_stay, 0, 2);
+    tcase_add_loop_test(tcase, test_who_is_told_where_names_are_hidden, 0, 2);
+    tcase_add_test(tcase, test_what_a_dead_run_hid_is_removed);
     tcase_add_test(tcase, test_what_cannot_be_an_output);
     tcase_add_loop_test(tcase, test_permissions, 0, 2);
     tcase_add_loop_test(tcase, test_an_asked_mode_is_exact, 0, 2);
