@@ -90,6 +90,8 @@ static void interrupt_faulty(void *state)
 {
     struct faulty *faulty = state;
 
+    while (strcmp(faulty->at, "interrupt") == 0)
+        pause_ms(10);
     atomic_store(&faulty->interrupted, true);
 }
 
