@@ -247,6 +247,7 @@ VIOLATIONS = {
     "another-status": "a step's result is none",
     "negative-count": "a step's result is none",
     "no-result": "a step's result is none",
+    "published-too-early": "it published what was not asked for",
 }
 
 

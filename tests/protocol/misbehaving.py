@@ -126,6 +126,9 @@ class Misbehaving(worker.Worker):
     def do_no_result(self, request):
         self.message({"id": request, "result": {}})
 
+    def do_published_too_early(self, request):
+        self.message({"type": "published", "data": {"id": request, "published": []}})
+
     def do_half_a_frame(self, request):
         self.raw(frames.encode_frame(self.channel.sent + 1, frames.encode({"type": "heartbeat"}))[:-3])
         os._exit(0)
