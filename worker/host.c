@@ -179,6 +179,7 @@ static void host_error(const struct osiris_host *host, const struct osiris_error
 {
     struct step *step = host->context;
 
+    signs_give(step);
     pthread_mutex_lock(&step->report_lock);
     if (step->reported.category == 0) {
         struct osiris_error *error = &step->reported;
@@ -239,6 +240,7 @@ static const char *step_folder(const struct osiris_host *host, const char *root,
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     char *path = NULL;
 
+    signs_give(step);
     pthread_mutex_lock(&step->report_lock);
     const char *known = *folder;
     pthread_mutex_unlock(&step->report_lock);
@@ -302,7 +304,9 @@ static int host_open_input(const struct osiris_host *host, const char *path, int
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     struct stat status;
 
+    signs_begin_wait(host->context);
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    signs_end_wait(host->context);
     if (*fd >= 0 && fstat(*fd, &status) == 0 && !S_ISDIR(status.st_mode))
         return 0;
     int reason = *fd >= 0 ? EISDIR : errno;
@@ -522,6 +526,7 @@ static void host_result(const struct osiris_host *host, const char *json)
                              ? redactor_json(step->run->redactor, given)
                              : NULL;
 
+    signs_give(step);
     pthread_mutex_lock(&step->report_lock);
     json_object_put(step->result);
     step->result = clean;
