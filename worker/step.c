@@ -457,6 +457,16 @@ static void renew(struct step *step)
     step->state = NULL;
 }
 
+/* Nothing of the last attempt stays; whose a process is, nobody knows while other steps run. */
+static void end_processes(struct run *run)
+{
+    pthread_mutex_lock(&run->steps_lock);
+    bool alone = run->live_threads == 0;
+    pthread_mutex_unlock(&run->steps_lock);
+    if (alone)
+        lifecycle_end_children();
+}
+
 int step_start(struct step *step, json_object *params, const char *request_id,
                struct osiris_error *error)
 {
@@ -470,8 +480,10 @@ int step_start(struct step *step, json_object *params, const char *request_id,
     if ((phase != STEP_IDLE && phase != STEP_CLOSED) || committed)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
                                 "execute_step: the step \"%s\" was requested before", step->id);
-    if (phase == STEP_CLOSED)
+    if (phase == STEP_CLOSED) {
         renew(step);
+        end_processes(step->run);
+    }
     if (strcmp(verb, "run") != 0 && !inquire_is_verb(verb))
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "execute_step: unknown verb \"%s\"", verb);
     /* Of its neighbours, too, before the first of them starts. */

@@ -243,6 +243,19 @@ def test_a_detached_process_does_not_outlive_a_crash(folder):
 
 
 @test
+def test_a_detached_process_does_not_outlive_its_attempt(folder):
+    """Whether its worker goes on or is replaced."""
+    for how in ("fail", "crash"):
+        pipeline({**step("make", "test.source", "read", at="run", how=how, detach=how, retryable=True,
+                         attempts_file=f"attempts-{how}"),
+                  "retry": {"max_attempts": 2, "initial_delay_ms": 0}},
+                 step("save", "test.sink", "write", path="out.txt"))
+        result = osiris("run", "pipeline.yaml")
+        assert_equal(result.code, 0, f"exit code with {how}", result)
+        assert_equal(read(f"attempts-{how}"), "xx", "attempts", result)
+
+
+@test
 def test_other_children_are_left_alone(folder):
     """Of a shell that has become osiris."""
     copy()

@@ -15,7 +15,7 @@ struct faulty {
     const struct osiris_host *host;
     const char *at, *how, *give;
     atomic_bool interrupted;
-    bool given;
+    bool given, good; /* the attempt is good: it has no trouble */
     int64_t rows;
 };
 
@@ -23,10 +23,10 @@ struct faulty {
     "{\"title\": \"" title "\", \"modes\": [\"" mode "\"]," more                                        \
     "\"configSchema\": {\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"  \
     "\"at\": {\"type\": \"string\"},"                                                              \
-    "\"how\": {\"type\": \"string\", \"enum\": [\"hang\", \"interruptible\", \"busy\", \"slow\", \"crash\"]}," \
+    "\"how\": {\"type\": \"string\", \"enum\": [\"hang\", \"interruptible\", \"busy\", \"slow\", \"crash\", \"fail\"]}," \
     "\"give\": {\"type\": \"string\", \"enum\": [\"no_get_schema\", \"no_get_next\", \"no_last_error\", \"odd_values\"," \
     "\"odd_offsets\"]},"                                                                           \
-    "\"rows\": {\"type\": \"integer\", \"default\": 10},"                                          \
+    TEST_ATTEMPT_OPTIONS "\"rows\": {\"type\": \"integer\", \"default\": 10},"                                          \
     "\"path\": {\"type\": \"string\"},"                                                            \
     "\"say_bytes\": {\"type\": \"integer\", \"description\": \"how long a text is for the log, an event, and the error\"}," \
     "\"unread\": {\"type\": \"boolean\", \"description\": \"the inputs are\"},"                    \
@@ -44,7 +44,7 @@ static void trouble(struct faulty *faulty, const char *verb)
 {
     const struct osiris_host *host = faulty->host;
 
-    if (strcmp(faulty->at, verb) != 0)
+    if (strcmp(faulty->at, verb) != 0 || strcmp(faulty->how, "fail") == 0)
         return;
     host->log(host, OSIRIS_DEBUG, "in trouble");
     if (strcmp(faulty->how, "crash") == 0)
@@ -70,6 +70,9 @@ static int open_faulty(const struct osiris_host *host, void **state)
     faulty->how = host->get_string(host, OSIRIS_CONFIG, "how", "hang");
     faulty->give = host->get_string(host, OSIRIS_CONFIG, "give", "");
     faulty->rows = host->get_integer(host, OSIRIS_CONFIG, "rows", 10);
+    faulty->good = !test_attempt_is_bad(host);
+    if (faulty->good)
+        faulty->at = "";
     *state = faulty;
     trouble(faulty, "open");
     return 0;
@@ -130,6 +133,18 @@ static int detach(const struct faulty *faulty, const char *path)
     return 0;
 }
 
+/* The one of another attempt must be gone. */
+static int find_detached(const struct faulty *faulty, const char *path)
+{
+    FILE *file = fopen(path, "r");
+    int pid = 0;
+
+    if (file == NULL || fscanf(file, "%d", &pid) != 1)
+        return test_fail(faulty->host, OSIRIS_ERROR_INTERNAL, "no number in %s", path);
+    fclose(file);
+    return kill(pid, 0) == 0 ? test_fail(faulty->host, OSIRIS_ERROR_DATA, "process %d lives", pid) : 0;
+}
+
 static int say_much(const struct faulty *faulty, int64_t bytes)
 {
     const struct osiris_host *host = faulty->host;
@@ -164,9 +179,11 @@ static int begin(struct faulty *faulty)
     const char *path = host->get_string(host, OSIRIS_CONFIG, "detach", NULL);
     int64_t bytes = host->get_integer(host, OSIRIS_CONFIG, "say_bytes", 0);
 
-    trouble(faulty, "run");
-    if (path != NULL && detach(faulty, path) < 0)
+    if (path != NULL && (faulty->good ? find_detached(faulty, path) : detach(faulty, path)) < 0)
         return -1;
+    trouble(faulty, "run");
+    if (strcmp(faulty->at, "run") == 0 && strcmp(faulty->how, "fail") == 0)
+        return test_fail(host, OSIRIS_ERROR_CONNECTION, "failed on purpose");
     return bytes > 0 ? say_much(faulty, bytes) : 0;
 }
 
