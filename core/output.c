@@ -486,6 +486,28 @@ bool output_is_stream(const struct output *output)
     return output->stream;
 }
 
+bool output_is_published(const struct output *output)
+{
+    return output->published;
+}
+
+int output_identity(const struct output *output, char hex[FINGERPRINT_SIZE], struct osiris_error *error)
+{
+    _cleanup_free_ char *text = NULL;
+    struct stat folder;
+
+    if (output->device)
+        return 1;
+    if (fstat(output->folder, &folder) < 0 ||
+        asprintf(&text, "%llu:%llu/%s", (unsigned long long)folder.st_dev, (unsigned long long)folder.st_ino,
+                 output->name) < 0) {
+        text = NULL;
+        return osiris_error_set_errno(error, errno, "cannot write \"%s\"", output->path);
+    }
+    fingerprint(text, strlen(text), hex);
+    return 0;
+}
+
 int output_fd(const struct output *output)
 {
     return output->fd;

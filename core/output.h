@@ -25,6 +25,7 @@
 #include <sys/types.h>
 
 #include "core/error.h"
+#include "core/fingerprint.h"
 
 struct output;
 
@@ -50,6 +51,10 @@ int output_open(const struct output_options *options, struct output **out,
 /* An output that goes where `fd` (which is duplicated) does, as it is written: nothing is published. */
 int output_open_stream(const char *path, int fd, struct output **out, struct osiris_error *error);
 bool output_is_stream(const struct output *output);
+bool output_is_published(const struct output *output);
+
+/* Which file of this machine it will be, the same for every path that leads there. 1: none, it is a device or a stream. */
+int output_identity(const struct output *output, char hex[FINGERPRINT_SIZE], struct osiris_error *error);
 
 int output_fd(const struct output *output);
 const char *output_path(const struct output *output); /* as given */

@@ -318,15 +318,6 @@ static int host_open_input(const struct osiris_host *host, const char *path, int
     return -1;
 }
 
-static bool is_open_already(const struct step *step, const char *path)
-{
-    bool found = false;
-
-    for (const struct step_output_file *file = step->files; file != NULL; file = file->next)
-        found = found || strcmp(output_path(file->output), path) == 0;
-    return found;
-}
-
 /* "-" is the command's standard output, for one step of a run. */
 static int open_stdout(struct step *step, const struct output_options *options,
                        struct output **output, struct osiris_error *error)
@@ -345,48 +336,6 @@ static int open_stdout(struct step *step, const struct output_options *options,
         return -1;
     }
     return output_open_stream(options->path, step->run->stdout_fd, output, error);
-}
-
-/* One step's file is not another's, also when the first is published already: what it wrote would be lost. Appending loses
- * nothing. */
-static int claim_path(struct step *step, const char *path, struct osiris_error *error)
-{
-    struct run *run = step->run;
-    const size_t size = strlen(path) + 1;
-    struct run_claim *claim = malloc(sizeof *claim + size);
-    const struct step *other = NULL;
-    bool known = false;
-
-    if (claim == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot write \"%s\"", path);
-    pthread_mutex_lock(&run->steps_lock);
-    for (const struct run_claim *entry = run->claims; entry != NULL && !known; entry = entry->next) {
-        known = strcmp(entry->path, path) == 0;
-        other = known && entry->step != step ? entry->step : NULL;
-    }
-    if (!known) {
-        claim->step = step;
-        memcpy(claim->path, path, size);
-        claim->next = run->claims;
-        run->claims = claim;
-        claim = NULL;
-    }
-    pthread_mutex_unlock(&run->steps_lock);
-    free(claim);
-    if (other == NULL)
-        return 0;
-    osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is written by the step \"%s\", too", path,
-                     other->id);
-    osiris_error_hint(error, "give each step a file of its own");
-    return -1;
-}
-
-static bool can_be_shared(const char *path, const struct output_options *options)
-{
-    struct stat status;
-
-    return options->append || strcmp(path, "-") == 0 ||
-           (stat(path, &status) == 0 && S_ISCHR(status.st_mode));
 }
 
 /* Should this process be killed, osiris finds what is hidden. */
@@ -425,15 +374,12 @@ static int open_file(struct step *step, const char *path,
 
     if (file == NULL)
         return osiris_error_set_errno(error, ENOMEM, "cannot write \"%s\"", path);
-    pthread_mutex_lock(&step->report_lock);
-    bool twice = is_open_already(step, path);
-    pthread_mutex_unlock(&step->report_lock);
-    if (twice)
-        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is being written already", path);
-    int opened = twice || (!can_be_shared(path, &output_options) && claim_path(step, path, error) < 0)
-                     ? -1
-                 : strcmp(path, "-") == 0 ? open_stdout(step, &output_options, &file->output, error)
-                                          : output_open(&output_options, &file->output, error);
+    int opened = strcmp(path, "-") == 0 ? open_stdout(step, &output_options, &file->output, error)
+                                        : output_open(&output_options, &file->output, error);
+    if (opened == 0 && claims_take(step, file, output_options.append, error) < 0) {
+        output_close(file->output);
+        opened = -1;
+    }
     if (opened < 0) {
         free(file);
         return -1;
@@ -509,6 +455,8 @@ void host_close_outputs(struct step *step)
         reversed = file->next;
         if (output_is_stream(file->output))
             atomic_store(&step->run->stdout_taken, false);
+        if (!output_is_published(file->output))
+            claims_drop(step->run, file);
         output_close(file->output);
         free(file);
     }

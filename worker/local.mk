@@ -5,6 +5,7 @@ osiris_worker_LDADD = libosiris-core.la $(JSON_C_LIBS)
 osiris_worker_SOURCES = $(worker_sources) worker/main.c
 worker_sources = \
 	worker/answer.c \
+	worker/claims.c \
 	worker/decide.c \
 	worker/describe.c worker/describe.h \
 	worker/door.c worker/door.h \

@@ -317,6 +317,7 @@ void run_remove_temp_dir(const struct run *run)
     if (run->temp_dir == NULL)
         return;
     remove_tree(run->temp_dir);
+    claims_remove_all(run);
     if (run->made_temp_root)
         (void)rmdir(run->temp_root);
 }
@@ -391,11 +392,6 @@ void run_free(struct run *run)
             (void)pthread_join(run->steps[i].thread, NULL);
     for (size_t i = 0; i < run->step_count; i++)
         free_step(&run->steps[i]);
-    while (run->claims != NULL) {
-        struct run_claim *claim = run->claims;
-        run->claims = claim->next;
-        free(claim);
-    }
     for (size_t i = 0; i < run->queue_count; i++)
         queue_free(run->queues[i]); /* NULL is nothing */
     run_remove_temp_dir(run);

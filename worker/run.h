@@ -16,6 +16,7 @@
 
 #include "core/channel.h"
 #include "core/error.h"
+#include "core/fingerprint.h"
 #include "core/output.h"
 #include "core/queue.h"
 #include "core/redact.h"
@@ -56,6 +57,8 @@ struct step_edge {
 
 struct step_output_file {
     struct output *output;
+    char identity[FINGERPRINT_SIZE]; /* the same for every path to the file; "": it is none */
+    bool claimed; /* for this step (worker/claims.c) */
     struct step_output_file *next;
 };
 
@@ -119,13 +122,6 @@ struct step {
     char *artifacts_dir, *temp_dir;
 };
 
-/* A file that a step has opened for writing under a name; the run keeps it, so that no other step replaces it. */
-struct run_claim {
-    struct run_claim *next;
-    const struct step *step;
-    char path[];
-};
-
 struct run {
     struct channel *channel;
     struct redactor *redactor;
@@ -143,7 +139,6 @@ struct run {
     uint8_t *discarded; /* FRAME_MAXIMUM_BODY bytes, or NULL: bodies that nobody wants */
     pthread_mutex_t steps_lock;
     pthread_cond_t thread_ended;
-    struct run_claim *claims; /* guarded by steps_lock */
     dev_t hidden_device; /* the folder where files were hidden last; guarded by steps_lock */
     ino_t hidden_folder;
     size_t live_threads;
@@ -251,6 +246,16 @@ char *host_clean_text(const struct step *step, const char *text);
 void host_close_outputs(struct step *step);
 /* Before a first attempt: notes what artifacts there are. Before another one: removes what has come since. */
 void host_renew_artifacts(struct step *step);
+
+/* worker/claims.c */
+
+/* Before the file is one of the step's: notes that the step writes it. -1: another one does, or the step does already; it is a
+ * matter of the file, not of its path. */
+int claims_take(const struct step *step, struct step_output_file *file, bool append, struct osiris_error *error);
+/* The file was not published. */
+void claims_drop(const struct run *run, const struct step_output_file *file);
+/* The run is over. */
+void claims_remove_all(const struct run *run);
 
 /* worker/answer.c: messages to the orchestrator. Any thread; a failure to send is the main thread's to notice. */
 

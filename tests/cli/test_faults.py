@@ -2,12 +2,13 @@
 
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 
 from tap import (Skip, assert_equal, assert_in, assert_no_group, environment, events, files, finish,
                  interrupt, main, osiris, pipeline, processes, read, run_directory, start, step, test,
-                 wait_until, worker_of)
+                 wait_until, worker_of, write)
 
 
 def export(path="out.csv", **generate):
@@ -83,6 +84,73 @@ def test_two_steps_with_one_file(folder):
     assert_equal(result.code, 1, "exit code", result)
     assert_in('"out.csv" is written by the step "one", too', result.err, result)
     assert_equal(len(read("out.csv").splitlines()), 6, "lines of the first", result)
+
+
+def two_writers(first, second, place=None):
+    """`first` has published when `second` begins."""
+    later = {"run_on": place} if place else {}
+    pipeline(step("make", "test.generate", "read", rows=5), step("one", "csv.writer", "write", ["make"], **first),
+             step("again", "test.generate", "read", ["one"], rows=7), {**step("two", "csv.writer", "write", ["again"], **second), **later})
+    return osiris("run", "pipeline.yaml")
+
+
+@test
+def test_two_steps_with_one_file_by_other_names(folder):
+    os.mkdir("real")
+    os.symlink("real", "linked")
+    os.symlink("real/out.csv", "link.csv")
+    for second in ("./real/out.csv", "real/../real//out.csv", "linked/out.csv", "link.csv", f"{folder}/real/out.csv"):
+        result = two_writers({"path": "real/out.csv"}, {"path": second})
+        assert_equal(result.code, 1, "exit code", result)
+        assert_in(f'"{second}" is written by the step "one", too', result.err, result)
+        assert_equal(len(read("real/out.csv").splitlines()), 6, "lines of the first", result)
+        assert_equal(sorted(os.listdir("real")), ["out.csv"], "files")
+    result = two_writers({"path": "p-00002.csv"}, {"path": "p.csv", "rows_per_file": 3})
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in('"p-00002.csv" is written by the step "one", too', result.err, result)
+    assert not pathlib.Path("p-00001.csv").exists(), "a part of the step that failed"
+
+
+@test
+def test_two_steps_in_two_places_with_one_file(folder):
+    write("osiris.yaml", "adapters:\n  there: {adapter: local}\n")
+    result = two_writers({"path": "out.csv"}, {"path": "./out.csv"}, place="there")
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in('"./out.csv" is written by the step "one", too', result.err, result)
+    assert_equal(len(read("out.csv").splitlines()), 6, "lines of the first", result)
+    pipeline(step("make", "test.generate", "read", rows=5), step("one", "csv.writer", "write", ["make"], path="both.csv"),
+             {**step("two", "csv.writer", "write", ["make"], path="both.csv"), "run_on": "there"})
+    result = osiris("run", "pipeline.yaml")
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in("is written by the step", result.err, result)
+    assert_equal(files(), ["osiris.yaml", "out.csv", "pipeline.yaml"], "files")
+
+
+@test
+def test_two_steps_that_append_to_one_file(folder):
+    assert_equal(two_writers({"path": "out.csv", "append": True}, {"path": "out.csv", "append": True}).code, 0, "exit code")
+    assert_equal(len(read("out.csv").splitlines()), 13, "lines of both")
+    for first, second in (True, False), (False, True):
+        result = two_writers({"path": "out.csv", "append": first}, {"path": "out.csv", "append": second})
+        assert_equal(result.code, 1, "exit code", result)
+        assert_in('"out.csv" is written by the step "one", too', result.err, result)
+
+
+@test
+def test_a_repeated_step_has_its_file(folder):
+    """Also in a folder that the first attempt has made and taken back, and when its worker died."""
+    for trouble in ("fail_after", "crash_after"):
+        make = step("make", "test.generate", "read", rows=50, batch_rows=10, attempts_file="attempts", bad_attempts=1, retryable=True,
+                    **{trouble: 20})
+        pipeline({**make, "retry": {"max_attempts": 3, "initial_delay_ms": 1}},
+                 step("one", "csv.writer", "write", ["make"], path="a/out.csv"),
+                 step("two", "csv.writer", "write", ["make"], path="b/out.csv"))
+        result = osiris("run", "pipeline.yaml")
+        assert_equal(result.code, 0, "exit code", result)
+        assert_equal(read("a/out.csv"), read("b/out.csv"), "files")
+        shutil.rmtree("a")
+        shutil.rmtree("b")
+        os.remove("attempts")
 
 
 @test

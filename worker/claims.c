@@ -1,0 +1,105 @@
+/*
+ * Which step of the run writes which file: one step's file is not another's, also when the first is published already, for what
+ * it wrote would be lost. Steps of one machine may have several workers, so it stands in a folder beside their temporary ones: a symbolic
+ * link for each file, whose name says which file it is and whose target which step writes it ("=step", or "+step" if it appends).
+ */
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/atomic-file.h"
+#include "core/remove-tree.h"
+#include "worker/run.h"
+
+#define TRIES 100
+
+static char *claims_folder(const struct run *run)
+{
+    char *path = NULL;
+
+    return asprintf(&path, "%s/files-%s", run->temp_root, run->run_id) < 0 ? NULL : path;
+}
+
+static char *claim_path(const struct run *run, const char *identity)
+{
+    _cleanup_free_ char *folder = claims_folder(run);
+    char *path = NULL;
+
+    return folder == NULL || asprintf(&path, "%s/%s", folder, identity) < 0 ? NULL : path;
+}
+
+static int make_folder(const struct run *run, struct osiris_error *error)
+{
+    _cleanup_free_ char *folder = claims_folder(run);
+
+    return folder == NULL ? osiris_error_set_errno(error, ENOMEM, "cannot open an output")
+                          : make_directories(folder, 0700, error);
+}
+
+static int refuse(const struct output *output, const char *other, struct osiris_error *error)
+{
+    osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is written by the step \"%s\", too", output_path(output), other);
+    osiris_error_hint(error, "give each step a file of its own");
+    return -1;
+}
+
+/* 1: the claim is ours now; 0: another step has it, which is none of its business if both append; -1. */
+static int try_to_take(const struct output *output, const char *path, const char *mine, struct osiris_error *error)
+{
+    char theirs[NAME_MAX + 2];
+
+    for (int tries = 0; tries < TRIES; tries++) {
+        if (symlink(mine, path) == 0)
+            return 1;
+        ssize_t length = errno == EEXIST ? readlink(path, theirs, sizeof theirs - 1) : -1;
+        if (length < 0 && errno != ENOENT)
+            break;
+        if (length < 0)
+            continue; /* it was dropped in between */
+        theirs[length] = '\0';
+        /* A worker that died may have left it to this one. */
+        if (strcmp(theirs + 1, mine + 1) == 0)
+            return 1;
+        return theirs[0] == '+' && mine[0] == '+' ? 0 : refuse(output, theirs + 1, error);
+    }
+    return osiris_error_set_errno(error, errno, "cannot note who writes \"%s\"", output_path(output));
+}
+
+int claims_take(const struct step *step, struct step_output_file *file, bool append, struct osiris_error *error)
+{
+    int known = output_identity(file->output, file->identity, error);
+
+    if (known != 0)
+        return known < 0 ? -1 : 0;
+    for (const struct step_output_file *other = step->files; other != NULL; other = other->next)
+        if (strcmp(other->identity, file->identity) == 0)
+            return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is being written already", output_path(file->output));
+    _cleanup_free_ char *path = claim_path(step->run, file->identity);
+    _cleanup_free_ char *mine = NULL;
+    if (asprintf(&mine, "%c%s", append ? '+' : '=', step->id) < 0)
+        mine = NULL;
+    if (path == NULL || mine == NULL)
+        return osiris_error_set_errno(error, ENOMEM, "cannot write \"%s\"", output_path(file->output));
+    if (make_folder(step->run, error) < 0)
+        return -1;
+    int taken = try_to_take(file->output, path, mine, error);
+    file->claimed = taken > 0;
+    return taken < 0 ? -1 : 0;
+}
+
+void claims_drop(const struct run *run, const struct step_output_file *file)
+{
+    _cleanup_free_ char *path = file->claimed ? claim_path(run, file->identity) : NULL;
+
+    if (path != NULL)
+        (void)unlink(path);
+}
+
+void claims_remove_all(const struct run *run)
+{
+    _cleanup_free_ char *folder = claims_folder(run);
+
+    if (folder != NULL)
+        remove_tree(folder);
+}
