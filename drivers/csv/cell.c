@@ -76,9 +76,14 @@ static char *put_long(struct csv_field *field, const char *data, size_t size, ch
     return csv_sink_append(&field->context->sink, at, data, size);
 }
 
+/* Without quotes it is nothing, and so is NULL unless it has a text. */
 static char *put_empty(const struct csv_field *field, char *at)
 {
     const struct csv_options *options = field->context->options;
+    if (options->quoting == CSV_QUOTE_NONE && options->null_text.size == 0 &&
+        field->context->row >= 0)
+        return refuse(field, "use quoting minimal, or a null_text that no value has",
+                      "the value is empty like NULL, and quoting is none");
     if (options->quoting == CSV_QUOTE_NONE)
         return at;
     at[0] = at[1] = options->quote;
@@ -162,6 +167,16 @@ static bool fits_encoding(const struct csv_field *field, const char *data, size_
     }
     refuse(field, "write it with encoding utf-8", problem);
     return false;
+}
+
+char *csv_cell_lone_empty(const struct csv_field *field, char *at)
+{
+    const struct csv_options *options = field->context->options;
+    if (options->quoting == CSV_QUOTE_NONE)
+        return refuse(field, "use quoting minimal, or a null_text",
+                      "the line would be empty, which readers skip, and quoting is none");
+    at[0] = at[1] = options->quote;
+    return at + 2;
 }
 
 char *csv_cell_text(struct csv_field *field, const char *data, size_t size, char *at)

@@ -19,6 +19,9 @@ char *csv_cell_text(struct csv_field *field, const char *data, size_t size, char
  * NULL. */
 bool csv_cell_special_occurs(const struct csv_field *field);
 
+/* A lone field without any text, in quotes: a line with nothing in it would be skipped. NULL, reported: there are no quotes. */
+char *csv_cell_lone_empty(const struct csv_field *field, char *at);
+
 /* The text of NULL, for which every field has room. */
 static inline char *csv_cell_null(const struct csv_field *field, char *at)
 {

@@ -153,15 +153,6 @@ static inline char *put_cell(struct csv_field *field, int64_t row, const struct 
     return null_text->size == 0 ? at : csv_cell_null(field, at);
 }
 
-/* A lone empty field would be an empty line, which most readers skip. */
-static char *put_lone_empty(const struct csv_options *options, char *at)
-{
-    if (options->quoting == CSV_QUOTE_NONE)
-        return at;
-    at[0] = at[1] = options->quote;
-    return at + 2;
-}
-
 /* The row at hand begins another file. */
 static char *begin_next_file(struct csv_table *table, char *at)
 {
@@ -211,10 +202,10 @@ static int write_rows(struct csv_table *table, int64_t from, int64_t to)
             *at++ = options->delimiter;
         }
         at = put_cell(last, row, &null_text, at);
+        if (at == begin)
+            at = csv_cell_lone_empty(last, at);
         if (at == NULL)
             return -1;
-        if (at == begin)
-            at = put_lone_empty(options, at);
         at = put_newline(options, at);
     }
     table->at = at;

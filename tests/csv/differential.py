@@ -26,7 +26,7 @@ VARIANTS = [
     {"quote": "'", "null_text": "NA"},
     {"escape": "\\"},
     {"escape": "\\", "quoting": "all", "delimiter": "|"},
-    {"escape": "^", "quoting": "none"},
+    {"escape": "^", "quoting": "none", "null_text": "@NULL@"},
     {"encoding": "utf-8-sig"},
     {"encoding": "utf-16"},
     {"encoding": "utf-16be", "newline": "crlf"},

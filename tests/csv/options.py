@@ -135,10 +135,7 @@ def expected_text(value, config):
 
 
 def expected_row(values, config):
-    row = [expected_text(value, config) for value in values]
-    if config["quoting"] == "none" and config["null_text"] == "":
-        row = [None if cell == "" else cell for cell in row]
-    return row
+    return [expected_text(value, config) for value in values]
 
 
 def chosen_columns(config):

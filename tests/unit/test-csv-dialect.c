@@ -139,7 +139,11 @@ START_TEST(test_null_text)
                 "NULLs", "null");
     CHECK_TEXTS("\"null_text\": \"NULL\", \"quoting\": \"all\"", "NULL\n\"NULL\"\n", NULL, "NULL");
     CHECK_TEXTS("\"null_text\": \"\\\\N\", \"escape\": \"\\\\\"", "\\N\n\"\\\\N\"\n", NULL, "\\N");
-    CHECK_TEXTS("\"null_text\": \"NULL\", \"quoting\": \"none\"", "NULL\n\nx\n", NULL, "", "x");
+    CHECK_TEXTS("\"null_text\": \"NULL\", \"quoting\": \"none\"", "NULL\nx\n", NULL, "x");
+    check_unwritable("\"null_text\": \"NULL\", \"quoting\": \"none\"", "", "the line would be empty");
+    check_unwritable("\"quoting\": \"none\"", NULL, "the line would be empty");
+    check_unwritable("\"quoting\": \"none\"", "", "empty like NULL");
+    check_unwritable("\"quoting\": \"none\", \"escape\": \"^\"", "", "empty like NULL");
     /* Escaped, it is not the text of NULL any more. */
     CHECK_TEXTS("\"null_text\": \"\\\\N\", \"escape\": \"\\\\\", \"quoting\": \"none\"",
                 "\\N\n\\\\N\n", NULL, "\\N");

@@ -97,8 +97,8 @@ START_TEST(test_quoting)
                  ",\"\",\"False\",\"1970-01-02\"\n");
     check_config("{\"path\": \"p\", \"quoting\": \"nonnumeric\"}",
                  "\"a\",\"b\",\"c\",\"d\"\n-1,\"x\",True,\"1970-01-01\"\n,\"\",False,\"1970-01-02\"\n");
-    check_config("{\"path\": \"p\", \"quoting\": \"none\"}",
-                 "a,b,c,d\n-1,x,True,1970-01-01\n,,False,1970-01-02\n");
+    check_config("{\"path\": \"p\", \"quoting\": \"none\", \"null_text\": \"NULL\"}",
+                 "a,b,c,d\n-1,x,True,1970-01-01\nNULL,,False,1970-01-02\n");
 }
 END_TEST
 
