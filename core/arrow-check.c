@@ -44,6 +44,33 @@ static int check_children(const struct ArrowSchema *schema, const struct arrow_t
     return 0;
 }
 
+/* Arrow has such a type: the batch is not malformed, and there is another way to say the same. */
+static int refuse_type(const struct ArrowSchema *schema, struct osiris_error *error)
+{
+    static const struct {
+        const char *begin, *name, *cure;
+    } types[] = {
+        {"vu", "text view", "as text with offsets (\"u\")"},
+        {"vz", "binary view", "as binary with offsets (\"z\")"},
+        {"+vl", "list view", "as a list (\"+l\")"},
+        {"+vL", "list view", "as a list (\"+L\")"},
+        {"+r", "run-end encoded", "as its values, or as a dictionary"},
+        {"+ud:", "union", "as a struct, or a column for each of its types"},
+        {"+us:", "union", "as a struct, or a column for each of its types"},
+    };
+
+    for (size_t i = 0; schema->format != NULL && i < sizeof types / sizeof types[0]; i++) {
+        if (strncmp(schema->format, types[i].begin, strlen(types[i].begin)) != 0)
+            continue;
+        osiris_error_set(error, OSIRIS_ERROR_DATA,
+                         "column \"%.64s\" has an Arrow type that Osiris does not pass on: %s (\"%.32s\")",
+                         schema->name == NULL ? "" : schema->name, types[i].name, schema->format);
+        osiris_error_hint(error, "have the driver give it %s", types[i].cure);
+        return -1;
+    }
+    return malformed(error, schema, "its type is not one that Osiris passes on");
+}
+
 static int check_schema(const struct ArrowSchema *schema, unsigned depth,
                         struct osiris_error *error)
 {
@@ -57,7 +84,7 @@ static int check_schema(const struct ArrowSchema *schema, unsigned depth,
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
                                 "malformed schema: a column's name is not UTF-8");
     if (type.layout == ARROW_UNKNOWN)
-        return malformed(error, schema, "its type is not one that Osiris passes on");
+        return refuse_type(schema, error);
     if (check_children(schema, &type, error) < 0)
         return -1;
     for (int64_t i = 0; i < schema->n_children; i++) {

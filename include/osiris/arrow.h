@@ -6,6 +6,10 @@
  * https://arrow.apache.org/docs/format/CStreamInterface.html. The guards are the specification's own,
  * so this header can be included beside any other copy.
  *
+ * Types that Osiris passes from step to step, by their formats: n b c C s S i I l L e f g, d:…, w:…, u U z Z, td… tt… ts… tD… ti…,
+ * +s +l +L +w:… +m, and dictionaries of them with integer indices. A stream with a column of another one ends with an error that
+ * names it: text and binary views (vu, vz), list views (+vl, +vL), run-end encoded (+r) and unions (+ud:…, +us:…) are not passed on.
+ *
  * Ownership, in short: a struct is live while its `release` is not NULL. Who holds a live struct calls
  * `release` once, or moves it (memcpy, then sets the source's `release` to NULL). Release callbacks
  * must be safe on any thread: Osiris releases a batch where its last reader is.

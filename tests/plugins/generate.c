@@ -36,7 +36,7 @@ static const char spec[] =
     "\"garbage\": {\"type\": \"string\", \"enum\": [\"none\", \"negative_length\", \"huge_length\","
     "\"negative_offset\", \"short_child\", \"no_children\", \"missing_child\", \"no_data\","
     "\"descending_offsets\", \"negative_offsets\", \"huge_offsets\", \"no_offsets\", \"null_count\","
-    "\"buffer_count\", \"bad_format\", \"not_a_struct\", \"no_schema\", \"silent_failure\"]},"
+    "\"buffer_count\", \"bad_format\", \"text_view\", \"not_a_struct\", \"no_schema\", \"silent_failure\"]},"
     "\"password\": {\"type\": \"string\"}}},"
     "\"secrets\": [\"/password\"],"
     "\"x-connection-fields\": [{\"name\": \"password\", \"override\": \"forbidden\"}]}";
@@ -137,6 +137,8 @@ static int hang(struct generate *generate)
 static void spoil_schema(const char *garbage, struct ArrowSchema *schema)
 {
     if (strcmp(garbage, "bad_format") == 0)
+        schema->children[0]->format = "?";
+    else if (strcmp(garbage, "text_view") == 0)
         schema->children[0]->format = "vu";
     else if (strcmp(garbage, "not_a_struct") == 0)
         schema->format = "l";
