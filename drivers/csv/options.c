@@ -285,6 +285,20 @@ static int read_mode(const struct osiris_host *host, uint32_t *mode)
                     "mode: \"%s\" is not three or four octal digits up to 0777", text);
 }
 
+/* Paths that would lead elsewhere than whoever wrote them thinks. */
+static int check_path(const struct osiris_host *host, const struct csv_options *options)
+{
+    static const char *const own[] = {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"};
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        if (strcmp(options->path, own[i]) == 0)
+            return refuse(host, "write path: \"-\"", "path",
+                          "the step's own standard output is not that of osiris");
+    if (strncmp(options->path, "~/", 2) == 0)
+        return refuse(host, "write the whole path, or ./~/ for a folder of that name", "path",
+                      "~ does not stand for a home here");
+    return 0;
+}
+
 static int read_files(const struct osiris_host *host, struct csv_options *options)
 {
     options->rows_per_file = host->get_integer(host, OSIRIS_CONFIG, "rows_per_file", 0);
@@ -301,7 +315,7 @@ static int read_files(const struct osiris_host *host, struct csv_options *option
                       "standard output can be neither appended to nor split");
     if (read_mode(host, &options->mode) < 0 || read_compression(host, options) < 0)
         return -1;
-    return csv_name_check(host, options);
+    return check_path(host, options) < 0 ? -1 : csv_name_check(host, options);
 }
 
 int csv_options_read(const struct osiris_host *host, struct csv_options *options)
