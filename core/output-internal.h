@@ -42,4 +42,8 @@ void output_will_hide(const struct output *output);
 /* Gives an unnamed file its hidden name. */
 int output_name_unnamed(struct output *output, struct osiris_error *error);
 
+/* output-append.c: begins the output with the file that is there; and whether that is there still. */
+int output_copy_original(struct output *output, struct osiris_error *error);
+int output_check_original(struct output *output, struct osiris_error *error);
+
 #endif

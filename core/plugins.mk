@@ -3,6 +3,7 @@ libosiris_core_la_SOURCES += \
 	core/loader.c core/loader.h \
 	core/near-miss.c core/near-miss.h \
 	core/output.c core/output.h core/output-internal.h \
+	core/output-append.c \
 	core/output-aside.c \
 	core/registry.c core/registry.h \
 	core/registry-files.c core/registry-files.h \
