@@ -90,7 +90,7 @@ static const struct meaning meanings[] = {
     {ER_RECORD_FILE_FULL, OSIRIS_ERROR_QUOTA, 0, "the server's table or temporary table is full"},
     {ER_QUERY_RESULT_INCOMPLETE, OSIRIS_ERROR_QUOTA, 0, NULL},
 
-    {ER_LOCK_WAIT_TIMEOUT, OSIRIS_ERROR_TIMEOUT, 1, NULL},
+    {ER_LOCK_WAIT_TIMEOUT, OSIRIS_ERROR_TIMEOUT, 1, "another session holds a lock on the table"},
     {ER_LOCK_DEADLOCK, OSIRIS_ERROR_TIMEOUT, 1, NULL},
     {3572 /* lock not there at once */, OSIRIS_ERROR_TIMEOUT, 1, NULL},
     {3024 /* max_execution_time */, OSIRIS_ERROR_TIMEOUT, 1, "the server bounds a statement's time"},

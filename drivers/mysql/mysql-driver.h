@@ -14,6 +14,8 @@
 #define MYSQL_LARGE_ROW (1u << 20)
 /* In a row, before a lost connection is given up; the spec has it, too. */
 #define MYSQL_RECONNECT_ATTEMPTS 10
+/* Of `consistent`; the spec has it, too. */
+#define MYSQL_LOCK_TIMEOUT_S 10
 
 /* The connection's `ssl`. */
 struct mysql_tls {
@@ -136,7 +138,7 @@ void mysql_columns_end_row(struct mysql_columns *columns);
 int mysql_columns_finish(struct mysql_columns *columns, struct ArrowArray *out);
 /* What an append failed of since the beginning, or NULL. */
 const char *mysql_columns_error(const struct mysql_columns *columns);
-/* Dates that do not exist (0000-00-00) and were made NULL; with zero_dates: error the first is an error. */
+/* Dates that do not exist (0000-00-00) and were made NULL. With zero_dates: error none is; the first is an error. */
 int64_t mysql_columns_bad_dates(const struct mysql_columns *columns);
 
 /* spec.c */

@@ -5,11 +5,10 @@
  */
 #include "snapshot.h"
 
+#include <mysqld_error.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-
-/* Writers wait behind a lock that waits. */
-#define LOCK_WAIT_S "10"
 
 static int refuse(const struct osiris_host *host, const char *hint, const char *reason,
                   const char *name)
@@ -43,19 +42,24 @@ static int check_engine(struct mysql_session *session, const struct mysql_table 
     return result;
 }
 
-/* A statement without a result. */
+/* A statement without a result. False: it failed. */
+static bool try(struct mysql_session *session, const char *sql)
+{
+    session->querying = true;
+    bool done = mysql_real_query(session->mysql, sql, strlen(sql)) == 0;
+    if (done || !mysql_session_is_interrupted(session))
+        session->querying = false;
+    return done;
+}
+
 static int execute(struct mysql_session *session, const char *doing, const char *sql)
 {
     MYSQL *mysql = session->mysql;
-    bool done = false;
 
-    session->querying = true;
-    done = mysql_real_query(mysql, sql, strlen(sql)) == 0;
-    if (done || !mysql_session_is_interrupted(session))
-        session->querying = false;
-    return done ? 0
-                : mysql_session_fail(session, doing, mysql_errno(mysql), mysql_sqlstate(mysql),
-                                     mysql_error(mysql));
+    if (try(session, sql))
+        return 0;
+    return mysql_session_fail(session, doing, mysql_errno(mysql), mysql_sqlstate(mysql),
+                              mysql_error(mysql));
 }
 
 static int begin_transaction(struct mysql_session *session)
@@ -67,13 +71,44 @@ static int begin_transaction(struct mysql_session *session)
                    "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY");
 }
 
+/* Writers wait behind a lock that waits: so it waits not long. */
+static int bound_wait(struct mysql_session *session, int64_t seconds)
+{
+    char statement[64];
+
+    snprintf(statement, sizeof statement, "SET SESSION lock_wait_timeout = %lld", (long long)seconds);
+    return execute(session, "bound the wait for the lock", statement);
+}
+
+/* What the server says to a lock that it does not grant in time could be said of any lock. */
+static int fail_lock(struct mysql_session *session, const struct mysql_table *table, int64_t seconds)
+{
+    MYSQL *mysql = session->mysql;
+    unsigned code = mysql_errno(mysql);
+
+    if (code == ER_LOCK_WAIT_TIMEOUT)
+        return osiris_fail(session->host, OSIRIS_ERROR_TIMEOUT, 1, (int32_t)code,
+                           mysql_sqlstate(mysql),
+                           "end the transactions and statements that use the table, or raise lock_timeout",
+                           "LOCK TABLES \"%s\" READ, which consistent needs for a snapshot of several "
+                           "connections, was not granted within %lld s (lock_timeout): %s (%u, %s)",
+                           table->name, (long long)seconds, mysql_error(mysql), code,
+                           mysql_sqlstate(mysql));
+    return mysql_session_fail(session,
+                              code == ER_DBACCESS_DENIED_ERROR || code == ER_TABLEACCESS_DENIED_ERROR
+                                  ? "lock the table for a snapshot of several connections; consistent "
+                                    "needs the privilege LOCK TABLES"
+                                  : "lock the table for a snapshot of several connections",
+                              code, mysql_sqlstate(mysql), mysql_error(mysql));
+}
+
 static int lock(struct mysql_session *session, const struct mysql_table *table)
 {
+    int64_t seconds = session->host->get_integer(session->host, OSIRIS_CONFIG, "lock_timeout",
+                                                 MYSQL_LOCK_TIMEOUT_S);
     struct sql sql = {0};
-    int result;
 
-    if (execute(session, "bound the wait for the lock",
-                "SET SESSION lock_wait_timeout = " LOCK_WAIT_S) < 0)
+    if (bound_wait(session, seconds) < 0)
         return -1;
     sql_add(&sql, "LOCK TABLES ");
     sql_add_table(&sql, table->schema, table->name);
@@ -81,11 +116,9 @@ static int lock(struct mysql_session *session, const struct mysql_table *table)
     char *text = sql_take(&sql);
     if (text == NULL)
         return osiris_fail(session->host, OSIRIS_ERROR_INTERNAL, 0, 0, NULL, NULL, "out of memory");
-    result = execute(session, "lock the table for a snapshot of several connections; consistent needs "
-                              "the privilege LOCK TABLES",
-                     text);
+    bool locked = try(session, text);
     free(text);
-    return result;
+    return locked ? 0 : fail_lock(session, table, seconds);
 }
 
 int mysql_snapshot_begin(struct mysql_session *coordinator, struct mysql_reader *readers,

@@ -281,18 +281,21 @@ static __attribute__((cold, noinline)) void append_bad_date(struct mysql_columns
 {
     uint16_t year = 0;
 
-    if (columns->bad_dates_fail && columns->error == NULL) {
+    osiris_append_null(column->out);
+    if (!columns->bad_dates_fail) {
+        columns->bad_dates++;
+        return;
+    }
+    if (columns->error == NULL) {
         if (length >= 4)
             memcpy(&year, bytes, sizeof year);
         snprintf(columns->text, sizeof columns->text,
                  "row %lld, column \"%.200s\": the date %04u-%02u-%02u does not exist; set zero_dates "
                  "to \"null\", or leave such rows out",
-                 (long long)(columns->rows_before + column->out->length + 1), column->name, year,
+                 (long long)(columns->rows_before + column->out->length), column->name, year,
                  length >= 4 ? bytes[2] : 0u, length >= 4 ? bytes[3] : 0u);
         columns->error = columns->text;
     }
-    columns->bad_dates++;
-    osiris_append_null(column->out);
 }
 
 void mysql_append_date(struct mysql_columns *columns, struct mysql_column *column,

@@ -143,6 +143,8 @@ def test_zero_dates_as_errors(folder):
     assert_in('row 251, column "x": the date 2024-02-00 does not exist', error)
     assert_in('"t": the date 0000-00-00', export(code=1, query="SELECT TIMESTAMP'0000-00-00 00:00:00' AS t",
                                                  zero_dates="error").err)
+    # Nothing was made NULL, so nothing says so.
+    assert "NULL in the output" not in export(code=1, table="zeros", zero_dates="error", order_by="n").err
     export(table="zeros", zero_dates="error", where="n <= 250")
     assert_in("zero_dates", export(code=2, query="SELECT 1", zero_dates="keep").err)
 

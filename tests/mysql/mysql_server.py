@@ -1,13 +1,14 @@
 """What the tests of the mysql drivers share that lose connections or split tables: one private MariaDB, its SQL by TCP,
 and pipelines that export from it."""
 
+import contextlib
 import os
 import pathlib
 import subprocess
 
 from private import SCRIPT, Private, describe
 
-from tap import assert_equal, osiris, read, step
+from tap import assert_equal, finish, osiris, read, start, step
 
 private = Private()
 server = private.env
@@ -36,6 +37,24 @@ def sql(statement):
 
 def fill(table, definition, select):
     sql(f"CREATE OR REPLACE TABLE {table} ({definition}); INSERT INTO {table} {select}")
+
+
+def export_while_killed(**config):
+    """Exports a table `killed` of 120000 rows whose reading takes a while, and kills its connections on the server a few
+    times."""
+    fill("killed", "id INT PRIMARY KEY, v VARCHAR(200)", "SELECT seq, REPEAT('x', 150) FROM seq_1_to_120000")
+    extract(table="killed", batch_size=100, where="id % 10000 <> 0 OR SLEEP(0.1) = 0", **config)
+    process = start("run", "pipeline.yaml", env=server)
+    kills = 0
+    while process.poll() is None and kills < 6:
+        for number in sql("SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND "
+                          "info LIKE 'SELECT * FROM `killed` WHERE%'").split():
+            with contextlib.suppress(AssertionError):
+                sql(f"KILL CONNECTION {number}")
+                kills += 1
+    result = finish(process)
+    assert_equal(result.code, 0, "exit code", result)
+    assert kills > 0, "nothing was killed"
 
 
 def extract(connection=None, path="out.csv", **config):

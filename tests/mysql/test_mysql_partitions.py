@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """partitions, partition_on, consistent: the ranges have each row once, are about equal, and see one state."""
 
-import contextlib
 import pathlib
+import subprocess
 import threading
 
-from mysql_server import extract, fill, lines, run, server, setup, sql, teardown
-from tap import assert_equal, assert_in, finish, interrupt, main, start, test, wait_until
+from mysql_server import (export_while_killed, extract, fill, lines, private, run, server, setup, sql,
+                          teardown)
+from tap import assert_equal, assert_in, events, finish, interrupt, main, run_directory, start, test, wait_until
 
 
 def statements(result):
@@ -201,19 +202,7 @@ def test_cancel_reaches_all(folder):
 
 @test
 def test_each_range_goes_on(folder):
-    fill("killed", "id INT PRIMARY KEY, v VARCHAR(200)", "SELECT seq, REPEAT('x', 150) FROM seq_1_to_120000")
-    extract(table="killed", partitions=3, batch_size=100)
-    process = start("run", "pipeline.yaml", env=server)
-    kills = 0
-    while process.poll() is None:
-        for number in sql("SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND "
-                          "info LIKE 'SELECT * FROM `killed` WHERE%'").split():
-            with contextlib.suppress(AssertionError):
-                sql(f"KILL CONNECTION {number}")
-                kills += 1
-    result = finish(process)
-    assert_equal(result.code, 0, "exit code", result)
-    assert kills > 0, "nothing was killed"
+    export_while_killed(partitions=3)
     assert_equal(sorted(int(line.split(",")[0]) for line in lines()), list(range(1, 120001)), "ids")
 
 
@@ -265,6 +254,26 @@ def test_consistent_or_not_at_all(folder):
     assert_equal(len(lines()), 99, "rows")
     extract(table="fine", consistent=True, on_disconnect="resume")
     assert_in("a snapshot is lost with its connection", run(code=1).err)
+
+
+@test
+def test_a_lock_that_is_not_granted_is_a_timeout(folder):
+    fill("busy", "id INT PRIMARY KEY", "SELECT seq FROM seq_1_to_99")
+    command, env = private.command()
+    with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, text=True) as writer:
+        writer.stdin.write("START TRANSACTION; DELETE FROM busy WHERE id = 7;\n")
+        writer.stdin.flush()
+        wait_until(lambda: sql("SELECT trx_id FROM information_schema.innodb_trx WHERE trx_rows_modified = 1"),
+                   "a row is written")
+        extract(table="busy", consistent=True, partitions=2, lock_timeout=1)
+        result = run(code=1)
+        writer.stdin.close()
+    detail = events(run_directory(), "run_error")[0]["detail"]
+    assert_equal((detail["category"], detail["retryable"], detail["native_code"]), ("timeout", True, 1205), "error", result)
+    assert_in('LOCK TABLES "busy" READ', result.err, result)
+    assert_in("within 1 s (lock_timeout)", result.err, result)
+    assert "privilege" not in result.err, result
+    assert 1 <= result.seconds < 8, result
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import pathlib
 import socket
 import threading
 
-from mysql_server import (extract, fill, lines, run, server, setup, sql, start_server, stop_server,
+from mysql_server import (export_while_killed, extract, fill, lines, run, server, setup, sql, start_server, stop_server,
                           teardown)
 from tap import assert_equal, assert_in, finish, interrupt, main, read, start, test, wait_until
 
@@ -275,20 +275,7 @@ def test_an_altered_table_is_refused(folder):
 
 @test
 def test_kill_on_the_server(folder):
-    # So many rows that some of its connections are killed in their middle, as often as can be.
-    fill("killed", "id INT PRIMARY KEY, v VARCHAR(200)", "SELECT seq, REPEAT('x', 150) FROM seq_1_to_120000")
-    extract(table="killed", batch_size=100)
-    process = start("run", "pipeline.yaml", env=server)
-    kills = 0
-    while process.poll() is None:
-        for number in sql("SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND "
-                          "info LIKE 'SELECT * FROM `killed`%'").split():
-            with contextlib.suppress(AssertionError):
-                sql(f"KILL CONNECTION {number}")
-                kills += 1
-    result = finish(process)
-    assert_equal(result.code, 0, "exit code", result)
-    assert kills > 0, "nothing was killed"
+    export_while_killed()
     agrees("killed", order="id")
 
 
