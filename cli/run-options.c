@@ -46,6 +46,7 @@ static int read_limits(struct session_limits *limits, struct osiris_error *error
     int64_t silence_ms = -1; /* nothing is said of it */
 
     if (read_limit("OSIRIS_CANCEL_GRACE_MS", 1, &limits->cancel_grace_ms, error) < 0 ||
+        read_limit("OSIRIS_COMMIT_TIMEOUT_MS", 1, &limits->commit_ms, error) < 0 ||
         read_limit("OSIRIS_HEARTBEAT_INTERVAL_MS", 1, &limits->heartbeat_interval_ms, error) < 0 ||
         read_limit("OSIRIS_HEARTBEAT_TIMEOUT_MS", 1, &limits->heartbeat_timeout_ms, error) < 0 ||
         read_limit("OSIRIS_RESUME_TIMEOUT_MS", 1, &limits->resume_ms, error) < 0 ||

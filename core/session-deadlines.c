@@ -123,6 +123,7 @@ void session_check_deadlines(struct session *session)
             step_is_late(session, i, now);
     for (size_t i = 0; i < schedule_group_count(session->schedule); i++)
         check_group(session, i, now);
+    session_check_streams(session, now);
     for (size_t i = 0; i < session->place_count; i++)
         place_check_deadlines(&session->places[i]);
 }
@@ -134,7 +135,7 @@ static int64_t earlier(int64_t a, int64_t b)
 
 int64_t session_next_deadline(const struct session *session)
 {
-    int64_t next = session_next_resumption(session);
+    int64_t next = earlier(session_next_resumption(session), session_next_stream_end(session));
 
     if (session->grace_deadline_ms != 0)
         next = earlier(next, session->grace_deadline_ms);

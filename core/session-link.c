@@ -60,6 +60,9 @@ static void link_is_up(struct session_place *place, int64_t now)
     place->link.up_since_ms = place->last_heard_ms = now;
     if (place->phase_deadline_ms != 0)
         place->phase_deadline_ms += down_ms;
+    for (size_t i = 0; i < place->request_count; i++)
+        if (place->requests[i].deadline_ms != 0)
+            place->requests[i].deadline_ms += down_ms;
     link_event(place, "link_resumed", down_ms);
 }
 
@@ -140,6 +143,22 @@ static bool worker_is_dead(const struct session_place *place, int64_t now)
     return end.state == OSIRIS_WORKER_EXITED || end.state == OSIRIS_WORKER_SIGNALLED;
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When the first answer that has a bound of its own is late. */
+static int64_t answer_deadline(const struct session_place *place)
+{
+    int64_t first = INT64_MAX;
+
+    for (size_t i = 0; i < place->request_count; i++)
+        if (place->requests[i].deadline_ms != 0)
+            first = earlier(first, place->requests[i].deadline_ms);
+    return first;
+}
+
 void place_check_deadlines(struct session_place *place)
 {
     const struct session_limits *limits = &place->session->limits;
@@ -160,16 +179,14 @@ void place_check_deadlines(struct session_place *place)
                                                         : "it did not become ready in time");
     } else if (worker_is_dead(place, now)) {
         place_break_with(place, OSIRIS_ERROR_INTERNAL, "it is dead");
+    } else if (now >= answer_deadline(place)) {
+        place_kill(place);
+        place_break_with(place, OSIRIS_ERROR_TIMEOUT, "it did not commit in time");
     } else if (now >= place->last_heard_ms + limits->heartbeat_timeout_ms) {
         worker_is_silent(place, now);
     } else if (now >= place->last_sent_ms + limits->heartbeat_interval_ms) {
         place_send_heartbeat(place);
     }
-}
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
 }
 
 int64_t place_next_deadline(const struct session_place *place)
@@ -183,6 +200,7 @@ int64_t place_next_deadline(const struct session_place *place)
     if (channel_is_up(place->channel)) {
         next = earlier(place->last_sent_ms + limits->heartbeat_interval_ms,
                        place->last_heard_ms + limits->heartbeat_timeout_ms);
+        next = earlier(next, answer_deadline(place));
         return place->phase_deadline_ms == 0 ? next : earlier(next, place->phase_deadline_ms);
     }
     if (link->down_since_ms == 0)

@@ -294,6 +294,7 @@ static void step_has_run(struct session *session, size_t index, json_object *res
         return;
     }
     session_step_ended(session, index, result, NULL);
+    session_end_streams(session, index);
     schedule_step_ended(session->schedule, index, true);
 }
 

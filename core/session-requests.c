@@ -51,6 +51,8 @@ static void send_request(struct session_place *place, enum request_kind kind, co
     }
     *request = (struct session_request){
         .number = ++place->last_number, .kind = kind, .index = index};
+    if (kind == REQUEST_COMMIT || kind == REQUEST_PHASE_COMMIT || kind == REQUEST_PHASE_PUBLISH)
+        request->deadline_ms = clock_monotonic_ms() + place->session->limits.commit_ms;
     snprintf(id, sizeof id, "req_%llu", (unsigned long long)request->number);
     json_add_string(message, "id", id);
     json_add_string(message, "method", method);

@@ -58,6 +58,7 @@ struct session_request {
     enum request_kind kind;
     size_t index; /* of the step or group */
     bool published; /* a commit: all that it asks for has been; its answer waits for drivers that are closed */
+    int64_t deadline_ms; /* 0: others see to it that it is answered */
 };
 
 /* A link that can be made again, and how that goes. Monotonic milliseconds; 0: not set. */
@@ -145,6 +146,8 @@ struct session_edge {
     bool crosses;
     int64_t stream;   /* its number; 0: none yet */
     enum stream_state state;
+    bool closed;      /* its reader wants no more: the producer was told */
+    int64_t end_ms;   /* its producer has run: when it is late with the rest; 0: not set */
     int64_t credit;   /* what the producer may begin to send: wire_batch_weigh */
     int64_t left;     /* of the batch that is on its way */
 };
@@ -274,6 +277,11 @@ void session_log(struct session *session, int level, const char *source, const c
 int session_make_edges(struct session *session, struct osiris_error *error);
 /* Numbers the streams of a step that is about to be requested, and adds them to the request. */
 void session_open_streams(struct session *session, size_t step, json_object *params);
+/* The step has run: it reads no more, and what it has sent is to end soon. */
+void session_end_streams(struct session *session, size_t step);
+/* Breaks places that are late with the rest of a stream; the next moment at which one can be. */
+void session_check_streams(struct session *session, int64_t now);
+int64_t session_next_stream_end(const struct session *session);
 /* The group's streams are of no use any more. */
 void session_drop_streams(struct session *session, size_t group);
 /* Where the body of a stream's message goes (channel_place). */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/body.h"
+#include "core/clock.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
 #include "core/session-state.h"
@@ -38,6 +39,14 @@ int session_make_edges(struct session *session, struct osiris_error *error)
 static struct session_place *place_of(struct session *session, size_t step)
 {
     return &session->places[session->steps[step].place];
+}
+
+static void violation(struct session_place *place, const char *what)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "the worker violates the protocol: %s", what);
+    place_break(place, &error);
 }
 
 /* Codecs that may be used between the two: none where both links are local ones. */
@@ -106,7 +115,61 @@ void session_drop_streams(struct session *session, size_t group)
 {
     for (size_t i = 0; i < session->edge_count; i++)
         if (schedule_step_group(session->schedule, session->edges[i].from) == group)
-            session->edges[i].stream = 0;
+            session->edges[i].stream = session->edges[i].end_ms = 0;
+}
+
+static void close_stream(struct session *session, struct session_edge *edge)
+{
+    struct session_place *producer = place_of(session, edge->from);
+
+    if (edge->closed || edge->state == STREAM_ENDED || producer->phase != PLACE_RUNNING)
+        return;
+    edge->closed = true;
+    _cleanup_json_ json_object *message = json_object_new_object();
+    json_object *data = json_object_new_object();
+    json_add_string(message, "type", "close");
+    json_add_integer(data, "stream", edge->stream);
+    json_add(message, "data", data);
+    place_send(producer, message);
+}
+
+void session_end_streams(struct session *session, size_t step)
+{
+    for (size_t i = 0; i < session->edge_count; i++) {
+        struct session_edge *edge = &session->edges[i];
+        if (!edge->crosses || edge->stream == 0)
+            continue;
+        if (edge->to == step)
+            close_stream(session, edge);
+        else if (edge->from == step && edge->state != STREAM_ENDED)
+            edge->end_ms = clock_monotonic_ms() + session->limits.heartbeat_timeout_ms;
+    }
+}
+
+void session_check_streams(struct session *session, int64_t now)
+{
+    for (size_t i = 0; i < session->edge_count; i++) {
+        struct session_edge *edge = &session->edges[i];
+        struct session_place *producer = place_of(session, edge->from);
+        if (edge->end_ms == 0 || now < edge->end_ms)
+            continue;
+        /* While there is no link nothing can come. */
+        edge->end_ms = now + session->limits.heartbeat_timeout_ms;
+        if (place_is_over(producer) || !channel_is_up(producer->channel))
+            continue;
+        edge->end_ms = 0;
+        violation(producer, "a step has run and its stream does not end");
+    }
+}
+
+int64_t session_next_stream_end(const struct session *session)
+{
+    int64_t next = INT64_MAX;
+
+    for (size_t i = 0; i < session->edge_count; i++)
+        if (session->edges[i].end_ms != 0 && session->edges[i].end_ms < next)
+            next = session->edges[i].end_ms;
+    return next;
 }
 
 /* Passing on. */
@@ -135,14 +198,6 @@ void *place_body_room(void *context, json_object *message, size_t length,
     return place->body;
 }
 
-static void violation(struct session_place *place, const char *what)
-{
-    struct osiris_error error = OSIRIS_ERROR_INIT;
-
-    osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "the worker violates the protocol: %s", what);
-    place_break(place, &error);
-}
-
 /* The first part of a batch needs credit, the others must not exceed what the first has said. */
 static const char *account(struct session_edge *edge, bool first, json_object *message,
                            size_t body_length)
@@ -167,11 +222,14 @@ static const char *account(struct session_edge *edge, bool first, json_object *m
 }
 
 /* What the producer says next, and in which order it may. */
-static const char *follow(struct session_edge *edge, const char *type, json_object *message,
-                          size_t body_length)
+static const char *follow(const struct session *session, struct session_edge *edge, const char *type,
+                          json_object *message, size_t body_length)
 {
     bool first = strcmp(type, "batch") == 0;
 
+    /* It was answered for, and is still at it. */
+    if (edge->end_ms != 0)
+        edge->end_ms = clock_monotonic_ms() + session->limits.heartbeat_timeout_ms;
     if (edge->state == STREAM_ENDED)
         return "a stream goes on behind its end";
     if (strcmp(type, "schema") == 0) {
@@ -185,6 +243,7 @@ static const char *follow(struct session_edge *edge, const char *type, json_obje
     if (first || strcmp(type, "more") == 0)
         return account(edge, first, message, body_length);
     edge->state = STREAM_ENDED;
+    edge->end_ms = 0;
     return edge->left > 0 ? "a stream ends inside a batch" : NULL;
 }
 
@@ -241,7 +300,7 @@ static void pass_from_producer(struct session_place *place, struct session_edge 
 {
     const char *wrong = place_of(place->session, edge->from) != place
                             ? "it sends a stream that is not its own"
-                            : follow(edge, type, message, body_length);
+                            : follow(place->session, edge, type, message, body_length);
 
     if (wrong != NULL)
         violation(place, wrong);
@@ -266,7 +325,9 @@ static void pass_from_reader(struct session_place *place, struct session_edge *e
         edge->credit += bytes;
     }
     struct session_place *producer = place_of(place->session, edge->from);
-    if (producer->phase == PLACE_RUNNING)
+    if (strcmp(type, "close") == 0)
+        close_stream(place->session, edge);
+    else if (producer->phase == PLACE_RUNNING)
         place_send(producer, message);
 }
 

@@ -24,6 +24,7 @@ static const struct session_limits default_limits = {
     .heartbeat_interval_ms = 5000,
     .heartbeat_timeout_ms = 15000,
     .cancel_grace_ms = 10000,
+    .commit_ms = 600000,
     .exit_ms = 5000,
     .resume_ms = 60000,
     .silence_ms = 300000,
@@ -44,6 +45,7 @@ static void fill_limits(struct session_limits *limits)
     fill_limit(&limits->heartbeat_interval_ms, default_limits.heartbeat_interval_ms);
     fill_limit(&limits->heartbeat_timeout_ms, default_limits.heartbeat_timeout_ms);
     fill_limit(&limits->cancel_grace_ms, default_limits.cancel_grace_ms);
+    fill_limit(&limits->commit_ms, default_limits.commit_ms);
     fill_limit(&limits->exit_ms, default_limits.exit_ms);
     fill_limit(&limits->resume_ms, default_limits.resume_ms);
     if (limits->silence_ms == 0)

@@ -27,6 +27,7 @@ struct session_limits {
     int64_t heartbeat_interval_ms; /* 5 000 */
     int64_t heartbeat_timeout_ms;  /* three missed: 15 000 */
     int64_t cancel_grace_ms;       /* cancel or abort to kill: 10 000 */
+    int64_t commit_ms;             /* one of a commit's requests: 600 000 */
     int64_t exit_ms;               /* channel closed to worker gone: 5 000 */
     int64_t resume_ms;             /* a link lost to it made again: 60 000 */
     int64_t silence_ms;            /* of a driver that is being called: 300 000; negative: no bound */

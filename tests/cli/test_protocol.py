@@ -356,6 +356,37 @@ def test_a_fault_of_either_stops_the_other(folder):
     assert not [name for name in outputs() if name != "osiris.yaml"], outputs()
 
 
+# Who waits for them waits no longer than is said. Their heartbeats go on.
+
+@test
+def test_a_step_has_run_and_its_stream_does_not_end(folder):
+    pipeline(at("strange", "make", "py.rows", "read"),
+             at("own", "save", "csv.writer", "write", ["make"], path="out.csv"))
+    result = osiris("run", "pipeline.yaml", env=both_workers("no-end") |
+                    {"OSIRIS_HEARTBEAT_INTERVAL_MS": "100", "OSIRIS_HEARTBEAT_TIMEOUT_MS": "1000"})
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in("violates the protocol: a step has run and its stream does not end", result.err, result)
+    assert result.seconds < 30, result
+
+
+@test
+def test_a_reader_that_has_run_without_reading_ends_its_producer(folder):
+    pipeline(at("own", "make", "test.generate", "read", rows=10000000, batch_rows=1000),
+             at("strange", "save", "py.csv", "write", ["make"], path="out.csv"))
+    result = osiris("run", "pipeline.yaml", env=both_workers("no-close"))
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal(read("out.csv"), "id,text\n", "what it has written")
+
+
+@test
+def test_a_commit_is_not_answered(folder):
+    rows_to_csv()
+    result = run("no-commit", OSIRIS_COMMIT_TIMEOUT_MS="1000")
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in("it did not commit in time", result.err, result)
+    assert not pathlib.Path("out.csv").exists(), result
+
+
 # What a hostile producer can make others hold.
 
 FLOODS = {

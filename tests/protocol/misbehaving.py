@@ -7,6 +7,7 @@ import sys
 import time
 
 import frames
+import streams
 import worker
 
 
@@ -148,7 +149,12 @@ class Misbehaving(worker.Worker):
     def about(self, type, part=b"", **data):
         self.channel.send({"type": type, "data": {"stream": self.params["outputs"][0]["stream"], **data}}, part)
 
+    def wait_for_credit(self):
+        while self.channel.receive()[0].get("type") != "credit":
+            pass
+
     def flood(self, columns, count, body=b"", **more):
+        self.wait_for_credit()
         self.about("schema", schema={"format": "+s", "children": [{"format": "l", "name": f"c{n}"} for n in range(columns)]})
         for _ in range(count):
             self.about("batch", body, body=len(body), nodes=[0] * 3 * (1 + columns), buffers=[0] * (2 + 4 * columns), **more)
@@ -163,8 +169,7 @@ class Misbehaving(worker.Worker):
         self.flood(1, 200000)
 
     def do_short_parts(self, request):
-        while self.channel.receive()[0].get("type") != "credit":
-            pass
+        self.wait_for_credit()
         self.about("schema", schema={"format": "+s", "children": [{"format": "c"}]})
         self.about("batch", b"x", body=1 << 20, nodes=[1 << 20, 0, 0] * 2, buffers=[0, 0, 0, 0, 0, 1 << 20])
         for _ in range(200000):
@@ -184,6 +189,11 @@ class Misbehaving(worker.Worker):
 
     def do_a_body_behind_the_end(self, request):
         self.about("end", b"x" * 100)
+
+    # Answers that somebody waits for do not come, heartbeats do.
+
+    def commit(self, request, params):
+        return None if self.kind == "no-commit" else super().commit(request, params)
 
     # Values of other types than the document's: harmless, whatever comes of them.
 
@@ -216,7 +226,31 @@ class Misbehaving(worker.Worker):
         return result
 
 
+class EndlessOutput(streams.Output):
+    def set(self, name):
+        if name != "ended":
+            super().set(name)
+
+
+class HeldInput(streams.Input):
+    """Reads nothing, and does not say so."""
+
+    def say(self, type, **data):
+        if type != "close":
+            super().say(type, **data)
+
+
+class Ignorant(worker.Csv):
+    def run(self, inputs):
+        return super().run({"df": []})
+
+
 if __name__ == "__main__":
     Misbehaving.kind = sys.argv[1]
+    if Misbehaving.kind == "no-end":
+        streams.Output = EndlessOutput
+    if Misbehaving.kind == "no-close":
+        streams.Input = HeldInput
+        worker.DRIVERS["py.csv"] = Ignorant
     Misbehaving.held = []
     sys.exit(worker.main(sys.argv[2:], Misbehaving))
