@@ -339,6 +339,14 @@ static void answer_error(struct session_place *place, const struct session_reque
     osiris_error_clear(&error);
 }
 
+static void violation(struct session_place *place, const char *what)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "the worker violates the protocol: %s", what);
+    place_break(place, &error);
+}
+
 /* Counts go into records and summaries as they are. */
 static bool is_result_of_step(json_object *result)
 {
@@ -376,8 +384,7 @@ static void answer(struct session_place *place, const struct session_request *re
         if (is_result_of_step(result))
             step_has_run(session, request->index, result);
         else
-            place_break_with(place, OSIRIS_ERROR_INTERNAL,
-                             "the peer violates the protocol: a step's result is none");
+            violation(place, "a step's result is none");
         break;
     case REQUEST_COMMIT:
     case REQUEST_PHASE_PUBLISH:
@@ -401,12 +408,19 @@ static void handle_response(struct session_place *place, const char *id, json_ob
 {
     struct session_request request;
     json_object *error_object = json_member(message, "error");
+    json_object *result = json_member(message, "result");
 
-    if (!place_take_request(place, id, &request)) {
+    if (id == NULL || !place_take_request(place, id, &request)) {
         struct osiris_error error = OSIRIS_ERROR_INIT;
         osiris_error_set(&error, OSIRIS_ERROR_INTERNAL,
-                         "the worker answered \"%.64s\", which was not asked", id);
+                         "the worker violates the protocol: it answered \"%.64s\", which was not asked",
+                         id == NULL ? "" : id);
         place_break(place, &error);
+        return;
+    }
+    if ((error_object == NULL) == (result == NULL) ||
+        !json_object_is_type(result == NULL ? error_object : result, json_type_object)) {
+        violation(place, "an answer has neither a result nor an error");
         return;
     }
     /* A greeting that failed ended the conversation; what was sent behind it is of no interest. */
@@ -415,41 +429,10 @@ static void handle_response(struct session_place *place, const char *id, json_ob
     if (error_object != NULL)
         answer_error(place, &request, error_object);
     else
-        answer(place, &request, json_member(message, "result"));
+        answer(place, &request, result);
 }
 
 /* Everything else. */
-
-static int level_from_name(const char *name)
-{
-    static const char *const names[] = {"debug", "info", "warning", "error"};
-
-    for (int i = 0; i < 4; i++)
-        if (strcmp(name, names[i]) == 0)
-            return i;
-    return OSIRIS_INFO;
-}
-
-static void handle_event(struct session *session, json_object *data)
-{
-    const char *event = json_member_string(data, "event", NULL);
-    json_object *fields = NULL;
-
-    if (event == NULL || json_object_deep_copy(data, &fields, NULL) < 0)
-        return;
-    json_object_object_del(fields, "event");
-    session_event(session, event, fields);
-}
-
-static void handle_metric(struct session *session, json_object *data)
-{
-    const char *metric = json_member_string(data, "metric", NULL);
-
-    if (metric != NULL)
-        rundir_metric(session->options->rundir, metric, json_member_number(data, "value", 0),
-                      json_member_string(data, "unit", NULL),
-                      json_object_get(json_member(data, "tags")));
-}
 
 static void note_progress(const struct session *session, struct session_step *step,
                           json_object *progress)
@@ -516,22 +499,21 @@ void place_handle(struct session_place *place, json_object *message, size_t body
     const char *type = json_member_string(message, "type", "");
     json_object *data = json_member(message, "data");
 
+    bool is_answer = json_object_object_get_ex(message, "id", NULL);
+
     place->last_heard_ms = clock_monotonic_ms();
-    if (id == NULL && place_pass_on(place, type, message, body_length))
+    if (!is_answer && place_pass_on(place, type, message, body_length))
         return;
     if (body_length > 0)
-        place_break_with(place, OSIRIS_ERROR_INTERNAL,
-                         "the worker violates the protocol: a body comes where none may");
-    else if (id != NULL)
+        violation(place, "a body comes where none may");
+    else if (is_answer)
         handle_response(place, id, message);
     else if (strcmp(type, "event") == 0)
-        handle_event(session, data);
+        place_take_event(place, data);
     else if (strcmp(type, "metric") == 0)
-        handle_metric(session, data);
+        place_take_metric(place, data);
     else if (strcmp(type, "log") == 0)
-        session_log(session, level_from_name(json_member_string(data, "level", "info")),
-                    json_member_string(data, "step_id", "worker"),
-                    json_member_string(data, "message", ""));
+        place_take_log(place, data);
     else if (strcmp(type, "heartbeat") == 0)
         handle_heartbeat(place, data);
     else if (strcmp(type, "published") == 0)

@@ -6,6 +6,7 @@
  *   session-link.c      its link: heartbeats, silence, making a lost one again
  *   session-requests.c  what is asked of a worker
  *   session-messages.c  what a worker tells
+ *   session-reports.c   what of it goes on record
  *   session-trace.c     frames for debugging
  *   session-streams.c   batches between workers in different places
  *   session-attempts.c  failures, other attempts, other workers
@@ -290,6 +291,12 @@ void *place_body_room(void *context, json_object *message, size_t length,
 /* One message of a stream: checked and passed on. False if it is none. */
 bool place_pass_on(struct session_place *place, const char *type, json_object *message,
                    size_t body_length);
+
+/* session-reports.c: the data of an event, a metric, a log line (borrowed) */
+
+void place_take_event(struct session_place *place, json_object *data);
+void place_take_metric(struct session_place *place, json_object *data);
+void place_take_log(struct session_place *place, json_object *data);
 
 /* session-attempts.c */
 

@@ -58,6 +58,7 @@ static void forgive(struct run *run, const struct decision_batch *batch)
         if (step == NULL || step->committed)
             continue;
         step->edges_are_old = run->edges_are_old = true;
+        step->prepared = false;
         /* Not when it is requested again: a neighbour that was requested before may have failed by then. */
         atomic_store(&step->cancelled, false);
         free(step->stopped_by);
@@ -75,7 +76,11 @@ static void answer(struct run *run, struct decision_batch *batch)
         json_object *result = json_object_new_object();
         if (batch->stage == DECIDE_ABORT)
             forgive(run, batch);
-        else if (!batch->commit_only)
+        pthread_mutex_lock(&run->steps_lock);
+        for (size_t i = 0; batch->commit_only && i < batch->step_count; i++)
+            batch->steps[i]->prepared = true;
+        pthread_mutex_unlock(&run->steps_lock);
+        if (batch->stage != DECIDE_ABORT && !batch->commit_only)
             json_add(result, "published", json_object_get(batch->published));
         answer_result(run->channel, batch->request_id, result);
     }
@@ -146,6 +151,15 @@ static bool all_have_run_locked(const struct decision_batch *batch)
     return true;
 }
 
+/* Of a commit in two requests, this one is next. */
+static bool phase_is_next_locked(const struct decision_batch *batch)
+{
+    for (size_t i = 0; i < batch->step_count; i++)
+        if (batch->steps[i]->prepared != batch->publishing)
+            return false;
+    return true;
+}
+
 static void refuse(struct run *run, const char *request_id, const char *why)
 {
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
@@ -159,7 +173,7 @@ void decide_commit(struct run *run, const char *request_id, json_object *step_id
 {
     struct decision_batch *batch = new_batch(run, request_id, step_ids,
                                              phase == COMMIT_PUBLISH ? DECIDE_PUBLISH : DECIDE_COMMIT);
-    bool ready = false, done = false;
+    bool ready = false, is_next = false, done = false;
 
     if (batch == NULL) {
         refuse(run, request_id, "commit: out of memory");
@@ -168,11 +182,13 @@ void decide_commit(struct run *run, const char *request_id, json_object *step_id
     batch->commit_only = phase == COMMIT_ONLY;
     pthread_mutex_lock(&run->steps_lock);
     ready = all_have_run_locked(batch);
-    if (ready)
+    is_next = ready && phase_is_next_locked(batch);
+    if (is_next)
         done = tell_steps_locked(batch);
     pthread_mutex_unlock(&run->steps_lock);
-    if (!ready) {
-        refuse(run, request_id, "commit: not all of the steps have run");
+    if (!is_next) {
+        refuse(run, request_id, ready ? "commit: its phases come one after the other, and once"
+                                      : "commit: not all of the steps have run");
         free_batch(batch);
     } else if (done) {
         answer(run, batch);

@@ -200,6 +200,58 @@ int edges_open(struct step *step, json_object *params, struct osiris_error *erro
 
 /* What comes from other places. */
 
+static bool was_named(const struct run *run, int64_t stream)
+{
+    for (size_t i = 0; i < run->stream_count; i++)
+        if (run->streams[i] == stream)
+            return true;
+    return false;
+}
+
+static int violation(struct osiris_error *error, const char *what)
+{
+    return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the peer violates the protocol: %s",
+                            what);
+}
+
+static int claim_stream(struct run *run, json_object *described, struct osiris_error *error)
+{
+    int64_t stream = json_member_integer(described, "stream", 0);
+
+    if (stream <= 0)
+        return 0; /* from a step of the same worker; or edges_open refuses it */
+    if (was_named(run, stream))
+        return violation(error, "a stream has a number that was used before");
+    if (run->stream_count == run->stream_capacity) {
+        size_t capacity = run->stream_capacity == 0 ? 16 : 2 * run->stream_capacity;
+        void *grown = reallocarray(run->streams, capacity, sizeof *run->streams);
+        if (grown == NULL)
+            return osiris_error_set_errno(error, ENOMEM, "cannot open a stream");
+        run->streams = grown;
+        run->stream_capacity = capacity;
+    }
+    run->streams[run->stream_count++] = stream;
+    return 0;
+}
+
+int run_claim_streams(struct run *run, json_object *params, struct osiris_error *error)
+{
+    json_object *inputs = json_member(params, "inputs"), *outputs = json_member(params, "outputs");
+
+    for (size_t i = 0; i < json_array_count(outputs); i++)
+        if (claim_stream(run, json_object_array_get_idx(outputs, i), error) < 0)
+            return -1;
+    if (!json_object_is_type(inputs, json_type_object))
+        return 0;
+    json_object_object_foreach(inputs, name, input)
+    {
+        (void)name;
+        if (claim_stream(run, input, error) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static struct link_input *find_input(struct run *run, int64_t stream)
 {
     for (size_t i = 0; run != NULL && stream > 0 && i < run->step_count; i++)
@@ -245,8 +297,11 @@ void *run_stream_room(struct run *run, json_object *message, size_t length,
     struct link_input *input = find_input(run, stream_of(message));
 
     if (run == NULL || !is_one_of(json_member_string(message, "type", ""), with_body)) {
-        osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
-                         "the peer violates the protocol: a body comes where none may");
+        violation(error, "a body comes where none may");
+        return NULL;
+    }
+    if (!was_named(run, stream_of(message))) {
+        violation(error, "a message is of a stream that there never was");
         return NULL;
     }
     if (input != NULL)
@@ -264,14 +319,16 @@ int run_take_stream_message(struct run *run, json_object *message, size_t body_l
     const char *type = json_member_string(message, "type", "");
     json_object *data = json_member(message, "data");
 
+    if (!is_one_of(type, to_reader) && !is_one_of(type, to_producer))
+        return 0;
+    if (run != NULL && !was_named(run, stream_of(message)))
+        return violation(error, "a message is of a stream that there never was");
     if (is_one_of(type, to_reader)) {
         struct link_input *input = find_input(run, stream_of(message));
         if (input != NULL && link_input_take(input, type, data, body_length, error) < 0)
             return -1;
         return 1;
     }
-    if (!is_one_of(type, to_producer))
-        return 0;
     struct link_output *output = find_output(run, stream_of(message));
     if (output != NULL && strcmp(type, "close") == 0)
         link_output_close(output);

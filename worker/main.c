@@ -33,12 +33,14 @@
 #define RESUME_TIMEOUT_MS 60000    /* and so long for one whose hello got lost */
 #define LONGEST_TIMEOUT_MS 86400000
 #define BODIES_A_POLL 8 /* taken in before the loop looks at what else there is */
+#define LONGEST_ID 128
 
 struct worker {
     struct channel *channel; /* NULL: nobody has come to the door yet */
     struct door *door;       /* or NULL: it has no other link than its first */
     int signal_fd;
     int stdout_fd; /* or -1 */
+    json_object *ids; /* of all requests that came: its keys; borrowed */
     bool greeted;
     bool cleaned; /* cleanup was answered: the end of the channel is expected */
     struct run *run; /* NULL before prepare and after cleanup */
@@ -124,7 +126,22 @@ static int on_execute_step(struct worker *worker, const char *id, json_object *p
     if (step == NULL)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
                                 "execute_step: there is no step \"%.64s\"", step_id);
+    if (!json_object_is_type(json_member(params, "config"), json_type_object))
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "execute_step: config is no map");
     return step_start(step, params, id, error);
+}
+
+/* Both methods mean all of these steps, or none. */
+static int check_step_ids(json_object *params, const char *method, struct osiris_error *error)
+{
+    json_object *step_ids = json_member(params, "step_ids");
+    bool right = json_object_is_type(step_ids, json_type_array);
+
+    for (size_t i = 0; i < json_array_count(step_ids); i++)
+        right = right && json_object_is_type(json_object_array_get_idx(step_ids, i), json_type_string);
+    return right ? 0
+                 : osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                                    "%s: step_ids are no list of texts", method);
 }
 
 static int on_commit(struct worker *worker, const char *id, json_object *params,
@@ -133,6 +150,8 @@ static int on_commit(struct worker *worker, const char *id, json_object *params,
     const char *phase = json_member_string(params, "phase", NULL);
     enum commit_phase wanted = COMMIT_BOTH;
 
+    if (check_step_ids(params, "commit", error) < 0)
+        return -1;
     if (json_member(params, "phase") != NULL) {
         if (phase == NULL || (strcmp(phase, "commit") != 0 && strcmp(phase, "publish") != 0))
             return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
@@ -146,7 +165,8 @@ static int on_commit(struct worker *worker, const char *id, json_object *params,
 static int on_abort(struct worker *worker, const char *id, json_object *params,
                     struct osiris_error *error)
 {
-    (void)error;
+    if (check_step_ids(params, "abort", error) < 0)
+        return -1;
     decide_abort(worker->run, id, json_member(params, "step_ids"),
                  json_member_string(params, "because", NULL));
     return 0;
@@ -157,7 +177,8 @@ static int on_cancel(struct worker *worker, const char *id, json_object *params,
 {
     json_object *step_ids = json_member(params, "step_ids");
 
-    (void)error;
+    if (step_ids != NULL && check_step_ids(params, "cancel", error) < 0)
+        return -1;
     if (step_ids == NULL)
         run_cancel(worker->run, -1, NULL);
     for (size_t i = 0; i < json_array_count(step_ids); i++) {
@@ -236,6 +257,27 @@ static int dispatch(struct worker *worker, const char *id, const char *name, jso
     return method->handle(worker, id, params, error);
 }
 
+static bool has(json_object *message, const char *key)
+{
+    return json_object_object_get_ex(message, key, NULL);
+}
+
+/* Whether it may be answered at all: it has an id, which no other request has had, and a method. */
+static int check_request(struct worker *worker, json_object *message, struct osiris_error *violation)
+{
+    const char *id = json_member_string(message, "id", "");
+
+    if (id[0] == '\0' || strlen(id) > LONGEST_ID || json_member_string(message, "method", NULL) == NULL)
+        return osiris_error_set(violation, OSIRIS_ERROR_INTERNAL,
+                                "the peer violates the protocol: a request has no id or no method");
+    if (has(worker->ids, id))
+        return osiris_error_set(violation, OSIRIS_ERROR_INTERNAL,
+                                "the peer violates the protocol: the id \"%s\" was used before", id);
+    if (json_object_object_add(worker->ids, id, NULL) < 0)
+        return osiris_error_set_errno(violation, ENOMEM, "cannot take a request in");
+    return 0;
+}
+
 /* -1: the message violates the protocol. */
 static int handle(struct worker *worker, json_object *message, size_t body_length,
                   struct osiris_error *violation)
@@ -245,9 +287,15 @@ static int handle(struct worker *worker, json_object *message, size_t body_lengt
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
     worker->last_heard_ms = clock_monotonic_ms();
-    if (id == NULL || method == NULL)
+    if (!has(message, "id") && !has(message, "method"))
         /* Heartbeats have told what they had to by coming; unknown types are ignored. */
         return run_take_stream_message(worker->run, message, body_length, violation) < 0 ? -1 : 0;
+    if (check_request(worker, message, violation) < 0)
+        return -1;
+    /* Also of a step that is not there: the numbers were said. */
+    if (worker->run != NULL && strcmp(method, "execute_step") == 0 &&
+        run_claim_streams(worker->run, json_member(message, "params"), violation) < 0)
+        return -1;
     if (dispatch(worker, id, method, json_member(message, "params"), &error) < 0)
         answer_error(worker->channel, id, &error);
     worker->last_sent_ms = worker->last_heard_ms;
@@ -552,10 +600,13 @@ static int begin(struct worker *worker, int given_fd, bool listens, struct osiri
 static int work(int given_fd, bool listens, int stdout_fd)
 {
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
-    struct worker worker = {.signal_fd = -1, .stdout_fd = stdout_fd};
+    _cleanup_json_ json_object *ids = json_object_new_object();
+    struct worker worker = {.ids = ids, .signal_fd = -1, .stdout_fd = stdout_fd};
 
     return_giant_buffers();
-    if (begin(&worker, given_fd, listens, &error) < 0) {
+    if (ids == NULL)
+        osiris_error_set_errno(&error, ENOMEM, "cannot start");
+    if (ids == NULL || begin(&worker, given_fd, listens, &error) < 0) {
         fprintf(stderr, "osiris-worker: %s\n", error.message == NULL ? "?" : error.message);
         return 1;
     }

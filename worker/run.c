@@ -401,6 +401,7 @@ void run_free(struct run *run)
     free(run->steps);
     free(run->queues);
     free(run->discarded);
+    free(run->streams);
     free(run->run_id);
     free(run->artifacts_dir);
     free(run->temp_root);

@@ -103,6 +103,7 @@ struct step {
     struct decision_batch *batch;
     bool succeeded; /* its run has */
     bool committed; /* and was published: it is never run again */
+    bool prepared; /* its commit has passed the first phase alone */
     char *stopped_by; /* id of the step whose failure cancelled it, or NULL */
     bool edges_are_old; /* its streams still have what an attempt left that was aborted */
     pthread_cond_t decided;
@@ -136,6 +137,8 @@ struct run {
     size_t step_count;
     struct queue **queues; /* by edge; NULL: neither end reads here */
     size_t queue_count;
+    int64_t *streams; /* all numbers that requests have named */
+    size_t stream_count, stream_capacity;
     uint8_t *discarded; /* FRAME_MAXIMUM_BODY bytes, or NULL: bodies that nobody wants */
     pthread_mutex_t steps_lock;
     pthread_cond_t thread_ended;
@@ -217,6 +220,8 @@ int edges_open(struct step *step, json_object *params, struct osiris_error *erro
 /* [main thread, which takes in what streams bring; none of these steps' threads runs] The streams of steps that were aborted
  * become as they were before the first attempt. */
 void edges_renew_old(struct run *run);
+/* [main thread] Notes the streams that an execute_step names. -1: one was named before, a violation. */
+int run_claim_streams(struct run *run, json_object *params, struct osiris_error *error);
 /* [main thread] A message of a stream, and the room for its body: see link.h. A stream that is not there (any more) is no
  * error; its bodies go to run->discarded. */
 void *run_stream_room(struct run *run, json_object *message, size_t length,

@@ -220,6 +220,17 @@ def test_wrong_types_do_no_harm(folder):
 
 
 @test
+def test_a_worker_does_not_speak_for_osiris(folder):
+    rows_to_csv(rows=20)
+    succeeds(run("forged"), 20)
+    forged = [e for e in events(run_directory()) if e.get("forged")]
+    assert_equal([(e["event"], e["step_id"]) for e in forged], [("news", "make")], "events of the worker")
+    assert_equal([(m["metric"], m["tags"]) for m in metrics(run_directory()) if m["value"] == 4711],
+                 [("news", {"step": "make"})], "metrics of the worker")
+    assert_in("only osiris itself says that", read(run_directory() / "debug.log"))
+
+
+@test
 def test_another_protocol(folder):
     rows_to_csv()
     fails(run("another-protocol"), "the worker speaks protocol 2, osiris speaks 1")

@@ -13,6 +13,9 @@ import worker
 
 class Misbehaving(worker.Worker):
     kind = None
+    own_events = ("run_start", "run_complete", "run_error", "step_start", "step_complete", "step_failed", "step_retry", "worker_started",
+                  "worker_restart", "artifact_created", "adapter_execute_complete", "cleanup_complete", "compile_complete", "link_lost")
+    own_metrics = ("rows_read", "rows_written", "rows_processed", "steps_completed", "step_duration_ms", "total_duration")
 
     # Strange, but allowed.
 
@@ -40,6 +43,16 @@ class Misbehaving(worker.Worker):
             return
         super().say(type, **data)
 
+    def start_of_run(self):
+        """What osiris alone says, about steps that are not this worker's, and of its own."""
+        for name in (*self.own_events, "news"):
+            self.say("event", event=name, ts=worker.now(), step_id="make", forged=True)
+            self.say("event", event="news", ts=worker.now(), step_id="nobody", forged=True)
+        for name in (*self.own_metrics, "news"):
+            self.say("metric", metric=name, value=4711, unit="rows", ts=worker.now(), tags={"step": "make"})
+            self.say("metric", metric="news", value=4711, unit="rows", ts=worker.now(), tags={"step": "nobody"})
+        self.say("log", level="info", message="forged", step_id="nobody")
+
     # Not allowed: instead of the answer to the first execute_step, raw bytes or a wrong message.
 
     def raw(self, data):
@@ -55,6 +68,8 @@ class Misbehaving(worker.Worker):
     def execute_step(self, request, params):
         act = getattr(self, "do_" + self.kind.replace("-", "_"), None)
         if act is None:
+            if self.kind == "forged" and params["step_id"] == "make":
+                self.start_of_run()
             return super().execute_step(request, params)
         self.params = params
         act(request)

@@ -183,10 +183,12 @@ class Step:
         self.cancelled = threading.Event()
         self.because = None
         self.rows = self.bytes = self.batches = 0
-        self.published = False
+        self.prepared = self.published = False
         self.state = "idle"  # idle, running, ran, failed, closed
 
     def start(self, request, params):
+        if not isinstance(params["config"], dict):
+            raise TypeError("config")
         self.request, self.params = request, params
         for name, edge in self.inputs.items():
             if edge in self.remote_inputs:
@@ -277,6 +279,7 @@ class Step:
         for remote in self.remote_inputs.values():
             remote.stream = None  # what still comes meets nobody
         self.driver = self.thread = self.because = None
+        self.prepared = False
         self.cancelled.clear()
         self.rows = self.bytes = self.batches = 0
         self.state = "idle"
@@ -297,6 +300,7 @@ class Worker:
         self.greeted = self.prepared = self.cleaned = False
         self.interval = self.timeout = None  # of heartbeats, in seconds, from hello on
         self.steps = {}
+        self.ids, self.streams = set(), set()  # all that requests have named
 
     # Sending.
 
@@ -356,8 +360,10 @@ class Worker:
             self.steps[edge["from"]].remote_outputs[edge["id"]] = output
 
     def take_stream(self, type, data, body):
-        """A stream that is not there (any more) is no error."""
+        """A stream that is not there any more is no error."""
         stream = data.get("stream")
+        if stream not in self.streams:
+            raise frames.Violation("a stream that there never was")
         for step in self.steps.values():
             for output in step.remote_outputs.values():
                 if type in ("credit", "close") and output.stream == stream:
@@ -373,14 +379,28 @@ class Worker:
 
     def execute_step(self, request, params):
         step = self.step(params["step_id"])
+        self.name_streams([*params["inputs"].values(), *params.get("outputs", [])])
         if step.state != "idle":
             raise Failure("internal", f'step "{step.id}" runs already')
         step.start(request, params)
 
+    def name_streams(self, described):
+        for stream in [one["stream"] for one in described if "stream" in one]:
+            if stream in self.streams:
+                raise frames.Violation("a stream has a number that was used before")
+            self.streams.add(stream)
+
+    def named_steps(self, params):
+        if not isinstance(params["step_ids"], list):
+            raise TypeError("step_ids")
+        return [self.step(step_id) for step_id in params["step_ids"]]
+
     def commit(self, request, params):
-        steps = [self.step(step_id) for step_id in params["step_ids"]]
+        steps = self.named_steps(params)
         if any(step.state != "ran" for step in steps):
             raise Failure("internal", "not all of the steps have run")
+        if any(step.prepared != (params.get("phase") == "publish") for step in steps):
+            raise Failure("internal", "the phases of a commit come one after the other, and once")
         self.later(self.finish_commit, request, steps, params.get("phase"))
 
     def finish_commit(self, steps, phase):
@@ -388,6 +408,8 @@ class Worker:
             for step in steps:
                 step.driver.commit()
         if phase == "commit":
+            for step in steps:
+                step.prepared = True
             return {}
         published = []
         for step in steps:
@@ -397,7 +419,7 @@ class Worker:
         return {"published": published}
 
     def abort(self, request, params):
-        steps = [self.step(step_id) for step_id in params["step_ids"]]
+        steps = self.named_steps(params)
         for step in steps:
             step.cancel(params.get("because"))
         self.later(self.finish_abort, request, steps)
@@ -421,8 +443,8 @@ class Worker:
         threading.Thread(target=work, daemon=True).start()
 
     def cancel(self, request, params):
-        for step_id in params.get("step_ids", list(self.steps)):
-            self.step(step_id).cancel()
+        for step in self.named_steps({"step_ids": list(self.steps), **params}):
+            step.cancel()
         return {}
 
     def ping(self, request, params):
@@ -452,10 +474,13 @@ class Worker:
         if body:
             raise frames.Violation("a body comes where none may")
         request, method = message.get("id"), message.get("method")
-        if request is None:
+        if "id" not in message and "method" not in message:
             return  # heartbeats, and what this worker does not know
-        if not isinstance(request, str) or not isinstance(method, str):
+        if not isinstance(request, str) or not 1 <= len(request.encode()) <= 128 or not isinstance(method, str):
             raise frames.Violation("a request without an id or a method")
+        if request in self.ids:
+            raise frames.Violation(f"the id {request} was used before")
+        self.ids.add(request)
         try:
             params = message.get("params", {})
             if method not in self.methods:

@@ -1,0 +1,98 @@
+/*
+ * Events, metrics and log lines of workers, that is of their drivers: put on record, but for what only osiris itself can say; see
+ * session-state.h.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/json-access.h"
+#include "core/session-state.h"
+
+static int level_from_name(const char *name)
+{
+    static const char *const names[] = {"debug", "info", "warning", "error"};
+
+    for (int i = 0; i < 4; i++)
+        if (strcmp(name, names[i]) == 0)
+            return i;
+    return OSIRIS_INFO;
+}
+
+/* What osiris itself puts on record, and when: from anybody else it would be a lie. */
+static const char *const own_events[] = {
+    "adapter_collect_complete", "adapter_collect_start",    "adapter_execute_complete",
+    "adapter_execute_start",    "adapter_prepare_complete", "adapter_prepare_start",
+    "adapter_selected",         "artifact_created",         "cleanup_complete",
+    "cleanup_start",            "compile_complete",         "compile_error",
+    "compile_start",            "driver_registered",        "drivers_registered",
+    "inputs_resolved",          "link_lost",                "link_resumed",
+    "run_complete",             "run_error",                "run_start",
+    "step_complete",            "step_failed",              "step_retry",
+    "step_start",               "worker_restart",           "worker_started",
+    NULL};
+static const char *const own_metrics[] = {
+    "adapter_execution_duration", "adapter_exit_code", "compilation_duration",
+    "execution_duration",         "rows_processed",    "rows_read",
+    "rows_written",               "step_duration_ms",  "step_retry_delay_ms",
+    "steps_completed",            "steps_total",       "total_duration",
+    NULL};
+
+/* NULL, unless it is a step of this place that is named. */
+static const struct session_step *step_here(const struct session_place *place, json_object *named)
+{
+    const struct session *session = place->session;
+    size_t index = json_object_is_type(named, json_type_string)
+                       ? schedule_find_step(session->schedule, json_object_get_string(named))
+                       : (size_t)-1;
+
+    return index == (size_t)-1 || &session->places[session->steps[index].place] != place
+               ? NULL
+               : &session->steps[index];
+}
+
+/* It may say so of its own steps, and under names of its own. */
+static bool may_record(struct session_place *place, const char *name, const char *const *own,
+                       json_object *step_id)
+{
+    char text[256];
+    bool is_own = false;
+
+    for (size_t i = 0; own[i] != NULL; i++)
+        is_own = is_own || strcmp(own[i], name) == 0;
+    if (!is_own && (step_id == NULL || step_here(place, step_id) != NULL))
+        return true;
+    snprintf(text, sizeof text, "\"%.64s\" is not recorded: %s", name,
+             is_own ? "only osiris itself says that" : "it is about a step that is not the worker's");
+    session_log(place->session, OSIRIS_WARNING, "worker", text);
+    return false;
+}
+
+void place_take_event(struct session_place *place, json_object *data)
+{
+    const char *event = json_member_string(data, "event", NULL);
+    json_object *fields = NULL;
+
+    if (event == NULL || !may_record(place, event, own_events, json_member(data, "step_id")) ||
+        json_object_deep_copy(data, &fields, NULL) < 0)
+        return;
+    json_object_object_del(fields, "event");
+    session_event(place->session, event, fields);
+}
+
+void place_take_metric(struct session_place *place, json_object *data)
+{
+    const char *metric = json_member_string(data, "metric", NULL);
+    json_object *tags = json_member(data, "tags");
+
+    if (metric != NULL && may_record(place, metric, own_metrics, json_member(tags, "step")))
+        rundir_metric(place->session->options->rundir, metric, json_member_number(data, "value", 0),
+                      json_member_string(data, "unit", NULL), json_object_get(tags));
+}
+
+void place_take_log(struct session_place *place, json_object *data)
+{
+    const struct session_step *step = step_here(place, json_member(data, "step_id"));
+
+    session_log(place->session, level_from_name(json_member_string(data, "level", "info")),
+                step == NULL ? "worker" : step->id, json_member_string(data, "message", ""));
+}

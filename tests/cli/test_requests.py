@@ -1,0 +1,230 @@
+"""What a worker refuses, ours and the one in Python, spoken to directly (tests/protocol/frames.py): a violation gets an `error` and the
+end of the channel, a request that asks for what cannot be gets an answer that says so."""
+
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import threading
+
+from tap import BUILD, SOURCE, assert_equal, assert_in, environment, main, test, write
+
+try:
+    import msgpack  # noqa: F401
+except ImportError:
+    # The Python that runs the tests need not be the one that has the package.
+    done = subprocess.run(["/usr/bin/python3", "-c", "import msgpack"], capture_output=True)
+    if done.returncode == 0 and sys.executable != "/usr/bin/python3":
+        os.execv("/usr/bin/python3", ["/usr/bin/python3", "-B", *sys.argv])
+    print("1..0 # SKIP there is no Python with a msgpack package")
+    sys.exit(0)
+
+sys.path.insert(0, str(SOURCE / "tests" / "protocol"))
+sys.dont_write_bytecode = True
+import frames  # noqa: E402
+
+
+class Session:
+    """`ours`: osiris-worker with test.generate, else worker.py with py.rows; one step `make`, whose reader is elsewhere."""
+
+    def __init__(self, ours):
+        here, there = socket.socketpair()
+        here.settimeout(60)
+        self.channel = frames.Channel(here, threading.Lock())
+        program = [BUILD / "osiris-worker"] if ours else [sys.executable, "-B", SOURCE / "tests" / "protocol" / "worker.py"]
+        variables = {name: value for name, value in environment().items() if name.endswith("SAN_OPTIONS")}
+        self.process = subprocess.Popen([*program, "--channel-fd", str(there.fileno())], env=variables, pass_fds=[there.fileno()],
+                                        stdin=subprocess.DEVNULL, stderr=open("stderr", "w"))
+        there.close()
+        self.driver = "test.generate" if ours else "py.rows"
+        self.file = self.find_driver() if ours else str(write("python.so", json.dumps({"drivers": ["py.rows"]})))
+        self.ask("hello", "hello", protocol=1, version="test", heartbeat_interval_ms=10000, heartbeat_timeout_ms=60000)
+        assert "result" in self.answer("hello")
+
+    def find_driver(self):
+        names = [path for folder in environment()["OSIRIS_DRIVER_PATH"].split(":")
+                 for path in pathlib.Path(folder).glob("*generate*.so")]
+        return str(names[0])
+
+    def say(self, message, body=b""):
+        self.channel.send(message, body)
+
+    def ask(self, id, method, **params):
+        self.say({"id": id, "method": method, "params": params})
+
+    def receive(self):
+        try:
+            received = self.channel.receive()
+        except (ConnectionResetError, BrokenPipeError):
+            return None
+        return received and received[0]
+
+    def answer(self, id):
+        while (message := self.receive()) is not None:
+            if message.get("id") == id:
+                return message
+        raise AssertionError(f"the worker left before it answered {id}: {pathlib.Path('stderr').read_text()}")
+
+    def prepare(self):
+        steps = [{"id": "make", "driver": self.driver, "component": self.driver, "kind": "extractor", "group": 0},
+                 {"id": "far", "driver": "x.writer", "component": "x.writer", "kind": "writer", "group": 0}]
+        plan = {"pipeline": "p", "steps": steps, "groups": [{"id": 0, "steps": ["make", "far"], "after": []}],
+                "edges": [{"id": 0, "from": "make", "to": "far", "output": "df", "input": "df", "mode": "bounded"}]}
+        self.ask("prepare", "prepare", run_id="run", plan=plan, steps=["make"], drivers={self.driver: self.file}, connections={},
+                 secrets=[], environment={}, artifacts_dir=os.path.abspath("artifacts"), temp_dir=os.path.abspath("tmp"),
+                 queue_bytes=1 << 20, spill_bytes=1 << 20)
+        answer = self.answer("prepare")
+        assert "result" in answer, answer
+        return self
+
+    def execute(self, id, stream):
+        self.ask(id, "execute_step", step_id="make", driver=self.driver, component=self.driver,
+                 config={"rows": 10, "batch_rows": 5}, inputs={}, outputs=[{"edge": 0, "stream": stream}])
+
+    def run(self, id, stream):
+        self.execute(id, stream)
+        self.say({"type": "credit", "data": {"stream": stream, "bytes": 1 << 20}})
+        answer = self.answer(id)
+        assert "result" in answer, answer
+
+    def is_refused(self, id, words=""):
+        answer = self.answer(id)
+        assert "error" in answer, answer
+        assert_in(words, answer["error"]["message"])
+
+    def goes_on(self):
+        self.ask("still there?", "ping")
+        assert "result" in self.answer("still there?")
+        self.end()
+
+    def is_violated(self, what):
+        """It says so, and leaves."""
+        said = []
+        while (message := self.receive()) is not None:
+            said.append(message)
+        assert_equal([message["type"] for message in said if message.get("type") == "error"], ["error"], f"{what}: {said}")
+        self.end(1)
+
+    def end(self, code=None):
+        self.channel.connection.close()
+        found = self.process.wait(60)
+        assert "Sanitizer" not in pathlib.Path("stderr").read_text(), pathlib.Path("stderr").read_text()
+        assert code is None or found != 0, found
+
+
+def both(function):
+    for ours in (True, False):
+        function(ours)
+
+
+def violations(messages, prepare=False):
+    for what, message in messages.items():
+        for ours in (True, False):
+            session = Session(ours)
+            if prepare:
+                session.prepare()
+            session.say(message)
+            session.is_violated(f"{what}, {'ours' if ours else 'python'}")
+
+
+@test
+def test_requests_that_cannot_be_answered(folder):
+    violations({
+        "a number as id": {"id": 7, "method": "ping", "params": {}},
+        "an empty id": {"id": "", "method": "ping", "params": {}},
+        "a long id": {"id": "x" * 129, "method": "ping", "params": {}},
+        "nothing as id": {"id": None, "method": "ping"},
+        "no id": {"method": "ping", "params": {}},
+        "no method": {"id": "a", "params": {}},
+        "a list as method": {"id": "a", "method": ["ping"]},
+    })
+
+
+@test
+def test_an_id_again(folder):
+    violations({"of hello": {"id": "hello", "method": "ping", "params": {}}})
+
+
+@test
+def test_streams_that_nobody_has_named(folder):
+    violations({type: {"type": type, "data": {"stream": 4711, "bytes": 1}}
+                for type in ("schema", "batch", "more", "end", "credit", "close")}, prepare=True)
+
+
+@test
+def test_a_stream_again(folder):
+    @both
+    def check(ours):
+        session = Session(ours).prepare()
+        session.run("first", 1)
+        session.ask("abort", "abort", step_ids=["make"])
+        assert "result" in session.answer("abort")
+        session.run("second", 2)
+        session.ask("abort again", "abort", step_ids=["make"])
+        assert "result" in session.answer("abort again")
+        session.execute("third", 1)
+        session.is_violated("a stream again")
+
+
+@test
+def test_phases_of_a_commit(folder):
+    @both
+    def check(ours):
+        session = Session(ours).prepare()
+        session.run("run", 1)
+        session.ask("too early", "commit", step_ids=["make"], phase="publish")
+        session.is_refused("too early", "phases")
+        session.ask("first", "commit", step_ids=["make"], phase="commit")
+        assert_equal(session.answer("first")["result"], {}, "the first phase")
+        for phase in ({"phase": "commit"}, {}):
+            session.ask(f"again {phase}", "commit", step_ids=["make"], **phase)
+            session.is_refused(f"again {phase}", "phases")
+        session.ask("second", "commit", step_ids=["make"], phase="publish")
+        assert "published" in session.answer("second")["result"]
+        session.ask("third", "commit", step_ids=["make"], phase="publish")
+        session.is_refused("third")
+        session.goes_on()
+
+
+@test
+def test_an_abort_forgets_the_first_phase(folder):
+    @both
+    def check(ours):
+        session = Session(ours).prepare()
+        session.run("run", 1)
+        session.ask("first", "commit", step_ids=["make"], phase="commit")
+        assert "result" in session.answer("first")
+        session.ask("abort", "abort", step_ids=["make"])
+        assert "result" in session.answer("abort")
+        session.run("again", 2)
+        session.ask("second", "commit", step_ids=["make"], phase="publish")
+        session.is_refused("second", "phases")
+        session.goes_on()
+
+
+@test
+def test_params_of_other_types(folder):
+    @both
+    def check(ours):
+        session = Session(ours).prepare()
+        for method in ("commit", "abort", "cancel"):
+            for number, wrong in enumerate(("make", {"make": 1}, 7, [7], [None])):
+                session.ask(f"{method} {number}", method, step_ids=wrong)
+                session.is_refused(f"{method} {number}")
+        for method in ("commit", "abort"):
+            session.ask(f"{method} of nothing", method)
+            session.is_refused(f"{method} of nothing")
+        for number, params in enumerate(({}, {"step_id": 7}, 
+                                         {"step_id": "make", "config": [1], "inputs": {}, "outputs": [{"edge": 0, "stream": 9}]},
+                                         {"step_id": "make", "config": {}, "outputs": {"edge": 0}})):
+            session.ask(f"execute {number}", "execute_step", **params)
+            session.is_refused(f"execute {number}")
+        session.say({"id": "params", "method": "abort", "params": [1]})
+        session.is_refused("params")
+        session.goes_on()
+
+
+if __name__ == "__main__":
+    main()
