@@ -309,12 +309,45 @@ static enum loss lose_group(struct session_place *place, size_t group, struct os
     }
 }
 
+/* Nothing of a group had begun here. Those that were to may have another worker, if one of their steps may be repeated: that counts
+ * as an attempt, so that a place whose workers keep dying is given up. */
+static bool lose_waiting_groups(struct session_place *place, const struct osiris_error *error)
+{
+    struct session *session = place->session;
+    size_t count = schedule_group_count(session->schedule), waiting = count;
+
+    for (size_t i = 0; i < session->step_count; i++) {
+        size_t group = schedule_step_group(session->schedule, i);
+        enum group_state state = schedule_group_state(session->schedule, group);
+        if (!is_here(place, i, group) || state == GROUP_COMMITTED)
+            continue;
+        if (state != GROUP_WAITING)
+            return false;
+        if (waiting == count && step_allows(session, &session->steps[i], &session->groups[group], error)) {
+            session->groups[group].cause_step = i;
+            waiting = group;
+        }
+    }
+    if (waiting == count)
+        return false;
+    struct session_group *group = &session->groups[waiting];
+    osiris_error_copy(&group->cause, error);
+    name_step(&session->steps[group->cause_step], &group->cause);
+    pause_again(session, waiting);
+    place->restart_ms = group->resume_ms;
+    return true;
+}
+
 void session_place_lost(struct session_place *place, struct osiris_error *error)
 {
     struct session *session = place->session;
     enum loss worst = LOST_NOTHING;
 
     place->restart_ms = 0;
+    if (lose_waiting_groups(place, error)) {
+        osiris_error_clear(error);
+        return;
+    }
     for (size_t i = 0; i < schedule_group_count(session->schedule); i++) {
         enum loss loss = lose_group(place, i, error);
         worst = loss > worst ? loss : worst;
@@ -398,7 +431,7 @@ static void pause_again(struct session *session, size_t number)
     int64_t delay = retry_delay_ms(&step->retry, group->attempt, &session->random);
     char text[DURATION_TEXT_SIZE];
 
-    if (step->total_timeout_ms > 0 && now + delay >= step->first_ms + step->total_timeout_ms) {
+    if (step->total_timeout_ms > 0 && step->first_ms != 0 && now + delay >= step->first_ms + step->total_timeout_ms) {
         osiris_error_hint(&group->cause, "no other attempt fits into its timeout of %s in all",
                           duration_text(step->total_timeout_ms, text));
         give_up(session, number);

@@ -144,6 +144,45 @@ def test_a_reader_that_fails_stops_its_producer_elsewhere(folder):
     assert_equal(outputs(), [], "files left", result)
 
 
+def two_groups(**policy):
+    """The second one's place waits for the first one."""
+    write("osiris.yaml", OSIRIS_YAML)
+    pipeline(at("here", "make", "test.generate", "read", rows=6000, batch_rows=100),
+             at("here", "near", "test.collect", "write", needs=["make"], path="near.txt", slow_ms=50),
+             {**at("there", "more", "test.generate", "read", needs=["near"], rows=10), **policy},
+             at("there", "far", "csv.writer", "write", needs=["more"], path="far.csv"))
+
+
+def run_and_kill_the_idle_worker():
+    process = start("run", "pipeline.yaml")
+    wait_until(lambda: list(pathlib.Path("run_logs").rglob("events.jsonl")) and events(run_directory(), "step_start"),
+               "the first group runs")
+    os.kill(workers()["there"], signal.SIGKILL)
+    result = finish(process)
+    starts = [e["step_id"] for e in events(run_directory(), "step_start")]
+    assert starts.index("near") == 1, starts
+    return result
+
+
+@test
+def test_a_worker_that_dies_idle_is_replaced(folder):
+    two_groups(retry={"initial_delay_ms": 1})
+    result = run_and_kill_the_idle_worker()
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal(len(read("far.csv").splitlines()), 11, "lines", result)
+    assert_equal([e["place"] for e in events(run_directory(), "worker_restart")], ["there"], "other workers")
+    assert_equal([(e["step_id"], e["attempt"]) for e in events(run_directory(), "step_retry")], [("more", 1)], "attempts")
+
+
+@test
+def test_a_worker_that_dies_idle_without_a_retry_ends_the_run(folder):
+    two_groups()
+    result = run_and_kill_the_idle_worker()
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in("SIGKILL", result.err, result)
+    assert_equal(outputs(), [], "files left", result)
+
+
 @test
 def test_a_commit_that_fails_in_one_place_publishes_nothing_in_another(folder):
     write("osiris.yaml", OSIRIS_YAML)
