@@ -172,6 +172,7 @@ EXTRA_DIST += \
 	fuzz/corpus/session/a-run \
 	fuzz/corpus/session/a-step-fails \
 	fuzz/corpus/session/abort-fails \
+	fuzz/corpus/session/an-answer-with-nothing-in-it \
 	fuzz/corpus/session/an-error \
 	fuzz/corpus/session/another-protocol \
 	fuzz/corpus/session/answer-to-nobody \
@@ -187,19 +188,26 @@ EXTRA_DIST += \
 	fuzz/corpus/session/publish-fails \
 	fuzz/corpus/session/raw \
 	fuzz/corpus/session/records \
+	fuzz/corpus/session/records-that-are-not-the-workers \
+	fuzz/corpus/session/stream-behind-its-end \
 	fuzz/corpus/session/stream-closed \
+	fuzz/corpus/session/stream-closed-by-a-step-that-has-run \
 	fuzz/corpus/session/stream-end-inside \
 	fuzz/corpus/session/stream-in-parts \
 	fuzz/corpus/session/stream-more-than-said \
 	fuzz/corpus/session/stream-not-there \
 	fuzz/corpus/session/stream-of-another \
+	fuzz/corpus/session/stream-of-two-schemas \
 	fuzz/corpus/session/stream-read-by-another \
 	fuzz/corpus/session/stream-without-credit \
 	fuzz/corpus/session/wrong-results \
 	fuzz/corpus/session/wrong-types \
 	fuzz/corpus/worker/a-body-for-a-request \
 	fuzz/corpus/worker/a-run \
+	fuzz/corpus/worker/a-stream-again \
 	fuzz/corpus/worker/a-stream-that-is-not-there \
+	fuzz/corpus/worker/an-id-again \
+	fuzz/corpus/worker/an-id-that-is-a-number \
 	fuzz/corpus/worker/another-protocol \
 	fuzz/corpus/worker/before-hello \
 	fuzz/corpus/worker/cancel \
@@ -213,6 +221,7 @@ EXTRA_DIST += \
 	fuzz/corpus/worker/in-from-another-place \
 	fuzz/corpus/worker/in-in-parts \
 	fuzz/corpus/worker/in-more-than-said \
+	fuzz/corpus/worker/in-of-many-arrays-without-a-byte \
 	fuzz/corpus/worker/in-of-many-types \
 	fuzz/corpus/worker/in-with-endless-credit \
 	fuzz/corpus/worker/in-without-credit \
@@ -220,6 +229,7 @@ EXTRA_DIST += \
 	fuzz/corpus/worker/malformed-plans \
 	fuzz/corpus/worker/out-to-another-place \
 	fuzz/corpus/worker/prepare-after-cleanup \
+	fuzz/corpus/worker/publish-before-commit \
 	fuzz/corpus/worker/raw-nonsense \
 	fuzz/corpus/worker/refused-driver \
 	fuzz/corpus/worker/two-phases \
