@@ -72,6 +72,7 @@ struct channel {
     struct frame_list done;     /* to be freed without the lock: releasing a body is foreign code */
     struct frame_out *greeting; /* a `resume` that is still to be sent */
     uint64_t sent_sequence;
+    int64_t stuck_since_ms; /* the socket is full, and nothing has gone; 0: it is not */
     bool closed;
     bool woken; /* wake_fd is readable */
     bool overrun; /* the peer asks and does not read */

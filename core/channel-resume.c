@@ -65,6 +65,7 @@ int channel_lose_link_locked(struct channel *channel)
     frame_out_free(channel->greeting);
     channel->greeting = NULL;
     channel->sending_offset = 0;
+    channel->stuck_since_ms = 0;
     /* The descriptor is closed by the receiving thread, which may be polling it. */
     (void)shutdown(channel->fd, SHUT_RDWR);
     channel_wake_locked(channel);

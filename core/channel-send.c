@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/channel-internal.h"
+#include "core/clock.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
 #include "core/message.h"
@@ -356,14 +357,26 @@ int channel_flush_locked(struct channel *channel)
         if (count == 0)
             break;
         ssize_t sent = send_pieces(channel, pieces, count);
-        if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            if (channel->stuck_since_ms == 0)
+                channel->stuck_since_ms = clock_monotonic_ms();
             break;
+        }
         if (sent < 0)
             return broken(channel, errno);
+        channel->stuck_since_ms = 0;
         take_sent(channel, (size_t)sent);
     }
     pthread_cond_broadcast(&channel->outbox_room);
     return 0;
+}
+
+int64_t channel_stuck_since(struct channel *channel)
+{
+    pthread_mutex_lock(&channel->outbox_lock);
+    int64_t since = channel->stuck_since_ms;
+    pthread_mutex_unlock(&channel->outbox_lock);
+    return since;
 }
 
 bool channel_has_work_locked(const struct channel *channel)

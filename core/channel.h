@@ -94,6 +94,9 @@ json_object *channel_receive_body(struct channel *channel, size_t *body_length,
  * pump without a poll. */
 bool channel_goes_on(const struct channel *channel);
 
+/* Since when (clock_monotonic_ms) the peer has taken nothing of what waits for it; 0: nothing waits. */
+int64_t channel_stuck_since(struct channel *channel);
+
 /* [any thread] Wakes waiting senders, who fail; nothing is sent from then on. */
 void channel_shutdown(struct channel *channel);
 

@@ -119,17 +119,20 @@ static void make_link_again(struct session_place *place, int64_t now)
 }
 
 /* A link can die without a sign: where another can be had, that is tried before the worker is taken for dead. */
-static void worker_is_silent(struct session_place *place, int64_t now)
+static void worker_is_dead(struct session_place *place, const char *sign, int64_t now)
 {
+    char text[96];
+
+    snprintf(text, sizeof text, "%s; %s", sign,
+             channel_is_resumable(place->channel) ? "the link is given up" : "it was killed");
     if (channel_is_resumable(place->channel)) {
-        session_log(place->session, OSIRIS_WARNING, "worker",
-                    "no heartbeat came; the link is given up");
+        session_log(place->session, OSIRIS_WARNING, "worker", text);
         channel_drop_link(place->channel);
         make_link_again(place, now);
         return;
     }
     place_kill(place);
-    place_break_with(place, OSIRIS_ERROR_INTERNAL, "no heartbeat came; it was killed");
+    place_break_with(place, OSIRIS_ERROR_INTERNAL, text);
 }
 
 /* The end of its channel tells it, unless a process that a driver has left holds on to that. */
@@ -159,6 +162,14 @@ static int64_t answer_deadline(const struct session_place *place)
     return first;
 }
 
+/* When a worker that takes nothing of what waits for it is left, however alive it says it is. */
+static int64_t stuck_deadline(const struct session_place *place)
+{
+    int64_t since = channel_stuck_since(place->channel);
+
+    return since == 0 ? INT64_MAX : since + place->session->limits.heartbeat_timeout_ms;
+}
+
 void place_check_deadlines(struct session_place *place)
 {
     const struct session_limits *limits = &place->session->limits;
@@ -183,7 +194,9 @@ void place_check_deadlines(struct session_place *place)
         place_kill(place);
         place_break_with(place, OSIRIS_ERROR_TIMEOUT, "it did not commit in time");
     } else if (now >= place->last_heard_ms + limits->heartbeat_timeout_ms) {
-        worker_is_silent(place, now);
+        worker_is_dead(place, "no heartbeat came", now);
+    } else if (now >= stuck_deadline(place)) {
+        worker_is_dead(place, "it reads nothing", now);
     } else if (now >= place->last_sent_ms + limits->heartbeat_interval_ms) {
         place_send_heartbeat(place);
     }
@@ -201,6 +214,7 @@ int64_t place_next_deadline(const struct session_place *place)
         next = earlier(place->last_sent_ms + limits->heartbeat_interval_ms,
                        place->last_heard_ms + limits->heartbeat_timeout_ms);
         next = earlier(next, answer_deadline(place));
+        next = earlier(next, stuck_deadline(place));
         return place->phase_deadline_ms == 0 ? next : earlier(next, place->phase_deadline_ms);
     }
     if (link->down_since_ms == 0)

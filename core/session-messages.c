@@ -494,7 +494,6 @@ static void handle_error(struct session_place *place, json_object *data)
 
 void place_handle(struct session_place *place, json_object *message, size_t body_length)
 {
-    struct session *session = place->session;
     const char *id = json_member_string(message, "id", NULL);
     const char *type = json_member_string(message, "type", "");
     json_object *data = json_member(message, "data");

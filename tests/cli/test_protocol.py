@@ -390,6 +390,17 @@ def test_a_reader_that_has_run_without_reading_ends_its_producer(folder):
 
 
 @test
+def test_a_worker_that_does_not_read(folder):
+    pipeline(at("own", "make", "test.generate", "read", rows=10000000, batch_rows=1000, row_bytes=1000),
+             at("strange", "save", "py.csv", "write", ["make"], path="out.csv"))
+    result = osiris("run", "pipeline.yaml", env=both_workers("deaf") |
+                    {"OSIRIS_HEARTBEAT_INTERVAL_MS": "100", "OSIRIS_HEARTBEAT_TIMEOUT_MS": "1000"})
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in("it reads nothing; it was killed", result.err, result)
+    assert result.seconds < 30, result
+
+
+@test
 def test_a_commit_is_not_answered(folder):
     rows_to_csv()
     result = run("no-commit", OSIRIS_COMMIT_TIMEOUT_MS="1000")

@@ -210,6 +210,13 @@ class Misbehaving(worker.Worker):
     def commit(self, request, params):
         return None if self.kind == "no-commit" else super().commit(request, params)
 
+    def do_deaf(self, request):
+        """It says that it lives and can take anything, and reads nothing."""
+        self.channel.send({"type": "credit", "data": {"stream": self.params["inputs"]["df"]["stream"], "bytes": 1 << 30}})
+        while True:
+            time.sleep(self.interval)
+            self.heartbeat()
+
     # Values of other types than the document's: harmless, whatever comes of them.
 
     def do_wrong_types(self, request):
