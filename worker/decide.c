@@ -155,7 +155,7 @@ static bool all_have_run_locked(const struct decision_batch *batch)
 static bool phase_is_next_locked(const struct decision_batch *batch)
 {
     for (size_t i = 0; i < batch->step_count; i++)
-        if (batch->steps[i]->prepared != batch->publishing)
+        if (batch->steps[i]->prepared != (batch->stage == DECIDE_PUBLISH))
             return false;
     return true;
 }
