@@ -79,33 +79,67 @@ static void note_running(const struct run_records *records)
     rundir_begin(records->rundir, status, line);
 }
 
+static json_object *timed_fields(const char *time)
+{
+    json_object *fields = json_object_new_object();
+
+    json_add_string(fields, "ts", time);
+    return fields;
+}
+
+static void start_event(const struct run_records *records)
+{
+    json_object *fields = timed_fields(records->started);
+    const char *profile = records->compiled->profile;
+
+    json_add_string(fields, "pipeline", records->pipeline->path);
+    json_add_string(fields, "file_type", "oml");
+    json_add(fields, "profile", profile == NULL ? NULL : json_object_new_string(profile));
+    json_add(fields, "params", json_object_get(records->pipeline->params));
+    rundir_event(records->rundir, "run_start", fields);
+}
+
+/* Connections are resolved in compiling; one that cannot be does not compile. */
+static void connection_events(const struct run_records *records)
+{
+    json_object_object_foreach(records->compiled->aliases, step_id, entry)
+    {
+        for (int complete = 0; complete < 2; complete++) {
+            json_object *fields = timed_fields(records->compiled_at);
+            json_add_string(fields, "step_id", step_id);
+            json_add_string(fields, "family", json_member_string(entry, "family", NULL));
+            json_add_string(fields, "alias", json_member_string(entry, "alias", NULL));
+            if (complete)
+                json_add_boolean(fields, "ok", true);
+            rundir_event(records->rundir,
+                         complete ? "connection_resolve_complete" : "connection_resolve_start", fields);
+        }
+    }
+}
+
+static void compile_events(const struct run_records *records)
+{
+    json_object *start = timed_fields(records->started);
+    json_object *complete = timed_fields(records->compiled_at);
+
+    json_add_string(start, "pipeline", records->pipeline->path);
+    rundir_event(records->rundir, "compile_start", start);
+    connection_events(records);
+    json_add_string(complete, "pipeline", records->pipeline->path);
+    json_add_string(complete, "manifest_hash", records->compiled->manifest_hash);
+    json_add_number(complete, "duration", records->compile_ms / 1000);
+    rundir_event(records->rundir, "compile_complete", complete);
+    rundir_metric(records->rundir, "compilation_duration", records->compile_ms / 1000, "seconds",
+                  NULL);
+}
+
 void run_records_begin(const struct run_records *records)
 {
-    json_object *start = json_object_new_object();
-    json_object *compile_start = json_object_new_object();
-    json_object *compile_complete = json_object_new_object();
     json_object *selected = json_object_new_object();
 
     note_running(records);
-    json_add_string(start, "ts", records->started);
-    json_add_string(start, "pipeline", records->pipeline->path);
-    json_add_string(start, "file_type", "oml");
-    json_add_string(start, "profile", records->compiled->profile);
-    json_add(start, "params", json_object_get(records->pipeline->params));
-    rundir_event(records->rundir, "run_start", start);
-
-    json_add_string(compile_start, "ts", records->started);
-    json_add_string(compile_start, "pipeline", records->pipeline->path);
-    rundir_event(records->rundir, "compile_start", compile_start);
-
-    json_add_string(compile_complete, "ts", records->compiled_at);
-    json_add_string(compile_complete, "pipeline", records->pipeline->path);
-    json_add_string(compile_complete, "manifest_hash", records->compiled->manifest_hash);
-    json_add_number(compile_complete, "duration", records->compile_ms / 1000);
-    rundir_event(records->rundir, "compile_complete", compile_complete);
-    rundir_metric(records->rundir, "compilation_duration", records->compile_ms / 1000, "seconds",
-                  NULL);
-
+    start_event(records);
+    compile_events(records);
     json_add_string(selected, "adapter", records->adapter);
     rundir_event(records->rundir, "adapter_selected", selected);
     rundir_flush(records->rundir);
@@ -133,6 +167,7 @@ static void end_events(const struct run_records *records, double total_ms,
     } else {
         json_add_string(fields, "phase", "execution");
         json_add_string(fields, "error", error->message);
+        json_add_number(fields, "duration", total_ms / 1000);
         json_add(fields, "detail", osiris_error_to_json(error));
         rundir_event(records->rundir, "run_error", fields);
         rundir_log(records->rundir, OSIRIS_ERROR, error->step_id,

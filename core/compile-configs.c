@@ -115,6 +115,15 @@ static bool has_inline_fields(const struct pipeline_step *step)
            has_connection_field(step->component, step->faulty);
 }
 
+static void note_alias(struct config_compiler *compiler, const char *family, const char *alias)
+{
+    json_object *entry = json_object_new_object();
+
+    json_add_string(entry, "family", family);
+    json_add_string(entry, "alias", alias);
+    json_add(compiler->compiled->aliases, compiler->step->id, entry);
+}
+
 /* The connection's fields, or NULL with the problem reported. */
 static json_object *resolve_connection(struct config_compiler *compiler)
 {
@@ -153,6 +162,8 @@ static json_object *resolve_connection(struct config_compiler *compiler)
     };
     (void)connections_resolve(connections, &request, &fields, &chosen, compiler->compiled->secrets,
                               compiler->diagnostics);
+    if (fields != NULL)
+        note_alias(compiler, family, chosen);
     return fields;
 }
 

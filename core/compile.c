@@ -378,12 +378,13 @@ int compile_pipeline(const struct compile_options *options, struct diagnostics *
     if (compiled != NULL) {
         compiled->configs = json_object_new_object();
         compiled->connections = json_object_new_object();
+        compiled->aliases = json_object_new_object();
         compiled->secrets = json_object_new_array();
         compiled->slug = make_slug(options->pipeline->name == NULL ? "" : options->pipeline->name);
         compiled->profile = options->profile == NULL ? NULL : strdup(options->profile);
     }
     if (compiled == NULL || compiled->configs == NULL || compiled->connections == NULL ||
-        compiled->secrets == NULL || compiled->slug == NULL) {
+        compiled->aliases == NULL || compiled->secrets == NULL || compiled->slug == NULL) {
         compiled_free(compiled);
         return diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "out_of_memory", NULL, NULL, 0, NULL,
                                NULL, "out of memory");
@@ -413,6 +414,7 @@ void compiled_free(struct compiled *compiled)
     json_object_put(compiled->plan);
     json_object_put(compiled->configs);
     json_object_put(compiled->connections);
+    json_object_put(compiled->aliases);
     json_object_put(compiled->secrets);
     free(compiled->slug);
     free(compiled->profile);

@@ -36,6 +36,7 @@ struct compiled {
     json_object *plan;     /* plan.json */
     json_object *configs;  /* {step id: config}, without secrets: cfg/<step>.json */
     json_object *connections; /* {step id: {field: value}}, secrets inside: memory only, never written */
+    json_object *aliases;  /* {step id: {family, alias}}: which connection each step that takes one got */
     json_object *secrets;  /* [secret values], for the redactor: memory only */
     char manifest_hash[65];
     char manifest_short[8]; /* the first seven characters */

@@ -41,11 +41,13 @@ static void record_step(struct session_step *step, const char *status, int64_t a
     json_object_object_del(step->record, "error");
 }
 
-static json_object *step_fields(const struct session_step *step)
+static json_object *step_fields(const struct session *session, const struct session_step *step)
 {
     json_object *fields = json_object_new_object();
+    json_object *plan_step = schedule_step(session->schedule, (size_t)(step - session->steps));
 
     json_add_string(fields, "step_id", step->id);
+    json_add_string(fields, "driver", json_member_string(plan_step, "driver", NULL));
     return fields;
 }
 
@@ -110,7 +112,7 @@ static void note_counts(struct session *session, struct session_step *step, json
 
 static void note_success(struct session *session, struct session_step *step, double duration_ms)
 {
-    json_object *fields = step_fields(step);
+    json_object *fields = step_fields(session, step);
 
     json_add_integer(fields, "rows_processed", step->rows);
     json_add_number(fields, "duration_ms", duration_ms);
@@ -121,7 +123,7 @@ static void note_success(struct session *session, struct session_step *step, dou
 static void note_failure(struct session *session, struct session_step *step,
                          const struct osiris_error *error)
 {
-    json_object *fields = step_fields(step);
+    json_object *fields = step_fields(session, step);
 
     json_add_string(fields, "error", error->message);
     json_add_string(fields, "error_type", session_error_type(error));
@@ -185,6 +187,61 @@ static void answer_hello(struct session_place *place, json_object *result)
     place->phase_deadline_ms = clock_monotonic_ms() + session->limits.prepare_ms;
 }
 
+/* What the drivers say that they need of the system (x-runtime), each once. */
+static json_object *requirements(const struct session *session, json_object *drivers)
+{
+    json_object *found = json_object_new_object();
+    json_object *names = json_object_new_array();
+
+    for (size_t i = 0; i < json_array_count(drivers); i++) {
+        const char *name =
+            json_member_string(json_object_array_get_idx(drivers, i), "driver", "");
+        const struct component *component = registry_find(session->options->registry, name, NULL);
+        json_object *kinds = component == NULL
+                                 ? NULL
+                                 : json_member(json_member(component->spec, "x-runtime"), "requirements");
+        if (!json_object_is_type(kinds, json_type_object))
+            continue;
+        json_object_object_foreach(kinds, kind, list)
+        {
+            (void)kind;
+            for (size_t j = 0; j < json_array_count(list); j++) {
+                const char *text = json_object_get_string(json_object_array_get_idx(list, j));
+                if (text != NULL)
+                    json_add(found, text, NULL);
+            }
+        }
+    }
+    json_object_object_foreach(found, requirement, unused)
+    {
+        (void)unused;
+        json_append(names, json_object_new_string(requirement));
+    }
+    json_object_put(found);
+    return names;
+}
+
+/* A driver is loaded with all that it needs, or not at all. */
+static void dependency_check(struct session_place *place, json_object *drivers)
+{
+    json_object *fields = json_object_new_object();
+
+    json_add_string(fields, "place", place->name);
+    json_add(fields, "present", requirements(place->session, drivers));
+    json_add(fields, "missing", json_object_new_array());
+    session_event(place->session, "dependency_check", fields);
+}
+
+static void session_initialized(struct session_place *place, json_object *names)
+{
+    json_object *fields = json_object_new_object();
+
+    json_add_string(fields, "session_id", place->session->options->run_id);
+    json_add_string(fields, "place", place->name);
+    json_add(fields, "drivers_loaded", json_object_get(names));
+    session_event(place->session, "session_initialized", fields);
+}
+
 static void answer_prepare(struct session_place *place, json_object *result)
 {
     struct session *session = place->session;
@@ -192,6 +249,7 @@ static void answer_prepare(struct session_place *place, json_object *result)
     json_object *names = json_object_new_array();
     json_object *fields = json_object_new_object();
 
+    dependency_check(place, drivers);
     for (size_t i = 0; i < json_array_count(drivers); i++) {
         json_object *driver = json_object_array_get_idx(drivers, i);
         const char *name = json_member_string(driver, "driver", "");
@@ -202,8 +260,11 @@ static void answer_prepare(struct session_place *place, json_object *result)
         session_event(session, "driver_registered", registered);
         json_append(names, json_object_new_string(name));
     }
-    json_add(fields, "drivers", names);
+    json_add_string(fields, "place", place->name);
+    json_add(fields, "drivers", json_object_get(names));
     session_event(session, "drivers_registered", fields);
+    session_initialized(place, names);
+    json_object_put(names);
     place->phase = PLACE_RUNNING;
     place->phase_deadline_ms = 0;
 }
@@ -298,6 +359,17 @@ static void step_has_run(struct session *session, size_t index, json_object *res
     schedule_step_ended(session->schedule, index, true);
 }
 
+/* The worker does not say of which driver: of the first that it could not load. */
+static void registration_failed(struct session_place *place, const struct osiris_error *error)
+{
+    json_object *fields = json_object_new_object();
+
+    json_add_string(fields, "driver", error->component);
+    json_add_string(fields, "place", place->name);
+    json_add_string(fields, "error", error->message);
+    session_event(place->session, "driver_registration_failed", fields);
+}
+
 static void answer_error(struct session_place *place, const struct session_request *request,
                          json_object *object)
 {
@@ -327,6 +399,8 @@ static void answer_error(struct session_place *place, const struct session_reque
         break;
     case REQUEST_HELLO:
     case REQUEST_PREPARE:
+        if (request->kind == REQUEST_PREPARE)
+            registration_failed(place, &error);
         /* Without these there is nothing to go on with; prepare has nothing to take back. */
         session_fail(session, &error);
         place_send_cleanup(place);

@@ -223,7 +223,7 @@ void place_send_step(struct session_place *place, size_t index)
     json_add_string(params, "driver", json_member_string(plan_step, "driver", NULL));
     json_add_string(params, "component", step->component);
     json_add_string(params, "verb", session->options->verb);
-    json_add(params, "config", shared(json_member(session->options->compiled->configs, step->id)));
+    json_add(params, "config", session_step_config(session, step));
     json_add(params, "inputs", step_inputs(plan_step));
     session_open_streams(session, index, params);
     send_request(place, REQUEST_STEP, "execute_step", index, params);

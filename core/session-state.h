@@ -4,6 +4,7 @@
  *   session.c           the run: set-up, poll loop, signals, tear-down
  *   session-place.c     one place: its adapter, its worker, its channel, how they end
  *   session-link.c      its link: heartbeats, silence, making a lost one again
+ *   session-records.c   what is recorded of the steps before they run
  *   session-requests.c  what is asked of a worker
  *   session-messages.c  what a worker tells
  *   session-reports.c   what of it goes on record
@@ -196,6 +197,13 @@ void session_end_orphans(struct session *session);
 /* session-requests.c: where the workers' temporary folders are. Nobody else has one of this name: the run's directory may
  * be a folder with other things in it (--out). NULL: no memory. */
 char *session_temp_dir(const struct session *session);
+
+/* session-records.c */
+
+/* The config as the driver gets it: without what is not its own. Free it; NULL: no memory. */
+json_object *session_step_config(const struct session *session, const struct session_step *step);
+/* Their inputs, configs and folders of artifacts; writes what stands in those. */
+int session_record_steps(struct session *session, struct osiris_error *error);
 
 /* session-place.c */
 

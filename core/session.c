@@ -7,8 +7,6 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
-#include "core/atomic-file.h"
-#include "core/canonical-json.h"
 #include "core/clock.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
@@ -317,6 +315,40 @@ static void phase_event(struct session *session, const char *event)
     session_event(session, event, fields);
 }
 
+static void execution_error(struct session *session, const struct osiris_error *error)
+{
+    json_object *fields = json_object_new_object();
+
+    json_add_string(fields, "adapter", session->options->adapter);
+    json_add_string(fields, "error", error->message);
+    json_add_string(fields, "error_type", session_error_type(error));
+    session_event(session, "adapter_execution_error", fields);
+}
+
+/* Rows of the writers, or, if none has written any, those that were read. */
+static int64_t total_rows(const struct session *session)
+{
+    int64_t written = 0, read = 0;
+
+    for (size_t i = 0; i < session->step_count; i++) {
+        const char *kind = json_member_string(schedule_step(session->schedule, i), "kind", "");
+        if (strcmp(kind, "writer") == 0)
+            written += session->steps[i].rows;
+        else if (strcmp(kind, "extractor") == 0)
+            read += session->steps[i].rows;
+    }
+    return written > 0 ? written : read;
+}
+
+static void cleanup_complete(struct session *session)
+{
+    json_object *fields = json_object_new_object();
+
+    json_add_integer(fields, "steps_executed", (int64_t)session->result->steps_completed);
+    json_add_integer(fields, "total_rows", total_rows(session));
+    session_event(session, "cleanup_complete", fields);
+}
+
 static int start_places(struct session *session, struct osiris_error *error)
 {
     for (size_t i = 0; i < session->place_count; i++)
@@ -345,7 +377,7 @@ static int converse(struct session *session, struct osiris_error *error)
 
     if (result == 0) {
         loop(session);
-        session_event(session, "cleanup_complete", NULL);
+        cleanup_complete(session);
     } else {
         give_up(session);
     }
@@ -364,8 +396,11 @@ static int converse(struct session *session, struct osiris_error *error)
             result = -1;
         }
     }
+    json_add_string(fields, "adapter", session->options->adapter);
     json_add_boolean(fields, "success", result == 0);
     session_event(session, "adapter_execute_complete", fields);
+    if (result < 0)
+        execution_error(session, error);
     rundir_metric(session->options->rundir, "adapter_execution_duration",
                   (double)(clock_monotonic_ns() - started_ns) / 1e9, "seconds", NULL);
     return result;
@@ -397,8 +432,10 @@ static int collect(struct session *session, int result, struct osiris_error *err
 static int with_places(struct session *session, struct osiris_error *error)
 {
     phase_event(session, "adapter_prepare_start");
-    if (open_places(session, error) < 0)
+    if (open_places(session, error) < 0) {
+        execution_error(session, error);
         return -1;
+    }
     phase_event(session, "adapter_prepare_complete");
     phase_event(session, "adapter_execute_start");
     int result = converse(session, error);
@@ -468,59 +505,6 @@ static int run_places(struct session *session, struct osiris_error *error)
     return result;
 }
 
-static void record_inputs(struct session *session)
-{
-    for (size_t i = 0; i < session->step_count; i++) {
-        json_object *inputs = json_member(schedule_step(session->schedule, i), "inputs");
-        for (size_t j = 0; j < json_array_count(inputs); j++) {
-            json_object *input = json_object_array_get_idx(inputs, j);
-            json_object *fields = json_object_new_object();
-            json_add_string(fields, "step_id", session->steps[i].id);
-            json_add_string(fields, "from_step", json_member_string(input, "from", NULL));
-            json_add_string(fields, "key", json_member_string(input, "name", NULL));
-            json_add_boolean(fields, "from_memory", true);
-            session_event(session, "inputs_resolved", fields);
-        }
-    }
-}
-
-/* artifacts/<step>/cleaned_config.json: what the step is run with, less its secrets. */
-static int write_config(struct session *session, const struct session_step *step,
-                        struct osiris_error *error)
-{
-    const struct session_options *options = session->options;
-    _cleanup_free_ char *folder = NULL, *path = NULL;
-    _cleanup_buffer_ struct buffer text = BUFFER_INIT(64u << 20);
-    _cleanup_json_ json_object *clean =
-        redactor_json(options->redactor, json_member(options->compiled->configs, step->id));
-
-    canonical_json(clean, &text);
-    buffer_append_char(&text, '\n');
-    if (text.failed ||
-        asprintf(&folder, "%s/%s", rundir_artifacts_path(options->rundir), step->id) < 0 ||
-        asprintf(&path, "%s/cleaned_config.json", folder) < 0)
-        return osiris_error_set_errno(error, ENOMEM, "cannot record the config of \"%s\"",
-                                      step->id);
-    if (make_directories(folder, 0755, error) < 0 ||
-        atomic_file_write(path, text.data, text.length, 0644, error) < 0)
-        return -1;
-    json_object *fields = json_object_new_object();
-    json_add_string(fields, "step_id", step->id);
-    json_add_string(fields, "artifact_type", "cleaned_config");
-    json_add_string(fields, "path", path);
-    session_event(session, "artifact_created", fields);
-    return 0;
-}
-
-static int write_configs(struct session *session, struct osiris_error *error)
-{
-    for (size_t i = 0; i < session->step_count; i++)
-        if (write_config(session, &session->steps[i], error) < 0)
-            return -1;
-    session_note_artifacts(session);
-    return 0;
-}
-
 static void free_session(struct session *session)
 {
     size_t groups = session->groups == NULL ? 0 : schedule_group_count(session->schedule);
@@ -567,9 +551,8 @@ int session_run(const struct session_options *options, struct session_result *re
         osiris_error_set_errno(error, errno, "cannot watch for signals");
     else if (session.schedule != NULL && make_steps(&session, error) == 0) {
         rundir_metric(options->rundir, "steps_total", (double)session.step_count, NULL, NULL);
-        record_inputs(&session);
         bool adopted = session_adopt_orphans(&session);
-        outcome = write_configs(&session, error) < 0 ? -1 : run_places(&session, error);
+        outcome = session_record_steps(&session, error) < 0 ? -1 : run_places(&session, error);
         session_release_orphans(&session, adopted);
         rundir_metric(options->rundir, "steps_completed", (double)result->steps_completed, NULL,
                       NULL);

@@ -1,5 +1,6 @@
 """What a run leaves behind: its directory, records, index, build, and the answers of the command."""
 
+import hashlib
 import json
 import os
 import pathlib
@@ -8,7 +9,7 @@ import shutil
 import signal
 import time
 
-from tap import (assert_equal, assert_in, assert_no_group, events, finish, interrupt, main, metrics, osiris,
+from tap import (SOURCE, assert_equal, assert_in, assert_no_group, events, finish, interrupt, main, metrics, osiris,
                  pipeline, read, run_directory, start, step, test, wait_until, worker_of, write)
 
 
@@ -56,6 +57,84 @@ def test_events_and_metrics(folder):
     assert_equal({m["tags"]["step"]: m["value"] for m in metrics(directory, "rows_written")},
                  {"save": 100}, "rows_written")
     assert_equal(metrics(directory, "steps_completed")[0]["value"], 2, "steps_completed")
+
+
+BEFORE_STEPS = """
+    run_start file_type params pipeline profile
+    compile_start pipeline
+    connection_resolve_start alias family step_id
+    connection_resolve_complete alias family ok step_id
+    compile_complete duration manifest_hash pipeline
+    adapter_selected adapter
+    cfg_opened keys path sha256 step_id
+    artifacts_dir_created path step_id
+    config_meta_stripped config_meta_stripped keys_removed step_id
+    artifact_created artifact_type path step_id
+    inputs_resolved from_memory from_step key step_id
+    cfg_opened keys path sha256 step_id
+    artifacts_dir_created path step_id
+    artifact_created artifact_type path step_id
+    adapter_prepare_start adapter
+    adapter_prepare_complete adapter
+    adapter_execute_start adapter
+    worker_started pid place version
+    dependency_check missing place present
+    driver_registered driver status version
+    driver_registered driver status version
+    drivers_registered drivers place
+    session_initialized drivers_loaded place session_id
+    step_start attempt driver step_id
+    step_start attempt driver step_id
+"""
+SUCCESS = BEFORE_STEPS + """
+    step_complete driver duration_ms rows_processed step_id
+    step_complete driver duration_ms rows_processed step_id
+    artifact_created artifact_type bytes path step_id
+    cleanup_start
+    cleanup_complete steps_executed total_rows
+    adapter_execute_complete adapter success
+    adapter_collect_start adapter
+    adapter_collect_complete adapter
+    run_complete total_duration
+"""
+FAILURE = BEFORE_STEPS + """
+    step_failed detail driver error error_type step_id
+    step_failed detail driver error error_type step_id
+    cleanup_start
+    cleanup_complete steps_executed total_rows
+    adapter_execute_complete adapter success
+    adapter_execution_error adapter error error_type
+    adapter_collect_start adapter
+    adapter_collect_complete adapter
+    run_error detail duration error phase
+"""
+
+
+def lines_of(text):
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+@test
+def test_all_events_and_their_fields(folder):
+    """docs/records.md has them, too."""
+    write("osiris_connections.yaml", "connections:\n  test:\n    main: {password: '${TEST_PASSWORD}', default: true}\n")
+    table = read(SOURCE / "docs" / "records.md")
+    for directory, expected, more in (("success", SUCCESS, {}), ("failure", FAILURE, {"fail_after": 50})):
+        export(batch_rows=10, connection="@test.main", **more)
+        osiris("run", "pipeline.yaml", "--out", directory, env={"TEST_PASSWORD": "correct-horse"})
+        found = events(pathlib.Path(directory))
+        shown = [" ".join([event["event"], *sorted(set(event) - {"ts", "session", "event"})]) for event in found]
+        assert_equal(shown, lines_of(expected), f"events of a {directory}")
+        for line in lines_of(expected):
+            assert_in(line.split()[0], table)
+    opened = events(pathlib.Path("success"), "cfg_opened")[0]
+    file = next(pathlib.Path("build").glob("pipelines/test-pipeline/*/cfg/make.json"))
+    assert_equal(opened["path"], "cfg/make.json", "path")
+    expected = hashlib.sha256(next(p for p in pathlib.Path("build").glob("pipelines/test-pipeline/*/cfg/make.json")
+                                   if "fail_after" not in read(p)).read_bytes()).hexdigest()
+    assert_equal(opened["sha256"], expected, "digest")
+    assert_equal(opened["keys"], sorted(json.loads(read(file)).keys() - {"fail_after"}), "keys")
+    assert "connection" not in json.loads(read("success/artifacts/make/cleaned_config.json"))
 
 
 def scratch_folders(directory):
