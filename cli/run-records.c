@@ -1,4 +1,6 @@
 /* How a run began and ended; see run-records.h. */
+#include <config.h>
+
 #include "cli/run-records.h"
 
 #include "core/json-access.h"
@@ -97,6 +99,9 @@ static void start_event(const struct run_records *records)
     json_add(fields, "profile", profile == NULL ? NULL : json_object_new_string(profile));
     json_add(fields, "params", json_object_get(records->pipeline->params));
     rundir_event(records->rundir, "run_start", fields);
+    rundir_note(records->rundir, NULL, "run of %s begins: osiris %s, process %lld, adapter %s%s%s",
+                records->pipeline->path, PACKAGE_VERSION, (long long)getpid(), records->adapter,
+                profile == NULL ? "" : ", profile ", profile == NULL ? "" : profile);
 }
 
 /* Connections are resolved in compiling; one that cannot be does not compile. */
@@ -104,6 +109,8 @@ static void connection_events(const struct run_records *records)
 {
     json_object_object_foreach(records->compiled->aliases, step_id, entry)
     {
+        rundir_note(records->rundir, step_id, "uses connection @%s.%s",
+                    json_member_string(entry, "family", "?"), json_member_string(entry, "alias", "?"));
         for (int complete = 0; complete < 2; complete++) {
             json_object *fields = timed_fields(records->compiled_at);
             json_add_string(fields, "step_id", step_id);
@@ -129,6 +136,8 @@ static void compile_events(const struct run_records *records)
     json_add_string(complete, "manifest_hash", records->compiled->manifest_hash);
     json_add_number(complete, "duration", records->compile_ms / 1000);
     rundir_event(records->rundir, "compile_complete", complete);
+    rundir_note(records->rundir, NULL, "compiled in %.1f ms, manifest %s", records->compile_ms,
+                records->compiled->manifest_short);
     rundir_metric(records->rundir, "compilation_duration", records->compile_ms / 1000, "seconds",
                   NULL);
 }
@@ -182,6 +191,7 @@ int run_records_end(const struct run_records *records, const char *status, json_
     double total_ms = run_records_elapsed_ms(records);
 
     end_events(records, total_ms, error);
+    rundir_note(records->rundir, NULL, "run ends after %.1f ms: %s", total_ms, status);
     return rundir_finish(records->rundir, final_status(records, status, total_ms, steps, error),
                          index_line(records, status, total_ms), records_error);
 }

@@ -2,6 +2,7 @@
 #include "core/rundir.h"
 
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -224,6 +225,12 @@ static void flatten(char *text)
             *text = ' ';
 }
 
+static void flush_if_full(struct rundir *rundir, enum record record)
+{
+    if (rundir->pending[record].length > RECORD_BUFFER || rundir->pending[record].failed)
+        flush_record(rundir, record);
+}
+
 /* Takes `line`. */
 static void append_json(struct rundir *rundir, enum record record, json_object *line)
 {
@@ -233,9 +240,34 @@ static void append_json(struct rundir *rundir, enum record record, json_object *
 
     append_utf8(&rundir->pending[record], text == NULL ? "{}" : text);
     buffer_append_char(&rundir->pending[record], '\n');
-    if (rundir->pending[record].length > RECORD_BUFFER || rundir->pending[record].failed)
-        flush_record(rundir, record);
+    flush_if_full(rundir, record);
     json_object_put(line);
+}
+
+/* "2026-11-24 09:13:05,123 - extract-orders - [01K…] - INFO - ", as Python's logging has it. */
+static void begin_log_line(struct rundir *rundir, enum record record, int level, const char *source)
+{
+    static const char *const names[] = {"DEBUG", "INFO", "WARNING", "ERROR"};
+    char now[CLOCK_TIMESTAMP_SIZE];
+
+    clock_timestamp(now);
+    buffer_append_format(&rundir->pending[record], "%.10s %.8s,%.3s - %s - [%s] - %s - ", now, now + 11,
+                         now + 20, source == NULL ? "osiris" : source, rundir->run_id, names[level]);
+}
+
+/* In debug.log events stand among what is logged, so that it alone tells in which order things were. */
+static void log_event(struct rundir *rundir, const char *event, json_object *fields)
+{
+    _cleanup_json_ json_object *clean = redactor_json(rundir->redactor, fields);
+    const char *text =
+        clean == NULL ? "" : json_object_to_json_string_ext(
+                                 clean, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+    begin_log_line(rundir, DEBUG_LOG, OSIRIS_DEBUG, NULL);
+    buffer_append_format(&rundir->pending[DEBUG_LOG], "event: %s ", event);
+    append_utf8(&rundir->pending[DEBUG_LOG], text == NULL ? "" : text);
+    buffer_append_char(&rundir->pending[DEBUG_LOG], '\n');
+    flush_if_full(rundir, DEBUG_LOG);
 }
 
 static json_object *begin_line(const struct rundir *rundir, json_object *fields)
@@ -257,6 +289,7 @@ void rundir_event(struct rundir *rundir, const char *event, json_object *fields)
 {
     json_object *line = begin_line(rundir, fields);
 
+    log_event(rundir, event, fields);
     json_add_string(line, "event", event);
     if (fields != NULL) {
         json_object_object_foreach(fields, key, value)
@@ -288,24 +321,36 @@ void rundir_metric(struct rundir *rundir, const char *metric, double value, cons
 
 void rundir_log(struct rundir *rundir, int level, const char *source, const char *message)
 {
-    static const char *const names[] = {"DEBUG", "INFO", "WARNING", "ERROR"};
-    char now[CLOCK_TIMESTAMP_SIZE];
     _cleanup_free_ char *clean = redactor_text(rundir->redactor, message, strlen(message));
 
     if (level < OSIRIS_DEBUG || level > OSIRIS_ERROR)
         level = OSIRIS_INFO;
     if (clean != NULL)
         flatten(clean);
-    clock_timestamp(now);
     for (enum record record = OSIRIS_LOG; record <= DEBUG_LOG; record++) {
         if (record == OSIRIS_LOG && level == OSIRIS_DEBUG)
             continue;
-        buffer_append_format(&rundir->pending[record], "%s %s %s%s%s\n", now, names[level],
-                             source == NULL ? "" : source, source == NULL ? "" : ": ",
-                             clean == NULL ? "" : clean);
-        if (level == OSIRIS_ERROR || rundir->pending[record].length > RECORD_BUFFER)
+        begin_log_line(rundir, record, level, source);
+        buffer_append_format(&rundir->pending[record], "%s\n", clean == NULL ? "" : clean);
+        if (level == OSIRIS_ERROR)
             flush_record(rundir, record);
+        else
+            flush_if_full(rundir, record);
     }
+}
+
+void rundir_note(struct rundir *rundir, const char *source, const char *format, ...)
+{
+    va_list arguments;
+    char *text = NULL;
+
+    va_start(arguments, format);
+    if (vasprintf(&text, format, arguments) < 0)
+        text = NULL;
+    va_end(arguments);
+    if (text != NULL)
+        rundir_log(rundir, OSIRIS_INFO, source, text);
+    free(text);
 }
 
 /* The first failure of the run's records is told at the end. Takes `error`. */

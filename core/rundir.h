@@ -37,7 +37,7 @@ void rundir_free(struct rundir *rundir);
 const char *rundir_path(const struct rundir *rundir);
 const char *rundir_artifacts_path(const struct rundir *rundir);
 
-/* Takes `fields` (an object, or NULL). `ts`, `session` and `event` are put before them; a `ts` among the
+/* Takes `fields` (an object, or NULL). Goes into debug.log, too. `ts`, `session` and `event` are put before them; a `ts` among the
  * fields wins. */
 void rundir_event(struct rundir *rundir, const char *event, json_object *fields);
 /* Takes `tags` (or NULL). */
@@ -45,6 +45,9 @@ void rundir_metric(struct rundir *rundir, const char *metric, double value, cons
                    json_object *tags);
 /* level: OSIRIS_DEBUG…; `source` is a step id, "worker", or NULL. */
 void rundir_log(struct rundir *rundir, int level, const char *source, const char *message);
+/* The same of level INFO. */
+void rundir_note(struct rundir *rundir, const char *source, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void rundir_flush(struct rundir *rundir);
 
 /* Says that the run goes on: writes status.json (takes `status`), and puts the line (takes `index_line`) among the running

@@ -117,6 +117,8 @@ static void note_success(struct session *session, struct session_step *step, dou
     json_add_integer(fields, "rows_processed", step->rows);
     json_add_number(fields, "duration_ms", duration_ms);
     session_event(session, "step_complete", fields);
+    rundir_note(session->options->rundir, step->id, "complete: %lld rows, %lld bytes, %.1f ms",
+                (long long)step->rows, (long long)step->bytes, duration_ms);
     session->result->steps_completed++;
 }
 
@@ -180,6 +182,8 @@ static void answer_hello(struct session_place *place, json_object *result)
     json_add_string(fields, "version", json_member_string(result, "version", ""));
     json_add_string(fields, "place", place->name);
     session_event(session, "worker_started", fields);
+    rundir_note(session->options->rundir, "worker", "started in place %s: process %d, version %s",
+                place->name, place->worker_pid, json_member_string(result, "version", "?"));
     place->codecs = json_object_get(json_member(result, "compression"));
     if (!json_member_boolean(result, "resume", false))
         channel_forbid_resumption(place->channel);
@@ -264,6 +268,8 @@ static void answer_prepare(struct session_place *place, json_object *result)
     json_add(fields, "drivers", json_object_get(names));
     session_event(session, "drivers_registered", fields);
     session_initialized(place, names);
+    rundir_note(session->options->rundir, "worker", "ready in place %s: %zu drivers are loaded",
+                place->name, json_array_count(names));
     json_object_put(names);
     place->phase = PLACE_RUNNING;
     place->phase_deadline_ms = 0;
@@ -287,6 +293,7 @@ static void note_published(struct session *session, json_object *result)
         json_add_string(fields, "path", path);
         json_add_integer(fields, "bytes", bytes);
         session_event(session, "artifact_created", fields);
+        rundir_note(options->rundir, step_id, "published %s, %lld bytes", path, (long long)bytes);
         if (step != (size_t)-1) {
             json_object *record = session->steps[step].record;
             if (json_member(record, "published") == NULL)

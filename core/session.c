@@ -121,6 +121,8 @@ static void start_step(struct session *session, size_t index)
     json_add_integer(fields, "attempt",
                      session->groups[schedule_step_group(session->schedule, index)].attempt);
     session_event(session, "step_start", fields);
+    rundir_note(options->rundir, step->id, "started (%s), attempt %lld", step->component,
+                (long long)session->groups[schedule_step_group(session->schedule, index)].attempt);
     if (options->observer != NULL && options->observer->step_started != NULL)
         options->observer->step_started(options->observer_context, step->id, step->component);
     place_send_step(&session->places[step->place], index);

@@ -140,6 +140,12 @@ WRAPPED(void, rundir_log, struct rundir *rundir, int level, const char *source, 
     FUZZ_CHECK(message != NULL && level >= OSIRIS_DEBUG && level <= OSIRIS_ERROR);
 }
 
+WRAPPED(void, rundir_note, struct rundir *rundir, const char *source, const char *format, ...)
+{
+    (void)rundir;
+    FUZZ_CHECK(source != NULL && format != NULL);
+}
+
 WRAPPED(void, rundir_flush, struct rundir *rundir)
 {
     (void)rundir;

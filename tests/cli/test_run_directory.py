@@ -137,6 +137,32 @@ def test_all_events_and_their_fields(folder):
     assert "connection" not in json.loads(read("success/artifacts/make/cleaned_config.json"))
 
 
+@test
+def test_logs(folder):
+    write("osiris_connections.yaml", "connections:\n  test:\n    main: {password: '${TEST_PASSWORD}', default: true}\n")
+    export(connection="@test.main", print_secret=True)
+    osiris("run", "pipeline.yaml", env={"TEST_PASSWORD": "correct-horse"})
+    directory = run_directory()
+    form = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - (\S+) - \[\w{26}\] - (DEBUG|INFO|WARNING|ERROR) - (.+)")
+    found = {}
+    for name in ("osiris.log", "debug.log"):
+        matches = [form.fullmatch(line) for line in read(directory / name).splitlines()]
+        assert all(matches), read(directory / name)
+        found[name] = [match.groups() for match in matches]
+    text = "\n".join(" ".join(groups) for groups in found["osiris.log"])
+    for part in ("osiris INFO run of pipeline.yaml begins", "osiris INFO compiled in ", "make INFO uses connection @test.main",
+                 "worker INFO started in place local", "make INFO started (test.generate), attempt 1",
+                 "save INFO complete: 100 rows, ", "save INFO published output/out.csv, ", ": success"):
+        assert_in(part, text)
+    assert "DEBUG" not in text, text
+    for groups in found["osiris.log"]:
+        assert groups in found["debug.log"], groups
+    shown = [groups[2].split()[1] for groups in found["debug.log"] if groups[2].startswith("event: ")]
+    assert_equal(shown, [event["event"] for event in events(directory)], "events in debug.log")
+    assert [groups for groups in found["debug.log"] if groups[0] == "worker" and "***MASKED***" in groups[2]], found
+    assert "correct-horse" not in read(directory / "debug.log")
+
+
 def scratch_folders(directory):
     return [path.name for path in pathlib.Path(directory).iterdir() if path.name.startswith("tmp-")]
 

@@ -64,7 +64,7 @@ def test_every_frame_is_traced(folder):
     log = read(run_directory() / "debug.log")
     shown = osiris("rpc", "dump", path).out.splitlines()
     assert_equal(len(shown), len(frames), "lines of the dump")
-    assert_equal(log.count(" rpc: "), len(frames), "lines of debug.log")
+    assert_equal(log.count(" - rpc - "), len(frames), "lines of debug.log")
     for words in ("local > 2 request req_2 prepare, ", "local < ", "response req_3"):
         assert_in(words, "\n".join(shown))
         assert_in(words, log)
@@ -78,7 +78,7 @@ def test_without_the_variable_there_is_nothing(folder):
         records = f"records-{value}"
         result = osiris("run", "pipeline.yaml", "--out", records, env=env)
         assert_equal(result.code, 0, "exit code", result)
-        assert " rpc: " not in read(f"{records}/debug.log"), value
+        assert " - rpc - " not in read(f"{records}/debug.log"), value
         assert_equal([name for name in files() if "trace" in name], [], f"traces with {value!r}")
 
 

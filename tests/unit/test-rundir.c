@@ -101,8 +101,10 @@ START_TEST(test_records_are_redacted_lines)
     expect_in(rundir_path(rundir), "metrics.jsonl",
               "\"metric\":\"rows_read\",\"value\":12,\"unit\":\"rows\",\"tags\":{\"step\":\"a\"}}\n");
     expect_in(rundir_path(rundir), "metrics.jsonl", "\"value\":0.1}\n");
-    expect_in(rundir_path(rundir), "debug.log", "DEBUG worker: quiet ***MASKED***\n");
-    expect_in(rundir_path(rundir), "osiris.log", "INFO loud ***MASKED***\n");
+    expect_in(rundir_path(rundir), "debug.log", " - worker - [01ARZ3NDEKTSV4RRFFQ69G5FAV] - DEBUG - quiet ***MASKED***\n");
+    expect_in(rundir_path(rundir), "osiris.log", " - osiris - [01ARZ3NDEKTSV4RRFFQ69G5FAV] - INFO - loud ***MASKED***\n");
+    expect_in(rundir_path(rundir), "debug.log",
+              " - DEBUG - event: run_start {\"ts\":\"then\",\"text\":\"x ***MASKED***\"");
     expect_in(rundir_path(rundir), "status.json", "***MASKED***");
     expect_in(base, ".osiris/index/runs.jsonl",
               "{\"run_id\":\"r\",\"tags\":[\"***MASKED***\"]}\n");
@@ -123,7 +125,7 @@ START_TEST(test_any_bytes_make_one_valid_line)
     rundir_log(rundir, OSIRIS_ERROR, NULL, "one\ntwo\x1b[2J");
     rundir_flush(rundir);
     expect_in(rundir_path(rundir), "events.jsonl", "\"text\":\"a?\xc3\xa9? \\nb\"}\n");
-    expect_in(rundir_path(rundir), "osiris.log", "ERROR one two [2J\n");
+    expect_in(rundir_path(rundir), "osiris.log", "ERROR - one two [2J\n");
     remove_all(rundir);
 }
 END_TEST
@@ -133,8 +135,8 @@ START_TEST(test_errors_are_written_at_once)
     struct rundir *rundir = open_in(NULL, NULL);
 
     rundir_log(rundir, OSIRIS_ERROR, "a", "it broke");
-    expect_in(rundir_path(rundir), "osiris.log", "ERROR a: it broke\n");
-    expect_in(rundir_path(rundir), "debug.log", "ERROR a: it broke\n");
+    expect_in(rundir_path(rundir), "osiris.log", " - a - [01ARZ3NDEKTSV4RRFFQ69G5FAV] - ERROR - it broke\n");
+    expect_in(rundir_path(rundir), "debug.log", " - a - [01ARZ3NDEKTSV4RRFFQ69G5FAV] - ERROR - it broke\n");
     remove_all(rundir);
 }
 END_TEST
