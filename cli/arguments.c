@@ -299,7 +299,7 @@ static void print_option(const struct option_entry *option, FILE *stream)
              option->argument == NULL ? "" : " ",
              option->argument == NULL ? "" : option->argument);
     fprintf(stream, "  %-24s  %s%s\n", left, option->help,
-            option->repeatable && option != &help_option ? " (may be repeated)" : "");
+            option->repeatable && option->argument != NULL ? " (may be repeated)" : "");
 }
 
 void arguments_print_help(const struct arguments *arguments, FILE *stream)

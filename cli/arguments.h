@@ -21,7 +21,7 @@ struct option_entry {
     char letter;      /* or 0 */
     const char *argument; /* what help calls its value; NULL: a flag */
     const char *help;
-    bool repeatable;
+    bool repeatable; /* a flag: it may be said again, which means nothing more */
 };
 
 struct command_entry {

@@ -1,6 +1,7 @@
 /* Progress on stderr, live or in plain lines; see progress.h. */
 #include "cli/progress.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -162,16 +163,24 @@ static void append_step(const struct progress *progress, const struct step *step
 
 /* The live display. It is written with one write, so that it doesn't flicker. */
 
+/* A serial line and many a container know only what the shell says. */
+static unsigned size_from_environment(const char *name, unsigned fallback)
+{
+    const char *text = getenv(name);
+    char *end;
+    unsigned long value = text == NULL ? 0 : strtoul(text, &end, 10);
+
+    return value > 0 && value <= USHRT_MAX && *end == '\0' ? (unsigned)value : fallback;
+}
+
+/* Asked each time: a window may have been resized. Either number may be unknown. */
 static void terminal_size(int *columns, size_t *rows)
 {
-    struct winsize size;
+    struct winsize size = {0};
 
-    *columns = DEFAULT_COLUMNS;
-    *rows = DEFAULT_ROWS;
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0) {
-        *columns = size.ws_col;
-        *rows = size.ws_row;
-    }
+    (void)ioctl(STDERR_FILENO, TIOCGWINSZ, &size);
+    *columns = (int)(size.ws_col > 0 ? size.ws_col : size_from_environment("COLUMNS", DEFAULT_COLUMNS));
+    *rows = size.ws_row > 0 ? size.ws_row : size_from_environment("LINES", DEFAULT_ROWS);
 }
 
 static void append_erase(struct progress *progress, struct buffer *out)

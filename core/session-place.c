@@ -201,7 +201,7 @@ static enum step_activity activity(const struct session_place *place, size_t ste
     return place_has_published(place, group) ? CLOSING : COMMITTING;
 }
 
-/* "step \"a\" (x.extractor) and step \"b\" (y.writer) was running" */
+/* "step \"a\" (x.extractor) and step \"b\" (y.writer) were running" */
 static char *busy_steps(const struct session_place *place)
 {
     static const char *const verbs[] = {
@@ -212,18 +212,23 @@ static char *busy_steps(const struct session_place *place)
     const struct session *session = place->session;
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(1 << 16);
     enum step_activity last = IDLE;
+    size_t alike = 0; /* in a row */
 
     for (size_t i = 0; i < session->step_count; i++) {
         enum step_activity now = activity(place, i);
         if (now == IDLE)
             continue;
-        if (last != IDLE && last != now)
-            buffer_append_format(&text, " was %s", verbs[last]);
+        if (last != IDLE && last != now) {
+            buffer_append_format(&text, " %s %s", alike > 1 ? "were" : "was", verbs[last]);
+            alike = 0;
+        }
         buffer_append_format(&text, "%sstep \"%s\" (%s)", last == IDLE ? "" : " and ",
                              session->steps[i].id, session->steps[i].component);
         last = now;
+        alike++;
     }
-    buffer_append_format(&text, "%s was %s", last == IDLE ? "no step" : "", verbs[last]);
+    buffer_append_format(&text, "%s %s %s", last == IDLE ? "no step" : "", alike > 1 ? "were" : "was",
+                         verbs[last]);
     return buffer_steal(&text);
 }
 
@@ -231,7 +236,7 @@ static void describe_end(const struct session_place *place, const struct osiris_
                          struct osiris_error *error)
 {
     _cleanup_free_ char *busy = busy_steps(place);
-    const char *steps = busy == NULL ? "" : busy;
+    const char *steps = busy == NULL ? "steps were running" : busy;
     const char *name;
 
     if (place->killed) {

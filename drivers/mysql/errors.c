@@ -175,6 +175,9 @@ static const struct meaning *find_meaning_now(const struct mysql_session *sessio
 
     if (code == CR_SSL_CONNECTION_ERROR && connected)
         return &broke;
+    /* The library, when it does not block, says this of TCP, too. */
+    if (code == CR_CONNECTION_ERROR && session->target.socket == NULL)
+        return find_meaning(CR_CONN_HOST_ERROR, state);
     if (code == CR_SERVER_LOST && !connected)
         return &closed;
     return find_meaning(code, state);

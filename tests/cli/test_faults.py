@@ -44,7 +44,8 @@ def test_a_run_that_works(folder):
 
 @test
 def test_driver_crashes(folder):
-    fails("SIGSEGV", "make", "test.generate", crash_after=500, batch_rows=100)
+    fails("SIGSEGV", 'step "make" (test.generate) and step "save" (csv.writer) were running', crash_after=500,
+          batch_rows=100)
 
 
 @test
