@@ -15,6 +15,7 @@
 #define MAXIMUM_DEPTH 32
 #define LONGEST_SHOWN 60
 #define LONGEST_MATCHED 4096
+#define LONGEST_COMPARED 10000 /* items, each with each */
 
 struct checker {
     schema_problem problem; /* NULL: only count */
@@ -261,6 +262,31 @@ static void check_inner(struct checker *checker, json_object *schema, json_objec
     free(inner);
 }
 
+/* Each item that is there before. */
+static void check_unique(struct checker *checker, json_object *value, const char *pointer)
+{
+    size_t count = json_array_count(value);
+    char room[LONGEST_SHOWN + 8];
+
+    if (count > LONGEST_COMPARED) {
+        report(checker, pointer, "is too long");
+        return;
+    }
+    for (size_t i = 1; i < count; i++) {
+        json_object *item = json_object_array_get_idx(value, i);
+        _cleanup_free_ char *inner = NULL;
+        size_t before = 0;
+        while (before < i && !json_object_equal(json_object_array_get_idx(value, before), item))
+            before++;
+        if (before == i)
+            continue;
+        if (asprintf(&inner, "%s/%zu", pointer, i) < 0)
+            inner = NULL;
+        report(checker, inner == NULL ? pointer : inner, "is there twice: %s",
+               shown(item, pointer, room, sizeof room));
+    }
+}
+
 static void check_array(struct checker *checker, json_object *schema, json_object *value,
                         const char *pointer)
 {
@@ -276,6 +302,8 @@ static void check_array(struct checker *checker, json_object *schema, json_objec
     if ((int64_t)count > json_member_integer(schema, "maxItems", INT64_MAX))
         report(checker, pointer, "must have at most %lld item(s), has %zu",
                (long long)json_member_integer(schema, "maxItems", 0), count);
+    if (json_member_boolean(schema, "uniqueItems", false))
+        check_unique(checker, value, pointer);
     for (size_t i = 0; items != NULL && i < count; i++) {
         snprintf(index, sizeof index, "%zu", i);
         check_inner(checker, items, json_object_array_get_idx(value, i), pointer, index);

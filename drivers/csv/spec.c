@@ -34,7 +34,7 @@ const char csv_writer_spec[] =
 "        \"description\": \"Which fields are quoted: those that must be; all; all that are not numbers or booleans; none, and a value that must be is an error. NULL is never quoted unless it is a line's only field\"},"
 "      \"null_text\": {\"type\": \"string\", \"maxLength\": 64, \"default\": \"\","
 "        \"description\": \"The text of NULL, never quoted; a value that is this very text is\"},"
-"      \"columns\": {\"type\": [\"string\", \"array\"], \"pattern\": \"^(sorted|source)$\", \"items\": {\"type\": \"string\"}, \"minItems\": 1, \"default\": \"sorted\","
+"      \"columns\": {\"type\": [\"string\", \"array\"], \"pattern\": \"^(sorted|source)$\", \"items\": {\"type\": \"string\"}, \"minItems\": 1, \"uniqueItems\": true, \"default\": \"sorted\","
 "        \"description\": \"sorted: all, by name; source: all, as they come; a list of names: these, in this order\"},"
 "      \"true_text\": {\"type\": \"string\", \"minLength\": 1, \"maxLength\": 64, \"default\": \"True\","
 "        \"description\": \"How a true boolean is written\"},"

@@ -29,7 +29,7 @@ const char mysql_extractor_spec[] =
     "\"cipher\": {\"type\": \"string\", \"minLength\": 1, \"description\": \"OpenSSL's list of ciphers\"}}},"
     "\"query\": {\"type\": \"string\", \"minLength\": 1, \"description\": \"SQL to run\"},"
     "\"table\": {\"type\": \"string\", \"minLength\": 1, \"description\": \"table to read\"},"
-    "\"columns\": {\"type\": \"array\", \"minItems\": 1, \"items\": {\"type\": \"string\", \"minLength\": 1}, \"description\": \"columns of the table, all by default\"},"
+    "\"columns\": {\"type\": \"array\", \"minItems\": 1, \"uniqueItems\": true, \"items\": {\"type\": \"string\", \"minLength\": 1}, \"description\": \"columns of the table, all by default\"},"
     "\"where\": {\"type\": \"string\", \"minLength\": 1, \"description\": \"SQL: which rows of the table\"},"
     "\"order_by\": {\"type\": \"string\", \"minLength\": 1, \"description\": \"SQL: the rows' order\"},"
     "\"limit\": {\"type\": \"integer\", \"minimum\": 1, \"description\": \"rows of the table at most\"},"

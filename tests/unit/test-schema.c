@@ -40,6 +40,8 @@ static const struct {
     {"{\"items\": {\"type\": \"string\"}}", "[\"a\", 1]", "/1", "string"},
     {"{\"minItems\": 1}", "[]", "", "at least 1"},
     {"{\"maxItems\": 1}", "[1, 2]", "", "at most 1"},
+    {"{\"uniqueItems\": true}", "[1, \"1\", [1]]", NULL, NULL},
+    {"{\"uniqueItems\": true}", "[1, 2, 1]", "/2", "twice: 1"},
     {"{\"required\": [\"a\"]}", "{}", "", "needs \"a\""},
     {"{\"properties\": {\"a\": {\"properties\": {\"b\": {\"type\": \"integer\"}}}}}", "{\"a\": {\"b\": \"x\"}}", "/a/b", "integer"},
     {"{\"properties\": {}, \"additionalProperties\": false}", "{\"a\": 1}", "", "no option \"a\""},
