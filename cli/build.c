@@ -118,6 +118,7 @@ int build_pipeline_file(struct build *build, const char *path, const char *profi
         .profile = profile,
         .osiris_home = getenv("OSIRIS_HOME"),
         .adapter = adapter,
+        .worker_path = paths_worker(),
     };
     return compile_pipeline(&compile, &build->diagnostics, &build->compiled) < 0 ? -1 : found;
 }

@@ -8,6 +8,21 @@
 #include "core/json-access.h"
 #include "core/json-build.h"
 
+/* Where the step stands in its file, or the option that is at fault. */
+static struct source_location where_is(const struct run_report *report,
+                                       const struct osiris_error *error)
+{
+    const struct pipeline *pipeline = report->build->pipeline;
+
+    for (size_t i = 0; i < pipeline->step_count; i++) {
+        const struct pipeline_step *step = &pipeline->steps[i];
+        if (strcmp(step->id, error->step_id) != 0)
+            continue;
+        return error->option == NULL ? step->where : pipeline_option_location(step, error->option);
+    }
+    return (struct source_location){0};
+}
+
 /* step "write-orders" (csv.writer) at orders.yaml:14:5:  */
 static char *place_of(const struct run_report *report, const struct osiris_error *error)
 {
@@ -21,10 +36,10 @@ static char *place_of(const struct run_report *report, const struct osiris_error
         json_object *step = json_object_array_get_idx(steps, i);
         if (strcmp(json_member_string(step, "id", ""), error->step_id) != 0)
             continue;
-        printed = asprintf(&place, "step \"%s\" (%s) at %s:%lld:%lld: ", error->step_id,
+        const struct source_location where = where_is(report, error);
+        printed = asprintf(&place, "step \"%s\" (%s) at %s:%u:%u: ", error->step_id,
                            json_member_string(step, "component", "?"), report->build->pipeline->path,
-                           (long long)json_member_integer(step, "line", 0),
-                           (long long)json_member_integer(step, "column", 0));
+                           where.line, where.column);
         return printed < 0 ? NULL : place;
     }
     printed = asprintf(&place, "step \"%s\": ", error->step_id);

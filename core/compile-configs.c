@@ -2,24 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/compile-internal.h"
+#include "core/compile-configs.h"
 #include "core/connections.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
 #include "core/redact.h"
 #include "core/schema.h"
-
-struct config_compiler {
-    const struct pipeline *pipeline;
-    const struct pipeline_step *step;
-    char location[64]; /* steps[1].config */
-    struct compiled *compiled;
-    struct diagnostics *diagnostics;
-    const char *osiris_home;
-    bool connection_only; /* the verb needs nothing of the config but the connection */
-    struct connections *connections; /* loaded on first need */
-    bool connections_failed;
-};
 
 #define step_error(compiler, type, where, hint, ...)                                               \
     pipeline_diagnose((compiler)->diagnostics, DIAGNOSTIC_ERROR, (type), (compiler)->pipeline,     \
@@ -28,16 +16,6 @@ struct config_compiler {
 static json_object *connection_fields(const struct component *component)
 {
     return json_member(component->spec, "x-connection-fields");
-}
-
-static bool is_connection_field(const struct component *component, const char *name)
-{
-    json_object *fields = connection_fields(component);
-
-    for (size_t i = 0; i < json_array_count(fields); i++)
-        if (strcmp(json_member_string(json_object_array_get_idx(fields, i), "name", ""), name) == 0)
-            return true;
-    return false;
 }
 
 /* What the spec's lists of JSON pointers say of a top-level field. */
@@ -89,7 +67,7 @@ static bool connection_is_optional(const struct component *component)
     json_object *required = json_member(json_member(component->spec, "configSchema"), "required");
 
     for (size_t i = 0; i < json_array_count(required); i++)
-        if (is_connection_field(component,
+        if (component_has_connection_field(component,
                                 json_object_get_string(json_object_array_get_idx(required, i))))
             return false;
     return true;
@@ -102,7 +80,7 @@ static bool has_connection_field(const struct component *component, json_object 
     json_object_object_foreach(options, key, unused)
     {
         (void)unused;
-        if (is_connection_field(component, key))
+        if (component_has_connection_field(component, key))
             return true;
     }
     return false;
@@ -189,14 +167,6 @@ struct problem_context {
     json_object *connection; /* fields whose problems lie in the connections file */
 };
 
-static bool comes_from_config(const struct pipeline_step *step, const char *pointer)
-{
-    char key[128];
-
-    snprintf(key, sizeof key, "%.*s", (int)strcspn(pointer + 1, "/"), pointer + 1);
-    return json_object_object_get_ex(step->config, key, NULL);
-}
-
 /* Whether the spec says that what the pointer shows is secret: the message may quote it. */
 static bool is_spec_secret(const struct component *component, const char *pointer)
 {
@@ -230,6 +200,21 @@ static const char *step_name(const struct pipeline_step *step)
     return step->id == NULL ? step->component_name : step->id;
 }
 
+void compiler_report(struct config_compiler *compiler, const char *option, const char *hint,
+                     const char *message)
+{
+    const struct pipeline_step *step = compiler->step;
+    struct source_location where =
+        option == NULL ? step->config_where : pipeline_option_location(step, option);
+    const char *type = option == NULL                      ? "invalid_config"
+                       : pipeline_has_option(step, option) ? "invalid_config_value"
+                       : component_has_connection_field(step->component, option)
+                           ? "invalid_connection"
+                           : "invalid_config";
+
+    step_error(compiler, type, &where, hint, "%s", message);
+}
+
 static void on_problem(void *context, const char *pointer, const char *message)
 {
     const struct problem_context *problem = context;
@@ -242,7 +227,7 @@ static void on_problem(void *context, const char *pointer, const char *message)
     if (pointer[0] == '\0') {
         step_error(compiler, "invalid_config", &where, NULL, "the config of \"%s\" %s",
                    step_name(step), message);
-    } else if (comes_from_config(step, pointer)) {
+    } else if (pipeline_has_option(step, pointer)) {
         where = pipeline_config_location(step, pointer);
         step_error(compiler, "invalid_config_value", &where, NULL, "\"%s\" %s", pointer + 1, message);
     } else {
@@ -321,7 +306,7 @@ static struct unknowns find_unknowns(const struct pipeline_step *step, json_obje
 static bool is_unknown(const struct unknowns *unknowns, const char *option)
 {
     return json_object_object_get_ex(unknowns->faulty, option, NULL) ||
-           (unknowns->connection && is_connection_field(unknowns->component, option));
+           (unknowns->connection && component_has_connection_field(unknowns->component, option));
 }
 
 /* Whether a rule (a part of a schema) speaks of no unknown option. Trees are of a bounded height. */
@@ -397,7 +382,7 @@ static json_object *still_required(const struct unknowns *unknowns, json_object 
 
     for (size_t i = 0; i < json_array_count(required); i++) {
         json_object *name = json_object_array_get_idx(required, i);
-        if (is_connection_field(unknowns->component, json_object_get_string(name)) &&
+        if (component_has_connection_field(unknowns->component, json_object_get_string(name)) &&
             can_be_judged(unknowns, name))
             json_append(list, json_object_get(name));
     }
@@ -512,6 +497,7 @@ static void check_height(struct config_compiler *compiler, json_object *config, 
 static void compile_step(struct config_compiler *compiler)
 {
     const struct pipeline_step *step = compiler->step;
+    size_t errors = compiler->diagnostics->errors;
     json_object *schema = json_member(step->component->spec, "configSchema");
     json_object *fields = NULL;
     json_object *config = NULL;
@@ -543,9 +529,17 @@ static void compile_step(struct config_compiler *compiler)
         fill_connection_defaults(step, fields);
         json_add(compiler->compiled->connections, step->id, fields);
     }
+    if (compiler->diagnostics->errors == errors && step->faulty == NULL && !step->config_is_partial)
+        compiler_add_question(compiler, config, fields);
     if (step->connection != NULL)
         json_add_string(config, "connection", step->connection);
     json_add(compiler->compiled->configs, step->id, config);
+}
+
+void compiler_choose_step(struct config_compiler *compiler, size_t index)
+{
+    compiler->step = &compiler->pipeline->steps[index];
+    snprintf(compiler->location, sizeof compiler->location, "steps[%zu].config", index);
 }
 
 void compile_configs(const struct compile_options *options, struct compiled *compiled,
@@ -560,11 +554,13 @@ void compile_configs(const struct compile_options *options, struct compiled *com
     };
 
     for (size_t i = 0; i < options->pipeline->step_count; i++) {
-        compiler.step = &options->pipeline->steps[i];
-        snprintf(compiler.location, sizeof compiler.location, "steps[%zu].config", i);
+        compiler_choose_step(&compiler, i);
         /* Without a component nothing is known of the config. */
         if (compiler.step->component != NULL && compiler.step->config != NULL)
             compile_step(&compiler);
     }
     connections_free(compiler.connections);
+    if (compiler.questions != NULL && options->worker_path != NULL)
+        compiler_ask_drivers(&compiler, options->worker_path);
+    json_object_put(compiler.questions);
 }

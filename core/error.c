@@ -118,6 +118,27 @@ int osiris_error_prefix(struct osiris_error *error, const char *format, ...)
     return -1;
 }
 
+static char *copy_text(const char *text)
+{
+    return text == NULL ? NULL : strdup(text);
+}
+
+void osiris_error_from_report(struct osiris_error *error, const struct osiris_error_report *report)
+{
+    bool known = report->category >= OSIRIS_ERROR_CONFIG && report->category <= OSIRIS_ERROR_INTERNAL;
+
+    osiris_error_clear(error);
+    *error = (struct osiris_error){
+        .category = known ? report->category : OSIRIS_ERROR_INTERNAL,
+        .retryable = report->retryable != 0,
+        .native_code = report->native_code,
+        .native_state = copy_text(report->native_state),
+        .message = strdup(report->message == NULL ? "no reason given" : report->message),
+        .hint = copy_text(report->hint),
+        .option = OSIRIS_HAS(report, option) ? copy_text(report->option) : NULL,
+    };
+}
+
 void osiris_error_clear(struct osiris_error *error)
 {
     if (error == NULL)
@@ -125,15 +146,11 @@ void osiris_error_clear(struct osiris_error *error)
     free(error->native_state);
     free(error->message);
     free(error->hint);
+    free(error->option);
     free(error->type);
     free(error->step_id);
     free(error->component);
     *error = (struct osiris_error)OSIRIS_ERROR_INIT;
-}
-
-static char *copy_text(const char *text)
-{
-    return text == NULL ? NULL : strdup(text);
 }
 
 void osiris_error_copy(struct osiris_error *to, const struct osiris_error *from)
@@ -145,6 +162,7 @@ void osiris_error_copy(struct osiris_error *to, const struct osiris_error *from)
                                 .native_state = copy_text(from->native_state),
                                 .message = copy_text(from->message),
                                 .hint = copy_text(from->hint),
+                                .option = copy_text(from->option),
                                 .type = copy_text(from->type),
                                 .step_id = copy_text(from->step_id),
                                 .component = copy_text(from->component)};
@@ -195,6 +213,7 @@ json_object *osiris_error_to_json(const struct osiris_error *error)
     add_text(object, "native_state", error->native_state);
     add_text(object, "message", error->message == NULL ? "out of memory" : error->message);
     add_text(object, "hint", error->hint);
+    add_text(object, "option", error->option);
     add_text(object, "type", error->type);
     add_text(object, "step_id", error->step_id);
     add_text(object, "component", error->component);
@@ -229,6 +248,7 @@ void osiris_error_from_json(struct osiris_error *error, json_object *object)
     if (error->message == NULL)
         error->message = strdup("no reason was given");
     error->hint = get_text(object, "hint");
+    error->option = get_text(object, "option");
     error->type = get_text(object, "type");
     error->step_id = get_text(object, "step_id");
     error->component = get_text(object, "component");

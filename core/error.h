@@ -21,6 +21,7 @@ struct osiris_error {
     char *native_state; /* owned; each may be NULL */
     char *message;
     char *hint;
+    char *option;    /* of the step's config that is at fault: a key or a JSON pointer */
     char *type;      /* error type name where the original has one: WorkerCrashError, … */
     char *step_id;
     char *component;
@@ -49,6 +50,9 @@ int osiris_error_hint(struct osiris_error *error, const char *format, ...)
 int osiris_error_prefix(struct osiris_error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* What a plug-in has reported, of whatever version its struct is. */
+void osiris_error_from_report(struct osiris_error *error, const struct osiris_error_report *report);
+
 void osiris_error_clear(struct osiris_error *error);
 
 /* Moves `from` to `to` (cleared first); `from` is empty afterwards. */
@@ -62,8 +66,8 @@ const char *osiris_error_category_name(int category);
 /* The category of a name, or OSIRIS_ERROR_INTERNAL. */
 int osiris_error_category_from_name(const char *name);
 
-/* The wire and JSON form: {category, retryable, native_code, native_state, message, hint, type,
- * step_id, component}, absent members left out. */
+/* The wire and JSON form: {category, retryable, native_code, native_state, message, hint, option,
+ * type, step_id, component}, absent members left out. */
 json_object *osiris_error_to_json(const struct osiris_error *error);
 void osiris_error_from_json(struct osiris_error *error, json_object *object);
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/json-access.h"
 #include "core/near-miss.h"
 #include "core/pipeline-internal.h"
 
@@ -295,4 +296,44 @@ struct source_location pipeline_config_location(const struct pipeline_step *step
         key += length;
     }
     return where;
+}
+
+/* Of a key or a JSON pointer the first key, which is `length` long. */
+static const char *first_key(const char *option, size_t *length)
+{
+    const char *key = option + (option[0] == '/');
+
+    *length = strcspn(key, "/");
+    return key;
+}
+
+bool pipeline_has_option(const struct pipeline_step *step, const char *option)
+{
+    size_t length;
+    const char *start = first_key(option, &length);
+    _cleanup_free_ char *key = strndup(start, length);
+
+    return key != NULL && json_object_object_get_ex(step->config, key, NULL);
+}
+
+bool component_has_connection_field(const struct component *component, const char *option)
+{
+    json_object *fields = json_member(component->spec, "x-connection-fields");
+    size_t length = 0;
+    const char *key = option == NULL ? NULL : first_key(option, &length);
+
+    for (size_t i = 0; key != NULL && i < json_array_count(fields); i++) {
+        const char *field = json_member_string(json_object_array_get_idx(fields, i), "name", "");
+        if (strncmp(field, key, length) == 0 && field[length] == '\0')
+            return true;
+    }
+    return false;
+}
+
+struct source_location pipeline_option_location(const struct pipeline_step *step, const char *option)
+{
+    if (pipeline_has_option(step, option))
+        return pipeline_config_location(step, option);
+    return component_has_connection_field(step->component, option) ? step->connection_where
+                                                                   : step->config_where;
 }

@@ -1,5 +1,5 @@
 libosiris_core_la_SOURCES += \
-	core/describe-process.c core/describe-process.h \
+	core/ask-worker.c core/ask-worker.h \
 	core/loader.c core/loader.h \
 	core/near-miss.c core/near-miss.h \
 	core/output.c core/output.h core/output-internal.h \

@@ -11,9 +11,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/ask-worker.h"
 #include "core/atomic-file.h"
 #include "core/buffer.h"
-#include "core/describe-process.h"
 #include "core/fingerprint.h"
 #include "core/json-access.h"
 #include "core/json-build.h"

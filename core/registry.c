@@ -95,6 +95,7 @@ static int add_entry(struct registry *registry, json_object *description, json_o
         .spec = json_member(driver, "spec"),
         .file = json_member_string(description, "file", ""),
         .plugin = json_member_string(description, "plugin", ""),
+        .validates = json_member_boolean(driver, "validates", false),
     };
     registry->entries[registry->count++] = entry;
     return 0;

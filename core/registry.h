@@ -15,6 +15,7 @@
 
 #include <json-c/json.h>
 #include <osiris/driver.h>
+#include <stdbool.h>
 
 #include "core/error.h"
 
@@ -28,6 +29,7 @@ struct component {
     json_object *spec;          /* borrowed; an object */
     const char *file;           /* the shared object's path */
     const char *plugin;         /* name of the plug-in in it */
+    bool validates;             /* the driver can be asked what is wrong with a config */
 };
 
 struct registry_options {

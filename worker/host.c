@@ -175,26 +175,27 @@ static void host_metric(const struct osiris_host *host, const char *name, double
     tell(step, "metric", data);
 }
 
+static void clean_in_place(const struct step *step, char **text)
+{
+    char *clean = *text == NULL ? NULL : host_clean_text(step, *text);
+
+    free(*text);
+    *text = clean;
+}
+
 static void host_error(const struct osiris_host *host, const struct osiris_error_report *report)
 {
     struct step *step = host->context;
+    struct osiris_error *error = &step->reported;
 
     signs_give(step);
     pthread_mutex_lock(&step->report_lock);
-    if (step->reported.category == 0) {
-        struct osiris_error *error = &step->reported;
-        error->category =
-            report->category >= OSIRIS_ERROR_CONFIG && report->category <= OSIRIS_ERROR_INTERNAL
-                ? report->category
-                : OSIRIS_ERROR_INTERNAL;
-        error->retryable = report->retryable != 0;
-        error->native_code = report->native_code;
-        if (report->native_state != NULL)
-            error->native_state = host_clean_text(step, report->native_state);
-        error->message = host_clean_text(
-            step, report->message == NULL ? "no reason given" : report->message);
-        if (report->hint != NULL)
-            error->hint = host_clean_text(step, report->hint);
+    if (error->category == 0) {
+        osiris_error_from_report(error, report);
+        clean_in_place(step, &error->native_state);
+        clean_in_place(step, &error->message);
+        clean_in_place(step, &error->hint);
+        clean_in_place(step, &error->option);
     }
     pthread_mutex_unlock(&step->report_lock);
 }

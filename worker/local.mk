@@ -10,6 +10,7 @@ worker_sources = \
 	worker/describe.c worker/describe.h \
 	worker/door.c worker/door.h \
 	worker/edge.c \
+	worker/guarded.c worker/guarded.h \
 	worker/host.c \
 	worker/inquire.c \
 	worker/lifecycle.c worker/lifecycle.h \
@@ -20,4 +21,5 @@ worker_sources = \
 	worker/signs.c \
 	worker/step.c \
 	worker/stream.c \
+	worker/validate.c worker/validate.h \
 	$(NULL)

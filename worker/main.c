@@ -6,6 +6,7 @@
  *     osiris-worker --listen-fd N       a listening one: the channel comes over it, and comes again if it breaks
  *     … --stdout-fd M                   behind either: the command's standard output, for the path "-"
  *     osiris-worker --describe FILE…    what plug-ins are, as JSON
+ *     osiris-worker --validate          what drivers say of configs, both as JSON
  */
 #include <malloc.h>
 #include <fcntl.h>
@@ -23,6 +24,7 @@
 #include "worker/door.h"
 #include "worker/lifecycle.h"
 #include "worker/run.h"
+#include "worker/validate.h"
 
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -623,6 +625,7 @@ static int usage(void)
     fputs("usage: osiris-worker --channel-fd N [--stdout-fd M]\n"
           "       osiris-worker --listen-fd N [--stdout-fd M]\n"
           "       osiris-worker --describe FILE...\n"
+          "       osiris-worker --validate\n"
           "       osiris-worker --version\n"
           "Runs the steps of a pipeline. It is started by osiris.\n",
           stderr);
@@ -644,6 +647,8 @@ int main(int argc, char **argv)
 
     if (argc >= 2 && strcmp(argv[1], "--describe") == 0)
         return worker_describe(argc - 2, argv + 2);
+    if (argc == 2 && strcmp(argv[1], "--validate") == 0)
+        return worker_validate();
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         puts("osiris-worker " PACKAGE_VERSION);
         return 0;

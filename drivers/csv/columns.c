@@ -80,8 +80,7 @@ static int refuse_unknown(const struct osiris_host *host, const struct ArrowSche
     const char *near = near_miss(schema, wanted);
     if (near != NULL)
         snprintf(hint, sizeof hint, "did you mean \"%s\"?", near);
-    return csv_fail(host, OSIRIS_ERROR_CONFIG, 0, hint, "columns: the input has no column \"%s\"",
-                    wanted);
+    return csv_refuse(host, "columns", hint, "the input has no column \"%s\"", wanted);
 }
 
 /* The first of the sorted columns that is not before `name`. */
@@ -113,8 +112,8 @@ static int choose_listed(const struct osiris_host *host, const struct ArrowSchem
         if (at == available || strcmp(sorted[at].name, wanted) != 0)
             return refuse_unknown(host, schema, wanted);
         if (taken[at])
-            return csv_fail(host, OSIRIS_ERROR_CONFIG, 0, "list it once",
-                            "columns: \"%s\" is listed twice", wanted);
+            return csv_refuse(host, "columns", "list it once", "\"%s\" is listed twice",
+                              wanted);
         for (; at < available && strcmp(sorted[at].name, wanted) == 0; at++) {
             taken[at] = true;
             fields[(*count)++].source = sorted[at].source;

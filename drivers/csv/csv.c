@@ -31,6 +31,12 @@ static int writer_open(const struct osiris_host *host, void **state)
     return 0;
 }
 
+static int writer_validate(const struct osiris_host *host)
+{
+    struct csv_options options;
+    return csv_options_read(host, &options);
+}
+
 static void writer_close(void *state)
 {
     free(state);
@@ -132,6 +138,7 @@ static const struct osiris_driver csv_writer = {
     .open = writer_open,
     .run = writer_run,
     .close = writer_close,
+    .validate = writer_validate,
 };
 
 static const struct osiris_driver *const csv_drivers[] = {&csv_writer, NULL};

@@ -22,8 +22,7 @@ struct name {
 static int append(struct name *name, const char *data, size_t size)
 {
     if (size >= PATH_MAX - name->size)
-        return csv_fail(name->host, OSIRIS_ERROR_CONFIG, ENAMETOOLONG, "use a shorter one",
-                        "path: it is too long");
+        return csv_refuse(name->host, "path", "use a shorter one", "it is too long");
     memcpy(name->text + name->size, data, size);
     name->size += size;
     return 0;
@@ -49,8 +48,8 @@ static int append_moment(struct name *name, const char *text)
     struct csv_moment_format format;
     const char *problem = csv_moment_compile(&format, text, CSV_MOMENT_DATE | CSV_MOMENT_CLOCK);
     if (problem != NULL)
-        return csv_fail(name->host, OSIRIS_ERROR_CONFIG, 0, "write one like ${now:%Y-%m-%d}",
-                        "path: \"%s\": %s", text, problem);
+        return csv_refuse(name->host, "path", "write one like ${now:%Y-%m-%d}",
+                          "\"%s\": %s", text, problem);
     int64_t seconds = started(name->host);
     struct csv_moment moment = {.day = csv_floor_divide(seconds, 86400), .zoned = true};
     moment.second = (uint32_t)(seconds - moment.day * 86400);
@@ -81,9 +80,9 @@ static int append_placeholder(struct name *name, const char *key)
         return append_moment(name, "%H%M%S");
     if (strncmp(key, "now:", 4) == 0)
         return append_moment(name, key + 4);
-    return csv_fail(name->host, OSIRIS_ERROR_CONFIG, 0,
-                    "use part, run_id, step_id, date, time or now:FORMAT, or write $${ for ${",
-                    "path: ${%s} is not known", key);
+    return csv_refuse(name->host, "path",
+                      "use part, run_id, step_id, date, time or now:FORMAT, or write $${ for ${",
+                      "${%s} is not known", key);
 }
 
 static int fill_in(struct name *name, const char *path)
@@ -101,8 +100,7 @@ static int fill_in(struct name *name, const char *path)
             continue;
         }
         if (end == NULL || (size_t)(end - start) >= sizeof key)
-            return csv_fail(name->host, OSIRIS_ERROR_CONFIG, 0, "write $${ for ${",
-                            "path: a ${ has no end");
+            return csv_refuse(name->host, "path", "write $${ for ${", "a ${ has no end");
         memcpy(key, start + 2, (size_t)(end - start - 2));
         key[end - start - 2] = '\0';
         if (append_placeholder(name, key) < 0)
@@ -154,8 +152,8 @@ int csv_name_check(const struct osiris_host *host, const struct csv_options *opt
     struct name name = {.host = host, .part = 1};
     const char *part = strstr(options->path, "${part}");
     if (part != NULL && strchr(part, '/') != NULL)
-        return csv_fail(host, OSIRIS_ERROR_CONFIG, 0, "put it into the file's name",
-                        "path: ${part} cannot be in the name of a folder");
+        return csv_refuse(host, "path", "put it into the file's name",
+                          "${part} cannot be in the name of a folder");
     return make(&name, options);
 }
 

@@ -10,6 +10,27 @@
 #include "name.h"
 #include "options.h"
 
+int csv_refuse(const struct osiris_host *host, const char *option, const char *hint,
+               const char *format, ...)
+{
+    char message[1024];
+    va_list arguments;
+    int prefix = snprintf(message, sizeof message, "%s: ", option);
+    va_start(arguments, format);
+    vsnprintf(message + prefix, sizeof message - (size_t)prefix, format, arguments);
+    va_end(arguments);
+
+    const struct osiris_error_report report = {
+        .struct_size = sizeof report,
+        .category = OSIRIS_ERROR_CONFIG,
+        .message = message,
+        .hint = hint,
+        .option = option,
+    };
+    host->error(host, &report);
+    return -1;
+}
+
 int csv_fail(const struct osiris_host *host, int category, int native_code, const char *hint,
              const char *format, ...)
 {
@@ -33,7 +54,7 @@ int csv_fail(const struct osiris_host *host, int category, int native_code, cons
 static int refuse(const struct osiris_host *host, const char *hint, const char *key,
                   const char *problem)
 {
-    return csv_fail(host, OSIRIS_ERROR_CONFIG, 0, hint, "%s: %s", key, problem);
+    return csv_refuse(host, key, hint, "%s", problem);
 }
 
 /* The place of an option's value among its names, -1 reported. */
@@ -43,8 +64,7 @@ static int read_choice(const struct osiris_host *host, const char *key, const ch
     for (int i = 0; names[i] != NULL; i++)
         if (strcmp(value, names[i]) == 0)
             return i;
-    return csv_fail(host, OSIRIS_ERROR_CONFIG, 0, NULL, "%s: \"%s\" is not one of its values", key,
-                    value);
+    return csv_refuse(host, key, NULL, "\"%s\" is not one of its values", value);
 }
 
 /* An option of one ASCII character that is no line break. An absent one leaves what is there. */
@@ -55,9 +75,8 @@ static int read_character(const struct osiris_host *host, const char *key, char 
         return 0;
     unsigned char byte = (unsigned char)value[0];
     if (byte == '\0' || value[1] != '\0' || byte >= 0x80)
-        return csv_fail(host, OSIRIS_ERROR_CONFIG, 0,
-                        "use one ASCII character, such as \",\" or \"\\t\"",
-                        "%s: \"%s\" is not one ASCII character", key, value);
+        return csv_refuse(host, key, "use one ASCII character, such as \",\" or \"\\t\"",
+                          "\"%s\" is not one ASCII character", value);
     if (byte == '\r' || byte == '\n')
         return refuse(host, "use another character", key, "it cannot be a line break");
     *character = (char)byte;
@@ -81,7 +100,7 @@ static int read_characters(const struct osiris_host *host, struct csv_options *o
     if (read_character(host, "escape", &options->escape) < 0)
         return -1;
     if (options->delimiter == options->quote)
-        return refuse(host, "use another character", "delimiter",
+        return refuse(host, "use another character", options->delimiter == ',' ? "quote" : "delimiter",
                       "the quote cannot separate fields");
     if (!csv_has_escape(options))
         return 0;
@@ -103,8 +122,8 @@ static int read_word(const struct osiris_host *host, const char *key, const char
     word->data = host->get_string(host, OSIRIS_CONFIG, key, fallback);
     word->size = strlen(word->data);
     if (word->size > CSV_TEXT_OPTION_MAX)
-        return csv_fail(host, OSIRIS_ERROR_CONFIG, 0, NULL, "%s: it is longer than %d bytes", key,
-                        CSV_TEXT_OPTION_MAX);
+        return csv_refuse(host, key, NULL, "it is longer than %d bytes",
+                          CSV_TEXT_OPTION_MAX);
     return 0;
 }
 
@@ -135,8 +154,9 @@ static int read_words(const struct osiris_host *host, struct csv_options *option
         return -1;
     if (options->true_text.size == 0 || options->false_text.size == 0 ||
         strcmp(options->true_text.data, options->false_text.data) == 0)
-        return refuse(host, "use two words, such as 1 and 0", "true_text, false_text",
-                      "they are empty or the same");
+        return refuse(host, "use two words, such as 1 and 0",
+                      strcmp(options->true_text.data, "True") == 0 ? "false_text" : "true_text",
+                      "true_text and false_text are empty or the same");
     return 0;
 }
 
@@ -163,9 +183,9 @@ static int read_float_format(const struct osiris_host *host, struct csv_float_fo
     const char *text = host->get_string(host, OSIRIS_CONFIG, "float_format", "shortest");
     if (strcmp(text, "shortest") == 0 || parse_float_format(text, format))
         return 0;
-    return csv_fail(host, OSIRIS_ERROR_CONFIG, 0,
-                    "use shortest, or one like %.6f, %.3e or %.10g, with up to 40 digits",
-                    "float_format: \"%s\" is not a format", text);
+    return csv_refuse(host, "float_format",
+                      "use shortest, or one like %.6f, %.3e or %.10g, with up to 40 digits",
+                      "\"%s\" is not a format", text);
 }
 
 static int read_moment_format(const struct osiris_host *host, const char *key, int parts,
@@ -174,9 +194,9 @@ static int read_moment_format(const struct osiris_host *host, const char *key, i
     const char *text = host->get_string(host, OSIRIS_CONFIG, key, NULL);
     const char *problem = text == NULL ? NULL : csv_moment_compile(format, text, parts);
     return problem == NULL ? 0
-                           : csv_fail(host, OSIRIS_ERROR_CONFIG, 0,
-                                      "write one like %Y-%m-%d, %H:%M:%S or %Y-%m-%dT%H:%M:%S.%6f",
-                                      "%s: \"%s\": %s", key, text, problem);
+                           : csv_refuse(host, key,
+                                        "write one like %Y-%m-%d, %H:%M:%S or %Y-%m-%dT%H:%M:%S.%6f",
+                                        "\"%s\": %s", text, problem);
 }
 
 static int read_formats(const struct osiris_host *host, struct csv_options *options)
@@ -238,8 +258,8 @@ static int check_encodable(const struct osiris_host *host, const struct csv_opti
     if (text == NULL || !csv_encoding_converts(options->encoding) ||
         csv_encoding_check(options->encoding, text, strlen(text), &at, &code_point) == CSV_FITS)
         return 0;
-    return csv_fail(host, OSIRIS_ERROR_CONFIG, 0, "use another text or encoding",
-                    "%s: \"%s\" cannot be written in this encoding", key, text);
+    return csv_refuse(host, key, "use another text or encoding",
+                      "\"%s\" cannot be written in this encoding", text);
 }
 
 static int check_encodings(const struct osiris_host *host, const struct csv_options *options)
@@ -281,8 +301,8 @@ static int read_mode(const struct osiris_host *host, uint32_t *mode)
     *mode = (uint32_t)strtoul(text, NULL, 8);
     if (strspn(text, "01234567") == size && (size == 3 || size == 4) && *mode > 0 && *mode <= 0777)
         return 0;
-    return csv_fail(host, OSIRIS_ERROR_CONFIG, 0, "write it in quotes: mode: \"0640\"",
-                    "mode: \"%s\" is not three or four octal digits up to 0777", text);
+    return csv_refuse(host, "mode", "write it in quotes: mode: \"0640\"",
+                      "\"%s\" is not three or four octal digits up to 0777", text);
 }
 
 /* Paths that would lead elsewhere than whoever wrote them thinks. */
@@ -326,8 +346,8 @@ int csv_options_read(const struct osiris_host *host, struct csv_options *options
         .create_dirs = host->get_boolean(host, OSIRIS_CONFIG, "create_dirs", 1) != 0,
     };
     if (options->path == NULL || options->path[0] == '\0')
-        return csv_fail(host, OSIRIS_ERROR_CONFIG, 0, "say where to write: path: output/data.csv",
-                        "path: a file name is needed");
+        return csv_refuse(host, "path", "say where to write: path: output/data.csv",
+                          "a file name is needed");
     if (read_choices(host, options) < 0 || read_order(host, &options->order) < 0 ||
         read_characters(host, options) < 0 || read_words(host, options) < 0 ||
         read_formats(host, options) < 0 || check_encodings(host, options) < 0)

@@ -28,6 +28,26 @@ int osiris_fail(const struct osiris_host *host, int32_t category, int32_t retrya
     return -1;
 }
 
+int osiris_refuse(const struct osiris_host *host, const char *option, const char *hint,
+                  const char *format, ...)
+{
+    char message[LONGEST_MESSAGE];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    const struct osiris_error_report report = {
+        .struct_size = sizeof report,
+        .category = OSIRIS_ERROR_CONFIG,
+        .message = message,
+        .hint = hint,
+        .option = option,
+    };
+    host->error(host, &report);
+    return -1;
+}
+
 void osiris_log(const struct osiris_host *host, int32_t level, const char *format, ...)
 {
     char message[LONGEST_MESSAGE];

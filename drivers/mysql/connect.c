@@ -19,14 +19,11 @@
 /* Times are UTC; the server must be patient with a reader that is held up by its writer. */
 #define INIT_COMMAND "SET time_zone = '+00:00', SESSION net_write_timeout = 3600"
 
-int mysql_session_init(struct mysql_session *session, const struct osiris_host *host)
+int mysql_target_init(struct mysql_target *target, const struct osiris_host *host)
 {
     const char *user = host->get_string(host, OSIRIS_CONNECTION, "user", NULL);
 
-    session->host = host;
-    session->socket = -1;
-    pthread_mutex_init(&session->lock, NULL);
-    session->target = (struct mysql_target){
+    *target = (struct mysql_target){
         .host = host->get_string(host, OSIRIS_CONNECTION, "host", "127.0.0.1"),
         .database = host->get_string(host, OSIRIS_CONNECTION, "database", NULL),
         .user = user != NULL ? user : host->get_string(host, OSIRIS_CONNECTION, "username", NULL),
@@ -38,10 +35,18 @@ int mysql_session_init(struct mysql_session *session, const struct osiris_host *
         .read_timeout_s =
             (unsigned)host->get_integer(host, OSIRIS_CONNECTION, "read_timeout", 3600),
     };
-    if (session->target.user == NULL)
-        return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL, "give user in the connection",
-                           "the connection has no user");
-    if (mysql_tls_init(&session->target, host) < 0)
+    if (target->user == NULL)
+        return osiris_refuse(host, "user", "give user in the connection",
+                             "the connection has no user");
+    return mysql_tls_init(target, host);
+}
+
+int mysql_session_init(struct mysql_session *session, const struct osiris_host *host)
+{
+    session->host = host;
+    session->socket = -1;
+    pthread_mutex_init(&session->lock, NULL);
+    if (mysql_target_init(&session->target, host) < 0)
         return -1;
     session->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (session->wake < 0)

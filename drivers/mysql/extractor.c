@@ -75,10 +75,18 @@ static int check_options(const struct osiris_host *host)
         return -1;
     if (host->get_boolean(host, OSIRIS_CONFIG, "consistent", 0) &&
         host->get_string(host, OSIRIS_CONFIG, "table", NULL) == NULL)
-        return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL, "leave it out, or use table",
-                           "\"consistent\" goes with \"table\": a query is one statement, which is "
-                           "consistent by itself");
+        return osiris_refuse(host, "consistent", "leave it out, or use table",
+                             "\"consistent\" goes with \"table\": a query is one statement, which is "
+                             "consistent by itself");
     return 0;
+}
+
+/* What of it the connection may say is no secret: whether there is a user, and how it encrypts. */
+static int extractor_validate(const struct osiris_host *host)
+{
+    struct mysql_target target;
+
+    return mysql_target_init(&target, host) < 0 || check_options(host) < 0 ? -1 : 0;
 }
 
 static int extractor_open(const struct osiris_host *host, void **state)
@@ -260,4 +268,5 @@ const struct osiris_driver mysql_extractor = {
     .check = extractor_check,
     .discover = extractor_discover,
     .plan = extractor_plan,
+    .validate = extractor_validate,
 };

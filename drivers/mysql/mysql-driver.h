@@ -48,6 +48,8 @@ struct mysql_session {
 /* connect.c */
 
 int mysql_session_init(struct mysql_session *session, const struct osiris_host *host);
+/* What the connection's fields say, checked; a part of it. */
+int mysql_target_init(struct mysql_target *target, const struct osiris_host *host);
 void mysql_session_clear(struct mysql_session *session);
 int mysql_session_connect(struct mysql_session *session);
 /* Closes the connection; another one may follow. */

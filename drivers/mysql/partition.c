@@ -16,11 +16,11 @@ int mysql_partitions_check(const struct osiris_host *host)
         return 0;
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
         if (host->value_type(host, OSIRIS_CONFIG, options[i]) > OSIRIS_NULL)
-            return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL, NULL,
-                               "\"partitions\" does not go with \"%s\": %s", options[i], reasons[i]);
+            return osiris_refuse(host, "partitions", NULL,
+                                 "\"partitions\" does not go with \"%s\": %s", options[i], reasons[i]);
     if (host->get_integer(host, OSIRIS_CONFIG, "offset", 0) > 0)
-        return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL, NULL,
-                           "\"partitions\" does not go with \"offset\": %s", reasons[1]);
+        return osiris_refuse(host, "partitions", NULL,
+                             "\"partitions\" does not go with \"offset\": %s", reasons[1]);
     return 0;
 }
 

@@ -42,13 +42,11 @@ static int check_query_alone(const struct osiris_host *host)
 
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
         if (host->value_type(host, OSIRIS_CONFIG, options[i]) > OSIRIS_NULL)
-            return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL,
-                               "put it into the query, or use table instead",
-                               "\"%s\" goes with \"table\", not with \"query\"", options[i]);
+            return osiris_refuse(host, options[i], "put it into the query, or use table instead",
+                                 "\"%s\" goes with \"table\", not with \"query\"", options[i]);
     if (host->get_integer(host, OSIRIS_CONFIG, "offset", 0) > 0)
-        return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL,
-                           "put it into the query, or use table instead",
-                           "\"offset\" goes with \"table\", not with \"query\"");
+        return osiris_refuse(host, "offset", "put it into the query, or use table instead",
+                             "\"offset\" goes with \"table\", not with \"query\"");
     return 0;
 }
 
@@ -58,8 +56,8 @@ int mysql_check_statement(const struct osiris_host *host)
     bool table = host->get_string(host, OSIRIS_CONFIG, "table", NULL) != NULL;
 
     if (query == table)
-        return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL, NULL,
-                           "give either \"query\" or \"table\"");
+        return osiris_refuse(host, query ? "query" : NULL, NULL,
+                             "give either \"query\" or \"table\"");
     return query ? check_query_alone(host) : 0;
 }
 

@@ -22,6 +22,8 @@
  *
  * The host says in its `verb` which it will be. For check and discover the config has been checked but for what oneOf, anyOf
  * and constraints of the spec demand, so `open` must not demand what only `run` needs. The verb gives its answer with host->result().
+ *
+ * And it may look at a config long before a run, when the pipeline is compiled (version 1.2): `validate`, alone.
  */
 #ifndef OSIRIS_DRIVER_H
 #define OSIRIS_DRIVER_H
@@ -108,6 +110,15 @@ struct osiris_driver {
     int (*check)(void *state);
     int (*discover)(void *state);
     int (*plan)(void *state);
+
+    /* Since version 1.2. Optional (NULL): what of the config would `open` refuse that the spec cannot say? It is called when
+     * a pipeline is compiled, on the orchestrator's machine, in a process that has a few seconds, with a config that fits the spec:
+     * it looks at values and nothing else, and opens neither files nor connections. Every host->error() counts here, not
+     * only the first; one that names its `option` is shown at the option's place. Secrets of the connection are
+     * masked: look at them in `open`. The function that `open` reads its options with is often all that is needed:
+     *
+     *     static int validate(const struct osiris_host *host) { struct options o; return read_options(host, &o); } */
+    int (*validate)(const struct osiris_host *host);
 };
 
 #ifdef __cplusplus

@@ -25,7 +25,7 @@ extern "C" {
 
 /* The interface's version. Another major version is refused. A higher minor version only appends. */
 #define OSIRIS_ABI_MAJOR 1u
-#define OSIRIS_ABI_MINOR 1u
+#define OSIRIS_ABI_MINOR 2u
 #define OSIRIS_ABI_VERSION ((OSIRIS_ABI_MAJOR << 16) | OSIRIS_ABI_MINOR)
 
 /* True if the struct that `pointer` points to is new enough to have `member`. Works on every struct of
@@ -86,6 +86,9 @@ struct osiris_error_report {
     const char *native_state; /* SQLSTATE or the like, or NULL */
     const char *message;      /* what happened, lower case, no full stop */
     const char *hint;         /* what to do about it, or NULL */
+    /* Since version 1.2. The option that is at fault, of the config or the connection: a key, or a JSON pointer
+     * ("/columns/2"); or NULL. The user is shown its place in the pipeline. */
+    const char *option;
 };
 
 /* How an output is opened. */
@@ -171,7 +174,7 @@ struct osiris_host {
      * has succeeded. 0, or -1 with the error reported. */
     int (*finish_output)(const struct osiris_host *, int fd);
 
-    /* Since version 1.1. What is called after `open`: "run", "check", "discover" or "plan". */
+    /* Since version 1.1. What is called after `open`: "run", "check", "discover" or "plan"; or, without `open`, "validate". */
     const char *verb;
     /* The verb's answer: the text of a JSON object. The last one counts; what is no object is the driver's fault. */
     void (*result)(const struct osiris_host *, const char *json);

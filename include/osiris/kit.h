@@ -169,6 +169,10 @@ int osiris_fail(const struct osiris_host *host, int32_t category, int32_t retrya
                 int32_t native_code, const char *native_state, const char *hint, const char *format,
                 ...) __attribute__((format(printf, 7, 8)));
 
+/* The same for an option that is wrong: a key of the config or connection, or a JSON pointer ("/columns/2"). */
+int osiris_refuse(const struct osiris_host *host, const char *option, const char *hint,
+                  const char *format, ...) __attribute__((format(printf, 4, 5)));
+
 /* Logs, printf-like. */
 void osiris_log(const struct osiris_host *host, int32_t level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

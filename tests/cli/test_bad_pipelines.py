@@ -170,6 +170,30 @@ def test_many_errors_are_bounded(folder):
 
 
 @test
+def test_what_only_drivers_know_has_its_place(folder):
+    for options, at, text in (("{path: x, delimiter: '\"'}", "delimiter", "quote cannot separate fields"),
+                              ("{path: x, quote: ','}", "quote", "quote cannot separate fields"),
+                              ("{path: x, date_format: '%Q'}", "date_format", '"%Q"'),
+                              ("{path: x, columns: [id, id]}", "id]", "is there twice"),
+                              ("{path: x, rows_per_file: 5, append: true}", "append", "does not go with"),
+                              ("{path: x, encoding: ascii, null_text: '–'}", "null_text", "this encoding"),
+                              ("{path: '${nothing}'}", "path", "${nothing} is not known")):
+        line = "    config: " + options
+        write("csv.yaml", GOOD.replace("    config: {path: out.csv}", line))
+        result = refused("csv.yaml", f"csv.yaml:11:{line.index(at) + 1}: error: ", text, command="validate")
+        assert_equal(result.err.count("error:"), 1, "errors", result)
+        assert_in("\n    " + " " * line.index(at) + "^\n", result.err, result)
+
+
+@test
+def test_what_only_a_run_finds_wrong_has_its_place(folder):
+    write("csv.yaml", GOOD.replace("{path: out.csv}", "{path: out.csv, columns: [nope]}"))
+    refused("csv.yaml", 'step "save" (csv.writer) at csv.yaml:11:29: columns: the input has no column "nope"', code=1)
+    result = osiris("run", "csv.yaml", "--json")
+    assert_equal(result.json()["error"]["option"], "columns", "option", result)
+
+
+@test
 def test_no_later_check_shows_what_an_earlier_one_hides(folder):
     write("secret.yaml", GOOD.replace("{rows: 3}", "{rows: none, nested: {password: hunter2-hunter2}}"))
     write("param.yaml", GOOD.replace("steps:", "params: {password: hunter2-hunter2}\nsteps:")

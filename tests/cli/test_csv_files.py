@@ -89,7 +89,7 @@ def test_names_modes_and_compression(folder):
     assert_in("mode", result.err, result)
     result = export(code=2, path="x.csv", compression_level=20)
     assert_in("compression_level", result.err, result)
-    export(code=1, path="x-${nonsense}.csv")
+    export(code=2, path="x-${nonsense}.csv")
     for path, hint in (("~/x.csv", "home"), ("/dev/stdout", 'path: "-"'), ("/dev/fd/1", 'path: "-"')):
         result = export(code=1, path=path)
         assert_in(hint, result.err, result)

@@ -71,6 +71,56 @@ def test_a_verb_that_is_missing(folder):
     assert_in("has no discover", result.json()["error"]["message"])
 
 
+def validated(*steps, command="validate"):
+    write("osiris_connections.yaml", "connections:\n  asked:\n    it: {how: 'x', token: '${TOKEN}'}\n"
+          "  old:\n    it: {token: '${TOKEN}'}\n")
+    write("pipeline.yaml", 'oml_version: "0.1.0"\nname: p\nsteps:\n' + "".join(steps))
+    result = osiris(command, "pipeline.yaml", "--json", env={"TOKEN": SECRET})
+    assert SECRET not in result.out + result.err, result
+    return result, [(d["type"], d.get("line"), d.get("column"), d["message"]) for d in result.json()["diagnostics"]
+                    if d["severity"] == "error"]
+
+
+def asked(id, what, config="", driver="asked.extractor"):
+    return f"- id: {id}\n  component: {driver}\n  mode: read\n  config:\n    what: {what}\n{config}"
+
+
+@test
+def test_drivers_say_what_no_spec_can(folder):
+    result, errors = validated(asked("a", "one"), asked("b", "fine"), asked("c", "many", "    list:\n    - 1\n    - 2\n"),
+                               asked("d", "secret", "    connection: '@asked.it'\n"), asked("e", "one", driver="old.extractor"))
+    assert_equal(result.code, 2, "exit code", result)
+    assert_equal(errors, [("invalid_config_value", 8, 5, "asked.extractor: one is none"),
+                          ("invalid_connection", 14, 3, "asked.extractor: it is too deep"),
+                          ("invalid_config", 17, 3, "asked.extractor: it is wrong as a whole"),
+                          ("invalid_config_value", 21, 7, "asked.extractor: the second is wrong"),
+                          ("invalid_connection", 27, 17, "asked.extractor: ***MASKED***")], "errors", result)
+    assert_in("use another", result.out, result)
+
+
+@test
+def test_drivers_that_fail_to_say_it(folder):
+    result, errors = validated(asked("a", "crash"), asked("b", "one"), asked("c", "silent"), asked("d", "crash"),
+                               asked("e", "file"))
+    assert_equal([error[:2] for error in errors],
+                 [("driver_failed", 5), ("invalid_config_value", 13), ("driver_failed", 15), ("driver_failed", 20),
+                  ("driver_failed", 25)], "errors", result)
+    for error, text in zip(errors, ("killed by SIGABRT while it looked at the config", "one is none",
+                                    "this is a fault of the driver", "killed by SIGABRT", "no files and folders")):
+        assert_in(text, error[3], result)
+
+
+@test
+def test_what_is_wrong_already_is_not_asked(folder):
+    _, errors = validated(asked("a", "crash", "    lst: []\n"), asked("b", "crash", "    list: 1\n"),
+                          asked("c", "crash", "    connection: '@asked.none'\n"))
+    assert_equal([error[:2] for error in errors], [("unknown_config_key", 9), ("invalid_config_value", 15),
+                                                   ("invalid_connection_ref", 21)], "errors")
+    _, errors = validated(asked("a", "one"), command="run")
+    assert_equal(errors, [("invalid_config_value", 8, 5, "asked.extractor: one is none")], "errors of a run")
+    assert_equal(sorted(os.listdir()), ["osiris_connections.yaml", "pipeline.yaml"], "what is left")
+
+
 @test
 def test_interrupt_reaches_a_verb(folder):
     write("osiris_connections.yaml", "version: 1\nconnections:\n  asked:\n    it: {how: wait, token: x}\n")

@@ -120,7 +120,7 @@ def test_what_has_no_order_of_a_key_fails(folder):
     for config, reason in (({"query": "SELECT * FROM asked ORDER BY id"}, "a query has no key"),
                            ({"table": "asked", "order_by": "id"}, "in the order of order_by")):
         cut_export(cuts=1, code=1, **config)
-        result = cut_export(cuts=1, code=1, on_disconnect="resume", **config)
+        result = cut_export(cuts=1, code=2, on_disconnect="resume", **config)
         assert_in(reason, result.err, result)
 
 

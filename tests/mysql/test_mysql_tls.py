@@ -90,7 +90,7 @@ def test_the_authority(folder):
         refused("2026", {"ssl": ssl(ca=keys / "theirs.pem", **fields)})
     # required encrypts and asks nothing else, even with an authority's file.
     assert cipher({"ssl": ssl(mode="required", ca=keys / "theirs.pem")})
-    assert_in("ssl.ca", private.extract(code=1, connection={"ssl": ssl(mode="verify_ca")}, query=CIPHER).err)
+    assert_in("ssl.ca", private.extract(code=2, connection={"ssl": ssl(mode="verify_ca")}, query=CIPHER).err)
 
 
 @test
@@ -119,7 +119,7 @@ def test_the_clients_certificate(folder):
     result = private.extract(code=1, connection={**who, "ssl": ssl(mode="required")}, env=env, query=CIPHER)
     assert_in("1045", result.err, result)
     for half in given:
-        result = private.extract(code=1, connection={"ssl": ssl(**{half: given[half]})}, query=CIPHER)
+        result = private.extract(code=2, connection={"ssl": ssl(**{half: given[half]})}, query=CIPHER)
         assert_in("go together", result.err, result)
     refused("2026", {"ssl": ssl(cert=keys / "missing.pem", key=keys / "client.key")})
 

@@ -1,6 +1,6 @@
 /*
- * Drivers that are asked and not run: asked.extractor answers `check` as its connection's field `how` says, and has no other
- * verb; old.extractor was compiled against version 1.0: what lies behind its `close` must not be looked at.
+ * Drivers that are asked and not run: asked.extractor answers `check` as its connection's field `how` says, and `validate` as
+ * its option `what`, and has no other verb; old.extractor was compiled against version 1.0: what lies behind its `close` must not be looked at.
  */
 #include <stdbool.h>
 #include <time.h>
@@ -86,6 +86,44 @@ static int asked_check(void *state)
     return 0;
 }
 
+static int refuse(const struct osiris_host *host, const char *option, const char *message)
+{
+    const struct osiris_error_report report = {
+        .struct_size = sizeof report,
+        .category = OSIRIS_ERROR_CONFIG,
+        .message = message,
+        .hint = "use another",
+        .option = option,
+    };
+
+    host->error(host, &report);
+    return -1;
+}
+
+static int asked_validate(const struct osiris_host *host)
+{
+    const char *what = host->get_string(host, OSIRIS_CONFIG, "what", "");
+    int fd;
+
+    printf("a driver may print what it likes\n");
+    if (strcmp(what, "one") == 0)
+        return refuse(host, "what", "one is none");
+    if (strcmp(what, "many") == 0) {
+        refuse(host, "/list/1", "the second is wrong");
+        refuse(host, "/how/deep", "it is too deep");
+        return refuse(host, NULL, "it is wrong as a whole");
+    }
+    if (strcmp(what, "secret") == 0)
+        return refuse(host, "token", host->get_string(host, OSIRIS_CONNECTION, "token", "?"));
+    if (strcmp(what, "silent") == 0)
+        return -1;
+    if (strcmp(what, "file") == 0)
+        return host->open_input(host, "/dev/null", &fd);
+    if (strcmp(what, "crash") == 0)
+        abort();
+    return 0;
+}
+
 /* The output of both: one batch of three rows. */
 
 static int get_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out)
@@ -138,7 +176,7 @@ static int asked_never(void *state)
 #define SPEC                                                                                       \
     "{\"title\": \"Asked\", \"modes\": [\"extract\"], \"configSchema\": {\"type\": \"object\","     \
     "\"properties\": {\"how\": {\"type\": \"string\"}, \"token\": {\"type\": \"string\"},"          \
-    "\"what\": {\"type\": \"string\"}, \"other\": {\"type\": \"string\"}},"                        \
+    "\"what\": {\"type\": \"string\"}, \"other\": {\"type\": \"string\"}, \"list\": {\"type\": \"array\"}},"                        \
     "\"oneOf\": [{\"required\": [\"what\"]}, {\"required\": [\"other\"]}]},"                       \
     "\"secrets\": [\"/token\"], \"x-connection-fields\": ["                                         \
     "{\"name\": \"how\", \"override\": \"allowed\"}, {\"name\": \"token\", \"override\": \"forbidden\"}]}"
@@ -154,6 +192,7 @@ static const struct osiris_driver asked_driver = {
     .interrupt = asked_interrupt,
     .close = asked_close,
     .check = asked_check,
+    .validate = asked_validate,
 };
 
 static const struct osiris_driver old_driver = {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A worker that becomes worker.py or osiris-worker, by the driver files that `prepare` names: so one run has both.
 
-    either.py OSIRIS-WORKER [KIND] --channel-fd N | --describe FILE...
+    either.py OSIRIS-WORKER [KIND] --channel-fd N | --describe FILE... | --validate
 
 With a KIND it is misbehaving.py instead of worker.py.
 """
@@ -32,6 +32,11 @@ def describe(native, paths):
     json.dump(answers, sys.stdout)
 
 
+def validate(native):
+    """Only drivers that are said to validate are asked: worker.py has none."""
+    os.execv(native, [native, "--validate"])
+
+
 def peek_prepare(connection):
     """The second message, which stays where it is. hello and prepare are sent together."""
     while True:
@@ -52,6 +57,8 @@ def main(native, *arguments):
     if arguments[0] == "--describe":
         describe(native, arguments[1:])
         return
+    if arguments[0] == "--validate":
+        validate(native)
     number = int(arguments[1])
     connection = socket.socket(fileno=os.dup(number))
     drivers = peek_prepare(connection)["params"]["drivers"].values()

@@ -81,7 +81,7 @@ START_TEST(test_quote)
     CHECK_VALUES("\"quote\": \"-\"", "i", int32_t, "1\n---2-\n", 1, -2);
     CHECK_VALUES("\"quote\": \"-\", \"quoting\": \"all\"", "tdD", int32_t, "-1970--01--01-\n", 0);
     CHECK_VALUES("\"quote\": \"0\"", "w:1", char, "01000\n", 0x10);
-    check_refused("\"quote\": \",\"", "delimiter");
+    check_refused("\"quote\": \",\"", "quote");
     check_refused("\"quote\": \"\\n\"", "quote");
     check_refused("\"quote\": \"''\"", "quote");
 }

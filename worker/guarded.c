@@ -1,0 +1,92 @@
+/* Plug-ins' code in a child process; see guarded.h. */
+#include "worker/guarded.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "core/clock.h"
+
+static void be_child(guarded_work work, void *context, int answer) __attribute__((noreturn));
+
+static void be_child(guarded_work work, void *context, int answer)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    /* What a plug-in prints must not mix with the answers. */
+    if (null < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0)
+        _exit(1);
+    _exit(work(context, answer) ? 0 : 1);
+}
+
+/* 1: the answer is whole; 0: the time is over; -1: it failed. */
+static int read_child(int fd, struct buffer *answer)
+{
+    int64_t deadline_ms = clock_monotonic_ms() + GUARDED_TIMEOUT_MS;
+
+    for (;;) {
+        struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+        int64_t left = deadline_ms - clock_monotonic_ms();
+        int ready = left <= 0 ? 0 : poll(&poll_fd, 1, (int)left);
+        if (ready < 0 && errno == EINTR)
+            continue;
+        if (ready <= 0)
+            return 0;
+        char *room = buffer_reserve(answer, 65536);
+        ssize_t got = room == NULL ? -1 : read(fd, room, 65536);
+        if (got < 0)
+            return -1;
+        if (got == 0)
+            return 1;
+        answer->length += (size_t)got;
+    }
+}
+
+static char *reason(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static char *reason(const char *format, ...)
+{
+    va_list arguments;
+    char *text = NULL;
+
+    va_start(arguments, format);
+    if (vasprintf(&text, format, arguments) < 0)
+        text = strdup("it failed");
+    va_end(arguments);
+    return text;
+}
+
+char *guarded_run(guarded_work work, void *context, const char *doing, struct buffer *answer)
+{
+    int pipes[2];
+    int status = 0;
+
+    if (pipe2(pipes, O_CLOEXEC) < 0)
+        return reason("there is no process for it: %m");
+    pid_t child = fork();
+    if (child == 0)
+        be_child(work, context, pipes[1]);
+    (void)close(pipes[1]);
+    int whole = child < 0 ? -1 : read_child(pipes[0], answer);
+    (void)close(pipes[0]);
+    if (child < 0)
+        return reason("there is no process for it");
+    if (whole != 1)
+        (void)kill(child, SIGKILL);
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        continue;
+    bool terminated = buffer_append(answer, "", 0) == 0;
+    if (whole == 0)
+        return reason("%d s passed while %s", GUARDED_TIMEOUT_MS / 1000, doing);
+    if (whole == 1 && terminated && answer->length > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return NULL;
+    if (WIFSIGNALED(status))
+        return reason("killed by SIG%s while %s", sigabbrev_np(WTERMSIG(status)), doing);
+    return reason("it ended the process with status %d while %s", WEXITSTATUS(status), doing);
+}

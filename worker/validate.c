@@ -1,0 +1,342 @@
+/* Asking drivers about configs; see validate.h. */
+#include "worker/validate.h"
+
+#include <osiris/plugin.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/atomic-file.h"
+#include "core/host-values.h"
+#include "core/json-access.h"
+#include "core/json-build.h"
+#include "core/loader.h"
+#include "worker/guarded.h"
+
+#define QUESTIONS_MAXIMUM (64u << 20)
+#define ANSWERS_MAXIMUM (16u << 20)
+#define ERRORS_MAXIMUM 100 /* of one config */
+
+/* One question, as the driver's host table sees it. */
+struct question {
+    json_object *config, *connection; /* borrowed */
+    pthread_mutex_t lock;             /* guards the rest: a driver may have threads */
+    json_object *errors;
+    json_object *texts; /* that get_json has given */
+};
+
+/* The host table. */
+
+static json_object *values(const struct osiris_host *host, int32_t scope)
+{
+    const struct question *question = host->context;
+
+    return scope == OSIRIS_CONFIG       ? question->config
+           : scope == OSIRIS_CONNECTION ? question->connection
+                                        : NULL;
+}
+
+static int32_t value_type(const struct osiris_host *host, int32_t scope, const char *path)
+{
+    return host_value_type(values(host, scope), path);
+}
+
+static const char *get_string(const struct osiris_host *host, int32_t scope, const char *path,
+                              const char *fallback)
+{
+    return host_value_string(values(host, scope), path, fallback);
+}
+
+static int64_t get_integer(const struct osiris_host *host, int32_t scope, const char *path,
+                           int64_t fallback)
+{
+    return host_value_integer(values(host, scope), path, fallback);
+}
+
+static double get_number(const struct osiris_host *host, int32_t scope, const char *path,
+                         double fallback)
+{
+    return host_value_number(values(host, scope), path, fallback);
+}
+
+static int32_t get_boolean(const struct osiris_host *host, int32_t scope, const char *path,
+                           int32_t fallback)
+{
+    return host_value_boolean(values(host, scope), path, fallback);
+}
+
+static size_t get_count(const struct osiris_host *host, int32_t scope, const char *path)
+{
+    return host_value_count(values(host, scope), path);
+}
+
+static const char *get_json(const struct osiris_host *host, int32_t scope, const char *path)
+{
+    struct question *question = host->context;
+    const char *text = NULL;
+
+    pthread_mutex_lock(&question->lock);
+    const char *found = host_value_json(values(host, scope), path);
+    json_object *kept = found == NULL ? NULL : json_object_new_string(found);
+    if (kept != NULL && json_object_array_add(question->texts, kept) == 0)
+        text = json_object_get_string(kept);
+    else
+        json_object_put(kept);
+    pthread_mutex_unlock(&question->lock);
+    return text;
+}
+
+static void add_error(struct question *question, const struct osiris_error *error)
+{
+    pthread_mutex_lock(&question->lock);
+    if (json_array_count(question->errors) < ERRORS_MAXIMUM)
+        json_append(question->errors, osiris_error_to_json(error));
+    pthread_mutex_unlock(&question->lock);
+}
+
+static void report(const struct osiris_host *host, const struct osiris_error_report *report)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    osiris_error_from_report(&error, report);
+    add_error(host->context, &error);
+}
+
+/* Nobody listens: there is no run. */
+static void ignore_log(const struct osiris_host *host, int32_t level, const char *message)
+{
+    (void)host, (void)level, (void)message;
+}
+
+static void ignore_event(const struct osiris_host *host, const char *name, const char *json)
+{
+    (void)host, (void)name, (void)json;
+}
+
+static void ignore_metric(const struct osiris_host *host, const char *name, double value,
+                          const char *unit)
+{
+    (void)host, (void)name, (void)value, (void)unit;
+}
+
+static void ignore_result(const struct osiris_host *host, const char *json)
+{
+    (void)host, (void)json;
+}
+
+static int32_t never_cancelled(const struct osiris_host *host)
+{
+    (void)host;
+    return 0;
+}
+
+static int refuse_file(const struct osiris_host *host)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    osiris_error_set(&error, OSIRIS_ERROR_INTERNAL,
+                     "there are no files and folders in validate; this is a fault of the driver");
+    add_error(host->context, &error);
+    return -1;
+}
+
+static const char *no_folder(const struct osiris_host *host)
+{
+    (void)refuse_file(host);
+    return NULL;
+}
+
+static int no_input(const struct osiris_host *host, const char *path, int *fd)
+{
+    (void)path, (void)fd;
+    return refuse_file(host);
+}
+
+static int no_output(const struct osiris_host *host, const char *path,
+                     const struct osiris_output_options *options, int *fd)
+{
+    (void)path, (void)options, (void)fd;
+    return refuse_file(host);
+}
+
+static int no_finish(const struct osiris_host *host, int fd)
+{
+    (void)fd;
+    return refuse_file(host);
+}
+
+/* One question. */
+
+static void ask(const struct osiris_driver *driver, json_object *asked, struct question *question)
+{
+    const struct osiris_host host = {
+        .abi_version = OSIRIS_ABI_VERSION,
+        .struct_size = sizeof host,
+        .context = question,
+        .run_id = "",
+        .step_id = json_member_string(asked, "step_id", ""),
+        .component = json_member_string(asked, "component", driver->name),
+        .value_type = value_type,
+        .get_string = get_string,
+        .get_integer = get_integer,
+        .get_number = get_number,
+        .get_boolean = get_boolean,
+        .get_count = get_count,
+        .get_json = get_json,
+        .log = ignore_log,
+        .event = ignore_event,
+        .metric = ignore_metric,
+        .error = report,
+        .cancelled = never_cancelled,
+        .artifacts_dir = no_folder,
+        .temp_dir = no_folder,
+        .open_input = no_input,
+        .open_output = no_output,
+        .finish_output = no_finish,
+        .verb = "validate",
+        .result = ignore_result,
+    };
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    if (driver->validate(&host) == 0 || json_array_count(question->errors) > 0)
+        return;
+    osiris_error_set(&error, OSIRIS_ERROR_INTERNAL,
+                     "validate failed and gave no reason; this is a fault of the driver");
+    add_error(question, &error);
+}
+
+/* Writes {index, errors}. */
+static bool answer_one(json_object *asked, size_t index, int answer)
+{
+    const char *path = json_member_string(asked, "file", "");
+    const char *name = json_member_string(asked, "driver", "");
+    struct question question = {
+        .config = json_member(asked, "config"),
+        .connection = json_member(asked, "connection"),
+        .lock = PTHREAD_MUTEX_INITIALIZER,
+        .errors = json_object_new_array(),
+        .texts = json_object_new_array(),
+    };
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    _cleanup_json_ json_object *line = json_object_new_object();
+    const struct osiris_plugin *plugin = loader_open(path, &error);
+    const struct osiris_driver *driver =
+        plugin == NULL ? NULL : loader_driver(plugin, path, name, &error);
+
+    if (driver == NULL)
+        add_error(&question, &error);
+    else if (OSIRIS_HAS(driver, validate) && driver->validate != NULL)
+        ask(driver, asked, &question);
+    json_add_integer(line, "index", (int64_t)index);
+    json_add(line, "errors", question.errors);
+    json_object_put(question.texts);
+    const char *text = json_object_to_json_string_ext(line, JSON_C_TO_STRING_PLAIN);
+    return text != NULL && write_fully(answer, text, strlen(text)) == 0 &&
+           write_fully(answer, "\n", 1) == 0;
+}
+
+/* The questions of one file. */
+
+struct round {
+    json_object *questions;
+    json_object *answers; /* null: there is none yet */
+    size_t first;         /* the first question, whose file it is about */
+};
+
+static bool is_open(const struct round *round, size_t index)
+{
+    json_object *question = json_object_array_get_idx(round->questions, index);
+    json_object *first = json_object_array_get_idx(round->questions, round->first);
+
+    return json_object_array_get_idx(round->answers, index) == NULL &&
+           strcmp(json_member_string(question, "file", ""), json_member_string(first, "file", "")) == 0;
+}
+
+static bool answer_round(void *context, int answer)
+{
+    const struct round *round = context;
+    size_t count = json_array_count(round->questions);
+
+    for (size_t i = round->first; i < count; i++)
+        if (is_open(round, i) &&
+            !answer_one(json_object_array_get_idx(round->questions, i), i, answer))
+            return false;
+    return true;
+}
+
+static void take_answers(struct round *round, char *text)
+{
+    char *rest;
+
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+        _cleanup_json_ json_object *answer = json_tokener_parse(line);
+        json_object *errors = json_member(answer, "errors");
+        int64_t index = json_member_integer(answer, "index", -1);
+        if (json_object_is_type(errors, json_type_array) && index >= (int64_t)round->first &&
+            (size_t)index < json_array_count(round->questions) && is_open(round, (size_t)index))
+            (void)json_object_array_put_idx(round->answers, (size_t)index, json_object_get(errors));
+    }
+}
+
+/* Answers at least the first question: if it was that one which ended the child, with the reason. */
+static void ask_round(struct round *round)
+{
+    _cleanup_buffer_ struct buffer answer = BUFFER_INIT(ANSWERS_MAXIMUM);
+    _cleanup_free_ char *reason =
+        guarded_run(answer_round, round, "it looked at the config", &answer);
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    json_object *errors;
+
+    if (answer.length > 0 && !answer.failed)
+        take_answers(round, answer.data);
+    for (size_t i = round->first; i < json_array_count(round->questions); i++) {
+        if (!is_open(round, i))
+            continue;
+        json_object *question = json_object_array_get_idx(round->questions, i);
+        osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "the driver \"%s\" of \"%s\": %s",
+                         json_member_string(question, "driver", "?"),
+                         json_member_string(question, "file", "?"),
+                         reason == NULL ? "it ended the process while it looked at the config" : reason);
+        errors = json_object_new_array();
+        json_append(errors, osiris_error_to_json(&error));
+        (void)json_object_array_put_idx(round->answers, i, errors);
+        return;
+    }
+}
+
+static json_object *read_questions(void)
+{
+    _cleanup_buffer_ struct buffer text = BUFFER_INIT(QUESTIONS_MAXIMUM);
+
+    for (;;) {
+        char *room = buffer_reserve(&text, 65536);
+        ssize_t got = room == NULL ? -1 : read(STDIN_FILENO, room, 65536);
+        if (got < 0 && room != NULL && errno == EINTR)
+            continue;
+        if (got < 0)
+            return NULL;
+        if (got == 0)
+            break;
+        text.length += (size_t)got;
+    }
+    return buffer_append(&text, "", 0) < 0 ? NULL : json_tokener_parse(text.data);
+}
+
+int worker_validate(void)
+{
+    _cleanup_json_ json_object *questions = read_questions();
+    _cleanup_json_ json_object *answers = json_object_new_array();
+    struct round round = {.questions = questions, .answers = answers};
+    size_t count = json_array_count(questions);
+
+    if (!json_object_is_type(questions, json_type_array) || answers == NULL ||
+        (count > 0 && json_object_array_put_idx(answers, count - 1, NULL) < 0))
+        return 1;
+    for (size_t i = 0; i < count; i++) {
+        round.first = i;
+        if (json_object_array_get_idx(answers, i) == NULL)
+            ask_round(&round);
+    }
+    const char *text = json_object_to_json_string_ext(answers, JSON_C_TO_STRING_PLAIN);
+    return text == NULL || write_fully(STDOUT_FILENO, text, strlen(text)) < 0;
+}
