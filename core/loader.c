@@ -14,6 +14,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/spec-check.h"
+
 static pthread_mutex_t loader_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool loader_ready; /* guarded by loader_lock: lt_dlinit is called once */
 
@@ -77,11 +79,6 @@ static const struct osiris_plugin *open_locked(const char *path, struct osiris_e
     return plugin;
 }
 
-static bool has_text(const char *text)
-{
-    return text != NULL && text[0] != '\0';
-}
-
 static int check_spec(const char *path, const char *name, const char *spec,
                       struct osiris_error *error)
 {
@@ -94,8 +91,24 @@ static int check_spec(const char *path, const char *name, const char *spec,
     if (parsed == NULL)
         return refuse(error, path, "the spec of \"%s\" is not JSON: %s", name,
                       json_tokener_error_desc(why));
-    if (!json_object_is_type(parsed, json_type_object))
-        return refuse(error, path, "the spec of \"%s\" is not a JSON object", name);
+    _cleanup_free_ char *problem = spec_check(parsed);
+    return problem == NULL ? 0 : refuse(error, path, "the spec of \"%s\": %s", name, problem);
+}
+
+/* Names end up in messages, files and folders. */
+static int check_names(const char *path, const char *what, const char *name, const char *version,
+                       struct osiris_error *error)
+{
+    if (name == NULL || version == NULL || version[0] == '\0' || name[0] == '\0')
+        return refuse(error, path, "%s has no name or no version", what);
+    for (const unsigned char *c = (const unsigned char *)version; *c != '\0'; c++)
+        if (*c <= ' ' || *c >= 127)
+            return refuse(error, path, "the version of %s has a blank or a character beyond ASCII", what);
+    if (!spec_name_is_valid(name))
+        return refuse(error, path,
+                      "the name of %s is not one: letters, digits, _, - and single dots between them, "
+                      "63 at most",
+                      what);
     return 0;
 }
 
@@ -105,8 +118,8 @@ static int check_driver(const char *path, const struct osiris_driver *driver,
     if (driver->struct_size < OSIRIS_DRIVER_SIZE_1_0)
         return refuse(error, path, "a driver's struct_size is %u, version 1.0 has %zu",
                       driver->struct_size, OSIRIS_DRIVER_SIZE_1_0);
-    if (!has_text(driver->name) || !has_text(driver->version))
-        return refuse(error, path, "a driver has no name or no version");
+    if (check_names(path, "a driver", driver->name, driver->version, error) < 0)
+        return -1;
     if (strchr(driver->name, '.') == NULL)
         return refuse(error, path, "the driver's name \"%s\" is not of the form family.what",
                       driver->name);
@@ -127,8 +140,8 @@ static int check_adapter(const char *path, const struct osiris_adapter *adapter,
     if (adapter->struct_size < OSIRIS_ADAPTER_SIZE_1_0)
         return refuse(error, path, "an adapter's struct_size is %u, version 1.0 has %zu",
                       adapter->struct_size, OSIRIS_ADAPTER_SIZE_1_0);
-    if (!has_text(adapter->name) || !has_text(adapter->version))
-        return refuse(error, path, "an adapter has no name or no version");
+    if (check_names(path, "an adapter", adapter->name, adapter->version, error) < 0)
+        return -1;
     if (adapter->open == NULL || adapter->prepare == NULL || adapter->execute == NULL ||
         adapter->worker_exit == NULL || adapter->terminate == NULL || adapter->collect == NULL ||
         adapter->close == NULL)
@@ -153,8 +166,8 @@ static int check_clashes(const char *path, const struct osiris_driver *const *dr
     const struct osiris_driver *driver = drivers[index];
 
     for (size_t i = 0; driver->aliases != NULL && driver->aliases[i] != NULL; i++) {
-        if (driver->aliases[i][0] == '\0' || strcmp(driver->aliases[i], driver->name) == 0)
-            return refuse(error, path, "the driver \"%s\" has an alias that is empty or its name",
+        if (!spec_name_is_valid(driver->aliases[i]) || strcmp(driver->aliases[i], driver->name) == 0)
+            return refuse(error, path, "the driver \"%s\" has an alias that is no name, or its own name",
                           driver->name);
     }
     for (size_t earlier = 0; earlier < index; earlier++) {
@@ -183,8 +196,8 @@ static int check_plugin(const char *path, const struct osiris_plugin *plugin,
     if (plugin->struct_size < OSIRIS_PLUGIN_SIZE_1_0)
         return refuse(error, path, "its descriptor's struct_size is %u, version 1.0 has %zu",
                       plugin->struct_size, OSIRIS_PLUGIN_SIZE_1_0);
-    if (!has_text(plugin->name) || !has_text(plugin->version))
-        return refuse(error, path, "it has no name or no version");
+    if (check_names(path, "the plug-in", plugin->name, plugin->version, error) < 0)
+        return -1;
     bool empty = true;
     for (size_t i = 0; plugin->drivers != NULL && plugin->drivers[i] != NULL; i++) {
         empty = false;

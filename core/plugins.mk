@@ -7,4 +7,5 @@ libosiris_core_la_SOURCES += \
 	core/output-aside.c \
 	core/registry.c core/registry.h \
 	core/registry-files.c core/registry-files.h \
+	core/spec-check.c core/spec-check.h \
 	$(NULL)

@@ -92,6 +92,36 @@ tests_plugins_broken_broken_prints_la_SOURCES = tests/plugins/broken.c
 tests_plugins_broken_broken_prints_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=PRINTS
 tests_plugins_broken_broken_prints_la_LDFLAGS = $(test_plugin_ldflags)
 
+check_LTLIBRARIES += tests/plugins/broken/broken-bad-mode.la
+tests_plugins_broken_broken_bad_mode_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_bad_mode_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=BAD_MODE
+tests_plugins_broken_broken_bad_mode_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/broken/broken-bad-type.la
+tests_plugins_broken_broken_bad_type_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_bad_type_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=BAD_TYPE
+tests_plugins_broken_broken_bad_type_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/broken/broken-bad-pattern.la
+tests_plugins_broken_broken_bad_pattern_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_bad_pattern_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=BAD_PATTERN
+tests_plugins_broken_broken_bad_pattern_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/broken/broken-bad-default.la
+tests_plugins_broken_broken_bad_default_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_bad_default_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=BAD_DEFAULT
+tests_plugins_broken_broken_bad_default_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/broken/broken-bad-name.la
+tests_plugins_broken_broken_bad_name_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_bad_name_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=BAD_NAME
+tests_plugins_broken_broken_bad_name_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/broken/broken-no-name.la
+tests_plugins_broken_broken_no_name_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_no_name_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=NO_NAME
+tests_plugins_broken_broken_no_name_la_LDFLAGS = $(test_plugin_ldflags)
+
 # The driver template, against the public headers and the kit as everybody has them.
 check_LTLIBRARIES += tests/plugins/template/acme.la
 tests_plugins_template_acme_la_SOURCES = examples/driver-template/acme.c

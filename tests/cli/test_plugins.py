@@ -49,6 +49,12 @@ def test_broken_files_are_refused_with_the_reason_and_good_ones_work(folder):
         "broken-no-verb.so": "run",
         "broken-bad-spec.so": "JSON",
         "broken-twice.so": "test.broken",
+        "broken-bad-mode.so": 'modes/1: there is no mode "frob"',
+        "broken-bad-type.so": 'configSchema/properties/port/type: there is no type "banana"',
+        "broken-bad-pattern.so": "configSchema/properties/list/items/pattern: ",
+        "broken-bad-default.so": "configSchema/properties/port/default: ",
+        "broken-bad-name.so": "the name of a driver is not one",
+        "broken-no-name.so": "no name",
         "broken-unresolved.so": "undefined symbol",
         # A sanitizer makes an exit of it.
         "broken-crash.so": "" if SANITIZED else "SIG",

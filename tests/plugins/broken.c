@@ -17,6 +17,31 @@
 #define BAD_SPEC 11
 #define TWICE 12
 #define PRINTS 13 /* this one is fine but for its noise */
+#define BAD_MODE 14
+#define BAD_TYPE 15
+#define BAD_PATTERN 16
+#define BAD_DEFAULT 17
+#define BAD_NAME 18
+#define NO_NAME 19
+
+#if BROKEN == BAD_SPEC
+#define SPEC "{not json"
+#elif BROKEN == BAD_MODE
+#define SPEC "{\"modes\": [\"extract\", \"frob\"]}"
+#elif BROKEN == BAD_TYPE
+#define SPEC "{\"configSchema\": {\"properties\": {\"port\": {\"type\": \"banana\"}}}}"
+#elif BROKEN == BAD_PATTERN
+#define SPEC "{\"configSchema\": {\"properties\": {\"list\": {\"items\": {\"pattern\": \"[[:alpha\"}}}}}"
+#elif BROKEN == BAD_DEFAULT
+#define SPEC "{\"configSchema\": {\"properties\": {\"port\": {\"type\": \"integer\", \"default\": \"x\"}}}}"
+#else
+#define SPEC "{\"modes\": [\"extract\"]}"
+#endif
+#define NAME                                                                                       \
+    (BROKEN == PRINTS     ? "test.prints"                                                          \
+     : BROKEN == BAD_NAME ? "test.bro\033[31mken"                                                  \
+     : BROKEN == NO_NAME  ? ""                                                                     \
+                          : "test.broken")
 
 static int no_open(const struct osiris_host *host, void **state)
 {
@@ -42,9 +67,9 @@ static void no_close(void *state)
 static const struct osiris_driver driver = {
     .struct_size = BROKEN == SHORT_DRIVER ? 16 : sizeof(struct osiris_driver),
     .kind = OSIRIS_EXTRACTOR,
-    .name = BROKEN == PRINTS ? "test.prints" : "test.broken",
+    .name = NAME,
     .version = "1.0.0",
-    .spec = BROKEN == BAD_SPEC ? "{not json" : "{\"modes\": [\"extract\"]}",
+    .spec = SPEC,
     .open = no_open,
     .run = BROKEN == NO_VERB ? NULL : no_run,
     .close = no_close,
