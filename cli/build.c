@@ -3,20 +3,29 @@
 
 #include <string.h>
 
+#include "core/adapter-file.h"
 #include "core/json-access.h"
 #include "core/paths.h"
 #include "core/places.h"
-#include "core/session.h"
+
+/* Where descriptions of plug-ins are kept; -1: out of memory. */
+static int descriptions_dir(char **directory)
+{
+    _cleanup_free_ char *cache = paths_cache_dir();
+
+    *directory = NULL;
+    if (cache == NULL || asprintf(directory, "%s/drivers", cache) >= 0)
+        return 0;
+    *directory = NULL;
+    return -1;
+}
 
 struct registry *build_registry(const struct arguments *arguments, struct osiris_error *error)
 {
     _cleanup_free_ const char **driver_dirs = arguments_values(arguments, "driver-dir");
-    _cleanup_free_ char *cache = paths_cache_dir();
     _cleanup_free_ char *cache_dir = NULL;
 
-    if (driver_dirs == NULL ||
-        (cache != NULL && asprintf(&cache_dir, "%s/drivers", cache) < 0)) {
-        cache_dir = NULL;
+    if (driver_dirs == NULL || descriptions_dir(&cache_dir) < 0) {
         osiris_error_set_errno(error, ENOMEM, "cannot look for drivers");
         return NULL;
     }
@@ -54,6 +63,17 @@ static int check_profile(const char *profile, struct osiris_error *error)
     return 0;
 }
 
+int build_check_adapter(const char *place, json_object *places, struct osiris_error *error)
+{
+    const struct adapter_folders folders = {paths_adapter_path(), paths_adapter_dir()};
+    const char *adapter = json_member_string(json_member(places, place), "adapter", place);
+    _cleanup_free_ char *cache_dir = NULL;
+
+    if (descriptions_dir(&cache_dir) < 0)
+        return osiris_error_set_errno(error, ENOMEM, "cannot look for adapters");
+    return adapter_file_check(adapter, &folders, places, paths_worker(), cache_dir, error);
+}
+
 /* Every place that a step names has to be there: to find out later would cost a run. */
 static int find_places(struct build *build)
 {
@@ -71,9 +91,7 @@ static int find_places(struct build *build)
         _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
         if (step->run_on == NULL || strcmp(step->run_on, "default") == 0)
             continue;
-        const char *adapter = json_member_string(json_member(build->places, step->run_on),
-                                                 "adapter", step->run_on);
-        if (session_find_adapter(adapter, paths_adapter_path(), paths_adapter_dir(), &error) == NULL)
+        if (build_check_adapter(step->run_on, build->places, &error) < 0)
             diagnostics_add(&build->diagnostics, DIAGNOSTIC_ERROR, "unknown_place",
                             &step->run_on_where, pipeline->source, pipeline->source_length, NULL,
                             error.hint, "step \"%s\" cannot run on \"%s\": %s",
@@ -120,7 +138,12 @@ int build_pipeline_file(struct build *build, const char *path, const char *profi
         .adapter = adapter,
         .worker_path = paths_worker(),
     };
-    return compile_pipeline(&compile, &build->diagnostics, &build->compiled) < 0 ? -1 : found;
+    if (compile_pipeline(&compile, &build->diagnostics, &build->compiled) < 0)
+        found = -1;
+    /* What the command line says is wrong besides. */
+    if (adapter != NULL && build->places != NULL && build_check_adapter(adapter, build->places, error) < 0)
+        found = -1;
+    return found;
 }
 
 void build_clear(struct build *build)

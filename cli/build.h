@@ -31,6 +31,9 @@ struct build {
 /* NULL with the error set. */
 struct registry *build_registry(const struct arguments *arguments, struct osiris_error *error);
 
+/* Whether a place can be had: one of `places` (places.h), or an execution adapter. 0 or -1. */
+int build_check_adapter(const char *place, json_object *places, struct osiris_error *error);
+
 /* Loads and compiles the first operand. -1: the error is set, or the diagnostics have errors. */
 int build_pipeline(struct build *build, const struct arguments *arguments, const char *adapter,
                    struct osiris_error *error);

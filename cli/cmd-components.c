@@ -251,7 +251,7 @@ static int execute_show(const struct arguments *arguments)
         return report_failure(arguments->json, "components", &error, NULL, EXIT_CODE_FAILED);
     const struct component *component = registry_find(registry, arguments->operands[0], &error);
     if (component == NULL)
-        return report_failure(arguments->json, "components", &error, NULL, EXIT_CODE_FAILED);
+        return report_failure(arguments->json, "components", &error, NULL, EXIT_CODE_USAGE);
     if (arguments->json) {
         json_object *object = component_json(component);
         json_add(object, "spec", json_object_get(component->spec));

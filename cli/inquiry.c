@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/build.h"
 #include "core/atomic-file.h"
 #include "core/clock.h"
 #include "core/compile.h"
@@ -206,7 +207,7 @@ static int run_session(struct asking *asking, struct osiris_error *error)
 
 static json_object *ask(struct asking *asking, struct osiris_error *error)
 {
-    if (compile(asking, error) < 0 || fill_redactor(asking, error) < 0 ||
+    if (build_check_adapter("local", NULL, error) < 0 || compile(asking, error) < 0 || fill_redactor(asking, error) < 0 ||
         open_records(asking, error) < 0 || run_session(asking, error) < 0)
         return NULL;
     json_object *answer = json_member(json_member(asking->result.steps, STEP_ID), "result");

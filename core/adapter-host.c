@@ -2,14 +2,12 @@
 #include "core/adapter-host.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
-#include "core/buffer.h"
+#include "core/adapter-file.h"
 #include "core/host-values.h"
 #include "core/json-access.h"
 #include "core/loader.h"
 #include "core/schema.h"
-#include "core/session.h"
 
 struct adapter_host {
     struct osiris_host table;
@@ -20,63 +18,14 @@ struct adapter_host {
     struct osiris_error reported;
 };
 
-/* Finding. */
-
-static char *adapter_file(const char *folder, size_t folder_length, const char *name)
+static const struct osiris_adapter *find_adapter(const struct adapter_host_options *options,
+                                                 struct osiris_error *error)
 {
-    char *path = NULL;
+    const struct adapter_folders folders = {options->adapter_path, options->adapter_dir};
+    _cleanup_free_ char *path = adapter_file_find(options->name, &folders, NULL, error);
+    const struct osiris_plugin *plugin = path == NULL ? NULL : loader_open(path, error);
 
-    if (asprintf(&path, "%.*s/%s.so", (int)folder_length, folder, name) < 0)
-        return NULL;
-    return path;
-}
-
-/* The path of <name>.so in the first folder that has it, NULL if none has. `tried` lists the folders. */
-static char *find_in_path(const char *folders, const char *name, struct buffer *tried)
-{
-    while (folders != NULL && *folders != '\0') {
-        size_t length = strcspn(folders, ":");
-        if (length > 0) {
-            _cleanup_free_ char *path = adapter_file(folders, length, name);
-            struct stat status;
-            if (path != NULL && stat(path, &status) == 0 && S_ISREG(status.st_mode))
-                return steal_pointer(&path);
-            buffer_append_format(tried, "%s%.*s", tried->length > 0 ? ", " : "", (int)length,
-                                 folders);
-        }
-        folders += length + (folders[length] == ':');
-    }
-    return NULL;
-}
-
-static bool name_is_plain(const char *name)
-{
-    return name[0] != '\0' && name[0] != '.' && strlen(name) <= 64 && strchr(name, '/') == NULL;
-}
-
-const struct osiris_adapter *session_find_adapter(const char *name, const char *adapter_path,
-                                                  const char *adapter_dir,
-                                                  struct osiris_error *error)
-{
-    _cleanup_buffer_ struct buffer tried = BUFFER_INIT(1 << 16);
-
-    if (!name_is_plain(name)) {
-        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is not an adapter's name", name);
-        return NULL;
-    }
-    _cleanup_free_ char *path = find_in_path(adapter_path, name, &tried);
-    if (path == NULL)
-        path = find_in_path(adapter_dir, name, &tried);
-    if (path == NULL) {
-        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "there is no execution adapter \"%s\"", name);
-        osiris_error_hint(error, "looked for %s.so in %s; OSIRIS_ADAPTER_PATH adds folders", name,
-                          tried.length > 0 ? tried.data : "no folder");
-        return NULL;
-    }
-    const struct osiris_plugin *plugin = loader_open(path, error);
-    if (plugin == NULL)
-        return NULL;
-    return loader_adapter(plugin, path, name, error);
+    return plugin == NULL ? NULL : loader_adapter(plugin, path, options->name, error);
 }
 
 /* The host table. An adapter has options (OSIRIS_CONFIG) and no connection. */
@@ -272,8 +221,7 @@ static int check_options(struct adapter_host *host, json_object *given, struct o
 struct adapter_host *adapter_host_open(const struct adapter_host_options *options,
                                        struct osiris_error *error)
 {
-    const struct osiris_adapter *adapter =
-        session_find_adapter(options->name, options->adapter_path, options->adapter_dir, error);
+    const struct osiris_adapter *adapter = find_adapter(options, error);
 
     if (adapter == NULL)
         return NULL;

@@ -112,6 +112,11 @@ static int add_description(struct registry *registry, json_object *description, 
         refuse(registry, file, reason, NULL);
         return 0;
     }
+    if (json_array_count(drivers) == 0) {
+        refuse(registry, file,
+               "it has execution adapters and no driver; it belongs into a folder of adapters", NULL);
+        return 0;
+    }
     for (size_t i = 0; i < json_array_count(drivers); i++) {
         json_object *driver = json_object_array_get_idx(drivers, i);
         if (kind_from_name(json_member_string(driver, "kind", "")) == 0 ||

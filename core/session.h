@@ -90,10 +90,4 @@ struct session_result {
 int session_run(const struct session_options *options, struct session_result *result,
                 struct osiris_error *error);
 
-/* Finds and loads an adapter's shared object (<name>.so in one of the folders). */
-struct osiris_adapter;
-const struct osiris_adapter *session_find_adapter(const char *name, const char *adapter_path,
-                                                  const char *adapter_dir,
-                                                  struct osiris_error *error);
-
 #endif

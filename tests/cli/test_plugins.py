@@ -154,8 +154,8 @@ def test_show_names_options(folder):
     for word in ("delimiter", "quoting", "filesystem.csv_writer"):
         assert_in(word, result.out, result)
     result = osiris("components", "show", "csv.writr")
-    assert result.code != 0, result
-    assert_in("csv.writer", result.err, result)
+    assert_equal(result.code, 2, "exit code", result)
+    assert_in('did you mean "csv.writer"', result.err, result)
 
 
 @test
@@ -172,9 +172,42 @@ def test_the_driver_template(folder):
 def test_unknown_adapter(folder):
     pipeline(step("make", "test.generate", "read", rows=1),
              step("save", "csv.writer", "write", path="out.csv"))
-    result = osiris("run", "pipeline.yaml", "--adapter", "nowhere")
-    assert result.code in (1, 2), result
-    assert_in("nowhere", result.err, result)
+    for options in (("--adapter", "locla"), ("--adapter", "locla", "--dry-run"), ("--target=locla", "--json")):
+        result = osiris("run", "pipeline.yaml", *options)
+        assert_equal(result.code, 2, "exit code", result)
+        assert_in('there is no execution adapter \\"locla\\"' if "--json" in options else
+                  'there is no execution adapter "locla"; did you mean "local"?', result.err + result.out, result)
+    assert_equal(os.listdir(), ["pipeline.yaml"], "what is left")
+
+
+@test
+def test_an_adapter_that_crashes_is_one_error(folder):
+    pipeline(step("make", "test.generate", "read", rows=1),
+             step("save", "csv.writer", "write", path="out.csv"))
+    plugin("broken-crash", "adapters", copy_as="crash")
+    plugin("generate", "adapters", copy_as="driver")
+    env = {"OSIRIS_ADAPTER_PATH": "adapters", "XDG_CACHE_HOME": os.getcwd() + "/cache"}
+    for _ in range(2):
+        result = osiris("run", "pipeline.yaml", "--adapter", "crash", env=env)
+        assert_equal(result.code, 2, "exit code", result)
+        assert_in("crash.so", result.err, result)
+        assert_in("while it was loaded", result.err, result)
+    pipeline({**step("make", "test.generate", "read", rows=1), "run_on": "crash"},
+             step("save", "csv.writer", "write", path="out.csv"))
+    result = osiris("validate", "pipeline.yaml", env=env)
+    assert_equal(result.code, 2, "exit code", result)
+    assert_in("unknown_place", result.err, result)
+    result = osiris("run", "pipeline.yaml", "--adapter", "driver", env=env)
+    assert_in('it has no execution adapter "driver"', result.err, result)
+
+
+@test
+def test_an_adapter_among_the_drivers_is_refused(folder):
+    plugin("generate")
+    shutil.copy(BUILD / ".libs" / "local.so", "drivers/local.so")
+    answer, components = listing("drivers")
+    assert_in("belongs into a folder of adapters", refusals(answer)["local.so"])
+    assert_in("test.generate", components)
 
 
 if __name__ == "__main__":

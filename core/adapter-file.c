@@ -1,0 +1,152 @@
+/* Finding the files of execution adapters; see adapter-file.h. */
+#include "core/adapter-file.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/buffer.h"
+#include "core/json-access.h"
+#include "core/json-build.h"
+#include "core/near-miss.h"
+#include "core/registry-files.h"
+#include "core/spec-check.h"
+
+/* Each folder of the list, with its length. */
+typedef void (*visit_folder)(void *context, const char *folder, size_t length);
+
+static void each_folder(const char *folders, visit_folder visit, void *context)
+{
+    while (folders != NULL && *folders != '\0') {
+        size_t length = strcspn(folders, ":");
+        if (length > 0)
+            visit(context, folders, length);
+        folders += length + (folders[length] == ':');
+    }
+}
+
+static void each_of_both(const struct adapter_folders *folders, visit_folder visit, void *context)
+{
+    each_folder(folders->path, visit, context);
+    each_folder(folders->installed_dir, visit, context);
+}
+
+/* Looking for one. */
+
+struct search {
+    const char *name;
+    char *found;
+    struct buffer *tried; /* the folders, for the message */
+};
+
+static void look_into(void *context, const char *folder, size_t length)
+{
+    struct search *search = context;
+    _cleanup_free_ char *path = NULL;
+    struct stat status;
+
+    buffer_append_format(search->tried, "%s%.*s", search->tried->length > 0 ? ", " : "", (int)length,
+                         folder);
+    if (search->found != NULL)
+        return;
+    if (asprintf(&path, "%.*s/%s.so", (int)length, folder, search->name) < 0)
+        path = NULL;
+    if (path != NULL && stat(path, &status) == 0 && S_ISREG(status.st_mode))
+        search->found = steal_pointer(&path);
+}
+
+/* What else there is: {name: null} */
+
+static void list_folder(void *context, const char *folder, size_t length)
+{
+    _cleanup_free_ char *path = strndup(folder, length);
+    _cleanup_dir_ DIR *directory = path == NULL ? NULL : opendir(path);
+
+    for (struct dirent *entry = directory == NULL ? NULL : readdir(directory); entry != NULL;
+         entry = readdir(directory)) {
+        size_t size = strlen(entry->d_name);
+        if (size < 4 || strcmp(entry->d_name + size - 3, ".so") != 0)
+            continue;
+        entry->d_name[size - 3] = '\0';
+        json_add(context, entry->d_name, NULL);
+    }
+}
+
+static char *question(const char *name, const struct adapter_folders *folders, json_object *places)
+{
+    _cleanup_json_ json_object *names = json_object_new_object();
+    size_t count = 0;
+
+    if (names == NULL)
+        return NULL;
+    each_of_both(folders, list_folder, names);
+    if (places != NULL) {
+        json_object_object_foreach(places, place, unused)
+        {
+            (void)unused;
+            json_add(names, place, NULL);
+        }
+    }
+    _cleanup_free_ const char **candidates =
+        calloc((size_t)json_object_object_length(names) + 1, sizeof *candidates);
+    if (candidates == NULL)
+        return NULL;
+    json_object_object_foreach(names, candidate, nothing)
+    {
+        (void)nothing;
+        candidates[count++] = candidate;
+    }
+    return near_miss_question(name, candidates, count);
+}
+
+char *adapter_file_find(const char *name, const struct adapter_folders *folders, json_object *places,
+                        struct osiris_error *error)
+{
+    _cleanup_buffer_ struct buffer tried = BUFFER_INIT(1 << 16);
+    struct search search = {.name = name, .tried = &tried};
+
+    if (!spec_name_is_valid(name)) {
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is not an adapter's name", name);
+        return NULL;
+    }
+    each_of_both(folders, look_into, &search);
+    if (search.found != NULL)
+        return search.found;
+    _cleanup_free_ char *meant = question(name, folders, places);
+    osiris_error_set(error, OSIRIS_ERROR_CONFIG, "there is no execution adapter \"%s\"", name);
+    if (meant != NULL)
+        osiris_error_hint(error, "%s", meant);
+    else
+        osiris_error_hint(error, "looked for %s.so in %s; OSIRIS_ADAPTER_PATH adds folders", name,
+                          tried.length > 0 && !tried.failed ? tried.data : "no folder");
+    return NULL;
+}
+
+static bool has_adapter(json_object *description, const char *name)
+{
+    json_object *adapters = json_member(description, "adapters");
+
+    for (size_t i = 0; i < json_array_count(adapters); i++)
+        if (strcmp(json_member_string(json_object_array_get_idx(adapters, i), "name", ""), name) == 0)
+            return true;
+    return false;
+}
+
+int adapter_file_check(const char *name, const struct adapter_folders *folders, json_object *places,
+                       const char *worker_path, const char *cache_dir, struct osiris_error *error)
+{
+    _cleanup_free_ char *path = adapter_file_find(name, folders, places, error);
+    _cleanup_json_ json_object *description =
+        path == NULL ? NULL : registry_describe_file(path, worker_path, cache_dir, error);
+
+    if (description == NULL)
+        return -1;
+    const char *reason = json_member_string(description, "error", NULL);
+    if (reason != NULL)
+        return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "%s", reason);
+    if (has_adapter(description, name))
+        return 0;
+    return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "plug-in \"%s\": it has no execution adapter \"%s\"",
+                            path, name);
+}
