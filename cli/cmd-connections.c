@@ -130,8 +130,7 @@ static bool examine(const struct arguments *arguments, struct registry *registry
     _cleanup_json_ json_object *answer = NULL;
     struct inquiry inquiry = {.registry = registry, .connection = connection, .verb = "check"};
 
-    if (inquiry_check_reference(connection, &error) == 0)
-        inquiry.component = inquiry_component(registry, connection, &error);
+    inquiry.component = inquiry_component(registry, connection, &error);
     if (inquiry.component != NULL)
         answer = inquiry_ask(&inquiry, signal_number, &error);
     bool ok = answer != NULL && all_are_ok(answer);
@@ -179,6 +178,9 @@ static int execute_doctor(const struct arguments *arguments)
         return EXIT_CODE_FAILED;
     if (path == NULL)
         return no_connections(arguments);
+    for (size_t i = 0; i < arguments->operand_count; i++)
+        if (inquiry_check_reference(arguments->operands[i], &error) < 0)
+            return report_failure(arguments->json, "connections", &error, NULL, EXIT_CODE_USAGE);
     json_object *results = json_object_new_array();
     if (arguments->operand_count > 0) {
         for (size_t i = 0; i < arguments->operand_count && signal_number == 0; i++)

@@ -10,8 +10,10 @@
 #include "core/atomic-file.h"
 #include "core/clock.h"
 #include "core/compile.h"
+#include "core/connections.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/near-miss.h"
 #include "core/paths.h"
 #include "core/remove-tree.h"
 #include "core/session.h"
@@ -20,15 +22,54 @@
 
 /* Who is asked. */
 
+/* Whether it is one of the list (connections.h), or names a family of it. */
+static bool is_listed(json_object *list, const char *reference)
+{
+    for (size_t i = 0; i < json_array_count(list); i++) {
+        json_object *entry = json_object_array_get_idx(list, i);
+        if (strcmp(json_member_string(entry, "connection", ""), reference) == 0 ||
+            strcmp(json_member_string(entry, "family", ""), reference + 1) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What may have been meant, or where all of them are shown. */
+static void hint_at_others(json_object *list, const char *reference, struct osiris_error *error)
+{
+    _cleanup_free_ const char **names = calloc(json_array_count(list) + 1, sizeof *names);
+
+    for (size_t i = 0; names != NULL && i < json_array_count(list); i++)
+        names[i] = json_member_string(json_object_array_get_idx(list, i), "connection", "");
+    _cleanup_free_ char *question =
+        names == NULL ? NULL : near_miss_question(reference, names, json_array_count(list));
+    osiris_error_hint(error, "%s",
+                      question == NULL ? "\"osiris connections list\" shows those that there are" : question);
+}
+
 int inquiry_check_reference(const char *reference, struct osiris_error *error)
 {
+    _cleanup_diagnostics_ struct diagnostics diagnostics = DIAGNOSTICS_INIT;
     const char *dot = strchr(reference, '.');
 
-    if (reference[0] == '@' && reference[1] != '\0' && reference[1] != '.' &&
-        (dot == NULL || dot[1] != '\0'))
+    if (reference[0] != '@' || reference[1] == '\0' || reference[1] == '.' ||
+        (dot != NULL && dot[1] == '\0')) {
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is not a connection", reference);
+        return osiris_error_hint(error, "write @family.alias, like @mysql.shop");
+    }
+    struct connections *connections = connections_load(getenv("OSIRIS_HOME"), &diagnostics);
+    /* A file that is broken or not there is reported by those who need it. */
+    if (connections == NULL || connections_path(connections) == NULL) {
+        connections_free(connections);
         return 0;
-    osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is not a connection", reference);
-    return osiris_error_hint(error, "write @family.alias, like @mysql.shop");
+    }
+    _cleanup_json_ json_object *list = connections_list(connections);
+    connections_free(connections);
+    if (is_listed(list, reference))
+        return 0;
+    osiris_error_set(error, OSIRIS_ERROR_CONFIG, "there is no connection \"%s\"", reference);
+    hint_at_others(list, reference, error);
+    return -1;
 }
 
 const struct component *inquiry_component(struct registry *registry, const char *reference,

@@ -19,7 +19,7 @@ struct inquiry {
     json_object *config; /* options of the component, or NULL */
 };
 
-/* "@family.alias" or "@family". */
+/* "@family.alias" or "@family", and of the connections file. */
 int inquiry_check_reference(const char *reference, struct osiris_error *error);
 /* The component that is asked about the family's connections: its extractor, else its first. */
 const struct component *inquiry_component(struct registry *registry, const char *reference,

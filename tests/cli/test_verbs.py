@@ -122,6 +122,17 @@ def test_what_is_wrong_already_is_not_asked(folder):
 
 
 @test
+def test_a_connection_that_is_not_there_is_a_slip(folder):
+    write("osiris_connections.yaml", "connections:\n  asked:\n    first: {token: x}\n")
+    for command in (("connections", "doctor"), ("discovery", "run")):
+        for reference, text in (("@asked.frist", 'there is no connection "@asked.frist"; did you mean "@asked.first"?'),
+                                ("asked", "write @family.alias"), ("@nobody.there", "osiris connections list")):
+            result = osiris(*command, reference)
+            assert_equal(result.code, 2, "exit code", result)
+            assert_in(text, result.err, result)
+
+
+@test
 def test_interrupt_reaches_a_verb(folder):
     write("osiris_connections.yaml", "version: 1\nconnections:\n  asked:\n    it: {how: wait, token: x}\n")
     with tempfile.TemporaryDirectory() as temporary:

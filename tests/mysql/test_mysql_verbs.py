@@ -68,8 +68,8 @@ def test_the_doctor_fails_with_one(folder):
                  connection={"user": "nobody", "password": "knocks"})
     checks = {check["name"]: check["ok"] for check in result.json()["connections"][0]["result"]["checks"]}
     assert_equal(checks, {"connect": True, "select": False}, "checks", result)
-    assert_in("is not a connection", ask("connections", "doctor", "mysql.shop", code=1).err)
-    assert_in("no component of the family", ask("connections", "doctor", "@nothing.here", code=1).err)
+    assert_in("is not a connection", ask("connections", "doctor", "mysql.shop", code=2).err)
+    assert_in("there is no connection", ask("connections", "doctor", "@nothing.here", code=2).err)
 
 
 @test

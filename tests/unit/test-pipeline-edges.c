@@ -240,7 +240,7 @@ START_TEST(test_profiles)
     ck_assert_ptr_nonnull(strstr(said, ":3:26: warning: the profile \"prod\" has an unknown key \"parms\""));
     ck_assert_ptr_nonnull(strstr(said, ":5:9: error: the profile \"text\" must be a mapping"));
     ck_assert_ptr_nonnull(strstr(said, ":6:18: error: the params of the profile \"list\""));
-    ck_assert_ptr_nonnull(strstr(said, "there is no profile \"pord\" [unknown_profile]"));
+    ck_assert_ptr_nonnull(strstr(said, "the pipeline has no profile \"pord\" [unknown_profile]"));
     ck_assert_ptr_nonnull(strstr(said, "did you mean \"prod\"?"));
 }
 END_TEST
