@@ -6,6 +6,7 @@
 #include "core/connections.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/near-miss.h"
 #include "core/redact.h"
 #include "core/schema.h"
 
@@ -19,10 +20,9 @@ static json_object *connection_fields(const struct component *component)
 }
 
 /* What the spec's lists of JSON pointers say of a top-level field. */
-static bool spec_says_secret(void *context, const char *field)
+static bool spec_says_secret(const struct component *component, const char *field)
 {
     static const char *const lists[] = {"secrets", "x-secret"};
-    const struct component *component = context;
 
     for (size_t i = 0; i < 2; i++) {
         json_object *list = json_member(component->spec, lists[i]);
@@ -102,6 +102,61 @@ static void note_alias(struct config_compiler *compiler, const char *family, con
     json_add(compiler->compiled->aliases, compiler->step->id, entry);
 }
 
+/* Whether components are of one family. */
+static bool are_related(const struct component *a, const struct component *b)
+{
+    size_t length = strcspn(a->name, ".");
+
+    return strncmp(a->name, b->name, length) == 0 && b->name[length] == '.';
+}
+
+/* The types of one of the component's fields: "string", a list of names, or NULL. */
+static json_object *field_type(const struct component *component, const char *field)
+{
+    json_object *properties = json_member(json_member(component->spec, "configSchema"), "properties");
+
+    return json_member(json_member(properties, field), "type");
+}
+
+/* Of all components of the family: they share their connections. */
+static enum connection_field find_field(void *context, const char *field)
+{
+    const struct config_compiler *compiler = context;
+    const struct component *own = compiler->step->component;
+    json_object *type = field_type(own, field);
+    bool known = strcmp(field, "default") == 0 || component_has_connection_field(own, field);
+
+    for (size_t i = 0; !known && i < registry_count(compiler->pipeline->registry); i++) {
+        const struct component *other = registry_get(compiler->pipeline->registry, i);
+        known = are_related(own, other) && component_has_connection_field(other, field);
+    }
+    if (!known)
+        return CONNECTION_FIELD_UNKNOWN;
+    if (!json_object_is_type(type, json_type_string))
+        return CONNECTION_FIELD_KNOWN;
+    return strcmp(json_object_get_string(type), "string") == 0 ? CONNECTION_FIELD_TEXT
+                                                               : CONNECTION_FIELD_OTHER;
+}
+
+static char *question_of_field(void *context, const char *field)
+{
+    const struct config_compiler *compiler = context;
+    json_object *fields = connection_fields(compiler->step->component);
+    size_t count = json_array_count(fields);
+    _cleanup_free_ const char **names = calloc(count + 1, sizeof *names);
+
+    for (size_t i = 0; names != NULL && i < count; i++)
+        names[i] = json_member_string(json_object_array_get_idx(fields, i), "name", "");
+    return names == NULL ? NULL : near_miss_question(field, names, count);
+}
+
+static bool field_is_secret(void *context, const char *field)
+{
+    const struct config_compiler *compiler = context;
+
+    return spec_says_secret(compiler->step->component, field);
+}
+
 /* The connection's fields, or NULL with the problem reported. */
 static json_object *resolve_connection(struct config_compiler *compiler)
 {
@@ -135,8 +190,10 @@ static json_object *resolve_connection(struct config_compiler *compiler)
         .source = compiler->pipeline->source,
         .source_length = compiler->pipeline->source_length,
         .location = compiler->location,
-        .is_secret = spec_says_secret,
-        .context = (void *)step->component,
+        .is_secret = field_is_secret,
+        .field = find_field,
+        .question = question_of_field,
+        .context = compiler,
     };
     (void)connections_resolve(connections, &request, &fields, &chosen, compiler->compiled->secrets,
                               compiler->diagnostics);
@@ -173,7 +230,7 @@ static bool is_spec_secret(const struct component *component, const char *pointe
     _cleanup_free_ char *key =
         pointer[0] == '\0' ? NULL : strndup(pointer + 1, strcspn(pointer + 1, "/"));
 
-    return key != NULL && spec_says_secret((void *)component, key);
+    return key != NULL && spec_says_secret(component, key);
 }
 
 /* A field that is no secret can have the value of one that is: both may come from one variable. */
@@ -187,7 +244,7 @@ static bool has_secret_value(const struct problem_context *problem, const char *
     json_object_object_foreach(problem->connection, key, value)
     {
         if (json_object_is_type(value, json_type_string) && json_object_get_string_len(value) > 0 &&
-            (redact_key_is_secret(key) || spec_says_secret((void *)component, key)) &&
+            (redact_key_is_secret(key) || spec_says_secret(component, key)) &&
             strstr(text, json_object_get_string(value)) != NULL)
             return true;
     }

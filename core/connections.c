@@ -172,6 +172,36 @@ static bool is_true(const struct yaml_node *node)
     return json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value);
 }
 
+/* A family has one default. 0, or -1 with the problems reported. */
+static int check_defaults(const struct connections *connections, const char *name,
+                          const struct yaml_node *family, struct diagnostics *diagnostics)
+{
+    const struct yaml_node *first = NULL;
+    size_t errors = diagnostics->errors;
+
+    for (size_t i = 0; i < family->count; i++) {
+        const struct yaml_node *value = yaml_get(family->items[i], "default");
+        bool ok;
+        if (value == NULL || yaml_is_null(value))
+            continue;
+        _cleanup_json_ json_object *typed = yaml_to_json(value, &ok);
+        const struct yaml_node *key = yaml_get_key(family->items[i], "default");
+        if (!json_object_is_type(typed, json_type_boolean))
+            yaml_diagnose(diagnostics, DIAGNOSTIC_ERROR, "invalid_type", connections->document,
+                          &value->where, NULL, "write default: true",
+                          "the \"default\" of \"@%s.%s\" must be true or false", name,
+                          family->keys[i]->text);
+        else if (json_object_get_boolean(typed) && first != NULL)
+            yaml_diagnose(diagnostics, DIAGNOSTIC_ERROR, "duplicate_default", connections->document,
+                          &key->where, NULL, "leave it at one of them",
+                          "\"@%s.%s\" is the default, and so is \"@%s.%s\"", name,
+                          family->keys[i]->text, name, first->text);
+        else if (json_object_get_boolean(typed))
+            first = family->keys[i];
+    }
+    return diagnostics->errors == errors ? 0 : -1;
+}
+
 /* The one with default: true, else the alias named default. */
 static const char *default_alias(const struct yaml_node *family)
 {
@@ -197,14 +227,43 @@ static int refuse(const struct connection_request *request, struct diagnostics *
     _Pragma("GCC diagnostic pop")
 }
 
-static char *list_aliases(const struct yaml_node *family)
+/* "there are: @mysql.shop, @mysql.old" */
+static char *list_aliases(const char *name, const struct yaml_node *family)
 {
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(4096);
 
     buffer_append_text(&text, "there are: ");
     for (size_t i = 0; i < family->count; i++)
-        buffer_append_format(&text, "%s@…%s", i > 0 ? ", " : "", family->keys[i]->text);
+        buffer_append_format(&text, "%s@%s.%s", i > 0 ? ", " : "", name, family->keys[i]->text);
     return buffer_steal(&text);
+}
+
+/* What may have been meant by a key of a mapping, with what stands before it; NULL: nothing is near. */
+static char *question(const char *wanted, const struct yaml_node *mapping, const char *prefix)
+{
+    size_t count = mapping == NULL || mapping->kind != YAML_MAPPING ? 0 : mapping->count;
+    _cleanup_free_ const char **names = calloc(count + 1, sizeof *names);
+    const char *near;
+    char *text = NULL;
+
+    for (size_t i = 0; names != NULL && i < count; i++)
+        names[i] = mapping->keys[i]->text;
+    if (names == NULL || near_miss(wanted, names, count, &near, 1) == 0 ||
+        asprintf(&text, "did you mean \"%s%s\"?", prefix, near) < 0)
+        return NULL;
+    return text;
+}
+
+static int no_family(const struct connections *connections, const struct connection_request *request,
+                     struct diagnostics *diagnostics)
+{
+    const struct yaml_node *families = yaml_get(yaml_root(connections->document), "connections");
+    _cleanup_free_ char *meant = question(request->family, families, "@");
+
+    return refuse(request, diagnostics,
+                  families == NULL ? "its key \"connections\" is missing" : meant,
+                  "\"%s\" has no connection of the family \"%s\"", connections->path,
+                  request->family);
 }
 
 static const struct yaml_node *choose(const struct connections *connections,
@@ -221,19 +280,25 @@ static const struct yaml_node *choose(const struct connections *connections,
         return NULL;
     }
     if (family == NULL || family->kind != YAML_MAPPING || family->count == 0) {
-        refuse(request, diagnostics, NULL, "\"%s\" has no connection of the family \"%s\"",
-               connections->path, request->family);
+        no_family(connections, request, diagnostics);
         return NULL;
     }
+    if (check_defaults(connections, request->family, family, diagnostics) < 0)
+        return NULL;
     *chosen = request->alias != NULL ? request->alias : default_alias(family);
     const struct yaml_node *node = *chosen == NULL ? NULL : yaml_get(family, *chosen);
-    _cleanup_free_ char *aliases = list_aliases(family);
+    _cleanup_free_ char *aliases = list_aliases(request->family, family);
+    _cleanup_free_ char *prefix = NULL;
+    if (asprintf(&prefix, "@%s.", request->family) < 0)
+        prefix = NULL;
+    _cleanup_free_ char *meant =
+        *chosen == NULL || prefix == NULL ? NULL : question(*chosen, family, prefix);
     if (*chosen == NULL)
         refuse(request, diagnostics, aliases,
                "no connection of the family \"%s\" is the default%s; name one", request->family, "");
     else if (node == NULL)
-        refuse(request, diagnostics, aliases, "there is no connection \"@%s.%s\"", request->family,
-               *chosen);
+        refuse(request, diagnostics, meant != NULL ? meant : aliases,
+               "there is no connection \"@%s.%s\"", request->family, *chosen);
     else if (node->kind != YAML_MAPPING)
         yaml_diagnose(diagnostics, DIAGNOSTIC_ERROR, "invalid_type", connections->document,
                       &node->where, request->location, NULL,
@@ -255,6 +320,15 @@ static const char *variable_value(const struct connections *connections, const c
                : NULL;
 }
 
+static bool is_variable_name(const char *name)
+{
+    if (!isalpha((unsigned char)*name) && *name != '_')
+        return false;
+    while (isalnum((unsigned char)*name) || *name == '_')
+        name++;
+    return *name == '\0';
+}
+
 /* One ${…}, whose inside is `length` long. False if it is unset and has no default (reported). */
 static bool substitute_one(const struct connections *connections, const struct yaml_node *node,
                            const char *inside, size_t length, struct buffer *out,
@@ -267,14 +341,20 @@ static bool substitute_one(const struct connections *connections, const struct y
         *fallback = '\0';
         fallback += 2;
     }
-    const char *value = name == NULL ? NULL : variable_value(connections, name);
+    if (name == NULL || !is_variable_name(name)) {
+        yaml_diagnose(diagnostics, DIAGNOSTIC_ERROR, "invalid_variable", connections->document,
+                      &node->where, NULL, "write ${NAME} or ${NAME:-default}",
+                      "what stands in a ${…} is not the name of an environment variable");
+        return false;
+    }
+    const char *value = variable_value(connections, name);
     /* As in the shell: the default also stands in for an empty value. */
     if (fallback != NULL && (value == NULL || value[0] == '\0'))
         value = fallback;
     if (value == NULL) {
         yaml_diagnose(diagnostics, DIAGNOSTIC_ERROR, "unset_variable", connections->document,
                       &node->where, NULL, "set it in the environment or in .env",
-                      "the environment variable %s is not set", name == NULL ? "?" : name);
+                      "the environment variable %s is not set", name);
         return false;
     }
     buffer_append_text(out, value);
@@ -299,8 +379,12 @@ static int fill_in(const struct resolving *resolving, const struct yaml_node *no
     *substituted = false;
     while ((start = strstr(at, "${")) != NULL) {
         const char *end = strchr(start, '}');
-        if (end == NULL)
-            break;
+        if (end == NULL) {
+            yaml_diagnose(resolving->diagnostics, DIAGNOSTIC_ERROR, "invalid_variable",
+                          resolving->connections->document, &node->where, NULL,
+                          "write ${NAME} or ${NAME:-default}", "a ${ has no end");
+            return -1;
+        }
         *substituted = true;
         buffer_append(text, at, (size_t)(start - at));
         ok &= substitute_one(resolving->connections, node, start + 2, (size_t)(end - start) - 2, text,
@@ -330,8 +414,17 @@ static void note_secret(const struct resolving *resolving, const struct yaml_nod
                       key->where.line);
 }
 
+static bool is_one_reference(const char *text)
+{
+    const char *end = strncmp(text, "${", 2) == 0 ? strchr(text, '}') : NULL;
+
+    return end != NULL && end[1] == '\0';
+}
+
+/* `type` is what the field takes. */
 static json_object *resolve_scalar(const struct resolving *resolving, const struct yaml_node *key,
-                                   const struct yaml_node *node, bool secret)
+                                   const struct yaml_node *node, bool secret,
+                                   enum connection_field type)
 {
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(1 << 20);
     bool ok, substituted;
@@ -343,8 +436,12 @@ static json_object *resolve_scalar(const struct resolving *resolving, const stru
         note_secret(resolving, key, text.data, !substituted);
         return json_object_new_string(text.data);
     }
-    /* What came out is typed like any scalar (a port is a number), but in quotes it is text. */
-    struct yaml_node filled = {.kind = YAML_SCALAR, .plain = node->plain, .text = text.data};
+    /* What came out is typed like any scalar, but in quotes it is text. One variable and nothing else is what the field
+     * takes: "${PORT}" is a number, ${DATABASE} is text. */
+    bool plain = node->plain;
+    if (is_one_reference(node->text) && type != CONNECTION_FIELD_KNOWN)
+        plain = type == CONNECTION_FIELD_OTHER;
+    struct yaml_node filled = {.kind = YAML_SCALAR, .plain = plain, .text = text.data};
     return yaml_to_json(&filled, &ok);
 }
 
@@ -355,7 +452,7 @@ static json_object *resolve_node(const struct resolving *resolving, const struct
     json_object *result;
 
     if (node->kind == YAML_SCALAR)
-        return resolve_scalar(resolving, key, node, secret);
+        return resolve_scalar(resolving, key, node, secret, CONNECTION_FIELD_KNOWN);
     result = node->kind == YAML_SEQUENCE ? json_object_new_array() : json_object_new_object();
     for (size_t i = 0; i < node->count; i++) {
         if (node->kind == YAML_SEQUENCE) {
@@ -377,7 +474,21 @@ static void resolve_field(const struct resolving *resolving, const struct yaml_n
     bool secret = redact_key_is_secret(key->text) ||
                   (request->is_secret != NULL && request->is_secret(request->context, key->text));
 
-    json_add(fields, key->text, resolve_node(resolving, key, node, secret));
+    enum connection_field type = request->field == NULL
+                                     ? CONNECTION_FIELD_KNOWN
+                                     : request->field(request->context, key->text);
+
+    if (type == CONNECTION_FIELD_UNKNOWN) {
+        _cleanup_free_ char *meant = request->question(request->context, key->text);
+        yaml_diagnose(resolving->diagnostics, DIAGNOSTIC_WARNING, "unknown_connection_field",
+                      resolving->connections->document, &key->where, NULL, meant,
+                      "no component of the family \"%s\" has a field \"%s\"; it is ignored",
+                      request->family, key->text);
+        type = CONNECTION_FIELD_KNOWN;
+    }
+    json_add(fields, key->text,
+             node->kind == YAML_SCALAR ? resolve_scalar(resolving, key, node, secret, type)
+                                       : resolve_node(resolving, key, node, secret));
 }
 
 int connections_resolve(struct connections *connections, const struct connection_request *request,

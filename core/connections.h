@@ -19,6 +19,13 @@ void connections_free(struct connections *connections);
 /* The file's path, NULL if there is none. */
 const char *connections_path(const struct connections *connections);
 
+enum connection_field {
+    CONNECTION_FIELD_KNOWN,   /* of any type, or of several */
+    CONNECTION_FIELD_TEXT,    /* a string */
+    CONNECTION_FIELD_OTHER,   /* of a type that is none */
+    CONNECTION_FIELD_UNKNOWN, /* no component of the family has it: a warning */
+};
+
 /* Resolves "@family.alias" (alias NULL: the family's default). *fields gets {field: value} (free it), *chosen the
  * alias (borrowed). Values from variables in secret fields, and literal secrets, are added to `secrets` (an array);
  * `is_secret(context, field)` says what the component's spec says.
@@ -31,6 +38,10 @@ struct connection_request {
     size_t source_length;
     const char *location;
     bool (*is_secret)(void *context, const char *field);
+    /* What the component knows of a field; NULL: nothing. */
+    enum connection_field (*field)(void *context, const char *field);
+    /* A question after the name that may have been meant by one that nobody knows (free it), or NULL. */
+    char *(*question)(void *context, const char *field);
     void *context;
 };
 int connections_resolve(struct connections *connections, const struct connection_request *request,

@@ -217,6 +217,7 @@ int pipeline_load(const struct pipeline_options *options, struct diagnostics *di
                                NULL, "out of memory");
     }
     reader.pipeline = pipeline;
+    pipeline->registry = options->registry;
     pipeline->document = yaml_load(options->path, diagnostics);
     if (pipeline->document != NULL) {
         pipeline->source = yaml_source(pipeline->document, &pipeline->source_length);

@@ -53,6 +53,7 @@ struct pipeline_step {
 struct pipeline {
     char *path; /* as given */
     struct yaml_document *document;
+    struct registry *registry; /* borrowed */
     const char *source; /* the file's text, for diagnostics */
     size_t source_length;
     char *oml_version;

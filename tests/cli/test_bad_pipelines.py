@@ -161,6 +161,19 @@ steps:
 
 
 @test
+def test_fields_of_connections(folder):
+    """A variable alone is what its field takes; fields that nobody knows are ignored, but not in silence."""
+    write("osiris_connections.yaml", "connections:\n  asked:\n    it:\n      how: ${HOW}\n      hwo: x\n      token: '${T}'\n")
+    write("asked.yaml", 'oml_version: "0.1.0"\nname: p\nsteps:\n- {id: a, component: asked.extractor, mode: read, '
+          'config: {connection: "@asked.it", what: x}}\n')
+    result = osiris("validate", "asked.yaml", "--json", env={"HOW": "2024", "T": "t"})
+    assert_equal(result.code, 0, "exit code", result)
+    warning = next(d for d in result.json()["diagnostics"] if d["type"] == "unknown_connection_field")
+    assert_equal((warning["file"], warning["line"], warning["hint"]),
+                 ("osiris_connections.yaml", 5, 'did you mean "how"?'), "warning", result)
+
+
+@test
 def test_many_errors_are_bounded(folder):
     write("many.yaml", GOOD + "".join(
         f"  - {{id: s{i}, component: csv.writer, mode: write, needs: [make], config: {{path: o, delimiter: ',,'}}}}\n"

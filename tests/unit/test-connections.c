@@ -139,8 +139,16 @@ START_TEST(test_which_one_is_chosen)
     expect_alias("connections: {x: {a: {h: 1}, default: {h: 2}}}\n", NULL, "default");
     expect_alias("connections: {x: {default: {h: 2}, b: {h: 2, default: yes}}}\n", NULL, "b");
     write_file("osiris_connections.yaml", "connections: {x: {a: {h: 1}, b: {default: false}}}\n");
-    expect_problem("x", NULL, "invalid_connection_ref", "a, @…b", 7);
+    expect_problem("x", NULL, "invalid_connection_ref", "there are: @x.a, @x.b", 7);
     expect_problem("x", "c", "invalid_connection_ref", "there is no connection \"@x.c\"", 7);
+    expect_problem("x", "bc", "invalid_connection_ref", "did you mean \"@x.b\"?", 7);
+    expect_problem("xy", NULL, "invalid_connection_ref", "did you mean \"@x\"?", 7);
+    write_file("osiris_connections.yaml", "connections:\n  x:\n    a: {default: true}\n    b: {h: 1,\n     default: true}\n");
+    expect_problem("x", "a", "duplicate_default", "\"@x.b\" is the default, and so is \"@x.a\"", 5);
+    write_file("osiris_connections.yaml", "connections:\n  x:\n    a: {default: mostly}\n");
+    expect_problem("x", "a", "invalid_type", "must be true or false", 3);
+    write_file("osiris_connections.yaml", "connection:\n  x: {}\n");
+    expect_problem("x", "a", "invalid_connection_ref", "\"connections\" is missing", 7);
     expect_problem("y", NULL, "invalid_connection_ref", "no connection of the family \"y\"", 7);
     write_file("osiris_connections.yaml", "connections:\n  x:\n    a: mysql://root:hunter2@h\n");
     expect_problem("x", "a", "invalid_type", "must be a mapping", 3);
@@ -180,7 +188,6 @@ static const struct {
     {"host", "\"${T_EMPTY}\"", "\"\""},
     {"host", "${T_HOST:-other}", "\"db.example\""},
     {"host", "${T_UNSET:-a:-b}", "\"a:-b\""},
-    {"host", "\"${T_HOST\"", "\"${T_HOST\""},
     {"host", "\"$T_HOST\"", "\"$T_HOST\""},
     /* Secrets stay the text that they are. */
     {"password", "${T_HEX}", "\"0x10\""},
@@ -225,6 +232,14 @@ START_TEST(test_an_unset_variable_is_named_and_placed)
                                           "        port: \"${T_UNSET}\"}\n"
                                           "    b: {host: ok, default: true}\n");
     expect_problem("x", "a", "unset_variable", "T_UNSET", 4);
+    for (size_t i = 0; i < 3; i++) {
+        static const char *const wrong[] = {"${T_HOME", "${}", "${a b:-c}"};
+        char text[128];
+        snprintf(text, sizeof text, "connections:\n  x:\n    a:\n      host: \"%s\"\n", wrong[i]);
+        write_file("osiris_connections.yaml", text);
+        expect_problem("x", "a", "invalid_variable", "write ${NAME}", 4);
+    }
+    write_file("osiris_connections.yaml", "connections:\n  x:\n    b: {host: ok, default: true}\n");
     /* It does not matter to whoever does not use it. */
     struct result result = resolve(NULL, "x", NULL);
     ck_assert_str_eq(json_member_string(result.fields, "host", ""), "ok");

@@ -240,6 +240,29 @@ START_TEST(test_secrets_are_in_no_diagnostic)
 }
 END_TEST
 
+/* One variable and nothing else is what the field takes, in quotes or not. */
+START_TEST(test_variables_take_the_type_of_their_field)
+{
+    _cleanup_diagnostics_ struct diagnostics diagnostics = DIAGNOSTICS_INIT;
+
+    setenv("T_YEAR", "2024", 1);
+    write_file("osiris_connections.yaml",
+               "connections:\n  x:\n    a:\n      database: ${T_YEAR}\n      host: \"${T_YEAR}\"\n"
+               "      port: \"${T_NO_PORT:-3307}\"\n"
+               "    b: {database: d, port: \"33${T_YEAR}\"}\n");
+    _cleanup_compiled_ struct compiled *compiled =
+        compile(HEAD "- {id: d, component: x.db, mode: read, config: {connection: \"@x.a\"}}\n" WRITE,
+                NULL, NULL, &diagnostics);
+    ck_assert_ptr_nonnull(compiled);
+    json_object *fields = json_member(compiled->connections, "d");
+    ck_assert_str_eq(json_member_string(fields, "database", ""), "2024");
+    ck_assert_str_eq(json_member_string(fields, "host", ""), "2024");
+    ck_assert_int_eq(json_member_integer(fields, "port", 0), 3307);
+    ck_assert_ptr_null(compile(HEAD "- {id: d, component: x.db, mode: read, config: {connection: \"@x.b\"}}\n"
+                               WRITE, NULL, NULL, &diagnostics));
+}
+END_TEST
+
 START_TEST(test_only_used_connections_are_resolved)
 {
     _cleanup_diagnostics_ struct diagnostics diagnostics = DIAGNOSTICS_INIT;
@@ -458,6 +481,7 @@ int main(void)
     tcase_add_loop_test(tcase, test_every_diagnostic, 0, (int)CASE_COUNT);
     tcase_add_test(tcase, test_secrets_are_in_no_diagnostic);
     tcase_add_test(tcase, test_only_used_connections_are_resolved);
+    tcase_add_test(tcase, test_variables_take_the_type_of_their_field);
     tcase_add_test(tcase, test_parameters_and_fingerprints);
     tcase_add_loop_test(tcase, test_graphs, 0, (int)(sizeof graphs / sizeof graphs[0]));
     tcase_add_test(tcase, test_names_of_inputs_from_needs);
