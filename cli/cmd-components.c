@@ -155,8 +155,25 @@ static void print_bound(json_object *property, const char *key, const char *show
         printf(", %s %s", shown, plain_text(value));
 }
 
-static void print_property(json_object *schema, const char *name, json_object *property, int width)
+/* What a step may do to a field of its connection; nothing for other options. */
+static void print_override(json_object *spec, const char *name)
 {
+    json_object *fields = json_member(spec, "x-connection-fields");
+
+    for (size_t i = 0; i < json_array_count(fields); i++) {
+        json_object *field = json_object_array_get_idx(fields, i);
+        const char *rule = json_member_string(field, "override", "allowed");
+        if (strcmp(json_member_string(field, "name", ""), name) == 0)
+            printf(", of the connection: a step %s",
+                   strcmp(rule, "forbidden") == 0 ? "must not override it"
+                   : strcmp(rule, "warning") == 0 ? "that overrides it is warned of"
+                                                  : "may override it");
+    }
+}
+
+static void print_property(json_object *spec, const char *name, json_object *property, int width)
+{
+    json_object *schema = json_member(spec, "configSchema");
     json_object *type = json_member(property, "type");
     const char *description = json_member_string(property, "description", NULL);
 
@@ -173,14 +190,15 @@ static void print_property(json_object *schema, const char *name, json_object *p
     print_bound(property, "minimum", "at least");
     print_bound(property, "maximum", "at most");
     print_bound(property, "pattern", "matching");
+    print_override(spec, name);
     fputc('\n', stdout);
     if (description != NULL)
         printf("  %-*s    %s\n", width, "", description);
 }
 
-static void print_options(json_object *schema)
+static void print_options(json_object *spec)
 {
-    json_object *properties = json_member(schema, "properties");
+    json_object *properties = json_member(json_member(spec, "configSchema"), "properties");
     int width = 0;
 
     if (!json_object_is_type(properties, json_type_object) ||
@@ -195,7 +213,7 @@ static void print_options(json_object *schema)
     }
     puts("\noptions:");
     json_object_object_foreach(properties, key, value)
-        print_property(schema, key, value, width);
+        print_property(spec, key, value, width);
 }
 
 static void print_list_line(const char *title, json_object *values)
@@ -238,7 +256,7 @@ static void print_spec(const struct component *component)
     }
     print_list_line("modes:", json_member(component->spec, "modes"));
     print_list_line("secrets:", json_member(component->spec, "secrets"));
-    print_options(json_member(component->spec, "configSchema"));
+    print_options(component->spec);
     print_examples(json_member(component->spec, "examples"));
 }
 

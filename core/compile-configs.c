@@ -272,26 +272,32 @@ void compiler_report(struct config_compiler *compiler, const char *option, const
     step_error(compiler, type, &where, hint, "%s", message);
 }
 
-static void on_problem(void *context, const char *pointer, const char *message)
+static void on_problem(void *context, const char *pointer, const char *message, const char *is)
 {
     const struct problem_context *problem = context;
     struct config_compiler *compiler = problem->compiler;
     const struct pipeline_step *step = compiler->step;
     struct source_location where = step->config_where;
 
-    if (is_spec_secret(step->component, pointer))
+    if (is_spec_secret(step->component, pointer)) {
         message = "is not what the component takes; its value is secret and not shown";
+        is = NULL;
+    }
+    bool from_config = pointer[0] == '\0' || pipeline_has_option(step, pointer);
+    if (!from_config && has_secret_value(problem, pointer))
+        is = NULL;
+    const char *comma = is == NULL ? "" : ", is ";
+    is = is == NULL ? "" : is;
     if (pointer[0] == '\0') {
-        step_error(compiler, "invalid_config", &where, NULL, "the config of \"%s\" %s",
-                   step_name(step), message);
-    } else if (pipeline_has_option(step, pointer)) {
+        step_error(compiler, "invalid_config", &where, NULL, "the config of \"%s\" %s%s%s",
+                   step_name(step), message, comma, is);
+    } else if (from_config) {
         where = pipeline_config_location(step, pointer);
-        step_error(compiler, "invalid_config_value", &where, NULL, "\"%s\" %s", pointer + 1, message);
+        step_error(compiler, "invalid_config_value", &where, NULL, "\"%s\" %s%s%s",
+                   pointer + 1, message, comma, is);
     } else {
-        const char *value = has_secret_value(problem, pointer) ? strstr(message, ", is ") : NULL;
         step_error(compiler, "invalid_connection", &step->connection_where, NULL,
-                   "the connection's \"%s\" %.*s", pointer + 1,
-                   (int)(value == NULL ? strlen(message) : (size_t)(value - message)), message);
+                   "the connection's \"%s\" %s%s%s", pointer + 1, message, comma, is);
     }
 }
 

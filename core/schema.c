@@ -27,10 +27,11 @@ struct checker {
 static void check(struct checker *checker, json_object *schema, json_object *value,
                   const char *pointer);
 
-static void report(struct checker *checker, const char *pointer, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+static void report(struct checker *checker, const char *pointer, const char *is, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
-static void report(struct checker *checker, const char *pointer, const char *format, ...)
+/* `is` is what the value is instead, as it may be shown, or NULL. */
+static void report(struct checker *checker, const char *pointer, const char *is, const char *format, ...)
 {
     va_list arguments;
     char *message = NULL;
@@ -42,7 +43,7 @@ static void report(struct checker *checker, const char *pointer, const char *for
     if (vasprintf(&message, format, arguments) < 0)
         message = NULL;
     va_end(arguments);
-    checker->problem(checker->context, pointer, message == NULL ? "is not valid" : message);
+    checker->problem(checker->context, pointer, message == NULL ? "is not valid" : message, is);
     free(message);
 }
 
@@ -121,6 +122,7 @@ static bool check_type(struct checker *checker, json_object *schema, json_object
 {
     json_object *type = json_member(schema, "type");
     _cleanup_buffer_ struct buffer names = BUFFER_INIT(1024);
+    _cleanup_free_ char *is = NULL;
     char room[LONGEST_SHOWN + 8];
 
     if (type == NULL)
@@ -136,9 +138,9 @@ static bool check_type(struct checker *checker, json_object *schema, json_object
             return true;
         buffer_append_format(&names, "%s%s", i > 0 ? " or " : "", name == NULL ? "?" : name);
     }
-    report(checker, pointer, "must be of the type %s, is %s: %s",
-           names.data == NULL ? "?" : names.data, type_name(value),
-           shown(value, pointer, room, sizeof room));
+    if (asprintf(&is, "%s: %s", type_name(value), shown(value, pointer, room, sizeof room)) < 0)
+        is = NULL;
+    report(checker, pointer, is, "must be of the type %s", names.data == NULL ? "?" : names.data);
     return false;
 }
 
@@ -153,7 +155,7 @@ static void check_enum(struct checker *checker, json_object *schema, json_object
 
     if (json_object_object_get_ex(schema, "const", &constant) &&
         !json_object_equal(constant, value))
-        report(checker, pointer, "must be %s", json_object_to_json_string(constant));
+        report(checker, pointer, NULL, "must be %s", json_object_to_json_string(constant));
     if (count == 0)
         return;
     for (size_t i = 0; i < count; i++) {
@@ -163,8 +165,8 @@ static void check_enum(struct checker *checker, json_object *schema, json_object
         buffer_append_format(&names, "%s%s", i == 0 ? "" : i + 1 == count ? " or " : ", ",
                              item == NULL ? "null" : json_object_get_string(item));
     }
-    report(checker, pointer, "must be %s, is %s", names.data == NULL ? "?" : names.data,
-           shown(value, pointer, room, sizeof room));
+    report(checker, pointer, shown(value, pointer, room, sizeof room), "must be %s",
+           names.data == NULL ? "?" : names.data);
 }
 
 static void check_number(struct checker *checker, json_object *schema, json_object *value,
@@ -191,8 +193,8 @@ static void check_number(struct checker *checker, json_object *schema, json_obje
         double bound = json_object_get_double(limit);
         bool wrong = limits[i].lower ? number < bound : number > bound;
         if (wrong || (limits[i].exclusive && number == bound))
-            report(checker, pointer, "must be %s %s, is %s", limits[i].words,
-                   json_object_get_string(limit), shown(value, pointer, room, sizeof room));
+            report(checker, pointer, shown(value, pointer, room, sizeof room), "must be %s %s",
+                   limits[i].words, json_object_get_string(limit));
     }
 }
 
@@ -213,16 +215,15 @@ static void check_pattern(struct checker *checker, const char *pattern, json_obj
 
     /* A pattern's cost grows with the text: what is that long is not checked but refused. */
     if (json_object_get_string_len(value) > LONGEST_MATCHED) {
-        report(checker, pointer, "is too long");
+        report(checker, pointer, NULL, "is too long");
         return;
     }
     if (regcomp(&expression, pattern, REG_EXTENDED | REG_NOSUB) != 0) {
-        report(checker, pointer, "cannot be checked: the schema's pattern is not valid");
+        report(checker, pointer, NULL, "cannot be checked: the schema's pattern is not valid");
         return;
     }
     if (regexec(&expression, json_object_get_string(value), 0, NULL, 0) != 0)
-        report(checker, pointer, "must match %s, is %s", pattern,
-               shown(value, pointer, room, sizeof room));
+        report(checker, pointer, shown(value, pointer, room, sizeof room), "must match %s", pattern);
     regfree(&expression);
 }
 
@@ -238,13 +239,13 @@ static void check_string(struct checker *checker, json_object *schema, json_obje
     char room[LONGEST_SHOWN + 8];
 
     if ((int64_t)length < least && length == 0)
-        report(checker, pointer, "must not be empty");
+        report(checker, pointer, NULL, "must not be empty");
     else if ((int64_t)length < least)
-        report(checker, pointer, "must have at least %lld characters, is %s", (long long)least,
-               shown(value, pointer, room, sizeof room));
+        report(checker, pointer, shown(value, pointer, room, sizeof room),
+               "must have at least %lld characters", (long long)least);
     if ((int64_t)length > most)
-        report(checker, pointer, "must have at most %lld character%s, is %s", (long long)most,
-               most == 1 ? "" : "s", shown(value, pointer, room, sizeof room));
+        report(checker, pointer, shown(value, pointer, room, sizeof room),
+               "must have at most %lld character%s", (long long)most, most == 1 ? "" : "s");
     if (pattern != NULL)
         check_pattern(checker, pattern, value, pointer);
 }
@@ -269,7 +270,7 @@ static void check_unique(struct checker *checker, json_object *value, const char
     char room[LONGEST_SHOWN + 8];
 
     if (count > LONGEST_COMPARED) {
-        report(checker, pointer, "is too long");
+        report(checker, pointer, NULL, "is too long");
         return;
     }
     for (size_t i = 1; i < count; i++) {
@@ -282,8 +283,8 @@ static void check_unique(struct checker *checker, json_object *value, const char
             continue;
         if (asprintf(&inner, "%s/%zu", pointer, i) < 0)
             inner = NULL;
-        report(checker, inner == NULL ? pointer : inner, "is there twice: %s",
-               shown(item, pointer, room, sizeof room));
+        report(checker, inner == NULL ? pointer : inner, shown(item, pointer, room, sizeof room),
+               "must not be there twice");
     }
 }
 
@@ -297,10 +298,10 @@ static void check_array(struct checker *checker, json_object *schema, json_objec
     if (!json_object_is_type(value, json_type_array))
         return;
     if ((int64_t)count < json_member_integer(schema, "minItems", 0))
-        report(checker, pointer, "must have at least %lld item(s), has %zu",
+        report(checker, pointer, NULL, "must have at least %lld item(s), has %zu",
                (long long)json_member_integer(schema, "minItems", 0), count);
     if ((int64_t)count > json_member_integer(schema, "maxItems", INT64_MAX))
-        report(checker, pointer, "must have at most %lld item(s), has %zu",
+        report(checker, pointer, NULL, "must have at most %lld item(s), has %zu",
                (long long)json_member_integer(schema, "maxItems", 0), count);
     if (json_member_boolean(schema, "uniqueItems", false))
         check_unique(checker, value, pointer);
@@ -322,7 +323,7 @@ static void check_object(struct checker *checker, json_object *schema, json_obje
     for (size_t i = 0; i < json_array_count(required); i++) {
         const char *key = json_object_get_string(json_object_array_get_idx(required, i));
         if (key != NULL && !json_object_object_get_ex(value, key, NULL))
-            report(checker, pointer, "needs \"%s\"", key);
+            report(checker, pointer, NULL, "needs \"%s\"", key);
     }
     json_object_object_foreach(value, key, member)
     {
@@ -332,7 +333,7 @@ static void check_object(struct checker *checker, json_object *schema, json_obje
         else if (json_object_is_type(additional, json_type_object))
             check_inner(checker, additional, member, pointer, key);
         else if (additional != NULL && !json_object_get_boolean(additional))
-            report(checker, pointer, "has no option \"%s\"", key);
+            report(checker, pointer, NULL, "has no option \"%s\"", key);
     }
 }
 
@@ -366,9 +367,9 @@ static void check_alternatives(struct checker *checker, json_object *schema, jso
         return;
     const char *words = wanted.length == 0 ? "one of its alternatives" : wanted.data;
     if (fitting == 0)
-        report(checker, pointer, "needs %s", words);
+        report(checker, pointer, NULL, "needs %s", words);
     else
-        report(checker, pointer, "needs only one of %s", words);
+        report(checker, pointer, NULL, "needs only one of %s", words);
 }
 
 static void check(struct checker *checker, json_object *schema, json_object *value,
@@ -427,13 +428,14 @@ int schema_fill_defaults(json_object *schema, json_object *value, struct osiris_
     return 0;
 }
 
-static void first_problem(void *context, const char *pointer, const char *message)
+static void first_problem(void *context, const char *pointer, const char *message, const char *is)
 {
     struct osiris_error *error = context;
 
     if (error->category == 0)
-        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "%s%s%s", pointer[0] == '/' ? pointer + 1 : "",
-                         pointer[0] == '\0' ? "it " : " ", message);
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "%s%s%s%s%s", pointer[0] == '/' ? pointer + 1 : "",
+                         pointer[0] == '\0' ? "it " : " ", message, is == NULL ? "" : ", is ",
+                         is == NULL ? "" : is);
 }
 
 int schema_check_value(json_object *schema, json_object *value, struct osiris_error *error)

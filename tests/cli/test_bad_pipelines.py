@@ -187,7 +187,7 @@ def test_what_only_drivers_know_has_its_place(folder):
     for options, at, text in (("{path: x, delimiter: '\"'}", "delimiter", "quote cannot separate fields"),
                               ("{path: x, quote: ','}", "quote", "quote cannot separate fields"),
                               ("{path: x, date_format: '%Q'}", "date_format", '"%Q"'),
-                              ("{path: x, columns: [id, id]}", "id]", "is there twice"),
+                              ("{path: x, columns: [id, id]}", "id]", 'must not be there twice, is "id"'),
                               ("{path: x, rows_per_file: 5, append: true}", "append", "does not go with"),
                               ("{path: x, encoding: ascii, null_text: '–'}", "null_text", "this encoding"),
                               ("{path: '${nothing}'}", "path", "${nothing} is not known")):

@@ -153,6 +153,10 @@ def test_show_names_options(folder):
     assert_equal(result.code, 0, "exit code", result)
     for word in ("delimiter", "quoting", "filesystem.csv_writer"):
         assert_in(word, result.out, result)
+    result = osiris("components", "show", "asked.extractor")
+    for word in ("how    string, of the connection: a step may override it\n",
+                 "token  string, of the connection: a step must not override it\n", "what   string\n"):
+        assert_in(word, result.out, result)
     result = osiris("components", "show", "csv.writr")
     assert_equal(result.code, 2, "exit code", result)
     assert_in('did you mean "csv.writer"', result.err, result)

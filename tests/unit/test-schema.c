@@ -41,7 +41,7 @@ static const struct {
     {"{\"minItems\": 1}", "[]", "", "at least 1"},
     {"{\"maxItems\": 1}", "[1, 2]", "", "at most 1"},
     {"{\"uniqueItems\": true}", "[1, \"1\", [1]]", NULL, NULL},
-    {"{\"uniqueItems\": true}", "[1, 2, 1]", "/2", "twice: 1"},
+    {"{\"uniqueItems\": true}", "[1, 2, 1]", "/2", "twice, is 1"},
     {"{\"required\": [\"a\"]}", "{}", "", "needs \"a\""},
     {"{\"properties\": {\"a\": {\"properties\": {\"b\": {\"type\": \"integer\"}}}}}", "{\"a\": {\"b\": \"x\"}}", "/a/b", "integer"},
     {"{\"properties\": {}, \"additionalProperties\": false}", "{\"a\": 1}", "", "no option \"a\""},
@@ -63,14 +63,15 @@ struct problems {
     char pointer[100], message[300];
 };
 
-static void note(void *context, const char *pointer, const char *message)
+static void note(void *context, const char *pointer, const char *message, const char *is)
 {
     struct problems *problems = context;
 
     if (problems->count++ > 0)
         return;
     strcpy(problems->pointer, pointer);
-    strcpy(problems->message, message);
+    snprintf(problems->message, sizeof problems->message, "%s%s%s", message, is == NULL ? "" : ", is ",
+             is == NULL ? "" : is);
 }
 
 START_TEST(test_keywords)
