@@ -95,7 +95,8 @@ static int find_places(struct build *build)
             diagnostics_add(&build->diagnostics, DIAGNOSTIC_ERROR, "unknown_place",
                             &step->run_on_where, pipeline->source, pipeline->source_length, NULL,
                             error.hint, "step \"%s\" cannot run on \"%s\": %s",
-                            step->id == NULL ? "?" : step->id, step->run_on, error.message == NULL ? "out of memory" : error.message);
+                            step->id == NULL ? "?" : step->id, step->run_on,
+                            error.message == NULL ? "out of memory" : error.message);
     }
     return build->diagnostics.errors > errors ? -1 : 0;
 }
@@ -141,7 +142,8 @@ int build_pipeline_file(struct build *build, const char *path, const char *profi
     if (compile_pipeline(&compile, &build->diagnostics, &build->compiled) < 0)
         found = -1;
     /* What the command line says is wrong besides. */
-    if (adapter != NULL && build->places != NULL && build_check_adapter(adapter, build->places, error) < 0)
+    if (adapter != NULL && build->places != NULL &&
+        build_check_adapter(adapter, build->places, error) < 0)
         found = -1;
     return found;
 }

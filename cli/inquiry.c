@@ -44,7 +44,8 @@ static void hint_at_others(json_object *list, const char *reference, struct osir
     _cleanup_free_ char *question =
         names == NULL ? NULL : near_miss_question(reference, names, json_array_count(list));
     osiris_error_hint(error, "%s",
-                      question == NULL ? "\"osiris connections list\" shows those that there are" : question);
+                      question == NULL ? "\"osiris connections list\" shows those that there are"
+                                       : question);
 }
 
 int inquiry_check_reference(const char *reference, struct osiris_error *error)
@@ -248,8 +249,9 @@ static int run_session(struct asking *asking, struct osiris_error *error)
 
 static json_object *ask(struct asking *asking, struct osiris_error *error)
 {
-    if (build_check_adapter("local", NULL, error) < 0 || compile(asking, error) < 0 || fill_redactor(asking, error) < 0 ||
-        open_records(asking, error) < 0 || run_session(asking, error) < 0)
+    if (build_check_adapter("local", NULL, error) < 0 || compile(asking, error) < 0 ||
+        fill_redactor(asking, error) < 0 || open_records(asking, error) < 0 ||
+        run_session(asking, error) < 0)
         return NULL;
     json_object *answer = json_member(json_member(asking->result.steps, STEP_ID), "result");
     if (answer == NULL) {

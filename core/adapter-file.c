@@ -46,8 +46,8 @@ static void look_into(void *context, const char *folder, size_t length)
     _cleanup_free_ char *path = NULL;
     struct stat status;
 
-    buffer_append_format(search->tried, "%s%.*s", search->tried->length > 0 ? ", " : "", (int)length,
-                         folder);
+    buffer_append_format(search->tried, "%s%.*s", search->tried->length > 0 ? ", " : "",
+                         (int)length, folder);
     if (search->found != NULL)
         return;
     if (asprintf(&path, "%.*s/%s.so", (int)length, folder, search->name) < 0)
@@ -100,8 +100,8 @@ static char *question(const char *name, const struct adapter_folders *folders, j
     return near_miss_question(name, candidates, count);
 }
 
-char *adapter_file_find(const char *name, const struct adapter_folders *folders, json_object *places,
-                        struct osiris_error *error)
+char *adapter_file_find(const char *name, const struct adapter_folders *folders,
+                        json_object *places, struct osiris_error *error)
 {
     _cleanup_buffer_ struct buffer tried = BUFFER_INIT(1 << 16);
     struct search search = {.name = name, .tried = &tried};
@@ -128,7 +128,8 @@ static bool has_adapter(json_object *description, const char *name)
     json_object *adapters = json_member(description, "adapters");
 
     for (size_t i = 0; i < json_array_count(adapters); i++)
-        if (strcmp(json_member_string(json_object_array_get_idx(adapters, i), "name", ""), name) == 0)
+        if (strcmp(json_member_string(json_object_array_get_idx(adapters, i), "name", ""), name) ==
+            0)
             return true;
     return false;
 }
@@ -147,6 +148,6 @@ int adapter_file_check(const char *name, const struct adapter_folders *folders, 
         return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "%s", reason);
     if (has_adapter(description, name))
         return 0;
-    return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "plug-in \"%s\": it has no execution adapter \"%s\"",
-                            path, name);
+    return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
+                            "plug-in \"%s\": it has no execution adapter \"%s\"", path, name);
 }

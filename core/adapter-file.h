@@ -16,8 +16,8 @@ struct adapter_folders {
 };
 
 /* The file's path (free it), or NULL with the error set. `places` (places.h, or NULL) has names that may have been meant. */
-char *adapter_file_find(const char *name, const struct adapter_folders *folders, json_object *places,
-                        struct osiris_error *error);
+char *adapter_file_find(const char *name, const struct adapter_folders *folders,
+                        json_object *places, struct osiris_error *error);
 
 /* Whether the file is there, can be loaded and has the adapter: 0 or -1. `cache_dir` may be NULL. */
 int adapter_file_check(const char *name, const struct adapter_folders *folders, json_object *places,

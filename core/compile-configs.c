@@ -67,8 +67,8 @@ static bool connection_is_optional(const struct component *component)
     json_object *required = json_member(json_member(component->spec, "configSchema"), "required");
 
     for (size_t i = 0; i < json_array_count(required); i++)
-        if (component_has_connection_field(component,
-                                json_object_get_string(json_object_array_get_idx(required, i))))
+        if (component_has_connection_field(
+                component, json_object_get_string(json_object_array_get_idx(required, i))))
             return false;
     return true;
 }
@@ -113,7 +113,8 @@ static bool are_related(const struct component *a, const struct component *b)
 /* The types of one of the component's fields: "string", a list of names, or NULL. */
 static json_object *field_type(const struct component *component, const char *field)
 {
-    json_object *properties = json_member(json_member(component->spec, "configSchema"), "properties");
+    json_object *properties =
+        json_member(json_member(component->spec, "configSchema"), "properties");
 
     return json_member(json_member(properties, field), "type");
 }
@@ -171,7 +172,8 @@ static json_object *resolve_connection(struct config_compiler *compiler)
     if (step->connection != NULL)
         alias = split_reference(step->connection, family, sizeof family);
     if (strcmp(family, own) != 0) {
-        step_error(compiler, "invalid_connection_ref", &step->connection_where, NULL,
+        step_error(compiler, "invalid_connection_ref", &step->connection_where,
+                   "take a connection of its family, or another component",
                    "\"%s\" needs a connection of the family \"%s\", \"%s\" is another",
                    step->component_name, own, step->connection);
         return NULL;
@@ -272,6 +274,18 @@ void compiler_report(struct config_compiler *compiler, const char *option, const
     step_error(compiler, type, &where, hint, "%s", message);
 }
 
+/* What the component's spec says of the option that the pointer begins with, or NULL. */
+static const char *description_of(const struct component *component, const char *pointer)
+{
+    json_object *properties =
+        json_member(json_member(component->spec, "configSchema"), "properties");
+    _cleanup_free_ char *key =
+        pointer[0] == '\0' ? NULL : strndup(pointer + 1, strcspn(pointer + 1, "/"));
+
+    return key == NULL ? NULL
+                       : json_member_string(json_member(properties, key), "description", NULL);
+}
+
 static void on_problem(void *context, const char *pointer, const char *message, const char *is)
 {
     const struct problem_context *problem = context;
@@ -286,6 +300,7 @@ static void on_problem(void *context, const char *pointer, const char *message, 
     bool from_config = pointer[0] == '\0' || pipeline_has_option(step, pointer);
     if (!from_config && has_secret_value(problem, pointer))
         is = NULL;
+    const char *hint = description_of(step->component, pointer);
     const char *comma = is == NULL ? "" : ", is ";
     is = is == NULL ? "" : is;
     if (pointer[0] == '\0') {
@@ -293,10 +308,10 @@ static void on_problem(void *context, const char *pointer, const char *message, 
                    step_name(step), message, comma, is);
     } else if (from_config) {
         where = pipeline_config_location(step, pointer);
-        step_error(compiler, "invalid_config_value", &where, NULL, "\"%s\" %s%s%s",
-                   pointer + 1, message, comma, is);
+        step_error(compiler, "invalid_config_value", &where, hint, "\"%s\" %s%s%s", pointer + 1,
+                   message, comma, is);
     } else {
-        step_error(compiler, "invalid_connection", &step->connection_where, NULL,
+        step_error(compiler, "invalid_connection", &step->connection_where, hint,
                    "the connection's \"%s\" %s%s%s", pointer + 1, message, comma, is);
     }
 }
@@ -464,7 +479,8 @@ static json_object *judged(const struct config_compiler *compiler, const struct 
     json_object_object_foreach(schema, key, value)
     {
         bool is_alternative = strcmp(key, "oneOf") == 0 || strcmp(key, "anyOf") == 0;
-        bool keep = !(is_alternative && compiler->connection_only) && can_be_judged(unknowns, value);
+        bool keep =
+            !(is_alternative && compiler->connection_only) && can_be_judged(unknowns, value);
         for (size_t i = 0; i < sizeof always / sizeof always[0]; i++)
             keep |= strcmp(key, always[i]) == 0;
         if (strcmp(key, "required") == 0)
@@ -549,8 +565,8 @@ static void check_height(struct config_compiler *compiler, json_object *config, 
 
     if (height_of(config) > COMPILE_MAXIMUM_HEIGHT)
         step_error(compiler, "too_deep", &step->config_where, NULL,
-                   "the config of \"%s\" is nested too deeply; %d levels are allowed", step_name(step),
-                   COMPILE_MAXIMUM_HEIGHT);
+                   "the config of \"%s\" is nested too deeply; %d levels are allowed",
+                   step_name(step), COMPILE_MAXIMUM_HEIGHT);
     if (height_of(fields) > COMPILE_MAXIMUM_HEIGHT)
         step_error(compiler, "too_deep", &step->connection_where, NULL,
                    "the connection of \"%s\" is nested too deeply; %d levels are allowed",
@@ -575,7 +591,7 @@ static void compile_step(struct config_compiler *compiler)
         if (fields != NULL)
             take_overrides(step, config, fields);
     } else if (step->connection != NULL) {
-        step_error(compiler, "invalid_connection_ref", &step->connection_where, NULL,
+        step_error(compiler, "invalid_connection_ref", &step->connection_where, "leave it out",
                    "\"%s\" takes no connection", step->component_name);
     }
     (void)schema_fill_defaults(schema, config, NULL);

@@ -13,10 +13,11 @@ struct config_compiler {
     struct compiled *compiled;
     struct diagnostics *diagnostics;
     const char *osiris_home;
-    bool connection_only; /* the verb needs nothing of the config but the connection */
+    bool connection_only;            /* the verb needs nothing of the config but the connection */
     struct connections *connections; /* loaded on first need */
     bool connections_failed;
-    json_object *questions; /* of steps in which nothing else is wrong: see ask-worker.h, and `step`, the step's number */
+    json_object *
+        questions; /* of steps in which nothing else is wrong: see ask-worker.h, and `step`, the step's number */
 };
 
 /* Another step's turn. */
@@ -27,7 +28,8 @@ void compiler_report(struct config_compiler *compiler, const char *option, const
                      const char *message);
 
 /* compile-drivers.c: remembers what the step's driver is to be asked, if it can be. */
-void compiler_add_question(struct config_compiler *compiler, json_object *config, json_object *fields);
+void compiler_add_question(struct config_compiler *compiler, json_object *config,
+                           json_object *fields);
 /* Asks all of it, and reports what the drivers say. */
 void compiler_ask_drivers(struct config_compiler *compiler, const char *worker_path);
 

@@ -8,12 +8,14 @@
 #include "core/json-build.h"
 #include "core/redact.h"
 
-void compiler_add_question(struct config_compiler *compiler, json_object *config, json_object *fields)
+void compiler_add_question(struct config_compiler *compiler, json_object *config,
+                           json_object *fields)
 {
     const struct pipeline_step *step = compiler->step;
     json_object *question, *copy = NULL;
 
-    if (!step->component->validates || compiler->connection_only || compiler->pipeline->has_secret_params)
+    if (!step->component->validates || compiler->connection_only ||
+        compiler->pipeline->has_secret_params)
         return;
     if (compiler->questions == NULL)
         compiler->questions = json_object_new_array();
@@ -26,7 +28,8 @@ void compiler_add_question(struct config_compiler *compiler, json_object *config
     json_add_string(question, "driver", step->component->name);
     json_add_string(question, "component", step->component_name);
     json_add(question, "config", copy);
-    json_add(question, "connection", fields == NULL ? json_object_new_object() : json_object_get(fields));
+    json_add(question, "connection",
+             fields == NULL ? json_object_new_object() : json_object_get(fields));
     json_append(compiler->questions, question);
 }
 
@@ -67,14 +70,16 @@ static void report_error(struct config_compiler *compiler, json_object *answer)
 
     osiris_error_from_json(&error, answer);
     if (error.category != OSIRIS_ERROR_CONFIG) {
-        pipeline_diagnose(compiler->diagnostics, DIAGNOSTIC_ERROR, "driver_failed", compiler->pipeline,
-                          &step->component_where, compiler->location, error.hint,
-                          "the config of \"%s\" cannot be checked: %s", step->id, error.message);
+        pipeline_diagnose(compiler->diagnostics, DIAGNOSTIC_ERROR, "driver_failed",
+                          compiler->pipeline, &step->component_where, compiler->location,
+                          error.hint, "the config of \"%s\" cannot be checked: %s", step->id,
+                          error.message);
         return;
     }
     if (asprintf(&message, "%s: %s", step->component_name, error.message) < 0)
         message = NULL;
-    compiler_report(compiler, error.option, error.hint, message == NULL ? "out of memory" : message);
+    compiler_report(compiler, error.option, error.hint,
+                    message == NULL ? "out of memory" : message);
 }
 
 void compiler_ask_drivers(struct config_compiler *compiler, const char *worker_path)
@@ -85,8 +90,8 @@ void compiler_ask_drivers(struct config_compiler *compiler, const char *worker_p
         questions == NULL ? NULL : validate_with_worker(worker_path, questions, &error);
 
     if (answers == NULL) {
-        diagnostics_add(compiler->diagnostics, DIAGNOSTIC_ERROR, "driver_failed", NULL, NULL, 0, NULL,
-                        error.hint, "configs cannot be checked: %s",
+        diagnostics_add(compiler->diagnostics, DIAGNOSTIC_ERROR, "driver_failed", NULL, NULL, 0,
+                        NULL, error.hint, "configs cannot be checked: %s",
                         error.message == NULL ? "out of memory" : error.message);
         return;
     }

@@ -51,7 +51,7 @@ struct compile_options {
     const char *osiris_home;      /* $OSIRIS_HOME or NULL */
     const char *adapter;          /* or NULL */
     const char *verb;             /* what the steps will be asked (driver.h); NULL: they run */
-    const char *worker_path;      /* asks drivers what else is wrong with configs; NULL: nobody does */
+    const char *worker_path; /* asks drivers what else is wrong with configs; NULL: nobody does */
 };
 
 /* Compiles. Problems go to `diagnostics`; returns 0 or -1. Of a pipeline that is broken all is checked that can be judged

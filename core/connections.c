@@ -254,16 +254,15 @@ static char *question(const char *wanted, const struct yaml_node *mapping, const
     return text;
 }
 
-static int no_family(const struct connections *connections, const struct connection_request *request,
-                     struct diagnostics *diagnostics)
+static int no_family(const struct connections *connections,
+                     const struct connection_request *request, struct diagnostics *diagnostics)
 {
     const struct yaml_node *families = yaml_get(yaml_root(connections->document), "connections");
     _cleanup_free_ char *meant = question(request->family, families, "@");
 
-    return refuse(request, diagnostics,
-                  families == NULL ? "its key \"connections\" is missing" : meant,
-                  "\"%s\" has no connection of the family \"%s\"", connections->path,
-                  request->family);
+    return refuse(
+        request, diagnostics, families == NULL ? "its key \"connections\" is missing" : meant,
+        "\"%s\" has no connection of the family \"%s\"", connections->path, request->family);
 }
 
 static const struct yaml_node *choose(const struct connections *connections,

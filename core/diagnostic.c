@@ -7,7 +7,7 @@
 
 #include "core/json-build.h"
 
-#define SHOWN_WIDTH 120    /* characters of a line that are kept and shown */
+#define SHOWN_WIDTH 120     /* characters of a line that are kept and shown */
 #define HIDDEN_MAXIMUM 1000 /* with more places to hide, all lines are hidden */
 
 struct hidden_lines {
@@ -151,7 +151,8 @@ static void keep(struct diagnostics *diagnostics, struct diagnostic *item)
 
 static bool lies_in(const struct diagnostic *item, const struct hidden_lines *lines)
 {
-    return item->line >= lines->first && item->line <= lines->last && same_text(item->file, lines->file);
+    return item->line >= lines->first && item->line <= lines->last &&
+           same_text(item->file, lines->file);
 }
 
 static bool is_hidden(const struct diagnostics *diagnostics, const struct diagnostic *item)
@@ -211,7 +212,8 @@ void diagnostics_clear(struct diagnostics *diagnostics)
 }
 
 /* False if there is no room for one more. */
-static bool remember_hidden(struct diagnostics *diagnostics, const char *file, unsigned first, unsigned last)
+static bool remember_hidden(struct diagnostics *diagnostics, const char *file, unsigned first,
+                            unsigned last)
 {
     size_t count = diagnostics->hidden_count;
 
@@ -226,7 +228,8 @@ static bool remember_hidden(struct diagnostics *diagnostics, const char *file, u
     if (grown == NULL)
         return false;
     diagnostics->hidden = grown;
-    diagnostics->hidden[count] = (struct hidden_lines){.file = strdup(file), .first = first, .last = last};
+    diagnostics->hidden[count] =
+        (struct hidden_lines){.file = strdup(file), .first = first, .last = last};
     diagnostics->hidden_count += diagnostics->hidden[count].file != NULL;
     return diagnostics->hidden_count > count;
 }

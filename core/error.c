@@ -125,7 +125,8 @@ static char *copy_text(const char *text)
 
 void osiris_error_from_report(struct osiris_error *error, const struct osiris_error_report *report)
 {
-    bool known = report->category >= OSIRIS_ERROR_CONFIG && report->category <= OSIRIS_ERROR_INTERNAL;
+    bool known =
+        report->category >= OSIRIS_ERROR_CONFIG && report->category <= OSIRIS_ERROR_INTERNAL;
 
     osiris_error_clear(error);
     *error = (struct osiris_error){

@@ -127,14 +127,14 @@ static void check_step(const struct pipeline *pipeline, const struct graph *grap
     }
     if (!takes_inputs(step) && step->input_count > 0)
         pipeline_diagnose(diagnostics, DIAGNOSTIC_ERROR, "unexpected_input", pipeline, &step->where,
-                          location, NULL, "\"%s\" takes no inputs", step->component_name);
+                          location, "an extractor reads from outside: leave inputs out", "\"%s\" takes no inputs", step->component_name);
     if (takes_inputs(step) && inputs == 0)
         pipeline_diagnose(diagnostics, DIAGNOSTIC_ERROR, "missing_input", pipeline, &step->where,
                           location, "name the step that it reads from under needs",
                           "\"%s\" needs an input", step->component_name);
     if (has_output(step) && outputs == 0)
         pipeline_diagnose(diagnostics, DIAGNOSTIC_WARNING, "unread_output", pipeline, &step->where,
-                          location, NULL, "nothing reads the output of the step \"%s\"", step->id);
+                          location, "name it under the needs of a writer, or leave the step out", "nothing reads the output of the step \"%s\"", step->id);
 }
 
 /* Order: among the steps that may come next always the first of the file. */

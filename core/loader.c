@@ -103,12 +103,14 @@ static int check_names(const char *path, const char *what, const char *name, con
         return refuse(error, path, "%s has no name or no version", what);
     for (const unsigned char *c = (const unsigned char *)version; *c != '\0'; c++)
         if (*c <= ' ' || *c >= 127)
-            return refuse(error, path, "the version of %s has a blank or a character beyond ASCII", what);
+            return refuse(error, path, "the version of %s has a blank or a character beyond ASCII",
+                          what);
     if (!spec_name_is_valid(name))
-        return refuse(error, path,
-                      "the name of %s is not one: letters, digits, _, - and single dots between them, "
-                      "63 at most",
-                      what);
+        return refuse(
+            error, path,
+            "the name of %s is not one: letters, digits, _, - and single dots between them, "
+            "63 at most",
+            what);
     return 0;
 }
 
@@ -166,8 +168,10 @@ static int check_clashes(const char *path, const struct osiris_driver *const *dr
     const struct osiris_driver *driver = drivers[index];
 
     for (size_t i = 0; driver->aliases != NULL && driver->aliases[i] != NULL; i++) {
-        if (!spec_name_is_valid(driver->aliases[i]) || strcmp(driver->aliases[i], driver->name) == 0)
-            return refuse(error, path, "the driver \"%s\" has an alias that is no name, or its own name",
+        if (!spec_name_is_valid(driver->aliases[i]) ||
+            strcmp(driver->aliases[i], driver->name) == 0)
+            return refuse(error, path,
+                          "the driver \"%s\" has an alias that is no name, or its own name",
                           driver->name);
     }
     for (size_t earlier = 0; earlier < index; earlier++) {

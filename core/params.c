@@ -105,8 +105,9 @@ static void take_profile(struct params *params, const struct yaml_document *docu
 
     if (chosen == NULL) {
         _cleanup_free_ char *question = question_of_keys(profile, profiles, diagnostics);
-        diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "unknown_profile", NULL, NULL, 0, "profiles", question,
-                        "--profile %s: the pipeline has no profile \"%s\"", profile, profile);
+        diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "unknown_profile", NULL, NULL, 0, "profiles",
+                        question, "--profile %s: the pipeline has no profile \"%s\"", profile,
+                        profile);
         return;
     }
     /* Its shape is checked with those of the other profiles. */

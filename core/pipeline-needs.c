@@ -66,7 +66,8 @@ static void unknown_step(struct needs_reader *needs, const struct source_locatio
         ids[i] = needs->names[i].id;
     _cleanup_free_ char *question =
         ids == NULL ? NULL : pipeline_question(needs->reader, id, ids, needs->name_count);
-    reader_error(needs->reader, "unknown_dependency", where, location, question,
+    reader_error(needs->reader, "unknown_dependency", where, location,
+                 question != NULL ? question : "name the id of a step of this pipeline",
                  "there is no step \"%s\"", id);
 }
 
@@ -108,8 +109,8 @@ static void read_explicit_needs(struct needs_reader *needs, const struct yaml_no
         const char *id = yaml_string(item);
         size_t target = id == NULL ? NONE : find_step(needs, id);
         if (id == NULL)
-            reader_error(needs->reader, "invalid_dependency_type", &item->where, location, NULL,
-                         "a step id must be a string");
+            reader_error(needs->reader, "invalid_dependency_type", &item->where, location,
+                         "write it in quotes", "a step id must be a string");
         else if (target == NONE)
             unknown_step(needs, &item->where, location, id);
         else
@@ -145,12 +146,12 @@ static void check_source(struct needs_reader *needs, const struct pipeline_input
     }
     const struct component *component = needs->reader->pipeline->steps[target].component;
     if (component != NULL && component->kind == OSIRIS_WRITER)
-        reader_error(needs->reader, "invalid_input", &input->where, location, NULL,
+        reader_error(needs->reader, "invalid_input", &input->where, location,
+                     "only extractors and processors have one",
                      "the step \"%s\" is a writer and has no output", input->from);
     else if (strcmp(input->output, "df") != 0)
-        reader_error(needs->reader, "invalid_input", &input->where, location, NULL,
-                     "the step \"%s\" has no output \"%s\"; it is called \"df\"", input->from,
-                     input->output);
+        reader_error(needs->reader, "invalid_input", &input->where, location, "it is called \"df\"",
+                     "the step \"%s\" has no output \"%s\"", input->from, input->output);
     add_need(needs, index, target, &input->where, false);
 }
 
@@ -186,7 +187,8 @@ static void read_inputs(struct needs_reader *needs, const struct yaml_node *node
     struct pipeline_step *step = &needs->reader->pipeline->steps[index];
 
     if (node->kind != YAML_MAPPING) {
-        reader_error(needs->reader, "invalid_type", &node->where, location, NULL,
+        reader_error(needs->reader, "invalid_type", &node->where, location,
+                     "write inputs: { df: \"${step-id.df}\" }",
                      "\"inputs\" must be a mapping of names to outputs");
         return;
     }
@@ -270,8 +272,9 @@ static void report_cycle(struct walk *walk, size_t start)
     if (!fresh)
         return;
     if (walk->length - start == 1) {
-        reader_error(walk->needs->reader, "cycle", &need->where, NULL, NULL,
-                     "the step \"%s\" needs itself", steps[first].id);
+        reader_error(walk->needs->reader, "cycle", &need->where, NULL,
+                     "take it out of its own needs", "the step \"%s\" needs itself",
+                     steps[first].id);
         return;
     }
     buffer_append_text(&text, steps[first].id);

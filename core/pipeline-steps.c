@@ -50,7 +50,8 @@ static void check_keys(struct pipeline_reader *reader, const struct place *place
             reader, key->text, step_keys, sizeof step_keys / sizeof step_keys[0] - 1);
         /* It may be what the config was meant to be. */
         step->config_is_partial |= !has_config && place->node->items[i]->kind == YAML_MAPPING;
-        reader_error(reader, "unknown_step_key", &key->where, place->location, question,
+        reader_error(reader, "unknown_step_key", &key->where, place->location,
+                     question != NULL ? question : "a component's options stand under config",
                      "a step has no key \"%s\"", key->text);
     }
 }
@@ -62,7 +63,10 @@ static const char *required_string(struct pipeline_reader *reader, const struct 
     const char *text = yaml_string(node);
 
     if (node == NULL || yaml_is_null(node))
-        reader_error(reader, "missing_step_field", &place->node->where, place->location, NULL,
+        reader_error(reader, "missing_step_field", &place->node->where, place->location,
+                     strcmp(key, "id") == 0     ? "write id: NAME"
+                     : strcmp(key, "mode") == 0 ? "write mode: read, write or transform"
+                                                : "`osiris components list` shows what there is",
                      "the step's \"%s\" is missing", key);
     else if (text == NULL)
         reader_error(reader, type, &node->where, place->location,
@@ -98,7 +102,8 @@ static void read_id(struct pipeline_reader *reader, const struct place *place,
     for (size_t i = 0; i < reader->pipeline->step_count; i++) {
         const struct pipeline_step *other = &reader->pipeline->steps[i];
         if (other != step && other->id != NULL && strcmp(other->id, id) == 0)
-            reader_error(reader, "duplicate_id", &node->where, place->location, NULL,
+            reader_error(reader, "duplicate_id", &node->where, place->location,
+                         "each step needs an id of its own",
                          "the id \"%s\" is that of the step in line %u, too", id,
                          other->where.line);
     }
@@ -170,12 +175,13 @@ static void read_mode(struct pipeline_reader *reader, const struct place *place,
                      "\"%s\" is not a mode; there are read, write and transform", name);
     } else if (step->component != NULL && !component_has_mode(step->component, mode)) {
         const char *own = "?";
+        char hint[32];
         for (size_t i = 0; i < MODE_COUNT; i++)
             if (modes[i].kind == step->component->kind)
                 own = modes[i].mode;
-        reader_error(reader, "incompatible_mode", &node->where, place->location, NULL,
-                     "the component \"%s\" cannot %s; its mode is \"%s\"", step->component_name,
-                     name, own);
+        snprintf(hint, sizeof hint, "write mode: %s", own);
+        reader_error(reader, "incompatible_mode", &node->where, place->location, hint,
+                     "the component \"%s\" cannot %s", step->component_name, name);
     }
 }
 
@@ -227,7 +233,8 @@ static void check_config_key(struct pipeline_reader *reader, const struct pipeli
         return;
     }
     if (rule != NULL && strcmp(rule, "warning") == 0)
-        reader_warning(reader, "connection_override", &key->where, location, NULL,
+        reader_warning(reader, "connection_override", &key->where, location,
+                       "set it in the connection, if all steps want it",
                        "the step overrides the connection's \"%s\"", key->text);
     if (rule != NULL || json_object_object_get_ex(properties, key->text, NULL) ||
         !json_object_is_type(properties, json_type_object) ||
@@ -244,7 +251,8 @@ static void check_config_key(struct pipeline_reader *reader, const struct pipeli
         }
     }
     _cleanup_free_ char *question = pipeline_question(reader, key->text, names, count);
-    reader_error(reader, "unknown_config_key", &key->where, location, question,
+    reader_error(reader, "unknown_config_key", &key->where, location,
+                 question != NULL ? question : "`osiris components show` lists them",
                  "\"%s\" has no option \"%s\"", step->component_name, key->text);
 }
 
@@ -278,7 +286,10 @@ static void check_required_keys(struct pipeline_reader *reader, const struct pip
             connection_field_rule(step->component, key) != NULL ||
             json_object_object_get_ex(step->config, key, NULL) || may_be_meant(step, key))
             continue;
-        reader_error(reader, "missing_config_key", &step->config_where, location, NULL,
+        json_object *properties =
+            json_member(json_member(step->component->spec, "configSchema"), "properties");
+        const char *meaning = json_member_string(json_member(properties, key), "description", NULL);
+        reader_error(reader, "missing_config_key", &step->config_where, location, meaning,
                      "\"%s\" needs the option \"%s\"", step->component_name, key);
     }
 }
@@ -304,11 +315,13 @@ static void check_write_mode(struct pipeline_reader *reader, const struct pipeli
         return;
     if (strcmp(mode, "replace") == 0 || strcmp(mode, "upsert") == 0) {
         if (!has_primary_key(step->config))
-            reader_error(reader, "missing_required_field", &where, location, NULL,
+            reader_error(reader, "missing_required_field", &where, location,
+                         "name the column, or a list of columns",
                          "write_mode \"%s\" needs \"primary_key\"", mode);
     } else if (strcmp(mode, "append") != 0) {
-        reader_warning(reader, "unknown_write_mode", &where, location, NULL,
-                       "write_mode \"%s\" is not known", mode);
+        reader_warning(reader, "unknown_write_mode", &where, location,
+                       "there are append, replace and upsert", "write_mode \"%s\" is not known",
+                       mode);
     }
 }
 
@@ -388,8 +401,8 @@ static void read_config(struct pipeline_reader *reader, const struct place *plac
         return;
     }
     if (node != NULL && !yaml_is_null(node) && node->kind != YAML_MAPPING) {
-        reader_error(reader, "invalid_config_type", &node->where, location, NULL,
-                     "the step's config must be a mapping");
+        reader_error(reader, "invalid_config_type", &node->where, location,
+                     "write config: { option: value }", "the step's config must be a mapping");
         step->config_is_partial = true;
     } else if (node != NULL && node->kind == YAML_MAPPING) {
         step->config_node = node;
@@ -432,7 +445,8 @@ static void read_step(struct pipeline_reader *reader, const struct yaml_node *no
     step->where = node->where;
     if (node->kind != YAML_MAPPING) {
         reader->graph_is_broken = true;
-        reader_error(reader, "invalid_step_type", &node->where, place.location, NULL,
+        reader_error(reader, "invalid_step_type", &node->where, place.location,
+                     "write - { id: NAME, component: FAMILY.WHAT, mode: read }",
                      "a step must be a mapping with id, component and mode");
         return;
     }
@@ -454,12 +468,13 @@ void pipeline_read_steps(struct pipeline_reader *reader, const struct yaml_node 
     if (steps == NULL)
         return;
     if (steps->kind != YAML_SEQUENCE) {
-        reader_error(reader, "invalid_steps_type", &steps->where, "steps", NULL,
-                     "\"steps\" must be a list");
+        reader_error(reader, "invalid_steps_type", &steps->where, "steps",
+                     "write each step behind a dash", "\"steps\" must be a list");
         return;
     }
     if (steps->count == 0) {
-        reader_error(reader, "empty_steps", &steps->where, "steps", NULL,
+        reader_error(reader, "empty_steps", &steps->where, "steps",
+                     "write - { id: NAME, component: FAMILY.WHAT, mode: read }",
                      "a pipeline needs at least one step");
         return;
     }

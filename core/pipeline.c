@@ -44,7 +44,13 @@ char *pipeline_copy(struct pipeline_reader *reader, const char *text)
 
 static void check_top_level_keys(struct pipeline_reader *reader, const struct yaml_node *root)
 {
-    static const char *const required[] = {"oml_version", "name", "steps"};
+    static const struct {
+        const char *key, *hint;
+    } required[] = {
+        {"oml_version", "write oml_version: \"0.1.0\""},
+        {"name", "write what the pipeline is for: name: orders-to-csv"},
+        {"steps", "docs/pipelines.md begins with an example"},
+    };
 
     for (size_t i = 0; i < root->count; i++) {
         const struct yaml_node *key = root->keys[i];
@@ -55,14 +61,16 @@ static void check_top_level_keys(struct pipeline_reader *reader, const struct ya
         } else if (!pipeline_key_is_known(key->text, top_level_keys)) {
             _cleanup_free_ char *question = pipeline_question(
                 reader, key->text, top_level_keys, sizeof top_level_keys / sizeof top_level_keys[0] - 1);
-            reader_warning(reader, "unknown_key", &key->where, key->text, question,
+            reader_warning(reader, "unknown_key", &key->where, key->text,
+                           question != NULL ? question
+                                            : "what is only for people may stand under metadata",
                            "the key \"%s\" is not known; it is ignored", key->text);
         }
     }
     for (size_t i = 0; i < sizeof required / sizeof required[0]; i++)
-        if (yaml_get(root, required[i]) == NULL)
-            reader_error(reader, "missing_required_key", &root->where, required[i], NULL,
-                         "the key \"%s\" is missing", required[i]);
+        if (yaml_get(root, required[i].key) == NULL)
+            reader_error(reader, "missing_required_key", &root->where, required[i].key,
+                         required[i].hint, "the key \"%s\" is missing", required[i].key);
 }
 
 static void read_version(struct pipeline_reader *reader, const struct yaml_node *node)
@@ -80,8 +88,9 @@ static void read_version(struct pipeline_reader *reader, const struct yaml_node 
         reader_error(reader, "unsupported_version", &node->where, "oml_version",
                      "this Osiris reads OML 0.1.0", "OML version \"%s\" is not supported", version);
     else if (strcmp(version, "0.1.0") != 0)
-        reader_warning(reader, "unsupported_version", &node->where, "oml_version", NULL,
-                       "OML version \"%s\" is read as 0.1.0", version);
+        reader_warning(reader, "unsupported_version", &node->where, "oml_version",
+                       "write oml_version: \"0.1.0\"", "OML version \"%s\" is read as 0.1.0",
+                       version);
     reader->pipeline->oml_version = pipeline_copy(reader, version);
 }
 
@@ -107,7 +116,8 @@ static void read_name(struct pipeline_reader *reader, const struct yaml_node *no
         return;
     }
     if (name == NULL || name[strspn(name, " \t")] == '\0') {
-        reader_error(reader, "empty_name", &node->where, "name", NULL, "the name is empty");
+        reader_error(reader, "empty_name", &node->where, "name",
+                     "write what the pipeline is for: name: orders-to-csv", "the name is empty");
         return;
     }
     if (!follows_convention(name))
@@ -125,8 +135,8 @@ static void read_metadata(struct pipeline_reader *reader, const struct yaml_node
     if (node == NULL || yaml_is_null(node))
         return;
     if (node->kind != YAML_MAPPING)
-        reader_error(reader, "invalid_type", &node->where, "metadata", NULL,
-                     "\"metadata\" must be a mapping");
+        reader_error(reader, "invalid_type", &node->where, "metadata",
+                     "write metadata: { KEY: VALUE }", "\"metadata\" must be a mapping");
     else
         reader->pipeline->metadata = yaml_to_json(node, &ok);
     if (!ok)
@@ -142,7 +152,8 @@ static void check_profile(struct pipeline_reader *reader, const struct yaml_node
     if (yaml_is_null(profile))
         return;
     if (profile->kind != YAML_MAPPING) {
-        reader_error(reader, "invalid_type", &profile->where, "profiles", NULL,
+        reader_error(reader, "invalid_type", &profile->where, "profiles",
+                     "write NAME: { params: { KEY: VALUE } }",
                      "the profile \"%s\" must be a mapping with params", key->text);
         return;
     }
@@ -158,7 +169,8 @@ static void check_profile(struct pipeline_reader *reader, const struct yaml_node
                        inner->text);
     }
     if (params != NULL && !yaml_is_null(params) && params->kind != YAML_MAPPING)
-        reader_error(reader, "invalid_type", &params->where, "profiles", NULL,
+        reader_error(reader, "invalid_type", &params->where, "profiles",
+                     "write params: { KEY: VALUE }",
                      "the params of the profile \"%s\" must be a mapping", key->text);
     pipeline_refuse_secret_params(reader, params, "profiles");
 }
@@ -170,7 +182,8 @@ static void check_profiles(struct pipeline_reader *reader, const struct yaml_nod
     if (node == NULL || yaml_is_null(node))
         return;
     if (node->kind != YAML_MAPPING)
-        reader_error(reader, "invalid_type", &node->where, "profiles", NULL,
+        reader_error(reader, "invalid_type", &node->where, "profiles",
+                     "write profiles: { NAME: { params: { KEY: VALUE } } }",
                      "\"profiles\" must be a mapping");
     for (size_t i = 0; node->kind == YAML_MAPPING && i < node->count; i++)
         check_profile(reader, node->keys[i], node->items[i]);
@@ -182,7 +195,8 @@ static void read_document(struct pipeline_reader *reader)
     const struct yaml_node *root = yaml_root(pipeline->document);
 
     if (root->kind != YAML_MAPPING) {
-        reader_error(reader, "invalid_type", &root->where, NULL, NULL,
+        reader_error(reader, "invalid_type", &root->where, NULL,
+                     "docs/pipelines.md begins with one",
                      "a pipeline must be a mapping with oml_version, name and steps");
         return;
     }
@@ -331,7 +345,8 @@ bool component_has_connection_field(const struct component *component, const cha
     return false;
 }
 
-struct source_location pipeline_option_location(const struct pipeline_step *step, const char *option)
+struct source_location pipeline_option_location(const struct pipeline_step *step,
+                                                const char *option)
 {
     if (pipeline_has_option(step, option))
         return pipeline_config_location(step, option);

@@ -227,8 +227,8 @@ static int describe(struct files *files, const struct registry_options *options,
     return describe_unknown(files, options, error);
 }
 
-json_object *registry_describe_file(const char *path, const char *worker_path, const char *cache_dir,
-                                    struct osiris_error *error)
+json_object *registry_describe_file(const char *path, const char *worker_path,
+                                    const char *cache_dir, struct osiris_error *error)
 {
     _cleanup_(files_clear) struct files files = {0};
     const struct registry_options options = {.worker_path = worker_path, .cache_dir = cache_dir};
@@ -238,7 +238,8 @@ json_object *registry_describe_file(const char *path, const char *worker_path, c
         osiris_error_set_errno(error, ENOMEM, "cannot look at \"%s\"", path);
         return NULL;
     }
-    return describe(&files, &options, error) < 0 ? NULL : json_object_get(files.items[0].description);
+    return describe(&files, &options, error) < 0 ? NULL
+                                                 : json_object_get(files.items[0].description);
 }
 
 json_object *registry_describe_files(const struct registry_options *options,

@@ -9,8 +9,8 @@
 
 /* What a file has: as the worker described it ({file, drivers, adapters, …} or {file, error}), or as the cache knows from
  * then. NULL with the error set. The caller owns it. */
-json_object *registry_describe_file(const char *path, const char *worker_path, const char *cache_dir,
-                                    struct osiris_error *error);
+json_object *registry_describe_file(const char *path, const char *worker_path,
+                                    const char *cache_dir, struct osiris_error *error);
 
 /* [{file, folder (number in the search order), … as the worker described it, or error}], in the search
  * order, files sorted by name. NULL with the error set. The caller owns it. */

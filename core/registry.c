@@ -114,7 +114,8 @@ static int add_description(struct registry *registry, json_object *description, 
     }
     if (json_array_count(drivers) == 0) {
         refuse(registry, file,
-               "it has execution adapters and no driver; it belongs into a folder of adapters", NULL);
+               "it has execution adapters and no driver; it belongs into a folder of adapters",
+               NULL);
         return 0;
     }
     for (size_t i = 0; i < json_array_count(drivers); i++) {

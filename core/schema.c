@@ -27,11 +27,12 @@ struct checker {
 static void check(struct checker *checker, json_object *schema, json_object *value,
                   const char *pointer);
 
-static void report(struct checker *checker, const char *pointer, const char *is, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+static void report(struct checker *checker, const char *pointer, const char *is, const char *format,
+                   ...) __attribute__((format(printf, 4, 5)));
 
 /* `is` is what the value is instead, as it may be shown, or NULL. */
-static void report(struct checker *checker, const char *pointer, const char *is, const char *format, ...)
+static void report(struct checker *checker, const char *pointer, const char *is, const char *format,
+                   ...)
 {
     va_list arguments;
     char *message = NULL;
@@ -223,7 +224,8 @@ static void check_pattern(struct checker *checker, const char *pattern, json_obj
         return;
     }
     if (regexec(&expression, json_object_get_string(value), 0, NULL, 0) != 0)
-        report(checker, pointer, shown(value, pointer, room, sizeof room), "must match %s", pattern);
+        report(checker, pointer, shown(value, pointer, room, sizeof room), "must match %s",
+               pattern);
     regfree(&expression);
 }
 
@@ -433,9 +435,9 @@ static void first_problem(void *context, const char *pointer, const char *messag
     struct osiris_error *error = context;
 
     if (error->category == 0)
-        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "%s%s%s%s%s", pointer[0] == '/' ? pointer + 1 : "",
-                         pointer[0] == '\0' ? "it " : " ", message, is == NULL ? "" : ", is ",
-                         is == NULL ? "" : is);
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "%s%s%s%s%s",
+                         pointer[0] == '/' ? pointer + 1 : "", pointer[0] == '\0' ? "it " : " ",
+                         message, is == NULL ? "" : ", is ", is == NULL ? "" : is);
 }
 
 int schema_check_value(json_object *schema, json_object *value, struct osiris_error *error)

@@ -13,7 +13,8 @@
 /* One problem: `pointer` is the place in the value ("/columns/0", "" for the whole), `message` says what is wrong with
  * it ("must be at least 1"), and `is` what it is instead, for who may see that ("0"; or NULL). All are borrowed. Values of
  * secret keys are in neither. */
-typedef void (*schema_problem)(void *context, const char *pointer, const char *message, const char *is);
+typedef void (*schema_problem)(void *context, const char *pointer, const char *message,
+                               const char *is);
 
 /* Checks; returns how many problems there are. */
 size_t schema_check(json_object *schema, json_object *value, schema_problem problem, void *context);

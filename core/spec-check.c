@@ -23,7 +23,11 @@ static char *within(const char *where, char *inner)
 
     if (inner == NULL)
         return NULL;
-    if (asprintf(&text, "%s%s%s", where, where[0] == '\0' ? ": " : inner[0] == ':' ? "" : "/", inner) < 0)
+    if (asprintf(&text, "%s%s%s", where,
+                 where[0] == '\0'  ? ": "
+                 : inner[0] == ':' ? ""
+                                   : "/",
+                 inner) < 0)
         text = NULL;
     free(inner);
     return text == NULL ? strdup(": out of memory") : text;
@@ -88,7 +92,8 @@ static char *check_type_name(json_object *name)
 
     return is_one_of(name, types)
                ? NULL
-               : problem("there is no type %s", json_object_to_json_string_ext(name, JSON_C_TO_STRING_PLAIN));
+               : problem("there is no type %s",
+                         json_object_to_json_string_ext(name, JSON_C_TO_STRING_PLAIN));
 }
 
 static char *check_type(json_object *type)
@@ -146,7 +151,8 @@ static char *check_size(json_object *value)
 
 static char *check_boolean(json_object *value)
 {
-    return json_object_is_type(value, json_type_boolean) ? NULL : problem("it is neither true nor false");
+    return json_object_is_type(value, json_type_boolean) ? NULL
+                                                         : problem("it is neither true nor false");
 }
 
 static const struct {
@@ -239,21 +245,25 @@ static char *check_config_schema(json_object *schema)
 
 static char *check_mode(json_object *mode)
 {
-    static const char *const modes[] = {"extract", "write", "load", "transform", "discover", "analyze", "stream", NULL};
+    static const char *const modes[] = {"extract",  "write",   "load",   "transform",
+                                        "discover", "analyze", "stream", NULL};
 
     return is_one_of(mode, modes)
                ? NULL
-               : problem("there is no mode %s", json_object_to_json_string_ext(mode, JSON_C_TO_STRING_PLAIN));
+               : problem("there is no mode %s",
+                         json_object_to_json_string_ext(mode, JSON_C_TO_STRING_PLAIN));
 }
 
 static char *check_modes(json_object *modes)
 {
-    return json_array_count(modes) == 0 ? problem("it is not a list of modes") : check_list(modes, check_mode);
+    return json_array_count(modes) == 0 ? problem("it is not a list of modes")
+                                        : check_list(modes, check_mode);
 }
 
 static char *check_pointer(json_object *pointer)
 {
-    return json_object_is_type(pointer, json_type_string) && json_object_get_string(pointer)[0] == '/'
+    return json_object_is_type(pointer, json_type_string) &&
+                   json_object_get_string(pointer)[0] == '/'
                ? NULL
                : problem("it is not a JSON pointer like \"/password\"");
 }
@@ -302,9 +312,12 @@ static const struct {
     const char *key;
     char *(*check)(json_object *value);
 } parts[] = {
-    {"title", check_text},       {"description", check_text},
-    {"modes", check_modes},      {"configSchema", check_config_schema},
-    {"secrets", check_pointers}, {"x-secret", check_pointers},
+    {"title", check_text},
+    {"description", check_text},
+    {"modes", check_modes},
+    {"configSchema", check_config_schema},
+    {"secrets", check_pointers},
+    {"x-secret", check_pointers},
     {"x-connection-fields", check_fields},
     {"constraints", check_constraints},
     {"x-atomic", check_boolean},
@@ -316,7 +329,8 @@ char *spec_check(json_object *spec)
         return strdup("it is not a JSON object");
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         json_object *value = NULL;
-        char *wrong = json_object_object_get_ex(spec, parts[i].key, &value) ? parts[i].check(value) : NULL;
+        char *wrong =
+            json_object_object_get_ex(spec, parts[i].key, &value) ? parts[i].check(value) : NULL;
         if (wrong != NULL)
             return within(parts[i].key, wrong);
     }

@@ -358,9 +358,10 @@ static void on_alias(struct builder *builder, struct fy_token *token,
     if (name == NULL)
         fail_without_memory(builder);
     else if (node == NULL)
-        fail(builder, "invalid_alias", where, NULL, "there is no anchor for the alias \"%s\"", name);
+        fail(builder, "invalid_alias", where, "write &NAME before the value that it stands for",
+             "there is no anchor for the alias \"%s\"", name);
     else if (is_open(builder, node))
-        fail(builder, "invalid_alias", where, NULL, "the alias \"%s\" contains itself", name);
+        fail(builder, "invalid_alias", where, "take it out", "the alias \"%s\" contains itself", name);
     else if (builder->depth + node->height > YAML_MAXIMUM_DEPTH)
         fail_too_deep(builder, where);
     if (builder->failed || !has_room(builder, where))
@@ -492,7 +493,8 @@ static void on_event(struct builder *builder, struct fy_event *event)
     switch (event->type) {
     case FYET_DOCUMENT_START:
         if (builder->document->root != NULL)
-            fail(builder, "invalid_yaml", &where, NULL, "the file has more than one document");
+            fail(builder, "invalid_yaml", &where, "put the others into files of their own",
+                 "the file has more than one document");
         break;
     case FYET_ALIAS:
         on_alias(builder, event->alias.anchor, &where);

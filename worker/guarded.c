@@ -84,7 +84,8 @@ char *guarded_run(guarded_work work, void *context, const char *doing, struct bu
     bool terminated = buffer_append(answer, "", 0) == 0;
     if (whole == 0)
         return reason("%d s passed while %s", GUARDED_TIMEOUT_MS / 1000, doing);
-    if (whole == 1 && terminated && answer->length > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+    if (whole == 1 && terminated && answer->length > 0 && WIFEXITED(status) &&
+        WEXITSTATUS(status) == 0)
         return NULL;
     if (WIFSIGNALED(status))
         return reason("killed by SIG%s while %s", sigabbrev_np(WTERMSIG(status)), doing);

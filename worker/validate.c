@@ -249,7 +249,8 @@ static bool is_open(const struct round *round, size_t index)
     json_object *first = json_object_array_get_idx(round->questions, round->first);
 
     return json_object_array_get_idx(round->answers, index) == NULL &&
-           strcmp(json_member_string(question, "file", ""), json_member_string(first, "file", "")) == 0;
+           strcmp(json_member_string(question, "file", ""),
+                  json_member_string(first, "file", "")) == 0;
 }
 
 static bool answer_round(void *context, int answer)
@@ -268,7 +269,8 @@ static void take_answers(struct round *round, char *text)
 {
     char *rest;
 
-    for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
         _cleanup_json_ json_object *answer = json_tokener_parse(line);
         json_object *errors = json_member(answer, "errors");
         int64_t index = json_member_integer(answer, "index", -1);
@@ -293,10 +295,10 @@ static void ask_round(struct round *round)
         if (!is_open(round, i))
             continue;
         json_object *question = json_object_array_get_idx(round->questions, i);
-        osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "the driver \"%s\" of \"%s\": %s",
-                         json_member_string(question, "driver", "?"),
-                         json_member_string(question, "file", "?"),
-                         reason == NULL ? "it ended the process while it looked at the config" : reason);
+        osiris_error_set(
+            &error, OSIRIS_ERROR_INTERNAL, "the driver \"%s\" of \"%s\": %s",
+            json_member_string(question, "driver", "?"), json_member_string(question, "file", "?"),
+            reason == NULL ? "it ended the process while it looked at the config" : reason);
         errors = json_object_new_array();
         json_append(errors, osiris_error_to_json(&error));
         (void)json_object_array_put_idx(round->answers, i, errors);

@@ -112,8 +112,7 @@ static int choose_listed(const struct osiris_host *host, const struct ArrowSchem
         if (at == available || strcmp(sorted[at].name, wanted) != 0)
             return refuse_unknown(host, schema, wanted);
         if (taken[at])
-            return csv_refuse(host, "columns", "list it once", "\"%s\" is listed twice",
-                              wanted);
+            return csv_refuse(host, "columns", "list it once", "\"%s\" is listed twice", wanted);
         for (; at < available && strcmp(sorted[at].name, wanted) == 0; at++) {
             taken[at] = true;
             fields[(*count)++].source = sorted[at].source;

@@ -48,8 +48,8 @@ static int append_moment(struct name *name, const char *text)
     struct csv_moment_format format;
     const char *problem = csv_moment_compile(&format, text, CSV_MOMENT_DATE | CSV_MOMENT_CLOCK);
     if (problem != NULL)
-        return csv_refuse(name->host, "path", "write one like ${now:%Y-%m-%d}",
-                          "\"%s\": %s", text, problem);
+        return csv_refuse(name->host, "path", "write one like ${now:%Y-%m-%d}", "\"%s\": %s", text,
+                          problem);
     int64_t seconds = started(name->host);
     struct csv_moment moment = {.day = csv_floor_divide(seconds, 86400), .zoned = true};
     moment.second = (uint32_t)(seconds - moment.day * 86400);

@@ -100,7 +100,8 @@ static int read_characters(const struct osiris_host *host, struct csv_options *o
     if (read_character(host, "escape", &options->escape) < 0)
         return -1;
     if (options->delimiter == options->quote)
-        return refuse(host, "use another character", options->delimiter == ',' ? "quote" : "delimiter",
+        return refuse(host, "use another character",
+                      options->delimiter == ',' ? "quote" : "delimiter",
                       "the quote cannot separate fields");
     if (!csv_has_escape(options))
         return 0;
@@ -122,8 +123,7 @@ static int read_word(const struct osiris_host *host, const char *key, const char
     word->data = host->get_string(host, OSIRIS_CONFIG, key, fallback);
     word->size = strlen(word->data);
     if (word->size > CSV_TEXT_OPTION_MAX)
-        return csv_refuse(host, key, NULL, "it is longer than %d bytes",
-                          CSV_TEXT_OPTION_MAX);
+        return csv_refuse(host, key, NULL, "it is longer than %d bytes", CSV_TEXT_OPTION_MAX);
     return 0;
 }
 
@@ -193,10 +193,10 @@ static int read_moment_format(const struct osiris_host *host, const char *key, i
 {
     const char *text = host->get_string(host, OSIRIS_CONFIG, key, NULL);
     const char *problem = text == NULL ? NULL : csv_moment_compile(format, text, parts);
-    return problem == NULL ? 0
-                           : csv_refuse(host, key,
-                                        "write one like %Y-%m-%d, %H:%M:%S or %Y-%m-%dT%H:%M:%S.%6f",
-                                        "\"%s\": %s", text, problem);
+    return problem == NULL
+               ? 0
+               : csv_refuse(host, key, "write one like %Y-%m-%d, %H:%M:%S or %Y-%m-%dT%H:%M:%S.%6f",
+                            "\"%s\": %s", text, problem);
 }
 
 static int read_formats(const struct osiris_host *host, struct csv_options *options)

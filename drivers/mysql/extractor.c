@@ -75,9 +75,10 @@ static int check_options(const struct osiris_host *host)
         return -1;
     if (host->get_boolean(host, OSIRIS_CONFIG, "consistent", 0) &&
         host->get_string(host, OSIRIS_CONFIG, "table", NULL) == NULL)
-        return osiris_refuse(host, "consistent", "leave it out, or use table",
-                             "\"consistent\" goes with \"table\": a query is one statement, which is "
-                             "consistent by itself");
+        return osiris_refuse(
+            host, "consistent", "leave it out, or use table",
+            "\"consistent\" goes with \"table\": a query is one statement, which is "
+            "consistent by itself");
     return 0;
 }
 

@@ -17,7 +17,8 @@ int mysql_partitions_check(const struct osiris_host *host)
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
         if (host->value_type(host, OSIRIS_CONFIG, options[i]) > OSIRIS_NULL)
             return osiris_refuse(host, "partitions", NULL,
-                                 "\"partitions\" does not go with \"%s\": %s", options[i], reasons[i]);
+                                 "\"partitions\" does not go with \"%s\": %s", options[i],
+                                 reasons[i]);
     if (host->get_integer(host, OSIRIS_CONFIG, "offset", 0) > 0)
         return osiris_refuse(host, "partitions", NULL,
                              "\"partitions\" does not go with \"offset\": %s", reasons[1]);

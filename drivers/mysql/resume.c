@@ -57,8 +57,8 @@ int mysql_resume_check(const struct osiris_host *host)
 
     if (reason == NULL)
         return 0;
-    return osiris_refuse(host, "on_disconnect", NULL,
-                         "\"on_disconnect: resume\" cannot be had: %s", reason);
+    return osiris_refuse(host, "on_disconnect", NULL, "\"on_disconnect: resume\" cannot be had: %s",
+                         reason);
 }
 
 /* What the key's order means for the statement. */

@@ -37,9 +37,10 @@ static int default_mode(const struct mysql_target *target)
 static int check(const struct mysql_tls *tls, const struct osiris_host *host)
 {
     if (tls->mode == VERIFY_CA && tls->ca == NULL)
-        return osiris_refuse(host, "/ssl/mode",
-                             "give ssl.ca, or use verify_identity, which knows the system's authorities",
-                             "ssl.mode verify_ca needs ssl.ca");
+        return osiris_refuse(
+            host, "/ssl/mode",
+            "give ssl.ca, or use verify_identity, which knows the system's authorities",
+            "ssl.mode verify_ca needs ssl.ca");
     if ((tls->key == NULL) != (tls->certificate == NULL))
         return osiris_refuse(host, tls->key == NULL ? "/ssl/cert" : "/ssl/key", NULL,
                              "ssl.cert and ssl.key go together");

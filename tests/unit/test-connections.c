@@ -143,7 +143,8 @@ START_TEST(test_which_one_is_chosen)
     expect_problem("x", "c", "invalid_connection_ref", "there is no connection \"@x.c\"", 7);
     expect_problem("x", "bc", "invalid_connection_ref", "did you mean \"@x.b\"?", 7);
     expect_problem("xy", NULL, "invalid_connection_ref", "did you mean \"@x\"?", 7);
-    write_file("osiris_connections.yaml", "connections:\n  x:\n    a: {default: true}\n    b: {h: 1,\n     default: true}\n");
+    write_file("osiris_connections.yaml",
+               "connections:\n  x:\n    a: {default: true}\n    b: {h: 1,\n     default: true}\n");
     expect_problem("x", "a", "duplicate_default", "\"@x.b\" is the default, and so is \"@x.a\"", 5);
     write_file("osiris_connections.yaml", "connections:\n  x:\n    a: {default: mostly}\n");
     expect_problem("x", "a", "invalid_type", "must be true or false", 3);

@@ -199,6 +199,24 @@ static void write_connections(void)
                "    other: {database: \"${TEST_UNSET_VARIABLE}\", default: true}\n");
 }
 
+/* Place, offending line, caret, and what to do about it. The line of a secret is not shown, nor any of a connections file. */
+static void check_shape(const struct diagnostic *item)
+{
+    bool hidden =
+        strcmp(item->type, "inline_secret") == 0 || strstr(item->file, "connections") != NULL;
+
+    /* Of a file without YAML there is none. */
+    if (strcmp(item->type, "empty_file") == 0 || strcmp(item->type, "invalid_yaml") == 0)
+        return;
+    ck_assert_msg(item->line > 0 && item->column > 0, "%s: %s: no place", item->type,
+                  item->message);
+    ck_assert_msg(hidden || item->line_text != NULL, "%s: %s: no line", item->type, item->message);
+    /* A text that says what must be there needs none. */
+    bool says_it =
+        strstr(item->message, " must be ") != NULL || strstr(item->message, " needs ") != NULL;
+    ck_assert_msg(says_it || item->hint != NULL, "%s: %s: no hint", item->type, item->message);
+}
+
 START_TEST(test_every_diagnostic)
 {
     _cleanup_diagnostics_ struct diagnostics diagnostics = DIAGNOSTICS_INIT;
@@ -212,6 +230,7 @@ START_TEST(test_every_diagnostic)
     compiled_free(compiled);
     for (size_t i = 0; i < diagnostics.count; i++) {
         const struct diagnostic *item = &diagnostics.items[i];
+        check_shape(item);
         found |= strcmp(item->type, cases[_i].type) == 0 &&
                  (item->severity == DIAGNOSTIC_WARNING) == cases[_i].warning &&
                  (cases[_i].line == 0 || item->line == cases[_i].line);
@@ -250,16 +269,17 @@ START_TEST(test_variables_take_the_type_of_their_field)
                "connections:\n  x:\n    a:\n      database: ${T_YEAR}\n      host: \"${T_YEAR}\"\n"
                "      port: \"${T_NO_PORT:-3307}\"\n"
                "    b: {database: d, port: \"33${T_YEAR}\"}\n");
-    _cleanup_compiled_ struct compiled *compiled =
-        compile(HEAD "- {id: d, component: x.db, mode: read, config: {connection: \"@x.a\"}}\n" WRITE,
-                NULL, NULL, &diagnostics);
+    _cleanup_compiled_ struct compiled *compiled = compile(
+        HEAD "- {id: d, component: x.db, mode: read, config: {connection: \"@x.a\"}}\n" WRITE, NULL,
+        NULL, &diagnostics);
     ck_assert_ptr_nonnull(compiled);
     json_object *fields = json_member(compiled->connections, "d");
     ck_assert_str_eq(json_member_string(fields, "database", ""), "2024");
     ck_assert_str_eq(json_member_string(fields, "host", ""), "2024");
     ck_assert_int_eq(json_member_integer(fields, "port", 0), 3307);
-    ck_assert_ptr_null(compile(HEAD "- {id: d, component: x.db, mode: read, config: {connection: \"@x.b\"}}\n"
-                               WRITE, NULL, NULL, &diagnostics));
+    ck_assert_ptr_null(compile(
+        HEAD "- {id: d, component: x.db, mode: read, config: {connection: \"@x.b\"}}\n" WRITE, NULL,
+        NULL, &diagnostics));
 }
 END_TEST
 
