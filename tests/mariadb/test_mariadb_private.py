@@ -187,6 +187,11 @@ def test_misuse(folder):
     script("dance", folder, code=1)
     assert_in("not a number", script("fill", folder, "1x", code=1).stderr)
     assert_in("start it first", script("fill", folder, "1", code=1).stderr)
+    for option in ("--port=3306", "--port", "--por=1", "--bind_address=0.0.0.0", "--datadir=/", "-P1", "3306", "--skip-net"):
+        assert_in("start: ", script("start", folder / "new", option, code=1).stderr)
+    for arguments in (("stop", folder, "now"), ("fill", folder, "1", "2"), ("dance", folder / "new")):
+        script(*arguments, code=1)
+    assert not (folder / "new").exists()
     with Server(folder):
         assert_in("already", script("start", folder, code=1).stderr)
 
