@@ -11,7 +11,9 @@
  *    offer it: `preferred` looks into the server's greeting first.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "mysql-driver.h"
 
@@ -50,6 +52,25 @@ static int check(const struct mysql_tls *tls, const struct osiris_host *host)
     return 0;
 }
 
+/* The library says no more of a file than that there is no connection, or takes it for an empty one. */
+static int check_file(const struct osiris_host *host, const char *option, const char *path)
+{
+    int fd = path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    char byte;
+
+    if (path == NULL)
+        return 0;
+    bool readable = fd >= 0 && read(fd, &byte, 1) >= 0;
+    int reason = errno;
+    if (fd >= 0)
+        close(fd);
+    if (readable)
+        return 0;
+    return osiris_fail(host, OSIRIS_ERROR_IO, 0, reason, NULL,
+                       "the files of ssl are read where the step runs",
+                       "cannot read ssl.%s \"%s\": %s", option, path, strerror(reason));
+}
+
 int mysql_tls_init(struct mysql_target *target, const struct osiris_host *host)
 {
     struct mysql_tls *tls = &target->tls;
@@ -64,7 +85,10 @@ int mysql_tls_init(struct mysql_target *target, const struct osiris_host *host)
         if (strcmp(mode, mode_names[i]) == 0)
             tls->mode = i;
     tls->discreet = tls->mode < REQUIRED && target->socket == NULL;
-    return check(tls, host);
+    if (check(tls, host) < 0 || check_file(host, "ca", tls->ca) < 0 ||
+        check_file(host, "cert", tls->certificate) < 0)
+        return -1;
+    return check_file(host, "key", tls->key);
 }
 
 void mysql_tls_prepare(const struct mysql_target *target, MYSQL *mysql)

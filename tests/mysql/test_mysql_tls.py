@@ -121,7 +121,12 @@ def test_the_clients_certificate(folder):
     for half in given:
         result = private.extract(code=2, connection={"ssl": ssl(**{half: given[half]})}, query=CIPHER)
         assert_in("go together", result.err, result)
-    refused("2026", {"ssl": ssl(cert=keys / "missing.pem", key=keys / "client.key")})
+    for wanted, option, reason in (({"cert": keys / "missing.pem", "key": keys / "client.key"}, "cert", "No such file"),
+                                   ({"cert": keys / "client.pem", "key": keys / "missing.key"}, "key", "No such file"),
+                                   ({"ca": keys / "missing.pem"}, "ca", "No such file"),
+                                   ({"mode": "required", "ca": keys}, "ca", "Is a directory")):
+        result = refused(f"cannot read ssl.{option} ", {"ssl": ssl(**wanted)})
+        assert_in(reason, result.err, result)
 
 
 @test
