@@ -19,8 +19,28 @@ struct discovery {
 
 /* Columns. */
 
+/* Each by its name: "*" would leave out those that are invisible. */
+static void add_names(struct sql *sql, MYSQL_RES *columns)
+{
+    const char *before = "";
+    MYSQL_ROW row;
+
+    mysql_data_seek(columns, 0);
+    while ((row = mysql_fetch_row(columns)) != NULL) {
+        sql_add(sql, before);
+        sql_add_identifier(sql, row[0]);
+        before = ", ";
+    }
+}
+
+static bool is_invisible(MYSQL_ROW row)
+{
+    return row[6] != NULL && strcasestr(row[6], "INVISIBLE") != NULL;
+}
+
 /* The Arrow schema of a table, from a statement that is prepared and not run. NULL formats if it cannot be prepared. */
-static int find_formats(struct discovery *discovery, const char *table, struct ArrowSchema *schema)
+static int find_formats(struct discovery *discovery, const char *table, MYSQL_RES *columns_of,
+                        struct ArrowSchema *schema)
 {
     struct mysql_session *session = discovery->session;
     MYSQL_STMT *statement = mysql_stmt_init(session->mysql);
@@ -29,7 +49,9 @@ static int find_formats(struct discovery *discovery, const char *table, struct A
     int result = -1;
 
     schema->release = NULL;
-    sql_add(&sql, "SELECT * FROM ");
+    sql_add(&sql, "SELECT ");
+    add_names(&sql, columns_of);
+    sql_add(&sql, " FROM ");
     sql_add_table(&sql, discovery->database, table);
     char *text = sql_take(&sql);
     if (statement == NULL || text == NULL)
@@ -66,16 +88,17 @@ static MYSQL_RES *show(struct discovery *discovery, const char *what, const char
     return mysql_ask_sql(discovery->session, "look at the table", &sql);
 }
 
-/* SHOW FULL COLUMNS: Field, Type, Collation, Null, Key, Default, … */
-static int add_columns(struct discovery *discovery, const char *table,
-                       const struct ArrowSchema *schema)
+/* SHOW FULL COLUMNS: Field, Type, Collation, Null, Key, Default, Extra, … NULL: they could not be asked for. */
+static void add_columns(struct discovery *discovery, MYSQL_RES *columns,
+                        const struct ArrowSchema *schema)
 {
-    MYSQL_RES *columns = show(discovery, "FULL COLUMNS", table);
     struct sql *json = &discovery->json;
     const char *before = "";
     MYSQL_ROW row;
 
     sql_add(json, ", \"columns\": [");
+    if (columns != NULL)
+        mysql_data_seek(columns, 0);
     while (columns != NULL && (row = mysql_fetch_row(columns)) != NULL) {
         sql_format(json, "%s{\"name\": ", before);
         mysql_add_json(json, row[0]);
@@ -86,13 +109,11 @@ static int add_columns(struct discovery *discovery, const char *table,
         sql_format(json, ", \"nullable\": %s, \"default\": ",
                    row[3] != NULL && strcasecmp(row[3], "YES") == 0 ? "true" : "false");
         mysql_add_json(json, row[5]);
-        sql_add(json, "}");
+        sql_add(json, is_invisible(row) ? ", \"invisible\": true}" : "}");
         before = ", ";
         discovery->columns++;
     }
     sql_add(json, "]");
-    mysql_free_result(columns);
-    return columns == NULL ? -1 : 0;
 }
 
 /* SHOW INDEX: Table, Non_unique, Key_name, Seq_in_index, Column_name, … An index's rows come one behind the other. */
@@ -126,15 +147,19 @@ static int add_keys(struct discovery *discovery, const char *table)
 static int add_table(struct discovery *discovery, MYSQL_ROW row)
 {
     struct sql *json = &discovery->json;
-    struct ArrowSchema schema;
+    struct ArrowSchema schema = {.release = NULL};
 
     sql_add(json, "{\"name\": ");
     mysql_add_json(json, row[0]);
     sql_format(json, ", \"kind\": \"%s\", \"rows_estimate\": %s",
                strstr(row[1], "VIEW") != NULL ? "view" : "table", row[2] == NULL ? "null" : row[2]);
     mysql_reports_hold(discovery->reports);
-    (void)find_formats(discovery, row[0], &schema);
-    int result = add_columns(discovery, row[0], &schema) < 0 || add_keys(discovery, row[0]) < 0 ? -1 : 0;
+    MYSQL_RES *columns = show(discovery, "FULL COLUMNS", row[0]);
+    if (columns != NULL)
+        (void)find_formats(discovery, row[0], columns, &schema);
+    add_columns(discovery, columns, &schema);
+    int result = columns == NULL || add_keys(discovery, row[0]) < 0 ? -1 : 0;
+    mysql_free_result(columns);
     if (discovery->reports->held.category != 0) {
         sql_add(json, ", \"error\": ");
         mysql_add_json(json, discovery->reports->held.message);

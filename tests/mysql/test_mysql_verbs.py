@@ -103,6 +103,18 @@ def test_discovery_shows_tables(folder):
 
 
 @test
+def test_discovery_shows_invisible_columns(folder):
+    sql("CREATE OR REPLACE TABLE half (id INT PRIMARY KEY, h DECIMAL(5,1) INVISIBLE); INSERT INTO half (id, h) VALUES (1, 2.5)")
+    table = ask("discovery", "run", "@mysql.shop", "--table", "half", "--json").json()["databases"][0]["tables"][0]
+    assert_equal(table["columns"][1], {"name": "h", "type": "decimal(5,1)", "arrow": "d:5,1", "nullable": True,
+                                       "default": None, "invisible": True}, "column")
+    for columns, expected in (({}, ["1"]), ({"columns": ["h", "id"]}, ["2.5,1"])):
+        extract(table="half", **columns)
+        run()
+        assert_equal(lines(), expected, columns)
+
+
+@test
 def test_discovery_is_bounded(folder):
     sql("CREATE DATABASE IF NOT EXISTS crowded; " +
         "".join(f"CREATE TABLE IF NOT EXISTS crowded.t{i} (id INT);" for i in range(505)))
