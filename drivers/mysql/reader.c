@@ -134,7 +134,9 @@ static int prepare(struct mysql_reader *reader)
         return statement_failed(reader, "prepare the query");
     if (mysql_stmt_field_count(statement) == 0)
         return osiris_fail(reader->host, OSIRIS_ERROR_CONFIG, 0, 0, NULL,
-                           "an extractor needs a query with rows", "the query has no result");
+                           "an extractor needs a query with rows; CALL a procedure in init_sql, and select from the "
+                           "temporary table that it fills",
+                           "the query has no result, or none that is known before it runs");
     return 0;
 }
 

@@ -41,6 +41,16 @@ def test_results_are_skipped(folder):
 
 
 @test
+def test_a_procedure_belongs_into_it(folder):
+    private.sql("DELIMITER |\nCREATE OR REPLACE PROCEDURE fill_it() BEGIN CREATE TEMPORARY TABLE made AS SELECT 5 AS n; "
+                "SELECT 1; SELECT 2; END|")
+    result = private.extract(code=1, query="CALL fill_it()")
+    assert_in("CALL a procedure in init_sql", result.err, result)
+    private.extract(query="SELECT n FROM made", init_sql="CALL fill_it()")
+    assert_equal(rows(), [["5"]], "rows")
+
+
+@test
 def test_an_error_names_the_statement(folder):
     result = private.extract(code=1, query="SELECT 1", init_sql=["SET @a = 1", "SET @@no_such_thing = 1"])
     assert_in("cannot run statement 2 of init_sql", result.err, result)
