@@ -153,7 +153,7 @@ static int plan(struct extractor *extractor)
     struct mysql_reader *first = &extractor->readers[0];
     struct mysql_partitions *partitions = &extractor->partitions;
 
-    if (mysql_reader_connect(first) < 0)
+    if (mysql_reader_connect(first) < 0 || mysql_check_where(&first->session) < 0)
         return -1;
     partitions->count = 1;
     if (extractor->reader_count > 1 &&

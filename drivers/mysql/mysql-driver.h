@@ -107,6 +107,9 @@ int mysql_check_statement(const struct osiris_host *host);
 /* The SQL to run (free it), NULL with the problem reported. `part` is for tables; a query is run as it is. */
 char *mysql_make_statement(const struct osiris_host *host, const struct mysql_part *part);
 
+/* Has the server parse the config's `where` without our parentheses: "1) OR (1" would not stay within them. -1: reported. */
+int mysql_check_where(struct mysql_session *session);
+
 /* lengthen.c */
 
 /* The statement as it is to be sent (free it), with blanks behind it where that makes the server faster; NULL: no memory. */

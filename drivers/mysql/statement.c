@@ -118,3 +118,38 @@ char *mysql_make_statement(const struct osiris_host *host, const struct mysql_pa
         osiris_fail(host, OSIRIS_ERROR_INTERNAL, 0, 0, NULL, NULL, "out of memory");
     return text;
 }
+
+static int prepare_only(struct mysql_session *session, const char *text)
+{
+    MYSQL_STMT *statement = mysql_stmt_init(session->mysql);
+    int result = 0;
+
+    if (statement == NULL)
+        return osiris_fail(session->host, OSIRIS_ERROR_INTERNAL, 0, 0, NULL, NULL, "out of memory");
+    if (mysql_stmt_prepare(statement, text, strlen(text)) != 0)
+        result = mysql_session_fail_statement(
+            session, "take where as a condition (are its parentheses and quotes closed?)", statement);
+    mysql_stmt_close(statement);
+    return result;
+}
+
+int mysql_check_where(struct mysql_session *session)
+{
+    const struct osiris_host *host = session->host;
+    const char *where = host->get_string(host, OSIRIS_CONFIG, "where", NULL);
+    struct sql sql = {0};
+
+    if (where == NULL)
+        return 0;
+    sql_add(&sql, "SELECT 1 FROM ");
+    sql_add_table(&sql, host->get_string(host, OSIRIS_CONNECTION, "schema", NULL),
+                  host->get_string(host, OSIRIS_CONFIG, "table", ""));
+    sql_add(&sql, " WHERE ");
+    sql_add(&sql, where);
+    char *text = sql_take(&sql);
+    if (text == NULL)
+        return osiris_fail(host, OSIRIS_ERROR_INTERNAL, 0, 0, NULL, NULL, "out of memory");
+    int result = prepare_only(session, text);
+    free(text);
+    return result;
+}

@@ -157,6 +157,21 @@ def test_where_holds_in_each_range(folder):
 
 
 @test
+def test_where_stays_within_its_parentheses(folder):
+    fill("some", "id INT PRIMARY KEY, v INT", "SELECT seq, seq % 10 FROM seq_1_to_20000")
+    for partitions in (1, 4):
+        for where in ("v = 3) OR (v = 4", "1) -- (", "(v = 3", "v = 3)", "v = '3", "v = 3 /* and", "1) OR (')' = ')'"):
+            extract(table="some", partitions=partitions, where=where)
+            result = run(code=1)
+            assert_in("cannot take where as a condition", result.err, where)
+            assert_in("1064", result.err, where)
+        for where in ("v = 3 OR (v = 4 AND ')' = ')')", "v IN (3, 4) # )", "(v = 3) OR (v = 4)"):
+            extract(table="some", partitions=partitions, where=where)
+            run()
+            assert_equal(len(lines()), 4000, where)
+
+
+@test
 def test_what_cannot_be_split(folder):
     sql("CREATE OR REPLACE TABLE bare (id INT, f FLOAT, KEY (f)); INSERT INTO bare VALUES (1, 1), (2, 2)")
     for config, reason, code in (
