@@ -158,6 +158,7 @@ enum {
     INDEX_NAME = 2,
     INDEX_SEQUENCE = 3,
     INDEX_COLUMN = 4,
+    INDEX_DIRECTION = 5,
     INDEX_PART = 7,
     INDEX_TYPE = 10
 };
@@ -169,10 +170,40 @@ static bool is_ordered(MYSQL_ROW row)
            strcasecmp(row[INDEX_TYPE], "BTREE") == 0;
 }
 
-static bool is_usable(MYSQL_ROW row, MYSQL_ROW column)
+/* Why a column of a unique key makes it useless; true: it does. */
+static bool find_obstacle(MYSQL_ROW row, MYSQL_ROW column, struct sql *obstacle)
 {
-    return strcmp(row[INDEX_NON_UNIQUE], "0") == 0 && is_ordered(row) && column != NULL &&
-           !is_yes(column[COLUMN_NULL]) && kind_of(column[COLUMN_TYPE]) != MYSQL_KEY_UNUSABLE;
+    const char *name = row[INDEX_COLUMN];
+
+    sql_format(obstacle, "its key \"%s\" is of no use, because ", row[INDEX_NAME]);
+    if (name == NULL || column == NULL)
+        sql_add(obstacle, "it has an expression");
+    else if (row[INDEX_PART] != NULL)
+        sql_format(obstacle, "it has but the beginning of \"%s\"", name);
+    else if (strcasecmp(row[INDEX_TYPE], "BTREE") != 0)
+        sql_format(obstacle, "it is a %s and has no order", row[INDEX_TYPE]);
+    else if (is_yes(column[COLUMN_NULL]))
+        sql_format(obstacle, "\"%s\" may be NULL", name);
+    else if (kind_of(column[COLUMN_TYPE]) == MYSQL_KEY_UNUSABLE)
+        sql_format(obstacle, "the values of \"%s\", %.60s, cannot be asked for exactly", name,
+                   column[COLUMN_TYPE]);
+    else
+        return false;
+    return true;
+}
+
+/* False: it makes the key useless, and if it is a unique one, the first obstacle is kept. */
+static bool is_usable(MYSQL_ROW row, MYSQL_ROW column, char **obstacle)
+{
+    struct sql text = {0};
+
+    if (strcmp(row[INDEX_NON_UNIQUE], "0") != 0)
+        return false;
+    bool found = find_obstacle(row, column, &text);
+    if (found && *obstacle == NULL)
+        *obstacle = sql_take(&text);
+    sql_clear(&text);
+    return !found;
 }
 
 void mysql_key_clear(struct mysql_key *key)
@@ -182,6 +213,7 @@ void mysql_key_clear(struct mysql_key *key)
         free(key->columns[i].charset);
     }
     free(key->name);
+    free(key->obstacle);
     *key = (struct mysql_key){0};
 }
 
@@ -194,17 +226,22 @@ static int add_column(struct mysql_key *key, MYSQL_ROW column)
 
 /* The index's rows come one behind the other; `row` is the first. A key without columns if it is of no use. False: there
  * was no memory. */
-static bool take_index(MYSQL_RES *indexes, MYSQL_ROW row, MYSQL_RES *columns, struct mysql_key *key)
+static bool take_index(MYSQL_RES *indexes, MYSQL_ROW row, MYSQL_RES *columns, bool leading,
+                       struct mysql_key *key, char **obstacle)
 {
     const char *name = row[INDEX_NAME];
     bool usable = true, ok = true;
 
-    for (; ok && usable && row != NULL && strcmp(row[INDEX_NAME], name) == 0;
+    for (; ok && usable && row != NULL && strcmp(row[INDEX_NAME], name) == 0 &&
+           !(leading && key->count > 0);
          row = mysql_fetch_row(indexes)) {
         MYSQL_ROW column = row[INDEX_COLUMN] == NULL ? NULL : find_row(columns, row[INDEX_COLUMN]);
-        usable = is_usable(row, column);
-        if (usable)
-            ok = add_column(key, column) == 0;
+        usable = is_usable(row, column, obstacle);
+        if (!usable)
+            continue;
+        ok = add_column(key, column) == 0;
+        if (ok && row[INDEX_DIRECTION] != NULL)
+            key->columns[key->count - 1].descending = strcmp(row[INDEX_DIRECTION], "D") == 0;
     }
     if (usable && ok)
         ok = (key->name = strdup(name)) != NULL;
@@ -214,23 +251,28 @@ static bool take_index(MYSQL_RES *indexes, MYSQL_ROW row, MYSQL_RES *columns, st
 }
 
 /* The server lists the primary key first, then the unique ones. */
-static bool choose_key(MYSQL_RES *indexes, MYSQL_RES *columns, struct mysql_key *key)
+static bool choose_key(MYSQL_RES *indexes, MYSQL_RES *columns, bool leading, struct mysql_key *key)
 {
     const char *last = "";
+    char *obstacle = NULL;
+    bool ok = true;
 
-    for (my_ulonglong i = 0; i < mysql_num_rows(indexes) && key->count == 0; i++) {
+    for (my_ulonglong i = 0; ok && i < mysql_num_rows(indexes) && key->count == 0; i++) {
         mysql_data_seek(indexes, i);
         MYSQL_ROW row = mysql_fetch_row(indexes);
         if (strcmp(row[INDEX_NAME], last) == 0)
             continue;
         last = row[INDEX_NAME];
-        if (!take_index(indexes, row, columns, key))
-            return false;
+        ok = take_index(indexes, row, columns, leading, key, &obstacle);
     }
-    return true;
+    if (ok && key->count == 0)
+        key->obstacle = obstacle;
+    else
+        free(obstacle);
+    return ok;
 }
 
-int mysql_find_unique_key(struct mysql_session *session, const struct mysql_table *table,
+int mysql_find_unique_key(struct mysql_session *session, const struct mysql_table *table, bool leading,
                           struct mysql_key *key)
 {
     MYSQL_RES *columns = ask_of_table(session, table, "FULL COLUMNS");
@@ -239,7 +281,7 @@ int mysql_find_unique_key(struct mysql_session *session, const struct mysql_tabl
 
     *key = (struct mysql_key){0};
     if (indexes != NULL)
-        result = choose_key(indexes, columns, key) ? 0 : out_of_memory(session);
+        result = choose_key(indexes, columns, leading, key) ? 0 : out_of_memory(session);
     mysql_free_result(indexes);
     mysql_free_result(columns);
     return result;

@@ -28,7 +28,8 @@ struct mysql_key_column {
     char *charset; /* of text; or NULL */
     enum mysql_key_kind kind;
     bool nullable;
-    bool invisible; /* not among the columns of "*" */
+    bool invisible;  /* not among the columns of "*" */
+    bool descending; /* in the index */
 };
 
 /* An index without prefixes and expressions. All zero: none. */
@@ -36,6 +37,7 @@ struct mysql_key {
     char *name;
     size_t count;
     struct mysql_key_column columns[MYSQL_KEY_COLUMNS];
+    char *obstacle; /* without columns: why the table's first unique key is of no use; NULL: it has none */
 };
 
 /* The table that the config names. */
@@ -55,8 +57,8 @@ MYSQL_RES *mysql_ask(struct mysql_session *session, const char *doing, const cha
 MYSQL_RES *mysql_ask_sql(struct mysql_session *session, const char *doing, struct sql *sql);
 
 /* The primary key, else a unique key without nullable columns; count 0 if the table has no such key whose
- * values have literals. -1: reported. */
-int mysql_find_unique_key(struct mysql_session *session, const struct mysql_table *table,
+ * values have literals. `leading`: only its first column is wanted. -1: reported. */
+int mysql_find_unique_key(struct mysql_session *session, const struct mysql_table *table, bool leading,
                           struct mysql_key *key);
 /* The column called `name` as a key of its own, whose name is that of an index that begins with it, or NULL. count
  * 0: there is no such column. -1: reported. */

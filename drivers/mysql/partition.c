@@ -121,14 +121,13 @@ static int find_named(const struct osiris_host *host, struct mysql_session *sess
 static int find_default(const struct osiris_host *host, struct mysql_session *session,
                         const struct mysql_table *table, struct mysql_key *key)
 {
-    if (mysql_find_unique_key(session, table, key) < 0)
+    if (mysql_find_unique_key(session, table, true, key) < 0)
         return -1;
     if (key->count > 0)
         return 0;
     return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL, "name an indexed column with partition_on",
-                       "the table \"%s\" cannot be split: it has no unique key without nullable "
-                       "columns",
-                       table->name);
+                       "the table \"%s\" cannot be split by a key: %s", table->name,
+                       key->obstacle != NULL ? key->obstacle : "it has no unique key");
 }
 
 static int find_row_bytes(struct mysql_session *session, const struct mysql_table *table,

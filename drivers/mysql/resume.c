@@ -91,6 +91,7 @@ static int make_clauses(const struct osiris_host *host, struct mysql_resume *res
         const struct mysql_key_column *column = &resume->key.columns[i];
         sql_add(&order, i > 0 ? ", " : "");
         sql_add_identifier(&order, column->name);
+        sql_add(&order, column->descending ? " DESC" : "");
         resume->is_hidden[i] = is_hidden(host, column);
         if (!resume->is_hidden[i])
             continue;
@@ -163,12 +164,13 @@ static bool is_free(const struct osiris_host *host, struct mysql_session *sessio
 
 /* Finding. */
 
-static bool comes_back_whole(const struct mysql_key *key)
+/* The first column of the key whose values from a batch do not mean what they were; or NULL. */
+static const struct mysql_key_column *find_changed(const struct mysql_key *key)
 {
     for (size_t i = 0; i < key->count; i++)
         if (!mysql_key_column_comes_back(&key->columns[i]))
-            return false;
-    return key->count > 0;
+            return &key->columns[i];
+    return NULL;
 }
 
 void mysql_resume_clear(struct mysql_resume *resume)
@@ -184,13 +186,18 @@ static int find_key(const struct osiris_host *host, struct mysql_session *sessio
 {
     const struct mysql_table table = mysql_table_of(host);
 
-    if (mysql_find_unique_key(session, &table, &resume->key) < 0)
+    if (mysql_find_unique_key(session, &table, false, &resume->key) < 0)
         return -1;
-    if (!comes_back_whole(&resume->key)) {
+    const struct mysql_key_column *changed = find_changed(&resume->key);
+    if (changed != NULL) {
+        struct sql obstacle = {0};
+        sql_format(&obstacle, "its key \"%s\" is of no use, because the character set of \"%s\", %s, does not come "
+                              "back from UTF-8 as it was",
+                   resume->key.name, changed->name, changed->charset);
         mysql_key_clear(&resume->key);
-        return 0;
+        resume->key.obstacle = sql_take(&obstacle);
     }
-    if (make_clauses(host, resume) == 0)
+    if (resume->key.count == 0 || make_clauses(host, resume) == 0)
         return 0;
     return osiris_fail(session->host, OSIRIS_ERROR_INTERNAL, 0, 0, NULL, NULL, "out of memory");
 }
@@ -209,9 +216,10 @@ int mysql_resume_find(const struct osiris_host *host, struct mysql_session *sess
     }
     if (must && resume->key.count == 0)
         return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL, "use on_disconnect: fail",
-                           "\"on_disconnect: resume\" cannot be had: the table \"%s\" has no unique "
-                           "key without nullable columns whose values could be asked for again",
-                           mysql_table_of(host).name);
+                           "\"on_disconnect: resume\" cannot be had: the table \"%s\" has no key to go on from: %s",
+                           mysql_table_of(host).name,
+                           resume->key.obstacle != NULL ? resume->key.obstacle
+                                                        : "it has no unique key");
     if (!must && resume->key.count > 0 && !is_free(host, session, part, resume))
         mysql_resume_clear(resume);
     return 0;
@@ -271,6 +279,11 @@ static void add_comparison(struct sql *sql, const char *name, const char *how, c
     sql_add(sql, literal);
 }
 
+static const char *behind(const struct mysql_key_column *column)
+{
+    return column->descending ? " < " : " > ";
+}
+
 /* a >= 1 AND (a > 1 OR (a = 1 AND (b > 2 OR (b = 2 AND c > 3)))): for a comparison of rows the server would not use the
  * index. Its first part is all that an older optimizer understands. */
 static void add_behind(struct sql *sql, const struct mysql_key *key, char *const *literals)
@@ -278,17 +291,18 @@ static void add_behind(struct sql *sql, const struct mysql_key *key, char *const
     size_t last = key->count - 1;
 
     if (last > 0) {
-        add_comparison(sql, key->columns[0].name, " >= ", literals[0]);
+        add_comparison(sql, key->columns[0].name, key->columns[0].descending ? " <= " : " >= ",
+                       literals[0]);
         sql_add(sql, " AND ");
     }
     for (size_t i = 0; i < last; i++) {
         sql_add(sql, "(");
-        add_comparison(sql, key->columns[i].name, " > ", literals[i]);
+        add_comparison(sql, key->columns[i].name, behind(&key->columns[i]), literals[i]);
         sql_add(sql, " OR (");
         add_comparison(sql, key->columns[i].name, " = ", literals[i]);
         sql_add(sql, " AND ");
     }
-    add_comparison(sql, key->columns[last].name, " > ", literals[last]);
+    add_comparison(sql, key->columns[last].name, behind(&key->columns[last]), literals[last]);
     for (size_t i = 0; i < last; i++)
         sql_add(sql, "))");
 }

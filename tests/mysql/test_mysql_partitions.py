@@ -148,6 +148,13 @@ def test_texts_in_their_own_order(folder):
 
 
 @test
+def test_only_the_keys_first_column_counts(folder):
+    fill("first_only", "id INT, d DOUBLE, t TEXT, PRIMARY KEY (id DESC, d, t(10))",
+         "SELECT seq % 1000, seq / 3, CONCAT('t', seq) FROM seq_1_to_20000")
+    even(split("first_only", 3, ranges=3), 20000)
+
+
+@test
 def test_where_holds_in_each_range(folder):
     fill("some", "id INT PRIMARY KEY, v INT", "SELECT seq, seq % 10 FROM seq_1_to_20000")
     extract(table="some", partitions=4, where="v = 3 OR v = 4 -- and no others")
@@ -173,9 +180,12 @@ def test_where_stays_within_its_parentheses(folder):
 
 @test
 def test_what_cannot_be_split(folder):
-    sql("CREATE OR REPLACE TABLE bare (id INT, f FLOAT, KEY (f)); INSERT INTO bare VALUES (1, 1), (2, 2)")
+    sql("CREATE OR REPLACE TABLE bare (id INT, f FLOAT, KEY (f)); INSERT INTO bare VALUES (1, 1), (2, 2);"
+        "CREATE OR REPLACE TABLE `double` (d DOUBLE PRIMARY KEY); CREATE OR REPLACE TABLE prefix (t TEXT, PRIMARY KEY (t(9)))")
     for config, reason, code in (
-            ({"table": "bare"}, "no unique key", 1),
+            ({"table": "bare"}, "it has no unique key", 1),
+            ({"table": "double"}, 'the values of "d", double, cannot be asked for exactly', 1),
+            ({"table": "prefix"}, 'it has but the beginning of "t"', 1),
             ({"table": "bare", "partition_on": "id"}, "no index begins with it", 1),
             ({"table": "bare", "partition_on": "f"}, "its type has no ranges", 1),
             ({"table": "bare", "partition_on": "g"}, 'no column "g"', 1),

@@ -153,6 +153,12 @@ KEYS = {
     "composite_key": ("a VARCHAR(5) COLLATE utf8mb4_general_ci, b INT, c DATE, v INT, PRIMARY KEY (a, b, c)",
                       "SELECT ELT(1 + seq % 4, 'a', 'A', 'b', ''), seq DIV 50, '2020-01-01' + INTERVAL seq DAY, seq "
                       "FROM seq_0_to_9999", "a, b, c"),
+    "descending_key": ("id INT, v VARCHAR(40), PRIMARY KEY (id DESC)", "SELECT seq, CONCAT('value ', seq) FROM seq_0_to_19999",
+                       "id DESC"),
+    "mixed_key": ("a INT, b INT, v VARCHAR(40), PRIMARY KEY (a, b DESC)",
+                  "SELECT seq % 7, seq, CONCAT('value ', seq) FROM seq_0_to_19999", "a, b DESC"),
+    "year_key": ("y YEAR, n INT, v VARCHAR(40), PRIMARY KEY (y, n)",
+                 "SELECT 1901 + seq % 255, seq, CONCAT('value ', seq) FROM seq_0_to_19999", "y, n"),
     "unique_key": ("`we``ird` INT NOT NULL, v INT, n INT, UNIQUE (n), UNIQUE u (`we``ird`)",
                    "SELECT 1000000 - seq, seq, NULL FROM seq_0_to_9999", "`we``ird`"),
 }
@@ -232,10 +238,24 @@ def test_resume_needs_a_key(folder):
     for table in ("keyless", "look"):
         extract(table=table, on_disconnect="resume")
         result = run(code=1)
-        assert_in("no unique key without nullable columns", result.err, result)
+        assert_in('"id" may be NULL' if table == "keyless" else "it has no unique key", result.err, result)
         extract(table=table)
         run()
         assert_equal(lines(), ["1,1"], "rows")
+
+
+@test
+def test_why_a_key_is_of_no_use(folder):
+    for number, (definition, reason) in enumerate((
+            ("d DOUBLE PRIMARY KEY", 'the values of "d", double, cannot be asked for exactly'),
+            ("id INT, f FLOAT, PRIMARY KEY (id, f)", 'the values of "f", float, cannot'),
+            ("id INT, t TEXT, PRIMARY KEY (id, t(20))", 'it has but the beginning of "t"'),
+            ("e ENUM('a') PRIMARY KEY", """the values of "e", enum('a'), cannot"""),
+            ("s VARCHAR(9) CHARACTER SET sjis PRIMARY KEY", 'the character set of "s", sjis, does not'),
+            ("t TEXT NOT NULL UNIQUE", "it is a HASH and has no order"))):
+        sql(f"CREATE OR REPLACE TABLE useless{number} ({definition})")
+        extract(table=f"useless{number}", on_disconnect="resume")
+        assert_in(reason, run(code=1).err)
 
 
 @test
