@@ -8,24 +8,15 @@
 #include "core/paths.h"
 #include "core/places.h"
 
-/* Where descriptions of plug-ins are kept; -1: out of memory. */
-static int descriptions_dir(char **directory)
-{
-    _cleanup_free_ char *cache = paths_cache_dir();
-
-    *directory = NULL;
-    if (cache == NULL || asprintf(directory, "%s/drivers", cache) >= 0)
-        return 0;
-    *directory = NULL;
-    return -1;
-}
-
 struct registry *build_registry(const struct arguments *arguments, struct osiris_error *error)
 {
     _cleanup_free_ const char **driver_dirs = arguments_values(arguments, "driver-dir");
+    _cleanup_free_ char *cache = paths_cache_dir();
     _cleanup_free_ char *cache_dir = NULL;
 
-    if (driver_dirs == NULL || descriptions_dir(&cache_dir) < 0) {
+    if (driver_dirs == NULL ||
+        (cache != NULL && asprintf(&cache_dir, "%s/drivers", cache) < 0)) {
+        cache_dir = NULL;
         osiris_error_set_errno(error, ENOMEM, "cannot look for drivers");
         return NULL;
     }
@@ -67,11 +58,8 @@ int build_check_adapter(const char *place, json_object *places, struct osiris_er
 {
     const struct adapter_folders folders = {paths_adapter_path(), paths_adapter_dir()};
     const char *adapter = json_member_string(json_member(places, place), "adapter", place);
-    _cleanup_free_ char *cache_dir = NULL;
 
-    if (descriptions_dir(&cache_dir) < 0)
-        return osiris_error_set_errno(error, ENOMEM, "cannot look for adapters");
-    return adapter_file_check(adapter, &folders, places, paths_worker(), cache_dir, error);
+    return adapter_file_check(adapter, &folders, places, error);
 }
 
 /* Every place that a step names has to be there: to find out later would cost a run. */

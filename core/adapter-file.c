@@ -6,11 +6,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/atomic-file.h"
 #include "core/buffer.h"
-#include "core/json-access.h"
+#include "core/guarded.h"
 #include "core/json-build.h"
+#include "core/loader.h"
 #include "core/near-miss.h"
-#include "core/registry-files.h"
 #include "core/spec-check.h"
 
 /* Each folder of the list, with its length. */
@@ -123,31 +124,41 @@ char *adapter_file_find(const char *name, const struct adapter_folders *folders,
     return NULL;
 }
 
-static bool has_adapter(json_object *description, const char *name)
-{
-    json_object *adapters = json_member(description, "adapters");
+/* Trying it. */
 
-    for (size_t i = 0; i < json_array_count(adapters); i++)
-        if (strcmp(json_member_string(json_object_array_get_idx(adapters, i), "name", ""), name) ==
-            0)
-            return true;
-    return false;
+struct trial {
+    const char *path, *name;
+};
+
+/* In a child: writes why it cannot be used, or only the end of a line. */
+static bool try_to_load(void *context, int answer)
+{
+    const struct trial *trial = context;
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    const struct osiris_plugin *plugin = loader_open(trial->path, &error);
+
+    if (plugin != NULL)
+        (void)loader_adapter(plugin, trial->path, trial->name, &error);
+    const char *reason = error.category == 0     ? ""
+                         : error.message == NULL ? "out of memory"
+                                                 : error.message;
+    return write_fully(answer, reason, strlen(reason)) == 0 && write_fully(answer, "\n", 1) == 0;
 }
 
 int adapter_file_check(const char *name, const struct adapter_folders *folders, json_object *places,
-                       const char *worker_path, const char *cache_dir, struct osiris_error *error)
+                       struct osiris_error *error)
 {
     _cleanup_free_ char *path = adapter_file_find(name, folders, places, error);
-    _cleanup_json_ json_object *description =
-        path == NULL ? NULL : registry_describe_file(path, worker_path, cache_dir, error);
+    _cleanup_buffer_ struct buffer answer = BUFFER_INIT(1 << 20);
+    struct trial trial = {path, name};
 
-    if (description == NULL)
+    if (path == NULL)
         return -1;
-    const char *reason = json_member_string(description, "error", NULL);
+    _cleanup_free_ char *reason = guarded_run(try_to_load, &trial, "it was loaded", &answer);
     if (reason != NULL)
-        return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "%s", reason);
-    if (has_adapter(description, name))
+        return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "plug-in \"%s\": %s", path, reason);
+    if (answer.data[0] == '\n')
         return 0;
-    return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
-                            "plug-in \"%s\": it has no execution adapter \"%s\"", path, name);
+    return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "%.*s", (int)strcspn(answer.data, "\n"),
+                            answer.data);
 }

@@ -1,7 +1,6 @@
 /*
  * The files of execution adapters: <name>.so in one of the folders of OSIRIS_ADAPTER_PATH, or in the installed one. Osiris
- * loads an adapter itself, so a worker has to describe the file first, as it does drivers' (and the answer is cached alike):
- * one that crashes when it is loaded makes an error.
+ * loads an adapter itself, so each is tried in a child process first: one that crashes when it is loaded makes an error.
  */
 #ifndef OSIRIS_CORE_ADAPTER_FILE_H
 #define OSIRIS_CORE_ADAPTER_FILE_H
@@ -19,8 +18,8 @@ struct adapter_folders {
 char *adapter_file_find(const char *name, const struct adapter_folders *folders,
                         json_object *places, struct osiris_error *error);
 
-/* Whether the file is there, can be loaded and has the adapter: 0 or -1. `cache_dir` may be NULL. */
+/* Whether the file is there, can be loaded and has the adapter: 0 or -1. Call it while there is one thread. */
 int adapter_file_check(const char *name, const struct adapter_folders *folders, json_object *places,
-                       const char *worker_path, const char *cache_dir, struct osiris_error *error);
+                       struct osiris_error *error);
 
 #endif

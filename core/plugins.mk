@@ -1,5 +1,6 @@
 libosiris_core_la_SOURCES += \
 	core/ask-worker.c core/ask-worker.h \
+	core/guarded.c core/guarded.h \
 	core/loader.c core/loader.h \
 	core/near-miss.c core/near-miss.h \
 	core/output.c core/output.h core/output-internal.h \

@@ -214,34 +214,6 @@ static int describe_unknown(struct files *files, const struct registry_options *
     return 0;
 }
 
-/* From the cache, or from a worker. */
-static int describe(struct files *files, const struct registry_options *options,
-                    struct osiris_error *error)
-{
-    for (size_t i = 0; i < files->count; i++) {
-        struct file *file = &files->items[i];
-        if (options->cache_dir != NULL)
-            file->cache_path = cache_path(options->cache_dir, file->path, options->worker_path);
-        file->description = cache_read(file);
-    }
-    return describe_unknown(files, options, error);
-}
-
-json_object *registry_describe_file(const char *path, const char *worker_path,
-                                    const char *cache_dir, struct osiris_error *error)
-{
-    _cleanup_(files_clear) struct files files = {0};
-    const struct registry_options options = {.worker_path = worker_path, .cache_dir = cache_dir};
-    char *copy = strdup(path);
-
-    if (copy == NULL || files_add(&files, copy, 0) < 0) {
-        osiris_error_set_errno(error, ENOMEM, "cannot look at \"%s\"", path);
-        return NULL;
-    }
-    return describe(&files, &options, error) < 0 ? NULL
-                                                 : json_object_get(files.items[0].description);
-}
-
 json_object *registry_describe_files(const struct registry_options *options,
                                      struct osiris_error *error)
 {
@@ -251,7 +223,13 @@ json_object *registry_describe_files(const struct registry_options *options,
         osiris_error_set_errno(error, ENOMEM, "cannot list the drivers");
         return NULL;
     }
-    if (describe(&files, options, error) < 0)
+    for (size_t i = 0; i < files.count; i++) {
+        struct file *file = &files.items[i];
+        if (options->cache_dir != NULL)
+            file->cache_path = cache_path(options->cache_dir, file->path, options->worker_path);
+        file->description = cache_read(file);
+    }
+    if (describe_unknown(&files, options, error) < 0)
         return NULL;
     json_object *all = json_object_new_array();
     for (size_t i = 0; all != NULL && i < files.count; i++) {

@@ -9,7 +9,7 @@
 #include "core/buffer.h"
 #include "core/json-build.h"
 #include "core/loader.h"
-#include "worker/guarded.h"
+#include "core/guarded.h"
 
 #define DESCRIPTION_MAXIMUM (16u << 20)
 

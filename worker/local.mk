@@ -10,7 +10,6 @@ worker_sources = \
 	worker/describe.c worker/describe.h \
 	worker/door.c worker/door.h \
 	worker/edge.c \
-	worker/guarded.c worker/guarded.h \
 	worker/host.c \
 	worker/inquire.c \
 	worker/lifecycle.c worker/lifecycle.h \

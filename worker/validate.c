@@ -11,7 +11,7 @@
 #include "core/json-access.h"
 #include "core/json-build.h"
 #include "core/loader.h"
-#include "worker/guarded.h"
+#include "core/guarded.h"
 
 #define QUESTIONS_MAXIMUM (64u << 20)
 #define ANSWERS_MAXIMUM (16u << 20)

@@ -205,10 +205,10 @@ def processes(parent=None):
 
 
 def worker_of(process):
-    """The process id of a running osiris's worker."""
+    """The process id of a running osiris's worker, which leads a group; one that only answers a question about drivers does not."""
     def find():
         return next((pid for pid, entry in processes(process.pid).items()
-                     if "osiris-worker" in entry[3]), None)
+                     if "osiris-worker" in entry[3] and entry[1] == pid), None)
     return wait_until(find, "there is a worker")
 
 

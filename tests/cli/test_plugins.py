@@ -202,7 +202,7 @@ def test_an_adapter_that_crashes_is_one_error(folder):
     assert_equal(result.code, 2, "exit code", result)
     assert_in("unknown_place", result.err, result)
     result = osiris("run", "pipeline.yaml", "--adapter", "driver", env=env)
-    assert_in('it has no execution adapter "driver"', result.err, result)
+    assert_in('no execution adapter "driver"', result.err, result)
 
 
 @test

@@ -1,8 +1,8 @@
 /*
  * Code of plug-ins in a child process, so that one that crashes, exits or hangs makes one error and no more.
  */
-#ifndef OSIRIS_WORKER_GUARDED_H
-#define OSIRIS_WORKER_GUARDED_H
+#ifndef OSIRIS_CORE_GUARDED_H
+#define OSIRIS_CORE_GUARDED_H
 
 #include <stdbool.h>
 

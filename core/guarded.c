@@ -1,5 +1,5 @@
 /* Plug-ins' code in a child process; see guarded.h. */
-#include "worker/guarded.h"
+#include "core/guarded.h"
 
 #include <fcntl.h>
 #include <poll.h>
