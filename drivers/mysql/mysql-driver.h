@@ -77,6 +77,8 @@ int mysql_session_fail_late(struct mysql_session *session);
 
 /* The connection's `ssl`; -1: reported. The target's socket is known already. */
 int mysql_tls_init(struct mysql_target *target, const struct osiris_host *host);
+/* Whether its files are there, where the step runs; -1: reported. */
+int mysql_tls_check_files(const struct mysql_target *target, const struct osiris_host *host);
 /* Tells a new handle. */
 void mysql_tls_prepare(const struct mysql_target *target, MYSQL *mysql);
 /* Whether the server's greeting decides (`preferred`), and is to be seen before the library reads it. */

@@ -85,8 +85,14 @@ int mysql_tls_init(struct mysql_target *target, const struct osiris_host *host)
         if (strcmp(mode, mode_names[i]) == 0)
             tls->mode = i;
     tls->discreet = tls->mode < REQUIRED && target->socket == NULL;
-    if (check(tls, host) < 0 || check_file(host, "ca", tls->ca) < 0 ||
-        check_file(host, "cert", tls->certificate) < 0)
+    return check(tls, host);
+}
+
+int mysql_tls_check_files(const struct mysql_target *target, const struct osiris_host *host)
+{
+    const struct mysql_tls *tls = &target->tls;
+
+    if (check_file(host, "ca", tls->ca) < 0 || check_file(host, "cert", tls->certificate) < 0)
         return -1;
     return check_file(host, "key", tls->key);
 }

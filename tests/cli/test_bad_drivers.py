@@ -33,7 +33,7 @@ def test_a_crash_in_close_takes_nothing_back(folder):
         result = osiris("run", "pipeline.yaml", "--out", f"records-{list(troubled)[0]}")
         assert_equal(result.code, 0, "exit code", result)
         assert_equal(read("out.txt"), "10 rows\n", "the output", result)
-        assert_in("was being closed", result.err, result)
+        assert_in("being closed", result.err, result)
         assert_in("SIG", result.err, result)
         assert_in("published before", result.err, result)
         directory = pathlib.Path(f"records-{list(troubled)[0]}")

@@ -91,7 +91,7 @@ def test_names_modes_and_compression(folder):
     assert_in("compression_level", result.err, result)
     export(code=2, path="x-${nonsense}.csv")
     for path, hint in (("~/x.csv", "home"), ("/dev/stdout", 'path: "-"'), ("/dev/fd/1", 'path: "-"')):
-        result = export(code=1, path=path)
+        result = export(code=2, path=path)
         assert_in(hint, result.err, result)
     assert_equal(os.path.exists("~"), False, "a folder of that name")
     export(path="./~/x.csv")
