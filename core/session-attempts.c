@@ -344,14 +344,12 @@ void session_place_lost(struct session_place *place, struct osiris_error *error)
     enum loss worst = LOST_NOTHING;
 
     place->restart_ms = 0;
-    if (lose_waiting_groups(place, error)) {
-        osiris_error_clear(error);
-        return;
-    }
     for (size_t i = 0; i < schedule_group_count(session->schedule); i++) {
         enum loss loss = lose_group(place, i, error);
         worst = loss > worst ? loss : worst;
     }
+    if (worst == LOST_NOTHING && lose_waiting_groups(place, error))
+        worst = LOSS_DEALT_WITH;
     /* A worker that dies with nothing to lose could not start, or dies at its end. */
     if (worst == LOST_NOTHING && schedule_succeeded(session->schedule))
         session_warn_of_end(place, error);

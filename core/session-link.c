@@ -119,7 +119,7 @@ static void make_link_again(struct session_place *place, int64_t now)
 }
 
 /* A link can die without a sign: where another can be had, that is tried before the worker is taken for dead. */
-static void take_for_dead(struct session_place *place, const char *sign, int64_t now)
+static void give_worker_up(struct session_place *place, const char *sign, int64_t now)
 {
     char text[96];
 
@@ -194,9 +194,9 @@ void place_check_deadlines(struct session_place *place)
         place_kill(place);
         place_break_with(place, OSIRIS_ERROR_TIMEOUT, "it did not commit in time");
     } else if (now >= place->last_heard_ms + limits->heartbeat_timeout_ms) {
-        take_for_dead(place, "no heartbeat came", now);
+        give_worker_up(place, "no heartbeat came", now);
     } else if (now >= stuck_deadline(place)) {
-        take_for_dead(place, "it reads nothing", now);
+        give_worker_up(place, "it reads nothing", now);
     } else if (now >= place->last_sent_ms + limits->heartbeat_interval_ms) {
         place_send_heartbeat(place);
     }

@@ -20,15 +20,15 @@ static int level_from_name(const char *name)
 
 /* What osiris itself puts on record, and when: from anybody else it would be a lie. */
 static const char *const own_events[] = {
-    "adapter_collect_complete", "adapter_collect_start",    "adapter_execute_complete",
-    "adapter_execute_start",    "adapter_prepare_complete", "adapter_prepare_start",
-    "adapter_selected",         "artifact_created",         "cleanup_complete",
-    "cleanup_start",            "compile_complete",         "compile_error",
-    "compile_start",            "driver_registered",        "drivers_registered",
-    "inputs_resolved",          "link_lost",                "link_resumed",
-    "run_complete",             "run_error",                "run_start",
-    "step_complete",            "step_failed",              "step_retry",
-    "step_start",               "worker_restart",           "worker_started",
+    "adapter_collect_complete", "adapter_collect_start", "adapter_execute_complete",
+    "adapter_execute_start", "adapter_execution_error", "adapter_prepare_complete",
+    "adapter_prepare_start", "adapter_selected", "artifact_created", "artifacts_dir_created",
+    "cfg_opened", "cleanup_complete", "cleanup_start", "close_failed", "compile_complete",
+    "compile_error", "compile_start", "config_meta_stripped", "connection_resolve_complete",
+    "connection_resolve_start", "dependency_check", "driver_registered",
+    "driver_registration_failed", "drivers_registered", "inputs_resolved", "link_lost",
+    "link_resumed", "run_complete", "run_error", "run_start", "session_initialized",
+    "step_complete", "step_failed", "step_retry", "step_start", "worker_restart", "worker_started",
     NULL};
 static const char *const own_metrics[] = {
     "adapter_execution_duration", "adapter_exit_code", "compilation_duration",

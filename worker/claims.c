@@ -1,18 +1,21 @@
 /*
- * Which step of the run writes which file: one step's file is not another's, also when the first is published already, for what
- * it wrote would be lost. Steps of one machine may have several workers, so it stands in a folder beside their temporary ones: a symbolic
- * link for each file, whose name says which file it is and whose target which step writes it ("=step", or "+step" if it appends).
+ * Which step of the run writes which file: one step's file is not another's, also when the first is published already,
+ * for what it wrote would be lost. Steps of one machine may have several workers, so it stands in a folder beside their
+ * temporary ones: a symbolic link for each file, whose name says which file it is and whose target which step writes it
+ * ("=step", or "+step" if it appends).
  */
+#include <dirent.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "core/atomic-file.h"
-#include "core/remove-tree.h"
 #include "worker/run.h"
 
 #define TRIES 100
+#define CLAIM_SIZE (NAME_MAX + 2)
 
 static char *claims_folder(const struct run *run)
 {
@@ -47,7 +50,7 @@ static int refuse(const struct output *output, const char *other, struct osiris_
 /* 1: the claim is ours now; 0: another step has it, which is none of its business if both append; -1. */
 static int try_to_take(const struct output *output, const char *path, const char *mine, struct osiris_error *error)
 {
-    char theirs[NAME_MAX + 2];
+    char theirs[CLAIM_SIZE];
 
     for (int tries = 0; tries < TRIES; tries++) {
         if (symlink(mine, path) == 0)
@@ -96,10 +99,19 @@ void claims_drop(const struct run *run, const struct step_output_file *file)
         (void)unlink(path);
 }
 
-void claims_remove_all(const struct run *run)
+void claims_remove_all(struct run *run)
 {
-    _cleanup_free_ char *folder = claims_folder(run);
+    _cleanup_free_ char *path = claims_folder(run);
+    _cleanup_dir_ DIR *folder = path == NULL ? NULL : opendir(path);
 
-    if (folder != NULL)
-        remove_tree(folder);
+    if (folder == NULL)
+        return;
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        char claim[CLAIM_SIZE];
+        ssize_t length = readlinkat(dirfd(folder), entry->d_name, claim, sizeof claim - 1);
+        claim[length < 0 ? 0 : length] = '\0';
+        if (length > 1 && run_find_step(run, claim + 1) != NULL)
+            (void)unlinkat(dirfd(folder), entry->d_name, 0);
+    }
+    (void)rmdir(path);
 }

@@ -67,6 +67,14 @@ static void forgive(struct run *run, const struct decision_batch *batch)
     pthread_mutex_unlock(&run->steps_lock);
 }
 
+static void note_first_phase(struct run *run, const struct decision_batch *batch)
+{
+    pthread_mutex_lock(&run->steps_lock);
+    for (size_t i = 0; i < batch->step_count; i++)
+        batch->steps[i]->prepared = true;
+    pthread_mutex_unlock(&run->steps_lock);
+}
+
 /* The batch is done: answers and frees it. */
 static void answer(struct run *run, struct decision_batch *batch)
 {
@@ -76,11 +84,9 @@ static void answer(struct run *run, struct decision_batch *batch)
         json_object *result = json_object_new_object();
         if (batch->stage == DECIDE_ABORT)
             forgive(run, batch);
-        pthread_mutex_lock(&run->steps_lock);
-        for (size_t i = 0; batch->commit_only && i < batch->step_count; i++)
-            batch->steps[i]->prepared = true;
-        pthread_mutex_unlock(&run->steps_lock);
-        if (batch->stage != DECIDE_ABORT && !batch->commit_only)
+        if (batch->commit_only)
+            note_first_phase(run, batch);
+        else if (batch->stage != DECIDE_ABORT)
             json_add(result, "published", json_object_get(batch->published));
         answer_result(run->channel, batch->request_id, result);
     }

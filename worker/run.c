@@ -33,7 +33,7 @@ static char *copy_string(json_object *params, const char *key)
 struct step *run_find_step(struct run *run, const char *id)
 {
     for (size_t i = 0; i < run->step_count; i++)
-        if (id != NULL && strcmp(run->steps[i].id, id) == 0)
+        if (id != NULL && run->steps[i].id != NULL && strcmp(run->steps[i].id, id) == 0)
             return &run->steps[i];
     return NULL;
 }
@@ -312,7 +312,7 @@ static int choose_temp_dir(struct run *run, json_object *params, struct osiris_e
     return 0;
 }
 
-void run_remove_temp_dir(const struct run *run)
+void run_remove_temp_dir(struct run *run)
 {
     if (run->temp_dir == NULL)
         return;
@@ -390,11 +390,11 @@ void run_free(struct run *run)
     for (size_t i = 0; i < run->step_count; i++)
         if (run->steps[i].has_thread)
             (void)pthread_join(run->steps[i].thread, NULL);
+    run_remove_temp_dir(run);
     for (size_t i = 0; i < run->step_count; i++)
         free_step(&run->steps[i]);
     for (size_t i = 0; i < run->queue_count; i++)
         queue_free(run->queues[i]); /* NULL is nothing */
-    run_remove_temp_dir(run);
     redactor_free(run->redactor);
     pthread_cond_destroy(&run->thread_ended);
     pthread_mutex_destroy(&run->steps_lock);

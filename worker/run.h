@@ -154,7 +154,7 @@ struct run {
 struct run *run_new(struct channel *channel, json_object *params, int stdout_fd,
                     struct osiris_error *error);
 /* Removes the temporary folder, if any was made. */
-void run_remove_temp_dir(const struct run *run);
+void run_remove_temp_dir(struct run *run);
 /* All threads must have ended. Removes the temporary folder. */
 void run_free(struct run *run);
 struct step *run_find_step(struct run *run, const char *id);
@@ -259,8 +259,8 @@ void host_renew_artifacts(struct step *step);
 int claims_take(const struct step *step, struct step_output_file *file, bool append, struct osiris_error *error);
 /* The file was not published. */
 void claims_drop(const struct run *run, const struct step_output_file *file);
-/* The run is over. */
-void claims_remove_all(const struct run *run);
+/* The run is over: forgets what this worker's steps have written. */
+void claims_remove_all(struct run *run);
 
 /* worker/answer.c: messages to the orchestrator. Any thread; a failure to send is the main thread's to notice. */
 
