@@ -50,7 +50,7 @@ static void trouble(struct faulty *faulty, const char *verb)
     if (strcmp(faulty->how, "crash") == 0)
         raise(SIGSEGV);
     bool busy = strcmp(faulty->how, "busy") == 0, slow = strcmp(faulty->how, "slow") == 0;
-    for (int i = 0; !(busy || slow) || i < 200; i++) {
+    for (int i = 0; !(busy || slow) || i < 400; i++) {
         if (busy)
             (void)host->cancelled(host);
         if (strcmp(faulty->how, "interruptible") == 0 && atomic_load(&faulty->interrupted))
