@@ -91,6 +91,7 @@ struct channel {
     uint8_t ahead[CHANNEL_READ_AHEAD]; /* bytes behind the frame in hand */
     size_t ahead_at, ahead_end;
     bool after_body; /* the last frame had one: so may the next */
+    size_t last_length; /* of its message then, else 0 */
     bool has_header;
     struct frame_header header;
     struct buffer inbox;   /* the message */

@@ -206,6 +206,7 @@ static void forget_partial_frame(struct channel *channel)
     channel->has_header = false;
     channel->ahead_at = channel->ahead_end = 0;
     channel->after_body = false;
+    channel->last_length = 0;
     buffer_reset(&channel->inbox);
     json_object_put(channel->incoming);
     channel->incoming = NULL;

@@ -251,10 +251,13 @@ static int fill_line(struct channel *channel)
 
 /* Flushing. */
 
-static size_t gather(const struct channel *channel, struct iovec pieces[PIECES_AT_ONCE])
+/* *asked: bytes of the pieces. */
+static size_t gather(const struct channel *channel, struct iovec pieces[PIECES_AT_ONCE],
+                     size_t *asked)
 {
     size_t count = 0, skip = channel->sending_offset;
 
+    *asked = 0;
     for (const struct frame_out *frame = channel->sending.first;
          frame != NULL && count < PIECES_AT_ONCE; frame = frame->next)
         for (size_t i = 0; i < frame->piece_count && count < PIECES_AT_ONCE; i++) {
@@ -263,6 +266,7 @@ static size_t gather(const struct channel *channel, struct iovec pieces[PIECES_A
             skip -= skipped;
             piece.iov_base = (char *)piece.iov_base + skipped;
             piece.iov_len -= skipped;
+            *asked += piece.iov_len;
             if (piece.iov_len > 0)
                 pieces[count++] = piece;
         }
@@ -353,7 +357,7 @@ int channel_flush_locked(struct channel *channel)
             errno = ENOMEM;
             return -1;
         }
-        size_t count = gather(channel, pieces);
+        size_t asked, count = gather(channel, pieces, &asked);
         if (count == 0)
             break;
         ssize_t sent = send_pieces(channel, pieces, count);
@@ -366,6 +370,9 @@ int channel_flush_locked(struct channel *channel)
             return broken(channel, errno);
         channel->stuck_since_ms = 0;
         take_sent(channel, (size_t)sent);
+        /* Not all of it: the socket is full. */
+        if ((size_t)sent < asked)
+            break;
     }
     pthread_cond_broadcast(&channel->outbox_room);
     return 0;

@@ -2,8 +2,9 @@
  * One end of the protocol's byte channel: making it, and its receiving half; see channel.h.
  *
  * Reading is exact where bodies are about: header and message first, then a body straight to where it belongs, and the next
- * header in one call with either. So no byte of a stream of bodies is copied. Messages without bodies are read ahead, so
- * that a request takes one call.
+ * header in one call with either. Behind a body the next message comes with it, too, as far as it is no longer than those
+ * before. So no byte of a stream of bodies is copied, but a few where messages become shorter. Messages without bodies are read
+ * ahead, so that a request takes one call.
  */
 #include "core/channel.h"
 
@@ -192,6 +193,7 @@ static int finish_frame(struct channel *channel, struct osiris_error *error)
 
     trace_received(channel);
     channel->after_body = channel->header.body_length > 0;
+    channel->last_length = channel->after_body ? channel->header.message_length : 0;
     channel->incoming = NULL;
     channel->body = NULL;
     channel->body_filled = 0;
@@ -373,10 +375,15 @@ static void take_ahead(struct channel *channel)
     }
 }
 
-/* Whether what follows in the socket is hardly a body. */
-static bool may_read_ahead(const struct channel *channel)
+/* How much may be read behind `room`, so that it is hardly of a body. Behind a body it is the next message: as long as
+ * the last ones, of which the shorter counts, as those of a batch's later parts are shorter than its first. */
+static size_t length_ahead(const struct channel *channel, size_t used)
 {
-    return !channel->after_body && (!channel->has_header || channel->header.body_length == 0);
+    if (channel->has_header && channel->header.body_length > 0)
+        return used == 1 || channel->incoming == NULL ? 0
+               : channel->header.message_length < channel->last_length ? channel->header.message_length
+                                                                       : channel->last_length;
+    return channel->after_body ? 0 : sizeof channel->ahead;
 }
 
 /* One call. Returns how many bytes came into `room`, what came beyond is read ahead; 0 at the end, -1 with errno. *asked says
@@ -387,11 +394,12 @@ static ssize_t receive_into(struct channel *channel, struct iovec room[3], size_
     size_t wanted = room[0].iov_len + (used > 1 ? room[1].iov_len : 0);
     ssize_t got;
 
-    *asked = wanted;
-    if (may_read_ahead(channel)) {
-        room[used++] = (struct iovec){.iov_base = channel->ahead, .iov_len = sizeof channel->ahead};
-        *asked += sizeof channel->ahead;
-    }
+    size_t ahead = length_ahead(channel, used);
+    if (ahead > sizeof channel->ahead)
+        ahead = sizeof channel->ahead;
+    *asked = wanted + ahead;
+    if (ahead > 0)
+        room[used++] = (struct iovec){.iov_base = channel->ahead, .iov_len = ahead};
     struct msghdr message = {.msg_iov = room, .msg_iovlen = used};
     do {
         channel->counts.receive_calls++;
@@ -495,6 +503,5 @@ json_object *channel_receive(struct channel *channel, struct osiris_error *error
 
 bool channel_goes_on(const struct channel *channel)
 {
-    return channel->after_body && channel->has_header && channel->incoming == NULL &&
-           channel->inbox.length == 0 && may_read(channel);
+    return channel->after_body && channel->has_header && may_read(channel);
 }
