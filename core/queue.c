@@ -161,7 +161,6 @@ static void append_locked(struct queue *queue, struct item *item)
         queue->bytes += item->bytes;
     else
         queue->spilled++;
-    pthread_cond_broadcast(&queue->changed);
 }
 
 enum queue_result queue_put(struct queue *queue, struct ArrowArray *array, uint64_t bytes,
@@ -197,7 +196,10 @@ enum queue_result queue_put(struct queue *queue, struct ArrowArray *array, uint6
     if (result == QUEUE_OK)
         append_locked(queue, item);
     pthread_mutex_unlock(&queue->items_lock);
-    if (result != QUEUE_OK)
+    /* Whom it wakes finds the lock free. */
+    if (result == QUEUE_OK)
+        pthread_cond_broadcast(&queue->changed);
+    else
         free_item(item);
     return result;
 }
@@ -267,11 +269,11 @@ enum queue_result queue_get(struct queue *queue, struct ArrowArray *array, uint6
             queue->last = NULL;
         if (item->array.release != NULL)
             queue->bytes -= item->bytes;
-        pthread_cond_broadcast(&queue->changed);
     }
     pthread_mutex_unlock(&queue->items_lock);
     if (item == NULL)
         return result;
+    pthread_cond_broadcast(&queue->changed);
     *bytes = item->bytes;
     if (item->array.release == NULL)
         result = read_spilled(queue, item, array, error);
