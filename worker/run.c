@@ -292,7 +292,7 @@ static void init_locks(struct run *run)
     pthread_mutex_init(&run->steps_lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&run->thread_ended, &monotonic);
+    pthread_cond_init(&run->work_ended, &monotonic);
     pthread_condattr_destroy(&monotonic);
 }
 
@@ -386,17 +386,15 @@ void run_free(struct run *run)
 {
     if (run == NULL)
         return;
-    /* They have ended but for their last instructions. */
     for (size_t i = 0; i < run->step_count; i++)
-        if (run->steps[i].has_thread)
-            (void)pthread_join(run->steps[i].thread, NULL);
+        step_end_thread(&run->steps[i]);
     run_remove_temp_dir(run);
     for (size_t i = 0; i < run->step_count; i++)
         free_step(&run->steps[i]);
     for (size_t i = 0; i < run->queue_count; i++)
         queue_free(run->queues[i]); /* NULL is nothing */
     redactor_free(run->redactor);
-    pthread_cond_destroy(&run->thread_ended);
+    pthread_cond_destroy(&run->work_ended);
     pthread_mutex_destroy(&run->steps_lock);
     free(run->steps);
     free(run->queues);
@@ -475,9 +473,9 @@ bool run_stop(struct run *run, int timeout_ms)
         }
     }
     int waited = 0;
-    while (run->live_threads > 0 && waited == 0)
-        waited = pthread_cond_timedwait(&run->thread_ended, &run->steps_lock, &deadline);
-    bool ended = run->live_threads == 0;
+    while (run->busy_threads > 0 && waited == 0)
+        waited = pthread_cond_timedwait(&run->work_ended, &run->steps_lock, &deadline);
+    bool ended = run->busy_threads == 0;
     pthread_mutex_unlock(&run->steps_lock);
     return ended;
 }

@@ -1,8 +1,8 @@
 /*
  * A prepared run inside the worker: its steps, the queues between them, and what they share.
  *
- * The main thread makes and frees it and handles requests; each step has a thread of its own from execute_step
- * until it has been committed or aborted. `steps_lock` guards the steps' states and decisions, the count of
+ * The main thread makes and frees it and handles requests; each step has a thread of its own from its first execute_step
+ * on, which works until the step has been committed or aborted. `steps_lock` guards the steps' states and decisions, the count of
  * live threads, and batches of decisions (commit and abort requests under way).
  */
 #ifndef OSIRIS_WORKER_RUN_H
@@ -28,8 +28,11 @@ enum step_phase {
     STEP_IDLE,    /* not requested yet */
     STEP_RUNNING, /* its thread is in open, run, or the output stream */
     STEP_WAITING, /* it has run (or failed) and waits for a decision */
-    STEP_CLOSED,  /* its driver is closed, its thread gone or going */
+    STEP_CLOSED,  /* its driver is closed, its thread waits or is about to */
 };
+
+/* What its thread is to do next. */
+enum step_call { CALL_NOTHING, CALL_RUN, CALL_END };
 
 enum step_decision { DECIDE_NOTHING, DECIDE_COMMIT, DECIDE_PUBLISH, DECIDE_CLOSE, DECIDE_ABORT };
 
@@ -74,7 +77,8 @@ struct step {
     struct step_edge *outputs;
     size_t output_count;
 
-    pthread_t thread; /* the main thread's: joined by run_free, so that drivers' thread-local data is gone, too */
+    /* The main thread's. It waits between attempts, and is joined by run_free, so that drivers' thread-local data is gone, too. */
+    pthread_t thread;
     bool has_thread;
 
     /* Set by execute_step, before the thread starts. */
@@ -99,6 +103,8 @@ struct step {
 
     /* Guarded by run->steps_lock. */
     enum step_phase phase;
+    enum step_call call;
+    bool busy; /* its thread has something left to do for the attempt */
     enum step_decision decision;
     struct decision_batch *batch;
     bool succeeded; /* its run has */
@@ -141,10 +147,10 @@ struct run {
     size_t stream_count, stream_capacity;
     uint8_t *discarded; /* FRAME_MAXIMUM_BODY bytes, or NULL: bodies that nobody wants */
     pthread_mutex_t steps_lock;
-    pthread_cond_t thread_ended;
+    pthread_cond_t work_ended;
     dev_t hidden_device; /* the folder where files were hidden last; guarded by steps_lock */
     ino_t hidden_folder;
-    size_t live_threads;
+    size_t busy_threads;
     bool edges_are_old; /* those of some step */
 };
 
@@ -155,22 +161,24 @@ struct run *run_new(struct channel *channel, json_object *params, int stdout_fd,
                     struct osiris_error *error);
 /* Removes the temporary folder, if any was made. */
 void run_remove_temp_dir(struct run *run);
-/* All threads must have ended. Removes the temporary folder. */
+/* No thread may work any more (run_stop). Ends them, and removes the temporary folder. */
 void run_free(struct run *run);
 struct step *run_find_step(struct run *run, const char *id);
 /* What prepare answers: {drivers: [{driver, version}]}. */
 json_object *run_describe(const struct run *run);
 /* Cancels the steps of a group (all if negative), but `except` (or NULL), who failed. Any thread. */
 void run_cancel(struct run *run, int group, const struct step *except);
-/* Aborts everything, waits until all threads have ended or the time is over. True if they have. */
+/* Aborts everything, waits until no thread works any more or the time is over. True if none does. */
 bool run_stop(struct run *run, int timeout_ms);
 
 /* worker/step.c */
 
-/* Starts the step's thread. */
+/* Has the step's thread run it. */
 int step_start(struct step *step, json_object *params, const char *request_id,
                struct osiris_error *error);
 void step_cancel(struct step *step);
+/* [main thread] Ends its thread, which waits. */
+void step_end_thread(struct step *step);
 
 /* worker/signs.c: whether a driver that was called still does something */
 

@@ -383,9 +383,9 @@ static void follow_decisions(struct step *step)
     }
 }
 
-static void *step_thread(void *argument)
+/* One attempt, up to what becomes of it. */
+static void attempt(struct step *step)
 {
-    struct step *step = argument;
     struct run *run = step->run;
     struct osiris_error error = OSIRIS_ERROR_INIT;
     int64_t started_ns = clock_monotonic_ns();
@@ -407,37 +407,83 @@ static void *step_thread(void *argument)
     osiris_error_clear(&error);
     follow_decisions(step);
     pthread_mutex_lock(&run->steps_lock);
-    run->live_threads--;
-    pthread_cond_broadcast(&run->thread_ended);
+    step->busy = false;
+    run->busy_threads--;
+    pthread_cond_broadcast(&run->work_ended);
     pthread_mutex_unlock(&run->steps_lock);
+}
+
+static enum step_call wait_for_call(struct step *step)
+{
+    pthread_mutex_lock(&step->run->steps_lock);
+    while (step->call == CALL_NOTHING)
+        pthread_cond_wait(&step->decided, &step->run->steps_lock);
+    enum step_call call = step->call;
+    step->call = CALL_NOTHING;
+    pthread_mutex_unlock(&step->run->steps_lock);
+    return call;
+}
+
+static void *step_thread(void *argument)
+{
+    struct step *step = argument;
+
+    while (wait_for_call(step) == CALL_RUN)
+        attempt(step);
     return NULL;
 }
 
 /* From the main thread. */
 
-static int start_thread(struct step *step, struct osiris_error *error)
+static void call_thread(struct step *step, enum step_call call)
 {
     pthread_mutex_lock(&step->run->steps_lock);
-    step->phase = STEP_RUNNING;
-    step->run->live_threads++;
+    step->call = call;
+    if (call == CALL_RUN) {
+        step->phase = STEP_RUNNING;
+        step->busy = true;
+        step->run->busy_threads++;
+    }
     pthread_mutex_unlock(&step->run->steps_lock);
-    int reason = pthread_create(&step->thread, NULL, step_thread, step);
+    pthread_cond_signal(&step->decided);
+}
+
+/* Made once: a thread costs more than all else that starting a step does. */
+static int make_thread(struct step *step, struct osiris_error *error)
+{
+    int reason = step->has_thread ? 0 : pthread_create(&step->thread, NULL, step_thread, step);
+
     step->has_thread = reason == 0;
     if (reason == 0)
         return 0;
     pthread_mutex_lock(&step->run->steps_lock);
     step->phase = STEP_CLOSED;
-    step->run->live_threads--;
     pthread_mutex_unlock(&step->run->steps_lock);
     return osiris_error_set_errno(error, reason, "cannot start the step's thread");
+}
+
+void step_end_thread(struct step *step)
+{
+    if (!step->has_thread)
+        return;
+    call_thread(step, CALL_END);
+    (void)pthread_join(step->thread, NULL);
+    step->has_thread = false;
+}
+
+/* The thread has still to say that it has done its work. */
+static void wait_for_thread(struct step *step)
+{
+    pthread_mutex_lock(&step->run->steps_lock);
+    while (step->busy)
+        pthread_cond_wait(&step->run->work_ended, &step->run->steps_lock);
+    pthread_mutex_unlock(&step->run->steps_lock);
 }
 
 /* After an abort: as if it had never been requested. */
 static void renew(struct step *step)
 {
-    if (step->has_thread)
-        (void)pthread_join(step->thread, NULL);
-    step->has_thread = false;
+    wait_for_thread(step);
     free(step->request_id);
     free(step->verb);
     json_object_put(step->result);
@@ -497,7 +543,10 @@ int step_start(struct step *step, json_object *params, const char *request_id,
         return osiris_error_set_errno(error, ENOMEM, "cannot run the step");
     host_init(step);
     host_renew_artifacts(step);
-    return start_thread(step, error);
+    if (make_thread(step, error) < 0)
+        return -1;
+    call_thread(step, CALL_RUN);
+    return 0;
 }
 
 void step_cancel(struct step *step)
