@@ -172,24 +172,24 @@ static int take_values(struct decoder *decoder, const struct arrow_type *type,
     return 0;
 }
 
-/* Makes the offsets begin at zero. The first was where the data that came begin. */
+/* Makes the offsets begin at zero. The first was where the data that came begin. Only what is subtracted from need not go down
+ * here: arrow_check_array looks at all of them in the end, and till then the last alone is used. */
 static int rebase(struct decoder *decoder, const struct arrow_type *type,
                   const struct ArrowArray *array, uint8_t *bytes, int64_t *last)
 {
     int64_t end = array->offset + array->length;
-    bool descends = arrow_offsets_descend(bytes + array->offset * type->offset_bytes,
-                                          type->offset_bytes, array->length);
+    const uint8_t *begin = bytes + array->offset * type->offset_bytes;
 
     if (type->offset_bytes == 4) {
         int32_t *offsets = (int32_t *)(void *)bytes, base = offsets[array->offset];
-        if (descends || base < 0)
+        if (base < 0 || offsets[end] < base || (base != 0 && arrow_offsets_descend(begin, 4, array->length)))
             return malformed(decoder, "has offsets that go down");
         for (int64_t i = 0; base != 0 && i <= end; i++)
             offsets[i] = i <= array->offset ? 0 : offsets[i] - base;
         *last = offsets[end];
     } else {
         int64_t *offsets = (int64_t *)(void *)bytes, base = offsets[array->offset];
-        if (descends || base < 0)
+        if (base < 0 || offsets[end] < base || (base != 0 && arrow_offsets_descend(begin, 8, array->length)))
             return malformed(decoder, "has offsets that go down");
         for (int64_t i = 0; base != 0 && i <= end; i++)
             offsets[i] = i <= array->offset ? 0 : offsets[i] - base;
@@ -368,12 +368,13 @@ static int decode_all(struct decoder *decoder, const struct ArrowSchema *schema,
         return -1;
     if (decode_array(decoder, schema, out) < 0)
         return -1;
-    if (decoder->node == json_array_count(decoder->nodes) &&
-        decoder->buffer == json_array_count(decoder->buffers) && out->offset == 0 &&
-        arrow_check_array(schema, out, decoder->error) == 0)
-        return 0;
-    if (decoder->error == NULL || decoder->error->category == 0)
+    if (decoder->node != json_array_count(decoder->nodes) ||
+        decoder->buffer != json_array_count(decoder->buffers) || out->offset != 0)
         malformed(decoder, "does not fit its schema");
+    else if (arrow_check_array(schema, out, decoder->error) == 0)
+        return 0;
+    else
+        osiris_error_prefix(decoder->error, "the peer violates the protocol");
     out->release(out);
     return -1;
 }
