@@ -499,43 +499,53 @@ int channel_send_owed(struct channel *channel, json_object *message, struct osir
     return send_message(channel, message, OWED, error);
 }
 
-static struct body_out *body_out_new(json_object *message, const struct channel_body *given,
-                                     struct osiris_error *error)
+/* NULL: no memory; then the body is released. */
+static struct body_out *body_out_new(struct buffer *encoded, int64_t stream,
+                                     const struct channel_body *given)
 {
-    _cleanup_buffer_ struct buffer encoded = BUFFER_INIT(FRAME_MAXIMUM_MESSAGE);
     struct body_out *body = calloc(1, sizeof *body);
-    struct body_owner *owner = calloc(1, sizeof *owner);
+    struct body_owner *owner = given->length == 0 ? NULL : calloc(1, sizeof *owner);
 
-    if (body == NULL || owner == NULL || message_encode(message, &encoded, error) < 0) {
-        if (body == NULL || owner == NULL)
-            osiris_error_set_errno(error, ENOMEM, "cannot send");
+    if (body == NULL || (owner == NULL && given->length > 0)) {
         free(body);
         free(owner);
         if (given->length > 0)
             given->release(given->owner);
         return NULL;
     }
-    owner->body = *given;
-    atomic_init(&owner->references, 1);
-    body->message_length = encoded.length;
-    body->message = (uint8_t *)buffer_steal(&encoded);
-    body->left = given->length;
-    body->stream = json_member_integer(json_member(message, "data"), "stream", -1);
-    if (given->length > 0)
-        body->owner = owner;
-    else
-        free(owner);
+    if (owner != NULL) {
+        owner->body = *given;
+        atomic_init(&owner->references, 1);
+    }
+    *body = (struct body_out){
+        .message_length = encoded->length, .left = given->length, .stream = stream, .owner = owner};
+    body->message = (uint8_t *)buffer_steal(encoded);
     return body;
 }
+
+static const struct channel_body no_body;
 
 int channel_send_body(struct channel *channel, json_object *message,
                       const struct channel_body *given, struct osiris_error *error)
 {
-    static const struct channel_body none;
-    struct body_out *body = body_out_new(message, given == NULL ? &none : given, error);
+    _cleanup_buffer_ struct buffer encoded = BUFFER_INIT(FRAME_MAXIMUM_MESSAGE);
+    int64_t stream = json_member_integer(json_member(message, "data"), "stream", -1);
+
+    if (message_encode(message, &encoded, error) < 0) {
+        if (given != NULL && given->length > 0)
+            given->release(given->owner);
+        return -1;
+    }
+    return channel_send_encoded(channel, &encoded, stream, given, error);
+}
+
+int channel_send_encoded(struct channel *channel, struct buffer *message, int64_t stream,
+                         const struct channel_body *given, struct osiris_error *error)
+{
+    struct body_out *body = body_out_new(message, stream, given == NULL ? &no_body : given);
 
     if (body == NULL)
-        return -1;
+        return osiris_error_set_errno(error, ENOMEM, "cannot send");
     pthread_mutex_lock(&channel->outbox_lock);
     bool closed = channel->closed;
     int result = 0;

@@ -19,6 +19,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "core/buffer.h"
 #include "core/error.h"
 #include "core/frame.h"
 
@@ -66,6 +67,9 @@ struct channel_body {
  * data.stream. Messages of one stream keep their order, parts of different streams alternate. */
 int channel_send_body(struct channel *channel, json_object *message,
                       const struct channel_body *body, struct osiris_error *error);
+/* The same of a message that is encoded already (core/message.h); its bytes are taken, its data.stream is `stream`. */
+int channel_send_encoded(struct channel *channel, struct buffer *message, int64_t stream,
+                         const struct channel_body *body, struct osiris_error *error);
 
 /* Where the `length` bytes of a body go (the receiver's memory until the message is handed out, and after that), or NULL
  * with the error set. Called on the receiving thread when all messages before it have been handed out; once

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "core/buffer.h"
 #include "core/error.h"
 
 #define WIRE_ALIGNMENT 64
@@ -26,11 +27,16 @@
 json_object *wire_schema_encode(const struct ArrowSchema *schema, struct osiris_error *error);
 int wire_schema_decode(json_object *object, struct ArrowSchema *out, struct osiris_error *error);
 
+struct wire_numbers {
+    int64_t *list;
+    size_t count, capacity;
+};
+
 /* An encoded batch. */
 struct wire_batch {
-    json_object *nodes;   /* [length, null count, offset, …]: three numbers a node, depth first */
-    json_object *buffers; /* [place, length, …]: two numbers a buffer; with a codec three, the last being its length when
-                             decompressed, 0 if it is not compressed */
+    struct wire_numbers nodes;   /* length, null count, offset, …: three a node, depth first */
+    struct wire_numbers buffers; /* place, length, …: two a buffer; with a codec three, the last being its length when
+                                    decompressed, 0 if it is not compressed */
     const char *codec;    /* "lz4", "zstd", or NULL */
     size_t length;        /* of the body */
     struct iovec *pieces; /* of the body, paddings among them */
@@ -45,8 +51,11 @@ int wire_batch_encode(const struct ArrowSchema *schema, const struct ArrowArray 
 /* Replaces the buffers that shrink by compressed copies. */
 int wire_batch_compress(struct wire_batch *batch, const char *codec, struct osiris_error *error);
 void wire_batch_clear(struct wire_batch *batch);
-/* Adds {body, nodes, buffers, codec?} to a message's data. */
-void wire_batch_add_header(const struct wire_batch *batch, json_object *data);
+/* Appends the message that goes before the body, {type: "batch", data: {body, nodes, buffers, codec?, stream}}, encoded. */
+int wire_batch_write(const struct wire_batch *batch, int64_t stream, struct buffer *message,
+                     struct osiris_error *error);
+/* -1: no memory. */
+int wire_add_number(struct wire_numbers *numbers, int64_t number);
 
 /* Decodes `header` (a message's data) and `body` (NULL if body_length is 0), which was made by body_new (body.h) and is
  * taken, also on failure. */
@@ -62,6 +71,8 @@ int wire_batch_decode(const struct ArrowSchema *schema, json_object *header, voi
 /* wire-stream.c: what the batch with this header takes off its stream's credit, the same for all who count. What it returns is
  * wrong with the header ("a batch is …"), or NULL. */
 const char *wire_batch_weigh(json_object *data, int64_t *weight);
+/* The same of a batch that is to be sent. */
+const char *wire_batch_weigh_encoded(const struct wire_batch *batch, int64_t *weight);
 /* The same of a part of `length` bytes when `left` bytes of the batch's body have not come yet. */
 const char *wire_part_is_wrong(int64_t left, size_t length);
 /* Drops all keys that a stream's message and its data do not have: what nobody counts nobody keeps. */

@@ -151,16 +151,18 @@ static int add_aligned(struct pieces *pieces, const void *bytes, size_t length)
     return add_piece(pieces, bytes, length);
 }
 
-static void add_numbers(json_object *list, size_t place, size_t length, size_t raw_length)
+static int add_numbers(struct wire_numbers *numbers, size_t place, size_t length, size_t raw_length)
 {
-    json_object_array_add(list, json_object_new_int64((int64_t)place));
-    json_object_array_add(list, json_object_new_int64((int64_t)length));
-    json_object_array_add(list, json_object_new_int64((int64_t)raw_length));
+    return wire_add_number(numbers, (int64_t)place) < 0 ||
+                   wire_add_number(numbers, (int64_t)length) < 0 ||
+                   wire_add_number(numbers, (int64_t)raw_length) < 0
+               ? -1
+               : 0;
 }
 
 /* One buffer, compressed if it shrinks. */
 static int add_buffer(struct wire_batch *batch, const char *codec, const struct iovec *raw,
-                      struct pieces *pieces, json_object *buffers)
+                      struct pieces *pieces, struct wire_numbers *buffers)
 {
     void *copy = NULL;
     size_t length = 0;
@@ -173,36 +175,33 @@ static int add_buffer(struct wire_batch *batch, const char *codec, const struct 
     size_t sent = copy != NULL ? length : raw->iov_len;
     if (add_aligned(pieces, bytes, sent) < 0)
         return -1;
-    add_numbers(buffers, pieces->length - sent, sent, copy != NULL ? raw->iov_len : 0);
-    return 0;
+    return add_numbers(buffers, pieces->length - sent, sent, copy != NULL ? raw->iov_len : 0);
 }
 
 int wire_batch_compress(struct wire_batch *batch, const char *codec, struct osiris_error *error)
 {
-    size_t numbers = json_object_array_length(batch->buffers), piece = 0, start = 0;
+    const struct wire_numbers *given = &batch->buffers;
+    size_t piece = 0, start = 0;
     struct pieces pieces = {0};
-    json_object *buffers = json_object_new_array();
-    int result = buffers == NULL ? -1 : 0;
+    struct wire_numbers buffers = {0};
 
-    batch->copies = calloc(numbers / 2 + 1, sizeof *batch->copies);
-    if (batch->copies == NULL)
-        result = -1;
-    for (size_t i = 0; result == 0 && i + 1 < numbers; i += 2) {
-        size_t place =
-            (size_t)json_object_get_int64(json_object_array_get_idx(batch->buffers, i));
-        if (json_object_get_int64(json_object_array_get_idx(batch->buffers, i + 1)) == 0) {
-            add_numbers(buffers, 0, 0, 0);
+    batch->copies = calloc(given->count / 2 + 1, sizeof *batch->copies);
+    int result = batch->copies == NULL ? -1 : 0;
+    for (size_t i = 0; result == 0 && i + 1 < given->count; i += 2) {
+        size_t place = (size_t)given->list[i];
+        if (given->list[i + 1] == 0) {
+            result = add_numbers(&buffers, 0, 0, 0);
             continue;
         }
         /* Each buffer is one piece; between them are paddings. */
         while (start < place)
             start += batch->pieces[piece++].iov_len;
         start += batch->pieces[piece].iov_len;
-        result = add_buffer(batch, codec, &batch->pieces[piece++], &pieces, buffers);
+        result = add_buffer(batch, codec, &batch->pieces[piece++], &pieces, &buffers);
     }
     if (result < 0) {
         free(pieces.list);
-        json_object_put(buffers);
+        free(buffers.list);
         return osiris_error_set_errno(error, ENOMEM, "cannot compress a batch");
     }
     free(batch->pieces);
@@ -210,7 +209,7 @@ int wire_batch_compress(struct wire_batch *batch, const char *codec, struct osir
     batch->piece_count = pieces.count;
     batch->piece_capacity = pieces.capacity;
     batch->length = pieces.length;
-    json_object_put(batch->buffers);
+    free(batch->buffers.list);
     batch->buffers = buffers;
     batch->codec = strcmp(codec, "lz4") == 0 ? "lz4" : "zstd";
     return 0;

@@ -6,11 +6,11 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <msgpack.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/arrow-layout.h"
-#include "core/json-build.h"
 #include "core/wire-batch.h"
 
 static const uint8_t padding[WIRE_ALIGNMENT];
@@ -22,14 +22,23 @@ struct encoder {
     bool at_top; /* a batch itself has no nulls, whatever its bitmap says */
 };
 
-static void add_number(struct encoder *encoder, json_object *list, int64_t number)
+int wire_add_number(struct wire_numbers *numbers, int64_t number)
 {
-    json_object *value = json_object_new_int64(number);
-
-    if (value == NULL || json_object_array_add(list, value) < 0) {
-        json_object_put(value);
-        encoder->failed = true;
+    if (numbers->count == numbers->capacity) {
+        size_t capacity = numbers->capacity == 0 ? 64 : numbers->capacity * 2;
+        void *grown = reallocarray(numbers->list, capacity, sizeof *numbers->list);
+        if (grown == NULL)
+            return -1;
+        numbers->list = grown;
+        numbers->capacity = capacity;
     }
+    numbers->list[numbers->count++] = number;
+    return 0;
+}
+
+static void add_number(struct encoder *encoder, struct wire_numbers *numbers, int64_t number)
+{
+    encoder->failed |= wire_add_number(numbers, number) < 0;
 }
 
 static void add_piece(struct encoder *encoder, const void *bytes, size_t length)
@@ -70,8 +79,8 @@ static void add_buffer(struct encoder *encoder, const void *bytes, uint64_t leng
     }
     if (length > 0 && beyond > 0)
         add_piece(encoder, padding, WIRE_ALIGNMENT - beyond);
-    add_number(encoder, batch->buffers, length > 0 ? (int64_t)batch->length : 0);
-    add_number(encoder, batch->buffers, (int64_t)length);
+    add_number(encoder, &batch->buffers, length > 0 ? (int64_t)batch->length : 0);
+    add_number(encoder, &batch->buffers, (int64_t)length);
     add_piece(encoder, bytes, length);
 }
 
@@ -168,10 +177,10 @@ static void encode_array(struct encoder *encoder, const struct ArrowSchema *sche
     encoder->at_top = false;
     if (encoder->failed)
         return;
-    add_number(encoder, encoder->batch->nodes, length);
-    add_number(encoder, encoder->batch->nodes,
+    add_number(encoder, &encoder->batch->nodes, length);
+    add_number(encoder, &encoder->batch->nodes,
                type.layout == ARROW_NULL ? length : !nulls ? 0 : all ? array->null_count : -1);
-    add_number(encoder, encoder->batch->nodes, offset);
+    add_number(encoder, &encoder->batch->nodes, offset);
     if (type.layout != ARROW_NULL)
         add_validity(encoder, array, nulls, begin - offset, offset + length);
     encode_parts(encoder, schema, &type, array, begin, offset, length);
@@ -187,9 +196,7 @@ int wire_batch_encode(const struct ArrowSchema *schema, const struct ArrowArray 
     struct encoder encoder = {.batch = out, .error = &problem, .at_top = true};
 
     static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "buffers travel little-endian");
-    *out = (struct wire_batch){.nodes = json_object_new_array(),
-                               .buffers = json_object_new_array()};
-    encoder.failed = out->nodes == NULL || out->buffers == NULL;
+    *out = (struct wire_batch){0};
     encode_array(&encoder, schema, array, 0, array->length);
     if (!encoder.failed)
         return 0;
@@ -204,8 +211,8 @@ int wire_batch_encode(const struct ArrowSchema *schema, const struct ArrowArray 
 
 void wire_batch_clear(struct wire_batch *batch)
 {
-    json_object_put(batch->nodes);
-    json_object_put(batch->buffers);
+    free(batch->nodes.list);
+    free(batch->buffers.list);
     for (size_t i = 0; i < batch->copy_count; i++)
         free(batch->copies[i]);
     free(batch->copies);
@@ -213,11 +220,56 @@ void wire_batch_clear(struct wire_batch *batch)
     *batch = (struct wire_batch){0};
 }
 
-void wire_batch_add_header(const struct wire_batch *batch, json_object *data)
+/* The message is written as it would be from JSON values, without making a value of each number. */
+
+static int write_bytes(void *context, const char *bytes, size_t length)
 {
-    json_add_integer(data, "body", (int64_t)batch->length);
-    json_add(data, "nodes", json_object_get(batch->nodes));
-    json_add(data, "buffers", json_object_get(batch->buffers));
-    if (batch->codec != NULL)
-        json_add_string(data, "codec", batch->codec);
+    return buffer_append(context, bytes, length);
+}
+
+static void pack_text(msgpack_packer *packer, const char *text)
+{
+    size_t length = strlen(text);
+
+    msgpack_pack_str(packer, length);
+    msgpack_pack_str_body(packer, text, length);
+}
+
+static void pack_number(msgpack_packer *packer, const char *key, int64_t number)
+{
+    pack_text(packer, key);
+    msgpack_pack_int64(packer, number);
+}
+
+static void pack_numbers(msgpack_packer *packer, const char *key, const struct wire_numbers *numbers)
+{
+    pack_text(packer, key);
+    msgpack_pack_array(packer, numbers->count);
+    for (size_t i = 0; i < numbers->count; i++)
+        msgpack_pack_int64(packer, numbers->list[i]);
+}
+
+int wire_batch_write(const struct wire_batch *batch, int64_t stream, struct buffer *message,
+                     struct osiris_error *error)
+{
+    msgpack_packer packer;
+
+    msgpack_packer_init(&packer, message, write_bytes);
+    msgpack_pack_map(&packer, 2);
+    pack_text(&packer, "type");
+    pack_text(&packer, "batch");
+    pack_text(&packer, "data");
+    msgpack_pack_map(&packer, batch->codec == NULL ? 4 : 5);
+    pack_number(&packer, "body", (int64_t)batch->length);
+    pack_numbers(&packer, "nodes", &batch->nodes);
+    pack_numbers(&packer, "buffers", &batch->buffers);
+    if (batch->codec != NULL) {
+        pack_text(&packer, "codec");
+        pack_text(&packer, batch->codec);
+    }
+    pack_number(&packer, "stream", stream);
+    if (!message->failed)
+        return 0;
+    return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                            "a message is too long to be sent (%zu bytes at most)", message->maximum);
 }

@@ -21,41 +21,53 @@ static bool is_codec(json_object *codec)
             strcmp(json_object_get_string(codec), "zstd") == 0);
 }
 
-/* Of all buffers when they are decompressed, each to the next multiple of WIRE_ALIGNMENT; -1: too many. */
-static int64_t decompressed_length(json_object *buffers)
+/* With one more buffer when it is decompressed, to the next multiple of WIRE_ALIGNMENT; -1: too many. */
+static int64_t add_decompressed(int64_t total, int64_t length)
 {
-    size_t count = json_array_count(buffers);
-    int64_t total = 0;
+    if (total < 0 || length < 0 || length > WIRE_MAXIMUM_BODY)
+        return -1;
+    total += (length + WIRE_ALIGNMENT - 1) / WIRE_ALIGNMENT * WIRE_ALIGNMENT;
+    return total > WIRE_MAXIMUM_BODY ? -1 : total;
+}
 
-    for (size_t i = 2; i < count; i += 3) {
-        int64_t length = json_object_get_int64(json_object_array_get_idx(buffers, i));
-        if (length < 0 || length > WIRE_MAXIMUM_BODY)
-            return -1;
-        total += (length + WIRE_ALIGNMENT - 1) / WIRE_ALIGNMENT * WIRE_ALIGNMENT;
-        if (total > WIRE_MAXIMUM_BODY)
-            return -1;
-    }
-    return total;
+/* `node_numbers`, `buffer_numbers`: how many there are; `numbers_each`: so many make a buffer. */
+static const char *weigh(int64_t body, size_t node_numbers, size_t buffer_numbers,
+                         size_t numbers_each, int64_t decompressed, int64_t *weight)
+{
+    if (body < 0 || body > WIRE_MAXIMUM_BODY)
+        return "a batch is too long";
+    if (node_numbers == 0 || node_numbers % 3 != 0 || buffer_numbers > 3 * node_numbers ||
+        buffer_numbers % numbers_each != 0)
+        return "a batch has another header than batches have";
+    if (decompressed < 0)
+        return "a batch is too long when decompressed";
+    *weight = WIRE_BATCH_WEIGHT + (int64_t)(node_numbers / 3) * WIRE_ARRAY_WEIGHT + body + decompressed;
+    return NULL;
 }
 
 const char *wire_batch_weigh(json_object *data, int64_t *weight)
 {
     json_object *nodes = json_member(data, "nodes"), *buffers = json_member(data, "buffers");
     json_object *codec = json_member(data, "codec");
-    size_t node_numbers = json_array_count(nodes), buffer_numbers = json_array_count(buffers);
-    int64_t body = json_member_integer(data, "body", -1);
+    size_t numbers = json_array_count(buffers);
+    int64_t body = json_member_integer(data, "body", -1), decompressed = 0;
 
-    if (body < 0 || body > WIRE_MAXIMUM_BODY)
-        return "a batch is too long";
-    if (node_numbers == 0 || node_numbers % 3 != 0 || buffer_numbers > 3 * node_numbers ||
-        buffer_numbers % (codec == NULL ? 2 : 3) != 0 || !are_numbers(nodes) ||
-        !are_numbers(buffers) || (codec != NULL && !is_codec(codec)))
+    if (!are_numbers(nodes) || !are_numbers(buffers) || (codec != NULL && !is_codec(codec)))
         return "a batch has another header than batches have";
-    int64_t decompressed = codec == NULL ? 0 : decompressed_length(buffers);
-    if (decompressed < 0)
-        return "a batch is too long when decompressed";
-    *weight = WIRE_BATCH_WEIGHT + (int64_t)(node_numbers / 3) * WIRE_ARRAY_WEIGHT + body + decompressed;
-    return NULL;
+    for (size_t i = 2; codec != NULL && i < numbers; i += 3)
+        decompressed = add_decompressed(
+            decompressed, json_object_get_int64(json_object_array_get_idx(buffers, i)));
+    return weigh(body, json_array_count(nodes), numbers, codec == NULL ? 2 : 3, decompressed, weight);
+}
+
+const char *wire_batch_weigh_encoded(const struct wire_batch *batch, int64_t *weight)
+{
+    int64_t decompressed = 0;
+
+    for (size_t i = 2; batch->codec != NULL && i < batch->buffers.count; i += 3)
+        decompressed = add_decompressed(decompressed, batch->buffers.list[i]);
+    return weigh((int64_t)batch->length, batch->nodes.count, batch->buffers.count,
+                 batch->codec == NULL ? 2 : 3, decompressed, weight);
 }
 
 const char *wire_part_is_wrong(int64_t left, size_t length)

@@ -189,7 +189,7 @@ static void free_shipment(void *owner)
 static int send_batch(struct link_output *output, struct shipment *shipment,
                       struct osiris_error *error)
 {
-    json_object *data = json_object_new_object();
+    _cleanup_buffer_ struct buffer message = BUFFER_INIT(FRAME_MAXIMUM_MESSAGE);
     int64_t weight = 0;
     const struct channel_body body = {.pieces = shipment->batch.pieces,
                                       .piece_count = shipment->batch.piece_count,
@@ -197,19 +197,21 @@ static int send_batch(struct link_output *output, struct shipment *shipment,
                                       .release = free_shipment,
                                       .owner = shipment};
 
-    wire_batch_add_header(&shipment->batch, data);
-    const char *wrong = wire_batch_weigh(data, &weight);
-    _cleanup_json_ json_object *message = make_message(output, "batch", data);
+    const char *wrong = wire_batch_weigh_encoded(&shipment->batch, &weight);
     if (wrong != NULL) {
         free_shipment(shipment);
         return osiris_error_set(error, OSIRIS_ERROR_DATA, "it cannot travel between places: %s", wrong);
+    }
+    if (wire_batch_write(&shipment->batch, output->stream, &message, error) < 0) {
+        free_shipment(shipment);
+        return -1;
     }
     pthread_mutex_lock(&output->lock);
     output->credit -= weight;
     pthread_mutex_unlock(&output->lock);
     if (body.length > 0)
-        return channel_send_body(output->channel, message, &body, error);
-    int result = channel_send_body(output->channel, message, NULL, error);
+        return channel_send_encoded(output->channel, &message, output->stream, &body, error);
+    int result = channel_send_encoded(output->channel, &message, output->stream, NULL, error);
     free_shipment(shipment);
     return result;
 }
