@@ -167,8 +167,11 @@ static void turn(struct side *side, void (*take)(struct side *side, json_object 
             take(side, message, length);
             json_object_put(message);
         }
-        if (pumped == 0 || end || bodies++ == BODIES_A_POLL || !channel_goes_on(side->channel))
+        if (pumped == 0 || end || bodies++ == BODIES_A_POLL || !channel_goes_on(side->channel)) {
+            if (side->input != NULL)
+                link_input_wake(side->input);
             return;
+        }
     }
 }
 

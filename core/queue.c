@@ -163,8 +163,8 @@ static void append_locked(struct queue *queue, struct item *item)
         queue->spilled++;
 }
 
-enum queue_result queue_put(struct queue *queue, struct ArrowArray *array, uint64_t bytes,
-                            struct osiris_error *error)
+enum queue_result queue_put_quietly(struct queue *queue, struct ArrowArray *array, uint64_t bytes,
+                                    struct osiris_error *error)
 {
     struct item *item = calloc(1, sizeof *item);
     enum queue_result result = QUEUE_OK;
@@ -196,11 +196,24 @@ enum queue_result queue_put(struct queue *queue, struct ArrowArray *array, uint6
     if (result == QUEUE_OK)
         append_locked(queue, item);
     pthread_mutex_unlock(&queue->items_lock);
-    /* Whom it wakes finds the lock free. */
-    if (result == QUEUE_OK)
-        pthread_cond_broadcast(&queue->changed);
-    else
+    if (result != QUEUE_OK)
         free_item(item);
+    return result;
+}
+
+/* Whom it wakes finds the lock free. */
+void queue_wake(struct queue *queue)
+{
+    pthread_cond_broadcast(&queue->changed);
+}
+
+enum queue_result queue_put(struct queue *queue, struct ArrowArray *array, uint64_t bytes,
+                            struct osiris_error *error)
+{
+    enum queue_result result = queue_put_quietly(queue, array, bytes, error);
+
+    if (result == QUEUE_OK)
+        queue_wake(queue);
     return result;
 }
 

@@ -35,6 +35,11 @@ int queue_set_schema(struct queue *queue, const struct ArrowSchema *schema);
 /* [producer] Takes `array`, whatever the result. `bytes` is its size. Waits while the queue is full. */
 enum queue_result queue_put(struct queue *queue, struct ArrowArray *array, uint64_t bytes,
                             struct osiris_error *error);
+/* [producer] The same for a queue that is never full (elastic, or without a bound), and queue_wake is called soon: a reader that
+ * waits is woken once for several batches. */
+enum queue_result queue_put_quietly(struct queue *queue, struct ArrowArray *array, uint64_t bytes,
+                                    struct osiris_error *error);
+void queue_wake(struct queue *queue);
 /* [producer] No more will come. */
 void queue_finish(struct queue *queue);
 

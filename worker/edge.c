@@ -313,6 +313,12 @@ void *run_stream_room(struct run *run, json_object *message, size_t length,
     return run->discarded;
 }
 
+void run_wake_reader(struct run *run)
+{
+    if (run != NULL && run->quiet_input != NULL)
+        link_input_wake(run->quiet_input);
+}
+
 int run_take_stream_message(struct run *run, json_object *message, size_t body_length,
                             struct osiris_error *error)
 {
@@ -325,6 +331,10 @@ int run_take_stream_message(struct run *run, json_object *message, size_t body_l
         return violation(error, "a message is of a stream that there never was");
     if (is_one_of(type, to_reader)) {
         struct link_input *input = find_input(run, stream_of(message));
+        if (run != NULL && input != run->quiet_input) {
+            run_wake_reader(run);
+            run->quiet_input = input;
+        }
         if (input != NULL && link_input_take(input, type, data, body_length, error) < 0)
             return -1;
         return 1;

@@ -12,6 +12,8 @@
 
 /* Memory that is taken on a header's word, before any byte of the body has come. */
 #define FIRST_ROOM (4u << 20)
+/* A reader is woken when so much has come for it, or nothing more is there. */
+#define WAKE_BYTES (256u << 10)
 /* Of batches that were read, for those that come. */
 #define KEPT_BYTES (8u << 20)
 
@@ -29,6 +31,7 @@ struct link_input {
     bool has_schema, ended;
     struct ArrowSchema schema;
     struct body_pool *pool;
+    uint64_t quiet_bytes; /* put into the queue without waking the reader */
     json_object *header; /* of the batch that is coming in, or NULL */
     int64_t weight;      /* its */
     uint8_t *body;
@@ -202,7 +205,10 @@ static int finish_batch(struct link_input *input, struct osiris_error *error)
     if (wire_batch_decode(&input->schema, header, body, length, &array, error) < 0)
         return -1;
     struct osiris_error problem = OSIRIS_ERROR_INIT;
-    enum queue_result result = queue_put(input->queue, &array, (uint64_t)input->weight, &problem);
+    enum queue_result result = queue_put_quietly(input->queue, &array, (uint64_t)input->weight, &problem);
+    input->quiet_bytes += (uint64_t)input->weight;
+    if (input->quiet_bytes >= WAKE_BYTES)
+        link_input_wake(input);
     if (result == QUEUE_ERROR)
         queue_fail(input->queue, &problem);
     osiris_error_clear(&problem);
@@ -250,6 +256,13 @@ int link_input_take(struct link_input *input, const char *type, json_object *dat
 uint64_t link_input_bytes(const struct link_input *input, const struct ArrowArray *array)
 {
     return arrow_array_bytes(&input->schema, array);
+}
+
+void link_input_wake(struct link_input *input)
+{
+    if (input->quiet_bytes > 0)
+        queue_wake(input->queue);
+    input->quiet_bytes = 0;
 }
 
 void link_input_taken(struct link_input *input, uint64_t weight)

@@ -49,9 +49,11 @@ int64_t link_input_stream(const struct link_input *input);
 /* [main thread] Where the body of a message of the stream goes; NULL with the error set. */
 void *link_input_room(struct link_input *input, json_object *message, size_t length,
                       struct osiris_error *error);
-/* [main thread] A message of the stream. -1: it violates the protocol. */
+/* [main thread] A message of the stream. -1: it violates the protocol. The reader of a small batch hears of it when
+ * link_input_wake is called, which is soon. */
 int link_input_take(struct link_input *input, const char *type, json_object *data,
                     size_t body_length, struct osiris_error *error);
+void link_input_wake(struct link_input *input);
 /* [reader] A batch that the queue counts for so much (wire_batch_weigh) was taken out of it. */
 void link_input_taken(struct link_input *input, uint64_t weight);
 /* [reader] Bytes of its columns. */

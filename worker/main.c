@@ -385,8 +385,10 @@ static int receive(struct worker *worker, short revents, bool *end, struct osiri
         _cleanup_json_ json_object *message =
             channel_receive_body(worker->channel, &body_length, &violation);
         if (message == NULL && violation.category == 0) {
-            if (pumped <= 0 || *end || bodies++ == BODIES_A_POLL || !channel_goes_on(worker->channel))
+            if (pumped <= 0 || *end || bodies++ == BODIES_A_POLL || !channel_goes_on(worker->channel)) {
+                run_wake_reader(worker->run);
                 return pumped < 0 ? -1 : 0;
+            }
             pumped = channel_pump_ready(worker->channel, POLLIN, end, error);
             continue;
         }

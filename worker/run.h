@@ -145,6 +145,7 @@ struct run {
     size_t queue_count;
     int64_t *streams; /* all numbers that requests have named */
     size_t stream_count, stream_capacity;
+    struct link_input *quiet_input; /* the main thread's: whose reader may not know yet of all that has come */
     uint8_t *discarded; /* FRAME_MAXIMUM_BODY bytes, or NULL: bodies that nobody wants */
     pthread_mutex_t steps_lock;
     pthread_cond_t work_ended;
@@ -237,6 +238,8 @@ void *run_stream_room(struct run *run, json_object *message, size_t length,
 /* 1: handled, 0: it is no message of a stream, -1: a violation. */
 int run_take_stream_message(struct run *run, json_object *message, size_t body_length,
                             struct osiris_error *error);
+/* [main thread] Nothing more is there to take, for now: the reader of what came last must know. */
+void run_wake_reader(struct run *run);
 
 /* worker/stream.c */
 

@@ -132,6 +132,8 @@ static void take_batches(struct ends *ends)
                          0);
         json_object_put(message);
     }
+    /* Nothing more is there for now. */
+    link_input_wake(ends->input);
 }
 
 START_TEST(test_credits_come_while_batches_go)
