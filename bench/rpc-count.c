@@ -18,30 +18,33 @@ extern void *__libc_memalign(size_t alignment, size_t size);
 static atomic_uint_fast64_t allocations, copied;
 static void *(*real_memmove)(void *to, const void *from, size_t length);
 
+/* Libraries are to find them, too. */
+#define SEEN __attribute__((visibility("default")))
+
 static void count_one(void)
 {
     atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
 }
 
-void *malloc(size_t size)
+SEEN void *malloc(size_t size)
 {
     count_one();
     return __libc_malloc(size);
 }
 
-void *calloc(size_t count, size_t size)
+SEEN void *calloc(size_t count, size_t size)
 {
     count_one();
     return __libc_calloc(count, size);
 }
 
-void *realloc(void *memory, size_t size)
+SEEN void *realloc(void *memory, size_t size)
 {
     count_one();
     return __libc_realloc(memory, size);
 }
 
-int posix_memalign(void **out, size_t alignment, size_t size)
+SEEN int posix_memalign(void **out, size_t alignment, size_t size)
 {
     count_one();
     *out = __libc_memalign(alignment, size);
@@ -66,7 +69,7 @@ static void move_bytes(unsigned char *to, const unsigned char *from, size_t leng
             to[i] = from[i];
 }
 
-void *memmove(void *to, const void *from, size_t length)
+SEEN void *memmove(void *to, const void *from, size_t length)
 {
     if (length >= COUNTED_COPY)
         atomic_fetch_add_explicit(&copied, length, memory_order_relaxed);
@@ -76,7 +79,7 @@ void *memmove(void *to, const void *from, size_t length)
     return to;
 }
 
-void *memcpy(void *restrict to, const void *restrict from, size_t length)
+SEEN void *memcpy(void *restrict to, const void *restrict from, size_t length)
 {
     return memmove(to, from, length);
 }

