@@ -288,8 +288,12 @@ void host_remove_temp_dir(struct step *step)
 
 void host_renew_artifacts(struct step *step)
 {
-    _cleanup_free_ char *path = NULL;
+    _cleanup_free_ char *asked_for = step->artifacts_dir, *path = NULL;
 
+    step->artifacts_dir = NULL;
+    /* Who has not asked for the folder has left nothing in it. */
+    if (step->artifacts != NULL && asked_for == NULL)
+        return;
     if (asprintf(&path, "%s/%s", step->run->artifacts_dir, step->id) < 0)
         path = NULL;
     if (path != NULL && step->artifacts != NULL)

@@ -487,10 +487,9 @@ static void renew(struct step *step)
     free(step->request_id);
     free(step->verb);
     json_object_put(step->result);
-    free(step->artifacts_dir);
     free(step->temp_dir);
     json_object_put(step->config);
-    step->request_id = step->artifacts_dir = step->temp_dir = NULL;
+    step->request_id = step->temp_dir = NULL;
     step->verb = NULL;
     step->config = step->result = NULL;
     osiris_error_clear(&step->reported);
