@@ -76,6 +76,7 @@ static void init_step(struct step *step, struct run *run)
     atomic_init(&step->function, NULL);
     atomic_init(&step->signs, 0);
     atomic_init(&step->host_waits, 0);
+    sem_init(&step->called, 0, 0);
     pthread_cond_init(&step->decided, NULL);
     pthread_mutex_init(&step->interrupt_lock, NULL);
     pthread_mutex_init(&step->report_lock, NULL);
@@ -377,6 +378,7 @@ static void free_step(struct step *step)
     json_object_put(step->texts);
     json_object_put(step->artifacts);
     osiris_error_clear(&step->reported);
+    sem_destroy(&step->called);
     pthread_cond_destroy(&step->decided);
     pthread_mutex_destroy(&step->interrupt_lock);
     pthread_mutex_destroy(&step->report_lock);

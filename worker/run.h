@@ -11,6 +11,7 @@
 #include <json-c/json.h>
 #include <osiris/driver.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -32,7 +33,7 @@ enum step_phase {
 };
 
 /* What its thread is to do next. */
-enum step_call { CALL_NOTHING, CALL_RUN, CALL_END };
+enum step_call { CALL_RUN, CALL_END };
 
 enum step_decision { DECIDE_NOTHING, DECIDE_COMMIT, DECIDE_PUBLISH, DECIDE_CLOSE, DECIDE_ABORT };
 
@@ -80,6 +81,8 @@ struct step {
     /* The main thread's. It waits between attempts, and is joined by run_free, so that drivers' thread-local data is gone, too. */
     pthread_t thread;
     bool has_thread;
+    enum step_call call; /* set before `called` goes up */
+    sem_t called;
 
     /* Set by execute_step, before the thread starts. */
     char *request_id;
@@ -103,7 +106,6 @@ struct step {
 
     /* Guarded by run->steps_lock. */
     enum step_phase phase;
-    enum step_call call;
     bool busy; /* its thread has something left to do for the attempt */
     enum step_decision decision;
     struct decision_batch *batch;

@@ -415,13 +415,9 @@ static void attempt(struct step *step)
 
 static enum step_call wait_for_call(struct step *step)
 {
-    pthread_mutex_lock(&step->run->steps_lock);
-    while (step->call == CALL_NOTHING)
-        pthread_cond_wait(&step->decided, &step->run->steps_lock);
-    enum step_call call = step->call;
-    step->call = CALL_NOTHING;
-    pthread_mutex_unlock(&step->run->steps_lock);
-    return call;
+    while (sem_wait(&step->called) < 0)
+        continue; /* a signal's handler has run */
+    return step->call;
 }
 
 static void *step_thread(void *argument)
@@ -437,15 +433,15 @@ static void *step_thread(void *argument)
 
 static void call_thread(struct step *step, enum step_call call)
 {
-    pthread_mutex_lock(&step->run->steps_lock);
-    step->call = call;
     if (call == CALL_RUN) {
+        pthread_mutex_lock(&step->run->steps_lock);
         step->phase = STEP_RUNNING;
         step->busy = true;
         step->run->busy_threads++;
+        pthread_mutex_unlock(&step->run->steps_lock);
     }
-    pthread_mutex_unlock(&step->run->steps_lock);
-    pthread_cond_signal(&step->decided);
+    step->call = call;
+    (void)sem_post(&step->called);
 }
 
 /* Made once: a thread costs more than all else that starting a step does. */
