@@ -41,6 +41,7 @@ struct body_out {
     struct body_out *next;
     uint8_t *message; /* of the next part */
     size_t message_length;
+    bool goes_on; /* it is `more` */
     int64_t stream; /* its number: messages of one stream keep their order */
     struct body_owner *owner; /* NULL: a message without a body that must not overtake its stream's */
     size_t piece, piece_offset, left;

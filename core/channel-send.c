@@ -177,9 +177,11 @@ static void put_in_line(struct channel *channel, struct frame_out *frame)
                         frame->piece_count - 1);
 }
 
-/* The message of the parts behind the first. */
+/* The message of the parts behind the first, which is the same for all of them. */
 static int continue_body(struct body_out *body)
 {
+    if (body->goes_on)
+        return 0;
     _cleanup_buffer_ struct buffer encoded = BUFFER_INIT(1 << 10);
     _cleanup_json_ json_object *message = json_object_new_object();
     json_object *data = json_object_new_object();
@@ -192,7 +194,8 @@ static int continue_body(struct body_out *body)
     free(body->message);
     body->message_length = encoded.length;
     body->message = (uint8_t *)buffer_steal(&encoded);
-    return body->message == NULL ? -1 : 0;
+    body->goes_on = body->message != NULL;
+    return body->goes_on ? 0 : -1;
 }
 
 /* Puts the rest of a body behind those of other streams, but before what its own stream has in line. */
