@@ -502,7 +502,7 @@ static void renew(struct step *step)
 static void end_processes(struct run *run)
 {
     pthread_mutex_lock(&run->steps_lock);
-    bool alone = run->live_threads == 0;
+    bool alone = run->busy_threads == 0;
     pthread_mutex_unlock(&run->steps_lock);
     if (alone)
         lifecycle_end_children();
