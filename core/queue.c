@@ -16,10 +16,13 @@
 #include "core/atomic-file.h"
 #include "core/batch.h"
 
+enum { ARRAY_COST = 256 };
+
 struct item {
     struct item *next;
     struct ArrowArray array; /* release is NULL: it is in the file */
     uint64_t bytes;
+    uint64_t cost;           /* what counts against the bound */
     uint64_t offset, length; /* in the file */
 };
 
@@ -27,7 +30,7 @@ struct queue {
     pthread_mutex_t items_lock;
     pthread_cond_t changed;
     struct item *first, *last;
-    uint64_t bytes; /* in memory */
+    uint64_t cost; /* of those in memory */
     uint64_t bound;
     bool elastic;
     bool has_schema, finished, closed, cancelled;
@@ -69,7 +72,7 @@ static void drop_items_locked(struct queue *queue)
         free_item(item);
     }
     queue->last = NULL;
-    queue->bytes = 0;
+    queue->cost = 0;
 }
 
 void queue_free(struct queue *queue)
@@ -145,9 +148,19 @@ static int spill(struct queue *queue, struct item *item, struct osiris_error *er
     return 0;
 }
 
-static bool is_full_locked(const struct queue *queue, uint64_t bytes)
+/* About what the structures take: columns without a byte in them are not for nothing. */
+static uint64_t cost_of_arrays(const struct ArrowArray *array)
 {
-    return queue->first != NULL && queue->bytes + bytes > queue->bound;
+    uint64_t cost = ARRAY_COST + (array->dictionary == NULL ? 0 : cost_of_arrays(array->dictionary));
+
+    for (int64_t i = 0; i < array->n_children; i++)
+        cost += cost_of_arrays(array->children[i]);
+    return cost;
+}
+
+static bool is_full_locked(const struct queue *queue, uint64_t cost)
+{
+    return queue->first != NULL && queue->cost + cost > queue->bound;
 }
 
 static void append_locked(struct queue *queue, struct item *item)
@@ -158,7 +171,7 @@ static void append_locked(struct queue *queue, struct item *item)
         queue->last->next = item;
     queue->last = item;
     if (item->array.release != NULL)
-        queue->bytes += item->bytes;
+        queue->cost += item->cost;
     else
         queue->spilled++;
 }
@@ -176,12 +189,13 @@ enum queue_result queue_put_quietly(struct queue *queue, struct ArrowArray *arra
     }
     item->array = *array;
     item->bytes = bytes;
+    item->cost = bytes + cost_of_arrays(array);
     array->release = NULL;
     pthread_mutex_lock(&queue->items_lock);
-    bool full = is_full_locked(queue, bytes);
+    bool full = is_full_locked(queue, item->cost);
     while (full && !queue->elastic && !queue->cancelled && !queue->closed) {
         pthread_cond_wait(&queue->changed, &queue->items_lock);
-        full = is_full_locked(queue, bytes);
+        full = is_full_locked(queue, item->cost);
     }
     if (full && queue->elastic && !queue->cancelled && !queue->closed) {
         pthread_mutex_unlock(&queue->items_lock);
@@ -281,7 +295,7 @@ enum queue_result queue_get(struct queue *queue, struct ArrowArray *array, uint6
         if (queue->first == NULL)
             queue->last = NULL;
         if (item->array.release != NULL)
-            queue->bytes -= item->bytes;
+            queue->cost -= item->cost;
     }
     pthread_mutex_unlock(&queue->items_lock);
     if (item == NULL)
@@ -302,7 +316,7 @@ void queue_close(struct queue *queue)
     queue->closed = true;
     struct item *first = queue->first;
     queue->first = queue->last = NULL;
-    queue->bytes = 0;
+    queue->cost = 0;
     pthread_cond_broadcast(&queue->changed);
     pthread_mutex_unlock(&queue->items_lock);
     /* Release callbacks are foreign code: never under a lock. */

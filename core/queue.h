@@ -1,7 +1,7 @@
 /*
  * The queue of batches on one edge: one producing thread, one reading thread, bounded in bytes.
  *
- *   bounded: a full queue blocks the producer; a batch larger than the bound passes when the queue is empty.
+ *   bounded: a full queue blocks the producer (of a batch its structures count, too); a batch larger than the bound passes when the queue is empty.
  *   elastic: beyond the bound batches go to an unnamed temporary file and come back in order.
  *
  * Batches are moved in and out, never copied (but through the file).

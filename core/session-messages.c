@@ -519,9 +519,11 @@ static void note_progress(const struct session *session, struct session_step *st
                           json_object *progress)
 {
     const struct session_observer *observer = session->options->observer;
+    int64_t rows = json_member_integer(progress, "rows", -1);
+    int64_t bytes = json_member_integer(progress, "bytes", -1);
 
-    step->rows = json_member_integer(progress, "rows", step->rows);
-    step->bytes = json_member_integer(progress, "bytes", step->bytes);
+    step->rows = rows < 0 ? step->rows : rows;
+    step->bytes = bytes < 0 ? step->bytes : bytes;
     if (observer != NULL && observer->step_progress != NULL)
         observer->step_progress(session->options->observer_context, step->id, step->rows,
                                 step->bytes);
@@ -536,7 +538,7 @@ static void handle_heartbeat(struct session_place *place, json_object *data)
         json_object *progress = json_object_array_get_idx(steps, i);
         size_t index = schedule_find_step(session->schedule,
                                           json_member_string(progress, "step_id", NULL));
-        if (index == (size_t)-1)
+        if (index == (size_t)-1 || &session->places[session->steps[index].place] != place)
             continue;
         if (schedule_step_state(session->schedule, index) == STEP_REQUESTED)
             note_progress(session, &session->steps[index], progress);

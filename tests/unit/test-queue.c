@@ -125,7 +125,7 @@ END_TEST
 
 START_TEST(test_cancel_wakes_a_blocked_producer)
 {
-    struct producer producer = {.queue = new_queue(3000, false), .batches = 100};
+    struct producer producer = {.queue = new_queue(6000, false), .batches = 100};
     pthread_t thread;
 
     pthread_create(&thread, NULL, produce, &producer);
@@ -142,7 +142,7 @@ END_TEST
 
 START_TEST(test_close_tells_the_producer)
 {
-    struct producer producer = {.queue = new_queue(3000, false), .batches = 100};
+    struct producer producer = {.queue = new_queue(6000, false), .batches = 100};
     pthread_t thread;
 
     pthread_create(&thread, NULL, produce, &producer);
@@ -230,6 +230,27 @@ START_TEST(test_a_spill_folder_that_cannot_be_used_is_an_error)
     make_batch(1, 1, &batch);
     ck_assert_int_eq(queue_put(queue, &batch, 10, &error), QUEUE_ERROR);
     ck_assert_ptr_nonnull(error.message);
+    queue_free(queue);
+}
+END_TEST
+
+START_TEST(test_batches_without_bytes_are_bounded)
+{
+    struct queue *queue = queue_new(1 << 20, true, "/proc/nowhere");
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    enum queue_result result = QUEUE_OK;
+    struct ArrowArray batch;
+    struct ArrowSchema schema;
+    int count = 0;
+
+    make_schema(&schema);
+    ck_assert_int_eq(queue_set_schema(queue, &schema), 0);
+    schema.release(&schema);
+    for (; result == QUEUE_OK && count < 10000; count++) {
+        make_batch(0, 0, &batch);
+        result = queue_put(queue, &batch, 0, &error);
+    }
+    ck_assert_int_eq(result, QUEUE_ERROR);
     queue_free(queue);
 }
 END_TEST
@@ -328,6 +349,6 @@ UNIT_MAIN("queue", test_a_bounded_queue_passes_everything_in_order,
           test_cancel_wakes_a_blocked_producer, test_close_tells_the_producer,
           test_cancel_wakes_a_waiting_reader, test_one_batch_larger_than_the_bound_passes,
           test_an_elastic_queue_never_blocks_and_keeps_order, test_an_elastic_queue_with_a_reader,
-          test_a_spill_folder_that_cannot_be_used_is_an_error,
+          test_a_spill_folder_that_cannot_be_used_is_an_error, test_batches_without_bytes_are_bounded,
           test_views_are_released_on_any_thread_in_any_order,
           test_a_sliced_batch_comes_back_the_same, test_a_damaged_file_is_an_error)
