@@ -116,11 +116,11 @@ def test_small_rows_in_partitions_slowly(folder):
 
 def setup():
     private.start()
-    private.sql("CREATE TABLE giant (id INT PRIMARY KEY, v LONGTEXT); "
+    private.sql("CREATE TABLE giant (id BIGINT PRIMARY KEY, v LONGTEXT); "
                 f"INSERT INTO giant SELECT seq, REPEAT('x', {GIANT_BYTES}) FROM seq_1_to_16; ANALYZE TABLE giant;"
-                "CREATE TABLE small (id INT PRIMARY KEY, n BIGINT, d DECIMAL(12,2), t VARCHAR(80));"
+                "CREATE TABLE small (id BIGINT PRIMARY KEY, n BIGINT, d DECIMAL(12,2), t VARCHAR(80));"
                 "INSERT INTO small SELECT seq, seq * 3, seq / 7, CONCAT('text ', seq) FROM seq_1_to_1000000;"
-                "CREATE TABLE surprise (id INT PRIMARY KEY, t VARCHAR(80), v LONGTEXT);"
+                "CREATE TABLE surprise (id BIGINT PRIMARY KEY, t VARCHAR(80), v LONGTEXT);"
                 f"INSERT INTO surprise SELECT seq, REPEAT('y', 80), IF(seq % 25000 > 24994, REPEAT('x', {GIANT_BYTES}), '') "
                 "FROM seq_1_to_100000; ANALYZE TABLE surprise")
     # So that the drivers are known, and the only worker of a measured run is the one that runs it.

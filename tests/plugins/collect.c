@@ -1,5 +1,6 @@
 /* test.collect: a writer that counts, and fails in every way that a writer can. */
 #include <signal.h>
+#include <stdbool.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,9 +41,22 @@ static int hang(const struct collect *collect)
     return -1;
 }
 
+static int check_schema(const struct collect *collect, struct ArrowArrayStream *input)
+{
+    struct ArrowSchema schema;
+
+    if (input->get_schema(input, &schema) != 0)
+        return -1;
+    bool known = schema.n_children > 0 && strcmp(schema.children[0]->format, "l") == 0;
+    schema.release(&schema);
+    return known ? 0 : test_fail(collect->host, OSIRIS_ERROR_CONFIG, "the first column is no int64");
+}
+
 static int drain(struct collect *collect, struct ArrowArrayStream *input, int64_t *rows,
                  uint64_t *checksum)
 {
+    if (check_schema(collect, input) < 0)
+        return -1;
     for (;;) {
         struct ArrowArray batch;
         struct timespec pause = {.tv_nsec = collect->slow_ms * 1000000};
