@@ -373,9 +373,11 @@ int channel_flush_locked(struct channel *channel)
             return broken(channel, errno);
         channel->stuck_since_ms = 0;
         take_sent(channel, (size_t)sent);
-        /* Not all of it: the socket is full. */
-        if ((size_t)sent < asked)
+        /* Not all of it: the socket is full, and nothing may have gone since for long when it is tried next. */
+        if ((size_t)sent < asked) {
+            channel->stuck_since_ms = clock_monotonic_ms();
             break;
+        }
     }
     pthread_cond_broadcast(&channel->outbox_room);
     return 0;
