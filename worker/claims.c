@@ -1,8 +1,7 @@
 /*
  * Which step of the run writes which file: one step's file is not another's, also when the first is published already,
  * for what it wrote would be lost. Steps of one machine may have several workers, so it stands in a folder beside their
- * temporary ones: a symbolic link for each file, whose name says which file it is and whose target which step writes it
- * ("=step", or "+step" if it appends).
+ * temporary ones: a symbolic link for each file, whose name says which file it is and whose target which step writes it ("=step").
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -47,14 +46,14 @@ static int refuse(const struct output *output, const char *other, struct osiris_
     return -1;
 }
 
-/* 1: the claim is ours now; 0: another step has it, which is none of its business if both append; -1. */
-static int try_to_take(const struct output *output, const char *path, const char *mine, struct osiris_error *error)
+/* Appending is no exception: what two steps of a group append goes behind the same rows, and one of them would lose. */
+static int take(const struct output *output, const char *path, const char *mine, struct osiris_error *error)
 {
     char theirs[CLAIM_SIZE];
 
     for (int tries = 0; tries < TRIES; tries++) {
         if (symlink(mine, path) == 0)
-            return 1;
+            return 0;
         ssize_t length = errno == EEXIST ? readlink(path, theirs, sizeof theirs - 1) : -1;
         if (length < 0 && errno != ENOENT)
             break;
@@ -62,14 +61,12 @@ static int try_to_take(const struct output *output, const char *path, const char
             continue; /* it was dropped in between */
         theirs[length] = '\0';
         /* A worker that died may have left it to this one. */
-        if (strcmp(theirs + 1, mine + 1) == 0)
-            return 1;
-        return theirs[0] == '+' && mine[0] == '+' ? 0 : refuse(output, theirs + 1, error);
+        return strcmp(theirs, mine) == 0 ? 0 : refuse(output, theirs + 1, error);
     }
     return osiris_error_set_errno(error, errno, "cannot note who writes \"%s\"", output_path(output));
 }
 
-int claims_take(const struct step *step, struct step_output_file *file, bool append, struct osiris_error *error)
+int claims_take(const struct step *step, struct step_output_file *file, struct osiris_error *error)
 {
     int known = output_identity(file->output, file->identity, error);
 
@@ -80,15 +77,14 @@ int claims_take(const struct step *step, struct step_output_file *file, bool app
             return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is being written already", output_path(file->output));
     _cleanup_free_ char *path = claim_path(step->run, file->identity);
     _cleanup_free_ char *mine = NULL;
-    if (asprintf(&mine, "%c%s", append ? '+' : '=', step->id) < 0)
+    if (asprintf(&mine, "=%s", step->id) < 0)
         mine = NULL;
     if (path == NULL || mine == NULL)
         return osiris_error_set_errno(error, ENOMEM, "cannot write \"%s\"", output_path(file->output));
-    if (make_folder(step->run, error) < 0)
+    if (make_folder(step->run, error) < 0 || take(file->output, path, mine, error) < 0)
         return -1;
-    int taken = try_to_take(file->output, path, mine, error);
-    file->claimed = taken > 0;
-    return taken < 0 ? -1 : 0;
+    file->claimed = true;
+    return 0;
 }
 
 void claims_drop(const struct run *run, const struct step_output_file *file)

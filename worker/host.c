@@ -381,7 +381,7 @@ static int open_file(struct step *step, const char *path,
         return osiris_error_set_errno(error, ENOMEM, "cannot write \"%s\"", path);
     int opened = strcmp(path, "-") == 0 ? open_stdout(step, &output_options, &file->output, error)
                                         : output_open(&output_options, &file->output, error);
-    if (opened == 0 && claims_take(step, file, output_options.append, error) < 0) {
+    if (opened == 0 && claims_take(step, file, error) < 0) {
         output_close(file->output);
         opened = -1;
     }

@@ -269,7 +269,7 @@ void host_renew_artifacts(struct step *step);
 
 /* Before the file is one of the step's: notes that the step writes it. -1: another one does, or the step does already; it is a
  * matter of the file, not of its path. */
-int claims_take(const struct step *step, struct step_output_file *file, bool append, struct osiris_error *error);
+int claims_take(const struct step *step, struct step_output_file *file, struct osiris_error *error);
 /* The file was not published. */
 void claims_drop(const struct run *run, const struct step_output_file *file);
 /* The run is over: forgets what this worker's steps have written. */

@@ -135,12 +135,17 @@ def test_two_steps_in_two_places_with_one_file(folder):
 
 @test
 def test_two_steps_that_append_to_one_file(folder):
-    assert_equal(two_writers({"path": "out.csv", "append": True}, {"path": "out.csv", "append": True}).code, 0, "exit code")
-    assert_equal(len(read("out.csv").splitlines()), 13, "lines of both")
-    for first, second in (True, False), (False, True):
+    for first, second in (True, True), (True, False), (False, True):
         result = two_writers({"path": "out.csv", "append": first}, {"path": "out.csv", "append": second})
         assert_equal(result.code, 1, "exit code", result)
         assert_in('"out.csv" is written by the step "one", too', result.err, result)
+        os.remove("out.csv")
+    pipeline(step("make", "test.generate", "read", rows=5),
+             *(step(name, "csv.writer", "write", ["make"], path="both.csv", append=True) for name in ("one", "two")))
+    result = osiris("run", "pipeline.yaml")
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in("is written by the step", result.err, result)
+    assert_equal(files(), ["pipeline.yaml"], "files")
 
 
 @test
