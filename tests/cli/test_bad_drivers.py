@@ -224,7 +224,8 @@ def test_a_detached_process_does_not_outlive_a_killed_worker(folder):
     result, _ = killed_worker("worker")
     assert_equal(result.code, 1, "exit code", result)
     assert int(read("detached")) not in processes(), result
-    assert_in("ended 1 process that drivers had left", result.err, result)
+    # The one that has detached it may be among them.
+    assert_in("that drivers had left", result.err, result)
 
 
 @test
