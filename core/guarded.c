@@ -11,6 +11,9 @@
 #include <sys/wait.h>
 
 #include "core/clock.h"
+#include "core/orphans.h"
+
+#define STRAYS_TIMEOUT_MS 1000
 
 static void be_child(guarded_work work, void *context, int answer) __attribute__((noreturn));
 
@@ -62,25 +65,38 @@ static char *reason(const char *format, ...)
     return text;
 }
 
+/* What the child has left has become this process's child; but the first process of a container has everybody's orphans. */
+static void end_strays(struct orphans *relatives, bool adopted_before)
+{
+    if (getpid() != 1)
+        (void)orphans_end(relatives, STRAYS_TIMEOUT_MS);
+    orphans_clear(relatives);
+    orphans_release(adopted_before);
+}
+
 char *guarded_run(guarded_work work, void *context, const char *doing, struct buffer *answer)
 {
+    struct orphans relatives;
     int pipes[2];
     int status = 0;
 
     if (pipe2(pipes, O_CLOEXEC) < 0)
         return reason("there is no process for it: %m");
+    bool adopted_before = orphans_adopt();
+    orphans_list(&relatives);
     pid_t child = fork();
     if (child == 0)
         be_child(work, context, pipes[1]);
     (void)close(pipes[1]);
     int whole = child < 0 ? -1 : read_child(pipes[0], answer);
     (void)close(pipes[0]);
+    if (child > 0 && whole != 1)
+        (void)kill(child, SIGKILL);
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+        continue;
+    end_strays(&relatives, adopted_before);
     if (child < 0)
         return reason("there is no process for it");
-    if (whole != 1)
-        (void)kill(child, SIGKILL);
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        continue;
     bool terminated = buffer_append(answer, "", 0) == 0;
     if (whole == 0)
         return reason("%d s passed while %s", GUARDED_TIMEOUT_MS / 1000, doing);

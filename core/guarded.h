@@ -1,5 +1,6 @@
 /*
- * Code of plug-ins in a child process, so that one that crashes, exits or hangs makes one error and no more.
+ * Code of plug-ins in a child process, so that one that crashes, exits or hangs makes one error and no more, and so that no
+ * process that it has started is left, detached or not (orphans.h).
  */
 #ifndef OSIRIS_CORE_GUARDED_H
 #define OSIRIS_CORE_GUARDED_H

@@ -1,7 +1,7 @@
 /*
  * Processes that have lost their parents: a driver's child that detaches itself (setsid, double fork) is in no process group
  * that could be killed, but a subreaper above it becomes its parent. The worker is one for as long as it lives, osiris while it
- * runs a pipeline, for what a worker that was killed has left.
+ * runs a pipeline, for what a worker that was killed has left, and both while they try a plug-in (guarded.h).
  */
 #ifndef OSIRIS_CORE_ORPHANS_H
 #define OSIRIS_CORE_ORPHANS_H

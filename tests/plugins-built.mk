@@ -122,6 +122,16 @@ tests_plugins_broken_broken_no_name_la_SOURCES = tests/plugins/broken.c
 tests_plugins_broken_broken_no_name_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=NO_NAME
 tests_plugins_broken_broken_no_name_la_LDFLAGS = $(test_plugin_ldflags)
 
+check_LTLIBRARIES += tests/plugins/broken/broken-detaches.la
+tests_plugins_broken_broken_detaches_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_detaches_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=DETACHES
+tests_plugins_broken_broken_detaches_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/broken/broken-detaches-and-crashes.la
+tests_plugins_broken_broken_detaches_and_crashes_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_detaches_and_crashes_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=DETACHES_AND_CRASHES
+tests_plugins_broken_broken_detaches_and_crashes_la_LDFLAGS = $(test_plugin_ldflags)
+
 # The driver template, against the public headers and the kit as everybody has them.
 check_LTLIBRARIES += tests/plugins/template/acme.la
 tests_plugins_template_acme_la_SOURCES = examples/driver-template/acme.c

@@ -282,6 +282,15 @@ def test_streams_that_lack_a_function(folder):
 
 
 @test
+@test
+def test_a_detached_process_does_not_outlive_validate(folder):
+    for what, code in (("detach", 0), ("detach and crash", 2)):
+        pipeline(step("a", "asked.extractor", "read", what=what))
+        result = osiris("validate", "pipeline.yaml")
+        assert_equal(result.code, code, f"exit code with {what}", result)
+        assert int(read("detached")) not in processes(), result
+
+
 def test_buffers_at_odd_addresses(folder):
     for give, what in (("odd_values", "its values begin"), ("odd_offsets", "its offsets begin")):
         copy(source={"give": give})

@@ -4,7 +4,7 @@ import os
 import pathlib
 import shutil
 
-from tap import (BUILD, SANITIZED, assert_equal, assert_in, main, osiris, pipeline, read, step, test)
+from tap import (BUILD, SANITIZED, assert_equal, assert_in, main, osiris, pipeline, processes, read, step, test)
 
 
 def plugin(name, folder="drivers", copy_as=None):
@@ -34,7 +34,8 @@ def refusals(answer):
 @test
 def test_broken_files_are_refused_with_the_reason_and_good_ones_work(folder):
     for path in (BUILD / "tests" / "plugins" / "broken").glob(".libs/*.so"):
-        plugin(path.stem)
+        if "detaches" not in path.stem:
+            plugin(path.stem)
     plugin("generate")
     (folder / "drivers" / "junk.so").write_bytes(b"this is no shared object\n" * 100)
     (folder / "drivers" / "README").write_text("not a driver")
@@ -74,6 +75,36 @@ def test_a_driver_that_prints_while_it_is_loaded_is_still_described(folder):
     answer, components = listing("drivers")
     assert_equal(answer["refused"], [], "refused")
     assert_equal(len(components), 1, "components")
+
+
+def nothing_is_left(result):
+    """Of a process that a plug-in has detached while it was loaded."""
+    pid = int(read("detached"))
+    assert pid not in processes(), result
+    pathlib.Path("detached").unlink()
+
+
+@test
+def test_a_detached_process_does_not_outlive_the_loading_of_a_driver(folder):
+    plugin("broken-detaches")
+    answer, components = listing("drivers")
+    assert_in("test.detaches", components)
+    nothing_is_left(answer)
+    plugin("broken-detaches-and-crashes")
+    answer, components = listing("drivers")
+    assert_in("broken-detaches-and-crashes.so", refusals(answer))
+    nothing_is_left(answer)
+
+
+@test
+def test_a_detached_process_does_not_outlive_the_loading_of_an_adapter(folder):
+    pipeline(step("make", "test.generate", "read", rows=1),
+             step("save", "csv.writer", "write", path="out.csv"))
+    plugin("broken-detaches-and-crashes", "adapters", copy_as="detaches")
+    result = osiris("run", "pipeline.yaml", "--adapter", "detaches", env={"OSIRIS_ADAPTER_PATH": "adapters"})
+    assert_equal(result.code, 2, "exit code", result)
+    assert_in("while it was loaded", result.err, result)
+    nothing_is_left(result)
 
 
 @test

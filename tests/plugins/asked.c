@@ -119,7 +119,9 @@ static int asked_validate(const struct osiris_host *host)
         return -1;
     if (strcmp(what, "file") == 0)
         return host->open_input(host, "/dev/null", &fd);
-    if (strcmp(what, "crash") == 0)
+    if (strncmp(what, "detach", 6) == 0 && test_detach("detached", "sleep") < 0)
+        return -1;
+    if (strcmp(what, "crash") == 0 || strcmp(what, "detach and crash") == 0)
         abort();
     return 0;
 }

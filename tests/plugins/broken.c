@@ -23,6 +23,8 @@
 #define BAD_DEFAULT 17
 #define BAD_NAME 18
 #define NO_NAME 19
+#define DETACHES 20 /* this one, too, but for what it leaves */
+#define DETACHES_AND_CRASHES 21
 
 #if BROKEN == BAD_SPEC
 #define SPEC "{not json"
@@ -39,6 +41,7 @@
 #endif
 #define NAME                                                                                       \
     (BROKEN == PRINTS     ? "test.prints"                                                          \
+     : BROKEN == DETACHES ? "test.detaches"                                                        \
      : BROKEN == BAD_NAME ? "test.bro\033[31mken"                                                  \
      : BROKEN == NO_NAME  ? ""                                                                     \
                           : "test.broken")
@@ -83,10 +86,14 @@ extern int nobody_has_this_symbol(void);
 int (*use_it)(void) = nobody_has_this_symbol;
 #endif
 
-#if BROKEN == CRASH || BROKEN == HANG || BROKEN == EXIT || BROKEN == PRINTS
+#if BROKEN == CRASH || BROKEN == HANG || BROKEN == EXIT || BROKEN == PRINTS || BROKEN >= DETACHES
 __attribute__((constructor)) static void on_load(void)
 {
-#if BROKEN == CRASH
+#if BROKEN >= DETACHES
+    (void)test_detach("detached", "sleep");
+    if (BROKEN == DETACHES_AND_CRASHES)
+        abort();
+#elif BROKEN == CRASH
     raise(SIGSEGV);
 #elif BROKEN == HANG
     for (;;)

@@ -5,7 +5,6 @@
  */
 #include <signal.h>
 #include <stdbool.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -104,33 +103,9 @@ static void close_faulty(void *state)
     free(state);
 }
 
-/* In a session of its own, its parent gone: no process group and no parent tells whose it is. */
 static int detach(const struct faulty *faulty, const char *path)
 {
-    int ready[2];
-    char byte;
-
-    if (pipe(ready) < 0)
-        return test_fail(faulty->host, OSIRIS_ERROR_IO, "no pipe");
-    pid_t child = fork();
-    if (child == 0) {
-        if (setsid() > 0 && fork() == 0) {
-            FILE *file = fopen(path, "w");
-            if (file != NULL) {
-                fprintf(file, "%d\n", (int)getpid());
-                fclose(file);
-            }
-            (void)!write(ready[1], "x", 1);
-            for (;;)
-                pause();
-        }
-        _exit(0);
-    }
-    (void)close(ready[1]);
-    (void)!read(ready[0], &byte, 1);
-    (void)close(ready[0]);
-    (void)waitpid(child, NULL, 0);
-    return 0;
+    return test_detach(path, NULL) < 0 ? test_fail(faulty->host, OSIRIS_ERROR_IO, "cannot detach a process") : 0;
 }
 
 /* The one of another attempt must be gone. */

@@ -3,12 +3,15 @@
 #define OSIRIS_TESTS_TEST_PLUGIN_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <osiris/plugin.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 __attribute__((format(printf, 3, 4), unused)) static int
 test_fail(const struct osiris_host *host, int category, const char *format, ...)
@@ -26,6 +29,38 @@ test_fail(const struct osiris_host *host, int category, const char *format, ...)
         .message = message};
     host->error(host, &report);
     return -1;
+}
+
+/* A process in a session of its own whose parent is gone: no process group and no parent tells whose it is. It writes its number
+ * into the file, and becomes the program unless that is NULL. */
+__attribute__((unused)) static int test_detach(const char *path, const char *program)
+{
+    int ready[2];
+    char byte;
+
+    if (pipe2(ready, O_CLOEXEC) < 0)
+        return -1;
+    pid_t child = fork();
+    if (child == 0) {
+        if (setsid() > 0 && fork() == 0) {
+            FILE *file = fopen(path, "w");
+            if (file != NULL) {
+                fprintf(file, "%d\n", (int)getpid());
+                fclose(file);
+            }
+            (void)!write(ready[1], "x", 1);
+            if (program != NULL)
+                execlp(program, program, "600", (char *)NULL);
+            for (;;)
+                pause();
+        }
+        _exit(0);
+    }
+    (void)close(ready[1]);
+    (void)!read(ready[0], &byte, 1);
+    (void)close(ready[0]);
+    (void)waitpid(child, NULL, 0);
+    return child < 0 ? -1 : 0;
 }
 
 /* Options of drivers whose faults pass: `retryable` marks their errors, and in a step that has `attempts_file` faults occur in
