@@ -608,7 +608,9 @@ static void compile_step(struct config_compiler *compiler)
         fill_connection_defaults(step, fields);
         json_add(compiler->compiled->connections, step->id, fields);
     }
-    if (compiler->diagnostics->errors == errors && step->faulty == NULL && !step->config_is_partial)
+    bool is_whole = !step->config_is_wrong && !step->config_is_partial &&
+                    (fields != NULL || connection_fields(step->component) == NULL);
+    if (is_whole && compiler->diagnostics->errors == errors)
         compiler_add_question(compiler, config, fields);
     if (step->connection != NULL)
         json_add_string(config, "connection", step->connection);

@@ -391,6 +391,7 @@ static void read_config(struct pipeline_reader *reader, const struct place *plac
                         struct pipeline_step *step)
 {
     const struct yaml_node *node = either(place->node, "config", "with");
+    size_t errors = reader->diagnostics->errors;
     char location[64];
 
     snprintf(location, sizeof location, "%s.config", place->location);
@@ -417,6 +418,7 @@ static void read_config(struct pipeline_reader *reader, const struct place *plac
     take_connection(reader, step, location);
     check_required_keys(reader, step, location);
     check_write_mode(reader, step, location);
+    step->config_is_wrong = reader->diagnostics->errors != errors;
 }
 
 static void read_run_on(struct pipeline_reader *reader, const struct place *place,

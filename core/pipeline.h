@@ -33,6 +33,7 @@ struct pipeline_step {
     json_object *config;               /* an object, params substituted, `connection` taken out, and what is faulty */
     json_object *faulty;               /* {key: null}: options whose problem is reported already; NULL: none */
     bool config_is_partial;            /* one more may be meant by what has no meaning */
+    bool config_is_wrong;              /* something of it was reported, be it that something is missing */
     char *run_on;                      /* the place's name, or NULL: where --adapter says */
     int64_t timeout_ms;                /* of one attempt; 0: none */
     int64_t total_timeout_ms;          /* of all attempts and the waits between; 0: none */

@@ -71,9 +71,9 @@ def test_a_verb_that_is_missing(folder):
     assert_in("has no discover", result.json()["error"]["message"])
 
 
-def validated(*steps, command="validate"):
-    write("osiris_connections.yaml", "connections:\n  asked:\n    it: {how: 'x', token: '${TOKEN}'}\n"
-          "  old:\n    it: {token: '${TOKEN}'}\n")
+def validated(*steps, command="validate", connections="connections:\n  asked:\n    it: {how: 'x', token: '${TOKEN}'}\n"
+              "  old:\n    it: {token: '${TOKEN}'}\n"):
+    write("osiris_connections.yaml", connections)
     write("pipeline.yaml", 'oml_version: "0.1.0"\nname: p\nsteps:\n' + "".join(steps))
     result = osiris(command, "pipeline.yaml", "--json", env={"TOKEN": SECRET})
     assert SECRET not in result.out + result.err, result
@@ -116,6 +116,10 @@ def test_what_is_wrong_already_is_not_asked(folder):
                           asked("c", "crash", "    connection: '@asked.none'\n"))
     assert_equal([error[:2] for error in errors], [("unknown_config_key", 9), ("invalid_config_value", 15),
                                                    ("invalid_connection_ref", 21)], "errors")
+    _, errors = validated(asked("a", "fine"), "- id: b\n  component: csv.writer\n  mode: write\n  config: {}\n")
+    assert_equal([error[:2] for error in errors], [("missing_config_key", 12)], "errors of what is missing")
+    _, errors = validated(asked("a", "crash"), asked("b", "crash"), connections="connections: [\n")
+    assert_equal(len(errors), 1, "errors of a connections file that cannot be read")
     _, errors = validated(asked("a", "one"), command="run")
     assert_equal(errors, [("invalid_config_value", 8, 5, "asked.extractor: one is none")], "errors of a run")
     assert_equal(sorted(os.listdir()), ["osiris_connections.yaml", "pipeline.yaml"], "what is left")
