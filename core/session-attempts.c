@@ -192,7 +192,8 @@ static bool group_sits_in(const struct session_place *place, size_t group)
     return false;
 }
 
-/* Of the group's steps in the place that run or have run: the first that allows another attempt, or else the first. */
+/* Of the group's steps in the place that run or have run: the one that is known to have ended the worker, or else the first that
+ * allows another attempt, or else the first. */
 static size_t step_to_blame(struct session_place *place, size_t group,
                             const struct osiris_error *error)
 {
@@ -203,6 +204,8 @@ static size_t step_to_blame(struct session_place *place, size_t group,
         enum step_state state = schedule_step_state(session->schedule, i);
         if (!is_here(place, i, group) || (state != STEP_REQUESTED && state != STEP_RAN))
             continue;
+        if (error->step_id != NULL && strcmp(error->step_id, session->steps[i].id) == 0)
+            return i;
         if (blamed == (size_t)-1 ||
             (step_allows(session, &session->steps[i], &session->groups[group], error) &&
              !step_allows(session, &session->steps[blamed], &session->groups[group], error)))

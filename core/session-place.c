@@ -201,34 +201,51 @@ static enum step_activity activity(const struct session_place *place, size_t ste
     return place_has_published(place, group) ? CLOSING : COMMITTING;
 }
 
-/* "step \"a\" (x.extractor) and step \"b\" (y.writer) were running" */
+/* From `first` on: how many steps the worker is at something alike with; *next is the first step behind them. */
+static size_t count_alike(const struct session_place *place, size_t first, size_t *next)
+{
+    enum step_activity what = activity(place, first);
+    size_t count = 0, i = first;
+
+    for (; i < place->session->step_count; i++) {
+        enum step_activity now = activity(place, i);
+        if (now != IDLE && now != what)
+            break;
+        count += now == what;
+    }
+    *next = i;
+    return count;
+}
+
+/* "steps \"a\" (x.extractor), \"b\" (y.processor) and \"c\" (z.writer) were running" */
 static char *busy_steps(const struct session_place *place)
 {
     static const char *const verbs[] = {
-        [IDLE] = "running",
         [RUNNING] = "running",
         [COMMITTING] = "being committed (what it wrote may have been published)",
         [CLOSING] = "being closed"};
     const struct session *session = place->session;
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(1 << 16);
-    enum step_activity last = IDLE;
-    size_t alike = 0; /* in a row */
 
-    for (size_t i = 0; i < session->step_count; i++) {
-        enum step_activity now = activity(place, i);
-        if (now == IDLE)
+    for (size_t i = 0, next; i < session->step_count; i = next) {
+        enum step_activity what = activity(place, i);
+        next = i + 1;
+        if (what == IDLE)
             continue;
-        if (last != IDLE && last != now) {
-            buffer_append_format(&text, " %s %s", alike > 1 ? "were" : "was", verbs[last]);
-            alike = 0;
+        size_t count = count_alike(place, i, &next);
+        buffer_append_format(&text, "%s%s ", text.length > 0 ? " and " : "", count > 1 ? "steps" : "step");
+        for (size_t told = 0; told < count; i++) {
+            if (activity(place, i) != what)
+                continue;
+            const char *before = told == 0 ? "" : told + 1 == count ? " and " : ", ";
+            buffer_append_format(&text, "%s\"%s\" (%s)", before, session->steps[i].id,
+                                 session->steps[i].component);
+            told++;
         }
-        buffer_append_format(&text, "%sstep \"%s\" (%s)", last == IDLE ? "" : " and ",
-                             session->steps[i].id, session->steps[i].component);
-        last = now;
-        alike++;
+        buffer_append_format(&text, " %s %s", count > 1 ? "were" : "was", verbs[what]);
     }
-    buffer_append_format(&text, "%s %s %s", last == IDLE ? "no step" : "", alike > 1 ? "were" : "was",
-                         verbs[last]);
+    if (text.length == 0)
+        buffer_append_format(&text, "no step was running");
     return buffer_steal(&text);
 }
 
@@ -257,19 +274,50 @@ static void describe_end(const struct session_place *place, const struct osiris_
     }
 }
 
-/* The step to blame if there is only one that can be. */
-static void blame_only_step(const struct session_place *place, struct osiris_error *error)
+/* The worker's crash handler names the step whose thread it was (on_crash in worker/lifecycle.c). A driver could print the same: so
+ * only the signal and the steps that there were are looked for. step_count: it is not known. */
+static size_t find_crashed_step(const struct session_place *place, const struct osiris_worker_exit *end)
 {
     const struct session *session = place->session;
-    size_t found = (size_t)-1;
+    const char *name = end->state == OSIRIS_WORKER_SIGNALLED ? sigabbrev_np(end->code) : NULL;
+
+    for (size_t i = 0; name != NULL && i < session->step_count; i++) {
+        _cleanup_free_ char *line = NULL;
+        if (activity(place, i) == IDLE)
+            continue;
+        if (asprintf(&line, "osiris-worker: SIG%s in step \"%s\" (%s)", name, session->steps[i].id,
+                     session->steps[i].component) < 0)
+            line = NULL;
+        if (line != NULL && worker_log_has_said(place->worker_log, line))
+            return i;
+    }
+    return session->step_count;
+}
+
+/* The step that can be to blame, if there is only one. */
+static size_t find_only_step(const struct session_place *place)
+{
+    const struct session *session = place->session;
+    size_t found = session->step_count;
 
     for (size_t i = 0; i < session->step_count; i++)
         if (activity(place, i) != IDLE) {
-            if (found != (size_t)-1)
-                return;
+            if (found != session->step_count)
+                return session->step_count;
             found = i;
         }
-    if (found == (size_t)-1)
+    return found;
+}
+
+static void blame_step(const struct session_place *place, const struct osiris_worker_exit *end,
+                       struct osiris_error *error)
+{
+    const struct session *session = place->session;
+    size_t found = find_crashed_step(place, end);
+
+    if (found == session->step_count)
+        found = find_only_step(place);
+    if (found == session->step_count)
         return;
     error->step_id = strdup(session->steps[found].id);
     error->component = strdup(session->steps[found].component);
@@ -318,7 +366,7 @@ void place_break(struct session_place *place, struct osiris_error *error)
     if (error->category != OSIRIS_ERROR_CANCELLED)
         error->category = OSIRIS_ERROR_INTERNAL;
     error->retryable = true;
-    blame_only_step(place, error);
+    blame_step(place, &end, error);
     session_place_lost(place, error);
     place_forget_requests(place);
 }

@@ -126,6 +126,14 @@ void worker_log_drain(struct worker_log *log)
     end_line(log);
 }
 
+bool worker_log_has_said(const struct worker_log *log, const char *line)
+{
+    for (size_t i = 0; i < WORKER_LOG_KEPT; i++)
+        if (log->kept[i] != NULL && strcmp(log->kept[i], line) == 0)
+            return true;
+    return false;
+}
+
 char *worker_log_last_words(const struct worker_log *log)
 {
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(WORKER_LOG_KEPT * (WORKER_LOG_LINE + 1));

@@ -3,11 +3,13 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "core/orphans.h"
@@ -29,30 +31,30 @@ void lifecycle_name_thread(const char *step_id, const char *component)
 }
 
 #ifndef OSIRIS_SANITIZED
-static void print(const char *text)
+/* One call, so that no other thread's words come between. Async-signal-safe. */
+static void print(const char *const *words, int count)
 {
-    (void)!write(STDERR_FILENO, text, strlen(text));
+    struct iovec parts[8];
+
+    for (int i = 0; i < count; i++)
+        parts[i] = (struct iovec){.iov_base = (void *)(uintptr_t)words[i], .iov_len = strlen(words[i])};
+    (void)!writev(STDERR_FILENO, parts, count);
 }
 
-/* Async-signal-safe. The signal's default action follows, so that the exit status tells it, too. */
+/* A line of its own, whatever was printed before: osiris looks for it (find_crashed_step in core/session-place.c). The signal's
+ * default action follows, so that the exit status tells it, too. */
 static void on_crash(int number)
 {
-    print("osiris-worker: ");
-    print(number == SIGSEGV  ? "SIGSEGV"
-          : number == SIGBUS ? "SIGBUS"
-          : number == SIGFPE ? "SIGFPE"
-          : number == SIGILL ? "SIGILL"
-                             : "SIGABRT");
-    if (thread_step != NULL) {
-        print(" in step \"");
-        print(thread_step);
-        print("\" (");
-        print(thread_component);
-        print(")");
-    } else {
-        print(" outside of any step's thread");
-    }
-    print("\n");
+    const char *name = number == SIGSEGV  ? "SIGSEGV"
+                       : number == SIGBUS ? "SIGBUS"
+                       : number == SIGFPE ? "SIGFPE"
+                       : number == SIGILL ? "SIGILL"
+                                          : "SIGABRT";
+
+    if (thread_step != NULL)
+        print((const char *const[]){"\nosiris-worker: ", name, " in step \"", thread_step, "\" (", thread_component, ")\n"}, 7);
+    else
+        print((const char *const[]){"\nosiris-worker: ", name, " outside of any step's thread\n"}, 3);
     (void)raise(number);
 }
 

@@ -2,11 +2,12 @@
 
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 
-from tap import (OSIRIS, assert_equal, assert_in, assert_no_group, environment, events, files, finish, main, osiris,
-                 pipeline, processes, read, run_directory, start, step, test, wait_until, worker_of)
+from tap import (OSIRIS, SANITIZED, assert_equal, assert_in, assert_no_group, environment, events, files, finish, main, metrics,
+                 osiris, pipeline, processes, read, run_directory, start, step, test, wait_until, worker_of)
 
 
 def copy(source=None, sink=None, **top):
@@ -66,6 +67,31 @@ def test_a_crash_in_commit_is_not_to_be_repeated(folder):
     assert_equal(error["retryable"], False, "retryable", result)
     assert_in("being committed (what it wrote may have been published)", error["message"], result)
     assert_equal(files(), ["pipeline.yaml"], "files", result)
+
+
+def crashing_sink(folder, source=None, sink=None):
+    """test.sink crashes while two other steps run."""
+    pipeline({**step("make", "test.source", "read", at="get_next"), **(source or {})}, step("through", "test.pass", "transform"),
+             {**step("save", "test.sink", "write", at="run", how="crash", path="out.txt"), **(sink or {})})
+    return osiris("run", "pipeline.yaml")
+
+
+@test
+def test_a_crash_is_the_step_s_whose_thread_it_was(folder):
+    if SANITIZED:
+        return  # a sanitizer makes an exit of it
+    repeated = {"retry": {"max_attempts": 2, "initial_delay_ms": 0}}
+    result = crashing_sink(folder, source=repeated)
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in('step "save" (test.sink) at pipeline.yaml:', result.err, result)
+    assert_in('the worker was killed by SIGSEGV while steps "make" (test.source), "through" (test.pass) and "save" (test.sink) '
+              "were running", result.err, result)
+    failed, = events(run_directory(), "run_error")
+    assert_equal((failed["detail"]["step_id"], failed["detail"]["component"]), ("save", "test.sink"), "who is blamed", result)
+    assert_equal(events(run_directory(), "step_retry"), [], "attempts that only another step allows", result)
+    shutil.rmtree(run_directory())
+    result = crashing_sink(folder, sink=repeated)
+    assert_equal([event["step_id"] for event in events(run_directory(), "step_retry")], ["save"], "attempts", result)
 
 
 # Hanging. With these the bound of open and close is 300 ms, that of all else 3 s.
@@ -257,6 +283,15 @@ def test_a_detached_process_does_not_outlive_its_attempt(folder):
 
 
 @test
+def test_a_detached_process_does_not_outlive_validate(folder):
+    for what, code in (("detach", 0), ("detach and crash", 2)):
+        pipeline(step("a", "asked.extractor", "read", what=what))
+        result = osiris("validate", "pipeline.yaml")
+        assert_equal(result.code, code, f"exit code with {what}", result)
+        assert int(read("detached")) not in processes(), result
+
+
+@test
 def test_other_children_are_left_alone(folder):
     """Of a shell that has become osiris."""
     copy()
@@ -282,15 +317,6 @@ def test_streams_that_lack_a_function(folder):
 
 
 @test
-@test
-def test_a_detached_process_does_not_outlive_validate(folder):
-    for what, code in (("detach", 0), ("detach and crash", 2)):
-        pipeline(step("a", "asked.extractor", "read", what=what))
-        result = osiris("validate", "pipeline.yaml")
-        assert_equal(result.code, code, f"exit code with {what}", result)
-        assert int(read("detached")) not in processes(), result
-
-
 def test_buffers_at_odd_addresses(folder):
     for give, what in (("odd_values", "its values begin"), ("odd_offsets", "its offsets begin")):
         copy(source={"give": give})

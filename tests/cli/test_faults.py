@@ -44,7 +44,7 @@ def test_a_run_that_works(folder):
 
 @test
 def test_driver_crashes(folder):
-    fails("SIGSEGV", 'step "make" (test.generate) and step "save" (csv.writer) were running', crash_after=500,
+    fails("SIGSEGV", 'steps "make" (test.generate) and "save" (csv.writer) were running', crash_after=500,
           batch_rows=100)
 
 
