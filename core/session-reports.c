@@ -2,6 +2,7 @@
  * Events, metrics and log lines of workers, that is of their drivers: put on record, but for what only osiris itself can say; see
  * session-state.h.
  */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -79,14 +80,28 @@ void place_take_event(struct session_place *place, json_object *data)
     session_event(place->session, event, fields);
 }
 
+void session_metric(struct session *session, const char *name, double value, const char *unit,
+                    json_object *tags)
+{
+    char text[256];
+
+    if (isfinite(value)) {
+        rundir_metric(session->options->rundir, name, value, unit, tags);
+        return;
+    }
+    json_object_put(tags);
+    snprintf(text, sizeof text, "\"%.64s\" is not recorded: its value is no number, or not a finite one", name);
+    session_log(session, OSIRIS_WARNING, "worker", text);
+}
+
 void place_take_metric(struct session_place *place, json_object *data)
 {
     const char *metric = json_member_string(data, "metric", NULL);
     json_object *tags = json_member(data, "tags");
 
     if (metric != NULL && may_record(place, metric, own_metrics, json_member(tags, "step")))
-        rundir_metric(place->session->options->rundir, metric, json_member_number(data, "value", 0),
-                      json_member_string(data, "unit", NULL), json_object_get(tags));
+        session_metric(place->session, metric, json_member_number(data, "value", NAN),
+                       json_member_string(data, "unit", NULL), json_object_get(tags));
 }
 
 void place_take_log(struct session_place *place, json_object *data)

@@ -280,6 +280,9 @@ const char *session_error_type(const struct osiris_error *error);
  * `fields` is taken. */
 void session_event(struct session *session, const char *event, json_object *fields);
 void session_log(struct session *session, int level, const char *source, const char *message);
+/* Takes `tags`, which may be NULL. What is not finite is warned of instead. */
+void session_metric(struct session *session, const char *name, double value, const char *unit,
+                    json_object *tags);
 
 /* session-streams.c */
 

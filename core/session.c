@@ -272,9 +272,7 @@ static void on_adapter_event(void *context, const char *name, json_object *field
 
 static void on_adapter_metric(void *context, const char *name, double value, const char *unit)
 {
-    const struct session *session = context;
-
-    rundir_metric(session->options->rundir, name, value, unit, NULL);
+    session_metric(context, name, value, unit, NULL);
 }
 
 static bool on_adapter_cancelled(void *context)

@@ -141,7 +141,7 @@ struct osiris_host {
     void (*log)(const struct osiris_host *, int32_t level, const char *message);
     /* `json` is an object's text with the event's fields, or NULL. */
     void (*event)(const struct osiris_host *, const char *name, const char *json);
-    /* `unit` may be NULL. Rows and bytes of streams and outputs are counted by the host. */
+    /* `value` is finite (else there is a warning and no metric), `unit` may be NULL. Rows and bytes of streams and outputs are counted by the host. */
     void (*metric)(const struct osiris_host *, const char *name, double value, const char *unit);
     /* Remembers why the verb in progress is about to fail; the first report counts. */
     void (*error)(const struct osiris_host *, const struct osiris_error_report *report);

@@ -346,6 +346,16 @@ def test_texts_beyond_all_bounds_are_cut(folder):
 
 
 @test
+def test_a_metric_that_is_not_finite_is_not_recorded(folder):
+    copy(source={"measure": True})
+    result = osiris("run", "pipeline.yaml")
+    assert_equal(result.code, 0, "exit code", result)
+    recorded = [(m["metric"], m["value"]) for m in metrics(run_directory()) if m["metric"] in ("odd", "even")]
+    assert_equal(recorded, [("even", 0.5)], "metrics", result)
+    assert_equal(result.err.count('"odd" is not recorded'), 2, "warnings", result)
+
+
+@test
 def test_a_writer_that_reads_nothing_loses_no_rows_silently(folder):
     copy(sink={"unread": True})
     result = osiris("run", "pipeline.yaml")

@@ -3,6 +3,7 @@
  * it hangs (in `interruptible`: until it is interrupted), takes its time (in `busy`: and says so; in `slow`: not), or crashes. And
  * drivers that hand over what they may not, say too much, read too little, or leave a process behind.
  */
+#include <math.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <time.h>
@@ -28,6 +29,7 @@ struct faulty {
     TEST_ATTEMPT_OPTIONS "\"rows\": {\"type\": \"integer\", \"default\": 10},"                                          \
     "\"path\": {\"type\": \"string\"},"                                                            \
     "\"say_bytes\": {\"type\": \"integer\", \"description\": \"how long a text is for the log, an event, and the error\"}," \
+    "\"measure\": {\"type\": \"boolean\", \"description\": \"what has no measure, too\"},"          \
     "\"unread\": {\"type\": \"boolean\", \"description\": \"the inputs are\"},"                    \
     "\"detach\": {\"type\": \"string\", \"description\": \"a process that is nobody's child writes its number there\"}}}}"
 
@@ -156,6 +158,11 @@ static int begin(struct faulty *faulty)
 
     if (path != NULL && (faulty->good ? find_detached(faulty, path) : detach(faulty, path)) < 0)
         return -1;
+    if (host->get_boolean(host, OSIRIS_CONFIG, "measure", 0)) {
+        host->metric(host, "odd", (double)NAN, NULL);
+        host->metric(host, "odd", -(double)INFINITY, NULL);
+        host->metric(host, "even", 0.5, NULL);
+    }
     trouble(faulty, "run");
     if (strcmp(faulty->at, "run") == 0 && strcmp(faulty->how, "fail") == 0)
         return test_fail(host, OSIRIS_ERROR_CONNECTION, "failed on purpose");
