@@ -140,6 +140,19 @@ static int check_schema(const struct osiris_host *host, struct ArrowArrayStream 
     return 0;
 }
 
+/* A batch may be a slice: its own offset and the column's count, in the values and in the validity bitmap (NULL: no nulls). */
+static int64_t add_up(const struct ArrowArray *batch, const struct ArrowArray *column)
+{
+    const uint8_t *valid = column->buffers[0];
+    const int64_t *values = column->buffers[1];
+    int64_t first = batch->offset + column->offset, total = 0;
+
+    for (int64_t i = first; i < first + batch->length; i++)
+        if (valid == NULL || (valid[i / 8] >> (i % 8) & 1) != 0)
+            total += values[i];
+    return total;
+}
+
 static int total_run(void *state, const struct osiris_input *inputs, size_t input_count,
                      struct ArrowArrayStream *output)
 {
@@ -162,10 +175,7 @@ static int total_run(void *state, const struct osiris_input *inputs, size_t inpu
             return -1;
         if (batch.release == NULL)
             break;
-        const struct ArrowArray *column = batch.children[0];
-        const int64_t *values = (const int64_t *)column->buffers[1] + column->offset;
-        for (int64_t i = 0; i < batch.length; i++)
-            total += values[i];
+        total += add_up(&batch, batch.children[0]);
         batch.release(&batch);
     }
     length = snprintf(text, sizeof text, "%lld\n", (long long)total);

@@ -10,6 +10,9 @@
  * +s +l +L +w:… +m, and dictionaries of them with integer indices. A stream with a column of another one ends with an error that
  * names it: text and binary views (vu, vz), list views (+vl, +vL), run-end encoded (+r) and unions (+ud:…, +us:…) are not passed on.
  *
+ * A batch is a struct array, and may be a slice: its row i is element batch.offset + column->offset + i of the column's buffers, and
+ * that bit of its validity bitmap, buffers[0] (NULL where nothing is null). So a reader adds both; and both again below a struct column.
+ *
  * Ownership, in short: a struct is live while its `release` is not NULL. Who holds a live struct calls
  * `release` once, or moves it (memcpy, then sets the source's `release` to NULL). Release callbacks
  * must be safe on any thread: Osiris releases a batch where its last reader is.

@@ -201,6 +201,11 @@ def test_the_driver_template(folder):
     result = osiris("run", "pipeline.yaml", "--driver-dir", "drivers")
     assert_equal(result.code, 0, "exit code", result)
     assert_equal(read("output/total.txt"), "5000050000\n", "the total")
+    pipeline(step("make", "test.source", "read", rows=10, give="slices"),
+             step("add", "acme.total", "write", path="total.txt"))
+    result = osiris("run", "pipeline.yaml", "--driver-dir", "drivers")
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal(read("total.txt"), f"{3 + 4 + 6 + 7 + 8}\n", "the total of a slice with a null")
 
 
 @test

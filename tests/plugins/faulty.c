@@ -25,7 +25,7 @@ struct faulty {
     "\"at\": {\"type\": \"string\"},"                                                              \
     "\"how\": {\"type\": \"string\", \"enum\": [\"hang\", \"interruptible\", \"busy\", \"slow\", \"crash\", \"fail\"]}," \
     "\"give\": {\"type\": \"string\", \"enum\": [\"no_get_schema\", \"no_get_next\", \"no_last_error\", \"odd_values\"," \
-    "\"odd_offsets\"]},"                                                                           \
+    "\"odd_offsets\", \"slices\"]},"                                                                         \
     TEST_ATTEMPT_OPTIONS "\"rows\": {\"type\": \"integer\", \"default\": 10},"                                          \
     "\"path\": {\"type\": \"string\"},"                                                            \
     "\"say_bytes\": {\"type\": \"integer\", \"description\": \"how long a text is for the log, an event, and the error\"}," \
@@ -186,6 +186,21 @@ static const void *shifted(const void *buffer, size_t size)
     return room + 1;
 }
 
+/* Of n rows those from the fourth on but the last one, the sixth being null: the batch has an offset, and its columns another. */
+static void slice(struct ArrowArray *batch)
+{
+    static const uint8_t all_but_the_sixth[] = {0xdf, 0xff};
+
+    batch->offset = 2;
+    batch->length -= 4;
+    for (int i = 0; i < 2; i++) {
+        batch->children[i]->offset = 1;
+        batch->children[i]->length -= 1;
+    }
+    batch->children[0]->buffers[0] = all_but_the_sixth;
+    batch->children[0]->null_count = 1;
+}
+
 static int get_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
 {
     struct faulty *faulty = stream->private_data;
@@ -197,6 +212,8 @@ static int get_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
         return 0;
     faulty->given = true;
     int result = test_make_batch(0, faulty->rows, 0, out);
+    if (result == 0 && strcmp(faulty->give, "slices") == 0)
+        slice(out);
     if (result == 0 && strcmp(faulty->give, "odd_values") == 0)
         out->children[0]->buffers[1] =
             shifted(out->children[0]->buffers[1], (size_t)faulty->rows * sizeof(int64_t));
