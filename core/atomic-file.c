@@ -49,6 +49,32 @@ int atomic_file_write(const char *path, const void *bytes, size_t length, mode_t
     return 0;
 }
 
+int atomic_file_reserve(const char *folder, size_t size, mode_t mode)
+{
+    _cleanup_close_ int fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
+
+    if (fd < 0 || fchmod(fd, mode) < 0 || fallocate(fd, 0, 0, (off_t)size) < 0)
+        return -1;
+    return steal_fd(&fd);
+}
+
+int atomic_file_write_reserved(int reserved, const char *temporary, const char *path, const void *bytes, size_t length)
+{
+    char self[64];
+
+    snprintf(self, sizeof self, "/proc/self/fd/%d", reserved);
+    if (lseek(reserved, 0, SEEK_SET) < 0 || write_fully(reserved, bytes, length) < 0 ||
+        ftruncate(reserved, (off_t)length) < 0 ||
+        linkat(AT_FDCWD, self, AT_FDCWD, temporary, AT_SYMLINK_FOLLOW) < 0)
+        return -1;
+    if (rename(temporary, path) == 0)
+        return 0;
+    int reason = errno;
+    (void)unlink(temporary);
+    errno = reason;
+    return -1;
+}
+
 int make_directories(const char *path, mode_t mode, struct osiris_error *error)
 {
     struct stat status;

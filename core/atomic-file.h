@@ -11,6 +11,13 @@
 int atomic_file_write(const char *path, const void *bytes, size_t length, mode_t mode,
                       struct osiris_error *error);
 
+/* Room in `folder` for what is written into it later, when the disk may be full: a file without a name, which is gone with
+ * its descriptor. -1: there is none to be had. */
+int atomic_file_reserve(const char *folder, size_t size, mode_t mode);
+/* Replaces `path`, which is in that folder, by way of `temporary`, a name of the caller's own. Once. Returns -1 with errno;
+ * `path` is as it was then. */
+int atomic_file_write_reserved(int reserved, const char *temporary, const char *path, const void *bytes, size_t length);
+
 /* Makes a folder and its parents; one that is there already is fine. */
 int make_directories(const char *path, mode_t mode, struct osiris_error *error);
 

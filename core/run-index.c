@@ -25,6 +25,16 @@ static char *path_in(const char *folder, const char *name)
     return asprintf(&path, "%s/%s", folder, name) < 0 ? NULL : path;
 }
 
+/* What a full disk let through of a line, `length` bytes, is taken back, unless somebody has written behind it. */
+static void take_back(int fd, size_t length)
+{
+    off_t end = lseek(fd, 0, SEEK_CUR);
+    struct stat status;
+
+    if (end >= (off_t)length && fstat(fd, &status) == 0 && status.st_size == end)
+        (void)!ftruncate(fd, end - (off_t)length);
+}
+
 /* One write: lines of runs that end at the same time do not mix. */
 static int append_line(int fd, json_object *line)
 {
@@ -36,8 +46,14 @@ static int append_line(int fd, json_object *line)
         errno = ENOMEM;
         return -1;
     }
-    errno = ENOSPC; /* of a write that is cut short */
-    return write(fd, text.data, text.length) == (ssize_t)text.length ? 0 : -1;
+    ssize_t written = write(fd, text.data, text.length);
+    if (written == (ssize_t)text.length)
+        return 0;
+    if (written >= 0) {
+        take_back(fd, (size_t)written);
+        errno = ENOSPC;
+    }
+    return -1;
 }
 
 int run_index_append(const char *index_dir, json_object *line, struct osiris_error *error)
@@ -155,6 +171,55 @@ static json_object *read_status(const char *path)
     return status == NULL ? json_object_new_object() : status;
 }
 
+/* What the index says of a run that has ended, or NULL. */
+static json_object *find_line(const char *index_dir, const char *run_id)
+{
+    _cleanup_free_ char *path = path_in(index_dir, "runs.jsonl");
+    _cleanup_file_ FILE *file = path == NULL ? NULL : fopen(path, "re");
+    _cleanup_free_ char *text = NULL;
+    size_t size = 0;
+
+    while (file != NULL && getline(&text, &size, file) > 0) {
+        json_object *line = strstr(text, run_id) == NULL ? NULL : json_tokener_parse(text);
+        if (strcmp(json_member_string(line, "run_id", ""), run_id) == 0)
+            return line;
+        json_object_put(line);
+    }
+    return NULL;
+}
+
+static void copy_member(json_object *from, const char *key, json_object *to)
+{
+    json_object *value = json_member(from, key);
+
+    if (value != NULL)
+        json_add(to, key, json_object_get(value));
+}
+
+/* Of a run that has ended with a word, but with a full disk: the index or its status does not have it. */
+static bool complete_status(const struct interrupted *run, const char *status_path, json_object *status,
+                            json_object *line)
+{
+    char ended[CLOCK_TIMESTAMP_SIZE];
+
+    clock_timestamp_of(&run->ended, ended);
+    copy_member(line, "status", status);
+    copy_member(line, "duration_ms", status);
+    json_add_string(status, "ended_at", ended);
+    json_object_object_del(status, "pid");
+    return write_json(status_path, status, PRETTY, NULL) == 0;
+}
+
+static bool complete_index(const struct interrupted *run, const char *index_dir, json_object *status)
+{
+    json_object *duration = json_member(status, "duration_ms");
+
+    copy_member(status, "status", run->line);
+    json_add_integer(run->line, "duration_ms", json_object_get_int64(duration));
+    json_object_object_del(run->line, "started_ms");
+    return run_index_append(index_dir, run->line, NULL) == 0;
+}
+
 /* Whether all of it is written. */
 static bool end_run(const struct interrupted *run, const char *status_path, json_object *status,
                     const char *index_dir)
@@ -188,8 +253,12 @@ static bool settle(const struct interrupted *run, const char *index_dir, json_ob
 
     if (status == NULL)
         return false;
-    if (strcmp(json_member_string(status, "status", "running"), "running") != 0)
-        return true;
+    bool has_status = strcmp(json_member_string(status, "status", "running"), "running") != 0;
+    _cleanup_json_ json_object *line = find_line(index_dir, run->run_id);
+    if (has_status)
+        return line != NULL || complete_index(run, index_dir, status);
+    if (line != NULL)
+        return complete_status(run, path, status, line);
     if (!end_run(run, path, status, index_dir))
         return false;
     json_append(lines, json_object_get(run->line));

@@ -18,6 +18,8 @@
 /* Lines wait in memory until there are so many bytes, or rundir_flush. */
 #define RECORD_BUFFER (64u << 10)
 #define RECORD_LIMIT (32u << 20)
+/* Kept for the last status.json: more than it has with a hundred steps. */
+#define STATUS_ROOM (64u << 10)
 
 enum record { EVENTS, METRICS, OSIRIS_LOG, DEBUG_LOG, RECORD_COUNT };
 
@@ -32,6 +34,7 @@ struct rundir {
     struct redactor *redactor; /* borrowed */
     int fds[RECORD_COUNT];
     struct buffer pending[RECORD_COUNT];
+    int status_room; /* where the last status.json is written, or -1 */
     struct osiris_error failure; /* the first */
 };
 
@@ -128,6 +131,7 @@ struct rundir *rundir_open(const struct rundir_options *options, struct osiris_e
         osiris_error_set_errno(error, ENOMEM, "cannot open the run's records");
         return NULL;
     }
+    rundir->status_room = -1;
     for (int i = 0; i < RECORD_COUNT; i++) {
         rundir->fds[i] = -1;
         buffer_init(&rundir->pending[i], RECORD_LIMIT);
@@ -157,6 +161,7 @@ void rundir_free(struct rundir *rundir)
         cleanup_close_value(&rundir->fds[i]);
         buffer_clear(&rundir->pending[i]);
     }
+    cleanup_close_value(&rundir->status_room);
     osiris_error_clear(&rundir->failure);
     free(rundir->path);
     free(rundir->artifacts);
@@ -361,33 +366,52 @@ static void note_failure(struct rundir *rundir, struct osiris_error *error)
     osiris_error_clear(error);
 }
 
-static void append_index(struct rundir *rundir, json_object *index_line)
+static int append_index(struct rundir *rundir, json_object *index_line)
 {
     _cleanup_json_ json_object *clean = redactor_json(rundir->redactor, index_line);
     struct osiris_error error = OSIRIS_ERROR_INIT;
+    int result = run_index_append(rundir->index_dir, clean, &error);
 
-    (void)run_index_append(rundir->index_dir, clean, &error);
     note_failure(rundir, &error);
+    return result;
 }
 
-static void write_status(struct rundir *rundir, json_object *status)
+/* The last one finds its room even on a disk that the run, or somebody else, has filled. */
+static int replace_status(struct rundir *rundir, const char *path, const struct buffer *text,
+                          struct osiris_error *error)
+{
+    _cleanup_close_ int room = steal_fd(&rundir->status_room);
+    _cleanup_free_ char *temporary = NULL;
+
+    if (asprintf(&temporary, "%s.%s", path, rundir->run_id) < 0) {
+        temporary = NULL;
+        return osiris_error_set_errno(error, ENOMEM, "cannot write the run's status");
+    }
+    if (room >= 0 && atomic_file_write_reserved(room, temporary, path, text->data, text->length) == 0)
+        return 0;
+    return atomic_file_write(path, text->data, text->length, 0644, error);
+}
+
+static int write_status(struct rundir *rundir, json_object *status)
 {
     _cleanup_json_ json_object *clean = redactor_json(rundir->redactor, status);
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(16 << 20);
     _cleanup_free_ char *path = NULL;
     struct osiris_error error = OSIRIS_ERROR_INIT;
+    int result = -1;
 
     buffer_append_text(&text,
                        json_object_to_json_string_ext(clean, JSON_C_TO_STRING_PRETTY |
                                                                  JSON_C_TO_STRING_NOSLASHESCAPE));
     buffer_append_char(&text, '\n');
-    if (asprintf(&path, "%s/status.json", rundir->path) < 0) {
+    if (text.failed || asprintf(&path, "%s/status.json", rundir->path) < 0) {
         path = NULL;
         osiris_error_set_errno(&error, ENOMEM, "cannot write the run's status");
     } else {
-        atomic_file_write(path, text.data, text.length, 0644, &error);
+        result = replace_status(rundir, path, &text, &error);
     }
     note_failure(rundir, &error);
+    return result;
 }
 
 void rundir_begin(struct rundir *rundir, json_object *status, json_object *index_line)
@@ -400,7 +424,8 @@ void rundir_begin(struct rundir *rundir, json_object *status, json_object *index
     /* In this order: whoever finds the entry finds the lock, too. */
     (void)run_index_add_running(rundir->index_dir, rundir->run_id, clean, &error);
     note_failure(rundir, &error);
-    write_status(rundir, owned_status);
+    (void)write_status(rundir, owned_status);
+    rundir->status_room = atomic_file_reserve(rundir->path, STATUS_ROOM, 0644);
 }
 
 int rundir_finish(struct rundir *rundir, json_object *status, json_object *index_line,
@@ -410,10 +435,12 @@ int rundir_finish(struct rundir *rundir, json_object *status, json_object *index
     _cleanup_json_ json_object *owned_line = index_line;
 
     rundir_flush(rundir);
-    write_status(rundir, owned_status);
+    bool told = write_status(rundir, owned_status) == 0;
     if (owned_line != NULL) {
-        append_index(rundir, owned_line);
-        run_index_remove_running(rundir->index_dir, rundir->run_id);
+        told = append_index(rundir, owned_line) == 0 && told;
+        /* What does not stand in both is left to the next run (run_index_end_interrupted). */
+        if (told)
+            run_index_remove_running(rundir->index_dir, rundir->run_id);
     }
     if (rundir->failure.category == 0)
         return 0;

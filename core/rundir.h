@@ -54,8 +54,9 @@ void rundir_flush(struct rundir *rundir);
  * ones. A failure is the records'. */
 void rundir_begin(struct rundir *rundir, json_object *status, json_object *index_line);
 
-/* Writes status.json (takes `status`) by rename and appends the run's line (takes `index_line`, or NULL) to
- * the index. Returns -1 with the first failure of the run's records. */
+/* Writes status.json (takes `status`) by rename, for which rundir_begin has kept room on the disk, and appends the run's
+ * line (takes `index_line`, or NULL) to the index. If one of them fails the run stays among the running ones: the next
+ * run completes it. Returns -1 with the first failure of the run's records. */
 int rundir_finish(struct rundir *rundir, json_object *status, json_object *index_line,
                   struct osiris_error *error);
 

@@ -1,5 +1,7 @@
 """What a run leaves behind: its directory, records, index, build, and the answers of the command."""
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -7,10 +9,11 @@ import pathlib
 import re
 import shutil
 import signal
+import subprocess
 import time
 
-from tap import (SOURCE, assert_equal, assert_in, assert_no_group, events, finish, interrupt, main, metrics, osiris,
-                 pipeline, read, run_directory, start, step, test, wait_until, worker_of, write)
+from tap import (OSIRIS, SOURCE, Skip, assert_equal, assert_in, assert_no_group, environment, events, finish, interrupt,
+                 main, metrics, osiris, pipeline, read, run_directory, start, step, test, wait_until, worker_of, write)
 
 
 def export(**generate):
@@ -347,6 +350,89 @@ def test_a_killed_run_whose_records_are_gone(folder):
     result = osiris("run", "pipeline.yaml")
     assert_equal(result.code, 0, "exit code", result)
     assert_equal([line["status"] for line in index()], ["success"], "index")
+    assert_equal(running(), [], "running ones")
+
+
+@contextlib.contextmanager
+def small_disk(name):
+    """A folder on a disk of its own, and what fills that disk."""
+    os.mkdir(name)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", name], capture_output=True).returncode != 0:
+        raise Skip("cannot mount a tmpfs here")
+
+    def fill():
+        try:
+            with open(f"{name}/filler", "wb", buffering=0) as file:
+                while file.write(bytes(4096)) == 4096:
+                    pass
+        except OSError as error:
+            assert_equal(error.errno, errno.ENOSPC, "why it ends")
+    try:
+        yield fill
+    finally:
+        subprocess.run(["umount", "-l", name], check=True)
+
+
+@test
+def test_a_disk_that_is_full_at_the_end(folder):
+    """What became of the run is told all the same. Its reader decides when it ends."""
+    with small_disk("small") as fill:
+        pipeline(step("make", "test.generate", "read", rows=20000), step("save", "csv.writer", "write", path="-"))
+        with open("err", "w", encoding="utf-8") as err:
+            process = subprocess.Popen([OSIRIS, "run", "pipeline.yaml", "--out", "small/rec"], stdout=subprocess.PIPE,
+                                       stderr=err, env=environment())
+        directory = pathlib.Path("small/rec")
+        wait_until(lambda: (directory / "events.jsonl").exists() and events(directory, "step_start"), "steps run")
+        fill()
+        assert_equal(len(process.communicate(timeout=60)[0].splitlines()), 20001, "lines")
+        assert_equal(process.returncode, 0, read("err"))
+        assert_equal(status_of(directory)["status"], "success", "status")
+        assert_equal(set(status_of(directory)["steps"]), {"make", "save"}, "steps")
+        assert_equal([path.name for path in directory.iterdir() if path.name.startswith("status.")], ["status.json"])
+    assert_equal([line["status"] for line in index()], ["success"], "index")
+    assert_equal(running(), [], "running ones")
+
+
+@test
+def test_an_index_on_a_full_disk(folder):
+    """The next run puts into it what stands in the run's status, once."""
+    with small_disk(".osiris") as fill:
+        process, directory = hanging()
+        fill()
+        interrupt(process)
+        result = finish(process)
+        assert_equal(result.code, 130, "exit code", result)
+        assert_in("records are not complete: cannot write \"./.osiris/index/runs.jsonl\"", result.err)
+        status = status_of(directory)
+        assert_equal(status["status"], "cancelled", "status")
+        assert_equal(running(), [status["run_id"]], "running ones")
+        os.unlink(".osiris/filler")
+        export()
+        for name in ("second", "third"):
+            result = osiris("run", "pipeline.yaml", "--out", name)
+            assert_equal(result.code, 0, "exit code", result)
+            assert "interrupted" not in result.err, result
+        assert_equal([line["status"] for line in index()], ["cancelled", "success", "success"], "index")
+        assert_equal(index()[0]["run_id"], status["run_id"], "first of the index")
+        assert_equal(status_of(directory), status, "status after other runs")
+        assert_equal(running(), [], "running ones")
+
+
+@test
+def test_a_status_that_the_index_knows_better(folder):
+    """As a run leaves it that could keep no room for its last status."""
+    export()
+    osiris("run", "pipeline.yaml")
+    directory = run_directory()
+    status = status_of(directory)
+    write(directory / "status.json", json.dumps({**status, "status": "running", "pid": 1}))
+    line = {**index()[0], "status": "running", "started_ms": 1}
+    write(f".osiris/index/running/{status['run_id']}", json.dumps(line))
+    result = osiris("run", "pipeline.yaml", "--out", "other")
+    assert "interrupted" not in result.err, result
+    assert_equal(status_of(directory)["status"], "success", "status")
+    assert "pid" not in status_of(directory), status_of(directory)
+    assert_equal([line["status"] for line in index()], ["success", "success"], "index")
     assert_equal(running(), [], "running ones")
 
 
