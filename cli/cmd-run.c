@@ -13,6 +13,7 @@
 #include "cli/run-records.h"
 #include "cli/run-report.h"
 #include "core/clock.h"
+#include "core/ending-signals.h"
 #include "core/json-access.h"
 #include "core/paths.h"
 #include "core/run-index.h"
@@ -111,13 +112,11 @@ static struct run_report report_of(const struct run *run)
 
 /* Running. */
 
-/* From the first record to the last SIGINT and SIGTERM wait for the session, which takes them as a cancel: otherwise one that
+/* From the first record to the last the signals that end osiris wait for the session, which takes them as a cancel: otherwise one that
  * comes early or late would leave records without an end. */
 static void hold_signals(sigset_t *held, sigset_t *saved)
 {
-    sigemptyset(held);
-    sigaddset(held, SIGINT);
-    sigaddset(held, SIGTERM);
+    ending_signals(held);
     (void)pthread_sigmask(SIG_BLOCK, held, saved);
 }
 

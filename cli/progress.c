@@ -359,8 +359,8 @@ static void on_cancelling(void *context, int signal_number)
 {
     const char *name = sigabbrev_np(signal_number);
 
-    say_format(context, "osiris: cancelling after SIG%s; a second one kills",
-               name == NULL ? "?" : name);
+    say_format(context, "osiris: cancelling after SIG%s%s", name == NULL ? "?" : name,
+               signal_number == SIGHUP ? "" : "; a second one kills");
 }
 
 void progress_end(struct progress *progress)

@@ -10,6 +10,7 @@
 #include "core/adapter-host.h"
 #include "core/channel.h"
 #include "core/clock.h"
+#include "core/ending-signals.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
 #include "core/remove-tree.h"
@@ -352,9 +353,7 @@ static int watch_signals(struct replay *replay, sigset_t *saved, struct osiris_e
 {
     sigset_t signals;
 
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
+    ending_signals(&signals);
     (void)pthread_sigmask(SIG_BLOCK, &signals, saved);
     replay->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     return replay->signal_fd < 0 ? osiris_error_set_errno(error, errno, "cannot watch for signals")

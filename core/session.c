@@ -8,6 +8,7 @@
 #include <sys/signalfd.h>
 
 #include "core/clock.h"
+#include "core/ending-signals.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
 #include "core/litter.h"
@@ -78,7 +79,7 @@ static int poll_timeout(const struct session *session)
     return next <= now ? 0 : (int)(next - now);
 }
 
-/* Signals: the first cancels, the second kills. */
+/* Signals: the first cancels, the second kills. Not a second SIGHUP: of a terminal that closes kernel and shell both tell. */
 
 static void cancel(struct session *session, int signal_number)
 {
@@ -101,7 +102,7 @@ static void read_signals(struct session *session)
     while (read(session->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (session->result->signal_number == 0) {
             cancel(session, (int)info.ssi_signo);
-        } else {
+        } else if (info.ssi_signo != SIGHUP) {
             session_break_all(session, OSIRIS_ERROR_CANCELLED, "killed by a second signal");
         }
     }
@@ -540,9 +541,7 @@ int session_run(const struct session_options *options, struct session_result *re
     fill_limits(&session.limits);
     if (options->timeout_ms > 0)
         session.run_deadline_ms = clock_monotonic_ms() + options->timeout_ms;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
+    ending_signals(&signals);
     if (pthread_sigmask(SIG_BLOCK, &signals, &saved) != 0)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "cannot block signals");
     session.signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -1,10 +1,10 @@
 /*
  * One run of a compiled pipeline: opens the adapter, speaks the protocol with the worker that it starts,
- * starts the steps, commits groups that have succeeded, cancels on SIGINT and SIGTERM, records events,
+ * starts the steps, commits groups that have succeeded, cancels on the signals of ending-signals.h, records events,
  * metrics and logs, and always tears the place down.
  *
- * One thread, one poll loop; session_run returns when nothing of the run is left. While it runs, SIGINT
- * and SIGTERM are blocked and read through a descriptor; the old mask is restored at the end.
+ * One thread, one poll loop; session_run returns when nothing of the run is left. While it runs, those
+ * signals are blocked and read through a descriptor; the old mask is restored at the end.
  */
 #ifndef OSIRIS_CORE_SESSION_H
 #define OSIRIS_CORE_SESSION_H

@@ -1,6 +1,7 @@
 libosiris_core_la_SOURCES += \
 	core/adapter-file.c core/adapter-file.h \
 	core/adapter-host.c core/adapter-host.h \
+	core/ending-signals.c core/ending-signals.h \
 	core/host-values.c core/host-values.h \
 	core/json-access.h core/json-build.h \
 	core/litter.c core/litter.h \

@@ -216,10 +216,10 @@ def test_existing_output_survives_a_failure(folder):
     assert_equal(files(), ["out.csv", "pipeline.yaml"], "files", result)
 
 
-def hanging(**generate):
+def hanging(start_options=None, **generate):
     """A running osiris whose extractor hangs after its first batch, and its worker."""
     export(hang_after=100, batch_rows=100, **generate)
-    process = start("run", "pipeline.yaml", env={"OSIRIS_CANCEL_GRACE_MS": "1000"})
+    process = start("run", "pipeline.yaml", env={"OSIRIS_CANCEL_GRACE_MS": "1000"}, **(start_options or {}))
     worker = worker_of(process)
 
     def begun():
@@ -255,6 +255,37 @@ def test_sigint_cancels(folder):
 @test
 def test_sigterm_cancels(folder):
     stopped_by(signal.SIGTERM, 143)
+
+
+@test
+def test_sighup_cancels(folder):
+    """A terminal was closed. Kernel and shell may both say so: the second one does not kill."""
+    export(hang_after=100, batch_rows=100, ignore_cancel=True)
+    process = start("run", "pipeline.yaml", env={"OSIRIS_CANCEL_GRACE_MS": "1000"})
+    worker = worker_of(process)
+    wait_until(lambda: [l for l in pathlib.Path("run_logs").rglob("debug.log") if "hanging" in read(l)],
+               "the driver hangs")
+    interrupt(process, signal.SIGHUP)
+    wait_until(lambda: "cancelling after SIGHUP" in read("err"), "the cancel is announced")
+    interrupt(process, signal.SIGHUP)
+    result = finish(process)
+    assert_equal(result.code, 129, "exit code", result)
+    assert_no_group(worker)
+    status = read(run_directory() / "status.json")
+    assert_in('"cancelled"', status)
+    assert "second signal" not in status + result.err, result
+    assert_equal(files(), ["pipeline.yaml"], "files left", result)
+
+
+@test
+def test_sighup_that_is_ignored(folder):
+    process, worker = hanging(start_options={"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)})
+    interrupt(process, signal.SIGHUP)
+    interrupt(process, signal.SIGINT)
+    result = finish(process)
+    assert_equal(result.code, 130, "exit code", result)
+    assert "SIGHUP" not in result.err, result
+    assert_no_group(worker)
 
 
 @test
