@@ -199,8 +199,10 @@ static json_object *resolve_connection(struct config_compiler *compiler)
     };
     (void)connections_resolve(connections, &request, &fields, &chosen, compiler->compiled->secrets,
                               compiler->diagnostics);
-    if (fields != NULL)
+    if (fields != NULL) {
         note_alias(compiler, family, chosen);
+        compiler->alias = chosen;
+    }
     return fields;
 }
 
@@ -286,6 +288,27 @@ static const char *description_of(const struct component *component, const char 
                        : json_member_string(json_member(properties, key), "description", NULL);
 }
 
+/* Of a field that is not the step's own: it stands in the connections file, or nowhere. */
+static void report_field(struct config_compiler *compiler, const char *pointer, const char *hint, const char *message,
+                         const char *comma, const char *is)
+{
+    const struct pipeline_step *step = compiler->step;
+    _cleanup_free_ char *field = strndup(pointer + 1, strcspn(pointer + 1, "/"));
+    struct source_location where;
+    char family[64];
+
+    component_family(step->component, family, sizeof family);
+    if (compiler->alias != NULL && field != NULL &&
+        connections_find_field(compiler->connections, family, compiler->alias, field, &where))
+        /* Without the step: another one with the same connection has the same problem, once. */
+        diagnostics_add(compiler->diagnostics, DIAGNOSTIC_ERROR, "invalid_connection", &where, NULL, 0, NULL, hint,
+                        "the connection \"@%s.%s\": \"%s\" %s%s%s", family, compiler->alias, pointer + 1, message,
+                        comma, is);
+    else
+        step_error(compiler, "invalid_connection", &step->connection_where, hint, "the connection's \"%s\" %s%s%s",
+                   pointer + 1, message, comma, is);
+}
+
 static void on_problem(void *context, const char *pointer, const char *message, const char *is)
 {
     const struct problem_context *problem = context;
@@ -311,8 +334,7 @@ static void on_problem(void *context, const char *pointer, const char *message, 
         step_error(compiler, "invalid_config_value", &where, hint, "\"%s\" %s%s%s", pointer + 1,
                    message, comma, is);
     } else {
-        step_error(compiler, "invalid_connection", &step->connection_where, hint,
-                   "the connection's \"%s\" %s%s%s", pointer + 1, message, comma, is);
+        report_field(compiler, pointer, hint, message, comma, is);
     }
 }
 
@@ -620,6 +642,7 @@ static void compile_step(struct config_compiler *compiler)
 void compiler_choose_step(struct config_compiler *compiler, size_t index)
 {
     compiler->step = &compiler->pipeline->steps[index];
+    compiler->alias = NULL;
     snprintf(compiler->location, sizeof compiler->location, "steps[%zu].config", index);
 }
 

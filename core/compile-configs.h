@@ -16,6 +16,7 @@ struct config_compiler {
     bool connection_only;            /* the verb needs nothing of the config but the connection */
     struct connections *connections; /* loaded on first need */
     bool connections_failed;
+    const char *alias; /* of the step's connection (borrowed), or NULL */
     json_object *
         questions; /* of steps in which nothing else is wrong: see ask-worker.h, and `step`, the step's number */
 };

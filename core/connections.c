@@ -106,6 +106,47 @@ static void hide_lines(const struct connections *connections, struct diagnostics
         diagnostics_hide_lines(diagnostics, connections->path, 0, UINT_MAX);
 }
 
+/* Whether it is a mapping, as all are down to a connection's fields. What is left empty has nothing yet. */
+static bool check_mapping(const struct connections *connections, const struct yaml_node *node, bool may_be_empty,
+                          struct diagnostics *diagnostics, const char *format, const char *a, const char *b)
+{
+    if (node->kind == YAML_MAPPING)
+        return true;
+    if (may_be_empty && yaml_is_null(node))
+        return false;
+    _Pragma("GCC diagnostic push")
+    _Pragma("GCC diagnostic ignored \"-Wformat-nonliteral\"")
+    yaml_diagnose(diagnostics, DIAGNOSTIC_ERROR, "invalid_type", connections->document, &node->where, NULL,
+                  "write connections: {FAMILY: {ALIAS: {FIELD: VALUE}}}", format, a, b);
+    _Pragma("GCC diagnostic pop")
+    return false;
+}
+
+static void check_structure(const struct connections *connections, struct diagnostics *diagnostics)
+{
+    const struct yaml_node *root = yaml_root(connections->document);
+    const struct yaml_node *families = yaml_get(root, "connections");
+
+    if (!check_mapping(connections, root, false, diagnostics, "the file must be a mapping%s%s", "", ""))
+        return;
+    if (families == NULL) {
+        yaml_diagnose(diagnostics, DIAGNOSTIC_ERROR, "missing_required_key", connections->document, &root->where, NULL,
+                      "write connections: {FAMILY: {ALIAS: {FIELD: VALUE}}}", "the key \"connections\" is missing");
+        return;
+    }
+    if (!check_mapping(connections, families, true, diagnostics, "\"connections\" must be a mapping%s%s", "", ""))
+        return;
+    for (size_t i = 0; i < families->count; i++) {
+        const struct yaml_node *family = families->items[i];
+        const char *name = families->keys[i]->text;
+        if (!check_mapping(connections, family, true, diagnostics, "the family \"%s\" must be a mapping%s", name, ""))
+            continue;
+        for (size_t j = 0; j < family->count; j++)
+            (void)check_mapping(connections, family->items[j], false, diagnostics,
+                                "the connection \"@%s.%s\" must be a mapping", name, family->keys[j]->text);
+    }
+}
+
 struct connections *connections_load(const char *osiris_home, struct diagnostics *diagnostics)
 {
     struct connections *connections = calloc(1, sizeof *connections);
@@ -121,6 +162,8 @@ struct connections *connections_load(const char *osiris_home, struct diagnostics
         return connections;
     size_t errors = diagnostics->errors;
     connections->document = yaml_load(connections->path, diagnostics);
+    if (connections->document != NULL)
+        check_structure(connections, diagnostics);
     /* A key that is there twice is an error, although there is a document. */
     if (connections->document == NULL || diagnostics->errors != errors) {
         hide_lines(connections, diagnostics);
@@ -261,7 +304,7 @@ static int no_family(const struct connections *connections,
     _cleanup_free_ char *meant = question(request->family, families, "@");
 
     return refuse(
-        request, diagnostics, families == NULL ? "its key \"connections\" is missing" : meant,
+        request, diagnostics, meant,
         "\"%s\" has no connection of the family \"%s\"", connections->path, request->family);
 }
 
@@ -298,11 +341,7 @@ static const struct yaml_node *choose(const struct connections *connections,
     else if (node == NULL)
         refuse(request, diagnostics, meant != NULL ? meant : aliases,
                "there is no connection \"@%s.%s\"", request->family, *chosen);
-    else if (node->kind != YAML_MAPPING)
-        yaml_diagnose(diagnostics, DIAGNOSTIC_ERROR, "invalid_type", connections->document,
-                      &node->where, request->location, NULL,
-                      "the connection \"%s\" must be a mapping", *chosen);
-    return node != NULL && node->kind == YAML_MAPPING ? node : NULL;
+    return node;
 }
 
 /* Values. */
@@ -516,6 +555,16 @@ int connections_resolve(struct connections *connections, const struct connection
     return 0;
 }
 
+bool connections_find_field(const struct connections *connections, const char *family, const char *alias,
+                            const char *field, struct source_location *where)
+{
+    const struct yaml_node *value = yaml_get(yaml_get(family_node(connections, family), alias), field);
+
+    if (value != NULL)
+        *where = value->where;
+    return value != NULL;
+}
+
 /* Listing. */
 
 static json_object *describe(const char *family, const char *alias, bool is_default,
@@ -531,7 +580,7 @@ static json_object *describe(const char *family, const char *alias, bool is_defa
     json_add_string(entry, "family", family);
     json_add_string(entry, "alias", alias);
     json_add_boolean(entry, "default", is_default);
-    for (size_t i = 0; node->kind == YAML_MAPPING && i < node->count; i++)
+    for (size_t i = 0; i < node->count; i++)
         if (strcmp(node->keys[i]->text, "default") != 0)
             json_append(fields, json_object_new_string(node->keys[i]->text));
     json_add(entry, "fields", fields);

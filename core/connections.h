@@ -48,6 +48,10 @@ int connections_resolve(struct connections *connections, const struct connection
                         json_object **fields, const char **chosen, json_object *secrets,
                         struct diagnostics *diagnostics);
 
+/* Where the value of a connection's field stands; false if the file has no such field. Lines of the file are not to be shown. */
+bool connections_find_field(const struct connections *connections, const char *family, const char *alias,
+                            const char *field, struct source_location *where);
+
 /* [{connection: "@family.alias", family, alias, default, fields: [names]}], no values; free it. */
 json_object *connections_list(const struct connections *connections);
 

@@ -151,13 +151,48 @@ steps:
                   ("all.yaml", 5, "invalid_timeout"), ("all.yaml", 5, "invalid_config_value"),
                   ("all.yaml", 6, "duplicate_id"), ("all.yaml", 6, "unknown_component"),
                   ("all.yaml", 6, "unknown_dependency"),
-                  ("all.yaml", 7, "unknown_step_key"), ("all.yaml", 7, "invalid_connection"),
-                  ("all.yaml", 7, "invalid_config_value"),
+                  ("all.yaml", 7, "unknown_step_key"), ("all.yaml", 7, "invalid_config_value"),
                   ("all.yaml", 8, "unknown_config_key"), ("all.yaml", 8, "unresolved_parameter"),
                   ("all.yaml", 9, "invalid_connection_ref"), ("all.yaml", 9, "invalid_config_value"),
                   ("all.yaml", 10, "cycle"), ("all.yaml", 10, "unknown_place"),
                   ("all.yaml", 10, "unknown_config_key"), ("all.yaml", 10, "invalid_config_value"),
+                  ("osiris_connections.yaml", 3, "invalid_connection"),
                   ("osiris_connections.yaml", 4, "unset_variable")], "diagnostics", result)
+
+
+@test
+def test_structure_of_connections(folder):
+    """A mistake is shown where it stands, whoever reads the file."""
+    write("asked.yaml", 'oml_version: "0.1.0"\nname: p\nsteps:\n- {id: a, component: asked.extractor, mode: read, '
+          'config: {connection: "@asked.it", what: x}}\n')
+    for text, place, words in (("connections:\n  asked: [1]\n", "2:10", 'the family "asked" must be a mapping'),
+                               ("connections: 5\n", "1:14", '"connections" must be a mapping'),
+                               ("connections:\n  other:\n    shop: 7\n", "3:11", '"@other.shop" must be a mapping'),
+                               ("version: 1\n", "1:1", 'the key "connections" is missing'),
+                               ("- 1\n", "1:1", "the file must be a mapping")):
+        write("osiris_connections.yaml", text)
+        for command, code in ((("validate", "asked.yaml"), 2), (("connections", "list"), 1), (("connections", "doctor"), 1)):
+            result = osiris(*command)
+            assert_equal(result.code, code, f"exit code of {command} with {text}", result)
+            assert_in(f"osiris_connections.yaml:{place}: ", result.err, result)
+            assert_in(words, result.err, result)
+            assert "no connection" not in result.err, result
+            assert_equal(result.out, "", "standard output", result)
+    write("osiris_connections.yaml", "connections:\n")
+    assert_equal(osiris("connections", "list").code, 0, "exit code of a file with no connection yet")
+
+
+@test
+def test_a_wrong_type_in_a_connection(folder):
+    """Where the field stands, once for all steps that use it; never its line, beside which a secret may stand."""
+    write("osiris_connections.yaml", "connections:\n  asked:\n    it: {token: hunter22,\n      how: 5}\n")
+    write("asked.yaml", 'oml_version: "0.1.0"\nname: p\nsteps:\n' + "".join(
+        f'- {{id: {name}, component: asked.extractor, mode: read, config: {{connection: "@asked.it", what: x}}}}\n' for name in "ab"))
+    result = osiris("validate", "asked.yaml")
+    assert_equal(result.code, 2, "exit code", result)
+    assert_equal(result.err.count('osiris_connections.yaml:4:12: error: the connection "@asked.it": "how" must be of the type string'), 1,
+                 "times it is said", result)
+    assert "how: 5" not in result.err and "hunter22" not in result.err, result
 
 
 @test

@@ -149,14 +149,18 @@ START_TEST(test_which_one_is_chosen)
     write_file("osiris_connections.yaml", "connections:\n  x:\n    a: {default: mostly}\n");
     expect_problem("x", "a", "invalid_type", "must be true or false", 3);
     write_file("osiris_connections.yaml", "connection:\n  x: {}\n");
-    expect_problem("x", "a", "invalid_connection_ref", "\"connections\" is missing", 7);
+    expect_problem("x", "a", "missing_required_key", "\"connections\" is missing", 1);
+    write_file("osiris_connections.yaml", "connections:\n  x:\n");
+    expect_problem("x", "a", "invalid_connection_ref", "no connection of the family \"x\"", 7);
     expect_problem("y", NULL, "invalid_connection_ref", "no connection of the family \"y\"", 7);
     write_file("osiris_connections.yaml", "connections:\n  x:\n    a: mysql://root:hunter2@h\n");
     expect_problem("x", "a", "invalid_type", "must be a mapping", 3);
-    write_file("osiris_connections.yaml", "connections: [x]\n");
-    expect_problem("x", "a", "invalid_connection_ref", "no connection of the family", 7);
+    write_file("osiris_connections.yaml", "connections:\n  [x]\n");
+    expect_problem("x", "a", "invalid_type", "\"connections\" must be a mapping", 2);
+    write_file("osiris_connections.yaml", "connections:\n  y: 5\n  x:\n    a: {}\n");
+    expect_problem("x", "a", "invalid_type", "the family \"y\" must be a mapping", 2);
     write_file("osiris_connections.yaml", "just text\n");
-    expect_problem("x", "a", "invalid_connection_ref", "no connection of the family", 7);
+    expect_problem("x", "a", "invalid_type", "the file must be a mapping", 1);
 }
 END_TEST
 
