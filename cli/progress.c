@@ -17,6 +17,13 @@
 #define DEFAULT_COLUMNS 80
 #define DEFAULT_ROWS 24
 #define NAME_MAXIMUM 32 /* columns for a step's id */
+#define NAME_MINIMUM 6
+/* Columns of the others, with the two before them: "failed", "999 999 999 rows", … "59 min 59 s" */
+#define STATE_WIDTH (2 + 9)
+#define ROWS_WIDTH (2 + 16)
+#define RATE_WIDTH (2 + 17)
+#define BYTES_WIDTH (2 + 8)
+#define DURATION_WIDTH (2 + 11)
 #define DISPLAY_MAXIMUM ((size_t)1 << 20)
 
 enum step_state { STEP_WAITING, STEP_RUNNING, STEP_DONE, STEP_FAILED, STEP_CANCELLED };
@@ -111,12 +118,44 @@ static double elapsed_ms(const struct step *step)
     return step->duration_ms;
 }
 
-static void append_padded(struct buffer *out, const char *text, int width)
-{
-    int padding = width - printed_width(text);
+/* What a line has room for. */
+struct layout {
+    int columns;
+    int name; /* columns of the step's id */
+    bool rate, bytes;
+};
 
-    buffer_append_text(out, text);
-    for (; padding > 0; padding--)
+/* Ids are shortened first, then the rate is left out, then the bytes. */
+static struct layout fit(const struct progress *progress, int columns)
+{
+    int room = columns - STATE_WIDTH - ROWS_WIDTH - DURATION_WIDTH;
+    int least = progress->name_width < NAME_MINIMUM ? progress->name_width : NAME_MINIMUM;
+    struct layout layout = {
+        .columns = columns,
+        .rate = room - BYTES_WIDTH - RATE_WIDTH >= least,
+        .bytes = room - BYTES_WIDTH >= least,
+    };
+
+    room -= (layout.rate ? RATE_WIDTH : 0) + (layout.bytes ? BYTES_WIDTH : 0);
+    layout.name = room < least ? least : room < progress->name_width ? room : progress->name_width;
+    return layout;
+}
+
+/* In so many columns; '~' stands for what an id has besides. */
+static void append_name(struct buffer *out, const char *id, int width)
+{
+    bool whole = printed_width(id) <= width;
+    int column = 0;
+
+    for (; *id != '\0'; id++) {
+        column += ((unsigned char)*id & 0xc0) != 0x80;
+        if (!whole && column == width)
+            break;
+        buffer_append_char(out, *id);
+    }
+    if (!whole)
+        buffer_append_char(out, '~');
+    for (; column < width; column++)
         buffer_append_char(out, ' ');
 }
 
@@ -136,24 +175,27 @@ static void cut(struct buffer *line, int columns)
     }
 }
 
-static void append_step(const struct progress *progress, const struct step *step, int columns,
+static void append_step(const struct progress *progress, const struct step *step, const struct layout *layout,
                         struct buffer *out)
 {
-    char rows[REPORT_SIZE_LENGTH], rate[REPORT_SIZE_LENGTH], bytes[REPORT_SIZE_LENGTH],
-        duration[REPORT_SIZE_LENGTH];
+    char text[REPORT_SIZE_LENGTH];
     _cleanup_buffer_ struct buffer line = BUFFER_INIT(DISPLAY_MAXIMUM);
     double elapsed = elapsed_ms(step);
 
-    append_padded(&line, step->id, progress->name_width);
+    append_name(&line, step->id, layout->name);
     buffer_append_format(&line, "  %-9s", state_names[step->state]);
-    if (step->state != STEP_WAITING)
-        buffer_append_format(
-            &line, "  %12s rows  %11s rows/s  %9s  %s", report_count(step->rows, rows),
-            report_count(elapsed > 0 ? (int64_t)((double)step->rows * 1000 / elapsed) : 0, rate),
-            report_bytes(step->bytes, bytes), report_duration(elapsed, duration));
+    if (step->state != STEP_WAITING) {
+        buffer_append_format(&line, "  %11s rows", report_count(step->rows, text));
+        if (layout->rate)
+            buffer_append_format(&line, "  %10s rows/s",
+                                 report_count(elapsed > 0 ? (int64_t)((double)step->rows * 1000 / elapsed) : 0, text));
+        if (layout->bytes)
+            buffer_append_format(&line, "  %8s", report_bytes(step->bytes, text));
+        buffer_append_format(&line, "  %s", report_duration(elapsed, text));
+    }
     if (line.failed)
         return;
-    cut(&line, columns);
+    cut(&line, layout->columns);
     buffer_append_text(out, "\033[2K");
     if (progress->color)
         buffer_append_text(out, state_colors[step->state]);
@@ -197,13 +239,14 @@ static void append_display(struct progress *progress, struct buffer *out)
     size_t rows;
 
     terminal_size(&columns, &rows);
+    /* The last column stays free: some terminals wrap when it is written. */
+    const struct layout layout = fit(progress, columns - 1);
     size_t room = rows > 3 ? rows - 2 : 1;
     bool all = progress->step_count <= room;
     for (size_t i = 0; i < progress->step_count && progress->lines_drawn < room; i++) {
         if (!all && progress->steps[i].state != STEP_RUNNING)
             continue;
-        /* The last column stays free: some terminals wrap when it is written. */
-        append_step(progress, &progress->steps[i], columns - 1, out);
+        append_step(progress, &progress->steps[i], &layout, out);
         progress->lines_drawn++;
     }
 }

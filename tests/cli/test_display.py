@@ -35,22 +35,33 @@ def drawn(rows, columns, **variables):
 
 
 def last_of_the_long_step(lines):
-    return [line for line in lines if line.startswith(LONG)][-1]
+    return [line for line in lines if line.startswith(LONG[:5])][-1]
 
 
 @test
 def test_lines_fit_the_terminal(folder):
-    for rows, columns, variables, width in ((24, 60, {}, 59), (24, 200, {}, None), (0, 200, {}, None), (24, 0, {}, 79),
-                                            (0, 0, {}, 79), (0, 0, {"COLUMNS": "200", "LINES": "50"}, None),
-                                            (24, 60, {"COLUMNS": "200"}, 59), (0, 0, {"COLUMNS": "-1"}, 79)):
+    """A step's id is shortened first, then there is no rate, then no bytes; no number is cut, nor is its unit."""
+    number, rate, size, time = r" +[\d ]+ rows", r" +[\d ]+ rows/s", r" +\S+ k?B", r"  \d+ ms|  \S+ s"
+    whole = LONG + r"  done     " + number + rate + size + f"({time})"
+    shortened = "a-step-~  done     " + number + rate + size + f"({time})"
+    no_rate = "a-step~  done     " + number + size + f"({time})"
+    no_bytes = "a-step-wit~  done     " + number + f"({time})"
+    for rows, columns, variables, expected in (
+            (24, 80, {}, shortened), (24, 60, {}, no_rate), (24, 54, {}, no_bytes), (24, 200, {}, whole), (0, 200, {}, whole),
+            (24, 0, {}, shortened), (0, 0, {}, shortened), (0, 0, {"COLUMNS": "200", "LINES": "50"}, whole),
+            (24, 60, {"COLUMNS": "200"}, no_rate), (0, 0, {"COLUMNS": "-1"}, shortened)):
         what = f"{rows} rows, {columns} columns, {variables}"
         lines = drawn(rows, columns, **variables)
         line = last_of_the_long_step(lines)
-        if width is None:
-            assert re.search(r" rows/s +\S+ k?B  .* ms$", line), f"{what}: {line!r}"
-        else:
-            assert_equal(len(line), width, f"columns of the line with {what}", line)
-            assert max(map(len, lines)) <= width, f"{what}: {lines}"
+        assert re.fullmatch(expected, line), f"{what}: {line!r}"
+        assert max(map(len, lines)) < (columns or (200 if expected == whole else 80)), f"{what}: {lines}"
+
+
+@test
+def test_a_terminal_too_narrow_for_anything(folder):
+    lines = drawn(24, 30)
+    assert_equal(len(last_of_the_long_step(lines)), 29, "columns of the line", lines)
+    assert max(map(len, lines)) <= 29, lines
 
 
 @test
