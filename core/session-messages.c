@@ -377,6 +377,13 @@ static void registration_failed(struct session_place *place, const struct osiris
     session_event(place->session, "driver_registration_failed", fields);
 }
 
+/* Cleanup is answered: nothing else that was asked of it will be. */
+static void clean(struct session_place *place)
+{
+    place->phase = PLACE_ENDED;
+    place_forget_requests(place);
+}
+
 static void answer_error(struct session_place *place, const struct session_request *request,
                          json_object *object)
 {
@@ -396,7 +403,7 @@ static void answer_error(struct session_place *place, const struct session_reque
         session_group_answered(session, request->index, request->kind, true);
         break;
     case REQUEST_CLEANUP:
-        place->phase = PLACE_ENDED;
+        clean(place);
         if (schedule_succeeded(session->schedule))
             session_warn_of_end(place, &error);
         else
@@ -480,7 +487,7 @@ static void answer(struct session_place *place, const struct session_request *re
     case REQUEST_CANCEL:
         break;
     case REQUEST_CLEANUP:
-        place->phase = PLACE_ENDED;
+        clean(place);
         break;
     }
 }
@@ -504,9 +511,13 @@ static void handle_response(struct session_place *place, const char *id, json_ob
         violation(place, "an answer has neither a result nor an error");
         return;
     }
-    /* A greeting that failed ended the conversation; what was sent behind it is of no interest. */
-    if (place->phase == PLACE_CLEANING && request.kind != REQUEST_CLEANUP)
+    /* A greeting that failed ended the conversation; what was sent behind it is of no interest, but to places that wait
+     * with this one for the end of a group. */
+    if (place->phase == PLACE_CLEANING && request.kind != REQUEST_CLEANUP) {
+        if (is_about_group(request.kind))
+            session_group_answered(place->session, request.index, request.kind, true);
         return;
+    }
     if (error_object != NULL)
         answer_error(place, &request, error_object);
     else

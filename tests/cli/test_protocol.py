@@ -367,6 +367,16 @@ def test_a_fault_of_either_stops_the_other(folder):
     assert not [name for name in outputs() if name != "osiris.yaml"], outputs()
 
 
+@test
+def test_a_place_that_cannot_prepare_does_not_keep_the_other(folder):
+    pipeline(at("strange", "make", "py.rows", "read"),
+             at("own", "save", "csv.writer", "write", ["make"], path="out.csv"))
+    result = osiris("run", "pipeline.yaml", env=both_workers("unprepared"))
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in("its drivers cannot be loaded", result.err, result)
+    assert_equal([m["value"] for m in metrics(run_directory(), "adapter_exit_code")], [0, 0], "exit codes of the workers", result)
+
+
 # Who waits for them waits no longer than is said. Their heartbeats go on.
 
 @test

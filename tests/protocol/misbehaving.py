@@ -240,6 +240,8 @@ class Misbehaving(worker.Worker):
         return super().hello(request, params)
 
     def prepare(self, request, params):
+        if self.kind == "unprepared":
+            raise worker.Failure("config", "its drivers cannot be loaded")
         result = super().prepare(request, params)
         if self.kind == "prepare-first":
             super().answer(request, result)
