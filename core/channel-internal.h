@@ -67,6 +67,7 @@ struct channel {
     _Atomic enum link_state link; /* written with the lock held */
     struct frame_list messages; /* lane of messages, not numbered yet */
     struct body_out *bodies, *last_body; /* lane of bodies */
+    size_t body_lane_bytes;              /* what they cost */
     struct frame_list sending;  /* numbered; the first may be on its way */
     size_t sending_offset;      /* bytes of it that are gone */
     struct frame_list kept;     /* sent, not acknowledged */

@@ -128,6 +128,12 @@ void frame_list_clear(struct frame_list *list)
         frame_out_free(frame);
 }
 
+/* What it holds as long as it is in the lane. */
+static size_t body_out_cost(const struct body_out *body)
+{
+    return sizeof *body + body->message_length + body->left;
+}
+
 static void free_body_out(struct body_out *body)
 {
     release_owner(body->owner);
@@ -149,6 +155,7 @@ void channel_clear_lanes(struct channel *channel)
         free_body_out(body);
     }
     channel->last_body = NULL;
+    channel->body_lane_bytes = 0;
 }
 
 void channel_unlock(struct channel *channel)
@@ -207,6 +214,7 @@ static void put_back(struct channel *channel, struct body_out *body)
         place = &(*place)->next;
     body->next = *place;
     *place = body;
+    channel->body_lane_bytes += body_out_cost(body);
     if (body->next == NULL)
         channel->last_body = body;
 }
@@ -216,6 +224,7 @@ static int put_part_in_line(struct channel *channel)
 {
     struct body_out *body = channel->bodies;
     size_t length = body->left < FRAME_MAXIMUM_BODY ? body->left : FRAME_MAXIMUM_BODY;
+    size_t cost = body_out_cost(body);
     struct frame_out *frame = frame_out_new(body->message, body->message_length, body, length);
 
     if (frame == NULL)
@@ -223,14 +232,16 @@ static int put_part_in_line(struct channel *channel)
     frame->in_body_lane = true;
     put_in_line(channel, frame);
     channel->bodies = body->next;
+    channel->body_lane_bytes -= cost;
     if (channel->bodies == NULL)
         channel->last_body = NULL;
     if (body->left == 0) {
         free_body_out(body);
         return 0;
     }
+    int result = continue_body(body);
     put_back(channel, body);
-    return continue_body(body);
+    return result;
 }
 
 static bool body_in_line(const struct channel *channel)
@@ -381,6 +392,14 @@ int channel_flush_locked(struct channel *channel)
     }
     pthread_cond_broadcast(&channel->outbox_room);
     return 0;
+}
+
+size_t channel_held_bytes(struct channel *channel)
+{
+    pthread_mutex_lock(&channel->outbox_lock);
+    size_t bytes = channel->body_lane_bytes + channel->sending.bytes + channel->kept.bytes;
+    pthread_mutex_unlock(&channel->outbox_lock);
+    return bytes;
 }
 
 int64_t channel_stuck_since(struct channel *channel)
@@ -561,6 +580,7 @@ int channel_send_encoded(struct channel *channel, struct buffer *message, int64_
         else
             channel->last_body->next = body;
         channel->last_body = body;
+        channel->body_lane_bytes += body_out_cost(body);
         result = flush_and_wake(channel, had_work, error);
     }
     channel_unlock(channel);

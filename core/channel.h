@@ -6,7 +6,8 @@
  * receives and polls. There are two lanes: messages go before bodies, and of bodies one frame at a time is on
  * its way. A send writes straight to the socket as far as it takes it; what is left is flushed by the receiving
  * thread. The lane of messages is bounded: who finds it full waits (bounded by the send timeout) until there
- * is room or the channel is closed. The lane of bodies is bounded by the streams' credits.
+ * is room or the channel is closed. The lane of bodies is bounded by the streams' credits: channel_held_bytes says
+ * how much that has come to.
  *
  * A link that breaks can be resumed on another descriptor (channel_allow_resumption): then frames are kept until
  * the peer has acknowledged them.
@@ -97,6 +98,9 @@ json_object *channel_receive_body(struct channel *channel, size_t *body_length,
 /* [receiving thread] A body has been handed out, and the header of a next frame came with it: what follows is worth another
  * pump without a poll. */
 bool channel_goes_on(const struct channel *channel);
+
+/* [any thread] Bytes that wait in the lane of bodies, are on their way or not acknowledged. */
+size_t channel_held_bytes(struct channel *channel);
 
 /* Since when (clock_monotonic_ms) the peer has taken nothing of what waits for it; 0: nothing waits. */
 int64_t channel_stuck_since(struct channel *channel);

@@ -151,6 +151,7 @@ struct session_edge {
     bool closed;      /* its reader wants no more: the producer was told */
     int64_t end_ms;   /* its producer has run: when it is late with the rest; 0: not set */
     int64_t credit;   /* what the producer may begin to send: wire_batch_weigh */
+    int64_t withheld; /* credit that it is told of when the reader's channel holds less */
     int64_t left;     /* of the batch that is on its way */
 };
 
@@ -294,6 +295,8 @@ void session_end_streams(struct session *session, size_t step);
 /* Breaks places that are late with the rest of a stream; the next moment at which one can be. */
 void session_check_streams(struct session *session, int64_t now);
 int64_t session_next_stream_end(const struct session *session);
+/* Tells producers of credit that was withheld, where there is room for what they send. */
+void session_pass_credits(struct session *session);
 /* The group's streams are of no use any more. */
 void session_drop_streams(struct session *session, size_t group);
 /* Where the body of a stream's message goes (channel_place). */

@@ -14,6 +14,9 @@
 
 /* Of bodies that were passed on, for those that come. */
 #define KEPT_BYTES (4u << 20)
+/* What waits for a place to read it before its streams get no more credit. Above what a reader that reads all at once leaves
+ * unacknowledged, 256 KiB and a frame; so much for links that are far. */
+#define HELD_BYTES (16u << 20)
 
 int session_make_edges(struct session *session, struct osiris_error *error)
 {
@@ -115,7 +118,22 @@ void session_drop_streams(struct session *session, size_t group)
 {
     for (size_t i = 0; i < session->edge_count; i++)
         if (schedule_step_group(session->schedule, session->edges[i].from) == group)
-            session->edges[i].stream = session->edges[i].end_ms = 0;
+            session->edges[i].stream = session->edges[i].end_ms = session->edges[i].withheld = 0;
+}
+
+/* What a reader says, `bytes` unless they are 0. */
+static void tell_producer(struct session_place *producer, const struct session_edge *edge, const char *type,
+                          int64_t bytes)
+{
+    _cleanup_json_ json_object *message = json_object_new_object();
+    json_object *data = json_object_new_object();
+
+    json_add_string(message, "type", type);
+    json_add_integer(data, "stream", edge->stream);
+    if (bytes != 0)
+        json_add_integer(data, "bytes", bytes);
+    json_add(message, "data", data);
+    place_send(producer, message);
 }
 
 static void close_stream(struct session *session, struct session_edge *edge)
@@ -125,12 +143,28 @@ static void close_stream(struct session *session, struct session_edge *edge)
     if (edge->closed || edge->state == STREAM_ENDED || producer->phase != PLACE_RUNNING)
         return;
     edge->closed = true;
-    _cleanup_json_ json_object *message = json_object_new_object();
-    json_object *data = json_object_new_object();
-    json_add_string(message, "type", "close");
-    json_add_integer(data, "stream", edge->stream);
-    json_add(message, "data", data);
-    place_send(producer, message);
+    tell_producer(producer, edge, "close", 0);
+}
+
+/* A reader that gives credit and does not read, or acknowledges nothing, would have everything held here. */
+static void pass_credit(struct session *session, struct session_edge *edge)
+{
+    struct session_place *producer = place_of(session, edge->from);
+    const struct session_place *reader = place_of(session, edge->to);
+    int64_t bytes = edge->withheld;
+
+    if (bytes == 0 || producer->phase != PLACE_RUNNING || reader->phase != PLACE_RUNNING ||
+        channel_held_bytes(reader->channel) >= HELD_BYTES)
+        return;
+    edge->withheld = 0;
+    edge->credit += bytes;
+    tell_producer(producer, edge, "credit", bytes);
+}
+
+void session_pass_credits(struct session *session)
+{
+    for (size_t i = 0; i < session->edge_count; i++)
+        pass_credit(session, &session->edges[i]);
 }
 
 void session_end_streams(struct session *session, size_t step)
@@ -317,18 +351,15 @@ static void pass_from_reader(struct session_place *place, struct session_edge *e
         violation(place, "it reads a stream that is not its own");
         return;
     }
-    if (strcmp(type, "credit") == 0) {
-        if (bytes <= 0 || bytes > INT64_MAX / 4 || edge->credit > INT64_MAX / 4) {
-            violation(place, "a credit is no number of bytes");
-            return;
-        }
-        edge->credit += bytes;
-    }
-    struct session_place *producer = place_of(place->session, edge->from);
-    if (strcmp(type, "close") == 0)
+    if (strcmp(type, "close") == 0) {
         close_stream(place->session, edge);
-    else if (producer->phase == PLACE_RUNNING)
-        place_send(producer, message);
+    } else if (bytes <= 0 || bytes > place->session->limits.queue_bytes - edge->withheld - edge->credit) {
+        violation(place, bytes <= 0 ? "a credit is no number of bytes"
+                                    : "a stream has more credit than its queue has room");
+    } else {
+        edge->withheld += bytes;
+        pass_credit(place->session, edge);
+    }
 }
 
 static bool is_one_of(const char *type, const char *const *types)

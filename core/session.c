@@ -253,6 +253,7 @@ static void loop(struct session *session)
         }
         if (ready > 0)
             serve(session, fds);
+        session_pass_credits(session);
         session_check_deadlines(session);
         flush_records(session);
     }

@@ -17,6 +17,7 @@
 
 struct link_output {
     struct channel *channel;
+    int64_t window;
     /* Set before the producer's thread starts. */
     int64_t stream;
     bool may_lz4, may_zstd;
@@ -28,13 +29,14 @@ struct link_output {
     double waited_s, waited_bytes;
 };
 
-struct link_output *link_output_new(struct channel *channel)
+struct link_output *link_output_new(struct channel *channel, uint64_t window)
 {
     struct link_output *output = calloc(1, sizeof *output);
 
     if (output == NULL)
         return NULL;
     output->channel = channel;
+    output->window = (int64_t)window;
     pthread_mutex_init(&output->lock, NULL);
     pthread_cond_init(&output->changed, NULL);
     return output;
@@ -79,15 +81,20 @@ int64_t link_output_stream(const struct link_output *output)
 
 int link_output_credit(struct link_output *output, int64_t bytes, struct osiris_error *error)
 {
-    if (bytes <= 0 || bytes > INT64_MAX / 4)
+    if (bytes <= 0)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
                                 "the peer violates the protocol: a credit is no number of bytes");
     pthread_mutex_lock(&output->lock);
-    output->credit = output->credit > INT64_MAX / 4 ? output->credit : output->credit + bytes;
-    output->waited_bytes += (double)bytes;
-    pthread_cond_broadcast(&output->changed);
+    bool too_much = bytes > output->window - output->credit;
+    if (!too_much) {
+        output->credit += bytes;
+        output->waited_bytes += (double)bytes;
+        pthread_cond_broadcast(&output->changed);
+    }
     pthread_mutex_unlock(&output->lock);
-    return 0;
+    return too_much ? osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                                       "the peer violates the protocol: a stream has more credit than its queue has room")
+                    : 0;
 }
 
 void link_output_close(struct link_output *output)

@@ -20,12 +20,13 @@
 
 struct link_output;
 
-struct link_output *link_output_new(struct channel *channel);
+/* `window`: the most credit that there may be. */
+struct link_output *link_output_new(struct channel *channel, uint64_t window);
 void link_output_free(struct link_output *output);
 /* [main thread] A new attempt: the stream's number, and the codecs that may be used (borrowed; NULL: none). */
 void link_output_open(struct link_output *output, int64_t stream, json_object *codecs);
 int64_t link_output_stream(const struct link_output *output);
-/* [main thread] What the reader says. */
+/* [main thread] What the reader says. -1: it violates the protocol. */
 int link_output_credit(struct link_output *output, int64_t bytes, struct osiris_error *error);
 void link_output_close(struct link_output *output);
 /* [any thread] Wakes the producer, who is told QUEUE_CANCELLED. */

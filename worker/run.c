@@ -221,7 +221,7 @@ static int make_output(struct run *run, const struct plan_edge *plan, struct que
         return -1;
     edge->queue = queue;
     if (queue == NULL)
-        edge->link_output = link_output_new(run->channel);
+        edge->link_output = link_output_new(run->channel, plan->queue_bytes);
     return queue == NULL && edge->link_output == NULL ? -1 : 0;
 }
 

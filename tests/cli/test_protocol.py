@@ -433,20 +433,40 @@ FLOODS = {
 }
 
 
+# The same of a reader that reads nothing.
+UNREAD = {
+    "boundless-credit": "more credit than its queue has room",
+    "blind-credit": "more credit than its queue has room",
+}
+
+
+def is_refused_in_little_memory(kind, words):
+    process = start("run", "pipeline.yaml", env=both_workers(kind) |
+                    {"OSIRIS_HEARTBEAT_INTERVAL_MS": "500", "OSIRIS_HEARTBEAT_TIMEOUT_MS": "2000"})
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert_equal(process.returncode, 1, f"exit code of {kind}", read("err"))
+    for part in ("violates the protocol", words):
+        assert_in(part, read("err"), kind)
+    # The largest of osiris and both workers; the flood would be 28 MB and more.
+    assert SANITIZED or usage.ru_maxrss < 100 << 10, f"{kind}: {usage.ru_maxrss >> 10} MiB"
+    assert not [name for name in outputs() if name != "osiris.yaml" and name not in ("err", "out")], outputs()
+
+
 @test
 def test_floods(folder):
     for kind, words in FLOODS.items():
         pipeline(at("strange", "make", "py.rows", "read"),
                  at("own", "save", "test.collect", "write", ["make"], path="out.txt", hang_after=0))
-        process = start("run", "pipeline.yaml", env=both_workers(kind))
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        assert_equal(process.returncode, 1, f"exit code of {kind}", read("err"))
-        for part in ("violates the protocol", words):
-            assert_in(part, read("err"), kind)
-        # The largest of osiris and both workers; the flood would be 28 MB and more.
-        assert SANITIZED or usage.ru_maxrss < 100 << 10, f"{kind}: {usage.ru_maxrss >> 10} MiB"
-        assert not [name for name in outputs() if name != "osiris.yaml" and name not in ("err", "out")], outputs()
+        is_refused_in_little_memory(kind, words)
+
+
+@test
+def test_credit_for_what_is_not_read(folder):
+    for kind, words in UNREAD.items():
+        pipeline(at("own", "make", "test.generate", "read", rows=100000000, batch_rows=1000, row_bytes=1000),
+                 at("strange", "save", "py.csv", "write", ["make"], path="out.csv"))
+        is_refused_in_little_memory(kind, words)
 
 
 @test

@@ -210,11 +210,29 @@ class Misbehaving(worker.Worker):
     def commit(self, request, params):
         return None if self.kind == "no-commit" else super().commit(request, params)
 
+    def credit(self, bytes):
+        self.channel.send({"type": "credit", "data": {"stream": self.params["inputs"]["df"]["stream"], "bytes": bytes}})
+
     def do_deaf(self, request):
-        """It says that it lives and can take anything, and reads nothing."""
-        self.channel.send({"type": "credit", "data": {"stream": self.params["inputs"]["df"]["stream"], "bytes": 1 << 30}})
+        """It says that it lives and can take a queue full, and reads nothing."""
+        self.credit(1 << 20)
         while True:
             time.sleep(self.interval)
+            self.heartbeat()
+
+    # The same with credit for what it has not read.
+
+    def do_boundless_credit(self, request):
+        self.credit(1 << 60)
+        self.do_deaf(request)
+
+    def do_blind_credit(self, request):
+        """Never more at a time than a producer uses up that is told of it."""
+        self.credit(1 << 20)
+        while True:
+            for _ in range(10):
+                time.sleep(0.001)
+                self.credit(1 << 18)
             self.heartbeat()
 
     # Values of other types than the document's: harmless, whatever comes of them.

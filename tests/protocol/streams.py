@@ -74,8 +74,8 @@ def decode(data, body):
 class Output:
     """The producer's end; used like a queue."""
 
-    def __init__(self, channel):
-        self.channel, self.stream = channel, None
+    def __init__(self, channel, window):
+        self.channel, self.window, self.stream = channel, window, None
         self.changed = threading.Condition()
 
     def open(self, stream):
@@ -100,6 +100,7 @@ class Output:
 
     def give(self, credit):
         with self.changed:
+            check(0 < credit <= self.window - self.credit, "a stream has more credit than its queue has room")
             self.credit += credit
             self.changed.notify_all()
 

@@ -355,7 +355,7 @@ class Worker:
             else:
                 self.steps[edge["from"]].outputs.append(queue)
         elif here:
-            output = streams.Output(self.channel)
+            output = streams.Output(self.channel, window)
             self.steps[edge["from"]].outputs.append(output)
             self.steps[edge["from"]].remote_outputs[edge["id"]] = output
 

@@ -29,6 +29,8 @@ START_TEST(test_bodies_of_two_streams_alternate_and_messages_overtake)
         struct channel_body body = body_of(sent[stream], BODY_LENGTH, &releases);
         ck_assert_int_eq(channel_send_body(left, message, &body, NULL), 0);
     }
+    ck_assert_uint_ge(channel_held_bytes(left), 2 * (size_t)BODY_LENGTH);
+    ck_assert_uint_le(channel_held_bytes(left), 2 * (size_t)BODY_LENGTH + 1024);
     _cleanup_json_ json_object *urgent = number_message(9, 9);
     ck_assert_int_eq(channel_send(left, urgent, false, NULL), 0);
     pthread_create(&flusher, NULL, flush, left);
@@ -69,6 +71,7 @@ START_TEST(test_bodies_of_two_streams_alternate_and_messages_overtake)
     }
     channel_free(right);
     pthread_join(flusher, NULL);
+    ck_assert_uint_eq(channel_held_bytes(left), 0);
     channel_free(left);
     ck_assert_int_eq(releases, 2);
     free(sent[0]);

@@ -43,7 +43,7 @@ static void open_ends(struct ends *ends)
     *ends = (struct ends){.sender = channel_new(sockets[0], NULL),
                           .receiver = channel_new(sockets[1], NULL),
                           .queue = queue_new(UINT64_MAX, false, NULL)};
-    ends->output = link_output_new(ends->sender);
+    ends->output = link_output_new(ends->sender, WINDOW);
     ends->input = link_input_new(ends->receiver, ends->queue, WINDOW, false);
     channel_set_place(ends->receiver, room, ends);
     link_output_open(ends->output, 1, codecs);
@@ -155,4 +155,21 @@ START_TEST(test_credits_come_while_batches_go)
 }
 END_TEST
 
-UNIT_MAIN("link", test_credits_come_while_batches_go)
+START_TEST(test_credit_beyond_the_window_is_refused)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+    struct ends ends;
+
+    open_ends(&ends);
+    ck_assert_int_eq(link_output_credit(ends.output, WINDOW - 1, NULL), 0);
+    ck_assert_int_eq(link_output_credit(ends.output, 1, NULL), 0);
+    ck_assert_int_eq(link_output_credit(ends.output, 1, &error), -1);
+    ck_assert_ptr_nonnull(strstr(error.message, "more credit than its queue has room"));
+    ck_assert_int_eq(link_output_credit(ends.output, INT64_MAX, NULL), -1);
+    ck_assert_int_eq(link_output_credit(ends.output, 0, NULL), -1);
+    osiris_error_clear(&error);
+    close_ends(&ends);
+}
+END_TEST
+
+UNIT_MAIN("link", test_credits_come_while_batches_go, test_credit_beyond_the_window_is_refused)
