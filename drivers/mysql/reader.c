@@ -2,6 +2,7 @@
 #include "reader.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "narrow.h"
 
@@ -189,7 +190,7 @@ static int take_schema(struct mysql_reader *reader)
                        "the table was altered while it was read");
 }
 
-int mysql_reader_execute(struct mysql_reader *reader)
+static int execute(struct mysql_reader *reader)
 {
     free(reader->sql);
     reader->sql = make_statement(reader);
@@ -228,6 +229,14 @@ static bool can_go_on(struct mysql_reader *reader)
            !mysql_session_is_interrupted(&reader->session);
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 /* Twice as long each time; -1: interrupted. */
 static int wait_before_attempt(struct mysql_reader *reader)
 {
@@ -255,7 +264,7 @@ static int give_up(struct mysql_reader *reader, int64_t attempts)
 static int attempt(struct mysql_reader *reader)
 {
     mysql_reports_hold(&reader->reports);
-    if (mysql_reader_connect(reader) == 0 && mysql_reader_execute(reader) == 0) {
+    if (mysql_reader_connect(reader) == 0 && execute(reader) == 0) {
         mysql_reports_drop(&reader->reports);
         return 0;
     }
@@ -288,12 +297,34 @@ static int go_on(struct mysql_reader *reader)
 /* What is held stays so: it is the reason if no attempt is allowed. */
 static void note_loss(struct mysql_reader *reader)
 {
-    osiris_log(reader->host, OSIRIS_WARNING, "%s; going on behind the %lld rows that came",
-               reader->reports.held.message == NULL ? "the connection was lost"
-                                                    : reader->reports.held.message,
-               (long long)reader->delivered);
+    const char *reason = reader->reports.held.message;
+
+    if (reason == NULL)
+        reason = "the connection was lost";
+    if (reader->delivered == 0)
+        osiris_log(reader->host, OSIRIS_WARNING, "%s; no row had come, beginning again", reason);
+    else
+        osiris_log(reader->host, OSIRIS_WARNING, "%s; going on behind the %lld rows that came", reason,
+                   (long long)reader->delivered);
     disconnect(reader);
     reader->lost = true;
+}
+
+int mysql_reader_execute(struct mysql_reader *reader)
+{
+    const int64_t silence_ms = (int64_t)reader->session.target.read_timeout_s * 1000;
+    const int64_t begun_ms = now_ms();
+
+    mysql_reports_hold(&reader->reports);
+    if (execute(reader) == 0) {
+        mysql_reports_drop(&reader->reports);
+        return 0;
+    }
+    /* A server that says nothing for read_timeout before its first row would only do the same again. */
+    if (!can_go_on(reader) || now_ms() - begun_ms >= silence_ms)
+        return mysql_reports_pass(&reader->reports);
+    note_loss(reader);
+    return go_on(reader);
 }
 
 /* Rows. */

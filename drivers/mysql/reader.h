@@ -41,7 +41,7 @@ void mysql_reader_clear(struct mysql_reader *reader);
 int mysql_reader_connect(struct mysql_reader *reader);
 /* Looks for the key that it goes on from (see resume.h), and fills `resume`, which outlives the reader. */
 int mysql_reader_find_key(struct mysql_reader *reader, struct mysql_resume *resume);
-/* Runs the statement, so that the columns are known. */
+/* Runs the statement, so that the columns are known; again, over a new connection, if its own is lost meanwhile. */
 int mysql_reader_execute(struct mysql_reader *reader);
 int mysql_reader_schema(const struct mysql_reader *reader, struct ArrowSchema *out);
 /* The next batch; at the end its release is NULL. */

@@ -8,7 +8,7 @@ import subprocess
 
 from private import SCRIPT, Private, describe
 
-from tap import assert_equal, finish, osiris, read, start, step
+from tap import assert_equal, finish, osiris, read, start, step, wait_until
 
 private = Private()
 server = private.env
@@ -55,6 +55,35 @@ def export_while_killed(**config):
     result = finish(process)
     assert_equal(result.code, 0, "exit code", result)
     assert kills > 0, "nothing was killed"
+
+
+class Gate:
+    """While it is shut, a row that `where` is asked of is waited for; rows that an open one is asked of come at once."""
+
+    where = "IF(IS_FREE_LOCK('gate'), 1, SLEEP(100) = 0)"
+
+    def __enter__(self):
+        command, env = private.command()
+        self.holder = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        self.holder.stdin.write("SELECT GET_LOCK('gate', 0);\n")
+        self.holder.stdin.flush()
+        wait_until(lambda: sql("SELECT IS_USED_LOCK('gate')").strip() != "NULL", "the gate is shut")
+        return self
+
+    def open(self):
+        """For those who come now; whoever waits goes on waiting."""
+        self.holder.communicate()
+        wait_until(lambda: sql("SELECT IS_FREE_LOCK('gate')").strip() == "1", "the gate is open")
+
+    def __exit__(self, *_):
+        if self.holder.poll() is None:
+            self.holder.communicate()
+
+    @staticmethod
+    def waiting(table):
+        """The connections that wait at it while they read the table."""
+        return sql("SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND "
+                   f"info LIKE 'SELECT * FROM `{table}` WHERE%' AND state = 'User sleep'").split()
 
 
 def extract(connection=None, path="out.csv", **config):

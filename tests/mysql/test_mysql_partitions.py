@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 import threading
 
-from mysql_server import (export_while_killed, extract, fill, lines, private, run, server, setup, sql,
+from mysql_server import (Gate, export_while_killed, extract, fill, lines, private, run, server, setup, sql,
                           teardown)
 from tap import assert_equal, assert_in, events, finish, interrupt, main, run_directory, start, test, wait_until
 
@@ -229,6 +229,23 @@ def test_cancel_reaches_all(folder):
 def test_each_range_goes_on(folder):
     export_while_killed(partitions=3)
     assert_equal(sorted(int(line.split(",")[0]) for line in lines()), list(range(1, 120001)), "ids")
+
+
+@test
+def test_a_range_that_is_lost_before_its_first_row_begins_again(folder):
+    fill("waiting", "id INT PRIMARY KEY, v INT", "SELECT seq, seq FROM seq_1_to_40000")
+    for where, count in ((f"id <> 7 OR {Gate.where}", 1), (f"id % 5000 <> 7 OR {Gate.where}", 4)):
+        with Gate() as gate:
+            extract(table="waiting", partitions=4, where=where)
+            process = start("run", "pipeline.yaml", "--verbose", env=server)
+            wait_until(lambda: len(Gate.waiting("waiting")) == count, "the statements run")
+            gate.open()
+            for number in Gate.waiting("waiting"):
+                sql(f"KILL CONNECTION {number}")
+            result = finish(process)
+        assert_equal(result.code, 0, "exit code", result)
+        assert_equal(result.err.count("beginning again"), count, "beginnings", result)
+        assert_equal(sorted(int(line.split(",")[0]) for line in lines()), list(range(1, 40001)), "ids")
 
 
 @test

@@ -6,8 +6,8 @@ import pathlib
 import socket
 import threading
 
-from mysql_server import (export_while_killed, extract, fill, lines, run, server, setup, sql, start_server, stop_server,
-                          teardown)
+from mysql_server import (Gate, export_while_killed, extract, fill, lines, run, server, setup, sql, start_server,
+                          stop_server, teardown)
 from tap import assert_equal, assert_in, finish, interrupt, main, read, start, test, wait_until
 
 
@@ -297,6 +297,60 @@ def test_an_altered_table_is_refused(folder):
 def test_kill_on_the_server(folder):
     export_while_killed()
     agrees("killed", order="id")
+
+
+def kill_before_rows(table, count=1, **config):
+    """Exports, and kills so many connections one after the other while their statements have given no row yet."""
+    with Gate() as gate:
+        extract(table=table, where=Gate.where, **config)
+        process = start("run", "pipeline.yaml", "--verbose", env=server)
+        for number in range(count):
+            wait_until(lambda: Gate.waiting(table), "the statement runs")
+            waiting = Gate.waiting(table)
+            if number == count - 1:
+                gate.open()
+            sql(f"KILL CONNECTION {waiting[0]}")
+            wait_until(lambda: waiting[0] not in Gate.waiting(table), "it is gone")
+        return finish(process)
+
+
+@test
+def test_a_kill_before_the_first_row_begins_again(folder):
+    fill_plain("early", 3000)
+    sql("CREATE OR REPLACE TABLE sorted (id INT PRIMARY KEY, v VARCHAR(40)) ENGINE=MyISAM;"
+        "INSERT INTO sorted SELECT 3000 - seq, 'value' FROM seq_1_to_2000")
+    for table, count, config in (("early", 1, {}), ("early", 3, {"limit": 1000, "offset": 500}),
+                                 ("sorted", 1, {"on_disconnect": "resume"})):
+        result = kill_before_rows(table, count, **config)
+        assert_equal(result.code, 0, "exit code", result)
+        assert_in("no row had come, beginning again", result.err, result)
+        got = lines()
+        extract(path="whole.csv", table=table, **config)
+        run()
+        assert_equal(got, lines("whole.csv"), f"rows of {table}", result)
+
+
+@test
+def test_kills_before_the_first_row_are_bounded(folder):
+    fill_plain("hopeless", 3000)
+    for count, config, reason in ((3, {"reconnect_attempts": 2}, "lost after 0 rows, and 2 attempts to go on failed"),
+                                  (1, {"on_disconnect": "fail"}, "cannot run the query")):
+        result = kill_before_rows("hopeless", count, **config)
+        assert_equal(result.code, 1, "exit code", result)
+        assert_in(reason, result.err, result)
+        assert_in("(2013, HY000)", result.err, result)
+
+
+@test
+def test_silence_before_the_first_row_is_no_loss(folder):
+    fill_plain("silent", 3000)
+    with Gate():
+        extract(table="silent", where=Gate.where, on_disconnect="resume", connection={"read_timeout": 1})
+        result = run("--verbose", code=1)
+        for number in Gate.waiting("silent"):
+            sql(f"KILL CONNECTION {number}")
+    assert_in("read_timeout", result.err, result)
+    assert "beginning again" not in result.err, result
 
 
 @test
