@@ -1,4 +1,5 @@
 /* Is the connection usable? See verbs.h. */
+#include <mysqld_error.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -48,21 +49,49 @@ static int add_server(struct mysql_session *session, struct sql *json)
     return 0;
 }
 
-/* Of the user itself, everywhere, on the database, and on tables in it. SHOW GRANTS would have the password's hash in it. */
+/* What is granted to the user itself, and whether that holds for the database (of `schema`, or the connection's): everywhere,
+ * on databases, tables and columns. SHOW GRANTS would have the password's hash in it. */
 #define HOST "SUBSTRING_INDEX(CURRENT_USER(), '@', -1)"
 #define IS_GRANTED                                                                                 \
     "GRANTEE = CONCAT('''', LEFT(CURRENT_USER(), CHAR_LENGTH(CURRENT_USER()) - CHAR_LENGTH(" HOST   \
     ") - 1), '''@''', " HOST ", '''')"
-#define PRIVILEGES                                                                                 \
-    "SELECT PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES WHERE " IS_GRANTED " UNION "     \
-    "SELECT PRIVILEGE_TYPE FROM information_schema.SCHEMA_PRIVILEGES "                              \
-    "WHERE DATABASE() LIKE TABLE_SCHEMA AND " IS_GRANTED " UNION "                                  \
-    "SELECT PRIVILEGE_TYPE FROM information_schema.TABLE_PRIVILEGES "                               \
-    "WHERE TABLE_SCHEMA = DATABASE() AND " IS_GRANTED " ORDER BY 1"
 
+static void add_database(struct sql *sql, const struct mysql_session *session)
+{
+    const char *schema = mysql_table_of(session->host).schema;
+
+    if (schema != NULL && schema[0] != '\0')
+        sql_add_string(sql, schema);
+    else
+        sql_add(sql, "DATABASE()");
+}
+
+/* `comparison`: what is granted on databases holds for patterns of them. */
+static void add_grants(struct sql *sql, const struct mysql_session *session, const char *table,
+                       const char *comparison)
+{
+    sql_add(sql, " UNION ALL SELECT PRIVILEGE_TYPE, ");
+    add_database(sql, session);
+    sql_format(sql, " %s TABLE_SCHEMA FROM information_schema.%s WHERE " IS_GRANTED, comparison, table);
+}
+
+static MYSQL_RES *ask_for_grants(struct mysql_session *session)
+{
+    struct sql sql = {0};
+
+    sql_add(&sql, "SELECT PRIVILEGE_TYPE, MAX(here) FROM (SELECT PRIVILEGE_TYPE, 1 AS here "
+                  "FROM information_schema.USER_PRIVILEGES WHERE " IS_GRANTED);
+    add_grants(&sql, session, "SCHEMA_PRIVILEGES", "LIKE");
+    add_grants(&sql, session, "TABLE_PRIVILEGES", "=");
+    add_grants(&sql, session, "COLUMN_PRIVILEGES", "=");
+    sql_add(&sql, ") AS grants GROUP BY PRIVILEGE_TYPE ORDER BY PRIVILEGE_TYPE");
+    return mysql_ask_sql(session, "ask for the user's privileges", &sql);
+}
+
+/* Those of the database; SELECT on another one will do to read. */
 static int add_privileges(struct mysql_session *session, struct sql *json, bool *may_select)
 {
-    MYSQL_RES *result = mysql_ask(session, "ask for the user's privileges", PRIVILEGES);
+    MYSQL_RES *result = ask_for_grants(session);
     const char *before = "";
     MYSQL_ROW row;
 
@@ -70,14 +99,76 @@ static int add_privileges(struct mysql_session *session, struct sql *json, bool 
         return -1;
     sql_add(json, ", \"privileges\": [");
     while ((row = mysql_fetch_row(result)) != NULL) {
+        *may_select = *may_select || (row[0] != NULL && strcmp(row[0], "SELECT") == 0);
+        if (row[1] == NULL || strcmp(row[1], "1") != 0)
+            continue;
         sql_add(json, before);
         mysql_add_json(json, row[0]);
         before = ", ";
-        *may_select = *may_select || (row[0] != NULL && strcmp(row[0], "SELECT") == 0);
     }
     sql_add(json, "]");
     mysql_free_result(result);
     return 0;
+}
+
+/* What roles and PUBLIC give shows in what the server lets the user see, and on columns only. */
+
+enum answer { NO, YES, UNKNOWN };
+
+/* The one value of the statement's result; what the server cannot tell is no error. */
+static enum answer ask_quietly(struct mysql_session *session, struct sql *sql)
+{
+    char *text = sql_take(sql);
+    MYSQL *mysql = session->mysql;
+    enum answer answer = UNKNOWN;
+
+    session->querying = true;
+    if (text != NULL && mysql_real_query(mysql, text, strlen(text)) == 0) {
+        MYSQL_RES *result = mysql_store_result(mysql);
+        MYSQL_ROW row = result == NULL ? NULL : mysql_fetch_row(result);
+        if (row != NULL && row[0] != NULL)
+            answer = strcmp(row[0], "0") == 0 ? NO : YES;
+        mysql_free_result(result);
+    }
+    if (!mysql_session_is_interrupted(session))
+        session->querying = false;
+    free(text);
+    return answer;
+}
+
+static enum answer can_read_a_column(struct mysql_session *session)
+{
+    struct sql sql = {0};
+
+    sql_add(&sql, "SELECT COUNT(*) FROM information_schema.COLUMNS "
+                  "WHERE PRIVILEGES LIKE '%select%' AND TABLE_SCHEMA = ");
+    add_database(&sql, session);
+    return ask_quietly(session, &sql);
+}
+
+/* A server that is too old for the function has none. */
+static enum answer has_a_role(struct mysql_session *session)
+{
+    struct sql sql = {0};
+
+    sql_add(&sql, "SELECT COALESCE(CURRENT_ROLE(), 'NONE') <> 'NONE'");
+    enum answer answer = ask_quietly(session, &sql);
+    return answer == UNKNOWN && mysql_errno(session->mysql) == ER_SP_DOES_NOT_EXIST ? NO : answer;
+}
+
+/* Only what is certain is a no: a role may reach what has no columns yet, or lies elsewhere. */
+static bool may_select_by_others(struct mysql_session *session, const char **message)
+{
+    enum answer column = can_read_a_column(session);
+
+    *message = "the user may read, by a role or as everybody";
+    if (column == YES)
+        return true;
+    *message = "the user may perhaps read: it sees nothing to read in the database, but has a role";
+    if (column == UNKNOWN || has_a_role(session) != NO)
+        return true;
+    *message = "the user has no SELECT, and sees nothing to read in the database; grant it";
+    return false;
 }
 
 static void add_check(struct sql *json, const char *name, bool ok, const char *message)
@@ -89,6 +180,7 @@ static void add_check(struct sql *json, const char *name, bool ok, const char *m
 
 static int describe(struct mysql_session *session, struct sql *json)
 {
+    const char *message = "the user may read";
     double latency_ms = 0;
     bool may_select = false;
 
@@ -100,8 +192,9 @@ static int describe(struct mysql_session *session, struct sql *json)
     sql_add(json, ", \"checks\": [");
     add_check(json, "connect", true, "connected");
     sql_add(json, ", ");
-    add_check(json, "select", may_select,
-              may_select ? "the user may read" : "the user itself has no SELECT on the database; grant it, unless a role has it");
+    if (!may_select)
+        may_select = may_select_by_others(session, &message);
+    add_check(json, "select", may_select, message);
     sql_add(json, "]}");
     return 0;
 }

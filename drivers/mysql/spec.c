@@ -41,7 +41,7 @@ const char mysql_extractor_spec[] =
     "\"partition_on\": {\"type\": \"string\", \"minLength\": 1, \"description\": \"the indexed column whose ranges they are; by default the first of the primary key\"},"
     "\"consistent\": {\"type\": \"boolean\", \"default\": false, \"description\": \"all connections read one snapshot, or the run fails\"},"
     "\"lock_timeout\": {\"type\": \"integer\", \"minimum\": 1, \"maximum\": 3600, \"default\": 10, \"description\": \"seconds that consistent waits for the table's lock, with several partitions\"},"
-    "\"on_disconnect\": {\"enum\": [\"resume\", \"fail\"], \"description\": \"a connection that is lost in the middle of a table is made again and the read goes on behind the last row, or the run fails; by default it goes on where the order of a key costs nothing\"},"
+    "\"on_disconnect\": {\"enum\": [\"resume\", \"fail\"], \"description\": \"a connection that is lost while a table is read is made again and the read goes on behind the last row, or the run fails; by default it goes on where the order of a key costs nothing\"},"
     "\"reconnect_attempts\": {\"type\": \"integer\", \"minimum\": 0, \"maximum\": 100, \"default\": 10, \"description\": \"in a row without a batch, before a lost connection is given up\"},"
     "\"pool_size\": {\"type\": \"integer\", \"minimum\": 1, \"x-ignored\": true, \"description\": \"accepted; there is no pool\"},"
     "\"pool_recycle\": {\"type\": \"integer\", \"x-ignored\": true, \"description\": \"accepted; there is no pool\"},"

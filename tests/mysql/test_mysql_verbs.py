@@ -73,6 +73,36 @@ def test_the_doctor_fails_with_one(folder):
 
 
 @test
+def test_the_doctor_believes_what_works(folder):
+    sql("CREATE OR REPLACE TABLE readable (id INT, v INT); INSERT INTO readable VALUES (1, 2);"
+        "CREATE DATABASE IF NOT EXISTS elsewhere; CREATE DATABASE IF NOT EXISTS bare;"
+        "CREATE OR REPLACE TABLE elsewhere.there (id INT); CREATE OR REPLACE ROLE readers;"
+        "GRANT SELECT ON shop.readable TO readers; GRANT SELECT ON bare.* TO readers; GRANT INSERT ON elsewhere.* TO readers;"
+        "CREATE OR REPLACE USER by_role IDENTIFIED BY 'knocks'; GRANT readers TO by_role;"
+        "SET DEFAULT ROLE readers FOR by_role;"
+        "CREATE OR REPLACE USER by_column IDENTIFIED BY 'knocks'; GRANT SELECT (id) ON shop.readable TO by_column;"
+        "CREATE OR REPLACE USER writes_there IDENTIFIED BY 'knocks'; GRANT INSERT ON elsewhere.* TO writes_there;"
+        "GRANT SELECT ON shop.* TO writes_there; CREATE OR REPLACE USER writes IDENTIFIED BY 'knocks';"
+        "GRANT INSERT ON elsewhere.* TO writes")
+    for user, where, message in (
+            ("by_role", {}, "the user may read, by a role or as everybody"),
+            ("by_column", {}, "the user may read"),
+            ("by_role", {"schema": "bare"}, "the user may perhaps read"),
+            ("by_role", {"database": "elsewhere"}, "the user may perhaps read"),
+            ("writes_there", {"database": "elsewhere"}, "the user may read"),
+            ("writes", {"database": "elsewhere"}, None)):
+        result = ask("connections", "doctor", "--json", code=0 if message else 1,
+                     connection={"user": user, "password": "knocks", **where})
+        check = result.json()["connections"][0]["result"]["checks"][1]
+        assert_equal((check["name"], check["ok"]), ("select", message is not None), f"{user} {where}", result)
+        assert_in(message or "the user has no SELECT", check["message"], result)
+    for user in ("by_role", "by_column"):
+        extract(table="readable", columns=["id"], connection={"user": user, "password": "knocks"})
+        run()
+        assert_equal(lines(), ["1"], "rows")
+
+
+@test
 def test_discovery_shows_tables(folder):
     sql("CREATE OR REPLACE TABLE known (id BIGINT UNSIGNED PRIMARY KEY, `a\"b` VARCHAR(20) DEFAULT 'x\\\\y' COMMENT 'c',"
         "d DECIMAL(10,2) NOT NULL, t TIMESTAMP(3) NULL, UNIQUE u (d, `a\"b`), KEY (t));"
