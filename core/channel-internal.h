@@ -106,6 +106,8 @@ struct channel {
     bool violated;
     struct osiris_error violation; /* until it is handed out */
     uint64_t received_sequence;
+    size_t unheard_bytes; /* since the last sign of life */
+    bool heard;           /* there was one, which nobody has been told of */
     size_t unacknowledged_frames, unacknowledged_bytes;
 };
 

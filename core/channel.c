@@ -192,6 +192,8 @@ static int finish_frame(struct channel *channel, struct osiris_error *error)
         FRAME_HEADER_SIZE + (size_t)channel->header.message_length + channel->header.body_length;
 
     trace_received(channel);
+    channel->heard = true;
+    channel->unheard_bytes = 0;
     channel->after_body = channel->header.body_length > 0;
     channel->last_length = channel->after_body ? channel->header.message_length : 0;
     channel->incoming = NULL;
@@ -301,6 +303,11 @@ static int take_bytes(struct channel *channel, const struct iovec *room, size_t 
     size_t first = got < room[0].iov_len ? got : room[0].iov_len;
     int result = 0;
 
+    channel->unheard_bytes += got;
+    if (channel->unheard_bytes >= CHANNEL_SIGN_BYTES) {
+        channel->heard = true;
+        channel->unheard_bytes = 0;
+    }
     if (!channel->has_header) {
         channel->header_filled += first;
     } else {
@@ -499,6 +506,14 @@ json_object *channel_receive(struct channel *channel, struct osiris_error *error
     size_t body_length;
 
     return channel_receive_body(channel, &body_length, error);
+}
+
+bool channel_was_heard(struct channel *channel)
+{
+    bool heard = channel->heard;
+
+    channel->heard = false;
+    return heard;
 }
 
 bool channel_goes_on(const struct channel *channel)

@@ -28,6 +28,8 @@
 #define CHANNEL_OUTBOX_BYTES (4u << 20)
 /* What may be read behind a message without a body. A body that follows one is copied out of it by as much. */
 #define CHANNEL_READ_AHEAD 2048
+/* So much of a frame is a sign of life, as a whole one is: a long one may take its time on a slow link. */
+#define CHANNEL_SIGN_BYTES (16u << 10)
 #define CHANNEL_ACK_FRAMES 64
 #define CHANNEL_ACK_BYTES (256u << 10)
 
@@ -94,6 +96,10 @@ json_object *channel_receive(struct channel *channel, struct osiris_error *error
 /* The same, with the length of its body, which is where channel_place wanted it. */
 json_object *channel_receive_body(struct channel *channel, size_t *body_length,
                                   struct osiris_error *error);
+
+/* [receiving thread] Whether the peer has given a sign of life since this was last asked: a whole frame (an `ack`, too),
+ * or CHANNEL_SIGN_BYTES more of one. Bytes that come one by one are none. */
+bool channel_was_heard(struct channel *channel);
 
 /* [receiving thread] A body has been handed out, and the header of a next frame came with it: what follows is worth another
  * pump without a poll. */

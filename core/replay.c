@@ -272,11 +272,12 @@ static int take_messages(struct replay *replay, struct osiris_error *error)
         }
         if (message == NULL)
             break;
-        replay->last_heard_ms = clock_monotonic_ms();
         const char *id = json_member_string(message, "id", NULL);
         if (id != NULL && json_member(replay->asked, id) != NULL)
             json_add(replay->answers, id, json_object_get(message));
     }
+    if (channel_was_heard(replay->channel))
+        replay->last_heard_ms = clock_monotonic_ms();
     if (pumped < 0)
         return -1;
     return end ? osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the worker closed its channel") : 0;

@@ -594,7 +594,6 @@ void place_handle(struct session_place *place, json_object *message, size_t body
 
     bool is_answer = json_object_object_get_ex(message, "id", NULL);
 
-    place->last_heard_ms = clock_monotonic_ms();
     if (!is_answer && place_pass_on(place, type, message, body_length))
         return;
     if (body_length > 0)

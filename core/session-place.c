@@ -472,7 +472,6 @@ void place_receive(struct session_place *place, short revents)
     struct osiris_error error = OSIRIS_ERROR_INIT;
     bool end = false;
     int pumped = channel_pump_ready(place->channel, revents, &end, &error), bodies = 1;
-    bool heard = pumped > 0;
 
     /* What came before the end or the fault still counts. */
     while (!place_is_over(place)) {
@@ -499,6 +498,6 @@ void place_receive(struct session_place *place, short revents)
         place_break(place, &error);
     else if (end)
         place_break_with(place, OSIRIS_ERROR_INTERNAL, "it closed its channel");
-    else if (heard)
+    else if (channel_was_heard(place->channel))
         place->last_heard_ms = clock_monotonic_ms();
 }

@@ -288,7 +288,6 @@ static int handle(struct worker *worker, json_object *message, size_t body_lengt
     const char *method = json_member_string(message, "method", NULL);
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    worker->last_heard_ms = clock_monotonic_ms();
     if (!has(message, "id") && !has(message, "method"))
         /* Heartbeats have told what they had to by coming; unknown types are ignored. */
         return run_take_stream_message(worker->run, message, body_length, violation) < 0 ? -1 : 0;
@@ -300,7 +299,6 @@ static int handle(struct worker *worker, json_object *message, size_t body_lengt
         return -1;
     if (dispatch(worker, id, method, json_member(message, "params"), &error) < 0)
         answer_error(worker->channel, id, &error);
-    worker->last_sent_ms = worker->last_heard_ms;
     return 0;
 }
 
@@ -387,6 +385,8 @@ static int receive(struct worker *worker, short revents, bool *end, struct osiri
         if (message == NULL && violation.category == 0) {
             if (pumped <= 0 || *end || bodies++ == BODIES_A_POLL || !channel_goes_on(worker->channel)) {
                 run_wake_reader(worker->run);
+                if (channel_was_heard(worker->channel))
+                    worker->last_heard_ms = clock_monotonic_ms();
                 return pumped < 0 ? -1 : 0;
             }
             pumped = channel_pump_ready(worker->channel, POLLIN, end, error);

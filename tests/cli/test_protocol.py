@@ -200,6 +200,21 @@ def test_a_silent_worker(folder):
 
 
 @test
+def test_bytes_that_come_one_by_one_are_silence(folder):
+    rows_to_csv()
+    result = fails(run("drip", OSIRIS_HEARTBEAT_INTERVAL_MS="200", OSIRIS_HEARTBEAT_TIMEOUT_MS="1500"), "no heartbeat")
+    assert result.seconds < 30, result
+    assert_no_group(events(run_directory(), "worker_started")[0]["pid"])
+
+
+@test
+def test_a_long_frame_on_a_slow_link_is_no_silence(folder):
+    rows_to_csv(rows=20)
+    result = succeeds(run("slow-link", OSIRIS_HEARTBEAT_INTERVAL_MS="200", OSIRIS_HEARTBEAT_TIMEOUT_MS="1500"), 20)
+    assert result.seconds > 1.5, result
+
+
+@test
 def test_answers_in_any_order(folder):
     rows_to_csv(rows=20)
     succeeds(run("reverse"), 20)

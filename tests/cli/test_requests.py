@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 from tap import BUILD, SOURCE, assert_equal, assert_in, environment, main, test, write
 
@@ -29,7 +30,7 @@ import frames  # noqa: E402
 class Session:
     """`ours`: osiris-worker with test.generate, else worker.py with py.rows; one step `make`, whose reader is elsewhere."""
 
-    def __init__(self, ours):
+    def __init__(self, ours, interval=10000, timeout=60000):
         here, there = socket.socketpair()
         here.settimeout(60)
         self.channel = frames.Channel(here, threading.Lock())
@@ -40,7 +41,7 @@ class Session:
         there.close()
         self.driver = "test.generate" if ours else "py.rows"
         self.file = self.find_driver() if ours else str(write("python.so", json.dumps({"drivers": ["py.rows"]})))
-        self.ask("hello", "hello", protocol=1, version="test", heartbeat_interval_ms=10000, heartbeat_timeout_ms=60000)
+        self.ask("hello", "hello", protocol=1, version="test", heartbeat_interval_ms=interval, heartbeat_timeout_ms=timeout)
         assert "result" in self.answer("hello")
 
     def find_driver(self):
@@ -166,6 +167,49 @@ def test_a_stream_again(folder):
         assert "result" in session.answer("abort again")
         session.execute("third", 1)
         session.is_violated("a stream again")
+
+
+@test
+def test_more_credit_than_a_queue_has_room(folder):
+    @both
+    def check(ours):
+        session = Session(ours).prepare()
+        session.execute("first", 1)
+        session.say({"type": "credit", "data": {"stream": 1, "bytes": (1 << 20) + 1}})
+        session.is_violated("more credit than queue_bytes")
+
+
+@test
+def test_bytes_that_come_one_by_one_are_silence(folder):
+    @both
+    def check(ours):
+        session = Session(ours, 200, 1000)
+        connection = session.channel.connection
+        connection.sendall(frames.HEADER.pack(frames.MAXIMUM_MESSAGE, 0, session.channel.sent + 1))
+        began = time.monotonic()
+        while session.process.poll() is None and time.monotonic() < began + 30:
+            try:
+                connection.sendall(b"x")
+            except OSError:
+                break
+            time.sleep(0.05)
+        session.end(1)
+        assert_in("silent", pathlib.Path("stderr").read_text())
+
+
+@test
+def test_a_long_frame_on_a_slow_link_is_no_silence(folder):
+    @both
+    def check(ours):
+        session = Session(ours, 200, 1000)
+        session.channel.sent += 1
+        ping = frames.encode({"id": "long", "method": "ping", "params": {"text": "x" * 200000}})
+        frame = frames.encode_frame(session.channel.sent, ping)
+        for start in range(0, len(frame), 20000):
+            session.channel.connection.sendall(frame[start:start + 20000])
+            time.sleep(0.2)
+        assert "result" in session.answer("long")
+        session.end()
 
 
 @test

@@ -2,6 +2,7 @@
 
 import math
 import struct
+import time
 
 import msgpack
 
@@ -10,6 +11,7 @@ MAXIMUM_MESSAGE = 16 * 1024 * 1024
 MAXIMUM_BODY = 1024 * 1024
 MAXIMUM_DEPTH = 32
 MAXIMUM_VALUES = 1048576
+SIGN_BYTES = 16 * 1024  # of a frame: a sign of life, as a whole one is
 
 
 class Violation(Exception):
@@ -98,12 +100,18 @@ def decode_frame(data, expected):
 
 
 class Channel:
-    """Frames over a connected socket. Any thread may send; one receives."""
+    """Frames over a connected socket. Any thread may send; one receives, and calls `wait`, if it is set, before it reads."""
 
-    def __init__(self, connection, lock):
+    def __init__(self, connection, lock, wait=None):
         self.connection = connection
         self.lock = lock
+        self.wait = wait
         self.sent = self.received = 0
+        self.hear()
+
+    def hear(self):
+        """The last sign of life was now."""
+        self.heard, self.unheard = time.monotonic(), 0
 
     def send(self, message, body=b""):
         payload = encode(message)
@@ -114,6 +122,8 @@ class Channel:
     def _read(self, length, may_end=False):
         parts = []
         while length > 0:
+            if self.wait:
+                self.wait()
             part = self.connection.recv(min(length, 65536))
             if not part:
                 if may_end and not parts:
@@ -121,6 +131,9 @@ class Channel:
                 raise Violation("the channel ended inside a frame")
             parts.append(part)
             length -= len(part)
+            self.unheard += len(part)
+            if self.unheard >= SIGN_BYTES:
+                self.hear()
         return b"".join(parts)
 
     def receive(self):
@@ -132,4 +145,5 @@ class Channel:
         message = decode(self._read(message_length))
         body = self._read(body_length)
         self.received += 1
+        self.hear()
         return message, body

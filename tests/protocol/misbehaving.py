@@ -53,6 +53,14 @@ class Misbehaving(worker.Worker):
             self.say("metric", metric="news", value=4711, unit="rows", ts=worker.now(), tags={"step": "nobody"})
         self.say("log", level="info", message="forged", step_id="nobody")
 
+    def long_frame(self):
+        """As over a link of 100 KB/s: nothing else comes for 3 s."""
+        self.channel.sent += 1
+        frame = frames.encode_frame(self.channel.sent, frames.encode({"type": "news", "data": {"text": "x" * 300000}}))
+        for start in range(0, len(frame), 20000):
+            self.raw(frame[start:start + 20000])
+            time.sleep(0.2)
+
     # Not allowed: instead of the answer to the first execute_step, raw bytes or a wrong message.
 
     def raw(self, data):
@@ -70,6 +78,8 @@ class Misbehaving(worker.Worker):
         if act is None:
             if self.kind == "forged" and params["step_id"] == "make":
                 self.start_of_run()
+            if self.kind == "slow-link" and params["step_id"] == "make":
+                self.long_frame()
             return super().execute_step(request, params)
         self.params = params
         act(request)
@@ -158,6 +168,13 @@ class Misbehaving(worker.Worker):
 
     def do_silent(self, request):
         time.sleep(1000)
+
+    def do_drip(self, request):
+        """Bytes of a frame that never is whole."""
+        self.raw(frames.HEADER.pack(frames.MAXIMUM_MESSAGE, 0, self.channel.sent + 1))
+        while True:
+            self.raw(b"x")
+            time.sleep(0.05)
 
     # A stream to another place, whose reader gives credit for a MiB and takes nothing.
 

@@ -296,9 +296,10 @@ class Step:
 
 class Worker:
     def __init__(self, connection):
-        self.channel = frames.Channel(connection, threading.Lock())
+        self.channel = frames.Channel(connection, threading.Lock(), self.wait)
         self.greeted = self.prepared = self.cleaned = False
         self.interval = self.timeout = None  # of heartbeats, in seconds, from hello on
+        self.beat = time.monotonic()
         self.steps = {}
         self.ids, self.streams = set(), set()  # all that requests have named
 
@@ -503,23 +504,23 @@ class Worker:
         self.say("heartbeat", steps=[{"step_id": step.id, "rows": step.rows, "bytes": step.bytes}
                                      for step in self.steps.values() if step.state == "running"])
 
-    def loop(self):
-        heard = beat = time.monotonic()
+    def wait(self):
+        """Until there is something to read; heartbeats go on meanwhile, also inside a frame."""
         while True:
-            ready, _, _ = select.select([self.channel.connection], [], [],
-                                        max(0, beat + self.interval - time.monotonic()) if self.interval else None)
             moment = time.monotonic()
-            if ready:
-                received = self.channel.receive()
-                if received is None:
-                    return
-                heard = moment
-                self.handle(*received)
-            if self.timeout and moment >= heard + self.timeout:
+            if self.timeout and moment >= self.channel.heard + self.timeout:
                 raise frames.Violation("the orchestrator is silent")
-            if self.interval and moment >= beat + self.interval:
+            if self.interval and moment >= self.beat + self.interval:
                 self.heartbeat()
-                beat = moment
+                self.beat = moment
+            left = min(self.beat + self.interval, self.channel.heard + self.timeout) - moment if self.interval else None
+            if select.select([self.channel.connection], [], [], left)[0]:
+                return
+
+    def loop(self):
+        while (received := self.channel.receive()) is not None:
+            self.handle(*received)
+            self.channel.hear()  # nobody listened meanwhile
 
     def work(self):
         try:

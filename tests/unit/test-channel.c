@@ -8,6 +8,7 @@
 
 #include "channel-ends.h"
 #include "core/frame.h"
+#include "core/message.h"
 
 START_TEST(test_messages_come_in_order_and_the_end_is_clean)
 {
@@ -313,9 +314,47 @@ START_TEST(test_what_is_owed_passes_a_full_outbox_up_to_a_bound)
 }
 END_TEST
 
+/* A long frame in pieces: none of them is a sign of life before so many bytes have come, or the frame is whole. */
+START_TEST(test_signs_of_life)
+{
+    struct channel *channel;
+    _cleanup_buffer_ struct buffer encoded = BUFFER_INIT(FRAME_MAXIMUM_MESSAGE);
+    _cleanup_json_ json_object *message = number_message(0, 0);
+    char *text = calloc(1, 2 * CHANNEL_SIGN_BYTES);
+    uint8_t header_bytes[FRAME_HEADER_SIZE];
+    int fd, signs = 0;
+    bool end;
+
+    make_pair(&channel, &fd);
+    ck_assert(!channel_was_heard(channel));
+    memset(text, 'x', 2 * CHANNEL_SIGN_BYTES - 1);
+    json_object_object_add(message, "text", json_object_new_string(text));
+    ck_assert_int_eq(message_encode(message, &encoded, NULL), 0);
+    const struct frame_header header = {.message_length = (uint32_t)encoded.length, .sequence = 1};
+    frame_encode_header(&header, header_bytes);
+    ck_assert_int_eq(write(fd, header_bytes, sizeof header_bytes), (ssize_t)sizeof header_bytes);
+    for (size_t at = 0; at < encoded.length; at++) {
+        ck_assert_int_eq(write(fd, encoded.data + at, 1), 1);
+        ck_assert_int_eq(channel_pump(channel, &end, NULL), 1);
+        signs += channel_was_heard(channel);
+        if (at < CHANNEL_SIGN_BYTES / 2)
+            ck_assert_int_eq(signs, 0);
+    }
+    /* Two on the way, and the whole. */
+    ck_assert_int_eq(signs, 3);
+    ck_assert(!channel_was_heard(channel));
+    json_object *received = channel_receive(channel, NULL);
+    ck_assert_ptr_nonnull(received);
+    json_object_put(received);
+    (void)close(fd);
+    channel_free(channel);
+    free(text);
+}
+END_TEST
+
 UNIT_MAIN("channel", test_messages_come_in_order_and_the_end_is_clean, test_a_frame_byte_by_byte,
           test_an_end_inside_a_frame_is_an_error, test_a_slow_reader_bounds_the_outbox,
           test_many_senders_keep_their_order, test_a_reader_that_comes_wakes_a_waiting_sender,
           test_shutdown_fails_senders_of_a_full_outbox, test_violations_of_the_protocol_are_errors,
           test_shutdown_wakes_a_waiting_sender, test_a_peer_that_is_gone_is_an_error_not_a_signal,
-          test_what_is_owed_passes_a_full_outbox_up_to_a_bound)
+          test_what_is_owed_passes_a_full_outbox_up_to_a_bound, test_signs_of_life)
