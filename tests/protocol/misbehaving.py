@@ -176,7 +176,9 @@ class Misbehaving(worker.Worker):
             self.raw(b"x")
             time.sleep(0.05)
 
-    # A stream to another place, whose reader gives credit for a MiB and takes nothing.
+    # A stream to another place, whose reader finds no fault with the schema, gives credit for a MiB and takes nothing.
+
+    one_column = {"format": "+s", "children": [{"format": "l", "name": "c0"}]}
 
     def about(self, type, part=b"", **data):
         self.channel.send({"type": type, "data": {"stream": self.params["outputs"][0]["stream"], **data}}, part)
@@ -202,17 +204,17 @@ class Misbehaving(worker.Worker):
 
     def do_short_parts(self, request):
         self.wait_for_credit()
-        self.about("schema", schema={"format": "+s", "children": [{"format": "c"}]})
-        self.about("batch", b"x", body=1 << 20, nodes=[1 << 20, 0, 0] * 2, buffers=[0, 0, 0, 0, 0, 1 << 20])
+        self.about("schema", schema=self.one_column)
+        self.about("batch", b"x", body=1 << 20, nodes=[1 << 17, 0, 0] * 2, buffers=[0, 0, 0, 0, 0, 1 << 20])
         for _ in range(200000):
             self.about("more", b"x")
 
     def do_many_schemas(self, request):
         for _ in range(60):
-            self.about("schema", schema={"format": "+s", "children": [], "name": "x" * 500000})
+            self.about("schema", schema={**self.one_column, "name": "x" * 500000})
 
     def do_many_ends(self, request):
-        self.about("schema", schema={"format": "+s", "children": []})
+        self.about("schema", schema=self.one_column)
         for _ in range(200000):
             self.about("end")
 
