@@ -25,7 +25,8 @@ struct mysql_merge {
     pthread_cond_t changed;
     struct ArrowSchema schema; /* of the first reader that knows it */
     struct ready *first, **last;
-    size_t bytes;    /* of what waits, and of what is claimed */
+    size_t bytes;    /* of what waits, of what is claimed, and of what was taken */
+    size_t taken;    /* of the batch that was taken last: until another one is wanted, it may wait for its reader */
     size_t expected; /* of a batch to come: the largest one of late */
     bool guessed;    /* no batch has come yet */
     size_t running;  /* readers that are not at their end */
@@ -247,6 +248,9 @@ int mysql_merge_schema(struct mysql_merge *merge, struct ArrowSchema *out)
 static struct ready *take(struct mysql_merge *merge, bool *stopped)
 {
     pthread_mutex_lock(&merge->lock);
+    merge->bytes -= merge->taken;
+    merge->taken = 0;
+    pthread_cond_broadcast(&merge->changed);
     while (merge->first == NULL && merge->running > 0 && !merge->stopped)
         pthread_cond_wait(&merge->changed, &merge->lock);
     *stopped = merge->stopped;
@@ -255,8 +259,7 @@ static struct ready *take(struct mysql_merge *merge, bool *stopped)
         merge->first = ready->next;
         if (merge->first == NULL)
             merge->last = &merge->first;
-        merge->bytes -= ready->bytes;
-        pthread_cond_broadcast(&merge->changed);
+        merge->taken = ready->bytes;
     }
     pthread_mutex_unlock(&merge->lock);
     return ready;
