@@ -573,12 +573,15 @@ static void stop_alone(struct worker *worker, const struct osiris_error *error)
 }
 
 /* A giant value's buffers go back to the system when they are freed. By default the allocator takes the first one
- * that is freed for the usual size, and keeps as much from then on. Batches' usual buffers are below. */
-static void return_giant_buffers(void)
+ * that is freed for the usual size, and keeps as much from then on. Batches' usual buffers are below.
+ * Each arena keeps free memory of its own, and by default there are eight a core: a driver with many threads fills them all,
+ * though what it allocates is few and large buffers. */
+static void bound_free_memory(void)
 {
 #ifdef M_MMAP_THRESHOLD
     (void)mallopt(M_MMAP_THRESHOLD, 4 << 20);
     (void)mallopt(M_TRIM_THRESHOLD, 8 << 20);
+    (void)mallopt(M_ARENA_MAX, 4);
 #endif
 }
 
@@ -607,7 +610,7 @@ static int work(int given_fd, bool listens, int stdout_fd)
     _cleanup_json_ json_object *ids = json_object_new_object();
     struct worker worker = {.ids = ids, .signal_fd = -1, .stdout_fd = stdout_fd};
 
-    return_giant_buffers();
+    bound_free_memory();
     if (ids == NULL)
         osiris_error_set_errno(&error, ENOMEM, "cannot start");
     if (ids == NULL || begin(&worker, given_fd, listens, &error) < 0) {

@@ -92,6 +92,16 @@ def test_giant_rows_in_partitions(folder):
         measure(table="giant", partitions=partitions)
 
 
+def compressed(level):
+    return step("save", "csv.writer", "write", path="out.csv.zst", compression_level=level)
+
+
+@test
+def test_giant_rows_of_quotes_in_partitions(folder):
+    for partitions, writer in ((1, None), (4, None), (8, None), (1, compressed(15)), (8, compressed(15))):
+        measure(writer, table="quoted", partitions=partitions)
+
+
 @test
 def test_giant_rows_in_partitions_slowly(folder):
     measure(slowly(50), table="giant", partitions=4)
@@ -107,6 +117,7 @@ def test_giant_rows_that_no_statistics_tell_of(folder):
 def test_small_rows_in_partitions(folder):
     for partitions in (1, 4, 64):
         measure(table="small", partitions=partitions)
+    measure(compressed(9), table="small", partitions=64)
 
 
 @test
@@ -118,8 +129,12 @@ def setup():
     private.start()
     private.sql("CREATE TABLE giant (id BIGINT PRIMARY KEY, v LONGTEXT); "
                 f"INSERT INTO giant SELECT seq, REPEAT('x', {GIANT_BYTES}) FROM seq_1_to_16; ANALYZE TABLE giant;"
-                "CREATE TABLE small (id BIGINT PRIMARY KEY, n BIGINT, d DECIMAL(12,2), t VARCHAR(80));"
-                "INSERT INTO small SELECT seq, seq * 3, seq / 7, CONCAT('text ', seq) FROM seq_1_to_1000000;"
+                "CREATE TABLE quoted (id BIGINT PRIMARY KEY, v LONGTEXT); "
+                f"INSERT INTO quoted SELECT seq, REPEAT('x\"', {GIANT_BYTES // 2}) FROM seq_1_to_16; ANALYZE TABLE quoted;"
+                "CREATE TABLE small (id BIGINT PRIMARY KEY, n BIGINT, d DECIMAL(12,2), t VARCHAR(80), u VARCHAR(80), "
+                "m DATETIME);"
+                "INSERT INTO small SELECT seq, seq * 3, seq / 7, CONCAT('text ', seq), CONCAT('user', seq, '@example.com'), "
+                "'2020-01-01' + INTERVAL seq SECOND FROM seq_1_to_1000000;"
                 "CREATE TABLE surprise (id BIGINT PRIMARY KEY, t VARCHAR(80), v LONGTEXT);"
                 f"INSERT INTO surprise SELECT seq, REPEAT('y', 80), IF(seq % 25000 > 24994, REPEAT('x', {GIANT_BYTES}), '') "
                 "FROM seq_1_to_100000; ANALYZE TABLE surprise")
