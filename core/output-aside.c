@@ -53,11 +53,8 @@ int output_set_aside(struct output *output, int *shelf, struct osiris_error *err
     if (!output->finished)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
                                 "\"%s\" was to be set aside before it was finished", output->path);
-    if (output->hidden == NULL) {
-        output_will_hide(output);
-        if (output_name_unnamed(output, error) < 0)
-            return -1;
-    }
+    if (output->hidden == NULL && output_name_unnamed(output, error) < 0)
+        return -1;
     if (!use_shelf(output, shelf))
         return 0;
     output->final_size = output_size(output);

@@ -36,9 +36,6 @@ struct output {
 /* The error of a call that failed with `number` as it was to `what` the output. -1. */
 int output_fail(struct output *output, struct osiris_error *error, int number, const char *what);
 
-/* Tells who wants to know it of the folder. */
-void output_will_hide(const struct output *output);
-
 /* Gives an unnamed file its hidden name. */
 int output_name_unnamed(struct output *output, struct osiris_error *error);
 

@@ -219,7 +219,8 @@ static bool lock_hidden(int fd)
     return fstat(fd, &status) == 0 && status.st_nlink > 0;
 }
 
-void output_will_hide(const struct output *output)
+/* Tells who wants to know it of the folder. */
+static void will_hide(const struct output *output)
 {
     if (output->hides_in != NULL)
         output->hides_in(output->context, output->folder);
@@ -227,7 +228,7 @@ void output_will_hide(const struct output *output)
 
 static int open_named(struct output *output, mode_t mode)
 {
-    output_will_hide(output);
+    will_hide(output);
     for (unsigned number = 0; number < HIDDEN_NAMES; number++) {
         if (next_hidden_name(output, number) < 0)
             return -1;
@@ -476,6 +477,7 @@ static int link_unnamed(struct output *output)
 {
     char self[64];
 
+    will_hide(output);
     snprintf(self, sizeof self, "/proc/self/fd/%d", output->fd);
     (void)flock(output->fd, LOCK_EX | LOCK_NB);
     for (unsigned number = 0; number < HIDDEN_NAMES; number++) {

@@ -37,7 +37,7 @@ struct output_options {
     bool append;  /* begin with the content of the file that is there, if one is */
     bool no_sync; /* neither the file nor its folder is synced: a crash of the machine may lose it */
     bool named; /* do not try O_TMPFILE (tests of the fallback) */
-    /* NULL, or told of the folder (a descriptor) before a hidden name appears there that stays for a while. */
+    /* NULL, or told of the folder (a descriptor) before a hidden name appears there. */
     void (*hides_in)(void *context, int folder);
     void *context;
 };

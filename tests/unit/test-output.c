@@ -164,7 +164,7 @@ static void count_calls(void *context, int directory)
     (*(int *)context)++;
 }
 
-/* Before a name is hidden for longer: at once if the file cannot be unnamed, else when it is set aside. */
+/* Before a name is hidden: at once if the file cannot be unnamed, else when it is set aside, or published. */
 START_TEST(test_who_is_told_where_names_are_hidden)
 {
     int calls = 0, shelf = -1;
@@ -180,6 +180,9 @@ START_TEST(test_who_is_told_where_names_are_hidden)
     ck_assert_int_eq(calls, 1);
     output_close(output);
     close(shelf);
+    ck_assert_int_eq(output_open(&options, &output, NULL), 0);
+    publish(output);
+    ck_assert_int_eq(calls, 2);
     leave();
 }
 END_TEST
