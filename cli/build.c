@@ -8,6 +8,20 @@
 #include "core/paths.h"
 #include "core/places.h"
 
+int build_check_driver_dirs(const struct arguments *arguments, struct osiris_error *error)
+{
+    _cleanup_free_ const char **folders = arguments_values(arguments, "driver-dir");
+
+    if (folders == NULL)
+        return osiris_error_set_errno(error, ENOMEM, "cannot look for drivers");
+    for (size_t i = 0; folders[i] != NULL; i++) {
+        _cleanup_dir_ DIR *folder = opendir(folders[i]);
+        if (folder == NULL)
+            return osiris_error_set_errno(error, errno, "cannot look for drivers in \"%s\"", folders[i]);
+    }
+    return 0;
+}
+
 struct registry *build_registry(const struct arguments *arguments, struct osiris_error *error)
 {
     _cleanup_free_ const char **driver_dirs = arguments_values(arguments, "driver-dir");

@@ -28,6 +28,9 @@ struct build {
     struct diagnostics diagnostics; /* warnings, too */
 };
 
+/* Whether each --driver-dir is a folder that can be read: 0, or -1 with the error set. */
+int build_check_driver_dirs(const struct arguments *arguments, struct osiris_error *error);
+
 /* NULL with the error set. */
 struct registry *build_registry(const struct arguments *arguments, struct osiris_error *error);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/arguments.h"
+#include "cli/build.h"
 #include "cli/commands.h"
 #include "cli/report.h"
 
@@ -75,6 +76,8 @@ static int execute(int argc, char **argv, bool has_stdout)
         arguments_print_help(&arguments, stdout);
         return EXIT_CODE_SUCCESS;
     }
+    if (build_check_driver_dirs(&arguments, &error) < 0)
+        return report_failure(arguments.json, "usage", &error, NULL, EXIT_CODE_USAGE);
     arguments.has_stdout = has_stdout;
     return arguments.command->execute(&arguments);
 }

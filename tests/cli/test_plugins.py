@@ -4,7 +4,7 @@ import os
 import pathlib
 import shutil
 
-from tap import (BUILD, SANITIZED, assert_equal, assert_in, main, osiris, pipeline, processes, read, step, test)
+from tap import (BUILD, SANITIZED, assert_equal, assert_in, main, osiris, pipeline, processes, read, step, test, write)
 
 
 def plugin(name, folder="drivers", copy_as=None):
@@ -67,6 +67,20 @@ def test_broken_files_are_refused_with_the_reason_and_good_ones_work(folder):
         assert_in(reason, refused[name])
     assert_in("test.generate", components)
     assert "README" not in str(answer["refused"])
+
+
+@test
+def test_a_driver_dir_that_is_not_there(folder):
+    write("file", "")
+    pipeline(step("make", "test.generate", "read"), step("save", "csv.writer", "write", path="out.csv"))
+    for name, reason in (("nowhere", "No such file or directory"), ("file", "Not a directory")):
+        for command in (("components", "list"), ("validate", "pipeline.yaml"), ("connections", "doctor")):
+            result = osiris(*command, "--driver-dir", ".", "--driver-dir", name)
+            assert_equal(result.code, 2, f"exit code of {command}", result)
+            assert_in(f'cannot look for drivers in "{name}": {reason}', result.err, result)
+        assert_equal(osiris("validate", "pipeline.yaml", "--json", "--driver-dir", name).json()["phase"], "usage", "phase")
+    result = osiris("components", "list", env={"OSIRIS_DRIVER_PATH": "nowhere"})
+    assert_equal(result.code, 0, "exit code with a path of folders", result)
 
 
 @test
