@@ -1,7 +1,7 @@
 /*
  * From a pipeline to what can be run: connections resolved, configs checked against the components'
- * schemas, the graph of streams drawn, fingerprints taken. Same inputs, same bytes (but for
- * timestamps).
+ * schemas, the graph of streams drawn, fingerprints taken. Same inputs, same bytes (but for the
+ * manifest's generated_at).
  *
  * The plan (plan.json) is what the scheduler and the worker run by:
  *
@@ -34,7 +34,7 @@ struct compiled {
     char *profile;         /* or NULL */
     json_object *manifest; /* manifest.yaml's content; fingerprints inside */
     json_object *plan;     /* plan.json */
-    json_object *configs;  /* {step id: config}, without secrets: cfg/<step>.json */
+    json_object *configs;  /* {step id: config} as the pipeline has it, nothing of connections: cfg/<step>.json */
     json_object *connections; /* {step id: {field: value}}, secrets inside: memory only, never written */
     json_object *aliases;  /* {step id: {family, alias}}: which connection each step that takes one got */
     json_object *secrets;  /* [secret values], for the redactor: memory only */
