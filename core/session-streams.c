@@ -1,6 +1,6 @@
 /*
- * Streams between workers in different places: checked against their credit, and passed on without a look into
- * their bodies. See session-state.h and docs/protocol.md.
+ * Streams between workers in different places: schemas and headers of batches are checked, and passed on without a
+ * look into the bodies. See session-state.h and docs/protocol.md.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -232,8 +232,18 @@ void *place_body_room(void *context, json_object *message, size_t length,
     return place->body;
 }
 
+static bool is_agreed(struct session *session, const struct session_edge *edge, const char *codec)
+{
+    _cleanup_json_ json_object *agreed = common_codecs(place_of(session, edge->from), place_of(session, edge->to));
+
+    for (size_t i = 0; i < json_array_count(agreed); i++)
+        if (strcmp(json_object_get_string(json_object_array_get_idx(agreed, i)), codec) == 0)
+            return true;
+    return false;
+}
+
 /* The first part of a batch needs credit, the others must not exceed what the first has said. */
-static const char *account(struct session_edge *edge, bool first, json_object *message,
+static const char *account(struct session *session, struct session_edge *edge, bool first, json_object *message,
                            size_t body_length)
 {
     json_object *data = json_member(message, "data");
@@ -241,6 +251,9 @@ static const char *account(struct session_edge *edge, bool first, json_object *m
 
     if (first) {
         const char *wrong = wire_batch_weigh(data, &weight);
+        const char *codec = json_member_string(data, "codec", NULL);
+        if (wrong == NULL && codec != NULL && !is_agreed(session, edge, codec))
+            wrong = "a batch has a codec that was not agreed";
         if (edge->left > 0)
             return "a batch begins inside another";
         if (edge->credit <= 0)
@@ -256,7 +269,7 @@ static const char *account(struct session_edge *edge, bool first, json_object *m
 }
 
 /* What the producer says next, and in which order it may. */
-static const char *follow(const struct session *session, struct session_edge *edge, const char *type,
+static const char *follow(struct session *session, struct session_edge *edge, const char *type,
                           json_object *message, size_t body_length)
 {
     bool first = strcmp(type, "batch") == 0;
@@ -275,7 +288,7 @@ static const char *follow(const struct session *session, struct session_edge *ed
     if (edge->state == STREAM_NEW)
         return "a stream begins without its schema";
     if (first || strcmp(type, "more") == 0)
-        return account(edge, first, message, body_length);
+        return account(session, edge, first, message, body_length);
     edge->state = STREAM_ENDED;
     edge->end_ms = 0;
     return edge->left > 0 ? "a stream ends inside a batch" : NULL;
@@ -329,6 +342,20 @@ static void pass(struct session_place *from, struct session_place *to, json_obje
         place_break(to, &error);
 }
 
+/* Its producer shall hear what is wrong with it, not the reader be left for having refused it. */
+static bool is_schema(struct session_place *place, json_object *message)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+    struct ArrowSchema schema;
+
+    if (wire_schema_decode(json_member(json_member(message, "data"), "schema"), &schema, &error) < 0) {
+        place_break(place, &error);
+        return false;
+    }
+    schema.release(&schema);
+    return true;
+}
+
 static void pass_from_producer(struct session_place *place, struct session_edge *edge,
                                const char *type, json_object *message, size_t body_length)
 {
@@ -338,7 +365,7 @@ static void pass_from_producer(struct session_place *place, struct session_edge 
 
     if (wrong != NULL)
         violation(place, wrong);
-    else
+    else if (strcmp(type, "schema") != 0 || is_schema(place, message))
         pass(place, place_of(place->session, edge->to), message, body_length);
 }
 

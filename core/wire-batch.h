@@ -69,7 +69,7 @@ int wire_batch_decode(const struct ArrowSchema *schema, json_object *header, voi
 #define WIRE_MINIMUM_PART 1024 /* of a body, but for its last one */
 
 /* wire-stream.c: what the batch with this header takes off its stream's credit, the same for all who count. What it returns is
- * wrong with the header ("a batch is …"), or NULL. */
+ * wrong with the header ("a batch is …"), or NULL: all that can be told without the schema and the body. */
 const char *wire_batch_weigh(json_object *data, int64_t *weight);
 /* The same of a batch that is to be sent. */
 const char *wire_batch_weigh_encoded(const struct wire_batch *batch, int64_t *weight);

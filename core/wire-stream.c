@@ -1,6 +1,7 @@
 /* What everybody on a stream's way holds its messages to; see wire-batch.h and docs/protocol.md, "Streams". */
 #include <string.h>
 
+#include "core/arrow-check.h"
 #include "core/json-access.h"
 #include "core/wire-batch.h"
 
@@ -45,6 +46,48 @@ static const char *weigh(int64_t body, size_t node_numbers, size_t buffer_number
     return NULL;
 }
 
+static int64_t number_at(json_object *list, size_t index)
+{
+    return json_object_get_int64(json_object_array_get_idx(list, index));
+}
+
+/* What no schema allows an array to be. */
+static bool are_nodes(json_object *nodes)
+{
+    size_t count = json_array_count(nodes);
+
+    for (size_t i = 0; i + 2 < count; i += 3) {
+        int64_t length = number_at(nodes, i), null_count = number_at(nodes, i + 1), offset = number_at(nodes, i + 2);
+        if (length < 0 || length > ARROW_MAXIMUM_ROWS || null_count < -1 || null_count > length || offset < 0 ||
+            offset > 7)
+            return false;
+    }
+    return true;
+}
+
+/* Whether every buffer lies in a body of that length, behind the one before. */
+static const char *place_buffers(json_object *buffers, const char *codec, int64_t body)
+{
+    size_t count = json_array_count(buffers), each = codec == NULL ? 2 : 3;
+    int64_t end = 0;
+
+    for (size_t i = 0; i + each <= count; i += each) {
+        int64_t place = number_at(buffers, i), length = number_at(buffers, i + 1);
+        int64_t raw_length = codec == NULL ? 0 : number_at(buffers, i + 2);
+        if (place < 0 || length < 0 || place % WIRE_ALIGNMENT != 0)
+            return "a batch has a buffer at no place";
+        if (raw_length > 0 &&
+            (length == 0 || (uint64_t)raw_length > wire_decompressed_bound(codec, (size_t)length)))
+            return "a batch claims more than its compressed bytes can hold";
+        if (length == 0)
+            continue;
+        if (place < end || place > body || length > body - place)
+            return "a batch has a buffer outside of its body";
+        end = place + length;
+    }
+    return NULL;
+}
+
 const char *wire_batch_weigh(json_object *data, int64_t *weight)
 {
     json_object *nodes = json_member(data, "nodes"), *buffers = json_member(data, "buffers");
@@ -57,7 +100,13 @@ const char *wire_batch_weigh(json_object *data, int64_t *weight)
     for (size_t i = 2; codec != NULL && i < numbers; i += 3)
         decompressed = add_decompressed(
             decompressed, json_object_get_int64(json_object_array_get_idx(buffers, i)));
-    return weigh(body, json_array_count(nodes), numbers, codec == NULL ? 2 : 3, decompressed, weight);
+    const char *wrong =
+        weigh(body, json_array_count(nodes), numbers, codec == NULL ? 2 : 3, decompressed, weight);
+    if (wrong != NULL)
+        return wrong;
+    if (!are_nodes(nodes))
+        return "a batch has a length, a null count or an offset that cannot be";
+    return place_buffers(buffers, codec == NULL ? NULL : json_object_get_string(codec), body);
 }
 
 const char *wire_batch_weigh_encoded(const struct wire_batch *batch, int64_t *weight)

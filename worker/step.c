@@ -498,11 +498,15 @@ static void renew(struct step *step)
     step->state = NULL;
 }
 
-/* Nothing of the last attempt stays; whose a process is, nobody knows while other steps run. */
+/* Nothing of the last attempt stays; whose a process is, nobody knows while other steps run. A thread whose driver is closed may
+ * still be on its way to wait: it starts none. */
 static void end_processes(struct run *run)
 {
+    bool alone = true;
+
     pthread_mutex_lock(&run->steps_lock);
-    bool alone = run->busy_threads == 0;
+    for (size_t i = 0; i < run->step_count; i++)
+        alone = alone && (run->steps[i].phase == STEP_IDLE || run->steps[i].phase == STEP_CLOSED);
     pthread_mutex_unlock(&run->steps_lock);
     if (alone)
         lifecycle_end_children();

@@ -484,6 +484,38 @@ def test_credit_for_what_is_not_read(folder):
         is_refused_in_little_memory(kind, words)
 
 
+# What is wrong with a stream is its producer's fault, and not the reader's that refuses it.
+
+BAD_STREAMS = {
+    "a-buffer-outside": "a batch has a buffer outside of its body",
+    "buffers-that-overlap": "a batch has a buffer outside of its body",
+    "a-buffer-at-no-place": "a batch has a buffer at no place",
+    "negative-length": "a batch has a length, a null count or an offset that cannot be",
+    "a-codec-of-its-own": "a batch has a codec that was not agreed",
+    "a-schema-of-nothing": "malformed schema",
+}
+
+
+def blames_producer(kind, *words):
+    pathlib.Path("err").unlink(missing_ok=True)
+    pipeline(at("strange", "make", "py.rows", "read"),
+             at("own", "save", "test.collect", "write", ["make"], path="out.txt"))
+    result = osiris("run", "pipeline.yaml", env=both_workers(kind))
+    assert_equal(result.code, 1, f"exit code of {kind}", result)
+    for part in ("violates the protocol", *words):
+        assert_in(part, result.err, result)
+    first = events(run_directory(), "step_failed")[0]
+    assert_equal(first["step_id"], "make", f"the step that is to blame for {kind}", result)
+    shutil.rmtree("run_logs")
+    return result
+
+
+@test
+def test_bad_streams(folder):
+    for kind, words in BAD_STREAMS.items():
+        blames_producer(kind, words)
+
+
 @test
 def test_vectors(folder):
     """The file that tests/unit/test-vectors.c reads, read in Python."""

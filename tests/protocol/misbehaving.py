@@ -218,6 +218,29 @@ class Misbehaving(worker.Worker):
         for _ in range(200000):
             self.about("end")
 
+    def bad_batch(self, body=b"x" * 64, nodes=(8, 0, 0, 8, 0, 0), buffers=(0, 0, 0, 0, 0, 64), **more):
+        self.wait_for_credit()
+        self.about("schema", schema={"format": "+s", "children": [{"format": "l", "name": "n"}]})
+        self.about("batch", body, body=len(body), nodes=list(nodes), buffers=list(buffers), **more)
+
+    def do_a_buffer_outside(self, request):
+        self.bad_batch(buffers=(0, 0, 0, 0, 64, 64))
+
+    def do_buffers_that_overlap(self, request):
+        self.bad_batch(buffers=(0, 0, 0, 64, 0, 64))
+
+    def do_a_buffer_at_no_place(self, request):
+        self.bad_batch(buffers=(0, 0, 0, 0, 8, 8))
+
+    def do_negative_length(self, request):
+        self.bad_batch(nodes=(8, 0, 0, -8, 0, 0))
+
+    def do_a_codec_of_its_own(self, request):
+        self.bad_batch(buffers=(0, 0, 0, 0, 0, 0, 0, 64, 100), codec="lz4")
+
+    def do_a_schema_of_nothing(self, request):
+        self.about("schema", schema={"format": "no such type"})
+
     def do_a_stream_of_nobody(self, request):
         self.channel.send({"type": "end", "data": {"stream": 4711}})
 
