@@ -576,13 +576,19 @@ static void handle_published(struct session_place *place, json_object *data)
     note_published(place->session, data);
 }
 
-/* The worker found fault with what it was sent, and is closing the channel. */
+/* The worker found fault with what it was sent, and is closing the channel. If that was a stream, its producer is left first: it
+ * was its fault, and the reader's end follows from it. */
 static void handle_error(struct session_place *place, json_object *data)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
     osiris_error_from_json(&error, data);
-    osiris_error_prefix(&error, "the worker ended the session");
+    /* Which of its steps it is, is found out here. */
+    free(error.step_id);
+    free(error.component);
+    error.step_id = error.component = NULL;
+    session_blame_producer(place, json_member_integer(data, "stream", 0), &error);
+    place->has_left = true;
     place_break(place, &error);
 }
 

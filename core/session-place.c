@@ -256,7 +256,9 @@ static void describe_end(const struct session_place *place, const struct osiris_
     const char *steps = busy == NULL ? "steps were running" : busy;
     const char *name;
 
-    if (place->killed) {
+    if (place->has_left) {
+        osiris_error_prefix(error, "the worker ended the session while %s", steps);
+    } else if (place->killed) {
         osiris_error_prefix(error, "the worker was killed while %s", steps);
     } else if (end->state == OSIRIS_WORKER_SIGNALLED) {
         name = sigabbrev_np(end->code);
@@ -317,7 +319,7 @@ static void blame_step(const struct session_place *place, const struct osiris_wo
 
     if (found == session->step_count)
         found = find_only_step(place);
-    if (found == session->step_count)
+    if (found == session->step_count || error->step_id != NULL)
         return;
     error->step_id = strdup(session->steps[found].id);
     error->component = strdup(session->steps[found].component);
@@ -458,7 +460,7 @@ int place_restart(struct session_place *place, struct osiris_error *error)
         session_end_orphans(session);
     json_object_put(place->codecs);
     place->codecs = NULL;
-    place->killed = false;
+    place->killed = place->has_left = false;
     place->link = (struct session_link){0};
     if (make_session_secret(place->session_id) < 0 || make_session_secret(place->token) < 0)
         return osiris_error_set_errno(error, errno, "cannot start another worker");

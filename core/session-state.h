@@ -97,6 +97,7 @@ struct session_place {
     struct session_link link;
     int64_t restart_ms;                     /* broken: when it may be made again */
     bool killed;                            /* by us */
+    bool has_left;                          /* the worker has said why */
     bool remote;                            /* its link is worth compressing for */
     json_object *codecs;                    /* that its worker can read, or NULL */
     struct body_pool *pool;                 /* NULL until a body comes */
@@ -302,6 +303,8 @@ void session_drop_streams(struct session *session, size_t group);
 /* Where the body of a stream's message goes (channel_place). */
 void *place_body_room(void *context, json_object *message, size_t length,
                       struct osiris_error *error);
+/* The reader's worker refuses what comes of the stream, and ends: breaks the place of its producer. */
+void session_blame_producer(struct session_place *reader, int64_t stream, const struct osiris_error *refusal);
 /* One message of a stream: checked and passed on. False if it is none. */
 bool place_pass_on(struct session_place *place, const char *type, json_object *message,
                    size_t body_length);

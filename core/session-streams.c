@@ -389,6 +389,23 @@ static void pass_from_reader(struct session_place *place, struct session_edge *e
     }
 }
 
+void session_blame_producer(struct session_place *reader, int64_t stream, const struct osiris_error *refusal)
+{
+    struct session *session = reader->session;
+    const struct session_edge *edge = stream > 0 ? find_stream(session, stream) : NULL;
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    if (edge == NULL || place_of(session, edge->to) != reader || edge->state == STREAM_NEW)
+        return;
+    struct session_place *producer = place_of(session, edge->from);
+    osiris_error_copy(&error, refusal);
+    osiris_error_prefix(&error, "step \"%s\" cannot take what step \"%s\" in place %s sends", session->steps[edge->to].id,
+                        session->steps[edge->from].id, producer->name);
+    error.step_id = strdup(session->steps[edge->from].id);
+    error.component = strdup(session->steps[edge->from].component);
+    place_break(producer, &error);
+}
+
 static bool is_one_of(const char *type, const char *const *types)
 {
     for (size_t i = 0; types[i] != NULL; i++)

@@ -50,6 +50,7 @@ struct worker {
     int64_t last_sent_ms, last_heard_ms;
     int64_t resume_timeout_ms;
     int64_t lost_since_ms; /* 0: the link is there */
+    int64_t refused_stream; /* of which came what ends the session; 0: it is something else */
 };
 
 /* A time that can be added to any other. */
@@ -280,6 +281,13 @@ static int check_request(struct worker *worker, json_object *message, struct osi
     return 0;
 }
 
+/* What is wrong with a stream, its producer has done; that there is no memory for it, nobody. */
+static void note_refusal(struct worker *worker, json_object *message, const struct osiris_error *error)
+{
+    if (error->category == OSIRIS_ERROR_INTERNAL)
+        worker->refused_stream = json_member_integer(json_member(message, "data"), "stream", 0);
+}
+
 /* -1: the message violates the protocol. */
 static int handle(struct worker *worker, json_object *message, size_t body_length,
                   struct osiris_error *violation)
@@ -288,9 +296,13 @@ static int handle(struct worker *worker, json_object *message, size_t body_lengt
     const char *method = json_member_string(message, "method", NULL);
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    if (!has(message, "id") && !has(message, "method"))
+    if (!has(message, "id") && !has(message, "method")) {
         /* Heartbeats have told what they had to by coming; unknown types are ignored. */
-        return run_take_stream_message(worker->run, message, body_length, violation) < 0 ? -1 : 0;
+        int result = run_take_stream_message(worker->run, message, body_length, violation);
+        if (result < 0)
+            note_refusal(worker, message, violation);
+        return result < 0 ? -1 : 0;
+    }
     if (check_request(worker, message, violation) < 0)
         return -1;
     /* Also of a step that is not there: the numbers were said. */
@@ -306,9 +318,12 @@ static int handle(struct worker *worker, json_object *message, size_t body_lengt
 static void *find_room(void *context, json_object *message, size_t length,
                        struct osiris_error *error)
 {
-    const struct worker *worker = context;
+    struct worker *worker = context;
+    void *room = run_stream_room(worker->run, message, length, error);
 
-    return run_stream_room(worker->run, message, length, error);
+    if (room == NULL)
+        note_refusal(worker, message, error);
+    return room;
 }
 
 /* Time. */
@@ -368,9 +383,13 @@ static int poll_timeout(const struct worker *worker)
 /* The loop. Returns 0 at a clean end, -1 with the error set when the orchestrator is gone. */
 
 /* The peer may not hear it any more; it is its fault. */
-static void say_violation(struct worker *worker, const struct osiris_error *violation)
+static void say_violation(const struct worker *worker, const struct osiris_error *violation)
 {
-    answer_message(worker->channel, "error", osiris_error_to_json(violation), false);
+    json_object *data = osiris_error_to_json(violation);
+
+    if (worker->refused_stream != 0)
+        json_add_integer(data, "stream", worker->refused_stream);
+    answer_message(worker->channel, "error", data, false);
 }
 
 static int receive(struct worker *worker, short revents, bool *end, struct osiris_error *error)

@@ -496,9 +496,8 @@ BAD_STREAMS = {
 }
 
 
-def blames_producer(kind, *words):
-    pathlib.Path("err").unlink(missing_ok=True)
-    pipeline(at("strange", "make", "py.rows", "read"),
+def blames_producer(kind, *words, retry=None):
+    pipeline({**at("strange", "make", "py.rows", "read"), **({"retry": retry} if retry else {})},
              at("own", "save", "test.collect", "write", ["make"], path="out.txt"))
     result = osiris("run", "pipeline.yaml", env=both_workers(kind))
     assert_equal(result.code, 1, f"exit code of {kind}", result)
@@ -506,7 +505,6 @@ def blames_producer(kind, *words):
         assert_in(part, result.err, result)
     first = events(run_directory(), "step_failed")[0]
     assert_equal(first["step_id"], "make", f"the step that is to blame for {kind}", result)
-    shutil.rmtree("run_logs")
     return result
 
 
@@ -514,6 +512,19 @@ def blames_producer(kind, *words):
 def test_bad_streams(folder):
     for kind, words in BAD_STREAMS.items():
         blames_producer(kind, words)
+        shutil.rmtree("run_logs")
+
+
+@test
+def test_a_bad_body(folder):
+    """The reader's worker finds it, and ends; the producer's step is repeated for it, and its place is named."""
+    result = blames_producer("offsets-that-go-down", "step \"save\" cannot take what step \"make\" in place strange sends",
+                             "offsets", retry={"max_attempts": 2, "initial_delay_ms": 1})
+    assert "SIGKILL" not in result.err, result
+    assert_equal([e["step_id"] for e in events(run_directory(), "step_retry")], ["make"], "retries", result)
+    assert_equal(len(events(run_directory(), "worker_restart")), 2, "workers that were started again", result)
+    reader = [e["error"] for e in events(run_directory(), "step_failed") if e["step_id"] == "save"]
+    assert_in("the worker ended the session while step \"save\" (test.collect) was running", reader[0], result)
 
 
 @test

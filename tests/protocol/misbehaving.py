@@ -218,9 +218,9 @@ class Misbehaving(worker.Worker):
         for _ in range(200000):
             self.about("end")
 
-    def bad_batch(self, body=b"x" * 64, nodes=(8, 0, 0, 8, 0, 0), buffers=(0, 0, 0, 0, 0, 64), **more):
+    def bad_batch(self, body=b"x" * 64, nodes=(8, 0, 0, 8, 0, 0), buffers=(0, 0, 0, 0, 0, 64), format="l", **more):
         self.wait_for_credit()
-        self.about("schema", schema={"format": "+s", "children": [{"format": "l", "name": "n"}]})
+        self.about("schema", schema={"format": "+s", "children": [{"format": format, "name": "n"}]})
         self.about("batch", body, body=len(body), nodes=list(nodes), buffers=list(buffers), **more)
 
     def do_a_buffer_outside(self, request):
@@ -237,6 +237,10 @@ class Misbehaving(worker.Worker):
 
     def do_a_codec_of_its_own(self, request):
         self.bad_batch(buffers=(0, 0, 0, 0, 0, 0, 0, 64, 100), codec="lz4")
+
+    def do_offsets_that_go_down(self, request):
+        """Only the body tells."""
+        self.bad_batch(struct.pack("<3i", 0, 3, 0), (2, 0, 0) * 2, (0, 0, 0, 0, 0, 12, 0, 0), "u")
 
     def do_a_schema_of_nothing(self, request):
         self.about("schema", schema={"format": "no such type"})
