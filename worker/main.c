@@ -31,8 +31,8 @@
 #endif
 
 #define STOP_TIMEOUT_MS 2000
-#define FIRST_VISIT_MS 60000       /* a listening worker waits so long for its orchestrator, */
-#define RESUME_TIMEOUT_MS 60000    /* and so long for one whose hello got lost */
+#define GREETING_MS 60000       /* a worker waits so long for its orchestrator's hello, */
+#define RESUME_TIMEOUT_MS 60000 /* and so long for the link on which one that got lost comes again */
 #define LONGEST_TIMEOUT_MS 86400000
 #define BODIES_A_POLL 8 /* taken in before the loop looks at what else there is */
 #define LONGEST_ID 128
@@ -48,6 +48,7 @@ struct worker {
     struct run *run; /* NULL before prepare and after cleanup */
     int64_t heartbeat_interval_ms, heartbeat_timeout_ms; /* 0 until hello */
     int64_t last_sent_ms, last_heard_ms;
+    int64_t greeting_deadline_ms;
     int64_t resume_timeout_ms;
     int64_t lost_since_ms; /* 0: the link is there */
     int64_t refused_stream; /* of which came what ends the session; 0: it is something else */
@@ -369,9 +370,9 @@ static int poll_timeout(const struct worker *worker)
 
     if (worker->door != NULL)
         next = earlier(next, door_next_deadline(worker->door));
-    if (worker->channel == NULL) {
-        next = earlier(next, worker->last_heard_ms + FIRST_VISIT_MS);
-    } else if (worker->lost_since_ms != 0) {
+    if (!worker->greeted)
+        next = earlier(next, worker->greeting_deadline_ms);
+    if (worker->lost_since_ms != 0) {
         next = earlier(next, worker->lost_since_ms + worker->resume_timeout_ms);
     } else if (worker->heartbeat_interval_ms > 0) {
         next = earlier(next, worker->last_sent_ms + worker->heartbeat_interval_ms);
@@ -443,6 +444,7 @@ static int begin_session(struct worker *worker, struct door_visitor *visitor,
         (may_resume && channel_allow_resumption(worker->channel, session, token, false, error) < 0))
         return -1;
     channel_set_place(worker->channel, find_room, worker);
+    worker->greeting_deadline_ms = clock_monotonic_ms() + GREETING_MS;
     worker->resume_timeout_ms = RESUME_TIMEOUT_MS;
     return resumes ? channel_take_greeting(worker->channel, visitor->message, error)
                    : channel_take_first(worker->channel, steal_pointer(&visitor->message), error);
@@ -509,11 +511,11 @@ static int check_time(struct worker *worker, bool *end, struct osiris_error *err
 {
     int64_t now = clock_monotonic_ms();
 
+    if (!worker->greeted && now >= worker->greeting_deadline_ms)
+        return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT, "no orchestrator has said hello within %d ms",
+                                GREETING_MS);
     if (worker->channel == NULL)
-        return now < worker->last_heard_ms + FIRST_VISIT_MS
-                   ? 0
-                   : osiris_error_set(error, OSIRIS_ERROR_TIMEOUT,
-                                      "no orchestrator has come within %d ms", FIRST_VISIT_MS);
+        return 0;
     if (!channel_is_lost(worker->channel)) {
         worker->lost_since_ms = 0;
         return check_silence(worker, error);
@@ -620,6 +622,7 @@ static int begin(struct worker *worker, int given_fd, bool listens, struct osiri
         channel_set_place(worker->channel, find_room, worker);
     worker->signal_fd = lifecycle_signal_fd(error);
     worker->last_heard_ms = worker->last_sent_ms = clock_monotonic_ms();
+    worker->greeting_deadline_ms = worker->last_heard_ms + GREETING_MS;
     return worker->signal_fd < 0 ? -1 : 0;
 }
 
