@@ -16,6 +16,8 @@
 /* A piece of a secret (a line of a key, a part of a base64 text) hides only if it is this long. */
 #define PIECE_MINIMUM 8
 #define VALUE_MAXIMUM ((size_t)16 << 20)
+#define CUT_MARK "... (cut: %zu bytes in all)"
+#define CUT_ROOM ((size_t)64)
 
 /* One text to be masked. */
 struct pattern {
@@ -283,6 +285,20 @@ char *redactor_text(struct redactor *redactor, const char *text, size_t length)
         (void)mask(redactor, text, length, &out);
     (void)pthread_rwlock_unlock(&redactor->lock);
     return buffer_steal(&out);
+}
+
+char *redactor_short_text(struct redactor *redactor, const char *text)
+{
+    char *clean = redactor_text(redactor, text, strlen(text));
+    size_t length = clean == NULL ? 0 : strlen(clean), kept = REDACT_TEXT_MAXIMUM - CUT_ROOM;
+
+    if (length <= REDACT_TEXT_MAXIMUM)
+        return clean;
+    /* Not within a character. */
+    while (kept > REDACT_TEXT_MAXIMUM - CUT_ROOM - 4 && ((unsigned char)clean[kept] & 0xc0) == 0x80)
+        kept--;
+    snprintf(clean + kept, length - kept + 1, CUT_MARK, length);
+    return clean;
 }
 
 /* JSON. */

@@ -25,6 +25,15 @@ int redactor_add(struct redactor *redactor, const char *value);
 /* A copy of `text` with every secret value replaced by REDACT_MASK (free it), NULL if out of memory. */
 char *redactor_text(struct redactor *redactor, const char *text, size_t length);
 
+/* What drivers and workers say may be cut: a message has room for a few texts of this length, a line of the records for such an
+ * event's fields. */
+#define REDACT_TEXT_MAXIMUM ((size_t)64 << 10)
+#define REDACT_EVENT_MAXIMUM ((size_t)1 << 20)
+
+/* The same, at most REDACT_TEXT_MAXIMUM bytes long: the end of a longer one says that it was cut. Masked first, since
+ * half a secret is none that is known. */
+char *redactor_short_text(struct redactor *redactor, const char *text);
+
 /* A deep copy of a JSON value: strings (and keys) redacted by value, and every string, number or array
  * under a secret key name masked. The caller owns it. */
 json_object *redactor_json(struct redactor *redactor, json_object *value);

@@ -1,4 +1,6 @@
 /* What the worker tells the session; see session-state.h and docs/protocol.md. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/clock.h"
@@ -162,11 +164,35 @@ void session_step_ended(struct session *session, size_t index, json_object *resu
 
 /* Responses. */
 
+static void shorten(const struct session *session, char **text)
+{
+    char *whole = *text;
+
+    if (whole == NULL || strlen(whole) <= REDACT_TEXT_MAXIMUM)
+        return;
+    *text = redactor_short_text(session->options->redactor, whole);
+    free(whole);
+}
+
+/* Of a worker, which may be anybody's: its texts are no longer than those that ours gives. */
+static void read_error(const struct session *session, struct osiris_error *error, json_object *object)
+{
+    osiris_error_from_json(error, object);
+    shorten(session, &error->native_state);
+    shorten(session, &error->message);
+    shorten(session, &error->hint);
+    shorten(session, &error->option);
+    shorten(session, &error->type);
+    shorten(session, &error->step_id);
+    shorten(session, &error->component);
+}
+
 static void answer_hello(struct session_place *place, json_object *result)
 {
     struct session *session = place->session;
     json_object *fields = json_object_new_object();
     int64_t protocol = json_member_integer(result, "protocol", -1);
+    char version[64];
 
     if (protocol != CHANNEL_PROTOCOL_VERSION) {
         struct osiris_error error = OSIRIS_ERROR_INIT;
@@ -179,11 +205,12 @@ static void answer_hello(struct session_place *place, json_object *result)
     }
     place->worker_pid = (int)json_member_integer(result, "pid", 0);
     json_add_integer(fields, "pid", place->worker_pid);
-    json_add_string(fields, "version", json_member_string(result, "version", ""));
+    snprintf(version, sizeof version, "%s", json_member_string(result, "version", ""));
+    json_add_string(fields, "version", version);
     json_add_string(fields, "place", place->name);
     session_event(session, "worker_started", fields);
     rundir_note(session->options->rundir, "worker", "started in place %s: process %d, version %s",
-                place->name, place->worker_pid, json_member_string(result, "version", "?"));
+                place->name, place->worker_pid, version[0] == '\0' ? "?" : version);
     place->codecs = json_object_get(json_member(result, "compression"));
     if (!json_member_boolean(result, "resume", false))
         channel_forbid_resumption(place->channel);
@@ -346,7 +373,7 @@ static void step_failed(struct session *session, size_t index, json_object *obje
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    osiris_error_from_json(&error, object);
+    read_error(session, &error, object);
     session->steps[index].has_written = !json_member_boolean(object, "untouched", false);
     session_step_failed(session, index, &error);
 }
@@ -390,7 +417,7 @@ static void answer_error(struct session_place *place, const struct session_reque
     struct session *session = place->session;
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    osiris_error_from_json(&error, object);
+    read_error(session, &error, object);
     switch (request->kind) {
     case REQUEST_STEP:
         step_failed(session, request->index, object);
@@ -582,7 +609,7 @@ static void handle_error(struct session_place *place, json_object *data)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    osiris_error_from_json(&error, data);
+    read_error(place->session, &error, data);
     /* Which of its steps it is, is found out here. */
     free(error.step_id);
     free(error.component);

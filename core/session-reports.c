@@ -7,7 +7,12 @@
 #include <string.h>
 
 #include "core/json-access.h"
+#include "core/json-build.h"
 #include "core/session-state.h"
+
+/* An event as our worker sends it: its fields, a name and a time. */
+#define LONGEST_EVENT (REDACT_EVENT_MAXIMUM + 2 * REDACT_TEXT_MAXIMUM)
+#define LONGEST_TAGS REDACT_TEXT_MAXIMUM
 
 static int level_from_name(const char *name)
 {
@@ -68,14 +73,41 @@ static bool may_record(struct session_place *place, const char *name, const char
     return false;
 }
 
-void place_take_event(struct session_place *place, json_object *data)
+static char *short_text(const struct session_place *place, const char *text)
 {
-    const char *event = json_member_string(data, "event", NULL);
+    return text == NULL ? NULL : redactor_short_text(place->session->options->redactor, text);
+}
+
+static size_t json_length(json_object *value)
+{
+    size_t length;
+
+    return json_object_to_json_string_length(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length) == NULL
+               ? SIZE_MAX
+               : length;
+}
+
+/* All of it, or if that is too long whose it is and how long it was. */
+static json_object *event_fields(const struct session_place *place, json_object *data, size_t length)
+{
+    const struct session_step *step = step_here(place, json_member(data, "step_id"));
     json_object *fields = NULL;
 
-    if (event == NULL || !may_record(place, event, own_events, json_member(data, "step_id")) ||
-        json_object_deep_copy(data, &fields, NULL) < 0)
+    if (length <= LONGEST_EVENT)
+        return json_object_deep_copy(data, &fields, NULL) < 0 ? NULL : fields;
+    fields = json_object_new_object();
+    json_add_string(fields, "step_id", step == NULL ? NULL : step->id);
+    json_add_integer(fields, "omitted_bytes", (int64_t)length);
+    return fields;
+}
+
+void place_take_event(struct session_place *place, json_object *data)
+{
+    _cleanup_free_ char *event = short_text(place, json_member_string(data, "event", NULL));
+
+    if (event == NULL || !may_record(place, event, own_events, json_member(data, "step_id")))
         return;
+    json_object *fields = event_fields(place, data, json_length(data));
     json_object_object_del(fields, "event");
     session_event(place->session, event, fields);
 }
@@ -96,18 +128,20 @@ void session_metric(struct session *session, const char *name, double value, con
 
 void place_take_metric(struct session_place *place, json_object *data)
 {
-    const char *metric = json_member_string(data, "metric", NULL);
+    _cleanup_free_ char *metric = short_text(place, json_member_string(data, "metric", NULL));
+    _cleanup_free_ char *unit = short_text(place, json_member_string(data, "unit", NULL));
     json_object *tags = json_member(data, "tags");
 
     if (metric != NULL && may_record(place, metric, own_metrics, json_member(tags, "step")))
-        session_metric(place->session, metric, json_member_number(data, "value", NAN),
-                       json_member_string(data, "unit", NULL), json_object_get(tags));
+        session_metric(place->session, metric, json_member_number(data, "value", NAN), unit,
+                       json_length(tags) > LONGEST_TAGS ? NULL : json_object_get(tags));
 }
 
 void place_take_log(struct session_place *place, json_object *data)
 {
     const struct session_step *step = step_here(place, json_member(data, "step_id"));
+    _cleanup_free_ char *message = short_text(place, json_member_string(data, "message", ""));
 
     session_log(place->session, level_from_name(json_member_string(data, "level", "info")),
-                step == NULL ? "worker" : step->id, json_member_string(data, "message", ""));
+                step == NULL ? "worker" : step->id, message == NULL ? "" : message);
 }

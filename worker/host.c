@@ -13,12 +13,6 @@
 #include "core/remove-tree.h"
 #include "worker/run.h"
 
-/* What drivers say may be cut: a message has room for a few of these texts. */
-#define TEXT_MAXIMUM ((size_t)64 << 10)
-#define EVENT_MAXIMUM ((size_t)1 << 20)
-#define CUT_MARK "... (cut: %zu bytes in all)"
-#define CUT_ROOM ((size_t)64)
-
 /* Values. They do not change while the step lives, so reading them needs no lock. */
 
 static json_object *values(const struct osiris_host *host, int32_t scope)
@@ -84,16 +78,7 @@ static const char *host_get_json(const struct osiris_host *host, int32_t scope, 
 
 char *host_clean_text(const struct step *step, const char *text)
 {
-    char *clean = redactor_text(step->run->redactor, text, strlen(text));
-    size_t length = clean == NULL ? 0 : strlen(clean), kept = TEXT_MAXIMUM - CUT_ROOM;
-
-    if (length <= TEXT_MAXIMUM)
-        return clean;
-    /* Not within a character. */
-    while (kept > TEXT_MAXIMUM - CUT_ROOM - 4 && ((unsigned char)clean[kept] & 0xc0) == 0x80)
-        kept--;
-    snprintf(clean + kept, length - kept + 1, CUT_MARK, length);
-    return clean;
+    return redactor_short_text(step->run->redactor, text);
 }
 
 static json_object *step_data(const struct step *step)
@@ -138,12 +123,12 @@ static void host_event(const struct osiris_host *host, const char *name, const c
     struct step *step = host->context;
     size_t length = json == NULL ? 0 : strlen(json);
     _cleanup_json_ json_object *fields =
-        json == NULL || length > EVENT_MAXIMUM ? NULL : json_tokener_parse(json);
+        json == NULL || length > REDACT_EVENT_MAXIMUM ? NULL : json_tokener_parse(json);
     _cleanup_free_ char *clean_name = host_clean_text(step, name);
     json_object *data = step_data(step);
 
     json_add_string(data, "event", clean_name == NULL ? "" : clean_name);
-    if (length > EVENT_MAXIMUM)
+    if (length > REDACT_EVENT_MAXIMUM)
         json_add_integer(data, "omitted_bytes", (int64_t)length);
     add_time(data);
     if (json_object_is_type(fields, json_type_object)) {

@@ -245,6 +245,22 @@ def test_a_worker_does_not_speak_for_osiris(folder):
     assert_in("only osiris itself says that", read(run_directory() / "debug.log"))
 
 
+def record_sizes():
+    return sum((run_directory() / name).stat().st_size for name in ("events.jsonl", "metrics.jsonl", "osiris.log", "debug.log",
+                                                                    "status.json"))
+
+
+@test
+def test_long_texts_are_cut(folder):
+    rows_to_csv()
+    result = fails(run("long-texts"), "failed xxx", "(cut: 15728647 bytes in all)")
+    assert len(result.err) < 300 << 10, len(result.err)
+    assert record_sizes() < 2 << 20, record_sizes()
+    assert_in("logged xxx", read(run_directory() / "osiris.log"))
+    assert_equal([e["omitted_bytes"] >> 20 for e in events(run_directory(), "news")], [15], "an event's size")
+    assert_equal([len(m["unit"]) <= 1 << 16 and "tags" not in m for m in metrics(run_directory(), "measured")], [True], "a metric")
+
+
 @test
 def test_another_protocol(folder):
     rows_to_csv()

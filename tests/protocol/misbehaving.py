@@ -61,6 +61,15 @@ class Misbehaving(worker.Worker):
             self.raw(frame[start:start + 20000])
             time.sleep(0.2)
 
+    def long_texts(self, request):
+        """Texts and fields as long as a message may be."""
+        long = "x" * (15 << 20)
+        self.say("log", level="warning", message="logged " + long, step_id="make")
+        self.say("event", event="news", ts=worker.now(), step_id="make", long=long)
+        self.say("event", event="named " + long, ts=worker.now(), step_id="make")
+        self.say("metric", metric="measured", value=1, unit=long, ts=worker.now(), tags={"step": "make", "x": "y" * 100000})
+        self.answer(request, error={"category": "data", "retryable": False, "message": "failed " + long})
+
     # Not allowed: instead of the answer to the first execute_step, raw bytes or a wrong message.
 
     def raw(self, data):
@@ -80,6 +89,8 @@ class Misbehaving(worker.Worker):
                 self.start_of_run()
             if self.kind == "slow-link" and params["step_id"] == "make":
                 self.long_frame()
+            if self.kind == "long-texts" and params["step_id"] == "make":
+                return self.long_texts(request)
             return super().execute_step(request, params)
         self.params = params
         act(request)
