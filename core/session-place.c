@@ -144,11 +144,6 @@ int place_open(struct session_place *place, struct osiris_error *error)
     return place->adapter == NULL ? -1 : adapter_host_prepare(place->adapter, error);
 }
 
-static void on_worker_line(void *context, const char *text)
-{
-    session_log(context, OSIRIS_DEBUG, "worker", text);
-}
-
 int place_start(struct session_place *place, struct osiris_error *error)
 {
     struct osiris_channel made;
@@ -157,7 +152,7 @@ int place_start(struct session_place *place, struct osiris_error *error)
         return -1;
     place->remote = (made.flags & OSIRIS_CHANNEL_REMOTE) != 0;
     place->session->has_remote = place->session->has_remote || place->remote;
-    place->worker_log = worker_log_new(made.diagnostics, on_worker_line, place->session);
+    place->worker_log = worker_log_new(made.diagnostics, place_take_line, place);
     place->channel = channel_new(made.socket, error);
     if (place->worker_log == NULL && place->channel != NULL)
         osiris_error_set_errno(error, ENOMEM, "cannot talk to the worker");

@@ -13,6 +13,8 @@
 /* An event as our worker sends it: its fields, a name and a time. */
 #define LONGEST_EVENT (REDACT_EVENT_MAXIMUM + 2 * REDACT_TEXT_MAXIMUM)
 #define LONGEST_TAGS REDACT_TEXT_MAXIMUM
+#define REPORTS_MAXIMUM ((size_t)256 << 20)
+#define LINE_WEIGHT 128 /* of a line's time, run and source */
 
 static int level_from_name(const char *name)
 {
@@ -24,6 +26,44 @@ static int level_from_name(const char *name)
     return OSIRIS_INFO;
 }
 
+/* What a worker has recorded stands in two files. It may be anybody's: its place has so much disk in a run, however many workers
+ * follow each other there. False: it was told once that this is used up. */
+static bool has_room(struct session_place *place, size_t length)
+{
+    char text[160];
+
+    if (place->reported_bytes < REPORTS_MAXIMUM) {
+        place->reported_bytes += 2 * (length + LINE_WEIGHT);
+        return true;
+    }
+    if (place->dropped_reports++ == 0) {
+        snprintf(text, sizeof text, "what place %.32s says fills %zu MiB of the run's records; the rest of it is dropped",
+                 place->name, REPORTS_MAXIMUM >> 20);
+        session_log(place->session, OSIRIS_WARNING, "worker", text);
+    }
+    return false;
+}
+
+void session_tell_dropped(struct session_place *place)
+{
+    json_object *fields;
+
+    if (place->dropped_reports == 0)
+        return;
+    fields = json_object_new_object();
+    json_add_string(fields, "place", place->name);
+    json_add_integer(fields, "count", place->dropped_reports);
+    session_event(place->session, "reports_dropped", fields);
+}
+
+void place_take_line(void *context, const char *text)
+{
+    struct session_place *place = context;
+
+    if (has_room(place, strlen(text)))
+        session_log(place->session, OSIRIS_DEBUG, "worker", text);
+}
+
 /* What osiris itself puts on record, and when: from anybody else it would be a lie. */
 static const char *const own_events[] = {
     "adapter_collect_complete", "adapter_collect_start", "adapter_execute_complete",
@@ -33,7 +73,7 @@ static const char *const own_events[] = {
     "compile_error", "compile_start", "config_meta_stripped", "connection_resolve_complete",
     "connection_resolve_start", "dependency_check", "driver_registered",
     "driver_registration_failed", "drivers_registered", "inputs_resolved", "link_lost",
-    "link_resumed", "run_complete", "run_error", "run_start", "session_initialized",
+    "link_resumed", "reports_dropped", "run_complete", "run_error", "run_start", "session_initialized",
     "step_complete", "step_failed", "step_retry", "step_start", "worker_restart", "worker_started",
     NULL};
 static const char *const own_metrics[] = {
@@ -105,9 +145,12 @@ void place_take_event(struct session_place *place, json_object *data)
 {
     _cleanup_free_ char *event = short_text(place, json_member_string(data, "event", NULL));
 
-    if (event == NULL || !may_record(place, event, own_events, json_member(data, "step_id")))
+    size_t length = json_length(data);
+
+    if (event == NULL || !has_room(place, length <= LONGEST_EVENT ? length : strlen(event)) ||
+        !may_record(place, event, own_events, json_member(data, "step_id")))
         return;
-    json_object *fields = event_fields(place, data, json_length(data));
+    json_object *fields = event_fields(place, data, length);
     json_object_object_del(fields, "event");
     session_event(place->session, event, fields);
 }
@@ -131,10 +174,14 @@ void place_take_metric(struct session_place *place, json_object *data)
     _cleanup_free_ char *metric = short_text(place, json_member_string(data, "metric", NULL));
     _cleanup_free_ char *unit = short_text(place, json_member_string(data, "unit", NULL));
     json_object *tags = json_member(data, "tags");
+    size_t tags_length = json_length(tags);
+    bool has_tags = tags_length <= LONGEST_TAGS;
 
-    if (metric != NULL && may_record(place, metric, own_metrics, json_member(tags, "step")))
+    if (metric != NULL &&
+        has_room(place, strlen(metric) + (unit == NULL ? 0 : strlen(unit)) + (has_tags ? tags_length : 0)) &&
+        may_record(place, metric, own_metrics, json_member(tags, "step")))
         session_metric(place->session, metric, json_member_number(data, "value", NAN), unit,
-                       json_length(tags) > LONGEST_TAGS ? NULL : json_object_get(tags));
+                       has_tags ? json_object_get(tags) : NULL);
 }
 
 void place_take_log(struct session_place *place, json_object *data)
@@ -142,6 +189,7 @@ void place_take_log(struct session_place *place, json_object *data)
     const struct session_step *step = step_here(place, json_member(data, "step_id"));
     _cleanup_free_ char *message = short_text(place, json_member_string(data, "message", ""));
 
-    session_log(place->session, level_from_name(json_member_string(data, "level", "info")),
-                step == NULL ? "worker" : step->id, message == NULL ? "" : message);
+    if (message != NULL && has_room(place, strlen(message)))
+        session_log(place->session, level_from_name(json_member_string(data, "level", "info")),
+                    step == NULL ? "worker" : step->id, message);
 }

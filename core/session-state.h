@@ -99,6 +99,8 @@ struct session_place {
     bool killed;                            /* by us */
     bool has_left;                          /* the worker has said why */
     bool remote;                            /* its link is worth compressing for */
+    size_t reported_bytes;                  /* that its workers have in the records */
+    int64_t dropped_reports;                /* that found no room there */
     json_object *codecs;                    /* that its worker can read, or NULL */
     struct body_pool *pool;                 /* NULL until a body comes */
     uint8_t *body;                          /* of the message that comes next; owned */
@@ -314,6 +316,10 @@ bool place_pass_on(struct session_place *place, const char *type, json_object *m
 void place_take_event(struct session_place *place, json_object *data);
 void place_take_metric(struct session_place *place, json_object *data);
 void place_take_log(struct session_place *place, json_object *data);
+/* What the worker prints; `context` is the place. */
+void place_take_line(void *context, const char *text);
+/* Of what was said, what is not on record. */
+void session_tell_dropped(struct session_place *place);
 
 /* session-attempts.c */
 

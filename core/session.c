@@ -383,8 +383,10 @@ static int converse(struct session *session, struct osiris_error *error)
     } else {
         give_up(session);
     }
-    for (size_t i = 0; i < session->place_count; i++)
+    for (size_t i = 0; i < session->place_count; i++) {
         place_end_worker(&session->places[i]);
+        session_tell_dropped(&session->places[i]);
+    }
     if (result == 0) {
         /* A signal or a timeout that came too late for everything not to be published has stopped nothing. */
         if (schedule_succeeded(session->schedule) &&

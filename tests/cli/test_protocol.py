@@ -262,6 +262,21 @@ def test_long_texts_are_cut(folder):
 
 
 @test
+def test_a_talkative_worker(folder):
+    rows_to_csv(rows=20)
+    result = succeeds(run("talkative"), 20)
+    assert 200 << 20 < record_sizes() < 270 << 20, record_sizes()
+    assert_equal(result.err.count("is dropped"), 1, "warnings", result)
+    assert "too late" not in result.err + read(run_directory() / "debug.log"), result
+    assert_equal(metrics(run_directory(), "too_late"), [], "metrics")
+    dropped = events(run_directory(), "reports_dropped")
+    assert_equal([(e["place"], e["count"] > 200) for e in dropped], [("local", True)], "what is told of it", result)
+    # What osiris itself says goes on.
+    assert_equal(len(events(run_directory(), "step_complete")), 3, "steps that are told of", result)
+    shutil.rmtree("run_logs")
+
+
+@test
 def test_another_protocol(folder):
     rows_to_csv()
     fails(run("another-protocol"), "the worker speaks protocol 2, osiris speaks 1")

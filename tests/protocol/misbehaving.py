@@ -70,6 +70,15 @@ class Misbehaving(worker.Worker):
         self.say("metric", metric="measured", value=1, unit=long, ts=worker.now(), tags={"step": "make", "x": "y" * 100000})
         self.answer(request, error={"category": "data", "retryable": False, "message": "failed " + long})
 
+    def talk(self):
+        """More than has room in the records: 320 MiB in two files, then what comes too late."""
+        for n in range(160):
+            self.say("event", event="news", ts=worker.now(), step_id="make", long="x" * (1 << 20))
+        for n in range(100):
+            self.say("log", level="warning", message="too late", step_id="make")
+            self.say("metric", metric="too_late", value=n, ts=worker.now(), tags={"step": "make"})
+        print("too late, too", file=sys.stderr, flush=True)
+
     # Not allowed: instead of the answer to the first execute_step, raw bytes or a wrong message.
 
     def raw(self, data):
@@ -89,6 +98,8 @@ class Misbehaving(worker.Worker):
                 self.start_of_run()
             if self.kind == "slow-link" and params["step_id"] == "make":
                 self.long_frame()
+            if self.kind == "talkative" and params["step_id"] == "make":
+                self.talk()
             if self.kind == "long-texts" and params["step_id"] == "make":
                 return self.long_texts(request)
             return super().execute_step(request, params)
