@@ -261,18 +261,25 @@ def test_long_texts_are_cut(folder):
     assert_equal([len(m["unit"]) <= 1 << 16 and "tags" not in m for m in metrics(run_directory(), "measured")], [True], "a metric")
 
 
+def short_lines(name):
+    """Never the whole file at once: what this process takes counts for the processes that it starts."""
+    with open(run_directory() / name) as file:
+        return [line for line in file if len(line) < 10000]
+
+
 @test
 def test_a_talkative_worker(folder):
     rows_to_csv(rows=20)
     result = succeeds(run("talkative"), 20)
     assert 200 << 20 < record_sizes() < 270 << 20, record_sizes()
     assert_equal(result.err.count("is dropped"), 1, "warnings", result)
-    assert "too late" not in result.err + read(run_directory() / "debug.log"), result
+    assert "too late" not in result.err + "".join(short_lines("debug.log")), result
     assert_equal(metrics(run_directory(), "too_late"), [], "metrics")
-    dropped = events(run_directory(), "reports_dropped")
+    told = [json.loads(line) for line in short_lines("events.jsonl")]
+    dropped = [e for e in told if e["event"] == "reports_dropped"]
     assert_equal([(e["place"], e["count"] > 200) for e in dropped], [("local", True)], "what is told of it", result)
     # What osiris itself says goes on.
-    assert_equal(len(events(run_directory(), "step_complete")), 3, "steps that are told of", result)
+    assert_equal(len([e for e in told if e["event"] == "step_complete"]), 3, "steps that are told of", result)
     shutil.rmtree("run_logs")
 
 
