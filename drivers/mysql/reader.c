@@ -1,6 +1,7 @@
 /* From a statement to batches; see reader.h. */
 #include "reader.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -221,12 +222,17 @@ static void disconnect(struct mysql_reader *reader)
     mysql_session_disconnect(&reader->session);
 }
 
-/* Whether what is held was the loss of a connection, and the rest can be asked for. */
-static bool can_go_on(struct mysql_reader *reader)
+/* Whether what is held was the loss of a connection behind which the read would go on. */
+static bool is_lost(struct mysql_reader *reader)
 {
     return reader->resume != NULL && mysql_is_lost_connection(reader->reports.held.native_code) &&
-           (reader->after != NULL || reader->delivered == 0) &&
            !mysql_session_is_interrupted(&reader->session);
+}
+
+/* Whether the rest can be asked for. */
+static bool has_place(const struct mysql_reader *reader)
+{
+    return reader->after != NULL || reader->delivered == 0;
 }
 
 static int64_t now_ms(void)
@@ -246,18 +252,25 @@ static int wait_before_attempt(struct mysql_reader *reader)
     return mysql_session_wait(&reader->session, wait_ms > LONGEST_WAIT_MS ? LONGEST_WAIT_MS : wait_ms);
 }
 
-static int give_up(struct mysql_reader *reader, int64_t attempts)
+static int fail_lost(struct mysql_reader *reader, const char *why)
 {
     const struct osiris_error_report *held = &reader->reports.held;
 
     mysql_reports_keep(&reader->reports);
     osiris_fail(reader->host, held->category, held->retryable, held->native_code,
-                held->native_state, held->hint,
-                "the connection was lost after %lld rows, and %lld attempts to go on failed: %s",
-                (long long)reader->delivered, (long long)attempts,
+                held->native_state, held->hint, "the connection was lost after %lld rows, and %s: %s",
+                (long long)reader->delivered, why,
                 held->message == NULL ? "out of memory" : held->message);
     mysql_reports_drop(&reader->reports);
     return -1;
+}
+
+static int give_up(struct mysql_reader *reader, int64_t attempts)
+{
+    char why[64];
+
+    snprintf(why, sizeof why, "%lld attempts to go on failed", (long long)attempts);
+    return fail_lost(reader, why);
 }
 
 /* One attempt: 0; 1: it failed, but another may succeed; -1: reported. What it failed of stays held. */
@@ -321,7 +334,7 @@ int mysql_reader_execute(struct mysql_reader *reader)
         return 0;
     }
     /* A server that says nothing for read_timeout before its first row would only do the same again. */
-    if (!can_go_on(reader) || now_ms() - begun_ms >= silence_ms)
+    if (!is_lost(reader) || now_ms() - begun_ms >= silence_ms)
         return mysql_reports_pass(&reader->reports);
     note_loss(reader);
     return go_on(reader);
@@ -403,12 +416,14 @@ static int next_batch(struct mysql_reader *reader, struct ArrowArray *out)
         mysql_reports_drop(&reader->reports);
         return finished;
     }
-    if (can_go_on(reader)) {
+    if (is_lost(reader) && has_place(reader)) {
         note_loss(reader);
         return 0;
     }
     if (out->release != NULL)
         out->release(out);
+    if (is_lost(reader))
+        return fail_lost(reader, "the last one's key cannot be asked for (a date that does not exist)");
     return mysql_reports_pass(&reader->reports);
 }
 

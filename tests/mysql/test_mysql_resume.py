@@ -259,6 +259,15 @@ def test_why_a_key_is_of_no_use(folder):
 
 
 @test
+def test_a_key_that_cannot_be_asked_for_says_so(folder):
+    fill("undated", "d DATE, n INT, v VARCHAR(40), PRIMARY KEY (d, n)",
+         "SELECT '0000-00-00', seq, CONCAT('value ', seq) FROM seq_1_to_20000")
+    result = cut_export(cuts=1, code=1, table="undated")
+    assert_in("the last one's key cannot be asked for (a date that does not exist)", result.err, result)
+    assert_in("(2013, HY000)", result.err, result)
+
+
+@test
 def test_attempts_are_bounded(folder):
     fill_plain("refused")
     result = cut_export(cuts=1, refuse=100, code=1, table="refused", reconnect_attempts=3)
