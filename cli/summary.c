@@ -42,8 +42,11 @@ static void print_published(FILE *file, json_object *step)
 
     for (size_t i = 0; i < json_array_count(published); i++) {
         json_object *entry = json_object_array_get_idx(published, i);
-        fprintf(file, "published  %s (%s)\n", json_member_string(entry, "path", "?"),
-               report_bytes(json_member_integer(entry, "bytes", 0), bytes_text));
+        _cleanup_free_ char *path = strdup(json_member_string(entry, "path", "?"));
+        if (path != NULL)
+            report_defuse(path);
+        fprintf(file, "published  %s (%s)\n", path == NULL ? "?" : path,
+                report_bytes(json_member_integer(entry, "bytes", 0), bytes_text));
     }
 }
 

@@ -97,4 +97,11 @@ def test_names_modes_and_compression(folder):
     export(path="./~/x.csv")
 
 
+@test
+def test_a_path_commands_no_terminal(folder):
+    result = export(path="red\x1b[31m.csv")
+    assert "\x1b" not in result.out + result.err, result
+    assert_in("published  red?[31m.csv", result.out, result)
+
+
 main()
