@@ -13,6 +13,7 @@ struct worker {
     struct mysql_merge *merge;
     struct mysql_reader *reader;
     size_t claimed; /* bytes of the batch that it builds; the merge's lock guards it */
+    bool reads_giants;
     pthread_t thread;
 };
 
@@ -30,6 +31,7 @@ struct mysql_merge {
     size_t expected; /* of a batch to come: the largest one of late */
     bool guessed;    /* no batch has come yet */
     size_t running;  /* readers that are not at their end */
+    size_t giants;   /* of them, those that may come upon giant rows and read */
     bool stopped;
 };
 
@@ -141,6 +143,25 @@ static bool give(struct worker *worker, struct ready *ready)
     return wanted;
 }
 
+/* The client library takes a row in as a whole, before anybody knows of it: where rows can be giant, few connections may come
+ * upon one at a time. The others wait with their statement begun. False: nobody wants it any more. */
+static bool begin_reading(struct worker *worker)
+{
+    struct mysql_merge *merge = worker->merge;
+
+    if (!worker->reader->may_be_giant)
+        return true;
+    pthread_mutex_lock(&merge->lock);
+    while (!merge->stopped && merge->giants >= MYSQL_MERGE_GIANTS)
+        pthread_cond_wait(&merge->changed, &merge->lock);
+    bool wanted = !merge->stopped;
+    if (wanted)
+        merge->giants++;
+    worker->reads_giants = wanted;
+    pthread_mutex_unlock(&merge->lock);
+    return wanted;
+}
+
 static int read_all(struct worker *worker)
 {
     struct mysql_reader *reader = worker->reader;
@@ -170,12 +191,14 @@ static void *work(void *argument)
     struct worker *worker = argument;
     struct mysql_merge *merge = worker->merge;
     bool done = mysql_reader_execute(worker->reader) == 0 &&
-                give_schema(merge, worker->reader) == 0 && read_all(worker) == 0;
+                give_schema(merge, worker->reader) == 0 && begin_reading(worker) &&
+                read_all(worker) == 0;
 
     if (!done)
         stop_all(merge);
     pthread_mutex_lock(&merge->lock);
     merge->running--;
+    merge->giants -= worker->reads_giants ? 1 : 0;
     merge->bytes -= worker->claimed;
     worker->claimed = 0;
     pthread_cond_broadcast(&merge->changed);

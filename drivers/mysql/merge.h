@@ -10,6 +10,8 @@
 #define MYSQL_MERGE_BYTES (12u << 20)
 /* Of it what all readers build at once; a batch of one is never larger than MYSQL_BATCH_BYTES for it. */
 #define MYSQL_MERGE_BUILD_BYTES (8u << 20)
+/* So many readers may read at a time what can have giant rows: each may hold one. */
+#define MYSQL_MERGE_GIANTS 3
 
 struct mysql_merge;
 

@@ -142,14 +142,23 @@ static int prepare(struct mysql_reader *reader)
     return 0;
 }
 
+static bool has_giant_column(const MYSQL_FIELD *fields, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (fields[i].length >= MYSQL_GIANT_BYTES)
+            return true;
+    return false;
+}
+
 /* The callback is libmariadb's way around binds: each column's bytes of the row that is being fetched. */
 static int take_rows_as_columns(struct mysql_reader *reader)
 {
     MYSQL_STMT *statement = reader->statement;
+    const MYSQL_FIELD *fields = mariadb_stmt_fetch_fields(statement);
+    unsigned count = mysql_stmt_field_count(statement);
 
-    reader->columns = mysql_columns_new(reader->host, &reader->session.mysql->net,
-                                        mariadb_stmt_fetch_fields(statement),
-                                        mysql_stmt_field_count(statement), reader->batch_rows,
+    reader->may_be_giant = has_giant_column(fields, count);
+    reader->columns = mysql_columns_new(reader->host, &reader->session.mysql->net, fields, count, reader->batch_rows,
                                         reader->batch_bytes_most);
     if (reader->columns == NULL)
         return -1;

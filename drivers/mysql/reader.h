@@ -10,6 +10,8 @@
 #include "reports.h"
 #include "resume.h"
 
+#define MYSQL_GIANT_BYTES (4u << 20)
+
 struct mysql_reader {
     struct mysql_reports reports;
     const struct osiris_host *host; /* stands in for the real one: what is tried again is not reported */
@@ -26,6 +28,7 @@ struct mysql_reader {
     struct ArrowSchema schema; /* of the statement: hidden columns of the key are behind the others */
     int64_t bad_dates;         /* of the statements before this one */
     size_t batch_bytes;        /* of the last batch, about */
+    bool may_be_giant;         /* rows: a column has room for MYSQL_GIANT_BYTES and more */
     bool ended;
 
     char *after;       /* the condition on rows behind the last one delivered; NULL: none was, or it has none */

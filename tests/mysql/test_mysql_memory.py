@@ -109,8 +109,9 @@ def test_giant_rows_in_partitions_slowly(folder):
 
 @test
 def test_giant_rows_that_no_statistics_tell_of(folder):
-    # Each range begins with many small rows and ends with giant ones: then each connection has one in its buffer.
-    measure(table="surprise", partitions=4, bound=BOUND + GIANT_BYTES)
+    # Each range begins with many small rows and ends with giant ones: each connection that reads may have one in its buffer.
+    for partitions in (4, 8):
+        measure(table="surprise", partitions=partitions)
 
 
 @test
