@@ -99,16 +99,17 @@ def texts(chance):
     length = chance.choice([1, 20, 255])
     name = chance.choice([f"CHAR({length})", f"VARCHAR({length})", "TINYTEXT", "TEXT", "MEDIUMTEXT", "LONGTEXT"])
     collation = chance.choice(["", f" COLLATE {charset}_bin"])
+    most = 63 if name == "TINYTEXT" else length  # 255 bytes, of which a character may take 4
 
     def literal():
-        text = "".join(chance.choices(LETTERS[charset], k=chance.choice([0, 1, chance.randint(0, length)])))
+        text = "".join(chance.choices(LETTERS[charset], k=chance.choice([0, 1, chance.randint(0, most)])))
         return f"_utf8mb4 {hexed(text.encode())}"
     return f"{name} CHARACTER SET {charset}{collation}", literal, "HEX(CONVERT({} USING utf8mb4))", bytes.fromhex
 
 
 def binaries(chance):
     name = chance.choice(["VARBINARY(300)", "TINYBLOB", "BLOB", "MEDIUMBLOB", "LONGBLOB", "BINARY(7)"])
-    most = 7 if name == "BINARY(7)" else 300
+    most = {"BINARY(7)": 7, "TINYBLOB": 255}.get(name, 300)
 
     def literal():
         return hexed(chance.choice([b"", b"\0", b"\xff" * min(most, 256), chance.randbytes(chance.randint(0, most))]))
