@@ -125,6 +125,8 @@ static void print_discovery(json_object *answer)
     for (size_t i = 0; i < json_array_count(databases); i++) {
         json_object *database = json_object_array_get_idx(databases, i);
         json_object *tables = json_member(database, "tables");
+        if (tables == NULL)
+            printf("another database: %s\n", json_member_string(database, "name", ""));
         for (size_t j = 0; j < json_array_count(tables); j++)
             print_table(json_object_array_get_idx(tables, j));
         if (json_member_boolean(database, "truncated", false))

@@ -205,6 +205,28 @@ static int add_tables(struct discovery *discovery, MYSQL_RES *tables, bool *trun
     return 0;
 }
 
+/* The others that the user can see, by name: whose tables are wanted is asked for with `schema`. */
+static int add_other_databases(struct discovery *discovery)
+{
+    struct sql sql = {0};
+    MYSQL_ROW row;
+
+    sql_add(&sql, "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME NOT IN "
+                  "('information_schema', 'performance_schema', 'mysql', 'sys') AND SCHEMA_NAME <> ");
+    sql_add_string(&sql, discovery->database);
+    sql_format(&sql, " ORDER BY SCHEMA_NAME LIMIT %d", MOST_TABLES);
+    MYSQL_RES *names = mysql_ask_sql(discovery->session, "list the databases", &sql);
+    if (names == NULL)
+        return -1;
+    while ((row = mysql_fetch_row(names)) != NULL) {
+        sql_add(&discovery->json, ", {\"name\": ");
+        mysql_add_json(&discovery->json, row[0]);
+        sql_add(&discovery->json, "}");
+    }
+    mysql_free_result(names);
+    return 0;
+}
+
 static int discover(struct discovery *discovery)
 {
     const char *table = discovery->host->get_string(discovery->host, OSIRIS_CONFIG, "table", NULL);
@@ -224,7 +246,10 @@ static int discover(struct discovery *discovery)
     sql_add(&discovery->json, ", \"tables\": [");
     int result = add_tables(discovery, tables, &truncated);
     mysql_free_result(tables);
-    sql_format(&discovery->json, "], \"truncated\": %s}]}", truncated ? "true" : "false");
+    sql_format(&discovery->json, "], \"truncated\": %s}", truncated ? "true" : "false");
+    if (result == 0 && table == NULL)
+        result = add_other_databases(discovery);
+    sql_add(&discovery->json, "]}");
     return result;
 }
 

@@ -103,6 +103,7 @@ struct osiris_driver {
      *        "arrow": format or null, "nullable": boolean, "default": text or null}],
      *        "keys": [{"name": text, "unique": boolean, "columns": [text]}], "error": text, if it cannot be read}],
      *      "truncated": boolean}]}
+     * Of a database without "tables" no more than its name was asked for.
      *
      * plan: how is the extraction that the config names split into the config's `partitions`?
      *     {"partition_on": text or null, "partitions": [{"config": {option: value}}]}

@@ -151,6 +151,8 @@ def test_discovery_is_bounded(folder):
     result = ask("discovery", "run", "@mysql.shop", "--json", connection={"schema": "crowded"})
     database = result.json()["databases"][0]
     assert_equal((database["name"], len(database["tables"]), database["truncated"]), ("crowded", 500, True), "database")
+    assert {"name": "shop"} in result.json()["databases"][1:], result
+    assert_in("another database: crowded\n", ask("discovery", "run", "@mysql.shop").out)
 
 
 @test
