@@ -418,7 +418,7 @@ void rundir_begin(struct rundir *rundir, json_object *status, json_object *index
 {
     _cleanup_json_ json_object *owned_status = status;
     _cleanup_json_ json_object *owned_line = index_line;
-    _cleanup_json_ json_object *clean = redactor_json(rundir->redactor, index_line);
+    _cleanup_json_ json_object *clean = redactor_json(rundir->redactor, owned_line);
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
     /* In this order: whoever finds the entry finds the lock, too. */
