@@ -10,10 +10,10 @@
 #include "core/schema.h"
 
 struct adapter_host {
+    struct host_values values; /* config: the user's options with the schema's defaults */
     struct osiris_host table;
     const struct osiris_adapter *adapter;
     void *state;
-    json_object *options; /* owned: the user's with the schema's defaults */
     const struct adapter_sink *sink;
     struct osiris_error reported;
 };
@@ -29,52 +29,6 @@ static const struct osiris_adapter *find_adapter(const struct adapter_host_optio
 }
 
 /* The host table. An adapter has options (OSIRIS_CONFIG) and no connection. */
-
-static json_object *values(const struct osiris_host *table, int32_t scope)
-{
-    const struct adapter_host *host = table->context;
-
-    return scope == OSIRIS_CONFIG ? host->options : NULL;
-}
-
-static int32_t host_value_type_of(const struct osiris_host *table, int32_t scope, const char *path)
-{
-    return host_value_type(values(table, scope), path);
-}
-
-static const char *host_get_string(const struct osiris_host *table, int32_t scope, const char *path,
-                                   const char *fallback)
-{
-    return host_value_string(values(table, scope), path, fallback);
-}
-
-static int64_t host_get_integer(const struct osiris_host *table, int32_t scope, const char *path,
-                                int64_t fallback)
-{
-    return host_value_integer(values(table, scope), path, fallback);
-}
-
-static double host_get_number(const struct osiris_host *table, int32_t scope, const char *path,
-                              double fallback)
-{
-    return host_value_number(values(table, scope), path, fallback);
-}
-
-static int32_t host_get_boolean(const struct osiris_host *table, int32_t scope, const char *path,
-                                int32_t fallback)
-{
-    return host_value_boolean(values(table, scope), path, fallback);
-}
-
-static size_t host_get_count(const struct osiris_host *table, int32_t scope, const char *path)
-{
-    return host_value_count(values(table, scope), path);
-}
-
-static const char *host_get_json(const struct osiris_host *table, int32_t scope, const char *path)
-{
-    return host_value_json(values(table, scope), path);
-}
 
 static void host_log(const struct osiris_host *table, int32_t level, const char *message)
 {
@@ -165,13 +119,6 @@ static const struct osiris_host table_template = {
     .abi_version = OSIRIS_ABI_VERSION,
     .struct_size = sizeof(struct osiris_host),
     .step_id = "",
-    .value_type = host_value_type_of,
-    .get_string = host_get_string,
-    .get_integer = host_get_integer,
-    .get_number = host_get_number,
-    .get_boolean = host_get_boolean,
-    .get_count = host_get_count,
-    .get_json = host_get_json,
     .log = host_log,
     .event = host_event,
     .metric = host_metric,
@@ -201,19 +148,16 @@ static int check_options(struct adapter_host *host, json_object *given, struct o
     _cleanup_json_ json_object *spec = json_tokener_parse(host->adapter->spec);
     json_object *schema = json_member(spec, "configSchema");
 
-    host->options = json_object_new_object();
-    if (host->options == NULL)
+    if (given == NULL)
+        host->values.config = json_object_new_object();
+    else if (json_object_deep_copy(given, &host->values.config, NULL) < 0)
+        host->values.config = NULL;
+    if (host->values.config == NULL)
         return osiris_error_set_errno(error, ENOMEM, "cannot open the adapter");
-    if (given != NULL) {
-        json_object_put(host->options);
-        host->options = NULL;
-        if (json_object_deep_copy(given, &host->options, NULL) < 0)
-            return osiris_error_set_errno(error, ENOMEM, "cannot open the adapter");
-    }
     if (schema == NULL)
         return 0;
-    if (schema_fill_defaults(schema, host->options, error) < 0 ||
-        schema_check_value(schema, host->options, error) < 0)
+    if (schema_fill_defaults(schema, host->values.config, error) < 0 ||
+        schema_check_value(schema, host->values.config, error) < 0)
         return osiris_error_prefix(error, "options of adapter \"%s\"", host->adapter->name);
     return 0;
 }
@@ -226,11 +170,13 @@ struct adapter_host *adapter_host_open(const struct adapter_host_options *option
     if (adapter == NULL)
         return NULL;
     struct adapter_host *host = calloc(1, sizeof *host);
-    if (host == NULL) {
+    if (host == NULL || host_values_init(&host->values) < 0) {
+        free(host);
         osiris_error_set_errno(error, ENOMEM, "cannot open the adapter");
         return NULL;
     }
     host->table = table_template;
+    host_values_fill(&host->table);
     host->table.context = host;
     host->table.run_id = options->run_id;
     host->table.component = adapter->name;
@@ -242,7 +188,7 @@ struct adapter_host *adapter_host_open(const struct adapter_host_options *option
         verb_failed(host, "open", error);
     }
     osiris_error_clear(&host->reported);
-    json_object_put(host->options);
+    host_values_clear(&host->values);
     free(host);
     return NULL;
 }
@@ -312,6 +258,6 @@ void adapter_host_close(struct adapter_host *host)
         return;
     host->adapter->close(host->state);
     osiris_error_clear(&host->reported);
-    json_object_put(host->options);
+    host_values_clear(&host->values);
     free(host);
 }

@@ -1,7 +1,6 @@
-/* Values of a config as the host table hands them out; see host-values.h. */
+/* What a host table hands out of configs; see host-values.h. */
 #include "core/host-values.h"
 
-#include <osiris/host.h>
 #include <stdbool.h>
 
 /* False if there is no such value; *value is NULL for JSON's null, too. */
@@ -15,19 +14,28 @@ static bool find(json_object *root, const char *path, json_object **value)
     return json_object_object_get_ex(root, path, value);
 }
 
-static json_object *get(json_object *root, const char *path)
+static json_object *root_of(const struct osiris_host *host, int32_t scope)
+{
+    const struct host_values *values = host->context;
+
+    return scope == OSIRIS_CONFIG       ? values->config
+           : scope == OSIRIS_CONNECTION ? values->connection
+                                        : NULL;
+}
+
+static json_object *get(const struct osiris_host *host, int32_t scope, const char *path)
 {
     json_object *value;
 
-    (void)find(root, path, &value);
+    (void)find(root_of(host, scope), path, &value);
     return value;
 }
 
-int32_t host_value_type(json_object *root, const char *path)
+static int32_t value_type(const struct osiris_host *host, int32_t scope, const char *path)
 {
     json_object *value;
 
-    if (!find(root, path, &value))
+    if (!find(root_of(host, scope), path, &value))
         return OSIRIS_ABSENT;
     switch (json_object_get_type(value)) {
     case json_type_boolean:
@@ -47,40 +55,44 @@ int32_t host_value_type(json_object *root, const char *path)
     }
 }
 
-const char *host_value_string(json_object *root, const char *path, const char *fallback)
+static const char *get_string(const struct osiris_host *host, int32_t scope, const char *path,
+                              const char *fallback)
 {
-    json_object *value = get(root, path);
+    json_object *value = get(host, scope, path);
 
     return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : fallback;
 }
 
-int64_t host_value_integer(json_object *root, const char *path, int64_t fallback)
+static int64_t get_integer(const struct osiris_host *host, int32_t scope, const char *path,
+                           int64_t fallback)
 {
-    json_object *value = get(root, path);
+    json_object *value = get(host, scope, path);
 
     return json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : fallback;
 }
 
-double host_value_number(json_object *root, const char *path, double fallback)
+static double get_number(const struct osiris_host *host, int32_t scope, const char *path,
+                         double fallback)
 {
-    json_object *value = get(root, path);
+    json_object *value = get(host, scope, path);
 
     if (json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_double))
         return json_object_get_double(value);
     return fallback;
 }
 
-int32_t host_value_boolean(json_object *root, const char *path, int32_t fallback)
+static int32_t get_boolean(const struct osiris_host *host, int32_t scope, const char *path,
+                           int32_t fallback)
 {
-    json_object *value = get(root, path);
+    json_object *value = get(host, scope, path);
 
     return json_object_is_type(value, json_type_boolean) ? json_object_get_boolean(value)
                                                          : fallback;
 }
 
-size_t host_value_count(json_object *root, const char *path)
+static size_t get_count(const struct osiris_host *host, int32_t scope, const char *path)
 {
-    json_object *value = get(root, path);
+    json_object *value = get(host, scope, path);
 
     if (json_object_is_type(value, json_type_array))
         return json_object_array_length(value);
@@ -89,11 +101,53 @@ size_t host_value_count(json_object *root, const char *path)
     return 0;
 }
 
-const char *host_value_json(json_object *root, const char *path)
+/* json-c keeps a text inside the value, and may move it at the next call. */
+static const char *get_json(const struct osiris_host *host, int32_t scope, const char *path)
 {
+    struct host_values *values = host->context;
+    const char *text = NULL;
     json_object *value;
 
-    return find(root, path, &value)
-               ? json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN)
-               : NULL;
+    pthread_mutex_lock(&values->lock);
+    const char *found = find(root_of(host, scope), path, &value)
+                            ? json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN)
+                            : NULL;
+    json_object *kept = found == NULL ? NULL : json_object_new_string(found);
+    if (kept != NULL && json_object_array_add(values->texts, kept) == 0)
+        text = json_object_get_string(kept);
+    else
+        json_object_put(kept);
+    pthread_mutex_unlock(&values->lock);
+    return text;
+}
+
+int host_values_init(struct host_values *values)
+{
+    *values = (struct host_values){.texts = json_object_new_array()};
+    if (values->texts == NULL)
+        return -1;
+    pthread_mutex_init(&values->lock, NULL);
+    return 0;
+}
+
+void host_values_clear(struct host_values *values)
+{
+    if (values->texts == NULL)
+        return;
+    json_object_put(values->config);
+    json_object_put(values->connection);
+    json_object_put(values->texts);
+    pthread_mutex_destroy(&values->lock);
+    *values = (struct host_values){0};
+}
+
+void host_values_fill(struct osiris_host *host)
+{
+    host->value_type = value_type;
+    host->get_string = get_string;
+    host->get_integer = get_integer;
+    host->get_number = get_number;
+    host->get_boolean = get_boolean;
+    host->get_count = get_count;
+    host->get_json = get_json;
 }

@@ -1,23 +1,25 @@
 /*
- * Values of a config as the host table hands them out (include/osiris/host.h): by key, or by JSON pointer if the path
- * begins with a slash. `root` is an object, or NULL: then nothing is there. Results are borrowed. Safe on any
- * thread as long as nobody changes the object, but for host_value_json.
+ * What a host table hands out of configs (include/osiris/host.h): by key, or by JSON pointer if the path begins with a slash.
+ * Whatever a table's `context` points to begins with these values; they do not change while a plug-in may ask for them, so
+ * only what get_json makes is locked.
  */
 #ifndef OSIRIS_CORE_HOST_VALUES_H
 #define OSIRIS_CORE_HOST_VALUES_H
 
 #include <json-c/json.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <osiris/host.h>
+#include <pthread.h>
 
-/* OSIRIS_ABSENT … OSIRIS_OBJECT */
-int32_t host_value_type(json_object *root, const char *path);
-const char *host_value_string(json_object *root, const char *path, const char *fallback);
-int64_t host_value_integer(json_object *root, const char *path, int64_t fallback);
-double host_value_number(json_object *root, const char *path, double fallback);
-int32_t host_value_boolean(json_object *root, const char *path, int32_t fallback);
-size_t host_value_count(json_object *root, const char *path);
-/* NULL if it is absent. json-c keeps the text inside the value and may move it at the next call: callers lock, and copy. */
-const char *host_value_json(json_object *root, const char *path);
+struct host_values {
+    json_object *config, *connection; /* owned; NULL: nothing is there */
+    json_object *texts;               /* an array that keeps what get_json has given alive */
+    pthread_mutex_t lock;             /* guards texts, and what json-c keeps of a text inside of a value */
+};
+
+/* Empty ones. -1: no memory, and there is nothing to clear. */
+int host_values_init(struct host_values *values);
+void host_values_clear(struct host_values *values);
+/* The table's functions of values. */
+void host_values_fill(struct osiris_host *host);
 
 #endif

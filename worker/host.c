@@ -6,73 +6,11 @@
 
 #include "core/atomic-file.h"
 #include "core/clock.h"
-#include "core/host-values.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
 #include "core/litter.h"
 #include "core/remove-tree.h"
 #include "worker/run.h"
-
-/* Values. They do not change while the step lives, so reading them needs no lock. */
-
-static json_object *values(const struct osiris_host *host, int32_t scope)
-{
-    const struct step *step = host->context;
-
-    return scope == OSIRIS_CONFIG       ? step->config
-           : scope == OSIRIS_CONNECTION ? step->connection
-                                        : NULL;
-}
-
-static int32_t host_value_type_of(const struct osiris_host *host, int32_t scope, const char *path)
-{
-    return host_value_type(values(host, scope), path);
-}
-
-static const char *host_get_string(const struct osiris_host *host, int32_t scope, const char *path,
-                                   const char *fallback)
-{
-    return host_value_string(values(host, scope), path, fallback);
-}
-
-static int64_t host_get_integer(const struct osiris_host *host, int32_t scope, const char *path,
-                                int64_t fallback)
-{
-    return host_value_integer(values(host, scope), path, fallback);
-}
-
-static double host_get_number(const struct osiris_host *host, int32_t scope, const char *path,
-                              double fallback)
-{
-    return host_value_number(values(host, scope), path, fallback);
-}
-
-static int32_t host_get_boolean(const struct osiris_host *host, int32_t scope, const char *path,
-                                int32_t fallback)
-{
-    return host_value_boolean(values(host, scope), path, fallback);
-}
-
-static size_t host_get_count(const struct osiris_host *host, int32_t scope, const char *path)
-{
-    return host_value_count(values(host, scope), path);
-}
-
-static const char *host_get_json(const struct osiris_host *host, int32_t scope, const char *path)
-{
-    struct step *step = host->context;
-    const char *text = NULL;
-
-    pthread_mutex_lock(&step->report_lock);
-    const char *found = host_value_json(values(host, scope), path);
-    json_object *kept = found == NULL ? NULL : json_object_new_string(found);
-    if (kept != NULL && json_object_array_add(step->texts, kept) == 0)
-        text = json_object_get_string(kept);
-    else
-        json_object_put(kept);
-    pthread_mutex_unlock(&step->report_lock);
-    return text;
-}
 
 /* Reports. */
 
@@ -481,13 +419,6 @@ void host_init(struct step *step)
         .run_id = step->run->run_id,
         .step_id = step->id,
         .component = step->component,
-        .value_type = host_value_type_of,
-        .get_string = host_get_string,
-        .get_integer = host_get_integer,
-        .get_number = host_get_number,
-        .get_boolean = host_get_boolean,
-        .get_count = host_get_count,
-        .get_json = host_get_json,
         .log = host_log,
         .event = host_event,
         .metric = host_metric,
@@ -501,4 +432,5 @@ void host_init(struct step *step)
         .verb = step->verb,
         .result = host_result,
     };
+    host_values_fill(&step->host);
 }

@@ -109,12 +109,12 @@ static int make_step(struct step *step, struct run *run, json_object *plan_step,
     step->id = strdup(id);
     step->component = copy_string(plan_step, "component");
     step->group = (int)json_member_integer(plan_step, "group", 0);
-    step->texts = json_object_new_array();
     json_object *connection = json_member(json_member(params, "connections"), id);
-    step->connection =
+    if (step->id == NULL || step->component == NULL || host_values_init(&step->values) < 0)
+        return out_of_memory(error);
+    step->values.connection =
         connection == NULL ? json_object_new_object() : json_object_get(connection);
-    if (step->id == NULL || step->component == NULL || step->texts == NULL ||
-        step->connection == NULL)
+    if (step->values.connection == NULL)
         return out_of_memory(error);
     return load_driver(step, plan_step, json_member(params, "drivers"), error);
 }
@@ -373,9 +373,7 @@ static void free_step(struct step *step)
     free(step->stopped_by);
     free(step->artifacts_dir);
     free(step->temp_dir);
-    json_object_put(step->config);
-    json_object_put(step->connection);
-    json_object_put(step->texts);
+    host_values_clear(&step->values);
     json_object_put(step->artifacts);
     osiris_error_clear(&step->reported);
     sem_destroy(&step->called);

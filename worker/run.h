@@ -18,6 +18,7 @@
 #include "core/channel.h"
 #include "core/error.h"
 #include "core/fingerprint.h"
+#include "core/host-values.h"
 #include "core/output.h"
 #include "core/queue.h"
 #include "core/redact.h"
@@ -67,6 +68,7 @@ struct step_output_file {
 };
 
 struct step {
+    struct host_values values; /* the first: the host table reads them */
     struct run *run;
     char *id;
     char *component; /* as the pipeline calls it */
@@ -87,8 +89,6 @@ struct step {
     /* Set by execute_step, before the thread starts. */
     char *request_id;
     char *verb; /* "run", "check", … */
-    json_object *config;
-    json_object *connection;
     struct osiris_host host;
 
     atomic_bool cancelled;
@@ -127,7 +127,6 @@ struct step {
     json_object *result; /* what a verb but run has given, or NULL */
     struct step_output_file *files; /* in the order in which they were opened */
     int shelf; /* of those that are finished early (output.h), or -1 */
-    json_object *texts; /* an array that keeps strings alive which were handed out */
     char *artifacts_dir, *temp_dir;
 };
 

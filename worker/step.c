@@ -484,10 +484,10 @@ static void renew(struct step *step)
     free(step->verb);
     json_object_put(step->result);
     free(step->temp_dir);
-    json_object_put(step->config);
+    json_object_put(step->values.config);
     step->request_id = step->temp_dir = NULL;
     step->verb = NULL;
-    step->config = step->result = NULL;
+    step->values.config = step->result = NULL;
     osiris_error_clear(&step->reported);
     atomic_store(&step->rows, 0);
     atomic_store(&step->bytes, 0);
@@ -537,8 +537,8 @@ int step_start(struct step *step, json_object *params, const char *request_id,
         return -1;
     step->verb = strdup(verb);
     step->request_id = strdup(request_id);
-    step->config = config == NULL ? json_object_new_object() : json_object_get(config);
-    if (step->request_id == NULL || step->config == NULL || step->verb == NULL)
+    step->values.config = config == NULL ? json_object_new_object() : json_object_get(config);
+    if (step->request_id == NULL || step->values.config == NULL || step->verb == NULL)
         return osiris_error_set_errno(error, ENOMEM, "cannot run the step");
     host_init(step);
     host_renew_artifacts(step);

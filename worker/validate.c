@@ -7,11 +7,11 @@
 #include <string.h>
 
 #include "core/atomic-file.h"
+#include "core/guarded.h"
 #include "core/host-values.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
 #include "core/loader.h"
-#include "core/guarded.h"
 
 #define QUESTIONS_MAXIMUM (64u << 20)
 #define ANSWERS_MAXIMUM (16u << 20)
@@ -19,72 +19,12 @@
 
 /* One question, as the driver's host table sees it. */
 struct question {
-    json_object *config, *connection; /* borrowed */
-    pthread_mutex_t lock;             /* guards the rest: a driver may have threads */
+    struct host_values values;
+    pthread_mutex_t lock; /* guards the errors: a driver may have threads */
     json_object *errors;
-    json_object *texts; /* that get_json has given */
 };
 
 /* The host table. */
-
-static json_object *values(const struct osiris_host *host, int32_t scope)
-{
-    const struct question *question = host->context;
-
-    return scope == OSIRIS_CONFIG       ? question->config
-           : scope == OSIRIS_CONNECTION ? question->connection
-                                        : NULL;
-}
-
-static int32_t value_type(const struct osiris_host *host, int32_t scope, const char *path)
-{
-    return host_value_type(values(host, scope), path);
-}
-
-static const char *get_string(const struct osiris_host *host, int32_t scope, const char *path,
-                              const char *fallback)
-{
-    return host_value_string(values(host, scope), path, fallback);
-}
-
-static int64_t get_integer(const struct osiris_host *host, int32_t scope, const char *path,
-                           int64_t fallback)
-{
-    return host_value_integer(values(host, scope), path, fallback);
-}
-
-static double get_number(const struct osiris_host *host, int32_t scope, const char *path,
-                         double fallback)
-{
-    return host_value_number(values(host, scope), path, fallback);
-}
-
-static int32_t get_boolean(const struct osiris_host *host, int32_t scope, const char *path,
-                           int32_t fallback)
-{
-    return host_value_boolean(values(host, scope), path, fallback);
-}
-
-static size_t get_count(const struct osiris_host *host, int32_t scope, const char *path)
-{
-    return host_value_count(values(host, scope), path);
-}
-
-static const char *get_json(const struct osiris_host *host, int32_t scope, const char *path)
-{
-    struct question *question = host->context;
-    const char *text = NULL;
-
-    pthread_mutex_lock(&question->lock);
-    const char *found = host_value_json(values(host, scope), path);
-    json_object *kept = found == NULL ? NULL : json_object_new_string(found);
-    if (kept != NULL && json_object_array_add(question->texts, kept) == 0)
-        text = json_object_get_string(kept);
-    else
-        json_object_put(kept);
-    pthread_mutex_unlock(&question->lock);
-    return text;
-}
 
 static void add_error(struct question *question, const struct osiris_error *error)
 {
@@ -169,20 +109,13 @@ static int no_finish(const struct osiris_host *host, int fd)
 
 static void ask(const struct osiris_driver *driver, json_object *asked, struct question *question)
 {
-    const struct osiris_host host = {
+    struct osiris_host host = {
         .abi_version = OSIRIS_ABI_VERSION,
         .struct_size = sizeof host,
         .context = question,
         .run_id = "",
         .step_id = json_member_string(asked, "step_id", ""),
         .component = json_member_string(asked, "component", driver->name),
-        .value_type = value_type,
-        .get_string = get_string,
-        .get_integer = get_integer,
-        .get_number = get_number,
-        .get_boolean = get_boolean,
-        .get_count = get_count,
-        .get_json = get_json,
         .log = ignore_log,
         .event = ignore_event,
         .metric = ignore_metric,
@@ -198,6 +131,7 @@ static void ask(const struct osiris_driver *driver, json_object *asked, struct q
     };
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
+    host_values_fill(&host);
     if (driver->validate(&host) == 0 || json_array_count(question->errors) > 0)
         return;
     osiris_error_set(&error, OSIRIS_ERROR_INTERNAL,
@@ -210,26 +144,25 @@ static bool answer_one(json_object *asked, size_t index, int answer)
 {
     const char *path = json_member_string(asked, "file", "");
     const char *name = json_member_string(asked, "driver", "");
-    struct question question = {
-        .config = json_member(asked, "config"),
-        .connection = json_member(asked, "connection"),
-        .lock = PTHREAD_MUTEX_INITIALIZER,
-        .errors = json_object_new_array(),
-        .texts = json_object_new_array(),
-    };
+    struct question question = {.lock = PTHREAD_MUTEX_INITIALIZER};
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     _cleanup_json_ json_object *line = json_object_new_object();
     const struct osiris_plugin *plugin = loader_open(path, &error);
     const struct osiris_driver *driver =
         plugin == NULL ? NULL : loader_driver(plugin, path, name, &error);
 
+    if (host_values_init(&question.values) < 0)
+        return false;
+    question.values.config = json_object_get(json_member(asked, "config"));
+    question.values.connection = json_object_get(json_member(asked, "connection"));
+    question.errors = json_object_new_array();
     if (driver == NULL)
         add_error(&question, &error);
     else if (OSIRIS_HAS(driver, validate) && driver->validate != NULL)
         ask(driver, asked, &question);
     json_add_integer(line, "index", (int64_t)index);
     json_add(line, "errors", question.errors);
-    json_object_put(question.texts);
+    host_values_clear(&question.values);
     const char *text = json_object_to_json_string_ext(line, JSON_C_TO_STRING_PLAIN);
     return text != NULL && write_fully(answer, text, strlen(text)) == 0 &&
            write_fully(answer, "\n", 1) == 0;

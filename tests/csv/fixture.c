@@ -14,46 +14,12 @@
 extern const struct osiris_plugin osiris_plugin;
 
 struct test_host {
+    struct host_values values;
     struct osiris_host host;
     struct fixture *fixture;
-    json_object *config;
     int fds[FIXTURE_PARTS_MAX];
     int cancel_calls;
 };
-
-static json_object *values(const struct osiris_host *host, int32_t scope)
-{
-    const struct test_host *test = host->context;
-    return scope == OSIRIS_CONFIG ? test->config : NULL;
-}
-
-static int32_t value_type(const struct osiris_host *host, int32_t scope, const char *path)
-{
-    return host_value_type(values(host, scope), path);
-}
-
-static const char *get_string(const struct osiris_host *host, int32_t scope, const char *path,
-                              const char *fallback)
-{
-    return host_value_string(values(host, scope), path, fallback);
-}
-
-static int64_t get_integer(const struct osiris_host *host, int32_t scope, const char *path,
-                           int64_t fallback)
-{
-    return host_value_integer(values(host, scope), path, fallback);
-}
-
-static int32_t get_boolean(const struct osiris_host *host, int32_t scope, const char *path,
-                           int32_t fallback)
-{
-    return host_value_boolean(values(host, scope), path, fallback);
-}
-
-static size_t get_count(const struct osiris_host *host, int32_t scope, const char *path)
-{
-    return host_value_count(values(host, scope), path);
-}
 
 static int32_t cancelled(const struct osiris_host *host)
 {
@@ -199,20 +165,17 @@ void fixture_run(struct fixture *fixture)
         .run_id = fixture->run_id != NULL ? fixture->run_id : "run",
         .step_id = "write",
         .component = "csv.writer",
-        .value_type = value_type,
-        .get_string = get_string,
-        .get_integer = get_integer,
-        .get_boolean = get_boolean,
-        .get_count = get_count,
         .cancelled = cancelled,
         .error = report_error,
         .open_input = open_input,
         .open_output = open_output,
         .finish_output = finish_output,
     };
-    test.config =
+    host_values_fill(&test.host);
+    require(host_values_init(&test.values) == 0);
+    test.values.config =
         json_tokener_parse(fixture->config != NULL ? fixture->config : "{\"path\": \"out.csv\"}");
-    require(test.config != NULL);
+    require(test.values.config != NULL);
 
     const struct osiris_driver *driver = osiris_plugin.drivers[0];
     void *state = NULL;
@@ -229,7 +192,7 @@ void fixture_run(struct fixture *fixture)
         driver->close(state);
     }
     close_outputs(&test);
-    json_object_put(test.config);
+    host_values_clear(&test.values);
 }
 
 void fixture_clear(struct fixture *fixture)
