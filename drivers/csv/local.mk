@@ -1,7 +1,7 @@
 # csv.writer. The convenience library is what the module, the tests and the bench share.
 noinst_LTLIBRARIES += libosiris-csv.la
 libosiris_csv_la_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS) $(ZSTD_CFLAGS)
-libosiris_csv_la_LIBADD = $(ZLIB_LIBS) $(ZSTD_LIBS)
+libosiris_csv_la_LIBADD = libosiris-kit-pic.la $(ZLIB_LIBS) $(ZSTD_LIBS)
 libosiris_csv_la_SOURCES = \
 	drivers/csv/calendar.h \
 	drivers/csv/cell.c drivers/csv/cell.h \

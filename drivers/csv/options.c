@@ -2,6 +2,7 @@
  * Reads the options. The host has checked them against the schema (spec.c); what a schema cannot
  * say is checked here, and names that the host should have refused are refused again.
  */
+#include <osiris/kit.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,16 +20,7 @@ int csv_refuse(const struct osiris_host *host, const char *option, const char *h
     va_start(arguments, format);
     vsnprintf(message + prefix, sizeof message - (size_t)prefix, format, arguments);
     va_end(arguments);
-
-    const struct osiris_error_report report = {
-        .struct_size = sizeof report,
-        .category = OSIRIS_ERROR_CONFIG,
-        .message = message,
-        .hint = hint,
-        .option = option,
-    };
-    host->error(host, &report);
-    return -1;
+    return osiris_refuse(host, option, hint, "%s", message);
 }
 
 int csv_fail(const struct osiris_host *host, int category, int native_code, const char *hint,
@@ -39,16 +31,7 @@ int csv_fail(const struct osiris_host *host, int category, int native_code, cons
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-
-    const struct osiris_error_report report = {
-        .struct_size = sizeof report,
-        .category = category,
-        .native_code = native_code,
-        .message = message,
-        .hint = hint,
-    };
-    host->error(host, &report);
-    return -1;
+    return osiris_fail(host, category, 0, native_code, NULL, hint, "%s", message);
 }
 
 static int refuse(const struct osiris_host *host, const char *hint, const char *key,
