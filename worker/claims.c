@@ -1,7 +1,8 @@
 /*
  * Which step of the run writes which file: one step's file is not another's, also when the first is published already,
  * for what it wrote would be lost. Steps of one machine may have several workers, so it stands in a folder beside their
- * temporary ones: a symbolic link for each file, whose name says which file it is and whose target which step writes it ("=step").
+ * temporary ones: a symbolic link for each file, whose name says which file it is and whose target is the id of the step that
+ * writes it.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -47,12 +48,12 @@ static int refuse(const struct output *output, const char *other, struct osiris_
 }
 
 /* Appending is no exception: what two steps of a group append goes behind the same rows, and one of them would lose. */
-static int take(const struct output *output, const char *path, const char *mine, struct osiris_error *error)
+static int take(const struct output *output, const char *path, const char *step_id, struct osiris_error *error)
 {
     char theirs[CLAIM_SIZE];
 
     for (int tries = 0; tries < TRIES; tries++) {
-        if (symlink(mine, path) == 0)
+        if (symlink(step_id, path) == 0)
             return 0;
         ssize_t length = errno == EEXIST ? readlink(path, theirs, sizeof theirs - 1) : -1;
         if (length < 0 && errno != ENOENT)
@@ -61,7 +62,7 @@ static int take(const struct output *output, const char *path, const char *mine,
             continue; /* it was dropped in between */
         theirs[length] = '\0';
         /* A worker that died may have left it to this one. */
-        return strcmp(theirs, mine) == 0 ? 0 : refuse(output, theirs + 1, error);
+        return strcmp(theirs, step_id) == 0 ? 0 : refuse(output, theirs, error);
     }
     return osiris_error_set_errno(error, errno, "cannot note who writes \"%s\"", output_path(output));
 }
@@ -76,12 +77,9 @@ int claims_take(const struct step *step, struct step_output_file *file, struct o
         if (strcmp(other->identity, file->identity) == 0)
             return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is being written already", output_path(file->output));
     _cleanup_free_ char *path = claim_path(step->run, file->identity);
-    _cleanup_free_ char *mine = NULL;
-    if (asprintf(&mine, "=%s", step->id) < 0)
-        mine = NULL;
-    if (path == NULL || mine == NULL)
+    if (path == NULL)
         return osiris_error_set_errno(error, ENOMEM, "cannot write \"%s\"", output_path(file->output));
-    if (make_folder(step->run, error) < 0 || take(file->output, path, mine, error) < 0)
+    if (make_folder(step->run, error) < 0 || take(file->output, path, step->id, error) < 0)
         return -1;
     file->claimed = true;
     return 0;
@@ -106,7 +104,7 @@ void claims_remove_all(struct run *run)
         char claim[CLAIM_SIZE];
         ssize_t length = readlinkat(dirfd(folder), entry->d_name, claim, sizeof claim - 1);
         claim[length < 0 ? 0 : length] = '\0';
-        if (length > 1 && run_find_step(run, claim + 1) != NULL)
+        if (length > 0 && run_find_step(run, claim) != NULL)
             (void)unlinkat(dirfd(folder), entry->d_name, 0);
     }
     (void)rmdir(path);
