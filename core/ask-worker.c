@@ -2,7 +2,6 @@
 #include "core/ask-worker.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include "core/atomic-file.h"
 #include "core/buffer.h"
 #include "core/clock.h"
+#include "core/read-to-end.h"
 
 #define ANSWER_MAXIMUM (64u << 20)
 
@@ -50,31 +50,20 @@ static int spawn_worker(const struct question *question, int output, pid_t *pid)
     return result;
 }
 
-/* Reads to the end, or until the deadline. */
 static int read_answer(int fd, int64_t deadline_ms, struct buffer *answer,
                        struct osiris_error *error)
 {
-    for (;;) {
-        int64_t left = deadline_ms - clock_monotonic_ms();
-        struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-        int ready = left <= 0 ? 0 : poll(&poll_fd, 1, (int)left);
-        if (ready < 0 && errno == EINTR)
-            continue;
-        if (ready <= 0)
-            return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT,
-                                    "osiris-worker did not answer in time");
-        char *room = buffer_reserve(answer, 65536);
-        ssize_t got = room == NULL ? -1 : read(fd, room, 65536);
-        if (room == NULL)
+    switch (read_to_end(fd, deadline_ms, answer)) {
+    case READ_WHOLE:
+        return 0;
+    case READ_LATE:
+        return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT,
+                                "osiris-worker did not answer in time");
+    default:
+        if (answer->failed)
             return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
                                     "osiris-worker answers at too great a length");
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return osiris_error_set_errno(error, errno, "cannot read what osiris-worker answers");
-        if (got == 0)
-            return buffer_append(answer, "", 0);
-        answer->length += (size_t)got;
+        return osiris_error_set_errno(error, errno, "cannot read what osiris-worker answers");
     }
 }
 

@@ -2,7 +2,6 @@
 #include "core/guarded.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 
 #include "core/clock.h"
 #include "core/orphans.h"
+#include "core/read-to-end.h"
 
 #define STRAYS_TIMEOUT_MS 1000
 
@@ -26,29 +26,6 @@ static void be_child(guarded_work work, void *context, int answer)
     if (null < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0)
         _exit(1);
     _exit(work(context, answer) ? 0 : 1);
-}
-
-/* 1: the answer is whole; 0: the time is over; -1: it failed. */
-static int read_child(int fd, struct buffer *answer)
-{
-    int64_t deadline_ms = clock_monotonic_ms() + GUARDED_TIMEOUT_MS;
-
-    for (;;) {
-        struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-        int64_t left = deadline_ms - clock_monotonic_ms();
-        int ready = left <= 0 ? 0 : poll(&poll_fd, 1, (int)left);
-        if (ready < 0 && errno == EINTR)
-            continue;
-        if (ready <= 0)
-            return 0;
-        char *room = buffer_reserve(answer, 65536);
-        ssize_t got = room == NULL ? -1 : read(fd, room, 65536);
-        if (got < 0)
-            return -1;
-        if (got == 0)
-            return 1;
-        answer->length += (size_t)got;
-    }
 }
 
 static char *reason(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -88,20 +65,19 @@ char *guarded_run(guarded_work work, void *context, const char *doing, struct bu
     if (child == 0)
         be_child(work, context, pipes[1]);
     (void)close(pipes[1]);
-    int whole = child < 0 ? -1 : read_child(pipes[0], answer);
+    enum read_result answered =
+        child < 0 ? READ_FAILED : read_to_end(pipes[0], clock_monotonic_ms() + GUARDED_TIMEOUT_MS, answer);
     (void)close(pipes[0]);
-    if (child > 0 && whole != 1)
+    if (child > 0 && answered != READ_WHOLE)
         (void)kill(child, SIGKILL);
     while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
         continue;
     end_strays(&relatives, adopted_before);
     if (child < 0)
         return reason("there is no process for it");
-    bool terminated = buffer_append(answer, "", 0) == 0;
-    if (whole == 0)
+    if (answered == READ_LATE)
         return reason("%d s passed while %s", GUARDED_TIMEOUT_MS / 1000, doing);
-    if (whole == 1 && terminated && answer->length > 0 && WIFEXITED(status) &&
-        WEXITSTATUS(status) == 0)
+    if (answered == READ_WHOLE && answer->length > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return NULL;
     if (WIFSIGNALED(status))
         return reason("killed by SIG%s while %s", sigabbrev_np(WTERMSIG(status)), doing);

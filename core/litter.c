@@ -11,6 +11,7 @@
 #include "core/atomic-file.h"
 #include "core/buffer.h"
 #include "core/output.h"
+#include "core/read-to-end.h"
 
 #define LIST_NAME "hidden-in" /* paths, a NUL byte behind each */
 #define LIST_MAXIMUM (16u << 20)
@@ -43,13 +44,7 @@ static int read_list(int root, const char *worker, struct buffer *list)
         return -1;
     }
     _cleanup_close_ int fd = openat(root, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    for (ssize_t got = 1; fd >= 0 && got > 0; list->length += (size_t)got) {
-        char *room = buffer_reserve(list, 65536);
-        got = room == NULL ? -1 : read(fd, room, 65536);
-        if (got < 0)
-            return -1;
-    }
-    return fd < 0 ? -1 : 0;
+    return fd >= 0 && read_to_end(fd, READ_NO_DEADLINE, list) == READ_WHOLE ? 0 : -1;
 }
 
 void litter_remove(const char *temp_root, const char *run_id)

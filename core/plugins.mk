@@ -1,6 +1,6 @@
 libosiris_core_la_SOURCES += \
 	core/ask-worker.c core/ask-worker.h \
-	core/guarded.c core/guarded.h \
+	core/guarded.c core/guarded.h core/read-to-end.c core/read-to-end.h \
 	core/loader.c core/loader.h \
 	core/near-miss.c core/near-miss.h \
 	core/output.c core/output.h core/output-internal.h \

@@ -12,6 +12,7 @@
 #include "core/json-access.h"
 #include "core/json-build.h"
 #include "core/loader.h"
+#include "core/read-to-end.h"
 
 #define QUESTIONS_MAXIMUM (64u << 20)
 #define ANSWERS_MAXIMUM (16u << 20)
@@ -243,18 +244,8 @@ static json_object *read_questions(void)
 {
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(QUESTIONS_MAXIMUM);
 
-    for (;;) {
-        char *room = buffer_reserve(&text, 65536);
-        ssize_t got = room == NULL ? -1 : read(STDIN_FILENO, room, 65536);
-        if (got < 0 && room != NULL && errno == EINTR)
-            continue;
-        if (got < 0)
-            return NULL;
-        if (got == 0)
-            break;
-        text.length += (size_t)got;
-    }
-    return buffer_append(&text, "", 0) < 0 ? NULL : json_tokener_parse(text.data);
+    return read_to_end(STDIN_FILENO, READ_NO_DEADLINE, &text) == READ_WHOLE ? json_tokener_parse(text.data)
+                                                                           : NULL;
 }
 
 int worker_validate(void)
