@@ -43,24 +43,22 @@ static char *reason(const char *format, ...)
 }
 
 /* What the child has left has become this process's child; but the first process of a container has everybody's orphans. */
-static void end_strays(struct orphans *relatives, bool adopted_before)
+static void end_strays(struct adoption *before)
 {
     if (getpid() != 1)
-        (void)orphans_end(relatives, STRAYS_TIMEOUT_MS);
-    orphans_clear(relatives);
-    orphans_release(adopted_before);
+        (void)orphans_end(before, STRAYS_TIMEOUT_MS);
+    orphans_release(before);
 }
 
 char *guarded_run(guarded_work work, void *context, const char *doing, struct buffer *answer)
 {
-    struct orphans relatives;
+    struct adoption before;
     int pipes[2];
     int status = 0;
 
     if (pipe2(pipes, O_CLOEXEC) < 0)
         return reason("there is no process for it: %m");
-    bool adopted_before = orphans_adopt();
-    orphans_list(&relatives);
+    orphans_adopt(&before);
     pid_t child = fork();
     if (child == 0)
         be_child(work, context, pipes[1]);
@@ -72,7 +70,7 @@ char *guarded_run(guarded_work work, void *context, const char *doing, struct bu
         (void)kill(child, SIGKILL);
     while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
         continue;
-    end_strays(&relatives, adopted_before);
+    end_strays(&before);
     if (child < 0)
         return reason("there is no process for it");
     if (answered == READ_LATE)

@@ -14,19 +14,11 @@
 #include "core/cleanup.h"
 #include "core/clock.h"
 
-bool orphans_adopt(void)
-{
-    int before = 0;
-
-    (void)prctl(PR_GET_CHILD_SUBREAPER, &before);
-    (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
-    return before != 0;
-}
-
-void orphans_release(bool before)
-{
-    (void)prctl(PR_SET_CHILD_SUBREAPER, before);
-}
+/* Children of this process. */
+struct children {
+    pid_t *pids; /* owned */
+    size_t count;
+};
 
 static bool has_children(void)
 {
@@ -51,7 +43,7 @@ static pid_t parent_of(const char *pid)
     return end != NULL && sscanf(end + 1, " %*c %d", &parent) == 1 ? (pid_t)parent : -1;
 }
 
-static void add(struct orphans *list, pid_t pid)
+static void add(struct children *list, pid_t pid)
 {
     pid_t *grown = reallocarray(list->pids, list->count + 1, sizeof *grown);
 
@@ -61,11 +53,12 @@ static void add(struct orphans *list, pid_t pid)
     grown[list->count++] = pid;
 }
 
-void orphans_list(struct orphans *list)
+/* Those that are there now; empty if there are none, or no memory. */
+static void list_children(struct children *list)
 {
     const pid_t self = getpid();
 
-    *list = (struct orphans){0};
+    *list = (struct children){0};
     if (!has_children())
         return;
     _cleanup_dir_ DIR *folder = opendir("/proc");
@@ -75,27 +68,41 @@ void orphans_list(struct orphans *list)
             add(list, (pid_t)atoi(entry->d_name));
 }
 
-void orphans_clear(struct orphans *list)
+void orphans_adopt(struct adoption *before)
 {
-    free(list->pids);
-    *list = (struct orphans){0};
+    struct children relatives;
+    int adopted = 0;
+
+    (void)prctl(PR_GET_CHILD_SUBREAPER, &adopted);
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+    if (before == NULL)
+        return;
+    list_children(&relatives);
+    *before = (struct adoption){relatives.pids, relatives.count, adopted != 0};
 }
 
-static bool contains(const struct orphans *list, pid_t pid)
+void orphans_release(struct adoption *before)
 {
-    for (size_t i = 0; list != NULL && i < list->count; i++)
-        if (list->pids[i] == pid)
+    (void)prctl(PR_SET_CHILD_SUBREAPER, before->adopted);
+    free(before->relatives);
+    *before = (struct adoption){0};
+}
+
+static bool is_relative(const struct adoption *before, pid_t pid)
+{
+    for (size_t i = 0; before != NULL && i < before->count; i++)
+        if (before->relatives[i] == pid)
             return true;
     return false;
 }
 
 /* Those that are left of one round; *ended counts those that are not. */
-static size_t kill_all(const struct orphans *children, const struct orphans *except, size_t *ended)
+static size_t kill_all(const struct children *children, const struct adoption *before, size_t *ended)
 {
     size_t left = 0;
 
     for (size_t i = 0; i < children->count; i++) {
-        if (contains(except, children->pids[i]))
+        if (is_relative(before, children->pids[i]))
             continue;
         (void)kill(children->pids[i], SIGKILL);
         if (waitpid(children->pids[i], NULL, WNOHANG) == children->pids[i])
@@ -106,17 +113,17 @@ static size_t kill_all(const struct orphans *children, const struct orphans *exc
     return left;
 }
 
-size_t orphans_end(const struct orphans *except, int timeout_ms)
+size_t orphans_end(const struct adoption *before, int timeout_ms)
 {
     const struct timespec moment = {.tv_nsec = 1000000};
     int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
     size_t ended = 0, left;
 
     do {
-        struct orphans children;
-        orphans_list(&children);
-        left = kill_all(&children, except, &ended);
-        orphans_clear(&children);
+        struct children children;
+        list_children(&children);
+        left = kill_all(&children, before, &ended);
+        free(children.pids);
         if (left > 0)
             (void)nanosleep(&moment, NULL);
     } while (left > 0 && clock_monotonic_ms() < deadline_ms);

@@ -10,23 +10,20 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Children of this process. */
-struct orphans {
-    pid_t *pids; /* owned */
+/* How it was before. */
+struct adoption {
+    pid_t *relatives; /* children that this process had already; owned */
     size_t count;
+    bool adopted; /* orphans below it were its children already */
 };
 
-/* Orphans below this process become its children. Says whether they did already. */
-bool orphans_adopt(void);
-/* No longer, unless they did before. */
-void orphans_release(bool before);
+/* Orphans below this process become its children. `before` may be NULL: for good. */
+void orphans_adopt(struct adoption *before);
+/* As it was before; clears it. */
+void orphans_release(struct adoption *before);
 
-/* Those that are there now; empty if there are none, or no memory. */
-void orphans_list(struct orphans *list);
-void orphans_clear(struct orphans *list);
-
-/* Kills and reaps all children but `except` (or NULL), and what becomes a child by that, for at most timeout_ms. Says how many
- * there were. Nobody may wait for any of them elsewhere. */
-size_t orphans_end(const struct orphans *except, int timeout_ms);
+/* Kills and reaps all children but the relatives (NULL: all), and what becomes a child by that, for at most timeout_ms. Says how
+ * many there were. Nobody may wait for any of them elsewhere. */
+size_t orphans_end(const struct adoption *before, int timeout_ms);
 
 #endif

@@ -183,7 +183,7 @@ struct session {
     int64_t next_flush_ms;     /* of the run's records */
     bool cleaning;
     struct osiris_error failure; /* the first: what the run failed of */
-    struct orphans relatives;    /* children of this process that were there before */
+    struct adoption adoption;    /* of what workers leave: what was before */
 };
 
 /* session.c */
@@ -192,9 +192,8 @@ struct session {
  * time, and what was held back of failed attempts is told. Takes `error`. */
 void session_fail(struct session *session, struct osiris_error *error);
 
-/* session-orphans.c: what a worker that was killed has left running on this machine becomes this process's child. */
-bool session_adopt_orphans(struct session *session);
-void session_release_orphans(struct session *session, bool before);
+/* session-orphans.c: what a worker that was killed has left running on this machine has become this process's child. */
+
 /* No worker and no adapter's process is there: whatever child is new, is one. */
 void session_end_orphans(struct session *session);
 

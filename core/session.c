@@ -553,9 +553,9 @@ int session_run(const struct session_options *options, struct session_result *re
         osiris_error_set_errno(error, errno, "cannot watch for signals");
     else if (session.schedule != NULL && make_steps(&session, error) == 0) {
         rundir_metric(options->rundir, "steps_total", (double)session.step_count, NULL, NULL);
-        bool adopted = session_adopt_orphans(&session);
+        orphans_adopt(&session.adoption);
         outcome = session_record_steps(&session, error) < 0 ? -1 : run_places(&session, error);
-        session_release_orphans(&session, adopted);
+        orphans_release(&session.adoption);
         rundir_metric(options->rundir, "steps_completed", (double)result->steps_completed, NULL,
                       NULL);
         rundir_metric(options->rundir, "execution_duration",

@@ -92,7 +92,7 @@ int lifecycle_begin(int channel_fd, struct osiris_error *error)
 
     (void)signal(SIGPIPE, SIG_IGN);
     (void)setrlimit(RLIMIT_CORE, &no_core);
-    (void)orphans_adopt();
+    orphans_adopt(NULL);
     /* Secrets are in this process's memory. */
 #ifndef OSIRIS_SANITIZED
     (void)prctl(PR_SET_DUMPABLE, 0);
