@@ -7,21 +7,13 @@
 #include "core/fingerprint.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/one-of.h"
 #include "core/session-state.h"
 
 #define TEXT_LIMIT (64u << 20)
 
 /* Of a config that are not the driver's: they have said what is made of it. */
-static const char *const meta_keys[] = {"component", "connection"};
-#define META_KEYS (sizeof meta_keys / sizeof meta_keys[0])
-
-static bool is_meta_key(const char *key)
-{
-    for (size_t i = 0; i < META_KEYS; i++)
-        if (strcmp(key, meta_keys[i]) == 0)
-            return true;
-    return false;
-}
+static const char *const meta_keys[] = {"component", "connection", NULL};
 
 static json_object *config_of(const struct session *session, const struct session_step *step)
 {
@@ -37,7 +29,7 @@ json_object *session_step_config(const struct session *session, const struct ses
         return own;
     json_object_object_foreach(config, key, value)
     {
-        if (!is_meta_key(key))
+        if (!is_one_of(key, meta_keys))
             json_add(own, key, json_object_get(value));
     }
     return own;
@@ -117,7 +109,7 @@ static void record_stripped(struct session *session, const struct session_step *
 {
     json_object *removed = json_object_new_array();
 
-    for (size_t i = 0; i < META_KEYS; i++)
+    for (size_t i = 0; meta_keys[i] != NULL; i++)
         if (json_member(config_of(session, step), meta_keys[i]) != NULL)
             json_append(removed, json_object_new_string(meta_keys[i]));
     if (json_array_count(removed) == 0) {

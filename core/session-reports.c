@@ -8,6 +8,7 @@
 
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/one-of.h"
 #include "core/session-state.h"
 
 /* An event as our worker sends it: its fields, a name and a time. */
@@ -101,10 +102,8 @@ static bool may_record(struct session_place *place, const char *name, const char
                        json_object *step_id)
 {
     char text[256];
-    bool is_own = false;
+    bool is_own = is_one_of(name, own);
 
-    for (size_t i = 0; own[i] != NULL; i++)
-        is_own = is_own || strcmp(own[i], name) == 0;
     if (!is_own && (step_id == NULL || step_here(place, step_id) != NULL))
         return true;
     snprintf(text, sizeof text, "\"%.64s\" is not recorded: %s", name,
@@ -144,7 +143,6 @@ static json_object *event_fields(const struct session_place *place, json_object 
 void place_take_event(struct session_place *place, json_object *data)
 {
     _cleanup_free_ char *event = short_text(place, json_member_string(data, "event", NULL));
-
     size_t length = json_length(data);
 
     if (event == NULL || !has_room(place, length <= LONGEST_EVENT ? length : strlen(event)) ||

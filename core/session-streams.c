@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/one-of.h"
 #include "core/session-state.h"
 #include "core/wire-batch.h"
 
@@ -404,14 +405,6 @@ void session_blame_producer(struct session_place *reader, int64_t stream, const 
     error.step_id = strdup(session->steps[edge->from].id);
     error.component = strdup(session->steps[edge->from].component);
     place_break(producer, &error);
-}
-
-static bool is_one_of(const char *type, const char *const *types)
-{
-    for (size_t i = 0; types[i] != NULL; i++)
-        if (strcmp(types[i], type) == 0)
-            return true;
-    return false;
 }
 
 bool place_pass_on(struct session_place *place, const char *type, json_object *message,

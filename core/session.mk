@@ -4,6 +4,7 @@ libosiris_core_la_SOURCES += \
 	core/ending-signals.c core/ending-signals.h \
 	core/host-values.c core/host-values.h \
 	core/json-access.h core/json-build.h \
+	core/one-of.h \
 	core/litter.c core/litter.h \
 	core/orphans.c core/orphans.h \
 	core/remove-tree.c core/remove-tree.h \

@@ -9,6 +9,7 @@
 
 #include "core/cleanup.h"
 #include "core/json-access.h"
+#include "core/one-of.h"
 #include "core/schema.h"
 
 #define NAME_MAXIMUM 63
@@ -55,15 +56,9 @@ static char *within_item(size_t index, char *inner)
     return within(where, inner);
 }
 
-static bool is_one_of(json_object *value, const char *const *names)
+static bool names_one_of(json_object *value, const char *const *names)
 {
-    const char *text =
-        json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
-
-    for (; text != NULL && *names != NULL; names++)
-        if (strcmp(*names, text) == 0)
-            return true;
-    return false;
+    return json_object_is_type(value, json_type_string) && is_one_of(json_object_get_string(value), names);
 }
 
 /* Every item by a function of its own. NULL (JSON's null, too) is no list: fine. */
@@ -90,7 +85,7 @@ static char *check_type_name(json_object *name)
     static const char *const types[] = {"string", "integer", "number", "boolean",
                                         "array",  "object",  "null",   NULL};
 
-    return is_one_of(name, types)
+    return names_one_of(name, types)
                ? NULL
                : problem("there is no type %s",
                          json_object_to_json_string_ext(name, JSON_C_TO_STRING_PLAIN));
@@ -248,7 +243,7 @@ static char *check_mode(json_object *mode)
     static const char *const modes[] = {"extract",  "write",   "load",   "transform",
                                         "discover", "analyze", "stream", NULL};
 
-    return is_one_of(mode, modes)
+    return names_one_of(mode, modes)
                ? NULL
                : problem("there is no mode %s",
                          json_object_to_json_string_ext(mode, JSON_C_TO_STRING_PLAIN));
@@ -280,7 +275,7 @@ static char *check_field(json_object *field)
 
     if (json_member_string(field, "name", "")[0] == '\0')
         return problem("the field has no name");
-    return rule == NULL || is_one_of(rule, rules)
+    return rule == NULL || names_one_of(rule, rules)
                ? NULL
                : within("override", problem("it is none of allowed, forbidden and warning"));
 }

@@ -3,6 +3,7 @@
 
 #include "core/arrow-check.h"
 #include "core/json-access.h"
+#include "core/one-of.h"
 #include "core/wire-batch.h"
 
 static bool are_numbers(json_object *list)
@@ -124,14 +125,6 @@ const char *wire_part_is_wrong(int64_t left, size_t length)
     if ((int64_t)length > left || (length == 0 && left > 0))
         return "the parts of a batch do not make up its length";
     return (int64_t)length < left && length < WIRE_MINIMUM_PART ? "a part of a batch is too short" : NULL;
-}
-
-static bool is_one_of(const char *key, const char *const *keys)
-{
-    for (size_t i = 0; keys[i] != NULL; i++)
-        if (strcmp(keys[i], key) == 0)
-            return true;
-    return false;
 }
 
 static void keep_only(json_object *object, const char *const *keys)

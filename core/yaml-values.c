@@ -2,15 +2,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/one-of.h"
 #include "core/yaml.h"
-
-static bool is_one_of(const char *text, const char *const *words)
-{
-    for (; *words != NULL; words++)
-        if (strcmp(text, *words) == 0)
-            return true;
-    return false;
-}
 
 bool yaml_is_null(const struct yaml_node *node)
 {

@@ -4,6 +4,7 @@
 
 #include "core/arrow-share.h"
 #include "core/json-access.h"
+#include "core/one-of.h"
 #include "worker/run.h"
 
 /* Producing. */
@@ -272,14 +273,6 @@ static struct link_output *find_output(struct run *run, int64_t stream)
                 return output;
         }
     return NULL;
-}
-
-static bool is_one_of(const char *type, const char *const *types)
-{
-    for (size_t i = 0; types[i] != NULL; i++)
-        if (strcmp(types[i], type) == 0)
-            return true;
-    return false;
 }
 
 static const char *const with_body[] = {"batch", "more", NULL};
