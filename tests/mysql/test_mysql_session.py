@@ -89,7 +89,7 @@ def test_nothing_is_echoed_unasked(folder):
 def test_a_statement_is_long_for_the_connection_only(folder):
     """On the server's machine it makes the server's buffer grow (drivers/mysql/lengthen.c)."""
     query = ("SELECT (SELECT info FROM information_schema.processlist WHERE id = CONNECTION_ID()) AS info, "
-             "(SELECT variable_value > 65536 FROM information_schema.session_status "
+             "(SELECT variable_value > 98304 FROM information_schema.session_status "
              "WHERE variable_name = 'Bytes_received') AS lengthened")
     private.extract(query=query)
     assert_equal(rows(), [[query, "1"]], "rows")
