@@ -100,6 +100,7 @@ struct channel {
     json_object *incoming; /* decoded, its body is awaited */
     uint8_t *body;         /* where it goes; NULL: place has not been asked */
     size_t body_filled;
+    unsigned tries; /* to get the rest of a body without a poll: as many as have paid */
     struct message_in *first_message, *last_message;
     size_t message_count, message_bytes;
     bool body_waits; /* the last of them has a body */

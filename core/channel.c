@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -19,12 +20,17 @@
 #include <unistd.h>
 
 #include "core/channel-internal.h"
+#include "core/clock.h"
 #include "core/message.h"
 
 #define READ_SIZE 65536
 /* Of messages that are not handed out yet; decoded they may be 60 times as large. */
 #define MESSAGES_AT_ONCE 256
 #define MESSAGE_BYTES_AT_ONCE (256u << 10)
+/* How often the rest of a body is asked for in one pump before the caller sleeps, and for how long after an arrival. */
+#define MOST_TRIES 32
+#define FEWEST_TRIES 8
+#define TRYING_NS 20000
 
 static void init_locks(struct channel *channel)
 {
@@ -56,6 +62,7 @@ struct channel *channel_new(int fd, struct osiris_error *error)
         free(channel);
         return NULL;
     }
+    channel->tries = MOST_TRIES;
     buffer_init(&channel->inbox, FRAME_MAXIMUM_MESSAGE);
     init_locks(channel);
     return channel;
@@ -417,26 +424,60 @@ static ssize_t receive_into(struct channel *channel, struct iovec room[3], size_
     return got;
 }
 
+/* The rest of a body that has begun is being written at this moment, mostly on another core. Who sleeps till it is there must
+ * be woken, which costs both sides more than the gap takes: so it is asked for a few times more, and others that want this
+ * core go first. Where that does not help (a slow link), it is done less. */
+struct trying {
+    unsigned left;
+    int64_t until_ns; /* 0: bytes have come since */
+};
+
+static bool may_try_again(const struct channel *channel, struct trying *trying)
+{
+    int64_t now = clock_monotonic_ns();
+
+    if (channel->body == NULL || trying->left == 0 || (trying->until_ns != 0 && now >= trying->until_ns))
+        return false;
+    if (trying->until_ns == 0)
+        trying->until_ns = now + TRYING_NS;
+    trying->left--;
+    (void)sched_yield();
+    return true;
+}
+
+static void learn(struct channel *channel, const struct trying *trying)
+{
+    if (trying->until_ns != 0 && channel->tries > FEWEST_TRIES)
+        channel->tries /= 2;
+    else if (trying->until_ns == 0 && trying->left < channel->tries)
+        channel->tries = MOST_TRIES;
+}
+
 static int pump_in(struct channel *channel, bool *end, struct osiris_error *error)
 {
     bool any = false, empty = false;
+    struct trying trying = {.left = channel->tries};
 
-    for (take_ahead(channel); !empty && may_read(channel); take_ahead(channel)) {
+    for (take_ahead(channel); may_read(channel); take_ahead(channel)) {
         struct iovec room[3];
+        if (empty && !may_try_again(channel, &trying))
+            break;
         size_t used = next_room(channel, room, &channel->violation), asked;
         channel->violated = used == 0;
         if (used == 0)
             break;
         ssize_t got = receive_into(channel, room, used, &asked);
+        empty = got < (ssize_t)asked;
         if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-            break;
+            continue;
         if (got <= 0)
             return link_ended(channel, got < 0 ? errno : 0, end, error) < 0 ? -1 : any;
         any = true;
-        empty = (size_t)got < asked;
+        trying.until_ns = 0;
         got -= (ssize_t)channel->ahead_end;
         channel->violated = take_bytes(channel, room, (size_t)got, &channel->violation) < 0;
     }
+    learn(channel, &trying);
     return any;
 }
 
