@@ -147,21 +147,31 @@ static void stream_release(struct ArrowArrayStream *stream)
 
 /* Running. */
 
-/* The first connection finds out how the table is split and read on. */
-static int plan(struct extractor *extractor)
+/* The first connection finds out how the table is split and read on; from the beginning, if it is made again. */
+
+static int ask(void *owner)
 {
+    struct extractor *extractor = owner;
     struct mysql_reader *first = &extractor->readers[0];
     struct mysql_partitions *partitions = &extractor->partitions;
 
-    if (mysql_reader_connect(first) < 0 || mysql_check_where(&first->session) < 0)
+    mysql_partitions_clear(partitions);
+    mysql_resume_clear(&extractor->resume);
+    if (mysql_check_where(&first->session) < 0)
         return -1;
     partitions->count = 1;
     if (extractor->reader_count > 1 &&
-        mysql_partitions_find(extractor->host, &first->session, extractor->reader_count,
-                              partitions) < 0)
+        mysql_partitions_find(first->host, &first->session, extractor->reader_count, partitions) < 0)
         return -1;
     first->range = partitions->conditions[0];
     return mysql_reader_find_key(first, &extractor->resume);
+}
+
+static int plan(struct extractor *extractor)
+{
+    const struct mysql_work work = {.run = ask, .owner = extractor};
+
+    return mysql_reader_begin(&extractor->readers[0], &work);
 }
 
 static int connect_others(struct extractor *extractor)
@@ -170,7 +180,7 @@ static int connect_others(struct extractor *extractor)
         struct mysql_reader *reader = &extractor->readers[i];
         reader->range = extractor->partitions.conditions[i];
         reader->resume = extractor->readers[0].resume;
-        if (mysql_reader_connect(reader) < 0)
+        if (mysql_reader_join(reader) < 0)
             return -1;
     }
     return 0;

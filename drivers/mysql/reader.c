@@ -62,24 +62,19 @@ static int statement_failed(struct mysql_reader *reader, const char *doing)
     return mysql_session_fail_statement(&reader->session, doing, reader->statement);
 }
 
-int mysql_reader_connect(struct mysql_reader *reader)
-{
-    return mysql_session_connect(&reader->session);
-}
-
 int mysql_reader_find_key(struct mysql_reader *reader, struct mysql_resume *resume)
 {
     const struct mysql_part part = {.condition = reader->range};
-    bool must = mysql_resume_is_wanted(reader->host);
 
-    /* What nobody insists on is no error if it cannot be had. */
-    if (!must)
-        mysql_reports_hold(&reader->reports);
     int result = mysql_resume_find(reader->host, &reader->session, &part, resume);
-    if (!must)
-        mysql_reports_drop(&reader->reports);
     reader->resume = resume->key.count > 0 ? resume : NULL;
-    return must ? result : 0;
+    if (mysql_is_lost_connection(reader->reports.held.native_code))
+        return -1;
+    if (mysql_resume_is_wanted(reader->host))
+        return result;
+    /* What nobody insists on is no error if it cannot be had. */
+    mysql_reports_hold(&reader->reports);
+    return 0;
 }
 
 /* The statement. */
@@ -231,11 +226,16 @@ static void disconnect(struct mysql_reader *reader)
     mysql_session_disconnect(&reader->session);
 }
 
+static bool has_lost_connection(struct mysql_reader *reader)
+{
+    return mysql_is_lost_connection(reader->reports.held.native_code) &&
+           !mysql_session_is_interrupted(&reader->session);
+}
+
 /* Whether what is held was the loss of a connection behind which the read would go on. */
 static bool is_lost(struct mysql_reader *reader)
 {
-    return reader->resume != NULL && mysql_is_lost_connection(reader->reports.held.native_code) &&
-           !mysql_session_is_interrupted(&reader->session);
+    return reader->resume != NULL && has_lost_connection(reader);
 }
 
 /* Whether the rest can be asked for. */
@@ -261,32 +261,46 @@ static int wait_before_attempt(struct mysql_reader *reader)
     return mysql_session_wait(&reader->session, wait_ms > LONGEST_WAIT_MS ? LONGEST_WAIT_MS : wait_ms);
 }
 
-static int fail_lost(struct mysql_reader *reader, const char *why)
+/* Fails of what is held, and says what was before. */
+static int fail_held(struct mysql_reader *reader, const char *before)
 {
     const struct osiris_error_report *held = &reader->reports.held;
 
     mysql_reports_keep(&reader->reports);
     osiris_fail(reader->host, held->category, held->retryable, held->native_code,
-                held->native_state, held->hint, "the connection was lost after %lld rows, and %s: %s",
-                (long long)reader->delivered, why,
+                held->native_state, held->hint, "%s: %s", before,
                 held->message == NULL ? "out of memory" : held->message);
     mysql_reports_drop(&reader->reports);
     return -1;
+}
+
+static int fail_lost(struct mysql_reader *reader, const char *why)
+{
+    char before[160];
+
+    snprintf(before, sizeof before, "the connection was lost after %lld rows, and %s",
+             (long long)reader->delivered, why);
+    return fail_held(reader, before);
 }
 
 static int give_up(struct mysql_reader *reader, int64_t attempts)
 {
     char why[64];
 
+    if (reader->session.thread_id == 0) {
+        snprintf(why, sizeof why, "%lld attempts to connect again failed", (long long)attempts);
+        return fail_held(reader, why);
+    }
     snprintf(why, sizeof why, "%lld attempts to go on failed", (long long)attempts);
     return fail_lost(reader, why);
 }
 
-/* One attempt: 0; 1: it failed, but another may succeed; -1: reported. What it failed of stays held. */
-static int attempt(struct mysql_reader *reader)
+/* One attempt to connect and do the work: 0; 1: it failed, but another may succeed; -1: reported. What it failed of
+ * stays held. */
+static int attempt(struct mysql_reader *reader, const struct mysql_work *work)
 {
     mysql_reports_hold(&reader->reports);
-    if (mysql_reader_connect(reader) == 0 && execute(reader) == 0) {
+    if (mysql_session_connect(&reader->session) == 0 && (work->run == NULL || work->run(work->owner) == 0)) {
         mysql_reports_drop(&reader->reports);
         return 0;
     }
@@ -296,7 +310,7 @@ static int attempt(struct mysql_reader *reader)
     return 1;
 }
 
-static int go_on(struct mysql_reader *reader)
+static int try_again(struct mysql_reader *reader, const struct mysql_work *work)
 {
     int64_t attempts = reader->host->get_integer(reader->host, OSIRIS_CONFIG, "reconnect_attempts",
                                                  MYSQL_RECONNECT_ATTEMPTS);
@@ -310,19 +324,36 @@ static int go_on(struct mysql_reader *reader)
             return osiris_fail(reader->host, OSIRIS_ERROR_CANCELLED, 0, 0, NULL, NULL,
                                "interrupted");
         }
-        result = attempt(reader);
+        result = attempt(reader, work);
     }
+    return result;
+}
+
+static int execute_of(void *reader)
+{
+    return execute(reader);
+}
+
+static int go_on(struct mysql_reader *reader)
+{
+    const struct mysql_work work = {.run = execute_of, .owner = reader};
+    int result = try_again(reader, &work);
+
     reader->lost = result < 0;
     return result;
 }
 
 /* What is held stays so: it is the reason if no attempt is allowed. */
+
+static const char *reason_of(const struct mysql_reader *reader)
+{
+    return reader->reports.held.message != NULL ? reader->reports.held.message : "the connection was lost";
+}
+
 static void note_loss(struct mysql_reader *reader)
 {
-    const char *reason = reader->reports.held.message;
+    const char *reason = reason_of(reader);
 
-    if (reason == NULL)
-        reason = "the connection was lost";
     if (reader->delivered == 0)
         osiris_log(reader->host, OSIRIS_WARNING, "%s; no row had come, beginning again", reason);
     else
@@ -332,9 +363,61 @@ static void note_loss(struct mysql_reader *reader)
     reader->lost = true;
 }
 
+/* A server that has said nothing for read_timeout since then would only do the same again. */
+static bool was_silent_since(const struct mysql_reader *reader, int64_t begun_ms)
+{
+    return now_ms() - begun_ms >= (int64_t)reader->session.target.read_timeout_s * 1000;
+}
+
+/* Before anything is read, no key is needed to do it all again. */
+static int begin_again(struct mysql_reader *reader, const struct mysql_work *work)
+{
+    osiris_log(reader->host, OSIRIS_WARNING, "%s; beginning again", reason_of(reader));
+    disconnect(reader);
+    return try_again(reader, work);
+}
+
+int mysql_reader_begin(struct mysql_reader *reader, const struct mysql_work *work)
+{
+    const int64_t begun_ms = now_ms();
+
+    if (mysql_session_connect(&reader->session) < 0)
+        return -1;
+    mysql_reports_hold(&reader->reports);
+    if (work->run(work->owner) == 0) {
+        mysql_reports_drop(&reader->reports);
+        return 0;
+    }
+    if (mysql_resume_is_unwanted(reader->host) || !has_lost_connection(reader) || was_silent_since(reader, begun_ms))
+        return mysql_reports_pass(&reader->reports);
+    return begin_again(reader, work);
+}
+
+/* What the server has too little of, like connections, it may have too little of on purpose. */
+static bool may_connect_again(struct mysql_reader *reader)
+{
+    const struct osiris_error_report *held = &reader->reports.held;
+
+    if (mysql_resume_is_unwanted(reader->host) || mysql_session_is_interrupted(&reader->session))
+        return false;
+    return held->retryable &&
+           (held->category == OSIRIS_ERROR_CONNECTION || mysql_resume_is_wanted(reader->host));
+}
+
+int mysql_reader_join(struct mysql_reader *reader)
+{
+    const struct mysql_work nothing = {0};
+
+    mysql_reports_hold(&reader->reports);
+    if (mysql_session_connect(&reader->session) == 0) {
+        mysql_reports_drop(&reader->reports);
+        return 0;
+    }
+    return may_connect_again(reader) ? begin_again(reader, &nothing) : mysql_reports_pass(&reader->reports);
+}
+
 int mysql_reader_execute(struct mysql_reader *reader)
 {
-    const int64_t silence_ms = (int64_t)reader->session.target.read_timeout_s * 1000;
     const int64_t begun_ms = now_ms();
 
     mysql_reports_hold(&reader->reports);
@@ -342,8 +425,7 @@ int mysql_reader_execute(struct mysql_reader *reader)
         mysql_reports_drop(&reader->reports);
         return 0;
     }
-    /* A server that says nothing for read_timeout before its first row would only do the same again. */
-    if (!is_lost(reader) || now_ms() - begun_ms >= silence_ms)
+    if (!is_lost(reader) || was_silent_since(reader, begun_ms))
         return mysql_reports_pass(&reader->reports);
     note_loss(reader);
     return go_on(reader);

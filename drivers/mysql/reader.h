@@ -37,12 +37,22 @@ struct mysql_reader {
     unsigned failures; /* of connections since the last batch */
 };
 
+struct mysql_work {
+    int (*run)(void *owner); /* -1: reported through the reader's host. It may be run again. NULL: there is none */
+    void *owner;
+};
+
 /* Connects to nothing yet. After -1 there is nothing to clear. */
 int mysql_reader_init(struct mysql_reader *reader, const struct osiris_host *host);
 /* A statement that was not read to its end is stopped on the server. */
 void mysql_reader_clear(struct mysql_reader *reader);
-int mysql_reader_connect(struct mysql_reader *reader);
-/* Looks for the key that it goes on from (see resume.h), and fills `resume`, which outlives the reader. */
+/* Connects, and does work over the connection that comes before all reading; both again if the connection is lost
+ * meanwhile, but not with `on_disconnect: fail`. */
+int mysql_reader_begin(struct mysql_reader *reader, const struct mysql_work *work);
+/* Connects where another reader has connected: so a connection that cannot be had is tried again as a lost one is. */
+int mysql_reader_join(struct mysql_reader *reader);
+/* Within the work: looks for the key that it goes on from (see resume.h), and fills `resume`, which outlives the
+ * reader. */
 int mysql_reader_find_key(struct mysql_reader *reader, struct mysql_resume *resume);
 /* Runs the statement, so that the columns are known; again, over a new connection, if its own is lost meanwhile. */
 int mysql_reader_execute(struct mysql_reader *reader);

@@ -39,6 +39,11 @@ bool mysql_resume_is_wanted(const struct osiris_host *host)
     return strcmp(wanted(host), "resume") == 0;
 }
 
+bool mysql_resume_is_unwanted(const struct osiris_host *host)
+{
+    return strcmp(wanted(host), "fail") == 0;
+}
+
 /* Why the config rules out that a read goes on, or NULL. */
 static const char *obstacle(const struct osiris_host *host)
 {
@@ -208,7 +213,7 @@ int mysql_resume_find(const struct osiris_host *host, struct mysql_session *sess
     bool must = mysql_resume_is_wanted(host);
 
     *resume = (struct mysql_resume){0};
-    if (strcmp(wanted(host), "fail") == 0 || obstacle(host) != NULL)
+    if (mysql_resume_is_unwanted(host) || obstacle(host) != NULL)
         return 0;
     if (find_key(host, session, resume) < 0) {
         mysql_resume_clear(resume);

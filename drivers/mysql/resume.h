@@ -19,6 +19,8 @@ struct mysql_resume {
 int mysql_resume_check(const struct osiris_host *host);
 /* `on_disconnect: resume` */
 bool mysql_resume_is_wanted(const struct osiris_host *host);
+/* `on_disconnect: fail` */
+bool mysql_resume_is_unwanted(const struct osiris_host *host);
 /* Looks for a key. By default one that costs nothing, or none; with `on_disconnect: resume` it is an error if there is
  * none. `part` is what will be read. -1: reported. */
 int mysql_resume_find(const struct osiris_host *host, struct mysql_session *session,

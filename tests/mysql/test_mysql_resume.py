@@ -8,7 +8,8 @@ import threading
 
 from mysql_server import (Gate, export_while_killed, extract, fill, lines, run, server, setup, sql, start_server,
                           stop_server, teardown)
-from tap import assert_equal, assert_in, finish, interrupt, main, read, start, test, wait_until
+from tap import (assert_equal, assert_in, events, finish, interrupt, main, read, run_directory, start, test,
+                 wait_until)
 
 
 class Proxy:
@@ -61,6 +62,25 @@ class Proxy:
                         pass
                 if limit == 0:
                     break
+        for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+class Censor(Proxy):
+    """Cuts a connection as soon as the client asks what has `word` in it, so many times."""
+
+    def __init__(self, word, times=1):
+        self.word, self.times = word.encode(), times
+        super().__init__(0, cuts=0)
+
+    def pump(self, source, target, limit):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if self.word in data and self.times > 0:
+                    self.times -= 1
+                    break
+                target.sendall(data)
         for end in (source, target):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -348,6 +368,85 @@ def test_kills_before_the_first_row_are_bounded(folder):
         assert_equal(result.code, 1, "exit code", result)
         assert_in(reason, result.err, result)
         assert_in("(2013, HY000)", result.err, result)
+
+
+def cut_planning(word, times=1, code=0, **config):
+    with Censor(word, times) as proxy:
+        extract(connection={"port": proxy.port}, table="planned", partitions=3, where="id > 0", **config)
+        return run("--verbose", code=code), proxy
+
+
+@test
+def test_a_loss_while_ranges_are_planned_begins_again(folder):
+    fill_plain("planned")
+    extract(path="whole.csv", table="planned")
+    run()
+    expected = sorted(lines("whole.csv"))
+    for word, what in (("SELECT 1 FROM `planned` WHERE id > 0", "take where as a condition"),
+                       ("SHOW ", "look at the table"),
+                       ("ORDER BY `id` DESC LIMIT 1", "split the table"), ("SELECT (CAST(", "split the table"),
+                       ("EXPLAIN FORMAT=TRADITIONAL SELECT 1", "split the table"), ("AVG_ROW_LENGTH", "look at the table"),
+                       ("EXPLAIN FORMAT=TRADITIONAL SELECT *", "explain the read of the table")):
+        for times, config in ((1, {}), (2, {"on_disconnect": "resume"}), (1, {"consistent": True})):
+            if "SELECT *" in word and config:
+                continue  # only by default the server is asked
+            result, proxy = cut_planning(word, times, **config)
+            assert_equal(proxy.connections - config.get("consistent", 0), 3 + times, "connections", result)
+            assert_in(f"cannot {what}", result.err, result)
+            assert_in("; beginning again", result.err, result)
+            assert_equal(sorted(lines()) == expected, True, "the rows are the table's", result)
+
+
+@test
+def test_losses_while_ranges_are_planned_are_bounded(folder):
+    fill_plain("planned")
+    result, proxy = cut_planning("SELECT (CAST(", times=100, code=1, on_disconnect="resume", reconnect_attempts=3)
+    assert_equal(proxy.connections, 4, "connections", result)
+    assert_in("the connection was lost after 0 rows, and 3 attempts to go on failed: cannot split the table", result.err,
+              result)
+
+
+@test
+def test_a_loss_while_ranges_are_planned_fails_if_that_is_wanted(folder):
+    fill_plain("planned")
+    result, proxy = cut_planning("SELECT (CAST(", code=1, on_disconnect="fail")
+    assert_equal(proxy.connections, 1, "connections", result)
+    assert_in("extract-it: cannot split the table", result.err, result)
+    assert_in("(2013, HY000)", result.err, result)
+    assert_equal(events(run_directory(), "step_failed")[0]["detail"]["retryable"], True, "retryable", result)
+
+
+def refuse_others(refuse, code=0, **config):
+    """Refuses the connections behind the first, which plans."""
+    with Proxy(1 << 30, cuts=0, refuse=refuse) as proxy:
+        extract(connection={"port": proxy.port}, table="planned", partitions=3, **config)
+        return run("--verbose", code=code), proxy
+
+
+@test
+def test_a_partition_that_cannot_connect_tries_again(folder):
+    fill_plain("planned")
+    for config in ({}, {"on_disconnect": "resume"}):
+        result, proxy = refuse_others(2, **config)
+        assert_equal(proxy.connections, 5, "connections", result)
+        assert_equal(len(set(lines())), 20000, "rows", result)
+    result, proxy = refuse_others(100, code=1, reconnect_attempts=2)
+    assert_equal(proxy.connections, 4, "connections", result)
+    assert_in("2 attempts to connect again failed: cannot connect at", result.err, result)
+    result, proxy = refuse_others(100, code=1, on_disconnect="fail")
+    assert_equal(proxy.connections, 2, "connections", result)
+
+
+@test
+def test_a_server_without_connections_left_is_waited_for_if_resume_is_wanted(folder):
+    fill_plain("planned")
+    sql("CREATE OR REPLACE USER narrow IDENTIFIED BY 'narrow' WITH MAX_USER_CONNECTIONS 2; GRANT SELECT ON shop.* TO narrow")
+    for config, reason in (({}, "cannot connect at"), ({"on_disconnect": "resume", "reconnect_attempts": 1},
+                                                       "1 attempts to connect again failed: cannot connect at")):
+        extract(connection={"user": "narrow", "password": "narrow"}, table="planned", partitions=3, **config)
+        result = run(code=1)
+        assert_in(f": {reason}", result.err, result)
+        assert_in("(1226, 42000)", result.err, result)
 
 
 @test
