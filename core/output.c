@@ -4,10 +4,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "core/fingerprint.h"
 
@@ -126,13 +128,42 @@ static int open_folder(struct output *output, bool create, struct osiris_error *
 
 /* Hidden names: ".<stem>.osiris-<run id>-<pid>-<n>.tmp" */
 
-static bool is_hidden_name_of(const char *name, const char *stem)
+/* Behind the stem that the text begins with, or with `any_number` one that differs from it in numbers only; else NULL. */
+static const char *skip_stem(const char *text, const char *stem, bool any_number)
 {
-    size_t length = strlen(stem), whole = strlen(name);
+    static const char digits[] = "0123456789";
 
-    return name[0] == '.' && strncmp(name + 1, stem, length) == 0 &&
-           strncmp(name + 1 + length, ".osiris-", 8) == 0 && whole > length + 13 &&
-           strcmp(name + whole - 4, ".tmp") == 0;
+    while (*stem != '\0') {
+        size_t theirs = any_number ? strspn(text, digits) : 0, ours = any_number ? strspn(stem, digits) : 0;
+        if ((theirs == 0) != (ours == 0) || (ours == 0 && *text != *stem))
+            return NULL;
+        text += ours == 0 ? 1 : theirs;
+        stem += ours == 0 ? 1 : ours;
+    }
+    return text;
+}
+
+static bool is_hidden_name_of(const char *name, const char *stem, bool any_number)
+{
+    const char *rest = name[0] == '.' ? skip_stem(name + 1, stem, any_number) : NULL;
+    size_t length = rest == NULL ? 0 : strlen(rest);
+
+    return length > 12 && strncmp(rest, ".osiris-", 8) == 0 && strcmp(rest + length - 4, ".tmp") == 0;
+}
+
+/* Whether a lock on a file there is known to all who could write to it. */
+static bool has_locks_for_all(int folder)
+{
+    static const unsigned long kinds[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC,
+                                          TMPFS_MAGIC, OVERLAYFS_SUPER_MAGIC, 0x2fc12fc1 /* ZFS */};
+    struct statfs status;
+
+    if (fstatfs(folder, &status) < 0)
+        return false;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if ((unsigned long)status.f_type == kinds[i])
+            return true;
+    return false;
 }
 
 /* Whoever lives holds its lock, or the folder's. */
@@ -142,12 +173,13 @@ static void remove_unlocked(int folder, const char *name)
     _cleanup_close_ int fd =
         openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 
-    if (fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+    if (fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
         flock(fd, LOCK_EX | LOCK_NB) == 0)
         (void)unlinkat(folder, name, 0);
 }
 
-/* Removes what an earlier process left of the same target: files whose lock nobody holds. */
+/* Removes what an earlier process left of the same target, and of others of its series: files whose lock nobody holds. It is a
+ * run's first part that finds all the others: later ones find the folder locked by what was set aside. */
 static void remove_stale(const struct output *output)
 {
     int copy = openat(output->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -160,8 +192,9 @@ static void remove_stale(const struct output *output)
     /* Files that are set aside have no lock of their own: whoever has some here holds the folder's. */
     if (flock(copy, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
         return;
+    bool series = has_locks_for_all(output->folder);
     for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder))
-        if (is_hidden_name_of(entry->d_name, output->stem))
+        if (is_hidden_name_of(entry->d_name, output->stem, series))
             remove_unlocked(output->folder, entry->d_name);
 }
 

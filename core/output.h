@@ -13,8 +13,10 @@
  * where the filesystem can), to which is written. If the target is another one when the output is finished or
  * published, that is refused: what somebody else wrote meanwhile would be lost.
  *
- * Opening an output first removes stale hidden files of the same target: those whose lock nobody holds. (Those of a worker that
- * was killed osiris removes at the end of the run; see litter.h.)
+ * Opening an output first removes stale hidden files of the same target, and where locks are known to all who could write there
+ * (not on network filesystems) of targets whose names differ from its own in numbers only, like those of parts and dates: those
+ * of the same user whose lock nobody holds. (Those of a worker that was killed osiris removes at the end of the run, if it lives;
+ * see litter.h.)
  * One thread at a time for one output.
  */
 #ifndef OSIRIS_CORE_OUTPUT_H

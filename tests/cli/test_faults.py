@@ -412,6 +412,43 @@ def test_stale_temporary_files_are_cleared(folder):
     assert not stale.exists(), result
 
 
+def hang_with_parts(path):
+    """A run that hangs with a few parts behind it in "parts", and its worker."""
+    os.makedirs("parts", exist_ok=True)
+    pipeline(step("make", "test.generate", "read", rows=5000, batch_rows=1000, hang_after=1000),
+             step("save", "csv.writer", "write", path=path, rows_per_file=100))
+    process = start("run", "pipeline.yaml")
+    worker = worker_of(process)
+    stem = pathlib.Path(path).stem
+    wait_until(lambda: len(list(pathlib.Path("parts").glob(f".{stem}*.tmp"))) >= 9, "parts are there")
+    return process, worker
+
+
+@test
+def test_parts_of_a_run_all_of_which_was_killed_are_cleared_by_the_next(folder):
+    process, worker = hang_with_parts("parts/p.csv")
+    os.kill(process.pid, signal.SIGSTOP)
+    os.kill(worker, signal.SIGKILL)
+    process.kill()
+    process.wait()
+    assert_equal(files("parts") == [], False, "nothing was left")
+    other, _ = hang_with_parts("parts/q.csv")
+    alive = sorted(pathlib.Path("parts").glob(".q*"))
+    try:
+        # Somebody else's parts in the same folder live: what lies about cannot be told from them.
+        export(rows=150, path="parts/p.csv")
+        assert_equal(osiris("run", "pipeline.yaml").code, 0, "exit code")
+        assert_equal([path for path in alive if not path.exists()], [], "living parts that are gone")
+    finally:
+        interrupt(other)
+        finish(other)
+    pipeline(step("make", "test.generate", "read", rows=150),
+             step("save", "csv.writer", "write", path="parts/p.csv", rows_per_file=100))
+    result = osiris("run", "pipeline.yaml")
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal(sorted(os.listdir("parts")), ["p-00001.csv", "p-00002.csv", "p.csv"], "files", result)
+
+
 @test
 def test_closed_stdout_does_not_crash(folder):
     export()

@@ -225,6 +225,35 @@ START_TEST(test_stale_files_go_and_locked_ones_stay)
 }
 END_TEST
 
+/* Parts and dates: there may be fewer or others the next time. */
+START_TEST(test_stale_files_of_a_series_go)
+{
+    static const char *const stale[] = {".p-2020-01-31.00001.csv.osiris-OLD-1-0.tmp",
+                                        ".p-2020-02-01.123456.csv.osiris-OLD-1-7.tmp"};
+    static const char *const others[] = {".p-2020-01.00001.csv.osiris-OLD-1-0.tmp",
+                                         ".p-2020-01-31..csv.osiris-OLD-1-0.tmp",
+                                         ".q-2020-01-31.00001.csv.osiris-OLD-1-0.tmp",
+                                         ".p-2020-01-31.00001.csv.gz.osiris-OLD-1-0.tmp",
+                                         ".p-2020-01-31.00001.csv.tmp", ".p-2020-01-31.00001.csv.osiris-.tmp",
+                                         ".p-2020-01-31.00009.csv.osiris-OLD-1-0.tmp"};
+
+    enter();
+    for (size_t i = 0; i < sizeof stale / sizeof stale[0]; i++)
+        write_file(stale[i], "half");
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        write_file(others[i], "another target's, or alive");
+    int alive = open(others[6], O_RDONLY);
+    ck_assert_int_eq(flock(alive, LOCK_EX), 0);
+    output_close(open_output("p-2020-01-31.00001.csv", _i, false));
+    for (size_t i = 0; i < sizeof stale / sizeof stale[0]; i++)
+        ck_assert_msg(access(stale[i], F_OK) < 0, "%s is there", stale[i]);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        ck_assert_msg(access(others[i], F_OK) == 0, "%s is gone", others[i]);
+    close(alive);
+    leave();
+}
+END_TEST
+
 START_TEST(test_what_cannot_be_an_output)
 {
     enter();
@@ -662,6 +691,7 @@ int main(void)
     tcase_add_loop_test(tcase, test_publishing_needs_finishing, 0, 2);
     tcase_add_loop_test(tcase, test_a_link_is_followed, 0, 2);
     tcase_add_loop_test(tcase, test_stale_files_go_and_locked_ones_stay, 0, 2);
+    tcase_add_loop_test(tcase, test_stale_files_of_a_series_go, 0, 2);
     tcase_add_loop_test(tcase, test_who_is_told_where_names_are_hidden, 0, 2);
     tcase_add_test(tcase, test_what_a_dead_run_hid_is_removed);
     tcase_add_test(tcase, test_what_cannot_be_an_output);
