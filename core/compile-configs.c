@@ -663,6 +663,7 @@ void compile_configs(const struct compile_options *options, struct compiled *com
         if (compiler.step->component != NULL && compiler.step->config != NULL)
             compile_step(&compiler);
     }
+    compiler_check_outputs(&compiler);
     connections_free(compiler.connections);
     if (compiler.questions != NULL && options->worker_path != NULL)
         compiler_ask_drivers(&compiler, options->worker_path);

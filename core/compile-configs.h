@@ -1,4 +1,4 @@
-/* What the files share that look at steps' configs (compile-configs.c and compile-drivers.c). Private to them. */
+/* What the files share that look at steps' configs (compile-configs.c, compile-drivers.c, compile-outputs.c). Private to them. */
 #ifndef OSIRIS_CORE_COMPILE_CONFIGS_H
 #define OSIRIS_CORE_COMPILE_CONFIGS_H
 
@@ -33,5 +33,8 @@ void compiler_add_question(struct config_compiler *compiler, json_object *config
                            json_object *fields);
 /* Asks all of it, and reports what the drivers say. */
 void compiler_ask_drivers(struct config_compiler *compiler, const char *worker_path);
+
+/* compile-outputs.c: reports steps that would write one file. */
+void compiler_check_outputs(struct config_compiler *compiler);
 
 #endif

@@ -3,6 +3,7 @@ libosiris_core_la_SOURCES += \
 	core/compile.c core/compile.h core/compile-internal.h \
 	core/compile-configs.c core/compile-configs.h \
 	core/compile-drivers.c \
+	core/compile-outputs.c \
 	core/compile-write.c \
 	core/connections.c core/connections.h \
 	core/graph.c core/graph.h \

@@ -285,6 +285,25 @@ static char *check_fields(json_object *fields)
     return check_list(fields, check_field);
 }
 
+static char *check_option_name(json_object *name)
+{
+    return json_object_is_type(name, json_type_string) ? NULL : problem("it is not an option's name");
+}
+
+static char *check_output(json_object *output)
+{
+    json_object *options = json_member(output, "varied_by");
+
+    if (json_member_string(output, "name", "")[0] == '\0')
+        return problem("the option has no name");
+    return options == NULL ? NULL : within("varied_by", check_list(options, check_option_name));
+}
+
+static char *check_outputs(json_object *outputs)
+{
+    return check_list(outputs, check_output);
+}
+
 static char *check_constraint(json_object *constraint)
 {
     json_object *when = json_member(constraint, "when"), *must = json_member(constraint, "must");
@@ -314,6 +333,7 @@ static const struct {
     {"secrets", check_pointers},
     {"x-secret", check_pointers},
     {"x-connection-fields", check_fields},
+    {"x-output-files", check_outputs},
     {"constraints", check_constraints},
     {"x-atomic", check_boolean},
 };

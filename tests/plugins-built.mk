@@ -112,6 +112,11 @@ tests_plugins_broken_broken_bad_default_la_SOURCES = tests/plugins/broken.c
 tests_plugins_broken_broken_bad_default_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=BAD_DEFAULT
 tests_plugins_broken_broken_bad_default_la_LDFLAGS = $(test_plugin_ldflags)
 
+check_LTLIBRARIES += tests/plugins/broken/broken-bad-outputs.la
+tests_plugins_broken_broken_bad_outputs_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_bad_outputs_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=BAD_OUTPUTS
+tests_plugins_broken_broken_bad_outputs_la_LDFLAGS = $(test_plugin_ldflags)
+
 check_LTLIBRARIES += tests/plugins/broken/broken-bad-name.la
 tests_plugins_broken_broken_bad_name_la_SOURCES = tests/plugins/broken.c
 tests_plugins_broken_broken_bad_name_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=BAD_NAME

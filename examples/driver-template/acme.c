@@ -117,6 +117,7 @@ static const char total_spec[] =
     "{\"title\": \"Total\", \"description\": \"Adds up the first column, an int64\", \"modes\": [\"write\"],"
     "\"configSchema\": {\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"path\"],"
     " \"properties\": {\"path\": {\"type\": \"string\", \"minLength\": 1}}},"
+    "\"x-output-files\": [{\"name\": \"path\"}],"
     "\"examples\": [{\"config\": {\"path\": \"output/total.txt\"}}]}";
 
 static int total_open(const struct osiris_host *host, void **state)

@@ -61,7 +61,8 @@ struct osiris_driver {
 
     /* The spec, JSON text of an object: title, description, modes (extract, write, transform,
      * discover), capabilities, configSchema (JSON Schema subset, docs/drivers.md), secrets (JSON
-     * pointers), x-connection-fields [{name, override}], constraints, examples, x-runtime. */
+     * pointers), x-connection-fields [{name, override}], x-output-files [{name, varied_by}],
+     * constraints, examples, x-runtime. */
     const char *spec;
 
     /* *state is the driver's own. */

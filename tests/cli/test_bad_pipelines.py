@@ -211,7 +211,7 @@ def test_fields_of_connections(folder):
 @test
 def test_many_errors_are_bounded(folder):
     write("many.yaml", GOOD + "".join(
-        f"  - {{id: s{i}, component: csv.writer, mode: write, needs: [make], config: {{path: o, delimiter: ',,'}}}}\n"
+        f"  - {{id: s{i}, component: csv.writer, mode: write, needs: [make], config: {{path: o{i}, delimiter: ',,'}}}}\n"
         for i in range(150)))
     result = refused("many.yaml", "many.yaml:12:", "… and 50 more")
     assert_equal(result.err.count(": error:"), 100, "errors", result)
@@ -231,6 +231,41 @@ def test_what_only_drivers_know_has_its_place(folder):
         result = refused("csv.yaml", f"csv.yaml:11:{line.index(at) + 1}: error: ", text, command="validate")
         assert_equal(result.err.count("error:"), 1, "errors", result)
         assert_in("\n    " + " " * line.index(at) + "^\n", result.err, result)
+
+
+def two_writers(first, second):
+    write("two.yaml", GOOD.replace("{path: out.csv}", first) +
+          f"  - {{id: again, component: filesystem.csv_writer, mode: write, needs: [make], config: {second}}}\n")
+
+
+@test
+def test_two_steps_with_one_file_name_both_places(folder):
+    for first, second in (("{path: out.csv}", "{path: out.csv}"),
+                          ("{path: out.csv, append: true}", "{append: true, path: out.csv}"),
+                          ("{path: 'out.csv', rows_per_file: 3}", "{path: out.csv, rows_per_file: 5}"),
+                          ("{path: out.csv, delimiter: ','}", "{path: '${params.file}'}")):
+        two_writers(first, second)
+        text = read("two.yaml").replace("steps:", "params: {file: out.csv}\nsteps:", 1)
+        write("two.yaml", text)
+        at = {number: [m + 1 for m in range(len(line)) if line.startswith("path: ", m)]
+              for number, line in enumerate(text.splitlines(), 1) if "path: " in line}
+        (line, (column,)), (last, (end,)) = at.items()
+        for command in ("validate", "compile"):
+            refused("two.yaml", f"two.yaml:{last}:{end}: error: ",
+                    f'"out.csv" is written by the step "save", too, at two.yaml:{line}:{column}', command=command)
+    write("two.yaml", text + "  - {id: third, component: csv.writer, mode: write, needs: [make], config: {path: out.csv}}\n")
+    result = refused("two.yaml", command="validate")
+    assert_equal(result.err.count("error:"), 2, "errors", result)
+
+
+@test
+def test_what_may_be_two_files_is_none_for_the_compiler(folder):
+    for first, second in (("{path: out.csv}", "{path: out.csv, rows_per_file: 2}"),
+                          ("{path: '${step_id}.csv'}", "{path: '${step_id}.csv'}"),
+                          ("{path: /dev/null}", "{path: /dev/null}")):
+        two_writers(first, second)
+        result = osiris("run", "two.yaml")
+        assert_equal(result.code, 0, "exit code", result)
 
 
 @test

@@ -86,10 +86,10 @@ def test_a_type_that_is_not_passed_on(folder):
 def test_two_steps_with_one_file(folder):
     """The second would replace the first one's, though both were a success."""
     pipeline(step("make", "test.generate", "read", rows=5), step("one", "csv.writer", "write", ["make"], path="out.csv"),
-             step("again", "test.generate", "read", ["one"], rows=7), step("two", "csv.writer", "write", ["again"], path="out.csv"))
+             step("again", "test.generate", "read", ["one"], rows=7), step("two", "csv.writer", "write", ["again"], path="./out.csv"))
     result = osiris("run", "pipeline.yaml")
     assert_equal(result.code, 1, "exit code", result)
-    assert_in('"out.csv" is written by the step "one", too', result.err, result)
+    assert_in('"./out.csv" is written by the step "one", too', result.err, result)
     assert_equal(len(read("out.csv").splitlines()), 6, "lines of the first", result)
 
 
@@ -126,7 +126,7 @@ def test_two_steps_in_two_places_with_one_file(folder):
     assert_in('"./out.csv" is written by the step "one", too', result.err, result)
     assert_equal(len(read("out.csv").splitlines()), 6, "lines of the first", result)
     pipeline(step("make", "test.generate", "read", rows=5), step("one", "csv.writer", "write", ["make"], path="both.csv"),
-             {**step("two", "csv.writer", "write", ["make"], path="both.csv"), "run_on": "there"})
+             {**step("two", "csv.writer", "write", ["make"], path="./both.csv"), "run_on": "there"})
     result = osiris("run", "pipeline.yaml")
     assert_equal(result.code, 1, "exit code", result)
     assert_in("is written by the step", result.err, result)
@@ -136,12 +136,13 @@ def test_two_steps_in_two_places_with_one_file(folder):
 @test
 def test_two_steps_that_append_to_one_file(folder):
     for first, second in (True, True), (True, False), (False, True):
-        result = two_writers({"path": "out.csv", "append": first}, {"path": "out.csv", "append": second})
+        result = two_writers({"path": "out.csv", "append": first}, {"path": "./out.csv", "append": second})
         assert_equal(result.code, 1, "exit code", result)
-        assert_in('"out.csv" is written by the step "one", too', result.err, result)
+        assert_in('"./out.csv" is written by the step "one", too', result.err, result)
         os.remove("out.csv")
     pipeline(step("make", "test.generate", "read", rows=5),
-             *(step(name, "csv.writer", "write", ["make"], path="both.csv", append=True) for name in ("one", "two")))
+             *(step(name, "csv.writer", "write", ["make"], path=path, append=True)
+               for name, path in (("one", "both.csv"), ("two", "./both.csv"))))
     result = osiris("run", "pipeline.yaml")
     assert_equal(result.code, 1, "exit code", result)
     assert_in("is written by the step", result.err, result)

@@ -56,6 +56,7 @@ def test_broken_files_are_refused_with_the_reason_and_good_ones_work(folder):
         "broken-bad-type.so": 'configSchema/properties/port/type: there is no type "banana"',
         "broken-bad-pattern.so": "configSchema/properties/list/items/pattern: ",
         "broken-bad-default.so": "configSchema/properties/port/default: ",
+        "broken-bad-outputs.so": "x-output-files/1/varied_by/1: it is not an option's name",
         "broken-bad-name.so": "the name of a driver is not one",
         "broken-no-name.so": "no name",
         "broken-unresolved.so": "undefined symbol",

@@ -25,6 +25,7 @@
 #define NO_NAME 19
 #define DETACHES 20 /* this one, too, but for what it leaves */
 #define DETACHES_AND_CRASHES 21
+#define BAD_OUTPUTS 22
 
 #if BROKEN == BAD_SPEC
 #define SPEC "{not json"
@@ -36,6 +37,8 @@
 #define SPEC "{\"configSchema\": {\"properties\": {\"list\": {\"items\": {\"pattern\": \"[[:alpha\"}}}}}"
 #elif BROKEN == BAD_DEFAULT
 #define SPEC "{\"configSchema\": {\"properties\": {\"port\": {\"type\": \"integer\", \"default\": \"x\"}}}}"
+#elif BROKEN == BAD_OUTPUTS
+#define SPEC "{\"x-output-files\": [{\"name\": \"path\"}, {\"name\": \"log\", \"varied_by\": [\"parts\", 1]}]}"
 #else
 #define SPEC "{\"modes\": [\"extract\"]}"
 #endif
