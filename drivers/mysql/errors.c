@@ -231,6 +231,18 @@ int mysql_session_fail(struct mysql_session *session, const char *doing, unsigne
     return fail_as(find_meaning_now(session, code, state), session, doing, code, state, message);
 }
 
+int mysql_session_fail_init_sql(struct mysql_session *session, const char *doing)
+{
+    MYSQL *mysql = session->mysql;
+    struct meaning meaning = *find_meaning_now(session, mysql_errno(mysql), mysql_sqlstate(mysql));
+
+    /* What is wrong with SQL is usually wrong with the query. */
+    if (meaning.category == OSIRIS_ERROR_CONFIG || meaning.category == OSIRIS_ERROR_NOT_FOUND ||
+        meaning.category == OSIRIS_ERROR_DATA)
+        meaning.hint = "check init_sql, of the step or of its connection; several statements are a list";
+    return fail_as(&meaning, session, doing, mysql_errno(mysql), mysql_sqlstate(mysql), mysql_error(mysql));
+}
+
 int mysql_session_fail_statement(struct mysql_session *session, const char *doing,
                                  MYSQL_STMT *statement)
 {

@@ -9,13 +9,10 @@
 
 static int fail(struct mysql_session *session, const char *doing)
 {
-    MYSQL *mysql = session->mysql;
-
     /* As with any statement: only one that was interrupted from here still runs. */
     if (!mysql_session_is_interrupted(session))
         session->querying = false;
-    return mysql_session_fail(session, doing, mysql_errno(mysql), mysql_sqlstate(mysql),
-                              mysql_error(mysql));
+    return mysql_session_fail_init_sql(session, doing);
 }
 
 /* Nobody wants the rows that a statement may have, nor a procedure's several results. 0; -1: an error. */

@@ -70,6 +70,8 @@ int mysql_session_fail(struct mysql_session *session, const char *doing, unsigne
 /* The same, of what a call with the statement failed of. */
 int mysql_session_fail_statement(struct mysql_session *session, const char *doing,
                                  MYSQL_STMT *statement);
+/* The same, of what a statement of init_sql failed of. */
+int mysql_session_fail_init_sql(struct mysql_session *session, const char *doing);
 /* Reports that connect_timeout is over; always -1. */
 int mysql_session_fail_late(struct mysql_session *session);
 

@@ -55,12 +55,15 @@ def test_an_error_names_the_statement(folder):
     result = private.extract(code=1, query="SELECT 1", init_sql=["SET @a = 1", "SET @@no_such_thing = 1"])
     assert_in("cannot run statement 2 of init_sql", result.err, result)
     assert_in("1193", result.err, result)
+    assert_in("; check init_sql, of the step or of its connection", result.err, result)
 
 
 @test
 def test_a_string_is_one_statement(folder):
     result = private.extract(code=1, query="SELECT 1", init_sql="SET @a = 1; SET @b = 2")
     assert_in("1064", result.err, result)
+    assert_in("; check init_sql, of the step or of its connection; several statements are a list", result.err, result)
+    assert "check the query" not in result.err, result
 
 
 @test
