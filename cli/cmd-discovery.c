@@ -36,6 +36,15 @@ static json_object *read_config(const struct arguments *arguments, struct osiris
     return NULL;
 }
 
+/* Not every family may have tables. */
+static bool lacks_table(const struct inquiry *inquiry)
+{
+    json_object *schema = json_member(inquiry->component->spec, "configSchema");
+
+    return strcmp(inquiry->verb, "plan") == 0 && json_member_string(inquiry->config, "table", NULL) == NULL &&
+           json_member(json_member(schema, "properties"), "table") != NULL;
+}
+
 /* The answer, or NULL with *code set and the failure reported. */
 static json_object *ask(const struct arguments *arguments, const char *verb, int *code)
 {
@@ -56,7 +65,11 @@ static json_object *ask(const struct arguments *arguments, const char *verb, int
         .registry = registry, .connection = arguments->operands[0], .verb = verb, .config = config};
     if (registry != NULL)
         inquiry.component = inquiry_component(registry, inquiry.connection, &error);
-    if (inquiry.component != NULL)
+    if (inquiry.component != NULL && lacks_table(&inquiry)) {
+        *code = EXIT_CODE_USAGE;
+        osiris_error_set(&error, OSIRIS_ERROR_CONFIG, "no table to split is named");
+        osiris_error_hint(&error, "name it with --table");
+    } else if (inquiry.component != NULL)
         answer = inquiry_ask(&inquiry, &signal_number, &error);
     if (answer != NULL) {
         *code = EXIT_CODE_SUCCESS;
