@@ -300,10 +300,39 @@ static const char *index_of(MYSQL_RES *indexes, const char *name)
     return NULL;
 }
 
-static int make_column_key(struct mysql_session *session, MYSQL_ROW column, const char *index,
+/* The name of an index that begins with the column's beginning; borrowed, or NULL. */
+static const char *prefix_of(MYSQL_RES *indexes, const char *name)
+{
+    MYSQL_ROW row;
+
+    mysql_data_seek(indexes, 0);
+    while ((row = mysql_fetch_row(indexes)) != NULL)
+        if (strcmp(row[INDEX_SEQUENCE], "1") == 0 && row[INDEX_PART] != NULL && row[INDEX_COLUMN] != NULL &&
+            strcasecmp(row[INDEX_COLUMN], name) == 0)
+            return row[INDEX_NAME];
+    return NULL;
+}
+
+static char *obstacle_of(MYSQL_RES *indexes, const char *name)
+{
+    const char *prefix = prefix_of(indexes, name);
+    struct sql text = {0};
+
+    if (prefix == NULL)
+        sql_add(&text, "no index begins with it");
+    else
+        sql_format(&text, "its index \"%s\" has but the beginning of it", prefix);
+    return sql_take(&text);
+}
+
+static int make_column_key(struct mysql_session *session, MYSQL_ROW column, MYSQL_RES *indexes,
                            struct mysql_key *key)
 {
-    if (add_column(key, column) == 0 && (index == NULL || (key->name = strdup(index)) != NULL))
+    const char *index = index_of(indexes, column[COLUMN_FIELD]);
+    char **text = index != NULL ? &key->name : &key->obstacle;
+
+    *text = index != NULL ? strdup(index) : obstacle_of(indexes, column[COLUMN_FIELD]);
+    if (*text != NULL && add_column(key, column) == 0)
         return 0;
     mysql_key_clear(key);
     return out_of_memory(session);
@@ -319,9 +348,7 @@ int mysql_find_column(struct mysql_session *session, const struct mysql_table *t
     *key = (struct mysql_key){0};
     if (indexes != NULL) {
         MYSQL_ROW column = find_row(columns, name);
-        result = column == NULL
-                     ? 0
-                     : make_column_key(session, column, index_of(indexes, name), key);
+        result = column == NULL ? 0 : make_column_key(session, column, indexes, key);
     }
     mysql_free_result(indexes);
     mysql_free_result(columns);

@@ -37,7 +37,8 @@ struct mysql_key {
     char *name;
     size_t count;
     struct mysql_key_column columns[MYSQL_KEY_COLUMNS];
-    char *obstacle; /* without columns: why the table's first unique key is of no use; NULL: it has none */
+    char *obstacle; /* without columns: why the table's first unique key is of no use; NULL: it has none. Without a name:
+                     * why no index serves the column */
 };
 
 /* The table that the config names. */

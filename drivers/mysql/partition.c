@@ -94,7 +94,65 @@ static int make_ranges(const struct mysql_segments *segments, size_t wanted,
     return 0;
 }
 
+/* What is asked of the table itself. */
+
+static int ask_of_table(struct mysql_session *session, const struct mysql_table *table, const char *expression,
+                        uint64_t *number)
+{
+    struct sql sql = {0};
+
+    sql_format(&sql, "SELECT %s FROM information_schema.TABLES WHERE ", expression);
+    mysql_add_table_condition(&sql, table);
+    MYSQL_RES *result = mysql_ask_sql(session, "look at the table", &sql);
+    MYSQL_ROW row = result == NULL ? NULL : mysql_fetch_row(result);
+    *number = row == NULL || row[0] == NULL ? 0 : strtoull(row[0], NULL, 10);
+    mysql_free_result(result);
+    return result == NULL ? -1 : 0;
+}
+
 /* The column. */
+
+/* Always -1. The hint is the table's, if it is one. */
+static int fail_without_index(const struct osiris_host *host, struct mysql_session *session,
+                              const struct mysql_table *table, const char *hint, const char *why)
+{
+    uint64_t is_view;
+
+    if (ask_of_table(session, table, "TABLE_TYPE LIKE '%VIEW'", &is_view) < 0)
+        return -1;
+    if (is_view != 0)
+        return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL,
+                           "name the table that it reads, or leave partitions out",
+                           "the view \"%s\" cannot be split: a view has no index", table->name);
+    return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL, hint,
+                       "the table \"%s\" cannot be split %s", table->name, why);
+}
+
+static int fail_named(const struct osiris_host *host, struct mysql_session *session, const struct mysql_table *table,
+                      const char *name, const char *obstacle)
+{
+    static const char hint[] = "name a column that an index begins with, the whole of it, or make such an index";
+    struct sql why = {0};
+
+    sql_format(&why, "on \"%s\": %s, so each range would read the whole table", name, obstacle);
+    char *text = sql_take(&why);
+    int result = text == NULL ? out_of_memory(session) : fail_without_index(host, session, table, hint, text);
+    free(text);
+    return result;
+}
+
+static int fail_default(const struct osiris_host *host, struct mysql_session *session, const struct mysql_table *table,
+                        const char *obstacle)
+{
+    static const char hint[] = "name an indexed column with partition_on";
+    struct sql why = {0};
+
+    sql_format(&why, "by a key: %s", obstacle != NULL ? obstacle : "it has no unique key");
+    char *text = sql_take(&why);
+    int result = text == NULL ? out_of_memory(session) : fail_without_index(host, session, table, hint, text);
+    free(text);
+    return result;
+}
 
 static int find_named(const struct osiris_host *host, struct mysql_session *session,
                       const struct mysql_table *table, const char *name, struct mysql_key *key)
@@ -106,16 +164,10 @@ static int find_named(const struct osiris_host *host, struct mysql_session *sess
                            "the table \"%s\" has no column \"%s\"", table->name, name);
     if (key->columns[0].kind == MYSQL_KEY_UNUSABLE)
         return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL,
-                           "name a column of integers, decimals, dates, times, text or bytes",
+                           "name a column of integers, decimals, dates, times, char, varchar, binary or varbinary",
                            "the table \"%s\" cannot be split on \"%s\": its type has no ranges",
                            table->name, name);
-    if (key->name == NULL)
-        return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL,
-                           "name a column that an index begins with, or make such an index",
-                           "the table \"%s\" cannot be split on \"%s\": no index begins with it, so each "
-                           "range would read the whole table",
-                           table->name, name);
-    return 0;
+    return key->name != NULL ? 0 : fail_named(host, session, table, name, key->obstacle);
 }
 
 static int find_default(const struct osiris_host *host, struct mysql_session *session,
@@ -123,25 +175,7 @@ static int find_default(const struct osiris_host *host, struct mysql_session *se
 {
     if (mysql_find_unique_key(session, table, true, key) < 0)
         return -1;
-    if (key->count > 0)
-        return 0;
-    return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL, "name an indexed column with partition_on",
-                       "the table \"%s\" cannot be split by a key: %s", table->name,
-                       key->obstacle != NULL ? key->obstacle : "it has no unique key");
-}
-
-static int find_row_bytes(struct mysql_session *session, const struct mysql_table *table,
-                          uint64_t *bytes)
-{
-    struct sql sql = {0};
-
-    sql_add(&sql, "SELECT AVG_ROW_LENGTH FROM information_schema.TABLES WHERE ");
-    mysql_add_table_condition(&sql, table);
-    MYSQL_RES *result = mysql_ask_sql(session, "look at the table", &sql);
-    MYSQL_ROW row = result == NULL ? NULL : mysql_fetch_row(result);
-    *bytes = row == NULL || row[0] == NULL ? 0 : strtoull(row[0], NULL, 10);
-    mysql_free_result(result);
-    return result == NULL ? -1 : 0;
+    return key->count > 0 ? 0 : fail_default(host, session, table, key->obstacle);
 }
 
 static int split(struct mysql_session *session, const struct mysql_table *table, size_t wanted,
@@ -175,7 +209,7 @@ int mysql_partitions_find(const struct osiris_host *host, struct mysql_session *
         split(session, &table, wanted < MYSQL_PARTITIONS ? wanted : MYSQL_PARTITIONS,
               partitions) < 0)
         return -1;
-    return find_row_bytes(session, &table, &partitions->row_bytes);
+    return ask_of_table(session, &table, "AVG_ROW_LENGTH", &partitions->row_bytes);
 }
 
 void mysql_partitions_clear(struct mysql_partitions *partitions)

@@ -181,12 +181,19 @@ def test_where_stays_within_its_parentheses(folder):
 @test
 def test_what_cannot_be_split(folder):
     sql("CREATE OR REPLACE TABLE bare (id INT, f FLOAT, KEY (f)); INSERT INTO bare VALUES (1, 1), (2, 2);"
-        "CREATE OR REPLACE TABLE `double` (d DOUBLE PRIMARY KEY); CREATE OR REPLACE TABLE prefix (t TEXT, PRIMARY KEY (t(9)))")
+        "CREATE OR REPLACE TABLE `double` (d DOUBLE PRIMARY KEY); CREATE OR REPLACE TABLE prefix (t TEXT, v VARCHAR(99), PRIMARY KEY (t(9)), KEY begins (v(9)));"
+        "CREATE OR REPLACE VIEW looked AS SELECT * FROM bare")
     for config, reason, code in (
             ({"table": "bare"}, "it has no unique key", 1),
             ({"table": "double"}, 'the values of "d", double, cannot be asked for exactly', 1),
             ({"table": "prefix"}, 'it has but the beginning of "t"', 1),
+            ({"table": "prefix", "partition_on": "t"}, "name a column of integers, decimals, dates, times, char, varchar", 1),
+            ({"table": "prefix", "partition_on": "v"}, 'its index "begins" has but the beginning of it, so each range would '
+             "read the whole table; name a column that an index begins with, the whole of it, or make such an index", 1),
             ({"table": "bare", "partition_on": "id"}, "no index begins with it", 1),
+            ({"table": "looked"}, 'the view "looked" cannot be split: a view has no index; name the table that it reads', 1),
+            ({"table": "looked", "partition_on": "f"}, "its type has no ranges", 1),
+            ({"table": "looked", "partition_on": "id"}, "a view has no index; name the table that it reads, or leave", 1),
             ({"table": "bare", "partition_on": "f"}, "its type has no ranges", 1),
             ({"table": "bare", "partition_on": "g"}, 'no column "g"', 1),
             ({"query": "SELECT 1"}, "a query cannot be split", 2),
