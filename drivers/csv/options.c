@@ -282,8 +282,10 @@ static int read_mode(const struct osiris_host *host, uint32_t *mode)
         return 0;
     size_t size = strlen(text);
     *mode = (uint32_t)strtoul(text, NULL, 8);
-    if (strspn(text, "01234567") == size && (size == 3 || size == 4) && *mode > 0 && *mode <= 0777)
-        return 0;
+    if (strspn(text, "01234567") == size && (size == 3 || size == 4) && *mode <= 0777)
+        return *mode > 0 ? 0
+                         : csv_refuse(host, "mode", "leave it out for the usual permissions",
+                                      "\"%s\" would let nobody read the file", text);
     return csv_refuse(host, "mode", "write it in quotes: mode: \"0640\"",
                       "\"%s\" is not three or four octal digits up to 0777", text);
 }

@@ -225,6 +225,7 @@ def test_what_only_drivers_know_has_its_place(folder):
                               ("{path: x, columns: [id, id]}", "id]", 'must not be there twice, is "id"'),
                               ("{path: x, rows_per_file: 5, append: true}", "append", "does not go with"),
                               ("{path: x, encoding: ascii, null_text: '–'}", "null_text", "this encoding"),
+                              ("{path: x, mode: '000'}", "mode", '"000" would let nobody read the file'),
                               ("{path: '${nothing}'}", "path", "${nothing} is not known")):
         line = "    config: " + options
         write("csv.yaml", GOOD.replace("    config: {path: out.csv}", line))
