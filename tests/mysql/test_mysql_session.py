@@ -51,6 +51,15 @@ def test_a_procedure_belongs_into_it(folder):
 
 
 @test
+def test_user_and_username_are_one(folder):
+    for fields in ({"username": "${MYSQL_USER}"}, {"username": private.env["MYSQL_USER"]}):
+        private.extract(query="SELECT 1 AS one", connection=fields)
+        assert_equal(rows(), [["1"]], "rows")
+    result = private.extract(code=2, query="SELECT 1", connection={"username": "somebody"})
+    assert_in("the connection has both user and username, and they are not the same", result.err, result)
+
+
+@test
 def test_an_error_names_the_statement(folder):
     result = private.extract(code=1, query="SELECT 1", init_sql=["SET @a = 1", "SET @@no_such_thing = 1"])
     assert_in("cannot run statement 2 of init_sql", result.err, result)
