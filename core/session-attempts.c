@@ -487,11 +487,8 @@ static void restart_places(struct session *session)
 {
     for (size_t i = 0; i < session->place_count && may_restart(session); i++) {
         struct session_place *place = &session->places[i];
-        struct osiris_error error = OSIRIS_ERROR_INIT;
-        if (!is_to_restart(place) || clock_monotonic_ms() < place->restart_ms)
-            continue;
-        if (place_restart(place, &error) < 0)
-            session_place_lost(place, &error);
+        if (is_to_restart(place) && clock_monotonic_ms() >= place->restart_ms)
+            place_restart(place);
     }
 }
 

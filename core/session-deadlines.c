@@ -29,6 +29,7 @@ static void check_run(struct session *session)
     osiris_error_set(&error, OSIRIS_ERROR_TIMEOUT, "the run did not end within its timeout of %s",
                      duration_text(session->options->timeout_ms, text));
     osiris_error_hint(&error, "--timeout sets it");
+    session_cancel_adapters(session);
     session_fail(session, &error);
     session_cancel_all(session);
 }

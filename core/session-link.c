@@ -73,7 +73,7 @@ static void attempt(struct session_place *place, int64_t now)
     struct osiris_worker_exit end;
     struct osiris_channel made;
 
-    adapter_host_worker_exit(place->adapter, 0, &end);
+    adapter_thread_worker_exit(place->adapter, 0, &end);
     if (end.state == OSIRIS_WORKER_EXITED || end.state == OSIRIS_WORKER_SIGNALLED) {
         place_break_with(place, OSIRIS_ERROR_INTERNAL, "it closed its channel");
         return;
@@ -83,7 +83,7 @@ static void attempt(struct session_place *place, int64_t now)
         link->pause_ms = LONGEST_PAUSE_MS;
     link->attempt_ms = now;
     link->next_attempt_ms = now + link->pause_ms;
-    if (adapter_host_reconnect(place->adapter, &made, &error) == 0 &&
+    if (adapter_thread_reconnect(place->adapter, &made, &error) == 0 &&
         channel_reconnect(place->channel, made.socket, &error) == 0) {
         place->last_sent_ms = now;
         link->judged = false;
@@ -142,7 +142,7 @@ static bool worker_is_dead(const struct session_place *place, int64_t now)
 
     if (place->remote || now < place->last_heard_ms + QUIET_MS)
         return false;
-    adapter_host_worker_exit(place->adapter, 0, &end);
+    adapter_thread_worker_exit(place->adapter, 0, &end);
     return end.state == OSIRIS_WORKER_EXITED || end.state == OSIRIS_WORKER_SIGNALLED;
 }
 
@@ -175,7 +175,7 @@ void place_check_deadlines(struct session_place *place)
     const struct session_limits *limits = &place->session->limits;
     int64_t now = clock_monotonic_ms();
 
-    if (place->channel == NULL || place_is_over(place))
+    if (!place_is_there(place))
         return;
     if (!channel_is_up(place->channel)) {
         make_link_again(place, now);
@@ -208,7 +208,7 @@ int64_t place_next_deadline(const struct session_place *place)
     const struct session_link *link = &place->link;
     int64_t next;
 
-    if (place->channel == NULL || place_is_over(place))
+    if (!place_is_there(place))
         return INT64_MAX;
     if (channel_is_up(place->channel)) {
         next = earlier(place->last_sent_ms + limits->heartbeat_interval_ms,

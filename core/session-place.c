@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "core/body.h"
@@ -39,17 +38,6 @@ static const char *place_name(const struct session *session, json_object *plan_s
     return strcmp(name, "default") == 0 ? session->options->adapter : name;
 }
 
-static int make_session_secret(char text[SESSION_SECRET_SIZE])
-{
-    unsigned char bytes[(SESSION_SECRET_SIZE - 1) / 2];
-
-    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
-        return -1;
-    for (size_t i = 0; i < sizeof bytes; i++)
-        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-    return 0;
-}
-
 /* The files of the drivers that the place's steps name, each once; NULL-terminated, strings borrowed. */
 static const char **driver_paths(const struct session *session, size_t place)
 {
@@ -78,8 +66,7 @@ static int init_place(struct session *session, size_t index)
     if (strcmp(place->name, options->adapter) == 0 && place->adapter_options == NULL)
         place->adapter_options = options->adapter_options;
     place->driver_paths = driver_paths(session, index);
-    if (place->driver_paths == NULL || make_session_secret(place->session_id) < 0 ||
-        make_session_secret(place->token) < 0)
+    if (place->driver_paths == NULL)
         return -1;
     place->context = (struct osiris_adapter_context){
         .struct_size = sizeof place->context,
@@ -115,7 +102,8 @@ void session_free_places(struct session *session)
         struct session_place *place = &session->places[i];
         channel_free(place->channel);
         worker_log_free(place->worker_log);
-        adapter_host_close(place->adapter);
+        place_settle(place);
+        adapter_thread_free(place->adapter);
         json_object_put(place->codecs);
         free(place->requests);
         free(place->driver_paths);
@@ -125,58 +113,16 @@ void session_free_places(struct session *session)
     free(session->places);
 }
 
-/* Starting. */
-
-int place_open(struct session_place *place, struct osiris_error *error)
-{
-    const struct session_options *options = place->session->options;
-    const struct adapter_host_options host_options = {
-        .name = place->adapter_name,
-        .options = place->adapter_options,
-        .adapter_path = options->adapter_path,
-        .adapter_dir = options->adapter_dir,
-        .run_id = options->run_id,
-        .sink = &place->session->sink,
-        .context = &place->context,
-    };
-
-    place->adapter = adapter_host_open(&host_options, error);
-    return place->adapter == NULL ? -1 : adapter_host_prepare(place->adapter, error);
-}
-
-int place_start(struct session_place *place, struct osiris_error *error)
-{
-    struct osiris_channel made;
-
-    if (adapter_host_execute(place->adapter, &made, error) < 0)
-        return -1;
-    place->remote = (made.flags & OSIRIS_CHANNEL_REMOTE) != 0;
-    place->session->has_remote = place->session->has_remote || place->remote;
-    place->worker_log = worker_log_new(made.diagnostics, place_take_line, place);
-    place->channel = channel_new(made.socket, error);
-    if (place->worker_log == NULL && place->channel != NULL)
-        osiris_error_set_errno(error, ENOMEM, "cannot talk to the worker");
-    if (place->worker_log == NULL || place->channel == NULL)
-        return -1;
-    channel_set_place(place->channel, place_body_room, place);
-    place_trace(place);
-    if (adapter_host_can_reconnect(place->adapter) &&
-        channel_allow_resumption(place->channel, place->session_id, place->token, true, error) < 0)
-        return -1;
-    place->phase = PLACE_GREETING;
-    place->last_heard_ms = place->last_sent_ms = clock_monotonic_ms();
-    place->phase_deadline_ms = place->last_heard_ms + place->session->limits.hello_ms;
-    /* One round trip instead of two: the worker takes them in order. */
-    place_send_hello(place);
-    place_send_prepare(place);
-    return 0;
-}
-
 /* Ending. */
 
 bool place_is_over(const struct session_place *place)
 {
     return place->phase == PLACE_ENDED || place->phase == PLACE_BROKEN;
+}
+
+bool place_is_there(const struct session_place *place)
+{
+    return place->channel != NULL && !place_is_over(place);
 }
 
 /* What the worker is at with a step. */
@@ -348,14 +294,16 @@ void place_break(struct session_place *place, struct osiris_error *error)
         channel_shutdown(place->channel);
     }
     /* A worker that has just died is not always a zombie yet when its socket has closed. */
-    adapter_host_worker_exit(place->adapter, place->killed ? 2000 : 1000, &end);
+    adapter_thread_worker_exit(place->adapter, place->killed ? 2000 : 1000, &end);
     if (end.state == OSIRIS_WORKER_RUNNING) {
-        adapter_host_terminate(place->adapter, OSIRIS_TERMINATE_KILL);
+        adapter_thread_terminate(place->adapter, OSIRIS_TERMINATE_KILL);
         place->killed = true;
     }
-    worker_log_drain(place->worker_log);
+    if (place->worker_log != NULL)
+        worker_log_drain(place->worker_log);
     describe_end(place, &end, error);
-    _cleanup_free_ char *words = worker_log_last_words(place->worker_log);
+    _cleanup_free_ char *words =
+        place->worker_log == NULL ? NULL : worker_log_last_words(place->worker_log);
     if (words != NULL && words[0] != '\0')
         osiris_error_hint(error, "its last words: %s", words);
     free(error->type);
@@ -380,7 +328,7 @@ void place_kill(struct session_place *place)
 {
     place->killed = true;
     if (place->adapter != NULL)
-        adapter_host_terminate(place->adapter, OSIRIS_TERMINATE_KILL);
+        adapter_thread_terminate(place->adapter, OSIRIS_TERMINATE_KILL);
 }
 
 /* Its last answer is acknowledged, so that it need not wait for a new link to give it again. */
@@ -395,71 +343,43 @@ static void leave(struct session_place *place)
     place->channel = NULL;
     if (!resumable)
         return;
-    adapter_host_worker_exit(place->adapter, UNASKED_MS, &end);
+    adapter_thread_worker_exit(place->adapter, UNASKED_MS, &end);
     if (end.state == OSIRIS_WORKER_RUNNING)
-        adapter_host_terminate(place->adapter, OSIRIS_TERMINATE_ASK);
+        adapter_thread_terminate(place->adapter, OSIRIS_TERMINATE_ASK);
+}
+
+void place_note_end(struct session_place *place, const struct adapter_worker_end *end)
+{
+    struct session *session = place->session;
+    char text[96];
+
+    if (end->killed_after_ms > 0) {
+        snprintf(text, sizeof text, "the worker did not end within %lld ms; it was killed",
+                 (long long)end->killed_after_ms);
+        session_log(session, OSIRIS_WARNING, "worker", text);
+    }
+    if (place->worker_log != NULL)
+        worker_log_drain(place->worker_log);
+    worker_log_free(place->worker_log);
+    place->worker_log = NULL;
+    if (end->exit.state != OSIRIS_WORKER_RUNNING)
+        rundir_metric(session->options->rundir, "adapter_exit_code",
+                      end->exit.state == OSIRIS_WORKER_SIGNALLED ? 128 + end->exit.code
+                                                                 : end->exit.code,
+                      NULL, NULL);
 }
 
 void place_end_worker(struct session_place *place)
 {
-    struct session *session = place->session;
-    struct osiris_worker_exit end;
-    int64_t started_ms = clock_monotonic_ms();
+    struct adapter_worker_end end;
 
-    if (place->worker_log == NULL && place->channel == NULL)
+    place_settle(place);
+    if (place->adapter == NULL || (place->worker_log == NULL && place->channel == NULL))
         return;
     if (place->channel != NULL)
         leave(place);
-    adapter_host_worker_exit(place->adapter, (int)session->limits.exit_ms, &end);
-    if (end.state == OSIRIS_WORKER_RUNNING) {
-        char text[96];
-        snprintf(text, sizeof text, "the worker did not end within %lld ms; it is killed",
-                 (long long)(clock_monotonic_ms() - started_ms));
-        session_log(session, OSIRIS_WARNING, "worker", text);
-        place_kill(place);
-        adapter_host_worker_exit(place->adapter, (int)session->limits.exit_ms, &end);
-    }
-    worker_log_drain(place->worker_log);
-    worker_log_free(place->worker_log);
-    place->worker_log = NULL;
-    if (end.state != OSIRIS_WORKER_RUNNING)
-        rundir_metric(session->options->rundir, "adapter_exit_code",
-                      end.state == OSIRIS_WORKER_SIGNALLED ? 128 + end.code : end.code, NULL,
-                      NULL);
-}
-
-/* Beginning anew. */
-
-static void log_failure(const struct session_place *place, struct osiris_error *error)
-{
-    if (error->message != NULL)
-        session_log(place->session, OSIRIS_WARNING, place->name, error->message);
-    osiris_error_clear(error);
-}
-
-int place_restart(struct session_place *place, struct osiris_error *error)
-{
-    struct session *session = place->session;
-    struct osiris_error collecting = OSIRIS_ERROR_INIT;
-    json_object *fields = json_object_new_object();
-
-    json_add_string(fields, "place", place->name);
-    session_event(session, "worker_restart", fields);
-    place_end_worker(place);
-    /* Artifacts of groups that have committed. */
-    if (place->adapter != NULL && adapter_host_collect(place->adapter, &collecting) < 0)
-        log_failure(place, &collecting);
-    adapter_host_close(place->adapter);
-    place->adapter = NULL;
-    if (session->place_count == 1)
-        session_end_orphans(session);
-    json_object_put(place->codecs);
-    place->codecs = NULL;
-    place->killed = place->has_left = false;
-    place->link = (struct session_link){0};
-    if (make_session_secret(place->session_id) < 0 || make_session_secret(place->token) < 0)
-        return osiris_error_set_errno(error, errno, "cannot start another worker");
-    return place_open(place, error) < 0 ? -1 : place_start(place, error);
+    adapter_thread_end_worker(place->adapter, (int)place->session->limits.exit_ms, &end);
+    place_note_end(place, &end);
 }
 
 /* Receiving. */

@@ -25,7 +25,7 @@ void place_send(struct session_place *place, json_object *message)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    if (place_is_over(place))
+    if (!place_is_there(place))
         return;
     if (message == NULL)
         osiris_error_set_errno(&error, ENOMEM, "cannot send a request");
@@ -106,7 +106,7 @@ void place_send_hello(struct session_place *place)
     json_add_string(params, "session", place->session_id);
     json_add_string(params, "token", place->token);
     json_add_integer(params, "resume_timeout_ms",
-                     adapter_host_can_reconnect(place->adapter) ? session->limits.resume_ms : 0);
+                     adapter_thread_can_reconnect(place->adapter) ? session->limits.resume_ms : 0);
     send_request(place, REQUEST_HELLO, "hello", 0, params);
 }
 
@@ -273,7 +273,7 @@ static void send_to_group(struct session *session, size_t group, enum request_ki
         json_object *step_ids = group_steps_here(place, group);
         if (step_ids == NULL)
             continue;
-        if (place_is_over(place)) {
+        if (!place_is_there(place)) {
             json_object_put(step_ids);
             missing = true;
             continue;

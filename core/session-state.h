@@ -3,6 +3,7 @@
  *
  *   session.c           the run: set-up, poll loop, signals, tear-down
  *   session-place.c     one place: its adapter, its worker, its channel, how they end
+ *   session-start.c     how it comes to have one
  *   session-link.c      its link: heartbeats, silence, making a lost one again
  *   session-records.c   what is recorded of the steps before they run
  *   session-requests.c  what is asked of a worker
@@ -21,7 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/adapter-host.h"
+#include "core/adapter-thread.h"
 #include "core/buffer.h"
 #include "core/channel.h"
 #include "core/orphans.h"
@@ -34,7 +35,7 @@
 
 /* Where the conversation with a worker stands. */
 enum place_phase {
-    PLACE_OPENING,   /* its worker is not started yet */
+    PLACE_OPENING,   /* its worker is not started yet: that is the adapter's turn */
     PLACE_GREETING,  /* hello and prepare are sent */
     PLACE_PREPARING, /* hello is answered */
     PLACE_RUNNING,   /* prepare is answered: steps run */
@@ -83,7 +84,7 @@ struct session_place {
     json_object *adapter_options; /* borrowed, or NULL */
     struct osiris_adapter_context context;
     const char **driver_paths; /* the array is owned */
-    struct adapter_host *adapter;
+    struct adapter_thread *adapter; /* NULL before it is made, and when it was left behind */
     enum place_phase phase;
     struct channel *channel;
     struct worker_log *worker_log;
@@ -181,6 +182,7 @@ struct session {
     bool late_commit;          /* the run has failed of one that took too long */
     struct retry_random random;
     int64_t next_flush_ms;     /* of the run's records */
+    bool executing;            /* workers may be started */
     bool cleaning;
     struct osiris_error failure; /* the first: what the run failed of */
     struct adoption adoption;    /* of what workers leave: what was before */
@@ -213,11 +215,6 @@ int session_record_steps(struct session *session, struct osiris_error *error);
 /* Finds out which places the plan names and which steps sit where. */
 int session_make_places(struct session *session, struct osiris_error *error);
 void session_free_places(struct session *session);
-/* Opens and prepares the adapter, then starts the worker and greets it. */
-int place_open(struct session_place *place, struct osiris_error *error);
-int place_start(struct session_place *place, struct osiris_error *error);
-/* A broken one: tears it down, then opens and starts it anew. */
-int place_restart(struct session_place *place, struct osiris_error *error);
 /* The worker cannot be talked to any more. Takes `error` (the channel's), which is overruled by how the worker
  * ended, if it did. */
 void place_break(struct session_place *place, struct osiris_error *error);
@@ -225,9 +222,33 @@ void place_break_with(struct session_place *place, int category, const char *mes
 void place_kill(struct session_place *place);
 /* The conversation is over: closes the channel and waits for the worker's end. */
 void place_end_worker(struct session_place *place);
+/* It has ended, and whether it had to be killed for that. */
+void place_note_end(struct session_place *place, const struct adapter_worker_end *end);
 bool place_is_over(const struct session_place *place);
+/* It has a worker that can be talked to. */
+bool place_is_there(const struct session_place *place);
 /* Takes in what has come. */
 void place_receive(struct session_place *place, short revents);
+
+/* session-start.c */
+
+int place_make_adapter(struct session_place *place, struct osiris_error *error);
+/* The place is PLACE_OPENING until the adapter has done what leads to a worker, or cannot. */
+void place_begin(struct session_place *place, enum adapter_task task);
+/* A broken one: tears it down, then prepares and executes it anew. */
+void place_restart(struct session_place *place);
+/* What the adapter has to say (adapter_thread_fd): the next step to a worker, or the place is lost. */
+void place_take_adapter(struct session_place *place);
+/* An adapter is at work, and waited for. */
+bool session_is_preparing(struct session *session);
+/* All adapters are prepared: starts the workers. */
+void session_execute(struct session *session);
+/* The run fails: nobody needs workers that are being made. */
+void session_stop_starting(struct session *session);
+/* It is cancelled or late: also what adapters do from now on is not to take long. */
+void session_cancel_adapters(struct session *session);
+/* Waits for what the adapter is at; one that does not return is left. */
+void place_settle(struct session_place *place);
 
 /* session-link.c */
 

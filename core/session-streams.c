@@ -190,7 +190,7 @@ void session_check_streams(struct session *session, int64_t now)
             continue;
         /* While there is no link nothing can come. */
         edge->end_ms = now + session->limits.heartbeat_timeout_ms;
-        if (place_is_over(producer) || !channel_is_up(producer->channel))
+        if (!place_is_there(producer) || !channel_is_up(producer->channel))
             continue;
         edge->end_ms = 0;
         violation(producer, "a step has run and its stream does not end");

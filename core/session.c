@@ -63,6 +63,7 @@ void session_fail(struct session *session, struct osiris_error *error)
     schedule_stop(session->schedule);
     for (size_t i = 0; i < schedule_group_count(session->schedule); i++)
         session_tell_group(session, i);
+    session_stop_starting(session);
     if (session->grace_deadline_ms == 0)
         session->grace_deadline_ms = clock_monotonic_ms() + session->limits.cancel_grace_ms;
 }
@@ -88,6 +89,7 @@ static void cancel(struct session *session, int signal_number)
     const char *name = sigabbrev_np(signal_number);
 
     session->result->signal_number = signal_number;
+    session_cancel_adapters(session);
     osiris_error_set(&error, OSIRIS_ERROR_CANCELLED, "cancelled by SIG%s", name);
     session_fail(session, &error);
     if (options->observer != NULL && options->observer->cancelling != NULL)
@@ -192,7 +194,7 @@ static bool is_over(const struct session *session)
     return schedule_is_stopping(session->schedule) || schedule_finished(session->schedule);
 }
 
-#define FDS_A_PLACE 3
+#define FDS_A_PLACE 4
 
 static nfds_t fill_fds(const struct session *session, struct pollfd *fds)
 {
@@ -201,12 +203,14 @@ static nfds_t fill_fds(const struct session *session, struct pollfd *fds)
     fds[count++] = (struct pollfd){.fd = session->signal_fd, .events = POLLIN};
     for (size_t i = 0; i < session->place_count; i++) {
         const struct session_place *place = &session->places[i];
-        bool over = place_is_over(place);
-        fds[count++] = (struct pollfd){.fd = over ? -1 : channel_fd(place->channel),
-                                       .events = over ? 0 : channel_poll_events(place->channel)};
+        const struct worker_log *log = place->worker_log;
+        bool there = place_is_there(place);
+        fds[count++] = (struct pollfd){.fd = there ? channel_fd(place->channel) : -1,
+                                       .events = there ? channel_poll_events(place->channel) : 0};
         fds[count++] =
-            (struct pollfd){.fd = over ? -1 : channel_wake_fd(place->channel), .events = POLLIN};
-        fds[count++] = (struct pollfd){.fd = worker_log_fd(place->worker_log), .events = POLLIN};
+            (struct pollfd){.fd = there ? channel_wake_fd(place->channel) : -1, .events = POLLIN};
+        fds[count++] = (struct pollfd){.fd = log == NULL ? -1 : worker_log_fd(log), .events = POLLIN};
+        fds[count++] = (struct pollfd){.fd = adapter_thread_fd(place->adapter), .events = POLLIN};
     }
     return count;
 }
@@ -220,7 +224,9 @@ static void serve(struct session *session, const struct pollfd *fds)
         const struct pollfd *own = &fds[1 + FDS_A_PLACE * i];
         if (own[2].revents != 0)
             worker_log_read(place->worker_log);
-        if ((own[0].revents != 0 || own[1].revents != 0) && !place_is_over(place))
+        if (own[3].revents != 0)
+            place_take_adapter(place);
+        else if ((own[0].revents != 0 || own[1].revents != 0) && place_is_there(place))
             place_receive(place, own[0].revents);
     }
 }
@@ -275,13 +281,6 @@ static void on_adapter_event(void *context, const char *name, json_object *field
 static void on_adapter_metric(void *context, const char *name, double value, const char *unit)
 {
     session_metric(context, name, value, unit, NULL);
-}
-
-static bool on_adapter_cancelled(void *context)
-{
-    const struct session *session = context;
-
-    return session->result->signal_number != 0 || session_run_is_late(session);
 }
 
 static int make_steps(struct session *session, struct osiris_error *error)
@@ -351,54 +350,29 @@ static void cleanup_complete(struct session *session)
     session_event(session, "cleanup_complete", fields);
 }
 
-static int start_places(struct session *session, struct osiris_error *error)
-{
-    for (size_t i = 0; i < session->place_count; i++)
-        if (place_start(&session->places[i], error) < 0)
-            return -1;
-    return 0;
-}
-
-/* The places that were started before one that could not be. */
-static void give_up(struct session *session)
-{
-    for (size_t i = 0; i < session->place_count; i++) {
-        struct session_place *place = &session->places[i];
-        if (place->channel == NULL)
-            continue;
-        place_kill(place);
-        place->phase = PLACE_BROKEN;
-    }
-}
-
 static int converse(struct session *session, struct osiris_error *error)
 {
     int64_t started_ns = clock_monotonic_ns();
     json_object *fields = json_object_new_object();
-    int result = start_places(session, error);
+    int result = 0;
 
-    if (result == 0) {
-        loop(session);
-        cleanup_complete(session);
-    } else {
-        give_up(session);
-    }
+    session_execute(session);
+    loop(session);
+    cleanup_complete(session);
     for (size_t i = 0; i < session->place_count; i++) {
         place_end_worker(&session->places[i]);
         session_tell_dropped(&session->places[i]);
     }
-    if (result == 0) {
-        /* A signal or a timeout that came too late for everything not to be published has stopped nothing. */
-        if (schedule_succeeded(session->schedule) &&
-            (session->failure.category == OSIRIS_ERROR_CANCELLED || session->timed_out ||
-             session->late_commit)) {
-            osiris_error_clear(&session->failure);
-            session->result->signal_number = 0;
-        }
-        if (!schedule_succeeded(session->schedule) || session->failure.category != 0) {
-            osiris_error_move(error, &session->failure);
-            result = -1;
-        }
+    /* A signal or a timeout that came too late for everything not to be published has stopped nothing. */
+    if (schedule_succeeded(session->schedule) &&
+        (session->failure.category == OSIRIS_ERROR_CANCELLED || session->timed_out ||
+         session->late_commit)) {
+        osiris_error_clear(&session->failure);
+        session->result->signal_number = 0;
+    }
+    if (!schedule_succeeded(session->schedule) || session->failure.category != 0) {
+        osiris_error_move(error, &session->failure);
+        result = -1;
     }
     json_add_string(fields, "adapter", session->options->adapter);
     json_add_boolean(fields, "success", result == 0);
@@ -410,12 +384,30 @@ static int converse(struct session *session, struct osiris_error *error)
     return result;
 }
 
-static int open_places(struct session *session, struct osiris_error *error)
+/* Adapters prepare what they need, all at the same time. */
+static int prepare_places(struct session *session, struct osiris_error *error)
 {
-    for (size_t i = 0; i < session->place_count; i++)
-        if (place_open(&session->places[i], error) < 0)
-            return -1;
-    return 0;
+    struct pollfd *fds = calloc(1 + FDS_A_PLACE * session->place_count, sizeof *fds);
+    int result = fds == NULL ? osiris_error_set_errno(error, ENOMEM, "cannot run") : 0;
+
+    for (size_t i = 0; result == 0 && i < session->place_count; i++)
+        result = place_make_adapter(&session->places[i], error);
+    for (size_t i = 0; result == 0 && i < session->place_count; i++)
+        place_begin(&session->places[i], ADAPTER_PREPARE);
+    while (result == 0 && session_is_preparing(session)) {
+        int ready = poll(fds, fill_fds(session, fds), poll_timeout(session));
+        if (ready > 0)
+            serve(session, fds);
+        session_check_deadlines(session);
+    }
+    free(fds);
+    for (size_t i = 0; result == 0 && i < session->place_count; i++)
+        place_take_adapter(&session->places[i]);
+    if (result == 0 && session->failure.category != 0) {
+        osiris_error_move(error, &session->failure);
+        result = -1;
+    }
+    return result;
 }
 
 static int collect(struct session *session, int result, struct osiris_error *error)
@@ -423,7 +415,7 @@ static int collect(struct session *session, int result, struct osiris_error *err
     for (size_t i = 0; i < session->place_count; i++) {
         struct session_place *place = &session->places[i];
         _cleanup_error_ struct osiris_error collecting = OSIRIS_ERROR_INIT;
-        if (place->adapter == NULL || adapter_host_collect(place->adapter, &collecting) == 0)
+        if (place->adapter == NULL || adapter_thread_collect(place->adapter, &collecting) == 0)
             continue;
         session_log(session, OSIRIS_ERROR, place->name, collecting.message);
         if (result == 0)
@@ -436,7 +428,7 @@ static int collect(struct session *session, int result, struct osiris_error *err
 static int with_places(struct session *session, struct osiris_error *error)
 {
     phase_event(session, "adapter_prepare_start");
-    if (open_places(session, error) < 0) {
+    if (prepare_places(session, error) < 0) {
         execution_error(session, error);
         return -1;
     }
@@ -494,7 +486,6 @@ static int run_places(struct session *session, struct osiris_error *error)
         .log = on_adapter_log,
         .event = on_adapter_event,
         .metric = on_adapter_metric,
-        .cancelled = on_adapter_cancelled,
         .context = session,
     };
     fill_environment(environment);

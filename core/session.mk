@@ -1,6 +1,7 @@
 libosiris_core_la_SOURCES += \
 	core/adapter-file.c core/adapter-file.h \
 	core/adapter-host.c core/adapter-host.h \
+	core/adapter-thread.c core/adapter-thread.h \
 	core/ending-signals.c core/ending-signals.h \
 	core/host-values.c core/host-values.h \
 	core/json-access.h core/json-build.h \
@@ -13,7 +14,7 @@ libosiris_core_la_SOURCES += \
 	core/session.c core/session.h \
 	core/session-attempts.c core/session-deadlines.c core/session-orphans.c core/session-silence.c \
 	core/session-link.c core/session-messages.c core/session-reports.c core/session-place.c core/session-streams.c \
-	core/session-records.c \
+	core/session-records.c core/session-start.c \
 	core/session-trace.c \
 	core/session-requests.c \
 	core/session-state.h \

@@ -36,10 +36,10 @@ static const char components[] =
     "{\"name\": \"x.make\", \"kind\": \"extractor\", \"version\": \"1\", \"spec\": {\"modes\": [\"extract\"]}},"
     "{\"name\": \"x.read\", \"kind\": \"writer\", \"version\": \"1\", \"spec\": {\"modes\": [\"write\"]}}]}]";
 
-/* Places: the next socket is the next place's. */
+/* Places: each has its socket, once. */
 
 static int sockets[FEED_CHANNELS];
-static size_t places_opened;
+static bool places_opened[FEED_CHANNELS]; /* each is asked for on a thread of its own */
 
 #define WRAPPED(type, name, ...)                                                                   \
     type __wrap_##name(__VA_ARGS__);                                                               \
@@ -48,8 +48,12 @@ static size_t places_opened;
 WRAPPED(struct adapter_host *, adapter_host_open, const struct adapter_host_options *options,
         struct osiris_error *error)
 {
-    if (places_opened < FEED_CHANNELS)
-        return (struct adapter_host *)&sockets[places_opened++];
+    size_t place = strcmp(options->name, "here") != 0;
+
+    if (!places_opened[place]) {
+        places_opened[place] = true;
+        return (struct adapter_host *)&sockets[place];
+    }
     osiris_error_set(error, OSIRIS_ERROR_NOT_FOUND, "no more places than two, \"%s\"", options->name);
     return NULL;
 }
@@ -220,7 +224,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     pthread_t thread;
 
     FUZZ_CHECK(options.redactor != NULL);
-    places_opened = 0;
+    memset(places_opened, 0, sizeof places_opened);
     feed_open(&feed, sockets, FEED_CHANNELS);
     FUZZ_CHECK(pthread_create(&thread, NULL, run_session, &options) == 0);
     feed_play(&feed, data, size);

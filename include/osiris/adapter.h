@@ -4,9 +4,14 @@
  * always tears the place down. Osiris speaks the protocol (docs/protocol.md) over the socket; an
  * adapter never looks at what passes.
  *
- * Life, all calls on one thread of the orchestrator unless marked otherwise:
+ * Life, all calls of one state on one thread of the orchestrator's, which is its own and lives until `close` has returned
+ * (other places' states of the same adapter may be called at the same time, on theirs):
  *
  *     open → prepare → execute → … worker_exit / terminate … → collect → close
+ *
+ * Up to `execute`, and in `collect`, a call may take as long as it needs, with bounds of its own; it asks host->cancelled()
+ * a few times a second and gives up if that is so. `close` bounds its waits, too. The others return soon, or within the
+ * timeout that they are given.
  *
  * `close` follows every successful `open`, whatever failed; afterwards nothing of the place is left:
  * no process, no sandbox, no file. Secrets reach the worker over the socket; an adapter sees none but

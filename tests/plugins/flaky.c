@@ -43,6 +43,8 @@ static const char spec[] =
     "\"default\": \"go_on\", \"description\": \"what meets who makes the link again\"},"
     "\"silent_after\": {\"type\": \"integer\", \"default\": -1, \"description\": \"carries nothing from then on\"},"
     "\"silent\": {\"type\": \"string\", \"enum\": [\"both\", \"to_worker\", \"from_worker\"], \"default\": \"both\"},"
+    "\"hold\": {\"type\": \"string\", \"description\": \"no worker is started while this file is there\"},"
+    "\"deaf\": {\"type\": \"boolean\", \"default\": false, \"description\": \"also when cancelled\"},"
     "\"strangers\": {\"type\": \"boolean\", \"default\": false}}}}";
 
 /* What passes in one direction. */
@@ -419,11 +421,33 @@ static int flaky_prepare(void *state)
     return listen_somewhere(state);
 }
 
+/* An adapter that takes its time. */
+static int wait_for_leave(struct flaky *flaky)
+{
+    const struct osiris_host *host = flaky->host;
+    const char *path = host->get_string(host, OSIRIS_CONFIG, "hold", NULL);
+    int deaf = host->get_boolean(host, OSIRIS_CONFIG, "deaf", 0);
+
+    if (path == NULL || access(path, F_OK) != 0)
+        return 0;
+    host->event(host, "held", NULL);
+    while (access(path, F_OK) == 0) {
+        if (!deaf && host->cancelled(host)) {
+            errno = ECANCELED;
+            return fail(flaky, "gave up");
+        }
+        (void)poll(NULL, 0, 2);
+    }
+    return 0;
+}
+
 static int flaky_execute(void *state, struct osiris_channel *channel)
 {
     struct flaky *flaky = state;
     int pipes[2];
 
+    if (wait_for_leave(flaky) < 0)
+        return -1;
     if (pipe2(pipes, O_CLOEXEC) < 0)
         return fail(flaky, "cannot make a pipe");
     flaky->worker = fork();
