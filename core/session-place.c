@@ -384,6 +384,14 @@ void place_end_worker(struct session_place *place)
 
 /* Receiving. */
 
+static void was_heard(struct session_place *place)
+{
+    place->last_heard_ms = clock_monotonic_ms();
+    /* More of a body: nothing else can come in between. */
+    if (place->takes_body)
+        session_hear_of_streams(place, place->last_heard_ms);
+}
+
 void place_receive(struct session_place *place, short revents)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
@@ -397,6 +405,8 @@ void place_receive(struct session_place *place, short revents)
         _cleanup_json_ json_object *message =
             channel_receive_body(place->channel, &body_length, &violation);
         if (message != NULL) {
+            if (body_length > 0)
+                place->takes_body = false;
             place_handle(place, message, body_length);
             continue;
         }
@@ -416,5 +426,5 @@ void place_receive(struct session_place *place, short revents)
     else if (end)
         place_break_with(place, OSIRIS_ERROR_INTERNAL, "it closed its channel");
     else if (channel_was_heard(place->channel))
-        place->last_heard_ms = clock_monotonic_ms();
+        was_heard(place);
 }

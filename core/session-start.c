@@ -73,6 +73,7 @@ static int greet(struct session_place *place, const struct osiris_channel *made,
     if (open_channel(place, made, error) < 0)
         return -1;
     place->phase = PLACE_GREETING;
+    place->takes_body = false;
     place->last_heard_ms = place->last_sent_ms = clock_monotonic_ms();
     place->phase_deadline_ms = place->last_heard_ms + place->session->limits.hello_ms;
     /* One round trip instead of two: the worker takes them in order. */

@@ -105,6 +105,7 @@ struct session_place {
     json_object *codecs;                    /* that its worker can read, or NULL */
     struct body_pool *pool;                 /* NULL until a body comes */
     uint8_t *body;                          /* of the message that comes next; owned */
+    bool takes_body;                        /* it is on its way */
     char session_id[SESSION_SECRET_SIZE], token[SESSION_SECRET_SIZE];
 };
 
@@ -315,6 +316,8 @@ int session_make_edges(struct session *session, struct osiris_error *error);
 void session_open_streams(struct session *session, size_t step, json_object *params);
 /* The step has run: it reads no more, and what it has sent is to end soon. */
 void session_end_streams(struct session *session, size_t step);
+/* More of a body has come from the place: the rest of its streams may wait behind it. */
+void session_hear_of_streams(struct session_place *place, int64_t now);
 /* Breaks places that are late with the rest of a stream; the next moment at which one can be. */
 void session_check_streams(struct session *session, int64_t now);
 int64_t session_next_stream_end(const struct session *session);

@@ -181,6 +181,17 @@ void session_end_streams(struct session *session, size_t step)
     }
 }
 
+void session_hear_of_streams(struct session_place *place, int64_t now)
+{
+    struct session *session = place->session;
+
+    for (size_t i = 0; i < session->edge_count; i++) {
+        struct session_edge *edge = &session->edges[i];
+        if (edge->end_ms != 0 && place_of(session, edge->from) == place)
+            edge->end_ms = now + session->limits.heartbeat_timeout_ms;
+    }
+}
+
 void session_check_streams(struct session *session, int64_t now)
 {
     for (size_t i = 0; i < session->edge_count; i++) {
@@ -223,6 +234,7 @@ void *place_body_room(void *context, json_object *message, size_t length,
     struct session_place *place = context;
 
     (void)message;
+    place->takes_body = true;
     /* At most FRAME_MAXIMUM_BODY, and what it belongs to is checked when it has come. */
     body_free(place->body);
     if (place->pool == NULL)

@@ -444,6 +444,18 @@ def test_a_step_has_run_and_its_stream_does_not_end(folder):
 
 
 @test
+def test_the_rest_of_a_stream_on_a_slow_link(folder):
+    """Its parts take longer than a stream may be silent; what comes of them is life."""
+    pipeline(at("strange", "make", "py.rows", "read", rows=60000, batch_rows=60000),
+             at("own", "save", "csv.writer", "write", ["make"], path="out.csv"))
+    result = osiris("run", "pipeline.yaml", env=both_workers("slow-link") |
+                    {"OSIRIS_HEARTBEAT_INTERVAL_MS": "100", "OSIRIS_HEARTBEAT_TIMEOUT_MS": "1000"})
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal(len(read("out.csv").splitlines()), 60001, "lines", result)
+    assert result.seconds > 2, result
+
+
+@test
 def test_a_reader_that_has_run_without_reading_ends_its_producer(folder):
     pipeline(at("own", "make", "test.generate", "read", rows=10000000, batch_rows=1000),
              at("strange", "save", "py.csv", "write", ["make"], path="out.csv"))

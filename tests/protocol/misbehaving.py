@@ -4,6 +4,7 @@
 import os
 import struct
 import sys
+import threading
 import time
 
 import frames
@@ -33,6 +34,13 @@ class Misbehaving(worker.Worker):
                               {"id": request, "result": {**(result or {}), **extra}, **extra})
             return
         super().answer(request, result, error)
+        if result and result.get("status") == "success":
+            SlowOutput.answered.set()
+
+    def heartbeat(self):
+        """Would wait for the frame that goes over the slow link, and what comes would not be read meanwhile."""
+        if not SlowOutput.answered.is_set() or self.kind != "slow-link":
+            super().heartbeat()
 
     def say(self, type, **data):
         if self.kind == "unknown-keys":
@@ -342,6 +350,35 @@ class EndlessOutput(streams.Output):
             super().set(name)
 
 
+class SlowOutput(streams.Output):
+    """What it has to say comes when its step has answered, over a slow link: a frame takes longer than silence may."""
+
+    answered = threading.Event()
+
+    def open(self, stream):
+        self.waiting = []
+        super().open(stream)
+
+    def say(self, type, content=b"", **data):
+        if type == "schema":
+            super().say(type, content, **data)
+            return
+        self.waiting.append(({"type": type, "data": {"stream": self.stream, **data}}, content))
+        if type == "end":
+            threading.Thread(target=self.trickle, daemon=True).start()
+
+    def trickle(self):
+        self.answered.wait()
+        for message, content in self.waiting:
+            with self.channel.lock:
+                self.channel.sent += 1
+                frame = frames.encode_frame(self.channel.sent, frames.encode(message), content)
+                for start in range(0, len(frame), frames.SIGN_BYTES):
+                    self.channel.connection.sendall(frame[start:start + frames.SIGN_BYTES])
+                    time.sleep(0.05 if content else 0)
+        self.answered.clear()
+
+
 class HeldInput(streams.Input):
     """Reads nothing, and does not say so."""
 
@@ -359,6 +396,8 @@ if __name__ == "__main__":
     Misbehaving.kind = sys.argv[1]
     if Misbehaving.kind == "no-end":
         streams.Output = EndlessOutput
+    if Misbehaving.kind == "slow-link":
+        streams.Output = SlowOutput
     if Misbehaving.kind == "no-close":
         streams.Input = HeldInput
         worker.DRIVERS["py.csv"] = Ignorant
