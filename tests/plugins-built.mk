@@ -27,6 +27,11 @@ check_LTLIBRARIES += tests/plugins/adapters/flaky.la
 tests_plugins_adapters_flaky_la_SOURCES = tests/plugins/flaky.c
 tests_plugins_adapters_flaky_la_LDFLAGS = $(test_plugin_ldflags)
 
+# No plug-in: it is preloaded into a worker.
+check_LTLIBRARIES += tests/plugins/preload/hurry.la
+tests_plugins_preload_hurry_la_SOURCES = tests/plugins/hurry.c
+tests_plugins_preload_hurry_la_LDFLAGS = $(test_plugin_ldflags)
+
 check_LTLIBRARIES += tests/plugins/broken/broken-no-symbol.la
 tests_plugins_broken_broken_no_symbol_la_SOURCES = tests/plugins/broken.c
 tests_plugins_broken_broken_no_symbol_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=NO_SYMBOL

@@ -5,9 +5,11 @@ import json
 import os
 import pathlib
 import signal
+import socket
+import subprocess
 import time
 
-from tap import (assert_equal, assert_in, assert_no_group, events, files, finish, interrupt, main, pipeline, processes,
+from tap import (BUILD, SANITIZED, Skip, assert_equal, assert_in, assert_no_group, events, files, finish, interrupt, main, pipeline, processes,
                  read, run_directory, start, step, test, wait_until)
 
 QUICK = {"OSIRIS_HEARTBEAT_INTERVAL_MS": "100", "OSIRIS_HEARTBEAT_TIMEOUT_MS": "1000"}
@@ -34,6 +36,57 @@ def outputs():
 
 def report(what, began):
     print(f"# {what}: {(time.monotonic() - began) * 1000:.0f} ms", flush=True)
+
+
+# A worker's minute without hello: its clock runs sixty times as fast (tests/plugins/hurry.c).
+
+def waits_for_hello(option, end, feed=None):
+    """Starts a worker with its end of a socket; how long it takes to give up, in seconds of its own."""
+    if SANITIZED:
+        raise Skip("a sanitizer's library wants to be loaded first")
+    worker = os.environ.get("OSIRIS_WORKER") or str(BUILD / "osiris-worker")
+    began = time.monotonic()
+    process = subprocess.Popen([worker, option, str(end.fileno())], pass_fds=[end.fileno()], stdin=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, text=True,
+                               env={"LD_PRELOAD": str(BUILD / "tests/plugins/preload/.libs/hurry.so")})
+    while feed and process.poll() is None:
+        feed()
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode not in (0, None), process.returncode
+    assert_in("no orchestrator has said hello within 60000 ms", err)
+    report(f"{option} gave up", began)
+    return (time.monotonic() - began) * 60
+
+
+@test
+def test_a_peer_that_says_nothing(folder):
+    ours, end = socket.socketpair()
+    assert waits_for_hello("--channel-fd", end) >= 60
+    ours.close()
+
+
+@test
+def test_a_peer_that_does_not_get_to_the_point(folder):
+    """Bytes that come one by one are no hello, however long they go on."""
+    ours, end = socket.socketpair()
+    ours.sendall(bytes([0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]))
+
+    def one_byte():
+        time.sleep(0.02)
+        try:
+            ours.send(b"\x81")
+        except BrokenPipeError:
+            pass
+    assert waits_for_hello("--channel-fd", end, one_byte) >= 60
+    ours.close()
+
+
+@test
+def test_nobody_comes(folder):
+    end = socket.socket(socket.AF_UNIX)
+    end.bind("socket")
+    end.listen()
+    assert waits_for_hello("--listen-fd", end) >= 60
 
 
 @test
