@@ -11,7 +11,7 @@
 struct reader {
     const uint8_t *at;
     const uint8_t *end;
-    size_t nodes;
+    size_t weight;
     struct osiris_error *error;
 };
 
@@ -91,6 +91,12 @@ static char *read_key(struct reader *reader)
     return key;
 }
 
+static int weigh(struct reader *reader, size_t weight)
+{
+    reader->weight += weight;
+    return reader->weight > MESSAGE_MAXIMUM_WEIGHT ? refuse(reader, "a message has too many values") : 0;
+}
+
 static json_object *read_map(struct reader *reader, uint64_t count, unsigned depth)
 {
     /* A pair takes two bytes at least, so a count that bytes can't back costs nothing. */
@@ -98,6 +104,8 @@ static json_object *read_map(struct reader *reader, uint64_t count, unsigned dep
         refuse(reader, "a map is longer than its message");
         return NULL;
     }
+    if (weigh(reader, MESSAGE_MAP_WEIGHT - 1 + (size_t)count * MESSAGE_KEY_WEIGHT) < 0)
+        return NULL;
     _cleanup_json_ json_object *object = json_object_new_object();
     for (uint64_t i = 0; object != NULL && i < count; i++) {
         _cleanup_free_ char *key = read_key(reader);
@@ -123,6 +131,8 @@ static json_object *read_array(struct reader *reader, uint64_t count, unsigned d
         refuse(reader, "an array is longer than its message");
         return NULL;
     }
+    if (weigh(reader, MESSAGE_ARRAY_WEIGHT - 1) < 0)
+        return NULL;
     _cleanup_json_ json_object *array = json_object_new_array();
     for (uint64_t i = 0; array != NULL && i < count; i++) {
         json_object *value = read_value(reader, depth + 1);
@@ -223,10 +233,8 @@ static json_object *read_value(struct reader *reader, unsigned depth)
         refuse(reader, "a message is nested too deeply");
         return NULL;
     }
-    if (++reader->nodes > MESSAGE_MAXIMUM_NODES) {
-        refuse(reader, "a message has too many values");
+    if (weigh(reader, 1) < 0)
         return NULL;
-    }
     if (read_unsigned(reader, 1, &type) < 0)
         return NULL;
     json_object *value = read_typed(reader, (uint8_t)type, depth);

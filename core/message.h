@@ -17,7 +17,11 @@
 #include "core/error.h"
 
 #define MESSAGE_MAXIMUM_DEPTH 32
-#define MESSAGE_MAXIMUM_NODES (1u << 20)
+/* Of values, each counted as it weighs in memory, where an empty map takes 700 times its byte. */
+#define MESSAGE_MAXIMUM_WEIGHT (1u << 20)
+#define MESSAGE_MAP_WEIGHT 8
+#define MESSAGE_ARRAY_WEIGHT 4
+#define MESSAGE_KEY_WEIGHT 1 /* beside its value */
 
 /* One map that fills the bytes exactly. NULL with the error set. The caller owns the result. */
 json_object *message_decode(const uint8_t *bytes, size_t length, struct osiris_error *error);

@@ -11,6 +11,7 @@ MAXIMUM_MESSAGE = 16 * 1024 * 1024
 MAXIMUM_BODY = 1024 * 1024
 MAXIMUM_DEPTH = 32
 MAXIMUM_VALUES = 1048576
+MAP_VALUES, ARRAY_VALUES, KEY_VALUES = 8, 4, 1
 SIGN_BYTES = 16 * 1024  # of a frame: a sign of life, as a whole one is
 
 
@@ -35,7 +36,8 @@ def _pairs(pairs):
 
 def _check(value, depth, left):
     """Rules of values that msgpack does not know; returns how many more values there may be."""
-    left -= 1
+    left -= (MAP_VALUES + KEY_VALUES * len(value) if isinstance(value, dict)
+             else ARRAY_VALUES if isinstance(value, list) else 1)
     if depth > MAXIMUM_DEPTH or left < 0:
         raise Violation("a message is too deep or has too many values")
     if isinstance(value, dict):

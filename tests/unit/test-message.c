@@ -172,6 +172,40 @@ START_TEST(test_depth_is_bounded_both_ways)
 }
 END_TEST
 
+/* {"x": [v, v, …]}, `count` times the one byte `v`. */
+static json_object *decode_many(uint8_t v, uint32_t count)
+{
+    size_t length = 8 + (size_t)count;
+    uint8_t *bytes = malloc(length);
+
+    ck_assert_ptr_nonnull(bytes);
+    memcpy(bytes, "\x81\xa1x\xdd", 4);
+    for (int i = 0; i < 4; i++)
+        bytes[4 + i] = (uint8_t)(count >> (24 - 8 * i));
+    memset(bytes + 8, v, count);
+    json_object *message = message_decode(bytes, length, NULL);
+    free(bytes);
+    return message;
+}
+
+START_TEST(test_values_are_counted_as_they_weigh)
+{
+    static const struct {
+        uint8_t v;
+        unsigned weight;
+    } kinds[] = {{0x00, 1}, {0x90, MESSAGE_ARRAY_WEIGHT}, {0x80, MESSAGE_MAP_WEIGHT}};
+    const unsigned around = MESSAGE_MAP_WEIGHT + MESSAGE_KEY_WEIGHT + MESSAGE_ARRAY_WEIGHT;
+
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        uint32_t most = (MESSAGE_MAXIMUM_WEIGHT - around) / kinds[i].weight;
+        json_object *message = decode_many(kinds[i].v, most);
+        ck_assert_msg(message != NULL, "%x", kinds[i].v);
+        json_object_put(message);
+        ck_assert_msg(decode_many(kinds[i].v, most + 1) == NULL, "%x", kinds[i].v);
+    }
+}
+END_TEST
+
 START_TEST(test_random_bytes_are_never_a_crash)
 {
     unsigned seed = 12345;
@@ -369,6 +403,7 @@ int main(void)
     tcase_add_test(tcase, test_every_truncation_is_refused);
     tcase_add_test(tcase, test_hostile_messages_are_refused);
     tcase_add_test(tcase, test_depth_is_bounded_both_ways);
+    tcase_add_test(tcase, test_values_are_counted_as_they_weigh);
     tcase_add_test(tcase, test_random_bytes_are_never_a_crash);
     tcase_add_test(tcase, test_a_message_beyond_its_bound_is_not_sent);
     tcase_add_test(tcase, test_unclean_texts_pass_with_question_marks);
