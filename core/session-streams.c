@@ -192,6 +192,19 @@ void session_hear_of_streams(struct session_place *place, int64_t now)
     }
 }
 
+/* Its answer said that the step has run. */
+static void blame_step(struct session_place *place, const struct session_step *step)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    osiris_error_set(&error, OSIRIS_ERROR_INTERNAL,
+                     "the worker in place %s violates the protocol: a step has run and its stream does not end",
+                     place->name);
+    error.step_id = strdup(step->id);
+    error.component = strdup(step->component);
+    place_break(place, &error);
+}
+
 void session_check_streams(struct session *session, int64_t now)
 {
     for (size_t i = 0; i < session->edge_count; i++) {
@@ -204,7 +217,7 @@ void session_check_streams(struct session *session, int64_t now)
         if (!place_is_there(producer) || !channel_is_up(producer->channel))
             continue;
         edge->end_ms = 0;
-        violation(producer, "a step has run and its stream does not end");
+        blame_step(producer, &session->steps[edge->from]);
     }
 }
 
