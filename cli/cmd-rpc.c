@@ -15,7 +15,7 @@
 
 /* dump */
 
-/* Everything is read before anything is printed: with --json there is one object, or none. */
+/* With --json there is one object, or none: everything is read before anything is printed. */
 static int count_records(struct trace_reader *reader, struct osiris_error *error)
 {
     struct trace_record record;
@@ -42,17 +42,19 @@ static void print_record(const struct trace_record *record, bool first)
                                           JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
-static void print_trace(struct trace_reader *reader, bool json)
+/* -1: it cannot be read to its end; what comes before has been printed. */
+static int print_trace(struct trace_reader *reader, bool json, struct osiris_error *error)
 {
     struct trace_record record;
     bool first = true;
+    int result;
 
     if (json)
         printf("{\"status\": \"success\", \"phase\": \"dump\", \"trace\": %s, \"frames\": [",
                json_object_to_json_string_ext(
                    trace_reader_header(reader),
                    JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
-    while (trace_reader_next(reader, &record, NULL) > 0) {
+    while ((result = trace_reader_next(reader, &record, error)) > 0) {
         if (json)
             print_record(&record, first);
         else
@@ -62,16 +64,17 @@ static void print_trace(struct trace_reader *reader, bool json)
     }
     if (json)
         puts("]}");
+    return result;
 }
 
 static int dump(const struct arguments *arguments)
 {
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     struct trace_reader *reader = trace_reader_open(arguments->operands[0], &error);
-    int result = reader == NULL ? -1 : count_records(reader, &error);
+    int result = reader == NULL ? -1 : arguments->json ? count_records(reader, &error) : 0;
 
     if (result == 0)
-        print_trace(reader, arguments->json);
+        result = print_trace(reader, arguments->json, &error);
     trace_reader_free(reader);
     return result == 0 ? EXIT_CODE_SUCCESS
                        : report_failure(arguments->json, "dump", &error, NULL, EXIT_CODE_FAILED);

@@ -263,6 +263,18 @@ def test_files_that_are_no_traces(folder):
 
 
 @test
+def test_what_stands_before_a_torn_line_is_shown(folder):
+    header = '{"trace": "osiris-rpc", "version": 1}\n'
+    whole = '{"ms": 1, "place": "local", "from": "osiris", "sequence": 1, "message_bytes": 1, "body_bytes": 0}\n'
+    write("torn", header + 2 * whole + whole[:20])
+    result = osiris("rpc", "dump", "torn")
+    assert_equal(result.code, 1, "exit code", result)
+    assert_equal(len(result.out.splitlines()), 2, "lines", result)
+    assert_in("torn:4: ", result.err, result)
+    assert_equal(osiris("rpc", "dump", "torn", "--json").json()["status"], "error", "with --json")
+
+
+@test
 def test_a_trace_cannot_command_the_terminal(folder):
     header = '{"trace": "osiris-rpc", "version": 1}\n'
     write("odd", header + json.dumps({"ms": 1, "place": "a\x1b[31mb\x9bc", "from": "worker", "sequence": 1, "message_bytes": 1,
