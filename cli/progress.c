@@ -188,7 +188,7 @@ static void append_step(const struct progress *progress, const struct step *step
         buffer_append_format(&line, "  %11s rows", report_count(step->rows, text));
         if (layout->rate)
             buffer_append_format(&line, "  %10s rows/s",
-                                 report_count(elapsed > 0 ? (int64_t)((double)step->rows * 1000 / elapsed) : 0, text));
+                                 report_count(report_rate(step->rows, elapsed), text));
         if (layout->bytes)
             buffer_append_format(&line, "  %8s", report_bytes(step->bytes, text));
         buffer_append_format(&line, "  %s", report_duration(elapsed, text));

@@ -109,6 +109,13 @@ const char *report_bytes(int64_t bytes, char text[REPORT_SIZE_LENGTH])
     return text;
 }
 
+int64_t report_rate(int64_t rows, double duration_ms)
+{
+    double rate = duration_ms > 0 && rows > 0 ? (double)rows * 1000 / duration_ms : 0;
+
+    return rate < 0x1p63 ? (int64_t)rate : INT64_MAX;
+}
+
 const char *report_count(int64_t count, char text[REPORT_SIZE_LENGTH])
 {
     char digits[24];

@@ -41,6 +41,8 @@ bool report_color(void);
 const char *report_bytes(int64_t bytes, char text[REPORT_SIZE_LENGTH]);
 /* "1 234 567" without a locale. */
 const char *report_count(int64_t count, char text[REPORT_SIZE_LENGTH]);
+/* A second; 0 if it took no time. */
+int64_t report_rate(int64_t rows, double duration_ms);
 /* "85 ms", "12.3 s", "3 min 05 s". */
 const char *report_duration(double milliseconds, char text[REPORT_SIZE_LENGTH]);
 

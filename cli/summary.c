@@ -31,8 +31,7 @@ static void print_step(FILE *file, const char *id, json_object *step, int width)
            json_member_string(step, "status", "?"), report_count(rows, rows_text),
            report_bytes(json_member_integer(step, "bytes", 0), bytes_text),
            report_duration(duration_ms, duration_text),
-           report_count(duration_ms > 0 ? (int64_t)((double)rows * 1000 / duration_ms) : 0,
-                        rate_text));
+           report_count(report_rate(rows, duration_ms), rate_text));
 }
 
 static void print_published(FILE *file, json_object *step)
