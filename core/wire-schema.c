@@ -144,8 +144,10 @@ static int decode_metadata(const char *text, struct ArrowSchema *out, struct osi
 {
     size_t length = strlen(text) / 2;
 
-    if (length > MAXIMUM_METADATA || strlen(text) % 2 != 0)
+    if (length > MAXIMUM_METADATA)
         return malformed(error, "has too much metadata");
+    if (strlen(text) % 2 != 0)
+        return malformed(error, "has metadata with an odd number of digits");
     char *bytes = malloc(length + 1);
     if (bytes == NULL)
         return out_of_memory(error);
