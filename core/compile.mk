@@ -2,6 +2,7 @@ libosiris_core_la_SOURCES += \
 	core/canonical-json.c core/canonical-json.h \
 	core/compile.c core/compile.h core/compile-internal.h \
 	core/compile-configs.c core/compile-configs.h \
+	core/compile-check.c core/compile-connection.c \
 	core/compile-drivers.c \
 	core/compile-outputs.c \
 	core/compile-write.c \

@@ -8,6 +8,8 @@
  *   session-records.c   what is recorded of the steps before they run
  *   session-requests.c  what is asked of a worker
  *   session-messages.c  what a worker tells
+ *   session-answers.c   what it answers
+ *   session-steps.c     how a step ended; the session's own events, metrics, log lines
  *   session-reports.c   what of it goes on record
  *   session-trace.c     frames for debugging
  *   session-streams.c   batches between workers in different places
@@ -287,15 +289,28 @@ bool place_has_published(const struct session_place *place, size_t group);
 
 /* One message from the worker (borrowed) with its body's length. */
 void place_handle(struct session_place *place, json_object *message, size_t body_length);
+/* An error of a worker, which may be anybody's: its texts are no longer than those that ours gives. */
+void session_read_error(const struct session *session, struct osiris_error *error, json_object *object);
+/* The worker does what the protocol forbids: breaks the place. */
+void place_violates(struct session_place *place, const char *what);
+
+/* session-answers.c */
+
+/* `id` is NULL if the message has none that is a text. */
+void place_take_answer(struct session_place *place, const char *id, json_object *message);
 /* One place has answered what its group was asked, or cannot; the last one's answer moves the group on. */
 void session_group_answered(struct session *session, size_t group, enum request_kind kind,
                             bool failed);
 /* Requests of a place that is gone are not answered any more: says so to the groups. */
 void place_forget_requests(struct session_place *place);
+/* Files that have their names now. */
+void session_note_published(struct session *session, json_object *result);
+
+/* session-steps.c */
+
 /* Notes how a step ended: record, events, metrics, observer. `error` is NULL if it has run. */
 void session_step_ended(struct session *session, size_t step, json_object *result,
                         const struct osiris_error *error);
-
 /* The metrics of the step that were held back. */
 void session_tell_metrics(struct session *session, struct session_step *step);
 /* What events call an error. */
