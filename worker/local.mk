@@ -16,7 +16,10 @@ worker_sources = \
 	worker/link.h \
 	worker/link-input.c \
 	worker/link-output.c \
+	worker/loop.c \
+	worker/methods.c \
 	worker/run.c worker/run.h \
+	worker/session.h \
 	worker/signs.c \
 	worker/step.c \
 	worker/stream.c \

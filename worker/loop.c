@@ -1,0 +1,262 @@
+/* A worker's links to its orchestrator, what comes over them, and time; see session.h. */
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/json-access.h"
+#include "core/json-build.h"
+#include "worker/session.h"
+
+#define RESUME_TIMEOUT_MS 60000 /* a worker waits so long for the link on which one that got lost comes again */
+#define BODIES_A_POLL 8 /* taken in before the loop looks at what else there is */
+
+static void send_heartbeat(struct worker *worker)
+{
+    json_object *data = json_object_new_object();
+    json_object *steps = json_object_new_array();
+
+    for (size_t i = 0; worker->run != NULL && i < worker->run->step_count; i++) {
+        struct step *step = &worker->run->steps[i];
+        pthread_mutex_lock(&worker->run->steps_lock);
+        bool running = step->phase == STEP_RUNNING;
+        pthread_mutex_unlock(&worker->run->steps_lock);
+        int64_t silent_ms;
+        const char *function = signs_look(step, &silent_ms);
+        if (!running && function == NULL)
+            continue;
+        json_object *entry = json_object_new_object();
+        json_add_string(entry, "step_id", step->id);
+        json_add_integer(entry, "rows", atomic_load(&step->rows));
+        json_add_integer(entry, "bytes", atomic_load(&step->bytes));
+        if (function != NULL) {
+            json_add_string(entry, "function", function);
+            json_add_integer(entry, "silent_ms", silent_ms);
+        }
+        json_append(steps, entry);
+    }
+    json_add(data, "steps", steps);
+    answer_message(worker->channel, "heartbeat", data, false);
+    worker->last_sent_ms = clock_monotonic_ms();
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int poll_timeout(const struct worker *worker)
+{
+    int64_t now = clock_monotonic_ms();
+    int64_t next = now + 10000;
+
+    if (worker->door != NULL)
+        next = earlier(next, door_next_deadline(worker->door));
+    if (!worker->greeted)
+        next = earlier(next, worker->greeting_deadline_ms);
+    if (worker->lost_since_ms != 0) {
+        next = earlier(next, worker->lost_since_ms + worker->resume_timeout_ms);
+    } else if (worker->heartbeat_interval_ms > 0) {
+        next = earlier(next, worker->last_sent_ms + worker->heartbeat_interval_ms);
+        next = earlier(next, worker->last_heard_ms + worker->heartbeat_timeout_ms);
+    }
+    return next <= now ? 0 : (int)(next - now);
+}
+
+/* What comes. */
+
+/* The peer may not hear it any more; it is its fault. */
+static void say_violation(const struct worker *worker, const struct osiris_error *violation)
+{
+    json_object *data = osiris_error_to_json(violation);
+
+    if (worker->refused_stream != 0)
+        json_add_integer(data, "stream", worker->refused_stream);
+    answer_message(worker->channel, "error", data, false);
+}
+
+static int receive(struct worker *worker, short revents, bool *end, struct osiris_error *error)
+{
+    int pumped = channel_pump_ready(worker->channel, revents, end, error);
+
+    for (int bodies = 1;;) {
+        struct osiris_error violation = OSIRIS_ERROR_INIT;
+        size_t body_length = 0;
+        _cleanup_json_ json_object *message =
+            channel_receive_body(worker->channel, &body_length, &violation);
+        if (message == NULL && violation.category == 0) {
+            if (pumped <= 0 || *end || bodies++ == BODIES_A_POLL || !channel_goes_on(worker->channel)) {
+                run_wake_reader(worker->run);
+                if (channel_was_heard(worker->channel))
+                    worker->last_heard_ms = clock_monotonic_ms();
+                return pumped < 0 ? -1 : 0;
+            }
+            pumped = channel_pump_ready(worker->channel, POLLIN, end, error);
+            continue;
+        }
+        if (message == NULL || session_handle(worker, message, body_length, &violation) < 0) {
+            say_violation(worker, &violation);
+            osiris_error_clear(error);
+            osiris_error_move(error, &violation);
+            return -1;
+        }
+    }
+}
+
+/* The door: who comes first begins the session, afterwards only its own orchestrator gets in. */
+
+/* A worker that was never spoken to takes the session of who resumes it, too: then hello was lost with its link. */
+static int begin_session(struct worker *worker, struct door_visitor *visitor,
+                         struct osiris_error *error)
+{
+    bool resumes = visitor->sequence == 0;
+    json_object *data = json_member(visitor->message, resumes ? "data" : "params");
+    const char *session = json_member_string(data, "session", "");
+    const char *token = json_member_string(data, "token", "");
+    bool may_resume = session[0] != '\0' && token[0] != '\0';
+    bool is_right =
+        resumes ? strcmp(json_member_string(visitor->message, "type", ""), "resume") == 0 &&
+                      may_resume && json_member_integer(data, "received", -1) == 0
+                : strcmp(json_member_string(visitor->message, "method", ""), "hello") == 0;
+
+    if (!is_right)
+        return 0;
+    worker->channel = channel_new(steal_fd(&visitor->fd), error);
+    if (worker->channel == NULL ||
+        (may_resume && channel_allow_resumption(worker->channel, session, token, false, error) < 0))
+        return -1;
+    channel_set_place(worker->channel, session_find_room, worker);
+    worker->greeting_deadline_ms = clock_monotonic_ms() + SESSION_GREETING_MS;
+    worker->resume_timeout_ms = RESUME_TIMEOUT_MS;
+    return resumes ? channel_take_greeting(worker->channel, visitor->message, error)
+                   : channel_take_first(worker->channel, steal_pointer(&visitor->message), error);
+}
+
+/* The old link may be there still, as far as this side can see: its other end knows better. */
+static int resume_session(struct worker *worker, struct door_visitor *visitor,
+                          struct osiris_error *error)
+{
+    if (visitor->sequence != 0 || !channel_is_resumable(worker->channel) ||
+        strcmp(json_member_string(visitor->message, "type", ""), "resume") != 0 ||
+        !channel_knows(worker->channel, json_member(visitor->message, "data")))
+        return 0;
+    return channel_reconnect(worker->channel, steal_fd(&visitor->fd), error) < 0
+               ? -1
+               : channel_take_greeting(worker->channel, visitor->message, error);
+}
+
+/* Whoever is not welcome is shown out without a word. True: there may be something to receive. */
+static int answer_door(struct worker *worker, bool *opened, struct osiris_error *error)
+{
+    struct door_visitor visitor;
+    int result = 0;
+
+    *opened = false;
+    while (result == 0 && door_next(worker->door, &visitor)) {
+        result = worker->channel == NULL ? begin_session(worker, &visitor, error)
+                                         : resume_session(worker, &visitor, error);
+        if (visitor.fd < 0) {
+            *opened = true;
+            worker->last_heard_ms = clock_monotonic_ms();
+        }
+        cleanup_close_value(&visitor.fd);
+        json_object_put(visitor.message);
+    }
+    if (result < 0 && worker->channel != NULL)
+        say_violation(worker, error);
+    return result;
+}
+
+/* A link that may be made again is given up when nothing comes: it may have died without a sign. */
+static int check_silence(struct worker *worker, struct osiris_error *error)
+{
+    int64_t now = clock_monotonic_ms();
+
+    if (worker->heartbeat_timeout_ms > 0 &&
+        now >= worker->last_heard_ms + worker->heartbeat_timeout_ms) {
+        osiris_error_set(error, OSIRIS_ERROR_TIMEOUT, "the orchestrator has been silent for %lld ms",
+                         (long long)(now - worker->last_heard_ms));
+        if (!channel_is_resumable(worker->channel))
+            return -1;
+        fprintf(stderr, "osiris-worker: %s; its link is given up\n",
+                error->message == NULL ? "?" : error->message);
+        osiris_error_clear(error);
+        channel_drop_link(worker->channel);
+    } else if (worker->heartbeat_interval_ms > 0 && !worker->cleaned &&
+               now >= worker->last_sent_ms + worker->heartbeat_interval_ms) {
+        send_heartbeat(worker);
+    }
+    return 0;
+}
+
+static int check_time(struct worker *worker, bool *end, struct osiris_error *error)
+{
+    int64_t now = clock_monotonic_ms();
+
+    if (!worker->greeted && now >= worker->greeting_deadline_ms)
+        return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT, "no orchestrator has said hello within %d ms",
+                                SESSION_GREETING_MS);
+    if (worker->channel == NULL)
+        return 0;
+    if (!channel_is_lost(worker->channel)) {
+        worker->lost_since_ms = 0;
+        return check_silence(worker, error);
+    }
+    if (worker->lost_since_ms == 0)
+        worker->lost_since_ms = now;
+    /* The orchestrator has all that it asked for, and has left. */
+    *end = worker->cleaned && channel_is_settled(worker->channel);
+    if (!*end && now >= worker->lost_since_ms + worker->resume_timeout_ms)
+        return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT,
+                                "the orchestrator has not come back within %lld ms",
+                                (long long)worker->resume_timeout_ms);
+    return 0;
+}
+
+/* The loop. */
+
+#define OWN_POLL_FDS 3
+
+static nfds_t fill_fds(const struct worker *worker, struct pollfd *fds)
+{
+    struct channel *channel = worker->channel;
+
+    fds[0] = (struct pollfd){.fd = worker->signal_fd, .events = POLLIN};
+    fds[1] = (struct pollfd){.fd = channel == NULL ? -1 : channel_fd(channel),
+                             .events = channel == NULL ? 0 : channel_poll_events(channel)};
+    fds[2] = (struct pollfd){.fd = channel == NULL ? -1 : channel_wake_fd(channel),
+                             .events = POLLIN};
+    if (worker->door == NULL)
+        return OWN_POLL_FDS;
+    door_fill_poll(worker->door, fds + OWN_POLL_FDS);
+    return OWN_POLL_FDS + DOOR_POLL_FDS;
+}
+
+int session_loop(struct worker *worker, struct osiris_error *error)
+{
+    bool end = false;
+
+    while (!end) {
+        struct pollfd fds[OWN_POLL_FDS + DOOR_POLL_FDS];
+        bool opened = false;
+        int ready = poll(fds, fill_fds(worker, fds), poll_timeout(worker));
+        if (ready < 0 && errno != EINTR)
+            return osiris_error_set_errno(error, errno, "cannot poll");
+        if (ready > 0 && fds[0].revents != 0)
+            return worker->cleaned ? 0
+                                   : osiris_error_set(error, OSIRIS_ERROR_CANCELLED,
+                                                      "told to stop by a signal");
+        if (worker->door != NULL && answer_door(worker, &opened, error) < 0)
+            return -1;
+        short revents = opened ? POLLIN | POLLOUT : fds[1].revents;
+        if (worker->channel != NULL &&
+            (opened || (ready > 0 && (fds[1].revents != 0 || fds[2].revents != 0))) &&
+            receive(worker, revents, &end, error) < 0)
+            return -1;
+        if (!end && check_time(worker, &end, error) < 0)
+            return -1;
+    }
+    if (worker->cleaned)
+        return 0;
+    return osiris_error_set(error, OSIRIS_ERROR_CONNECTION, "the orchestrator is gone");
+}

@@ -1,0 +1,42 @@
+/*
+ * A worker's session with its orchestrator: one channel, which may come over several links. All on the main thread.
+ *
+ *   methods.c  what is asked of it
+ *   loop.c     links, messages, time
+ *   main.c     how it begins and ends
+ */
+#ifndef OSIRIS_WORKER_SESSION_H
+#define OSIRIS_WORKER_SESSION_H
+
+#include "worker/door.h"
+#include "worker/run.h"
+
+#define SESSION_GREETING_MS 60000 /* a worker waits so long for its orchestrator's hello */
+#define SESSION_STOP_MS 2000      /* and so long for its drivers' end */
+
+struct worker {
+    struct channel *channel; /* NULL: nobody has come to the door yet */
+    struct door *door;       /* or NULL: it has no other link than its first */
+    int signal_fd;
+    int stdout_fd; /* or -1 */
+    json_object *ids; /* of all requests that came: its keys; borrowed */
+    bool greeted;
+    bool cleaned; /* cleanup was answered: the end of the channel is expected */
+    struct run *run; /* NULL before prepare and after cleanup */
+    int64_t heartbeat_interval_ms, heartbeat_timeout_ms; /* 0 until hello */
+    int64_t last_sent_ms, last_heard_ms;
+    int64_t greeting_deadline_ms;
+    int64_t resume_timeout_ms;
+    int64_t lost_since_ms; /* 0: the link is there */
+    int64_t refused_stream; /* of which came what ends the session; 0: it is something else */
+};
+
+/* methods.c: one message. -1: it violates the protocol. */
+int session_handle(struct worker *worker, json_object *message, size_t body_length, struct osiris_error *violation);
+/* Where its body goes (channel_place); `context` is the worker. */
+void *session_find_room(void *context, json_object *message, size_t length, struct osiris_error *error);
+
+/* loop.c: 0 at a clean end, -1 with the error set when the orchestrator is gone. */
+int session_loop(struct worker *worker, struct osiris_error *error);
+
+#endif
