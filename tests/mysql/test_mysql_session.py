@@ -34,6 +34,18 @@ def test_it_comes_after_the_sessions_own_settings(folder):
 
 
 @test
+def test_the_servers_limit_of_rows_is_not_the_sessions(folder):
+    private.sql("SET GLOBAL sql_select_limit = 2")
+    try:
+        private.extract(query="SELECT seq FROM seq_1_to_5")
+        assert_equal(len(rows()), 5, "rows")
+        private.extract(query="SELECT seq FROM seq_1_to_5", init_sql="SET SESSION sql_select_limit = 3")
+        assert_equal(len(rows()), 3, "rows that init_sql asks for")
+    finally:
+        private.sql("SET GLOBAL sql_select_limit = DEFAULT")
+
+
+@test
 def test_results_are_skipped(folder):
     private.sql("DELIMITER |\nCREATE OR REPLACE PROCEDURE twice() BEGIN SELECT 1; SELECT 2; SET @done = 5; END|")
     private.extract(query="SELECT @done AS done", init_sql=["SELECT seq FROM seq_1_to_1000", "CALL twice()"])
