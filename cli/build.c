@@ -5,6 +5,7 @@
 
 #include "core/adapter-file.h"
 #include "core/json-access.h"
+#include "core/json-build.h"
 #include "core/paths.h"
 #include "core/places.h"
 
@@ -68,12 +69,20 @@ static int check_profile(const char *profile, struct osiris_error *error)
     return 0;
 }
 
-int build_check_adapter(const char *place, json_object *places, struct osiris_error *error)
+int build_check_adapter(struct build *build, const char *place, struct osiris_error *error)
 {
     const struct adapter_folders folders = {paths_adapter_path(), paths_adapter_dir()};
-    const char *adapter = json_member_string(json_member(places, place), "adapter", place);
+    const char *adapter = json_member_string(json_member(build->places, place), "adapter", place);
 
-    return adapter_file_check(adapter, &folders, places, error);
+    /* Trying one takes a process. */
+    if (json_object_object_get_ex(build->adapters, adapter, NULL))
+        return 0;
+    if (adapter_file_check(adapter, &folders, build->places, error) < 0)
+        return -1;
+    if (build->adapters == NULL)
+        build->adapters = json_object_new_object();
+    json_add(build->adapters, adapter, NULL);
+    return 0;
 }
 
 /* Every place that a step names has to be there: to find out later would cost a run. */
@@ -93,7 +102,7 @@ static int find_places(struct build *build)
         _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
         if (step->run_on == NULL || strcmp(step->run_on, "default") == 0)
             continue;
-        if (build_check_adapter(step->run_on, build->places, &error) < 0)
+        if (build_check_adapter(build, step->run_on, &error) < 0)
             diagnostics_add(&build->diagnostics, DIAGNOSTIC_ERROR, "unknown_place",
                             &step->run_on_where, pipeline->source, pipeline->source_length, NULL,
                             error.hint, "step \"%s\" cannot run on \"%s\": %s",
@@ -145,7 +154,7 @@ int build_pipeline_file(struct build *build, const char *path, const char *profi
         found = -1;
     /* What the command line says is wrong besides. */
     if (adapter != NULL && build->places != NULL &&
-        build_check_adapter(adapter, build->places, error) < 0)
+        build_check_adapter(build, adapter, error) < 0)
         found = -1;
     return found;
 }
@@ -154,6 +163,7 @@ void build_clear(struct build *build)
 {
     compiled_free(build->compiled);
     json_object_put(build->places);
+    json_object_put(build->adapters);
     pipeline_free(build->pipeline);
     registry_free(build->registry);
     diagnostics_clear(&build->diagnostics);

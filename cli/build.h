@@ -25,6 +25,7 @@ struct build {
     struct pipeline *pipeline;
     struct compiled *compiled;
     json_object *places; /* see core/places.h */
+    json_object *adapters; /* those that can be had: keys */
     struct diagnostics diagnostics; /* warnings, too */
 };
 
@@ -34,8 +35,8 @@ int build_check_driver_dirs(const struct arguments *arguments, struct osiris_err
 /* NULL with the error set. */
 struct registry *build_registry(const struct arguments *arguments, struct osiris_error *error);
 
-/* Whether a place can be had: one of `places` (places.h), or an execution adapter. 0 or -1. */
-int build_check_adapter(const char *place, json_object *places, struct osiris_error *error);
+/* Whether a place can be had: one of the build's, or an execution adapter. 0 or -1. */
+int build_check_adapter(struct build *build, const char *place, struct osiris_error *error);
 
 /* Loads and compiles the first operand. -1: the error is set, or the diagnostics have errors. */
 int build_pipeline(struct build *build, const struct arguments *arguments, const char *adapter,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/build.h"
+#include "core/adapter-file.h"
 #include "core/atomic-file.h"
 #include "core/clock.h"
 #include "core/compile.h"
@@ -249,7 +250,9 @@ static int run_session(struct asking *asking, struct osiris_error *error)
 
 static json_object *ask(struct asking *asking, struct osiris_error *error)
 {
-    if (build_check_adapter("local", NULL, error) < 0 || compile(asking, error) < 0 ||
+    const struct adapter_folders folders = {paths_adapter_path(), paths_adapter_dir()};
+
+    if (adapter_file_check("local", &folders, NULL, error) < 0 || compile(asking, error) < 0 ||
         fill_redactor(asking, error) < 0 || open_records(asking, error) < 0 ||
         run_session(asking, error) < 0)
         return NULL;
