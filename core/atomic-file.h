@@ -2,6 +2,7 @@
 #ifndef OSIRIS_CORE_ATOMIC_FILE_H
 #define OSIRIS_CORE_ATOMIC_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -10,6 +11,9 @@
 /* Replaces `path`. It is not synced: what is written so can be made anew. */
 int atomic_file_write(const char *path, const void *bytes, size_t length, mode_t mode,
                       struct osiris_error *error);
+
+/* Whether `path` is a file that has these bytes already, so that it need not be written. */
+bool atomic_file_holds(const char *path, const void *bytes, size_t length);
 
 /* Room in `folder` for what is written into it later, when the disk may be full: a file without a name, which is gone with
  * its descriptor. -1: there is none to be had. */

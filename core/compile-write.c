@@ -19,6 +19,9 @@ static int write_text(const char *folder, const char *name, const struct buffer 
         path = NULL;
         return osiris_error_set_errno(error, ENOMEM, "cannot write \"%s\"", name);
     }
+    /* A pipeline that has not changed is compiled to the same files: most of a short run's time on disk. */
+    if (atomic_file_holds(path, text->data, text->length))
+        return 0;
     return atomic_file_write(path, text->data, text->length, 0644, error);
 }
 

@@ -473,6 +473,21 @@ def test_same_inputs_same_bytes(folder):
 
 
 @test
+def test_a_build_that_is_there_is_kept_and_mended(folder):
+    export()
+    osiris("compile", "pipeline.yaml")
+    files = {path: (read(path), path.stat().st_ino) for path in pathlib.Path("build").rglob("*.json")}
+    assert len(files) >= 5, files
+    damaged, shortened = sorted(files)[:2]
+    write(str(damaged), files[damaged][0].replace("e", "a", 1))
+    write(str(shortened), "")
+    assert_equal(osiris("compile", "pipeline.yaml").code, 0, "exit code")
+    for path, (text, inode) in files.items():
+        assert_equal(read(path), text, f"what {path} holds")
+        assert_equal(path.stat().st_ino == inode, path not in (damaged, shortened), f"whether {path} was kept")
+
+
+@test
 def test_the_build_does_not_depend_on_secrets(folder):
     """It is the pipeline's own texts, one of which may be a secret's value; a run's records have it masked."""
     write("osiris_connections.yaml", "connections:\n  test:\n    main:\n      password: ${TEST_PASSWORD}\n")
