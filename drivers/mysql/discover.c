@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "key.h"
 #include "verbs.h"
 
 #define MOST_TABLES 500
@@ -129,8 +130,8 @@ static int add_keys(struct discovery *discovery, const char *table)
         if (last == NULL || strcmp(last, row[2]) != 0) {
             sql_add(json, last == NULL ? "{\"name\": " : "]}, {\"name\": ");
             mysql_add_json(json, row[2]);
-            sql_format(json, ", \"unique\": %s, \"columns\": [",
-                       strcmp(row[1], "0") == 0 ? "true" : "false");
+            sql_format(json, ", \"unique\": %s%s, \"columns\": [", strcmp(row[1], "0") == 0 ? "true" : "false",
+                       mysql_index_is_ignored(indexes, row) ? ", \"ignored\": true" : "");
         } else {
             sql_add(json, ", ");
         }

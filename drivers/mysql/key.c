@@ -163,6 +163,17 @@ enum {
     INDEX_TYPE = 10
 };
 
+bool mysql_index_is_ignored(MYSQL_RES *indexes, MYSQL_ROW row)
+{
+    const MYSQL_FIELD *fields = mysql_fetch_fields(indexes);
+
+    for (unsigned i = INDEX_TYPE + 1; i < mysql_num_fields(indexes); i++)
+        if ((strcasecmp(fields[i].name, "Ignored") == 0 && is_yes(row[i])) ||
+            (strcasecmp(fields[i].name, "Visible") == 0 && !is_yes(row[i])))
+            return true;
+    return false;
+}
+
 /* Neither a prefix, nor one of MySQL's expressions, nor a hash. */
 static bool is_ordered(MYSQL_ROW row)
 {
@@ -170,13 +181,17 @@ static bool is_ordered(MYSQL_ROW row)
            strcasecmp(row[INDEX_TYPE], "BTREE") == 0;
 }
 
+#define IS_IGNORED "the server is told to ignore it"
+
 /* Why a column of a unique key makes it useless; true: it does. */
-static bool find_obstacle(MYSQL_ROW row, MYSQL_ROW column, struct sql *obstacle)
+static bool find_obstacle(MYSQL_ROW row, MYSQL_ROW column, bool ignored, struct sql *obstacle)
 {
     const char *name = row[INDEX_COLUMN];
 
     sql_format(obstacle, "its key \"%s\" is of no use, because ", row[INDEX_NAME]);
-    if (name == NULL || column == NULL)
+    if (ignored)
+        sql_add(obstacle, IS_IGNORED);
+    else if (name == NULL || column == NULL)
         sql_add(obstacle, "it has an expression");
     else if (row[INDEX_PART] != NULL)
         sql_format(obstacle, "it has but the beginning of \"%s\"", name);
@@ -193,13 +208,13 @@ static bool find_obstacle(MYSQL_ROW row, MYSQL_ROW column, struct sql *obstacle)
 }
 
 /* False: it makes the key useless, and if it is a unique one, the first obstacle is kept. */
-static bool is_usable(MYSQL_ROW row, MYSQL_ROW column, char **obstacle)
+static bool is_usable(MYSQL_ROW row, MYSQL_ROW column, bool ignored, char **obstacle)
 {
     struct sql text = {0};
 
     if (strcmp(row[INDEX_NON_UNIQUE], "0") != 0)
         return false;
-    bool found = find_obstacle(row, column, &text);
+    bool found = find_obstacle(row, column, ignored, &text);
     if (found && *obstacle == NULL)
         *obstacle = sql_take(&text);
     sql_clear(&text);
@@ -236,7 +251,7 @@ static bool take_index(MYSQL_RES *indexes, MYSQL_ROW row, MYSQL_RES *columns, bo
            !(leading && key->count > 0);
          row = mysql_fetch_row(indexes)) {
         MYSQL_ROW column = row[INDEX_COLUMN] == NULL ? NULL : find_row(columns, row[INDEX_COLUMN]);
-        usable = is_usable(row, column, obstacle);
+        usable = is_usable(row, column, mysql_index_is_ignored(indexes, row), obstacle);
         if (!usable)
             continue;
         ok = add_column(key, column) == 0;
@@ -287,48 +302,52 @@ int mysql_find_unique_key(struct mysql_session *session, const struct mysql_tabl
     return result;
 }
 
-/* The name of an index that begins with the column and is in its order; borrowed, or NULL. */
-static const char *index_of(MYSQL_RES *indexes, const char *name)
-{
-    MYSQL_ROW row;
+/* What is known of an index that begins with the column or its beginning. */
+typedef bool (*index_test)(MYSQL_RES *indexes, MYSQL_ROW row);
 
-    mysql_data_seek(indexes, 0);
-    while ((row = mysql_fetch_row(indexes)) != NULL)
-        if (strcmp(row[INDEX_SEQUENCE], "1") == 0 && is_ordered(row) &&
-            strcasecmp(row[INDEX_COLUMN], name) == 0)
-            return row[INDEX_NAME];
-    return NULL;
+static bool can_split(MYSQL_RES *indexes, MYSQL_ROW row)
+{
+    return is_ordered(row) && !mysql_index_is_ignored(indexes, row);
 }
 
-/* The name of an index that begins with the column's beginning; borrowed, or NULL. */
-static const char *prefix_of(MYSQL_RES *indexes, const char *name)
+static bool is_prefix(MYSQL_RES *indexes, MYSQL_ROW row)
+{
+    (void)indexes;
+    return row[INDEX_PART] != NULL;
+}
+
+/* The name of the first such index; borrowed, or NULL. */
+static const char *index_of(MYSQL_RES *indexes, const char *name, index_test test)
 {
     MYSQL_ROW row;
 
     mysql_data_seek(indexes, 0);
     while ((row = mysql_fetch_row(indexes)) != NULL)
-        if (strcmp(row[INDEX_SEQUENCE], "1") == 0 && row[INDEX_PART] != NULL && row[INDEX_COLUMN] != NULL &&
-            strcasecmp(row[INDEX_COLUMN], name) == 0)
+        if (strcmp(row[INDEX_SEQUENCE], "1") == 0 && row[INDEX_COLUMN] != NULL &&
+            strcasecmp(row[INDEX_COLUMN], name) == 0 && test(indexes, row))
             return row[INDEX_NAME];
     return NULL;
 }
 
 static char *obstacle_of(MYSQL_RES *indexes, const char *name)
 {
-    const char *prefix = prefix_of(indexes, name);
+    const char *ignored = index_of(indexes, name, mysql_index_is_ignored);
+    const char *prefix = index_of(indexes, name, is_prefix);
     struct sql text = {0};
 
-    if (prefix == NULL)
-        sql_add(&text, "no index begins with it");
-    else
+    if (ignored != NULL)
+        sql_format(&text, "its index \"%s\" is of no use, because " IS_IGNORED, ignored);
+    else if (prefix != NULL)
         sql_format(&text, "its index \"%s\" has but the beginning of it", prefix);
+    else
+        sql_add(&text, "no index begins with it");
     return sql_take(&text);
 }
 
 static int make_column_key(struct mysql_session *session, MYSQL_ROW column, MYSQL_RES *indexes,
                            struct mysql_key *key)
 {
-    const char *index = index_of(indexes, column[COLUMN_FIELD]);
+    const char *index = index_of(indexes, column[COLUMN_FIELD], can_split);
     char **text = index != NULL ? &key->name : &key->obstacle;
 
     *text = index != NULL ? strdup(index) : obstacle_of(indexes, column[COLUMN_FIELD]);

@@ -66,6 +66,8 @@ int mysql_find_unique_key(struct mysql_session *session, const struct mysql_tabl
 int mysql_find_column(struct mysql_session *session, const struct mysql_table *table,
                       const char *name, struct mysql_key *key);
 void mysql_key_clear(struct mysql_key *key);
+/* Whether the row of SHOW INDEX is of an index that the server may not use: ignored (MariaDB), invisible (MySQL). */
+bool mysql_index_is_ignored(MYSQL_RES *indexes, MYSQL_ROW row);
 
 /* Adds a literal of a value as the text protocol gives it (of text and bytes: HEX() of it); false: the value has none. */
 bool mysql_add_literal(struct sql *sql, const struct mysql_key_column *column, const char *text);

@@ -102,7 +102,8 @@ struct osiris_driver {
      *     {"databases": [{"name": text, "tables": [{"name": text, "kind": "table" or "view",
      *        "rows_estimate": integer or null, "columns": [{"name": text, "type": as the server says,
      *        "arrow": format or null, "nullable": boolean, "default": text or null}],
-     *        "keys": [{"name": text, "unique": boolean, "columns": [text]}], "error": text, if it cannot be read}],
+     *        "keys": [{"name": text, "unique": boolean, "columns": [text or null, if it is an expression],
+     *        "ignored": true, if the server may not use it}], "error": text, if it cannot be read}],
      *      "truncated": boolean}]}
      * Of a database without "tables" no more than its name was asked for.
      *

@@ -182,6 +182,7 @@ def test_where_stays_within_its_parentheses(folder):
 def test_what_cannot_be_split(folder):
     sql("CREATE OR REPLACE TABLE bare (id INT, f FLOAT, KEY (f)); INSERT INTO bare VALUES (1, 1), (2, 2);"
         "CREATE OR REPLACE TABLE `double` (d DOUBLE PRIMARY KEY); CREATE OR REPLACE TABLE prefix (t TEXT, v VARCHAR(99), PRIMARY KEY (t(9)), KEY begins (v(9)));"
+        "CREATE OR REPLACE TABLE ignored (n INT, k INT NOT NULL, id INT NOT NULL, UNIQUE (n), KEY told (k) IGNORED);"
         "CREATE OR REPLACE VIEW looked AS SELECT * FROM bare")
     for config, reason, code in (
             ({"table": "bare"}, "it has no unique key", 1),
@@ -191,6 +192,8 @@ def test_what_cannot_be_split(folder):
             ({"table": "prefix", "partition_on": "v"}, 'its index "begins" has but the beginning of it, so each range would '
              "read the whole table; name a column that an index begins with, the whole of it, or make such an index", 1),
             ({"table": "bare", "partition_on": "id"}, "no index begins with it", 1),
+            ({"table": "ignored"}, 'its key "n" is of no use, because "n" may be NULL', 1),
+            ({"table": "ignored", "partition_on": "k"}, 'its index "told" is of no use, because the server is told to ignore it', 1),
             ({"table": "looked"}, 'the view "looked" cannot be split: a view has no index; name the table that it reads', 1),
             ({"table": "looked", "partition_on": "f"}, "its type has no ranges", 1),
             ({"table": "looked", "partition_on": "id"}, "a view has no index; name the table that it reads, or leave", 1),

@@ -105,7 +105,7 @@ def test_the_doctor_believes_what_works(folder):
 @test
 def test_discovery_shows_tables(folder):
     sql("CREATE OR REPLACE TABLE known (id BIGINT UNSIGNED PRIMARY KEY, `a\"b` VARCHAR(20) DEFAULT 'x\\\\y' COMMENT 'c',"
-        "d DECIMAL(10,2) NOT NULL, t TIMESTAMP(3) NULL, UNIQUE u (d, `a\"b`), KEY (t));"
+        "d DECIMAL(10,2) NOT NULL, t TIMESTAMP(3) NULL, UNIQUE u (d, `a\"b`), KEY (t), KEY hush (d) IGNORED);"
         "CREATE OR REPLACE VIEW seen AS SELECT id FROM known;"
         "CREATE OR REPLACE TABLE gone (id INT); CREATE OR REPLACE VIEW broken AS SELECT id FROM gone; DROP TABLE gone")
     result = ask("discovery", "run", "@mysql.shop", "--json")
@@ -123,7 +123,8 @@ def test_discovery_shows_tables(folder):
     assert_equal(tables["known"]["keys"], [
         {"name": "PRIMARY", "unique": True, "columns": ["id"]},
         {"name": "u", "unique": True, "columns": ["d", 'a"b']},
-        {"name": "t", "unique": False, "columns": ["t"]}], "keys", result)
+        {"name": "t", "unique": False, "columns": ["t"]},
+        {"name": "hush", "unique": False, "ignored": True, "columns": ["d"]}], "keys", result)
     assert "error" not in tables["known"] and "gone" in tables["broken"]["error"].lower() or \
         "broken" in tables["broken"]["error"], result
     one = ask("discovery", "run", "@mysql.shop", "--table", "seen", "--json").json()["databases"][0]["tables"]
