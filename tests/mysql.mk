@@ -18,6 +18,7 @@ EXTRA_DIST += \
 	examples/osiris_connections.yaml \
 	scripts/mariadb-private \
 	tests/mysql/fake_mysql.py \
+	tests/mysql/proxy.py \
 	tests/mysql/mysql_server.py \
 	tests/mysql/private.py \
 	tests/mysql/raw.py \

@@ -1,6 +1,7 @@
 /* From a statement to batches; see reader.h. */
 #include "reader.h"
 
+#include <errmsg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -68,7 +69,7 @@ int mysql_reader_find_key(struct mysql_reader *reader, struct mysql_resume *resu
 
     int result = mysql_resume_find(reader->host, &reader->session, &part, resume);
     reader->resume = resume->key.count > 0 ? resume : NULL;
-    if (mysql_is_lost_connection(reader->reports.held.native_code))
+    if (mysql_is_lost_connection(&reader->reports.held))
         return -1;
     if (mysql_resume_is_wanted(reader->host))
         return result;
@@ -228,7 +229,7 @@ static void disconnect(struct mysql_reader *reader)
 
 static bool has_lost_connection(struct mysql_reader *reader)
 {
-    return mysql_is_lost_connection(reader->reports.held.native_code) &&
+    return mysql_is_lost_connection(&reader->reports.held) &&
            !mysql_session_is_interrupted(&reader->session);
 }
 
@@ -295,6 +296,12 @@ static int give_up(struct mysql_reader *reader, int64_t attempts)
     return fail_lost(reader, why);
 }
 
+/* What TLS says of a server that goes away while it greets is the same as of one that never could: but this one could. */
+static bool may_succeed_later(const struct osiris_error_report *error)
+{
+    return error->retryable != 0 || error->native_code == CR_SSL_CONNECTION_ERROR;
+}
+
 /* One attempt to connect and do the work: 0; 1: it failed, but another may succeed; -1: reported. What it failed of
  * stays held. */
 static int attempt(struct mysql_reader *reader, const struct mysql_work *work)
@@ -304,7 +311,7 @@ static int attempt(struct mysql_reader *reader, const struct mysql_work *work)
         mysql_reports_drop(&reader->reports);
         return 0;
     }
-    if (!reader->reports.held.retryable || mysql_session_is_interrupted(&reader->session))
+    if (!may_succeed_later(&reader->reports.held) || mysql_session_is_interrupted(&reader->session))
         return mysql_reports_pass(&reader->reports);
     disconnect(reader);
     return 1;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-bool mysql_is_lost_connection(int32_t code)
+bool mysql_is_lost_connection(const struct osiris_error_report *error)
 {
     static const int32_t codes[] = {CR_SERVER_GONE_ERROR,
                                     CR_SERVER_LOST,
@@ -22,9 +22,10 @@ bool mysql_is_lost_connection(int32_t code)
                                     4031 /* ER_CLIENT_INTERACTION_TIMEOUT */};
 
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
-        if (codes[i] == code)
+        if (codes[i] == error->native_code)
             return true;
-    return false;
+    /* TLS whose peer is gone without its goodbye; while it connects, it is another's certificate or the like. */
+    return error->native_code == CR_SSL_CONNECTION_ERROR && error->retryable != 0;
 }
 
 /* The option. */

@@ -33,6 +33,6 @@ char *mysql_resume_after(const struct mysql_resume *resume, const struct ArrowSc
                          const struct ArrowArray *batch);
 
 /* Whether a read that failed with this error may go on over a new connection. */
-bool mysql_is_lost_connection(int32_t code);
+bool mysql_is_lost_connection(const struct osiris_error_report *error);
 
 #endif

@@ -8,63 +8,9 @@ import threading
 
 from mysql_server import (Gate, export_while_killed, extract, fill, lines, run, server, setup, sql, start_server,
                           stop_server, teardown)
+from proxy import Proxy
 from tap import (assert_equal, assert_in, events, finish, interrupt, main, read, run_directory, start, test,
                  wait_until)
-
-
-class Proxy:
-    """Cuts each of the first `cuts` connections once `after` bytes have come from the server.
-
-    Behind the first of them it closes `refuse` connections at once. With `hold` it passes no more on instead, until
-    the server ends the connection."""
-
-    def __init__(self, after, cuts=1, refuse=0, hold=False):
-        self.after, self.cuts, self.refuse, self.hold = after, cuts, refuse, hold
-        self.held = threading.Event()
-        self.connections = 0
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.listener.close()
-
-    def accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                client = self.listener.accept()[0]
-                self.connections += 1
-                if 1 < self.connections <= 1 + self.refuse:
-                    client.close()
-                    continue
-                try:
-                    upstream = socket.create_connection((server["MYSQL_HOST"], int(server["MYSQL_PORT"])))
-                except OSError:
-                    client.close()
-                    continue
-                cut = self.connections <= self.cuts + self.refuse
-                for ends in ((client, upstream, None), (upstream, client, self.after if cut else None)):
-                    threading.Thread(target=self.pump, args=ends, daemon=True).start()
-
-    def pump(self, source, target, limit):
-        with contextlib.suppress(OSError):
-            while data := source.recv(min(65536, limit) if limit else 65536):
-                target.sendall(data)
-                if limit is None:
-                    continue
-                limit -= len(data)
-                if limit == 0 and self.hold:
-                    self.held.set()
-                    while source.recv(65536):
-                        pass
-                if limit == 0:
-                    break
-        for end in (source, target):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
 
 
 class Censor(Proxy):
@@ -72,7 +18,7 @@ class Censor(Proxy):
 
     def __init__(self, word, times=1):
         self.word, self.times = word.encode(), times
-        super().__init__(0, cuts=0)
+        super().__init__(server, 0, cuts=0)
 
     def pump(self, source, target, limit):
         with contextlib.suppress(OSError):
@@ -88,7 +34,7 @@ class Censor(Proxy):
 
 def cut_export(cuts=3, after=60000, code=0, refuse=0, **config):
     """Exports through a proxy that cuts; gives the result."""
-    with Proxy(after, cuts, refuse) as proxy:
+    with Proxy(server, after, cuts, refuse) as proxy:
         extract(connection={"port": proxy.port}, **{"batch_size": 500, **config})
         result = run("--verbose", code=code)
         if code == 0:
@@ -299,7 +245,7 @@ def test_attempts_are_bounded(folder):
 @test
 def test_waiting_for_an_attempt_can_be_cancelled(folder):
     fill_plain("waiting")
-    with Proxy(60000, 1, refuse=1000) as proxy:
+    with Proxy(server, 60000, 1, refuse=1000) as proxy:
         extract(connection={"port": proxy.port}, table="waiting", reconnect_attempts=100, batch_size=500)
         process = start("run", "pipeline.yaml", env=server)
         wait_until(lambda: proxy.connections >= 4, "attempts are made")
@@ -312,7 +258,7 @@ def test_waiting_for_an_attempt_can_be_cancelled(folder):
 @test
 def test_an_altered_table_is_refused(folder):
     fill_plain("altered")
-    with Proxy(60000, 1, refuse=8) as proxy:
+    with Proxy(server, 60000, 1, refuse=8) as proxy:
         extract(connection={"port": proxy.port}, table="altered", batch_size=500)
         process = start("run", "pipeline.yaml", env=server)
         wait_until(lambda: proxy.connections >= 3, "attempts are made")
@@ -418,7 +364,7 @@ def test_a_loss_while_ranges_are_planned_fails_if_that_is_wanted(folder):
 
 def refuse_others(refuse, code=0, **config):
     """Refuses the connections behind the first, which plans."""
-    with Proxy(1 << 30, cuts=0, refuse=refuse) as proxy:
+    with Proxy(server, 1 << 30, cuts=0, refuse=refuse) as proxy:
         extract(connection={"port": proxy.port}, table="planned", partitions=3, **config)
         return run("--verbose", code=code), proxy
 
@@ -466,7 +412,7 @@ def test_a_server_that_starts_again(folder):
     fill("restarted", "id INT PRIMARY KEY, v VARCHAR(200)", "SELECT seq, REPEAT('x', 150) FROM seq_1_to_60000")
     # The password is made anew at each start; a proxy keeps the port.
     sql("CREATE OR REPLACE USER keeper IDENTIFIED BY 'the same'; GRANT SELECT ON shop.* TO keeper")
-    with Proxy(3000000, cuts=1, hold=True) as proxy:
+    with Proxy(server, 3000000, cuts=1, hold=True) as proxy:
         extract(connection={"port": proxy.port, "user": "keeper", "password": "the same"}, table="restarted",
                 batch_size=500)
         process = start("run", "pipeline.yaml", env=server)

@@ -8,6 +8,7 @@ import threading
 
 from private import Private, describe, rows
 
+from proxy import Proxy
 from tap import (Skip, assert_equal, assert_in, finish, interrupt, main, osiris, start, test,  # noqa: E402
                  wait_until)
 
@@ -155,6 +156,30 @@ def test_a_step_may_not_weaken_it(folder):
     ssl()
     result = private.extract(code=2, query=CIPHER, ssl={"mode": "disabled"})
     assert_in("forbidden_override", result.err, result)
+
+
+class Breaking(Proxy):
+    """Breaks off the first connection among the rows, the next two in the handshake: before the certificate, and behind it."""
+
+    def limit(self):
+        return {1: 60000, 2: 200, 3: 1800}.get(self.connections)
+
+
+@test
+def test_a_connection_that_breaks_off(folder):
+    """Without TLS's own goodbye, as one that is killed on MySQL, or whose server is."""
+    private.sql("CREATE OR REPLACE TABLE broken (id INT PRIMARY KEY, v CHAR(100)); "
+                "INSERT INTO broken SELECT seq, REPEAT('x', 100) FROM seq_1_to_5000")
+    for config, code in (({}, 0), ({"on_disconnect": "fail"}, 1)):
+        with Breaking(private.env, 0) as proxy:
+            result = private.extract(code=code, connection={"port": proxy.port, "ssl": ssl(mode="required")}, table="broken",
+                                     batch_size=100, **config)
+            assert_equal(proxy.connections, 1 if code else 4, "connections", result)
+    assert_in("2026", result.err, result)
+    assert_in("the connection broke", result.err, result)
+    with Breaking(private.env, 0) as proxy:
+        private.extract(connection={"port": proxy.port, "ssl": ssl(mode="required")}, table="broken", batch_size=100)
+    assert_equal([row[0] for row in rows()], [str(number) for number in range(1, 5001)], "rows")
 
 
 @test
