@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/build.h"
 #include "core/adapter-file.h"
 #include "core/atomic-file.h"
 #include "core/clock.h"

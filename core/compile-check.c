@@ -1,5 +1,4 @@
 /* A step's config and connection held against the schema of its component; see compile-configs.h. */
-#include <stdio.h>
 #include <string.h>
 
 #include "core/compile-configs.h"
@@ -8,8 +7,6 @@
 #include "core/json-build.h"
 #include "core/redact.h"
 #include "core/schema.h"
-
-/* Schemas. */
 
 struct problem_context {
     struct config_compiler *compiler;

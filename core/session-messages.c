@@ -1,11 +1,8 @@
 /* What the worker tells the session; see session-state.h and docs/protocol.md. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/clock.h"
 #include "core/json-access.h"
-#include "core/json-build.h"
 #include "core/session-state.h"
 
 static void shorten(const struct session *session, char **text)

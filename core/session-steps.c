@@ -1,6 +1,5 @@
 /* What the session keeps and tells of its steps and of itself: events, log lines, metrics, how a step ended; see
  * session-state.h. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/clock.h"

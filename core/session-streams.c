@@ -45,14 +45,6 @@ static struct session_place *place_of(struct session *session, size_t step)
     return &session->places[session->steps[step].place];
 }
 
-static void violation(struct session_place *place, const char *what)
-{
-    struct osiris_error error = OSIRIS_ERROR_INIT;
-
-    osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "the worker violates the protocol: %s", what);
-    place_break(place, &error);
-}
-
 /* Codecs that may be used between the two: none where both links are local ones. */
 static json_object *common_codecs(const struct session_place *from, const struct session_place *to)
 {
@@ -390,7 +382,7 @@ static void pass_from_producer(struct session_place *place, struct session_edge 
                             : follow(place->session, edge, type, message, body_length);
 
     if (wrong != NULL)
-        violation(place, wrong);
+        place_violates(place, wrong);
     else if (strcmp(type, "schema") != 0 || is_schema(place, message))
         pass(place, place_of(place->session, edge->to), message, body_length);
 }
@@ -401,14 +393,14 @@ static void pass_from_reader(struct session_place *place, struct session_edge *e
     int64_t bytes = json_member_integer(json_member(message, "data"), "bytes", 0);
 
     if (place_of(place->session, edge->to) != place) {
-        violation(place, "it reads a stream that is not its own");
+        place_violates(place, "it reads a stream that is not its own");
         return;
     }
     if (strcmp(type, "close") == 0) {
         close_stream(place->session, edge);
     } else if (bytes <= 0 || bytes > place->session->limits.queue_bytes - edge->withheld - edge->credit) {
-        violation(place, bytes <= 0 ? "a credit is no number of bytes"
-                                    : "a stream has more credit than its queue has room");
+        place_violates(place, bytes <= 0 ? "a credit is no number of bytes"
+                                         : "a stream has more credit than its queue has room");
     } else {
         edge->withheld += bytes;
         pass_credit(place->session, edge);
@@ -444,9 +436,9 @@ bool place_pass_on(struct session_place *place, const char *type, json_object *m
     int64_t stream = json_member_integer(json_member(message, "data"), "stream", 0);
     struct session_edge *edge = find_stream(place->session, stream);
     if (stream <= 0 || stream > place->session->last_stream)
-        violation(place, "a message is of a stream that there never was");
+        place_violates(place, "a message is of a stream that there never was");
     else if (body_length > 0 && strcmp(type, "batch") != 0 && strcmp(type, "more") != 0)
-        violation(place, "a body comes where none may");
+        place_violates(place, "a body comes where none may");
     if (place_is_over(place))
         return true;
     wire_strip(message);
