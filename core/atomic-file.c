@@ -51,21 +51,10 @@ int atomic_file_write(const char *path, const void *bytes, size_t length, mode_t
 
 bool atomic_file_holds(const char *path, const void *bytes, size_t length)
 {
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    const char *rest = bytes;
-    struct stat status;
+    size_t found;
+    _cleanup_free_ char *there = read_whole_file(path, length, &found, NULL);
 
-    if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || (size_t)status.st_size != length)
-        return false;
-    while (length > 0) {
-        char part[8192];
-        ssize_t got = read(fd, part, length < sizeof part ? length : sizeof part);
-        if (got <= 0 || memcmp(part, rest, (size_t)got) != 0)
-            return false;
-        rest += got;
-        length -= (size_t)got;
-    }
-    return true;
+    return there != NULL && found == length && memcmp(there, bytes, length) == 0;
 }
 
 int atomic_file_reserve(const char *folder, size_t size, mode_t mode)
