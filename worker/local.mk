@@ -19,9 +19,9 @@ worker_sources = \
 	worker/loop.c \
 	worker/methods.c \
 	worker/run.c worker/run.h \
-	worker/session.h \
 	worker/signs.c \
 	worker/step.c \
 	worker/stream.c \
 	worker/validate.c worker/validate.h \
+	worker/worker.h \
 	$(NULL)

@@ -1,4 +1,4 @@
-/* A worker's links to its orchestrator, what comes over them, and time; see session.h. */
+/* A worker's links to its orchestrator, what comes over them, and time; see worker.h. */
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,7 +6,7 @@
 #include "core/clock.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
-#include "worker/session.h"
+#include "worker/worker.h"
 
 #define RESUME_TIMEOUT_MS 60000 /* a worker waits so long for the link on which one that got lost comes again */
 #define BODIES_A_POLL 8 /* taken in before the loop looks at what else there is */
@@ -94,7 +94,7 @@ static int receive(struct worker *worker, short revents, bool *end, struct osiri
             pumped = channel_pump_ready(worker->channel, POLLIN, end, error);
             continue;
         }
-        if (message == NULL || session_handle(worker, message, body_length, &violation) < 0) {
+        if (message == NULL || worker_handle(worker, message, body_length, &violation) < 0) {
             say_violation(worker, &violation);
             osiris_error_clear(error);
             osiris_error_move(error, &violation);
@@ -125,8 +125,8 @@ static int begin_session(struct worker *worker, struct door_visitor *visitor,
     if (worker->channel == NULL ||
         (may_resume && channel_allow_resumption(worker->channel, session, token, false, error) < 0))
         return -1;
-    channel_set_place(worker->channel, session_find_room, worker);
-    worker->greeting_deadline_ms = clock_monotonic_ms() + SESSION_GREETING_MS;
+    channel_set_place(worker->channel, worker_find_room, worker);
+    worker->greeting_deadline_ms = clock_monotonic_ms() + WORKER_GREETING_MS;
     worker->resume_timeout_ms = RESUME_TIMEOUT_MS;
     return resumes ? channel_take_greeting(worker->channel, visitor->message, error)
                    : channel_take_first(worker->channel, steal_pointer(&visitor->message), error);
@@ -195,7 +195,7 @@ static int check_time(struct worker *worker, bool *end, struct osiris_error *err
 
     if (!worker->greeted && now >= worker->greeting_deadline_ms)
         return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT, "no orchestrator has said hello within %d ms",
-                                SESSION_GREETING_MS);
+                                WORKER_GREETING_MS);
     if (worker->channel == NULL)
         return 0;
     if (!channel_is_lost(worker->channel)) {
@@ -232,7 +232,7 @@ static nfds_t fill_fds(const struct worker *worker, struct pollfd *fds)
     return OWN_POLL_FDS + DOOR_POLL_FDS;
 }
 
-int session_loop(struct worker *worker, struct osiris_error *error)
+int worker_loop(struct worker *worker, struct osiris_error *error)
 {
     bool end = false;
 

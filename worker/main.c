@@ -1,6 +1,6 @@
 /*
  * osiris-worker: runs the steps of one pipeline for an orchestrator at the other end of a channel
- * (docs/protocol.md). The main thread runs the session's loop (session.h); step threads run drivers.
+ * (docs/protocol.md). The main thread runs the session's loop (worker.h); step threads run drivers.
  *
  *     osiris-worker --channel-fd N      a connected stream socket
  *     osiris-worker --listen-fd N       a listening one: the channel comes over it, and comes again if it breaks
@@ -16,7 +16,7 @@
 #include "core/clock.h"
 #include "worker/describe.h"
 #include "worker/lifecycle.h"
-#include "worker/session.h"
+#include "worker/worker.h"
 #include "worker/validate.h"
 
 #ifdef HAVE_CONFIG_H
@@ -31,7 +31,7 @@ static void stop_alone(struct worker *worker, const struct osiris_error *error)
     if (worker->channel != NULL)
         channel_shutdown(worker->channel);
     if (worker->run != NULL) {
-        if (run_stop(worker->run, SESSION_STOP_MS))
+        if (run_stop(worker->run, WORKER_STOP_MS))
             run_free(worker->run);
         else
             run_remove_temp_dir(worker->run);
@@ -65,10 +65,10 @@ static int begin(struct worker *worker, int given_fd, bool listens, struct osiri
     if (worker->door == NULL && worker->channel == NULL)
         return -1;
     if (worker->channel != NULL)
-        channel_set_place(worker->channel, session_find_room, worker);
+        channel_set_place(worker->channel, worker_find_room, worker);
     worker->signal_fd = lifecycle_signal_fd(error);
     worker->last_heard_ms = worker->last_sent_ms = clock_monotonic_ms();
-    worker->greeting_deadline_ms = worker->last_heard_ms + SESSION_GREETING_MS;
+    worker->greeting_deadline_ms = worker->last_heard_ms + WORKER_GREETING_MS;
     return worker->signal_fd < 0 ? -1 : 0;
 }
 
@@ -85,7 +85,7 @@ static int work(int given_fd, bool listens, int stdout_fd)
         fprintf(stderr, "osiris-worker: %s\n", error.message == NULL ? "?" : error.message);
         return 1;
     }
-    if (session_loop(&worker, &error) < 0)
+    if (worker_loop(&worker, &error) < 0)
         stop_alone(&worker, &error);
     channel_free(worker.channel);
     door_free(worker.door);

@@ -1,4 +1,4 @@
-/* What an orchestrator asks of its worker; see session.h and docs/protocol.md. */
+/* What an orchestrator asks of its worker; see worker.h and docs/protocol.md. */
 #include <string.h>
 #include <unistd.h>
 
@@ -7,7 +7,7 @@
 #include "core/json-build.h"
 #include "core/wire-batch.h"
 #include "worker/lifecycle.h"
-#include "worker/session.h"
+#include "worker/worker.h"
 
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -174,7 +174,7 @@ static int on_cleanup(struct worker *worker, const char *id, json_object *params
                       struct osiris_error *error)
 {
     (void)params;
-    if (worker->run != NULL && !run_stop(worker->run, SESSION_STOP_MS))
+    if (worker->run != NULL && !run_stop(worker->run, WORKER_STOP_MS))
         return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT, "steps do not stop");
     run_free(worker->run);
     worker->run = NULL;
@@ -251,8 +251,7 @@ static void note_refusal(struct worker *worker, json_object *message, const stru
         worker->refused_stream = json_member_integer(json_member(message, "data"), "stream", 0);
 }
 
-int session_handle(struct worker *worker, json_object *message, size_t body_length,
-                  struct osiris_error *violation)
+int worker_handle(struct worker *worker, json_object *message, size_t body_length, struct osiris_error *violation)
 {
     const char *id = json_member_string(message, "id", NULL);
     const char *method = json_member_string(message, "method", NULL);
@@ -276,8 +275,7 @@ int session_handle(struct worker *worker, json_object *message, size_t body_leng
     return 0;
 }
 
-void *session_find_room(void *context, json_object *message, size_t length,
-                       struct osiris_error *error)
+void *worker_find_room(void *context, json_object *message, size_t length, struct osiris_error *error)
 {
     struct worker *worker = context;
     void *room = run_stream_room(worker->run, message, length, error);

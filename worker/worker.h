@@ -5,14 +5,14 @@
  *   loop.c     links, messages, time
  *   main.c     how it begins and ends
  */
-#ifndef OSIRIS_WORKER_SESSION_H
-#define OSIRIS_WORKER_SESSION_H
+#ifndef OSIRIS_WORKER_WORKER_H
+#define OSIRIS_WORKER_WORKER_H
 
 #include "worker/door.h"
 #include "worker/run.h"
 
-#define SESSION_GREETING_MS 60000 /* a worker waits so long for its orchestrator's hello */
-#define SESSION_STOP_MS 2000      /* and so long for its drivers' end */
+#define WORKER_GREETING_MS 60000 /* a worker waits so long for its orchestrator's hello */
+#define WORKER_STOP_MS 2000      /* and so long for its drivers' end */
 
 struct worker {
     struct channel *channel; /* NULL: nobody has come to the door yet */
@@ -32,11 +32,11 @@ struct worker {
 };
 
 /* methods.c: one message. -1: it violates the protocol. */
-int session_handle(struct worker *worker, json_object *message, size_t body_length, struct osiris_error *violation);
+int worker_handle(struct worker *worker, json_object *message, size_t body_length, struct osiris_error *violation);
 /* Where its body goes (channel_place); `context` is the worker. */
-void *session_find_room(void *context, json_object *message, size_t length, struct osiris_error *error);
+void *worker_find_room(void *context, json_object *message, size_t length, struct osiris_error *error);
 
 /* loop.c: 0 at a clean end, -1 with the error set when the orchestrator is gone. */
-int session_loop(struct worker *worker, struct osiris_error *error);
+int worker_loop(struct worker *worker, struct osiris_error *error);
 
 #endif
