@@ -4,7 +4,6 @@
 import contextlib
 import pathlib
 import socket
-import threading
 
 from mysql_server import (Gate, export_while_killed, extract, fill, lines, run, server, setup, sql, start_server,
                           stop_server, teardown)
