@@ -9,7 +9,6 @@ libosiris_core_la_SOURCES += \
 	core/litter.c core/litter.h \
 	core/orphans.c core/orphans.h \
 	core/remove-tree.c core/remove-tree.h \
-	core/replay.c core/replay.h core/replay-check.c core/replay-internal.h \
 	core/schedule.c core/schedule.h \
 	core/session.c core/session.h \
 	core/session-attempts.c core/session-deadlines.c core/session-orphans.c core/session-silence.c \

@@ -173,24 +173,6 @@ int trace_reader_next(struct trace_reader *reader, struct trace_record *record,
     return -1;
 }
 
-bool trace_is_masked(json_object *value)
-{
-    if (json_object_is_type(value, json_type_string))
-        return strstr(json_object_get_string(value), REDACT_MASK) != NULL;
-    for (size_t i = 0; i < json_array_count(value); i++)
-        if (trace_is_masked(json_object_array_get_idx(value, i)))
-            return true;
-    if (!json_object_is_type(value, json_type_object))
-        return false;
-    json_object_object_foreach(value, key, member)
-    {
-        (void)key;
-        if (trace_is_masked(member))
-            return true;
-    }
-    return false;
-}
-
 /* Showing. */
 
 /* A terminal obeys control characters, those of 0x80 to 0x9f (0xc2 0x80 in UTF-8) among them. */

@@ -1,5 +1,5 @@
 /*
- * Traces of the protocol: every frame between osiris and its workers, as OSIRIS_RPC_DEBUG has them written and `osiris rpc`
+ * Traces of the protocol: every frame between osiris and its workers, as OSIRIS_RPC_DEBUG has them written and `osiris rpc dump`
  * reads them. docs/protocol.md has the format: lines of JSON, a header, then a record a frame.
  *
  * No secret gets into one: messages pass the redactor, and of what `prepare` carries in connections, secrets and
@@ -31,7 +31,7 @@ struct trace_options {
     const char *path;
     const char *run_id;
     const char *version;  /* of osiris */
-    const char *pipeline; /* its file, for `osiris rpc replay`; or NULL */
+    const char *pipeline; /* its file; or NULL */
     const char *profile;  /* or NULL */
     struct redactor *redactor; /* outlives it */
 };
@@ -76,8 +76,5 @@ void trace_reader_rewind(struct trace_reader *reader);
 
 /* "local > 2 request req_2 prepare, 1234 bytes: {…}", without control characters. Free it; NULL: no memory. */
 char *trace_describe(const struct trace_record *record);
-
-/* Whether a secret was masked somewhere in it. */
-bool trace_is_masked(json_object *value);
 
 #endif

@@ -1,5 +1,4 @@
-"""OSIRIS_RPC_DEBUG, `osiris rpc dump` and `osiris rpc replay`: every frame readable, no secret in it, and what a worker
-answers now beside what it answered then."""
+"""OSIRIS_RPC_DEBUG and `osiris rpc dump`: every frame readable, no secret in it."""
 
 import base64
 import json
@@ -7,8 +6,7 @@ import os
 import pathlib
 import stat
 
-from tap import (assert_equal, assert_in, assert_no_group, files, finish, interrupt, main, osiris, pipeline, read,
-                 run_directory, start, step, test, wait_until, worker_of, write)
+from tap import (assert_equal, assert_in, files, main, osiris, pipeline, read, run_directory, step, test, write)
 
 SECRET = "s3cr3t/with+odd%characters\"and'quotes"
 TOKEN = "t0ken-of-the-environment"
@@ -34,12 +32,6 @@ def trace_of(directory=None):
 def dump(path):
     result = osiris("rpc", "dump", path, "--json")
     assert_equal(result.code, 0, "exit code", result)
-    return result.json()
-
-
-def replay(path, *arguments, code=0, env=None):
-    result = osiris("rpc", "replay", path, *arguments, "--json", env=env)
-    assert_equal(result.code, code, "exit code", result)
     return result.json()
 
 
@@ -133,117 +125,13 @@ def test_no_secret_is_in_it(folder):
 
 
 @test
-def test_a_replay_of_the_same(folder):
-    export()
-    run()
-    os.unlink("out.csv")
-    played = replay(trace_of())
-    assert_equal([a["method"] for a in played["answers"]],
-                 ["hello", "prepare", "execute_step", "execute_step", "commit", "cleanup"], "answers")
-    assert_equal(len(read("out.csv").splitlines()), 1001, "lines that were written again")
-    assert_equal(played["place"], "local", "place")
-
-
-@test
-def test_a_replay_shows_what_differs(folder):
-    export()
-    run()
-    text = read(trace_of())
-    assert_equal(text.count('"rows_read":1000'), 1, "counts in the trace")
-    write("other.trace", text.replace('"rows_read":1000', '"rows_read":999'))
-    played = replay("other.trace", code=1)
-    differing = [a for a in played["answers"] if a["differences"]]
-    assert_equal([(a["method"], a["step_id"]) for a in differing], [("execute_step", "make")], "answers that differ")
-    assert_equal(differing[0]["differences"],
-                 [{"path": "result.metrics.rows_read", "expected": 999, "got": 1000}], "differences")
-    result = osiris("rpc", "replay", "other.trace")
-    assert_in("req_3 execute_step (make): differs", result.out, result)
-
-
-@test
-def test_a_replay_of_a_failure(folder):
-    export(fail_after=500, batch_rows=100)
-    run(code=1)
-    # Whether its neighbour says why it was stopped depends on who is quicker; all else is the same.
-    played = osiris("rpc", "replay", trace_of(), "--json").json()
-    methods = [a["method"] for a in played["answers"]]
-    assert_in("abort", methods)
-    for answer in played["answers"]:
-        if answer.get("step_id") != "save":
-            assert_equal(answer["differences"], [], f"differences of {answer['method']}")
-    assert_equal(len(methods), 6, "answers")
-    assert not pathlib.Path("out.csv").exists()
-
-
-@test
-def test_a_replay_gets_its_secrets_anew(folder):
-    with_secrets()
-    run("--pass-env", "API_TOKEN", env=SECRETS)
-    played = replay(trace_of(), env=SECRETS)
-    assert_equal(len(played["answers"]), 6, "answers")
-    assert SECRET not in json.dumps(played)
-    result = osiris("rpc", "replay", trace_of(), env={"API_TOKEN": TOKEN})
-    assert_equal(result.code, 2, "exit code without the connection's variable", result)
-    assert_in("SPY", result.err, result)
-    result = osiris("rpc", "replay", trace_of(), env={"SPY": SECRET})
-    assert_equal(result.code, 1, "exit code without the passed variable", result)
-    assert_in("API_TOKEN", result.err, result)
-    with_secrets(rows=5)
-    pipeline(step("other", "test.generate", "read", connection="@test.spy"),
-             step("save", "csv.writer", "write", path="out.csv"))
-    result = osiris("rpc", "replay", trace_of(), env=SECRETS)
-    assert_equal(result.code, 1, "exit code with another pipeline", result)
-    assert_in("the plans differ", result.err, result)
-
-
-@test
-def test_a_replay_against_another_worker(folder):
-    export()
-    run()
-    starter = write("dying-worker", "#!/bin/sh\necho 'not today' >&2\nexit 7\n")
-    starter.chmod(0o755)
-    result = osiris("rpc", "replay", trace_of(), "--worker", starter.resolve())
-    assert_equal(result.code, 1, "exit code", result)
-    assert_in("osiris: req_1 hello ", result.err, result)
-    assert_in("not today", result.err, result)
-
-
-@test
-def test_a_replay_that_is_interrupted_leaves_nothing(folder):
-    export(hang_after=500, batch_rows=100)
-    process = start("run", "pipeline.yaml", env=ON)
-    wait_until(lambda: [p for p in pathlib.Path("run_logs").rglob("debug.log") if "hanging" in read(p)], "it hangs")
-    interrupt(process)
-    assert_equal(finish(process).code, 130, "exit code")
-    # The cancel that follows in the trace is left out: the replay hangs, too.
-    lines = read(trace_of()).splitlines(keepends=True)
-    kept = [line for line in lines if '"cancel"' not in line and '"abort"' not in line]
-    write("hanging.trace", "".join(kept))
-    os.mkdir("scratch")
-    replaying = start("rpc", "replay", "hanging.trace", env={"TMPDIR": os.path.abspath("scratch")})
-    worker = worker_of(replaying)
-    wait_until(lambda: len(os.listdir(f"/proc/{worker}/task")) >= 3, "the steps have begun")
-    interrupt(replaying)
-    finish(replaying)
-    assert replaying.returncode != 0
-    assert_equal(os.listdir("scratch"), [], "files left")
-    assert_no_group(worker)
-    assert not pathlib.Path("out.csv").exists()
-
-
-@test
-def test_streams_between_places_cannot_be_replayed(folder):
+def test_streams_between_places(folder):
     write("osiris.yaml", "adapters:\n  here: {adapter: local}\n  there: {adapter: local}\n")
     pipeline({**step("make", "test.generate", "read", rows=10), "run_on": "here"},
              {**step("save", "csv.writer", "write", path="out.csv"), "run_on": "there"})
     run()
     frames = dump(trace_of())["frames"]
     assert [f for f in frames if f["message"].get("type") == "batch" and f["body_bytes"] > 0], "no batch is traced"
-    result = osiris("rpc", "replay", trace_of())
-    assert_in("--place", result.err, result)
-    result = osiris("rpc", "replay", trace_of(), "--place", "there")
-    assert_equal(result.code, 2, "exit code", result)
-    assert_in("their data is not kept", result.err, result)
 
 
 @test
@@ -255,11 +143,10 @@ def test_files_that_are_no_traces(folder):
     write("cut", header + '{"ms": 1, "place": "local", "fr')
     write("wrong", header + '{"ms": 1, "place": 7, "from": "osiris", "sequence": 1, "message_bytes": 1, "body_bytes": 0}\n')
     for name in ("nothing", "text", "newer", "cut", "wrong", "absent", "."):
-        for command in ("dump", "replay"):
-            result = osiris("rpc", command, name)
-            assert result.code in (1, 2), (name, command, result)
-            assert result.err.startswith("osiris: ") and not result.out, (name, command, result)
-            assert_equal(osiris("rpc", command, name, "--json").json()["status"], "error", f"{command} {name}")
+        result = osiris("rpc", "dump", name)
+        assert result.code in (1, 2), (name, result)
+        assert result.err.startswith("osiris: ") and not result.out, (name, result)
+        assert_equal(osiris("rpc", "dump", name, "--json").json()["status"], "error", name)
 
 
 @test
