@@ -21,32 +21,6 @@
 #define INIT_COMMAND                                                                                                    \
     "SET time_zone = '+00:00', SESSION net_write_timeout = 3600, SESSION sql_select_limit = 18446744073709551615"
 
-int mysql_target_init(struct mysql_target *target, const struct osiris_host *host)
-{
-    const char *user = host->get_string(host, OSIRIS_CONNECTION, "user", NULL);
-    const char *username = host->get_string(host, OSIRIS_CONNECTION, "username", NULL);
-
-    if (user != NULL && username != NULL && strcmp(user, username) != 0)
-        return osiris_refuse(host, "username", "leave one of them out",
-                             "the connection has both user and username, and they are not the same");
-    *target = (struct mysql_target){
-        .host = host->get_string(host, OSIRIS_CONNECTION, "host", "127.0.0.1"),
-        .database = host->get_string(host, OSIRIS_CONNECTION, "database", NULL),
-        .user = user != NULL ? user : username,
-        .password = host->get_string(host, OSIRIS_CONNECTION, "password", NULL),
-        .socket = host->get_string(host, OSIRIS_CONNECTION, "socket", NULL),
-        .port = (unsigned)host->get_integer(host, OSIRIS_CONNECTION, "port", 3306),
-        .connect_timeout_s =
-            (unsigned)host->get_integer(host, OSIRIS_CONNECTION, "connect_timeout", 10),
-        .read_timeout_s =
-            (unsigned)host->get_integer(host, OSIRIS_CONNECTION, "read_timeout", 3600),
-    };
-    if (target->user == NULL)
-        return osiris_refuse(host, "user", "give user in the connection",
-                             "the connection has no user");
-    return mysql_tls_init(target, host);
-}
-
 int mysql_session_init(struct mysql_session *session, const struct osiris_host *host)
 {
     session->host = host;

@@ -38,6 +38,7 @@ mysql_la_SOURCES = \
 	drivers/mysql/sql.h \
 	drivers/mysql/statement.c \
 	drivers/mysql/tls.c \
+	drivers/mysql/target.c \
 	drivers/mysql/values.c \
 	drivers/mysql/values.h \
 	drivers/mysql/verbs.c \

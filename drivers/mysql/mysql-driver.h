@@ -24,12 +24,13 @@ struct mysql_tls {
     const char *ca, *certificate, *key, *cipher;
 };
 
-/* Where to connect, borrowed from the host. */
+/* Where to connect, borrowed from the host. It stays where it is. */
 struct mysql_target {
     const char *host, *database, *user, *password, *socket;
     unsigned port;
     unsigned connect_timeout_s, read_timeout_s;
     struct mysql_tls tls;
+    char address[128]; /* what `host` has in brackets */
 };
 
 /* A connection that another thread may interrupt. */
@@ -45,11 +46,14 @@ struct mysql_session {
     int socket; /* a descriptor of its own of the connection's; -1: none that interrupt could shut */
 };
 
+/* target.c */
+
+/* What the connection's fields say, checked; -1: reported. */
+int mysql_target_init(struct mysql_target *target, const struct osiris_host *host);
+
 /* connect.c */
 
 int mysql_session_init(struct mysql_session *session, const struct osiris_host *host);
-/* What the connection's fields say, checked; a part of it. */
-int mysql_target_init(struct mysql_target *target, const struct osiris_host *host);
 void mysql_session_clear(struct mysql_session *session);
 int mysql_session_connect(struct mysql_session *session);
 /* Closes the connection; another one may follow. */

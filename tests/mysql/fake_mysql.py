@@ -1,7 +1,7 @@
 """A scripted MySQL server, for what a MariaDB server cannot be brought to. Written from MySQL's description of its
 protocol: https://dev.mysql.com/doc/dev/mysql-server/latest/PAGE_PROTOCOL.html
 
-    with fake_mysql(script) as fake: … connect to 127.0.0.1:fake.port …
+    with fake_mysql(script) as fake: … connect to 127.0.0.1 (or `address`), fake.port …
 
 `script(connection)` runs in a thread for each connection. What it raises is kept in fake.problems.
 """
@@ -180,9 +180,9 @@ class Fake:
 
 
 @contextlib.contextmanager
-def fake_mysql(script):
+def fake_mysql(script, address="127.0.0.1"):
     fake, stopped = Fake(), threading.Event()
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
     fake.port = listener.getsockname()[1]
 
     def talk(sock):
