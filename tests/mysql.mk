@@ -8,6 +8,7 @@ mysql_tests = \
 	tests/mysql/test_mysql_memory.py \
 	tests/mysql/test_mysql_partitions.py \
 	tests/mysql/test_mysql_resume.py \
+	tests/mysql/test_mysql_second_library.py \
 	tests/mysql/test_mysql_session.py \
 	tests/mysql/test_mysql_tls.py \
 	tests/mysql/test_mysql_values.py \
@@ -19,11 +20,13 @@ EXTRA_DIST += \
 	examples/orders.yaml \
 	examples/osiris_connections.yaml \
 	scripts/mariadb-private \
+	scripts/second-libmariadb \
 	tests/mysql/fake_mysql.py \
 	tests/mysql/proxy.py \
 	tests/mysql/mysql_server.py \
 	tests/mysql/private.py \
 	tests/mysql/raw.py \
+	tests/mysql/second_library.py \
 	$(mysql_tests)
 if HAVE_PYTHON3
 if HAVE_MYSQL

@@ -27,7 +27,7 @@ int mysql_session_init(struct mysql_session *session, const struct osiris_host *
     session->socket = -1;
     pthread_mutex_init(&session->lock, NULL);
     if (mysql_target_init(&session->target, host) < 0 ||
-        mysql_tls_check_files(&session->target, host) < 0)
+        mysql_tls_check_place(&session->target, host) < 0)
         return -1;
     session->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (session->wake < 0)

@@ -4,6 +4,7 @@ mysql_la_CPPFLAGS = $(AM_CPPFLAGS) $(MYSQL_CFLAGS)
 mysql_la_LDFLAGS = $(plugin_ldflags)
 mysql_la_LIBADD = libosiris-kit-pic.la $(MYSQL_LIBS)
 mysql_la_SOURCES = \
+	drivers/mysql/certificate.c \
 	drivers/mysql/check.c \
 	drivers/mysql/columns.c \
 	drivers/mysql/connect.c \
@@ -37,8 +38,8 @@ mysql_la_SOURCES = \
 	drivers/mysql/sql.c \
 	drivers/mysql/sql.h \
 	drivers/mysql/statement.c \
-	drivers/mysql/tls.c \
 	drivers/mysql/target.c \
+	drivers/mysql/tls.c \
 	drivers/mysql/values.c \
 	drivers/mysql/values.h \
 	drivers/mysql/verbs.c \

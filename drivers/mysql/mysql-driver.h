@@ -83,8 +83,8 @@ int mysql_session_fail_late(struct mysql_session *session);
 
 /* The connection's `ssl`; -1: reported. The target's socket is known already. */
 int mysql_tls_init(struct mysql_target *target, const struct osiris_host *host);
-/* Whether its files are there, where the step runs; -1: reported. */
-int mysql_tls_check_files(const struct mysql_target *target, const struct osiris_host *host);
+/* Whether its files and a client library that can do it are there, where the step runs; -1: reported. */
+int mysql_tls_check_place(const struct mysql_target *target, const struct osiris_host *host);
 /* Tells a new handle. */
 void mysql_tls_prepare(const struct mysql_target *target, MYSQL *mysql);
 /* Whether the server's greeting decides (`preferred`), and is to be seen before the library reads it. */
@@ -94,6 +94,22 @@ bool mysql_tls_wants_greeting(const struct mysql_target *target);
 bool mysql_tls_see_greeting(struct mysql_target *target, MYSQL *mysql, int socket);
 /* Whether the connection is what was asked for; -1: reported. */
 int mysql_tls_after_connect(const struct mysql_session *session);
+
+/* certificate.c */
+
+/* How this client library verifies a certificate. */
+enum mysql_certificates {
+    MYSQL_CERTIFICATES_BY_LIBRARY, /* Connector/C before 3.4: as it is told */
+    MYSQL_CERTIFICATES_BY_US,      /* 3.4.2 and newer: it asks us, between the handshake and the login */
+    MYSQL_CERTIFICATES_UNKNOWN,    /* 3.4.0, 3.4.1: by rules of its own */
+};
+
+enum mysql_certificates mysql_certificates(void);
+/* Whether what the library uses for TLS is known well enough to verify certificates with. */
+bool mysql_certificates_can_be_verified(void);
+/* MYSQL_CERTIFICATES_BY_US: has a new handle ask whether an authority that it trusts has signed the certificate, and whether
+ * the certificate is the host's. */
+void mysql_certificates_ask(MYSQL *mysql, bool authority, bool identity);
 
 /* init-sql.c */
 

@@ -1,11 +1,12 @@
 /*
- * The connection's `ssl`; see mysql-driver.h. What libmariadb (3.3, libmariadb/secure/openssl.c, plugins/auth/my_auth.c)
- * makes of its options, and so what is built on here:
+ * The connection's `ssl`; see mysql-driver.h. What libmariadb (libmariadb/secure/openssl.c, plugins/auth/my_auth.c) makes of
+ * its options, and so what is built on here:
  *  - MYSQL_OPT_SSL_ENFORCE only asks for TLS. If the server has none, the login goes out in the open, unless the
- *    certificate is to be verified or has a fingerprint: then it fails before that. An empty fingerprint is
- *    taken for one there, and is not compared later.
- *  - With a CA file the certificate's chain is verified, and the host's name with MYSQL_OPT_SSL_VERIFY_SERVER_CERT only.
- *    With that and no CA file, the system's authorities are trusted.
+ *    certificate is to be verified or has a fingerprint: then it fails before that. Before version 3.4 an empty
+ *    fingerprint is taken for one there, and is not compared later.
+ *  - Before version 3.4: with a CA file the certificate's chain is verified, and the host's name with
+ *    MYSQL_OPT_SSL_VERIFY_SERVER_CERT only. With that and no CA file, the system's authorities are trusted.
+ *  - From 3.4.2 on a callback decides (certificate.c), with MYSQL_OPT_SSL_VERIFY_SERVER_CERT only.
  *  - caching_sha2_password's client plug-in (plugins/auth/caching_sha2_pw.c) takes a connection for encrypted as soon as
  *    TLS was asked for, and then sends the password as it is. So TLS must not be asked for if the server does not
  *    offer it: `preferred` looks into the server's greeting first.
@@ -46,10 +47,30 @@ static int check(const struct mysql_tls *tls, const struct osiris_host *host)
     if ((tls->key == NULL) != (tls->certificate == NULL))
         return osiris_refuse(host, tls->key == NULL ? "/ssl/cert" : "/ssl/key", NULL,
                              "ssl.cert and ssl.key go together");
+    /* It lets in ciphers without a certificate, of which there is nothing to verify. */
+    if (tls->mode >= VERIFY_CA && tls->cipher != NULL && strstr(tls->cipher, "SECLEVEL=0") != NULL)
+        return osiris_refuse(host, "/ssl/cipher", "@SECLEVEL=1 is the lowest that asks for a certificate",
+                             "ssl.cipher has @SECLEVEL=0, and ssl.mode is %s", mode_names[tls->mode]);
     if (tls->mode == DISABLED && (tls->ca != NULL || tls->certificate != NULL))
         return osiris_refuse(host, "/ssl/mode", "take the files or the mode out",
                              "ssl.mode disabled uses no ssl.ca, ssl.cert or ssl.key");
     return 0;
+}
+
+/* What another version of it would make of a mode is not known: only that it encrypts what may be not encrypted. */
+static int check_library(const struct mysql_tls *tls, const struct osiris_host *host)
+{
+    const char *library = NULL;
+    bool verifies = tls->mode >= VERIFY_CA;
+
+    if (tls->mode < REQUIRED ||
+        (verifies ? mysql_certificates_can_be_verified() : mysql_certificates() != MYSQL_CERTIFICATES_UNKNOWN))
+        return 0;
+    (void)mariadb_get_infov(NULL, MARIADB_TLS_LIBRARY, &library);
+    return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL,
+                       "install libmariadb 3.3, or 3.4.2 or newer with OpenSSL, where the step runs",
+                       "ssl.mode %s cannot be had with the client library libmariadb %s (%s)", mode_names[tls->mode],
+                       mysql_get_client_info(), library == NULL ? "without TLS" : library);
 }
 
 /* The library says no more of a file than that there is no connection, or takes it for an empty one. */
@@ -88,11 +109,12 @@ int mysql_tls_init(struct mysql_target *target, const struct osiris_host *host)
     return check(tls, host);
 }
 
-int mysql_tls_check_files(const struct mysql_target *target, const struct osiris_host *host)
+int mysql_tls_check_place(const struct mysql_target *target, const struct osiris_host *host)
 {
     const struct mysql_tls *tls = &target->tls;
 
-    if (check_file(host, "ca", tls->ca) < 0 || check_file(host, "cert", tls->certificate) < 0)
+    if (check_library(tls, host) < 0 || check_file(host, "ca", tls->ca) < 0 ||
+        check_file(host, "cert", tls->certificate) < 0)
         return -1;
     return check_file(host, "key", tls->key);
 }
@@ -100,7 +122,9 @@ int mysql_tls_check_files(const struct mysql_target *target, const struct osiris
 void mysql_tls_prepare(const struct mysql_target *target, MYSQL *mysql)
 {
     const struct mysql_tls *tls = &target->tls;
-    my_bool wanted = tls->mode >= REQUIRED, verify = tls->mode == VERIFY_IDENTITY;
+    const enum mysql_certificates verified = mysql_certificates();
+    const bool by_us = verified == MYSQL_CERTIFICATES_BY_US;
+    my_bool wanted = tls->mode >= REQUIRED, verify = by_us ? wanted : tls->mode == VERIFY_IDENTITY;
 
     mysql_optionsv(mysql, MYSQL_OPT_SSL_ENFORCE, &wanted);
     mysql_optionsv(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
@@ -108,7 +132,10 @@ void mysql_tls_prepare(const struct mysql_target *target, MYSQL *mysql)
         mysql_optionsv(mysql, MARIADB_OPT_RESTRICTED_AUTH, DISCREET_PLUGINS);
     if (!wanted)
         return;
-    mysql_optionsv(mysql, MARIADB_OPT_SSL_FP, "");
+    if (by_us)
+        mysql_certificates_ask(mysql, tls->mode >= VERIFY_CA, tls->mode == VERIFY_IDENTITY);
+    else if (verified == MYSQL_CERTIFICATES_BY_LIBRARY)
+        mysql_optionsv(mysql, MARIADB_OPT_SSL_FP, "");
     /* A CA file makes it verify. */
     if (tls->mode >= VERIFY_CA)
         mysql_optionsv(mysql, MYSQL_OPT_SSL_CA, tls->ca);
