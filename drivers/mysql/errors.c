@@ -1,6 +1,8 @@
 /* What the server's and the client library's errors mean; see mysql-driver.h. */
 #include <errmsg.h>
 #include <mysqld_error.h>
+#include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "mysql-driver.h"
@@ -62,7 +64,6 @@ static const struct meaning meanings[] = {
     {ER_BAD_FIELD_ERROR, OSIRIS_ERROR_NOT_FOUND, 0, "check the column's name"},
     {ER_SP_DOES_NOT_EXIST, OSIRIS_ERROR_NOT_FOUND, 0, "check the function's name"},
     {ER_UNKNOWN_PARTITION, OSIRIS_ERROR_NOT_FOUND, 0, NULL},
-    {CR_UNKNOWN_HOST, OSIRIS_ERROR_NOT_FOUND, 1, "check host of the connection"},
 
     {ER_PARSE_ERROR, OSIRIS_ERROR_CONFIG, 0, CHECK_SQL},
     {ER_SYNTAX_ERROR, OSIRIS_ERROR_CONFIG, 0, CHECK_SQL},
@@ -219,6 +220,28 @@ static unsigned code_before_tls(const char *message)
     return (unsigned)strtoul(at + sizeof mark - 1, NULL, 10);
 }
 
+/* getaddrinfo's number, with which the library's text ends: "Unknown server host 'x' (-2)". */
+static int resolver_reason(const char *message)
+{
+    const char *at = strrchr(message, '(');
+
+    return at == NULL ? EAI_FAIL : (int)strtol(at + 1, NULL, 10);
+}
+
+/* A name that is not there will not be there at once. Whoever could not be asked may answer later. */
+static int fail_unresolved(const struct mysql_session *session, const char *doing, const char *state,
+                           const char *message)
+{
+    static const struct meaning no_name = {0, OSIRIS_ERROR_NOT_FOUND, 0, "check host of the connection"};
+    static const struct meaning no_answer = {0, OSIRIS_ERROR_NOT_FOUND, 1, "see whether DNS can be reached where the step runs"};
+    const int reason = resolver_reason(message);
+    bool was_asked = reason != EAI_AGAIN && reason != EAI_SYSTEM && reason != EAI_MEMORY;
+    char text[1024];
+
+    snprintf(text, sizeof text, "the host's name cannot be resolved (DNS): %s: %s", gai_strerror(reason), message);
+    return fail_as(was_asked ? &no_name : &no_answer, session, doing, CR_UNKNOWN_HOST, state, text);
+}
+
 int mysql_session_fail(struct mysql_session *session, const char *doing, unsigned code,
                        const char *state, const char *message)
 {
@@ -228,6 +251,8 @@ int mysql_session_fail(struct mysql_session *session, const char *doing, unsigne
         code = CR_AUTH_PLUGIN_CANNOT_LOAD;
     else if (of_server != 0)
         code = of_server;
+    if (code == CR_UNKNOWN_HOST)
+        return fail_unresolved(session, doing, state, message);
     return fail_as(find_meaning_now(session, code, state), session, doing, code, state, message);
 }
 
@@ -262,6 +287,9 @@ int mysql_session_fail_late(struct mysql_session *session)
                                         "the server did not answer within connect_timeout"};
     MYSQL *mysql = session->mysql;
 
+    /* What DNS says is the reason, however late it came. */
+    if (mysql_errno(mysql) == CR_UNKNOWN_HOST)
+        return fail_unresolved(session, "connect", mysql_sqlstate(mysql), mysql_error(mysql));
     /* The library calls its own giving up a lost connection. */
     return fail_as(&late, session, "connect", mysql_errno(mysql), mysql_sqlstate(mysql),
                    mysql_error(mysql));

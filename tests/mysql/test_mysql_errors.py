@@ -2,13 +2,18 @@
 """mysql.extractor's errors: MySQL's number and SQLSTATE, the category, and whether a retry makes sense. Each kind comes
 from a real server, or from a scripted one where a real one cannot be brought to it."""
 
+import os
+import pathlib
 import shutil
 import socket
+import subprocess
 
 from private import Private, describe
 
-from tap import (assert_equal, assert_in, events, finish, main, osiris, run_directory, start, test,  # noqa: E402
-                 wait_until)
+from proxy import Proxy
+from second_library import worker_with
+from tap import (SANITIZED, Skip, assert_equal, assert_in, events, finish, main, osiris, read,  # noqa: E402
+                 run_directory, start, test, wait_until)
 
 from fake_mysql import fake_mysql  # noqa: E402
 
@@ -68,8 +73,66 @@ def test_not_found(folder):
     fails(("not_found", False, 1305, "42000"), query="SELECT no_such_function(1)")
     fails(("not_found", False, 1049, "42000"), connection={"database": "no_such"}, query="SELECT 1",
           hint="check database")
-    fails(("not_found", True, 2005, "HY000"), connection={"host": "no-such-host.invalid"}, query="SELECT 1",
-          hint="check host")
+
+
+RESOLVER = """
+#include <dlfcn.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **result)
+{
+    static int calls;
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) =
+        (int (*)(const char *, const char *, const struct addrinfo *, struct addrinfo **))dlsym(RTLD_NEXT, "getaddrinfo");
+    FILE *file = fopen(getenv("LOOKUPS"), "a");
+    fprintf(file, "%s\\n", name);
+    fclose(file);
+    return calls++ < atoi(getenv("FOUND")) ? real(name, service, hints, result) : atoi(getenv("SAYS"));
+}
+"""
+
+
+def resolver(folder, says, found=0):
+    """The environment of a worker whose resolver finds so many names, and then says that."""
+    if SANITIZED:
+        raise Skip("a sanitizer wants to be loaded first")
+    pathlib.Path("resolver.c").write_text(RESOLVER)
+    pathlib.Path("lookups").write_text("")
+    subprocess.run([*os.environ.get("CC", "cc").split(), "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", "resolver.so",
+                    "resolver.c"], check=True)
+    return {"OSIRIS_WORKER": worker_with("worker", LD_PRELOAD=folder / "resolver.so", LOOKUPS=folder / "lookups",
+                                         SAYS=says, FOUND=found)}
+
+
+@test
+def test_a_name_that_is_not_there(folder):
+    for says, text in ((socket.EAI_NONAME, "Name or service not known"), (socket.EAI_FAIL, "Non-recoverable failure")):
+        result = private.extract(code=1, connection={"host": "nowhere.invalid"}, env=resolver(folder, says), query="SELECT 1")
+        assert_in(f"the host's name cannot be resolved (DNS): {text}", result.err, result)
+        assert_in("Unknown server host 'nowhere.invalid'", result.err, result)
+        expect(("not_found", False, 2005, "HY000"), "check host", result)
+        assert_equal(read("lookups"), "nowhere.invalid\n", "lookups")
+
+
+@test
+def test_a_name_that_is_not_there_any_more(folder):
+    """It is not looked for ten times."""
+    private.sql("CREATE OR REPLACE TABLE many (id INT PRIMARY KEY, v CHAR(100)); "
+                "INSERT INTO many SELECT seq, REPEAT('x', 100) FROM seq_1_to_5000")
+    with Proxy(private.env, 100000) as proxy:
+        result = private.extract(code=1, connection={"host": "localhost", "port": proxy.port}, table="many", batch_size=100,
+                                 env=resolver(folder, socket.EAI_NONAME, found=1))
+    expect(("not_found", False, 2005, "HY000"), "check host", result)
+    assert_equal(read("lookups"), "localhost\n" * 2, "lookups")
+
+
+@test
+def test_a_resolver_that_does_not_answer(folder):
+    result = private.extract(code=1, connection={"host": "nowhere.invalid", "connect_timeout": 1}, query="SELECT 1",
+                             env=resolver(folder, socket.EAI_AGAIN))
+    assert_in("(DNS): Temporary failure in name resolution", result.err, result)
+    expect(("not_found", True, 2005, "HY000"), "DNS", result)
 
 
 @test
