@@ -14,6 +14,7 @@ mysql_tests = \
 	tests/mysql/test_mysql_values.py \
 	tests/mysql/test_mysql_verbs.py \
 	tests/mysql/test_mysql_waits.py \
+	tests/mysql/test_mysql_warnings.py \
 	tests/mysql/test_real_mysql.py \
 	$(NULL)
 EXTRA_DIST += \

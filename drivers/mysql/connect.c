@@ -16,10 +16,11 @@
 /* Of the library's coroutine while it connects: the name's resolution runs on it, too. */
 #define CONNECT_STACK_BYTES (512u << 10)
 
-/* Times are UTC; the server must be patient with a reader that is held up by its writer; and what it allows others to see of a
- * table at once must not end an export early, without a word. */
+/* Times are UTC; the server must be patient with a reader that is held up by its writer; what it allows others to see of a
+ * table at once must not end an export early, without a word; and what it only notes must not be counted as a warning. */
 #define INIT_COMMAND                                                                                                    \
-    "SET time_zone = '+00:00', SESSION net_write_timeout = 3600, SESSION sql_select_limit = 18446744073709551615"
+    "SET time_zone = '+00:00', SESSION net_write_timeout = 3600, SESSION sql_select_limit = 18446744073709551615, "     \
+    "SESSION sql_notes = 0"
 
 int mysql_session_init(struct mysql_session *session, const struct osiris_host *host)
 {

@@ -124,13 +124,28 @@ static int stream_get_schema(struct ArrowArrayStream *stream, struct ArrowSchema
     return mysql_reader_schema(&extractor->readers[0], out) < 0 ? ENOMEM : 0;
 }
 
+/* All readers are at their ends, and their threads, too. */
+static void tell_warnings(struct extractor *extractor)
+{
+    struct mysql_warnings all = {0};
+
+    for (size_t i = 0; i < extractor->reader_count; i++)
+        mysql_warnings_move(&all, &extractor->readers[i].warnings);
+    mysql_warnings_tell(&all, extractor->host);
+    mysql_warnings_clear(&all);
+}
+
 static int stream_get_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
 {
     struct extractor *extractor = stream->private_data;
+    int result = extractor->merge != NULL ? mysql_merge_next(extractor->merge, out)
+                                          : mysql_reader_next(&extractor->readers[0], out);
 
-    if (extractor->merge != NULL)
-        return mysql_merge_next(extractor->merge, out) < 0 ? EIO : 0;
-    return mysql_reader_next(&extractor->readers[0], out) < 0 ? EIO : 0;
+    if (result < 0)
+        return EIO;
+    if (out->release == NULL)
+        tell_warnings(extractor);
+    return 0;
 }
 
 /* What went wrong was reported through the host. */

@@ -43,4 +43,6 @@ mysql_la_SOURCES = \
 	drivers/mysql/values.c \
 	drivers/mysql/values.h \
 	drivers/mysql/verbs.c \
-	drivers/mysql/verbs.h
+	drivers/mysql/verbs.h \
+	drivers/mysql/warnings.c \
+	drivers/mysql/warnings.h

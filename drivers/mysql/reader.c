@@ -43,6 +43,7 @@ void mysql_reader_clear(struct mysql_reader *reader)
     close_statement(reader);
     mysql_session_clear(&reader->session);
     mysql_reports_clear(&reader->reports);
+    mysql_warnings_clear(&reader->warnings);
     if (reader->schema.release != NULL)
         reader->schema.release(&reader->schema);
     free(reader->sql);
@@ -440,7 +441,7 @@ int mysql_reader_execute(struct mysql_reader *reader)
 
 /* Rows. */
 
-static void end_of_rows(struct mysql_reader *reader)
+static int end_of_rows(struct mysql_reader *reader)
 {
     int64_t bad_dates = reader->bad_dates + mysql_columns_bad_dates(reader->columns);
 
@@ -450,6 +451,7 @@ static void end_of_rows(struct mysql_reader *reader)
         osiris_log(reader->host, OSIRIS_WARNING,
                    "%lld dates do not exist (like 0000-00-00) and are NULL in the output",
                    (long long)bad_dates);
+    return mysql_warnings_take(&reader->warnings, &reader->session);
 }
 
 /* 1: a row; 0: no more; -1: reported. */
@@ -457,10 +459,8 @@ static int fetch_row(struct mysql_reader *reader)
 {
     int result = mysql_stmt_fetch(reader->statement);
 
-    if (result == MYSQL_NO_DATA) {
-        end_of_rows(reader);
-        return 0;
-    }
+    if (result == MYSQL_NO_DATA)
+        return end_of_rows(reader);
     if (result != 0 && result != MYSQL_DATA_TRUNCATED)
         return statement_failed(reader, "read the rows");
     return 1;

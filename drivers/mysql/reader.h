@@ -9,6 +9,7 @@
 
 #include "reports.h"
 #include "resume.h"
+#include "warnings.h"
 
 #define MYSQL_GIANT_BYTES (4u << 20)
 
@@ -27,6 +28,7 @@ struct mysql_reader {
     struct mysql_columns *columns;
     struct ArrowSchema schema; /* of the statement: hidden columns of the key are behind the others */
     int64_t bad_dates;         /* of the statements before this one */
+    struct mysql_warnings warnings;
     size_t batch_bytes;        /* of the last batch, about */
     bool may_be_giant;         /* rows: a column has room for MYSQL_GIANT_BYTES and more */
     bool ended;

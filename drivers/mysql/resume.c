@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "warnings.h"
+
 bool mysql_is_lost_connection(const struct osiris_error_report *error)
 {
     static const int32_t codes[] = {CR_SERVER_GONE_ERROR,
@@ -54,6 +56,8 @@ static const char *obstacle(const struct osiris_host *host)
         return "the rows come in the order of order_by, not of a key; leave order_by out";
     if (host->get_boolean(host, OSIRIS_CONFIG, "consistent", 0))
         return "a snapshot is lost with its connection; leave consistent out, or use on_disconnect: fail";
+    if (mysql_warnings_are_errors(host))
+        return "what the server warned of is lost with its connection; use on_warnings: warn, or on_disconnect: fail";
     return NULL;
 }
 

@@ -37,6 +37,7 @@ const char mysql_extractor_spec[] =
     "\"batch_size\": {\"type\": \"integer\", \"minimum\": 100, \"maximum\": 100000, \"default\": 10000, \"description\": \"rows in a batch at most; a batch also ends at 1 MiB\"},"
     "\"tinyint1_as_boolean\": {\"type\": \"boolean\", \"default\": false, \"description\": \"TINYINT(1), which is BOOLEAN, as a boolean: true unless 0\"},"
     "\"zero_dates\": {\"type\": \"string\", \"enum\": [\"null\", \"error\"], \"default\": \"null\", \"description\": \"what becomes of dates that do not exist (0000-00-00, 2024-02-00)\"},"
+    "\"on_warnings\": {\"type\": \"string\", \"enum\": [\"ignore\", \"warn\", \"fail\"], \"default\": \"warn\", \"description\": \"what becomes of the server's warnings of values that it cut or made NULL: nothing, a warning of the step, or the run fails\"},"
     "\"partitions\": {\"type\": \"integer\", \"minimum\": 1, \"maximum\": 64, \"default\": 1, \"description\": \"ranges that the table is split into at most; each is read over a connection of its own\"},"
     "\"partition_on\": {\"type\": \"string\", \"minLength\": 1, \"description\": \"the indexed column whose ranges they are; by default the first of the primary key\"},"
     "\"consistent\": {\"type\": \"boolean\", \"default\": false, \"description\": \"all connections read one snapshot, or the run fails\"},"

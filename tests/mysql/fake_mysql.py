@@ -76,8 +76,8 @@ class Connection:
     def ok(self):
         self.write(b"\0\0\0\x02\0\0\0")
 
-    def end(self):
-        self.write(b"\xfe\0\0\x02\0")
+    def end(self, warnings=0):
+        self.write(b"\xfe" + struct.pack("<HH", warnings, 2))
 
     def error(self, code, state, message):
         self.write(b"\xff" + struct.pack("<H", code) + b"#" + state.encode() + message.encode())
@@ -140,9 +140,10 @@ class Connection:
         self.write(b"".join(map(length_encoded, fields)) +
                    struct.pack("<BHIBHBH", 12, 63, 20, LONGLONG, 0, 0, 0))
 
-    def serve(self, name="n", numbers=(), error=None, breaks=False):
+    def serve(self, name="n", numbers=(), error=None, breaks=False, warnings=0, gone_for=None):
         """Takes commands until the client quits: a prepared statement gets a BIGINT column of `numbers`, then the
-        error (code, state, message) if there is one, or the connection breaks. → the statements' texts."""
+        error (code, state, message) if there is one, or the connection breaks; at the end stands how many warnings there
+        were. At the text `gone_for` the connection breaks. → the statements' texts."""
         texts = []
         while True:
             self.sequence = 0
@@ -155,6 +156,8 @@ class Connection:
                 return texts
             if command in (COM_QUERY, COM_STMT_PREPARE):
                 texts.append(body.decode())
+                if texts[-1] == gone_for:
+                    return texts
             if command == COM_QUERY:
                 self.ok()
             elif command == COM_STMT_PREPARE:
@@ -169,7 +172,7 @@ class Connection:
                     self.write(b"\0\0" + struct.pack("<q", number))
                 if breaks:
                     return texts
-                self.error(*error) if error else self.end()
+                self.error(*error) if error else self.end(warnings)
             elif command != COM_STMT_CLOSE:
                 raise AssertionError(f"command {command}")
 

@@ -51,6 +51,11 @@ def test_sessions(folder):
 
 
 @test
+def test_warnings(folder):
+    passes("test_mysql_warnings.py")
+
+
+@test
 def test_values(folder):
     passes("test_mysql_values.py")
 
