@@ -11,14 +11,22 @@ struct field {
     char format[48];
 };
 
+/* Why a column takes no more. */
+enum { TAKES_ALL, NO_MEMORY, WRONG_TYPE, TOO_MANY_ROWS };
+
 struct osiris_builder {
     struct field *fields;
     struct osiris_column *columns;
+    struct osiris_column nowhere; /* what an index beyond the columns gets: there is room for nothing */
     size_t count;
     struct osiris_column **varying; /* those of utf8 and binary: only they make a row's size unknown */
     size_t varying_count;
     int64_t max_rows, rows;
     size_t row_bytes; /* of the columns of fixed size, a row */
+    size_t wrong_index; /* that was asked for last and is none, if `nowhere` was given out */
+    int too_many_rows;  /* were ended */
+    int no_memory;      /* the last finish had none */
+    char error[160];
 };
 
 static size_t padded(size_t bytes)
@@ -64,6 +72,35 @@ static const struct {
 static int is_bytes(int32_t type)
 {
     return type == OSIRIS_TYPE_UTF8 || type == OSIRIS_TYPE_BINARY;
+}
+
+/* -1: nulls only. */
+static int way_kept(int32_t type)
+{
+    static const int8_t ways[] = {
+        [OSIRIS_TYPE_NULL] = -1,
+        [OSIRIS_TYPE_BOOLEAN] = OSIRIS_KEPT_BOOLEAN,
+        [OSIRIS_TYPE_INT8] = OSIRIS_KEPT_INT8,
+        [OSIRIS_TYPE_UINT8] = OSIRIS_KEPT_UINT8,
+        [OSIRIS_TYPE_INT16] = OSIRIS_KEPT_INT16,
+        [OSIRIS_TYPE_UINT16] = OSIRIS_KEPT_UINT16,
+        [OSIRIS_TYPE_INT32] = OSIRIS_KEPT_INT32,
+        [OSIRIS_TYPE_UINT32] = OSIRIS_KEPT_UINT32,
+        [OSIRIS_TYPE_INT64] = OSIRIS_KEPT_INT64,
+        [OSIRIS_TYPE_UINT64] = OSIRIS_KEPT_UINT64,
+        [OSIRIS_TYPE_FLOAT] = OSIRIS_KEPT_FLOAT,
+        [OSIRIS_TYPE_DOUBLE] = OSIRIS_KEPT_DOUBLE,
+        [OSIRIS_TYPE_DECIMAL128] = OSIRIS_KEPT_DECIMAL,
+        [OSIRIS_TYPE_DECIMAL256] = OSIRIS_KEPT_DECIMAL,
+        [OSIRIS_TYPE_UTF8] = OSIRIS_KEPT_BYTES,
+        [OSIRIS_TYPE_BINARY] = OSIRIS_KEPT_BYTES,
+        [OSIRIS_TYPE_DATE32] = OSIRIS_KEPT_INT32,
+        [OSIRIS_TYPE_TIME64_US] = OSIRIS_KEPT_INT64,
+        [OSIRIS_TYPE_TIMESTAMP_US] = OSIRIS_KEPT_INT64,
+        [OSIRIS_TYPE_DURATION_US] = OSIRIS_KEPT_INT64,
+    };
+
+    return ways[type];
 }
 
 static int make_format(const struct osiris_field *field, char *format, size_t size)
@@ -123,6 +160,19 @@ static int begin_column(struct osiris_column *column)
     return 0;
 }
 
+/* Whatever is appended from now on finds no room. The first reason stays. */
+static void refuse_all(struct osiris_column *column, int why)
+{
+    if (column->refused == TAKES_ALL)
+        column->refused = why;
+    memset(column->room, 0, sizeof column->room);
+}
+
+void osiris_append_refused(struct osiris_column *column, int32_t kept)
+{
+    refuse_all(column, column->room[kept] == 0 ? WRONG_TYPE : TOO_MANY_ROWS);
+}
+
 static void free_column(struct osiris_column *column)
 {
     free(column->validity);
@@ -134,14 +184,20 @@ int osiris_append_bytes_slow(struct osiris_column *column, const void *bytes, si
 {
     size_t needed, capacity = column->data_capacity;
 
+    if (column->length >= column->room[OSIRIS_KEPT_BYTES]) {
+        osiris_append_refused(column, OSIRIS_KEPT_BYTES);
+        return -1;
+    }
     if (__builtin_add_overflow(column->data_length, length, &needed) || needed > INT32_MAX)
         return -1;
     while (capacity < needed)
         capacity = capacity > INT32_MAX / 2 ? INT32_MAX : capacity * 2;
     capacity = usable(padded(capacity));
     uint8_t *data = aligned_alloc(ALIGNMENT, padded(capacity));
-    if (data == NULL)
+    if (data == NULL) {
+        refuse_all(column, NO_MEMORY);
         return -1;
+    }
     memcpy(data, column->data, column->data_length);
     free(column->data);
     column->data = data;
@@ -149,18 +205,24 @@ int osiris_append_bytes_slow(struct osiris_column *column, const void *bytes, si
     return osiris_append_bytes(column, bytes, length);
 }
 
-/* Without memory for the bitmap the null count tells finish that it is missing. */
 void osiris_append_null_slow(struct osiris_column *column)
 {
     int64_t at = column->length;
 
-    column->null_count++;
+    if (column->refused != TAKES_ALL || at >= column->capacity) {
+        refuse_all(column, TOO_MANY_ROWS);
+        return;
+    }
     if (column->validity == NULL && column->type != OSIRIS_TYPE_NULL) {
         size_t bytes = padded(((size_t)column->capacity + 7) / 8);
         column->validity = aligned_alloc(ALIGNMENT, bytes);
-        if (column->validity != NULL)
-            memset(column->validity, 0xff, bytes);
+        if (column->validity == NULL) {
+            refuse_all(column, NO_MEMORY);
+            return;
+        }
+        memset(column->validity, 0xff, bytes);
     }
+    column->null_count++;
     if (column->validity != NULL)
         column->validity[at >> 3] &= (uint8_t)~(1u << (at & 7));
     column->length++;
@@ -184,6 +246,8 @@ static int init_column(struct osiris_builder *builder, size_t index,
     column->type = field->type;
     column->value_size = types[field->type].size;
     column->capacity = builder->max_rows;
+    if (way_kept(field->type) >= 0)
+        column->room[way_kept(field->type)] = (int32_t)builder->max_rows;
     builder->row_bytes += column->value_size;
     if (is_bytes(column->type))
         builder->varying[builder->varying_count++] = column;
@@ -202,7 +266,7 @@ struct osiris_builder *osiris_builder_new(const struct osiris_field *fields, siz
     builder->columns = calloc(count + 1, sizeof *builder->columns);
     builder->varying = calloc(count + 1, sizeof(struct osiris_column *));
     if (builder->fields == NULL || builder->columns == NULL || builder->varying == NULL ||
-        max_rows < 1 || max_rows > INT32_MAX / 64) {
+        (fields == NULL && count > 0) || max_rows < 1 || max_rows > INT32_MAX / 64) {
         osiris_builder_free(builder);
         return NULL;
     }
@@ -232,7 +296,11 @@ void osiris_builder_free(struct osiris_builder *builder)
 
 struct osiris_column *osiris_builder_column(struct osiris_builder *builder, size_t index)
 {
-    return &builder->columns[index];
+    if (__builtin_expect(index < builder->count, 1))
+        return &builder->columns[index];
+    builder->wrong_index = index;
+    builder->nowhere.refused = WRONG_TYPE;
+    return &builder->nowhere;
 }
 
 int64_t osiris_builder_rows(const struct osiris_builder *builder)
@@ -251,7 +319,10 @@ size_t osiris_builder_bytes(const struct osiris_builder *builder)
 
 void osiris_builder_end_row(struct osiris_builder *builder)
 {
-    builder->rows++;
+    if (__builtin_expect(builder->rows < builder->max_rows, 1))
+        builder->rows++;
+    else
+        builder->too_many_rows = 1;
 }
 
 size_t osiris_type_size(int32_t type)
@@ -337,23 +408,85 @@ static int make_shells(const struct osiris_builder *builder, struct ArrowArray *
     return 0;
 }
 
-static int has_its_bitmaps(const struct osiris_builder *builder)
+/* -1, and says why, if the column has refused something. */
+static int check_refusal(struct osiris_builder *builder, size_t index)
 {
+    const struct osiris_column *column = &builder->columns[index];
+    const char *name = builder->fields[index].name;
+
+    switch (column->refused) {
+    case TAKES_ALL:
+        return 0;
+    case NO_MEMORY:
+        snprintf(builder->error, sizeof builder->error, "out of memory");
+        return -1;
+    case WRONG_TYPE:
+        snprintf(builder->error, sizeof builder->error,
+                 "column \"%.64s\" (%.16s) was given a value of another type", name,
+                 builder->fields[index].format);
+        return -1;
+    default:
+        snprintf(builder->error, sizeof builder->error,
+                 "column \"%.64s\" was given more than the %lld rows of a batch", name,
+                 (long long)builder->max_rows);
+        return -1;
+    }
+}
+
+static int check_length(struct osiris_builder *builder, size_t index)
+{
+    const struct osiris_column *column = &builder->columns[index];
+
+    if (column->length == builder->rows)
+        return 0;
+    snprintf(builder->error, sizeof builder->error, "column \"%.64s\" has %lld of the batch's %lld rows",
+             builder->fields[index].name, (long long)column->length, (long long)builder->rows);
+    return -1;
+}
+
+static int check(struct osiris_builder *builder)
+{
+    builder->error[0] = '\0';
+    if (builder->nowhere.refused != TAKES_ALL) {
+        snprintf(builder->error, sizeof builder->error, "there is no column %zu, only %zu from 0 on",
+                 builder->wrong_index, builder->count);
+        return -1;
+    }
     for (size_t i = 0; i < builder->count; i++)
-        if (builder->columns[i].null_count > 0 && builder->columns[i].validity == NULL &&
-            builder->columns[i].type != OSIRIS_TYPE_NULL)
-            return 0;
-    return 1;
+        if (check_refusal(builder, i) < 0)
+            return -1;
+    if (builder->too_many_rows) {
+        snprintf(builder->error, sizeof builder->error,
+                 "more than the %lld rows of a batch were ended", (long long)builder->max_rows);
+        return -1;
+    }
+    for (size_t i = 0; i < builder->count; i++)
+        if (check_length(builder, i) < 0)
+            return -1;
+    return 0;
+}
+
+const char *osiris_builder_error(struct osiris_builder *builder)
+{
+    static const char no_memory[] = "out of memory";
+
+    if (check(builder) < 0)
+        return builder->error;
+    return builder->no_memory ? no_memory : NULL;
 }
 
 /* Makes the next batch's columns first, so that a lack of memory leaves this one as it was. */
 int osiris_builder_finish(struct osiris_builder *builder, struct ArrowArray *out)
 {
-    struct osiris_column *next = malloc((builder->count + 1) * sizeof *next);
+    struct osiris_column *next;
     size_t begun = 0;
 
     *out = (struct ArrowArray){0};
-    if (next == NULL || !has_its_bitmaps(builder) || make_shells(builder, out) < 0)
+    if (check(builder) < 0)
+        return -1;
+    builder->no_memory = 1;
+    next = malloc((builder->count + 1) * sizeof *next);
+    if (next == NULL || make_shells(builder, out) < 0)
         goto failed;
     memcpy(next, builder->columns, builder->count * sizeof *next);
     while (begun < builder->count && begin_column(&next[begun]) == 0)
@@ -366,6 +499,7 @@ int osiris_builder_finish(struct osiris_builder *builder, struct ArrowArray *out
     memcpy(builder->columns, next, builder->count * sizeof *next);
     free(next);
     builder->rows = 0;
+    builder->no_memory = 0;
     return 0;
 failed:
     for (size_t i = 0; i < begun; i++)

@@ -483,7 +483,7 @@ static int fill_batch(struct mysql_reader *reader)
 /* Takes the batch out and notes where the next one begins. */
 static int finish_batch(struct mysql_reader *reader, struct ArrowArray *out)
 {
-    const struct osiris_builder *builder = mysql_columns_builder(reader->columns);
+    struct osiris_builder *builder = mysql_columns_builder(reader->columns);
 
     if (mysql_columns_error(reader->columns) != NULL)
         return osiris_fail(reader->host, OSIRIS_ERROR_DATA, 0, 0, NULL, NULL, "%s",
@@ -492,7 +492,8 @@ static int finish_batch(struct mysql_reader *reader, struct ArrowArray *out)
         return 0;
     reader->batch_bytes = osiris_builder_bytes(builder);
     if (mysql_columns_finish(reader->columns, out) < 0)
-        return out_of_memory(reader);
+        return osiris_fail(reader->host, OSIRIS_ERROR_INTERNAL, 0, 0, NULL, NULL, "%s",
+                           osiris_builder_error(builder));
     reader->delivered += out->length;
     reader->failures = 0;
     if (reader->resume == NULL)

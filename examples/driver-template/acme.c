@@ -62,16 +62,18 @@ static int counter_get_next(struct ArrowArrayStream *stream, struct ArrowArray *
         int length = snprintf(text, sizeof text, "number %lld", (long long)counter->next);
         osiris_append_int64(osiris_builder_column(counter->builder, 0), counter->next++);
         if (osiris_append_bytes(osiris_builder_column(counter->builder, 1), text, (size_t)length) < 0)
-            return ENOMEM;
+            return EIO;
         osiris_builder_end_row(counter->builder);
     }
-    return osiris_builder_finish(counter->builder, out) < 0 ? ENOMEM : 0;
+    return osiris_builder_finish(counter->builder, out) < 0 ? EIO : 0;
 }
 
+/* What the builder says is what a batch fails of, and there is nothing else here that could. */
 static const char *counter_last_error(struct ArrowArrayStream *stream)
 {
-    (void)stream;
-    return "out of memory";
+    const struct counter *counter = stream->private_data;
+
+    return osiris_builder_error(counter->builder);
 }
 
 static void counter_release(struct ArrowArrayStream *stream)

@@ -10,8 +10,12 @@
  *     when osiris_builder_is_full(builder, 2 << 20): osiris_builder_finish(builder, &array);
  *
  * Every column of a row gets exactly one append (a value or a null) before osiris_builder_end_row. Appends of values of
- * fixed size never fail and are a few instructions: room for `max_rows` rows is there from the start of a
- * batch. Appends of bytes can fail (no memory, or more than INT32_MAX bytes in a batch).
+ * fixed size are a few instructions: room for `max_rows` rows is there from the start of a batch. Appends of bytes can fail (no
+ * memory, or more than INT32_MAX bytes in a batch).
+ *
+ * What goes wrong never shifts a column. osiris_builder_finish fails if a column has not exactly the batch's rows. A value of
+ * another type than the column's, a column that there is none of, a row beyond max_rows, and a lack of memory in an append write
+ * nothing and make the builder fail for good: each osiris_builder_finish from then on does. osiris_builder_error says why.
  *
  * A builder belongs to one thread. Finished batches are independent of it, and may be released on any thread.
  */
@@ -57,6 +61,25 @@ struct osiris_field {
     const char *zone; /* timestamps: "UTC" or another zone's name; NULL or "": without a zone; copied */
 };
 
+/* How values are kept, which is what an append writes: int64 is also time64, timestamp and duration, int32 is also date32. For
+ * the inline functions below only. */
+enum {
+    OSIRIS_KEPT_BOOLEAN,
+    OSIRIS_KEPT_INT8,
+    OSIRIS_KEPT_UINT8,
+    OSIRIS_KEPT_INT16,
+    OSIRIS_KEPT_UINT16,
+    OSIRIS_KEPT_INT32,
+    OSIRIS_KEPT_UINT32,
+    OSIRIS_KEPT_INT64,
+    OSIRIS_KEPT_UINT64,
+    OSIRIS_KEPT_FLOAT,
+    OSIRIS_KEPT_DOUBLE,
+    OSIRIS_KEPT_DECIMAL,
+    OSIRIS_KEPT_BYTES,
+    OSIRIS_KEPT_COUNT,
+};
+
 /* A column under construction. Its members are for the inline functions below only. */
 struct osiris_column {
     uint8_t *validity; /* NULL until the first null of the batch */
@@ -66,6 +89,10 @@ struct osiris_column {
     int64_t length, null_count, capacity;
     size_t value_size; /* bytes of a value; 0 for bits and nulls */
     int32_t type;
+    int32_t refused; /* why nothing more is taken; 0: it is */
+    /* By how an append writes: the rows that there is room for, 0 if the column's values are kept in another way. So one
+     * comparison finds both a row too many and a wrong type. */
+    int32_t room[OSIRIS_KEPT_COUNT];
 };
 
 struct osiris_builder;
@@ -82,48 +109,63 @@ void osiris_builder_free(struct osiris_builder *builder);
 /* The schema: a struct of the columns, all nullable. 0 or -1 (no memory). */
 int osiris_builder_schema(const struct osiris_builder *builder, struct ArrowSchema *out);
 
-/* Valid until osiris_builder_free. */
+/* Valid until osiris_builder_free. Of an index that there is none of: a column that takes nothing, and the builder fails. */
 struct osiris_column *osiris_builder_column(struct osiris_builder *builder, size_t index);
 
 /* Rows in the batch under construction, and about how many bytes they take. */
 int64_t osiris_builder_rows(const struct osiris_builder *builder);
 size_t osiris_builder_bytes(const struct osiris_builder *builder);
 
-/* Ends a row: counts it. */
+/* Ends a row: counts it. One beyond max_rows is not, and the builder fails. */
 void osiris_builder_end_row(struct osiris_builder *builder);
 /* Non-zero: the batch has max_rows rows, or `max_bytes` bytes. Finish it before the next row. */
 int osiris_builder_is_full(const struct osiris_builder *builder, size_t max_bytes);
 
-/* Moves the batch out, and begins the next. 0 or -1 (no memory; nothing is lost then). */
+/* Moves the batch out, and begins the next. 0 or -1: there was no memory for the next one, or a column has not the batch's rows
+ * (the batch is as it was then, and may be finished once that is mended), or the builder has failed for good. */
 int osiris_builder_finish(struct osiris_builder *builder, struct ArrowArray *out);
 
-/* utf8, binary. 0; -1: no memory, or the batch would have more than INT32_MAX bytes in this column. */
+/* Why osiris_builder_finish has failed, or would now ("column \"id\" has 3 of the batch's 4 rows"); NULL: nothing is wrong. The
+ * text is the builder's, and stays until the next call. A driver reports it as OSIRIS_ERROR_INTERNAL. */
+const char *osiris_builder_error(struct osiris_builder *builder);
+
+/* utf8, binary. 0; -1: no memory (the builder fails), or the batch would have more than INT32_MAX bytes in this column (nothing
+ * was appended; the row wants another value). */
 int osiris_append_bytes_slow(struct osiris_column *column, const void *bytes, size_t length);
 
 /* Makes the validity bitmap at the first null. */
 void osiris_append_null_slow(struct osiris_column *column);
 
-#define OSIRIS_APPEND(name, ctype)                                                                 \
+/* An append for which there is no room. `kept`: how it would have written. */
+void osiris_append_refused(struct osiris_column *column, int32_t kept) __attribute__((cold));
+
+#define OSIRIS_HAS_ROOM(column, way) (__builtin_expect((column)->length < (column)->room[way], 1))
+
+#define OSIRIS_APPEND(name, ctype, way)                                                            \
     static inline void osiris_append_##name(struct osiris_column *column, ctype value)             \
     {                                                                                              \
+        if (!OSIRIS_HAS_ROOM(column, way)) {                                                       \
+            osiris_append_refused(column, way);                                                    \
+            return;                                                                                \
+        }                                                                                          \
         memcpy(column->values + (size_t)column->length * sizeof(ctype), &value, sizeof(ctype));    \
         column->length++;                                                                          \
     }
 
-OSIRIS_APPEND(int8, int8_t)
-OSIRIS_APPEND(uint8, uint8_t)
-OSIRIS_APPEND(int16, int16_t)
-OSIRIS_APPEND(uint16, uint16_t)
-OSIRIS_APPEND(int32, int32_t)
-OSIRIS_APPEND(uint32, uint32_t)
-OSIRIS_APPEND(int64, int64_t)
-OSIRIS_APPEND(uint64, uint64_t)
-OSIRIS_APPEND(float, float)
-OSIRIS_APPEND(double, double)
-OSIRIS_APPEND(date32, int32_t)
-OSIRIS_APPEND(time64, int64_t)
-OSIRIS_APPEND(timestamp, int64_t)
-OSIRIS_APPEND(duration, int64_t)
+OSIRIS_APPEND(int8, int8_t, OSIRIS_KEPT_INT8)
+OSIRIS_APPEND(uint8, uint8_t, OSIRIS_KEPT_UINT8)
+OSIRIS_APPEND(int16, int16_t, OSIRIS_KEPT_INT16)
+OSIRIS_APPEND(uint16, uint16_t, OSIRIS_KEPT_UINT16)
+OSIRIS_APPEND(int32, int32_t, OSIRIS_KEPT_INT32)
+OSIRIS_APPEND(uint32, uint32_t, OSIRIS_KEPT_UINT32)
+OSIRIS_APPEND(int64, int64_t, OSIRIS_KEPT_INT64)
+OSIRIS_APPEND(uint64, uint64_t, OSIRIS_KEPT_UINT64)
+OSIRIS_APPEND(float, float, OSIRIS_KEPT_FLOAT)
+OSIRIS_APPEND(double, double, OSIRIS_KEPT_DOUBLE)
+OSIRIS_APPEND(date32, int32_t, OSIRIS_KEPT_INT32)
+OSIRIS_APPEND(time64, int64_t, OSIRIS_KEPT_INT64)
+OSIRIS_APPEND(timestamp, int64_t, OSIRIS_KEPT_INT64)
+OSIRIS_APPEND(duration, int64_t, OSIRIS_KEPT_INT64)
 
 #undef OSIRIS_APPEND
 
@@ -131,6 +173,10 @@ static inline void osiris_append_boolean(struct osiris_column *column, int value
 {
     uint8_t bit = (uint8_t)(1u << (column->length & 7));
 
+    if (!OSIRIS_HAS_ROOM(column, OSIRIS_KEPT_BOOLEAN)) {
+        osiris_append_refused(column, OSIRIS_KEPT_BOOLEAN);
+        return;
+    }
     if (value)
         column->values[column->length >> 3] |= bit;
     column->length++;
@@ -139,6 +185,10 @@ static inline void osiris_append_boolean(struct osiris_column *column, int value
 /* `words`: 2 of a decimal128, 4 of a decimal256, the least significant first. */
 static inline void osiris_append_decimal(struct osiris_column *column, const uint64_t *words)
 {
+    if (!OSIRIS_HAS_ROOM(column, OSIRIS_KEPT_DECIMAL)) {
+        osiris_append_refused(column, OSIRIS_KEPT_DECIMAL);
+        return;
+    }
     memcpy(column->values + (size_t)column->length * column->value_size, words,
            column->value_size);
     column->length++;
@@ -149,7 +199,8 @@ static inline int osiris_append_bytes(struct osiris_column *column, const void *
 {
     int32_t end;
 
-    if (length > column->data_capacity - column->data_length)
+    if (length > column->data_capacity - column->data_length ||
+        !OSIRIS_HAS_ROOM(column, OSIRIS_KEPT_BYTES))
         return osiris_append_bytes_slow(column, bytes, length);
     memcpy(column->data + column->data_length, bytes, length);
     column->data_length += length;
@@ -163,6 +214,8 @@ static inline void osiris_append_null(struct osiris_column *column)
 {
     osiris_append_null_slow(column);
 }
+
+#undef OSIRIS_HAS_ROOM
 
 /* Reports an error through the host, printf-like; always returns -1. `hint` may be NULL. */
 int osiris_fail(const struct osiris_host *host, int32_t category, int32_t retryable,
