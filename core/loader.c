@@ -79,7 +79,8 @@ static const struct osiris_plugin *open_locked(const char *path, struct osiris_e
     return plugin;
 }
 
-static int check_spec(const char *path, const char *name, const char *spec,
+/* `kind`: of a driver; 0: it is an adapter's. */
+static int check_spec(const char *path, const char *name, const char *spec, int kind,
                       struct osiris_error *error)
 {
     enum json_tokener_error why;
@@ -92,6 +93,8 @@ static int check_spec(const char *path, const char *name, const char *spec,
         return refuse(error, path, "the spec of \"%s\" is not JSON: %s", name,
                       json_tokener_error_desc(why));
     _cleanup_free_ char *problem = spec_check(parsed);
+    if (problem == NULL && kind != 0)
+        problem = spec_check_kind(parsed, kind);
     return problem == NULL ? 0 : refuse(error, path, "the spec of \"%s\": %s", name, problem);
 }
 
@@ -133,7 +136,7 @@ static int check_driver(const char *path, const struct osiris_driver *driver,
                       driver->open == NULL  ? "open"
                       : driver->run == NULL ? "run"
                                             : "close");
-    return check_spec(path, driver->name, driver->spec, error);
+    return check_spec(path, driver->name, driver->spec, driver->kind, error);
 }
 
 static int check_adapter(const char *path, const struct osiris_adapter *adapter,
@@ -144,11 +147,17 @@ static int check_adapter(const char *path, const struct osiris_adapter *adapter,
                       adapter->struct_size, OSIRIS_ADAPTER_SIZE_1_0);
     if (check_names(path, "an adapter", adapter->name, adapter->version, error) < 0)
         return -1;
-    if (adapter->open == NULL || adapter->prepare == NULL || adapter->execute == NULL ||
-        adapter->worker_exit == NULL || adapter->terminate == NULL || adapter->collect == NULL ||
-        adapter->close == NULL)
-        return refuse(error, path, "the adapter \"%s\" lacks a verb", adapter->name);
-    return check_spec(path, adapter->name, adapter->spec, error);
+    const char *missing = adapter->open == NULL          ? "open"
+                          : adapter->prepare == NULL     ? "prepare"
+                          : adapter->execute == NULL     ? "execute"
+                          : adapter->worker_exit == NULL ? "worker_exit"
+                          : adapter->terminate == NULL   ? "terminate"
+                          : adapter->collect == NULL     ? "collect"
+                          : adapter->close == NULL       ? "close"
+                                                         : NULL;
+    if (missing != NULL)
+        return refuse(error, path, "the adapter \"%s\" lacks the verb \"%s\"", adapter->name, missing);
+    return check_spec(path, adapter->name, adapter->spec, 0, error);
 }
 
 static bool driver_is_called(const struct osiris_driver *driver, const char *name)

@@ -2,6 +2,7 @@
 #include "core/spec-check.h"
 
 #include <ctype.h>
+#include <osiris/driver.h>
 #include <regex.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -348,6 +349,32 @@ char *spec_check(json_object *spec)
             json_object_object_get_ex(spec, parts[i].key, &value) ? parts[i].check(value) : NULL;
         if (wrong != NULL)
             return within(parts[i].key, wrong);
+    }
+    return NULL;
+}
+
+/* Modes that drivers of one kind alone can have. */
+static const struct {
+    const char *mode;
+    int kind;
+} kinds[] = {
+    {"extract", OSIRIS_EXTRACTOR},
+    {"transform", OSIRIS_PROCESSOR},
+    {"write", OSIRIS_WRITER},
+    {"load", OSIRIS_WRITER},
+};
+
+char *spec_check_kind(json_object *spec, int kind)
+{
+    static const char *const names[] = {[OSIRIS_EXTRACTOR] = "an extractor", [OSIRIS_PROCESSOR] = "a processor",
+                                        [OSIRIS_WRITER] = "a writer"};
+    json_object *modes = json_member(spec, "modes");
+
+    for (size_t i = 0; i < json_array_count(modes); i++) {
+        const char *mode = json_object_get_string(json_object_array_get_idx(modes, i));
+        for (size_t j = 0; j < sizeof kinds / sizeof kinds[0]; j++)
+            if (strcmp(mode, kinds[j].mode) == 0 && kinds[j].kind != kind)
+                return within("modes", within_item(i, problem("the driver is %s, which cannot %s", names[kind], mode)));
     }
     return NULL;
 }

@@ -11,6 +11,9 @@
 /* NULL, or what is wrong and where ("configSchema/properties/port/type: …"; free it). */
 char *spec_check(json_object *spec);
 
+/* The same: whether the spec's modes are ones of a driver of that kind (OSIRIS_EXTRACTOR, …). The spec has passed spec_check. */
+char *spec_check_kind(json_object *spec, int kind);
+
 /* Letters, digits, '_', '-' and single dots between them, at most 63 characters. */
 bool spec_name_is_valid(const char *name);
 

@@ -142,6 +142,41 @@ tests_plugins_broken_broken_detaches_and_crashes_la_SOURCES = tests/plugins/brok
 tests_plugins_broken_broken_detaches_and_crashes_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=DETACHES_AND_CRASHES
 tests_plugins_broken_broken_detaches_and_crashes_la_LDFLAGS = $(test_plugin_ldflags)
 
+check_LTLIBRARIES += tests/plugins/broken/broken-null-name.la
+tests_plugins_broken_broken_null_name_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_null_name_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=NULL_NAME
+tests_plugins_broken_broken_null_name_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/broken/broken-null-version.la
+tests_plugins_broken_broken_null_version_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_null_version_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=NULL_VERSION
+tests_plugins_broken_broken_null_version_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/broken/broken-null-spec.la
+tests_plugins_broken_broken_null_spec_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_null_spec_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=NULL_SPEC
+tests_plugins_broken_broken_null_spec_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/broken/broken-null-open.la
+tests_plugins_broken_broken_null_open_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_null_open_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=NULL_OPEN
+tests_plugins_broken_broken_null_open_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/broken/broken-null-close.la
+tests_plugins_broken_broken_null_close_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_null_close_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=NULL_CLOSE
+tests_plugins_broken_broken_null_close_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/broken/broken-no-kind.la
+tests_plugins_broken_broken_no_kind_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_no_kind_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=NO_KIND
+tests_plugins_broken_broken_no_kind_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/broken/broken-other-kind.la
+tests_plugins_broken_broken_other_kind_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_other_kind_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=OTHER_KIND
+tests_plugins_broken_broken_other_kind_la_LDFLAGS = $(test_plugin_ldflags)
+
 # The driver template, against the public headers and the kit as everybody has them.
 check_LTLIBRARIES += tests/plugins/template/acme.la
 tests_plugins_template_acme_la_SOURCES = examples/driver-template/acme.c

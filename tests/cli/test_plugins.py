@@ -59,6 +59,13 @@ def test_broken_files_are_refused_with_the_reason_and_good_ones_work(folder):
         "broken-bad-outputs.so": "x-output-files/1/varied_by/1: it is not an option's name",
         "broken-bad-name.so": "the name of a driver is not one",
         "broken-no-name.so": "no name",
+        "broken-null-name.so": "no name",
+        "broken-null-version.so": "no version",
+        "broken-null-spec.so": '"test.broken" has no spec',
+        "broken-null-open.so": 'the driver "test.broken" lacks the verb "open"',
+        "broken-null-close.so": 'the driver "test.broken" lacks the verb "close"',
+        "broken-no-kind.so": 'the driver "test.broken" is of the unknown kind 0',
+        "broken-other-kind.so": 'the spec of "test.broken": modes/0: the driver is a writer, which cannot extract',
         "broken-unresolved.so": "undefined symbol",
         # A sanitizer makes an exit of it.
         "broken-crash.so": "" if SANITIZED else "SIG",

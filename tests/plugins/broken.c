@@ -26,6 +26,13 @@
 #define DETACHES 20 /* this one, too, but for what it leaves */
 #define DETACHES_AND_CRASHES 21
 #define BAD_OUTPUTS 22
+#define NULL_NAME 23
+#define NULL_VERSION 24
+#define NULL_SPEC 25
+#define NULL_OPEN 26
+#define NULL_CLOSE 27
+#define NO_KIND 28
+#define OTHER_KIND 29
 
 #if BROKEN == BAD_SPEC
 #define SPEC "{not json"
@@ -47,6 +54,7 @@
      : BROKEN == DETACHES ? "test.detaches"                                                        \
      : BROKEN == BAD_NAME ? "test.bro\033[31mken"                                                  \
      : BROKEN == NO_NAME  ? ""                                                                     \
+     : BROKEN == NULL_NAME ? NULL                                                                  \
                           : "test.broken")
 
 static int no_open(const struct osiris_host *host, void **state)
@@ -72,13 +80,13 @@ static void no_close(void *state)
 
 static const struct osiris_driver driver = {
     .struct_size = BROKEN == SHORT_DRIVER ? 16 : sizeof(struct osiris_driver),
-    .kind = OSIRIS_EXTRACTOR,
+    .kind = BROKEN == NO_KIND ? 0 : BROKEN == OTHER_KIND ? OSIRIS_WRITER : OSIRIS_EXTRACTOR,
     .name = NAME,
-    .version = "1.0.0",
-    .spec = SPEC,
-    .open = no_open,
+    .version = BROKEN == NULL_VERSION ? NULL : "1.0.0",
+    .spec = BROKEN == NULL_SPEC ? NULL : SPEC,
+    .open = BROKEN == NULL_OPEN ? NULL : no_open,
     .run = BROKEN == NO_VERB ? NULL : no_run,
-    .close = no_close,
+    .close = BROKEN == NULL_CLOSE ? NULL : no_close,
 };
 
 static const struct osiris_driver *const drivers[] = {&driver, BROKEN == TWICE ? &driver : NULL,
@@ -89,10 +97,11 @@ extern int nobody_has_this_symbol(void);
 int (*use_it)(void) = nobody_has_this_symbol;
 #endif
 
-#if BROKEN == CRASH || BROKEN == HANG || BROKEN == EXIT || BROKEN == PRINTS || BROKEN >= DETACHES
+#if BROKEN == CRASH || BROKEN == HANG || BROKEN == EXIT || BROKEN == PRINTS || BROKEN == DETACHES || \
+    BROKEN == DETACHES_AND_CRASHES
 __attribute__((constructor)) static void on_load(void)
 {
-#if BROKEN >= DETACHES
+#if BROKEN == DETACHES || BROKEN == DETACHES_AND_CRASHES
     (void)test_detach("detached", "sleep");
     if (BROKEN == DETACHES_AND_CRASHES)
         abort();
