@@ -83,13 +83,25 @@ int atomic_file_write_reserved(int reserved, const char *temporary, const char *
     return -1;
 }
 
+/* Its owner can use it, also if somebody in this process (a driver) has set a umask that says otherwise. */
+static int make_folder(const char *path, mode_t mode)
+{
+    struct stat status;
+
+    if (mkdir(path, mode) < 0)
+        return -1;
+    if (stat(path, &status) == 0 && (~status.st_mode & mode & 0700) != 0)
+        (void)chmod(path, (status.st_mode & 07777) | (mode & 0700));
+    return 0;
+}
+
 int make_directories(const char *path, mode_t mode, struct osiris_error *error)
 {
     struct stat status;
     _cleanup_free_ char *copy = NULL;
 
-    if (mkdir(path, mode) == 0 || (errno == EEXIST && stat(path, &status) == 0 &&
-                                   S_ISDIR(status.st_mode)))
+    if (make_folder(path, mode) == 0 || (errno == EEXIST && stat(path, &status) == 0 &&
+                                         S_ISDIR(status.st_mode)))
         return 0;
     if (errno != ENOENT)
         return osiris_error_set_errno(error, errno, "cannot make the folder \"%s\"", path);
@@ -98,11 +110,11 @@ int make_directories(const char *path, mode_t mode, struct osiris_error *error)
         return osiris_error_set_errno(error, ENOMEM, "cannot make the folder \"%s\"", path);
     for (char *slash = strchr(copy + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        if (mkdir(copy, mode) < 0 && errno != EEXIST)
+        if (make_folder(copy, mode) < 0 && errno != EEXIST)
             return osiris_error_set_errno(error, errno, "cannot make the folder \"%s\"", copy);
         *slash = '/';
     }
-    if (mkdir(path, mode) < 0 && errno != EEXIST)
+    if (make_folder(path, mode) < 0 && errno != EEXIST)
         return osiris_error_set_errno(error, errno, "cannot make the folder \"%s\"", path);
     return 0;
 }

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/atomic-file.h"
@@ -31,7 +32,8 @@ void litter_note(const char *temp_dir, int folder)
     if (make_directories(temp_dir, 0755, NULL) < 0)
         return;
     _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (fd >= 0)
+    /* Whatever the umask is by now. */
+    if (fd >= 0 && fchmod(fd, 0600) == 0)
         (void)!write(fd, target, (size_t)length + 1);
 }
 

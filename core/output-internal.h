@@ -11,6 +11,8 @@
 struct output {
     int fd;
     int folder;     /* the target's */
+    struct output_origin origin;
+    bool masks;     /* by the origin's umask */
     char *path;     /* as given */
     char *name;     /* of the target in its folder */
     char *stem;     /* what hidden names begin with: `name`, or its hash if it is long */
@@ -38,6 +40,12 @@ int output_fail(struct output *output, struct osiris_error *error, int number, c
 
 /* Gives an unnamed file its hidden name. */
 int output_name_unnamed(struct output *output, struct osiris_error *error);
+
+/* output-folders.c: the target's folder, made if it is missing and `create`; what was made goes again as long as it is empty. The
+ * new file's mode becomes `mode` less the origin's umask. */
+int output_open_folder(struct output *output, bool create, struct osiris_error *error);
+void output_remove_made_folders(struct output *output);
+void output_mask_file(const struct output *output, mode_t mode);
 
 /* output-append.c: begins the output with the file that is there; and whether that is there still. */
 int output_copy_original(struct output *output, struct osiris_error *error);

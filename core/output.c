@@ -23,59 +23,7 @@ int output_fail(struct output *output, struct osiris_error *error, int number, c
     return osiris_error_set_errno(error, number, "cannot %s \"%s\"", what, output->path);
 }
 
-/* Folders. */
-
-/* Makes one folder and notes it, so that it can be taken back. */
-static int make_folder(struct output *output, const char *path)
-{
-    struct stat status;
-
-    if (mkdir(path, 0777) < 0) {
-        int reason = errno;
-        if (reason == EEXIST || (stat(path, &status) == 0 && S_ISDIR(status.st_mode)))
-            return 0;
-        errno = reason;
-        return -1;
-    }
-    char **grown = reallocarray(output->made, output->made_count + 1, sizeof *grown);
-    char *copy = strdup(path);
-    if (grown != NULL)
-        output->made = grown;
-    if (grown == NULL || copy == NULL) {
-        free(copy);
-        (void)rmdir(path);
-        errno = ENOMEM;
-        return -1;
-    }
-    output->made[output->made_count++] = copy;
-    return 0;
-}
-
-/* Makes what is missing of the folder's path. An error names the part that cannot be made. */
-static int make_parents(struct output *output, struct osiris_error *error)
-{
-    char *path = output->folder_path;
-
-    for (char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
-        if (slash != NULL)
-            *slash = '\0';
-        int result = make_folder(output, path);
-        if (result < 0)
-            osiris_error_set_errno(error, errno, "cannot make the folder \"%s\" for \"%s\"", path,
-                                   output->path);
-        if (slash != NULL)
-            *slash = '/';
-        if (result < 0 || slash == NULL)
-            return result;
-    }
-}
-
-/* Removes the folders that were made, innermost first, as long as they are empty. */
-static void remove_made_folders(struct output *output)
-{
-    while (output->made_count > 0 && rmdir(output->made[output->made_count - 1]) == 0)
-        free(output->made[--output->made_count]);
-}
+/* Names. */
 
 static char *hidden_stem(const char *name)
 {
@@ -104,26 +52,6 @@ static int split_path(struct output *output, const char *target, struct osiris_e
         strcmp(output->name, "..") == 0)
         return output_fail(output, error, EISDIR, "write");
     return 0;
-}
-
-static int open_folder(struct output *output, bool create, struct osiris_error *error)
-{
-    const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-
-    output->folder = open(output->folder_path, flags);
-    if (output->folder < 0 && errno == ENOENT && create) {
-        if (make_parents(output, error) < 0)
-            return -1;
-        output->folder = open(output->folder_path, flags);
-    }
-    if (output->folder >= 0)
-        return 0;
-    int reason = errno;
-    osiris_error_set_errno(error, reason, "cannot write \"%s\": the folder \"%s\"", output->path,
-                           output->folder_path);
-    if (reason == ENOENT)
-        osiris_error_hint(error, "make the folder, or let create_dirs do it");
-    return -1;
 }
 
 /* Hidden names: ".<stem>.osiris-<run id>-<pid>-<n>.tmp" */
@@ -295,13 +223,13 @@ static int open_temporary(struct output *output, mode_t mode, bool named)
 /* The target. */
 
 /* What a symbolic link points to, or the path itself; NULL with errno. The end of the way need not exist. */
-static char *follow_links(const char *path)
+static char *follow_links(int origin, const char *path)
 {
     char *current = strdup(path);
 
     for (int hops = 0; current != NULL && hops < 40; hops++) {
         char target[PATH_MAX];
-        ssize_t length = readlink(current, target, sizeof target - 1);
+        ssize_t length = readlinkat(origin, current, target, sizeof target - 1);
         if (length < 0)
             return current;
         target[length] = '\0';
@@ -325,7 +253,7 @@ static int check_target(struct output *output, const char *target, mode_t *mode,
     struct stat status;
 
     *keep = false;
-    if (stat(target, &status) < 0)
+    if (fstatat(output->origin.folder, target, &status, 0) < 0)
         return 0;
     if (S_ISDIR(status.st_mode))
         return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "cannot write \"%s\": it is a directory",
@@ -338,7 +266,7 @@ static int check_target(struct output *output, const char *target, mode_t *mode,
         return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
                                 "cannot write \"%s\": it is not a regular file", output->path);
     /* A rename would not ask whether the file is write-protected. */
-    if (faccessat(AT_FDCWD, target, W_OK, AT_EACCESS) < 0)
+    if (faccessat(output->origin.folder, target, W_OK, AT_EACCESS) < 0)
         return output_fail(output, error, errno, "replace");
     *mode = status.st_mode & 0777;
     *keep = true;
@@ -354,11 +282,11 @@ static int open_in_folder(struct output *output, const char *target,
     if (check_target(output, target, &mode, &keep, error) < 0)
         return -1;
     if (output->device) {
-        output->fd = open(target, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        output->fd = openat(output->origin.folder, target, O_WRONLY | O_CLOEXEC | O_NOCTTY);
         return output->fd < 0 ? output_fail(output, error, errno, "write") : 0;
     }
     if (split_path(output, target, error) < 0 ||
-        open_folder(output, options->create_directories, error) < 0)
+        output_open_folder(output, options->create_directories, error) < 0)
         return -1;
     struct stat status;
     if (fstatat(output->folder, output->name, &status, AT_SYMLINK_NOFOLLOW) < 0 &&
@@ -370,7 +298,9 @@ static int open_in_folder(struct output *output, const char *target,
     if (open_temporary(output, mode, options->named) < 0)
         return output_fail(output, error, errno, "write");
     /* The umask does not apply to a mode that was there before or is asked for. */
-    if ((keep || options->mode != 0) && fchmod(output->fd, mode) < 0)
+    if (!keep && options->mode == 0)
+        output_mask_file(output, mode);
+    else if (fchmod(output->fd, mode) < 0)
         return output_fail(output, error, errno, "set the mode of");
     return options->append ? output_copy_original(output, error) : 0;
 }
@@ -385,6 +315,8 @@ int output_open(const struct output_options *options, struct output **out,
     output->fd = output->folder = -1;
     output->no_sync = options->no_sync;
     output->append = options->append;
+    output->masks = options->origin != NULL;
+    output->origin = output->masks ? *options->origin : (struct output_origin){.folder = AT_FDCWD};
     output->hides_in = options->hides_in;
     output->context = options->context;
     output->path = strdup(options->path);
@@ -394,7 +326,7 @@ int output_open(const struct output_options *options, struct output **out,
     } else if (options->path[0] == '\0') {
         osiris_error_set(error, OSIRIS_ERROR_CONFIG, "the output's path is empty");
     } else {
-        _cleanup_free_ char *target = follow_links(options->path);
+        _cleanup_free_ char *target = follow_links(output->origin.folder, options->path);
         if (target == NULL) {
             output_fail(output, error, errno, "write");
         } else if (open_in_folder(output, target, options, error) == 0) {
@@ -529,7 +461,7 @@ static int restore_folder(struct output *output, struct osiris_error *error)
 {
     cleanup_close_value(&output->folder);
     output->folder = -1;
-    return open_folder(output, true, error);
+    return output_open_folder(output, true, error);
 }
 
 int output_name_unnamed(struct output *output, struct osiris_error *error)
@@ -543,15 +475,23 @@ int output_name_unnamed(struct output *output, struct osiris_error *error)
     return link_unnamed(output) < 0 ? output_fail(output, error, errno, "publish") : 0;
 }
 
-int output_publish(struct output *output, struct osiris_error *error)
+int output_make_ready(struct output *output, struct osiris_error *error)
 {
     if (output->device || output->published)
         return 0;
     if (!output->finished)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
                                 "\"%s\" was to be published before it was finished", output->path);
-    if (output_check_original(output, error) < 0 ||
-        (output->hidden == NULL && output_name_unnamed(output, error) < 0))
+    if (output_check_original(output, error) < 0)
+        return -1;
+    return output->hidden == NULL ? output_name_unnamed(output, error) : 0;
+}
+
+int output_publish(struct output *output, struct osiris_error *error)
+{
+    if (output->device || output->published)
+        return 0;
+    if (output_make_ready(output, error) < 0)
         return -1;
     if (renameat(output->folder, output->hidden, output->folder, output->name) < 0)
         return output_fail(output, error, errno, "publish");
@@ -574,7 +514,7 @@ void output_close(struct output *output)
     if (!output->aside)
         cleanup_close_value(&output->folder);
     if (!output->published)
-        remove_made_folders(output);
+        output_remove_made_folders(output);
     while (output->made_count > 0)
         free(output->made[--output->made_count]);
     free(output->made);

@@ -31,8 +31,16 @@
 
 struct output;
 
+/* Where relative paths begin (a descriptor, AT_FDCWD) and which umask holds for files and folders that are new, whatever the
+ * process's are by now. */
+struct output_origin {
+    int folder;
+    mode_t umask;
+};
+
 struct output_options {
-    const char *path;   /* relative to the working directory */
+    const char *path;
+    const struct output_origin *origin; /* NULL: as the process's are */
     const char *run_id; /* goes into hidden names */
     mode_t mode;        /* exactly these permissions; 0: those of the file there, or 0666 less the umask */
     bool create_directories;
@@ -76,6 +84,8 @@ int output_finish(struct output *output, struct osiris_error *error);
 int output_set_aside(struct output *output, int *shelf, struct osiris_error *error);
 /* After all of a shelf have been published (which does not sync the folder each time), for the last one of them. */
 int output_sync_folder(struct output *output, struct osiris_error *error);
+/* Does what of publishing can fail and shows nothing yet: the output gets its hidden name. It must be finished. */
+int output_make_ready(struct output *output, struct osiris_error *error);
 /* Makes it appear. The output must be finished. Frees nothing. */
 int output_publish(struct output *output, struct osiris_error *error);
 /* Removes the hidden files of a run, none of whose processes lives any more, from a folder. */

@@ -3,6 +3,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
 
 static const char *from_environment(const char *name, const char *fallback)
 {
@@ -48,4 +52,17 @@ char *paths_cache_dir(void)
     if (cache[0] != '/' && home[0] == '/' && asprintf(&path, "%s/.cache/osiris", home) >= 0)
         return path;
     return NULL;
+}
+
+char *paths_absolute(const char *folder, const char *path)
+{
+    /* "." and what begins with it */
+    while (path[0] == '.' && (path[1] == '/' || path[1] == '\0'))
+        path += path[1] == '/' ? 2 : 1;
+    _cleanup_free_ char *here = path[0] == '/' ? NULL : folder != NULL ? strdup(folder) : getcwd(NULL, 0);
+    char *absolute = NULL;
+
+    if (here == NULL)
+        return strdup(path);
+    return asprintf(&absolute, "%s%s%s", here, path[0] == '\0' ? "" : "/", path) < 0 ? NULL : absolute;
 }

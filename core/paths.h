@@ -21,4 +21,8 @@ const char *paths_adapter_dir(void);
  * Free it. The folder need not exist. */
 char *paths_cache_dir(void);
 
+/* A path that leads to the same from everywhere: what is relative begins in `folder`, or (NULL) in the working directory. Free
+ * it. If there is no such folder any more it stays relative. */
+char *paths_absolute(const char *folder, const char *path);
+
 #endif

@@ -6,6 +6,7 @@ libosiris_core_la_SOURCES += \
 	core/output.c core/output.h core/output-internal.h \
 	core/output-append.c \
 	core/output-aside.c \
+	core/output-folders.c \
 	core/registry.c core/registry.h \
 	core/registry-files.c core/registry-files.h \
 	core/spec-check.c core/spec-check.h \
