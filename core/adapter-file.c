@@ -12,6 +12,7 @@
 #include "core/json-build.h"
 #include "core/loader.h"
 #include "core/near-miss.h"
+#include "core/paths.h"
 #include "core/spec-check.h"
 
 /* Each folder of the list, with its length. */
@@ -44,7 +45,7 @@ struct search {
 static void look_into(void *context, const char *folder, size_t length)
 {
     struct search *search = context;
-    _cleanup_free_ char *path = NULL;
+    _cleanup_free_ char *path = NULL, *absolute = NULL;
     struct stat status;
 
     buffer_append_format(search->tried, "%s%.*s", search->tried->length > 0 ? ", " : "",
@@ -53,8 +54,10 @@ static void look_into(void *context, const char *folder, size_t length)
         return;
     if (asprintf(&path, "%.*s/%s.so", (int)length, folder, search->name) < 0)
         path = NULL;
-    if (path != NULL && stat(path, &status) == 0 && S_ISREG(status.st_mode))
-        search->found = steal_pointer(&path);
+    /* An adapter that was loaded before may have changed the working directory. */
+    absolute = path == NULL ? NULL : paths_absolute(NULL, path);
+    if (absolute != NULL && stat(absolute, &status) == 0 && S_ISREG(status.st_mode))
+        search->found = steal_pointer(&absolute);
 }
 
 /* What else there is: {name: null} */

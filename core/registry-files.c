@@ -17,6 +17,7 @@
 #include "core/fingerprint.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/paths.h"
 
 #define CACHE_FILE_MAXIMUM (16u << 20)
 
@@ -70,7 +71,9 @@ static int by_folder_and_path(const void *a, const void *b)
 /* Adds the folder's *.so files. A folder that can't be read has none. */
 static int scan_folder(struct files *files, const char *path, size_t length, size_t number)
 {
-    _cleanup_free_ char *folder_path = strndup(path, length);
+    _cleanup_free_ char *given = strndup(path, length);
+    /* What is loaded may change the working directory. */
+    _cleanup_free_ char *folder_path = given == NULL ? NULL : paths_absolute(NULL, given);
     _cleanup_dir_ DIR *folder = folder_path == NULL ? NULL : opendir(folder_path);
 
     if (folder_path == NULL)
