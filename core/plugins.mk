@@ -1,4 +1,5 @@
 libosiris_core_la_SOURCES += \
+	core/artifacts.c core/artifacts.h \
 	core/ask-worker.c core/ask-worker.h \
 	core/guarded.c core/guarded.h core/read-to-end.c core/read-to-end.h \
 	core/loader.c core/loader.h \

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "core/artifacts.h"
 #include "core/clock.h"
 #include "core/duration.h"
 #include "core/json-access.h"
@@ -63,6 +64,29 @@ void session_note_artifacts(struct session *session)
             continue;
         _cleanup_free_ char *path = artifacts_path(session, step);
         step->artifacts = path == NULL ? NULL : folder_entries(path);
+    }
+}
+
+struct sweeping {
+    struct session *session;
+    const struct session_step *step;
+};
+
+static void warn_of_artifact(void *context, const char *text)
+{
+    const struct sweeping *sweeping = context;
+
+    session_log(sweeping->session, OSIRIS_WARNING, sweeping->step->id, text);
+}
+
+/* A worker that has died has not done it, and an adapter may have brought anything. */
+void session_sweep_artifacts(struct session *session)
+{
+    for (size_t i = 0; i < session->step_count; i++) {
+        struct sweeping sweeping = {session, &session->steps[i]};
+        _cleanup_free_ char *path = artifacts_path(session, sweeping.step);
+        if (path != NULL)
+            artifacts_sweep(path, warn_of_artifact, &sweeping);
     }
 }
 

@@ -364,6 +364,8 @@ void session_tell_dropped(struct session_place *place);
 /* The plan's timeouts and retries; and, once osiris has put its own there, what artifacts there are already. */
 void session_read_attempts(struct session *session);
 void session_note_artifacts(struct session *session);
+/* No worker lives any more: what is no artifact is left out of the record. */
+void session_sweep_artifacts(struct session *session);
 int session_seed_jitter(struct session *session, struct osiris_error *error);
 /* A step's attempt has failed: its group is to have another one, or the run fails. Takes `error`. */
 void session_step_failed(struct session *session, size_t step, struct osiris_error *error);

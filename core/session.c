@@ -422,6 +422,7 @@ static int collect(struct session *session, int result, struct osiris_error *err
             osiris_error_move(error, &collecting);
         result = -1;
     }
+    session_sweep_artifacts(session);
     return result;
 }
 
