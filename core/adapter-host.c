@@ -15,6 +15,7 @@ struct adapter_host {
     const struct osiris_adapter *adapter;
     void *state;
     const struct adapter_sink *sink;
+    pthread_mutex_t lock; /* guards what was reported */
     struct osiris_error reported;
 };
 
@@ -28,51 +29,71 @@ static const struct osiris_adapter *find_adapter(const struct adapter_host_optio
     return plugin == NULL ? NULL : loader_adapter(plugin, path, options->name, error);
 }
 
+/* What the adapter has passed in, if the host and what is `given` are there. */
+static struct adapter_host *enter(const struct osiris_host *table, const char *function, const void *given, const char *what)
+{
+    struct host_values *values = host_values_of(table, function);
+
+    return values != NULL && host_values_has(values, given, function, what) ? (struct adapter_host *)values : NULL;
+}
+
+static void on_misuse(struct host_values *values, const char *function, const char *what)
+{
+    struct adapter_host *host = (struct adapter_host *)values;
+
+    pthread_mutex_lock(&host->lock);
+    if (host->reported.category == 0)
+        host_values_blame(&host->reported, function, what, "adapter", host->adapter->name);
+    pthread_mutex_unlock(&host->lock);
+}
+
 /* The host table. An adapter has options (OSIRIS_CONFIG) and no connection. */
 
 static void host_log(const struct osiris_host *table, int32_t level, const char *message)
 {
-    const struct adapter_host *host = table->context;
+    struct adapter_host *host = enter(table, "log", message, "the message");
 
+    if (host == NULL)
+        return;
     host->sink->log(host->sink->context, level, host->adapter->name, message);
 }
 
 static void host_event(const struct osiris_host *table, const char *name, const char *json)
 {
-    const struct adapter_host *host = table->context;
+    struct adapter_host *host = enter(table, "event", name, "the name");
 
+    if (host == NULL)
+        return;
     host->sink->event(host->sink->context, name, json == NULL ? NULL : json_tokener_parse(json));
 }
 
 static void host_metric(const struct osiris_host *table, const char *name, double value,
                         const char *unit)
 {
-    const struct adapter_host *host = table->context;
+    struct adapter_host *host = enter(table, "metric", name, "the name");
 
+    if (host == NULL)
+        return;
     host->sink->metric(host->sink->context, name, value, unit);
 }
 
 static void host_error(const struct osiris_host *table, const struct osiris_error_report *report)
 {
-    struct adapter_host *host = table->context;
+    struct adapter_host *host = enter(table, "error", report, "the report");
 
-    if (host->reported.category != 0)
+    if (host == NULL)
         return;
-    osiris_error_set(&host->reported, report->category, "%s",
-                     report->message == NULL ? "no reason given" : report->message);
-    host->reported.retryable = report->retryable != 0;
-    host->reported.native_code = report->native_code;
-    if (report->native_state != NULL)
-        host->reported.native_state = strdup(report->native_state);
-    if (report->hint != NULL)
-        osiris_error_hint(&host->reported, "%s", report->hint);
+    pthread_mutex_lock(&host->lock);
+    if (host->reported.category == 0)
+        osiris_error_from_report(&host->reported, report);
+    pthread_mutex_unlock(&host->lock);
 }
 
 static int32_t host_cancelled(const struct osiris_host *table)
 {
-    const struct adapter_host *host = table->context;
+    struct adapter_host *host = enter(table, "cancelled", table, "the host");
 
-    return host->sink->cancelled(host->sink->context);
+    return host == NULL || host->sink->cancelled(host->sink->context);
 }
 
 static const char *host_no_dir(const struct osiris_host *table)
@@ -132,15 +153,41 @@ static const struct osiris_host table_template = {
 
 /* The verbs. */
 
-/* What the adapter reported, or that it reported nothing, with the verb before it. */
-static int verb_failed(struct adapter_host *host, const char *verb, struct osiris_error *error)
+/* A verb has returned `result`. What the adapter has reported meanwhile is its error, whatever that is; else another result than 0
+ * is one without a reason. */
+static int end_verb(struct adapter_host *host, const char *verb, int result, struct osiris_error *error)
 {
-    if (host->reported.category == 0)
-        osiris_error_set(&host->reported, OSIRIS_ERROR_INTERNAL,
-                         "%s failed and gave no reason; this is a fault of the adapter", verb);
-    osiris_error_prefix(&host->reported, "adapter \"%s\"", host->adapter->name);
-    osiris_error_move(error, &host->reported);
+    _cleanup_error_ struct osiris_error reported = OSIRIS_ERROR_INIT;
+
+    pthread_mutex_lock(&host->lock);
+    osiris_error_move(&reported, &host->reported);
+    pthread_mutex_unlock(&host->lock);
+    if (result == 0 && reported.category == 0)
+        return 0;
+    if (reported.category == 0)
+        osiris_error_set(&reported, OSIRIS_ERROR_INTERNAL, "%s failed and gave no reason; this is a fault of the adapter", verb);
+    osiris_error_prefix(&reported, "adapter \"%s\"", host->adapter->name);
+    osiris_error_move(error, &reported);
     return -1;
+}
+
+/* The same where nothing can fail: it is only told. */
+static int end_quietly(struct adapter_host *host, int level, const char *verb, int result)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    if (end_verb(host, verb, result, &error) == 0)
+        return 0;
+    host->sink->log(host->sink->context, level, host->adapter->name, error.message == NULL ? "?" : error.message);
+    return -1;
+}
+
+/* The descriptors of a channel that is none. */
+static void discard(struct osiris_channel *channel)
+{
+    cleanup_close_value(&channel->socket);
+    cleanup_close_value(&channel->diagnostics);
+    channel->socket = channel->diagnostics = -1;
 }
 
 static int check_options(struct adapter_host *host, json_object *given, struct osiris_error *error)
@@ -175,6 +222,8 @@ struct adapter_host *adapter_host_open(const struct adapter_host_options *option
         osiris_error_set_errno(error, ENOMEM, "cannot open the adapter");
         return NULL;
     }
+    pthread_mutex_init(&host->lock, NULL);
+    host->values.misused = on_misuse;
     host->table = table_template;
     host_values_fill(&host->table);
     host->table.context = host;
@@ -183,10 +232,12 @@ struct adapter_host *adapter_host_open(const struct adapter_host_options *option
     host->adapter = adapter;
     host->sink = options->sink;
     if (check_options(host, options->options, error) == 0) {
-        if (adapter->open(&host->table, options->context, &host->state) == 0)
+        host_values_serve(&host->values);
+        if (end_verb(host, "open", adapter->open(&host->table, options->context, &host->state), error) == 0)
             return host;
-        verb_failed(host, "open", error);
+        host_values_serve(NULL);
     }
+    pthread_mutex_destroy(&host->lock);
     osiris_error_clear(&host->reported);
     host_values_clear(&host->values);
     free(host);
@@ -195,9 +246,7 @@ struct adapter_host *adapter_host_open(const struct adapter_host_options *option
 
 int adapter_host_prepare(struct adapter_host *host, struct osiris_error *error)
 {
-    if (host->adapter->prepare(host->state) < 0)
-        return verb_failed(host, "prepare", error);
-    return 0;
+    return end_verb(host, "prepare", host->adapter->prepare(host->state), error);
 }
 
 int adapter_host_execute(struct adapter_host *host, struct osiris_channel *channel,
@@ -205,13 +254,11 @@ int adapter_host_execute(struct adapter_host *host, struct osiris_channel *chann
 {
     *channel = (struct osiris_channel){
         .struct_size = sizeof *channel, .socket = -1, .diagnostics = -1};
-    if (host->adapter->execute(host->state, channel) < 0)
-        return verb_failed(host, "execute", error);
-    if (channel->socket < 0) {
-        verb_failed(host, "execute", error);
-        return -1;
-    }
-    return 0;
+    int result = host->adapter->execute(host->state, channel);
+    if (end_verb(host, "execute", result == 0 && channel->socket < 0 ? -1 : result, error) == 0)
+        return 0;
+    discard(channel);
+    return -1;
 }
 
 bool adapter_host_can_reconnect(const struct adapter_host *host)
@@ -224,32 +271,30 @@ int adapter_host_reconnect(struct adapter_host *host, struct osiris_channel *cha
 {
     *channel = (struct osiris_channel){
         .struct_size = sizeof *channel, .socket = -1, .diagnostics = -1};
-    if (host->adapter->reconnect(host->state, channel) < 0 || channel->socket < 0)
-        return verb_failed(host, "reconnect", error);
-    return 0;
+    int result = host->adapter->reconnect(host->state, channel);
+    if (end_verb(host, "reconnect", result == 0 && channel->socket < 0 ? -1 : result, error) == 0)
+        return 0;
+    discard(channel);
+    return -1;
 }
 
 void adapter_host_worker_exit(struct adapter_host *host, int timeout_ms,
                               struct osiris_worker_exit *result)
 {
     *result = (struct osiris_worker_exit){.struct_size = sizeof *result};
-    if (host->adapter->worker_exit(host->state, timeout_ms, result) < 0) {
-        osiris_error_clear(&host->reported);
+    /* It is asked again and again. */
+    if (end_quietly(host, OSIRIS_DEBUG, "worker_exit", host->adapter->worker_exit(host->state, timeout_ms, result)) < 0)
         result->state = OSIRIS_WORKER_LOST;
-    }
 }
 
 void adapter_host_terminate(struct adapter_host *host, int how)
 {
-    if (host->adapter->terminate(host->state, how) < 0)
-        osiris_error_clear(&host->reported);
+    (void)end_quietly(host, OSIRIS_WARNING, "terminate", host->adapter->terminate(host->state, how));
 }
 
 int adapter_host_collect(struct adapter_host *host, struct osiris_error *error)
 {
-    if (host->adapter->collect(host->state) < 0)
-        return verb_failed(host, "collect", error);
-    return 0;
+    return end_verb(host, "collect", host->adapter->collect(host->state), error);
 }
 
 void adapter_host_close(struct adapter_host *host)
@@ -257,6 +302,9 @@ void adapter_host_close(struct adapter_host *host)
     if (host == NULL)
         return;
     host->adapter->close(host->state);
+    (void)end_quietly(host, OSIRIS_WARNING, "close", 0);
+    host_values_serve(NULL);
+    pthread_mutex_destroy(&host->lock);
     osiris_error_clear(&host->reported);
     host_values_clear(&host->values);
     free(host);

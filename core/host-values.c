@@ -1,8 +1,6 @@
 /* What a host table hands out of configs; see host-values.h. */
 #include "core/host-values.h"
 
-#include <stdbool.h>
-
 /* False if there is no such value; *value is NULL for JSON's null, too. */
 static bool find(json_object *root, const char *path, json_object **value)
 {
@@ -14,110 +12,171 @@ static bool find(json_object *root, const char *path, json_object **value)
     return json_object_object_get_ex(root, path, value);
 }
 
-static json_object *root_of(const struct osiris_host *host, int32_t scope)
-{
-    const struct host_values *values = host->context;
+/* Whose plug-in this thread has called. */
+static _Thread_local struct host_values *served;
 
-    return scope == OSIRIS_CONFIG       ? values->config
-           : scope == OSIRIS_CONNECTION ? values->connection
-                                        : NULL;
+void host_values_serve(struct host_values *values)
+{
+    served = values;
 }
 
-static json_object *get(const struct osiris_host *host, int32_t scope, const char *path)
+static void tell(struct host_values *values, const char *function, const char *what)
 {
+    if (values != NULL && values->misused != NULL)
+        values->misused(values, function, what);
+}
+
+struct host_values *host_values_of(const struct osiris_host *host, const char *function)
+{
+    if (host != NULL && host->context != NULL)
+        return host->context;
+    tell(served, function, "the host");
+    return NULL;
+}
+
+bool host_values_has(struct host_values *values, const void *given, const char *function, const char *what)
+{
+    if (given == NULL)
+        tell(values, function, what);
+    return given != NULL;
+}
+
+int host_values_blame(struct osiris_error *error, const char *function, const char *what, const char *kind, const char *name)
+{
+    return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                            "%s was called with NULL for %s; this is a fault of the %s \"%s\"", function, what, kind, name);
+}
+
+/* Every getter is this, with the values locked. */
+typedef void (*values_look)(struct host_values *values, bool found, json_object *value, void *answer);
+
+static void look(const struct osiris_host *host, const char *function, int32_t scope, const char *path, values_look give,
+                 void *answer)
+{
+    struct host_values *values = host_values_of(host, function);
     json_object *value;
 
-    (void)find(root_of(host, scope), path, &value);
-    return value;
+    if (values == NULL || !host_values_has(values, path, function, "the path"))
+        return;
+    pthread_mutex_lock(&values->lock);
+    json_object *root = scope == OSIRIS_CONFIG       ? values->config
+                        : scope == OSIRIS_CONNECTION ? values->connection
+                                                     : NULL;
+    bool found = find(root, path, &value);
+    give(values, found, value, answer);
+    pthread_mutex_unlock(&values->lock);
+}
+
+static void look_at_type(struct host_values *values, bool found, json_object *value, void *answer)
+{
+    static const int32_t types[] = {[json_type_boolean] = OSIRIS_BOOLEAN, [json_type_int] = OSIRIS_INTEGER,
+                                    [json_type_double] = OSIRIS_NUMBER,   [json_type_string] = OSIRIS_STRING,
+                                    [json_type_array] = OSIRIS_ARRAY,     [json_type_object] = OSIRIS_OBJECT,
+                                    [json_type_null] = OSIRIS_NULL};
+
+    (void)values;
+    if (found)
+        *(int32_t *)answer = types[json_object_get_type(value)];
 }
 
 static int32_t value_type(const struct osiris_host *host, int32_t scope, const char *path)
 {
-    json_object *value;
+    int32_t type = OSIRIS_ABSENT;
 
-    if (!find(root_of(host, scope), path, &value))
-        return OSIRIS_ABSENT;
-    switch (json_object_get_type(value)) {
-    case json_type_boolean:
-        return OSIRIS_BOOLEAN;
-    case json_type_int:
-        return OSIRIS_INTEGER;
-    case json_type_double:
-        return OSIRIS_NUMBER;
-    case json_type_string:
-        return OSIRIS_STRING;
-    case json_type_array:
-        return OSIRIS_ARRAY;
-    case json_type_object:
-        return OSIRIS_OBJECT;
-    default:
-        return OSIRIS_NULL;
-    }
+    look(host, "value_type", scope, path, look_at_type, &type);
+    return type;
+}
+
+static void look_at_string(struct host_values *values, bool found, json_object *value, void *answer)
+{
+    (void)values, (void)found;
+    if (json_object_is_type(value, json_type_string))
+        *(const char **)answer = json_object_get_string(value);
 }
 
 static const char *get_string(const struct osiris_host *host, int32_t scope, const char *path,
                               const char *fallback)
 {
-    json_object *value = get(host, scope, path);
+    look(host, "get_string", scope, path, look_at_string, &fallback);
+    return fallback;
+}
 
-    return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : fallback;
+static void look_at_integer(struct host_values *values, bool found, json_object *value, void *answer)
+{
+    (void)values, (void)found;
+    if (json_object_is_type(value, json_type_int))
+        *(int64_t *)answer = json_object_get_int64(value);
 }
 
 static int64_t get_integer(const struct osiris_host *host, int32_t scope, const char *path,
                            int64_t fallback)
 {
-    json_object *value = get(host, scope, path);
+    look(host, "get_integer", scope, path, look_at_integer, &fallback);
+    return fallback;
+}
 
-    return json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : fallback;
+static void look_at_number(struct host_values *values, bool found, json_object *value, void *answer)
+{
+    (void)values, (void)found;
+    if (json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_double))
+        *(double *)answer = json_object_get_double(value);
 }
 
 static double get_number(const struct osiris_host *host, int32_t scope, const char *path,
                          double fallback)
 {
-    json_object *value = get(host, scope, path);
-
-    if (json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_double))
-        return json_object_get_double(value);
+    look(host, "get_number", scope, path, look_at_number, &fallback);
     return fallback;
+}
+
+static void look_at_boolean(struct host_values *values, bool found, json_object *value, void *answer)
+{
+    (void)values, (void)found;
+    if (json_object_is_type(value, json_type_boolean))
+        *(int32_t *)answer = json_object_get_boolean(value);
 }
 
 static int32_t get_boolean(const struct osiris_host *host, int32_t scope, const char *path,
                            int32_t fallback)
 {
-    json_object *value = get(host, scope, path);
+    look(host, "get_boolean", scope, path, look_at_boolean, &fallback);
+    return fallback;
+}
 
-    return json_object_is_type(value, json_type_boolean) ? json_object_get_boolean(value)
-                                                         : fallback;
+static void count_members(struct host_values *values, bool found, json_object *value, void *answer)
+{
+    (void)values, (void)found;
+    if (json_object_is_type(value, json_type_array))
+        *(size_t *)answer = json_object_array_length(value);
+    else if (json_object_is_type(value, json_type_object))
+        *(size_t *)answer = (size_t)json_object_object_length(value);
 }
 
 static size_t get_count(const struct osiris_host *host, int32_t scope, const char *path)
 {
-    json_object *value = get(host, scope, path);
+    size_t count = 0;
 
-    if (json_object_is_type(value, json_type_array))
-        return json_object_array_length(value);
-    if (json_object_is_type(value, json_type_object))
-        return (size_t)json_object_object_length(value);
-    return 0;
+    look(host, "get_count", scope, path, count_members, &count);
+    return count;
 }
 
 /* json-c keeps a text inside the value, and may move it at the next call. */
-static const char *get_json(const struct osiris_host *host, int32_t scope, const char *path)
+static void keep_text(struct host_values *values, bool found, json_object *value, void *answer)
 {
-    struct host_values *values = host->context;
-    const char *text = NULL;
-    json_object *value;
+    const char *text = found ? json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN) : NULL;
+    json_object *kept = text == NULL ? NULL : json_object_new_string(text);
 
-    pthread_mutex_lock(&values->lock);
-    const char *found = find(root_of(host, scope), path, &value)
-                            ? json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN)
-                            : NULL;
-    json_object *kept = found == NULL ? NULL : json_object_new_string(found);
     if (kept != NULL && json_object_array_add(values->texts, kept) == 0)
-        text = json_object_get_string(kept);
+        *(const char **)answer = json_object_get_string(kept);
     else
         json_object_put(kept);
-    pthread_mutex_unlock(&values->lock);
+}
+
+static const char *get_json(const struct osiris_host *host, int32_t scope, const char *path)
+{
+    const char *text = NULL;
+
+    look(host, "get_json", scope, path, keep_text, &text);
     return text;
 }
 
@@ -128,6 +187,17 @@ int host_values_init(struct host_values *values)
         return -1;
     pthread_mutex_init(&values->lock, NULL);
     return 0;
+}
+
+void host_values_empty(struct host_values *values)
+{
+    pthread_mutex_lock(&values->lock);
+    json_object_put(values->config);
+    json_object_put(values->connection);
+    json_object_put(values->texts);
+    values->config = values->connection = NULL;
+    values->texts = json_object_new_array();
+    pthread_mutex_unlock(&values->lock);
 }
 
 void host_values_clear(struct host_values *values)

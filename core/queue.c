@@ -280,13 +280,15 @@ enum queue_result queue_get(struct queue *queue, struct ArrowArray *array, uint6
 
     array->release = NULL;
     pthread_mutex_lock(&queue->items_lock);
-    while (queue->first == NULL && !queue->cancelled && !queue->finished)
+    while (queue->first == NULL && !queue->cancelled && !queue->finished && !queue->closed)
         pthread_cond_wait(&queue->changed, &queue->items_lock);
     if (queue->failure.category != 0) {
         osiris_error_move(error, &queue->failure);
         result = QUEUE_ERROR;
     } else if (queue->cancelled) {
         result = QUEUE_CANCELLED;
+    } else if (queue->closed) {
+        result = QUEUE_CLOSED; /* whatever there was is gone: not the end */
     } else if (queue->first == NULL) {
         result = QUEUE_END;
     } else {

@@ -20,7 +20,7 @@ struct queue;
 enum queue_result {
     QUEUE_OK,
     QUEUE_END,       /* get: the producer has finished and all was read */
-    QUEUE_CLOSED,    /* put: the reader wants no more */
+    QUEUE_CLOSED,    /* the reader has closed it: wants no more */
     QUEUE_CANCELLED, /* cancelled, or the producer failed */
     QUEUE_ERROR,     /* the spill file failed; the error is set */
 };

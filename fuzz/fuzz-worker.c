@@ -45,6 +45,11 @@ int lifecycle_signal_fd(struct osiris_error *error)
     return used_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
+void lifecycle_note_origin(struct worker_origin *origin)
+{
+    origin->output.folder = AT_FDCWD;
+}
+
 void lifecycle_name_thread(const char *step_id, const char *component)
 {
     (void)step_id;

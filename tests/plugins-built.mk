@@ -5,11 +5,13 @@ EXTRA_DIST += tests/plugins/test-plugin.h
 
 check_LTLIBRARIES += tests/plugins/generate.la tests/plugins/processors.la \
 	tests/plugins/collect.la tests/plugins/raw.la tests/plugins/other/pass.la \
-	tests/plugins/asked.la tests/plugins/faulty.la
+	tests/plugins/asked.la tests/plugins/faulty.la tests/plugins/odd.la
 tests_plugins_asked_la_SOURCES = tests/plugins/asked.c
 tests_plugins_asked_la_LDFLAGS = $(test_plugin_ldflags)
 tests_plugins_faulty_la_SOURCES = tests/plugins/faulty.c
 tests_plugins_faulty_la_LDFLAGS = $(test_plugin_ldflags)
+tests_plugins_odd_la_SOURCES = tests/plugins/odd.c
+tests_plugins_odd_la_LDFLAGS = $(test_plugin_ldflags)
 tests_plugins_generate_la_SOURCES = tests/plugins/generate.c
 tests_plugins_generate_la_LDFLAGS = $(test_plugin_ldflags)
 tests_plugins_processors_la_SOURCES = tests/plugins/pass.c
@@ -26,6 +28,10 @@ tests_plugins_other_pass_la_LDFLAGS = $(test_plugin_ldflags)
 check_LTLIBRARIES += tests/plugins/adapters/flaky.la
 tests_plugins_adapters_flaky_la_SOURCES = tests/plugins/flaky.c
 tests_plugins_adapters_flaky_la_LDFLAGS = $(test_plugin_ldflags)
+
+check_LTLIBRARIES += tests/plugins/adapters/odd.la
+tests_plugins_adapters_odd_la_SOURCES = tests/plugins/odd-adapter.c
+tests_plugins_adapters_odd_la_LDFLAGS = $(test_plugin_ldflags)
 
 # No plug-in: it is preloaded into a worker.
 check_LTLIBRARIES += tests/plugins/preload/hurry.la

@@ -1,14 +1,14 @@
 /* The host table of a step; see include/osiris/host.h. */
-#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "core/artifacts.h"
 #include "core/atomic-file.h"
 #include "core/clock.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
-#include "core/litter.h"
 #include "core/remove-tree.h"
 #include "worker/run.h"
 
@@ -43,52 +43,97 @@ static void tell(struct step *step, const char *type, json_object *data)
     signs_end_wait(step);
 }
 
-static void host_log(const struct osiris_host *host, int32_t level, const char *message)
+struct step *host_enter(const struct osiris_host *host, const char *function, const void *given, const char *what)
 {
-    static const char *const names[] = {"debug", "info", "warning", "error"};
-    struct step *step = host->context;
+    struct hosting *hosting = (struct hosting *)host_values_of(host, function);
+
+    if (hosting == NULL || !host_values_has(&hosting->values, given, function, what))
+        return NULL;
+    return hosting_enter(hosting);
+}
+
+static struct step *enter_with_nothing(const struct osiris_host *host, const char *function)
+{
+    return host_enter(host, function, host, "the host");
+}
+
+static void say(struct step *step, const char *level, const char *message)
+{
     _cleanup_free_ char *clean = host_clean_text(step, message);
     json_object *data = step_data(step);
 
-    json_add_string(data, "level",
-                    names[level >= OSIRIS_DEBUG && level <= OSIRIS_ERROR ? level : OSIRIS_INFO]);
+    json_add_string(data, "level", level);
     json_add_string(data, "message", clean == NULL ? "" : clean);
     tell(step, "log", data);
 }
 
-static void host_event(const struct osiris_host *host, const char *name, const char *json)
+void host_say(struct step *step, const char *level, const char *format, ...)
 {
-    struct step *step = host->context;
+    _cleanup_free_ char *text = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (vasprintf(&text, format, arguments) < 0)
+        text = NULL;
+    va_end(arguments);
+    say(step, level, text == NULL ? "out of memory" : text);
+}
+
+static void host_log(const struct osiris_host *host, int32_t level, const char *message)
+{
+    static const char *const names[] = {"debug", "info", "warning", "error"};
+    struct step *step = host_enter(host, "log", message, "the message");
+
+    if (step == NULL)
+        return;
+    say(step, names[level >= OSIRIS_DEBUG && level <= OSIRIS_ERROR ? level : OSIRIS_INFO], message);
+    hosting_leave(step);
+}
+
+static void add_fields(const struct step *step, json_object *data, const char *json)
+{
     size_t length = json == NULL ? 0 : strlen(json);
     _cleanup_json_ json_object *fields =
         json == NULL || length > REDACT_EVENT_MAXIMUM ? NULL : json_tokener_parse(json);
-    _cleanup_free_ char *clean_name = host_clean_text(step, name);
-    json_object *data = step_data(step);
 
-    json_add_string(data, "event", clean_name == NULL ? "" : clean_name);
     if (length > REDACT_EVENT_MAXIMUM)
         json_add_integer(data, "omitted_bytes", (int64_t)length);
     add_time(data);
-    if (json_object_is_type(fields, json_type_object)) {
-        _cleanup_json_ json_object *clean = redactor_json(step->run->redactor, fields);
-        json_object_object_foreach(clean, key, value)
-        {
-            if (json_member(data, key) == NULL)
-                json_add(data, key, json_object_get(value));
-        }
+    if (!json_object_is_type(fields, json_type_object))
+        return;
+    _cleanup_json_ json_object *clean = redactor_json(step->run->redactor, fields);
+    json_object_object_foreach(clean, key, value)
+    {
+        if (json_member(data, key) == NULL)
+            json_add(data, key, json_object_get(value));
     }
+}
+
+static void host_event(const struct osiris_host *host, const char *name, const char *json)
+{
+    struct step *step = host_enter(host, "event", name, "the name");
+
+    if (step == NULL)
+        return;
+    _cleanup_free_ char *clean_name = host_clean_text(step, name);
+    json_object *data = step_data(step);
+    json_add_string(data, "event", clean_name == NULL ? "" : clean_name);
+    add_fields(step, data, json);
     tell(step, "event", data);
+    hosting_leave(step);
 }
 
 static void host_metric(const struct osiris_host *host, const char *name, double value,
                         const char *unit)
 {
-    struct step *step = host->context;
+    struct step *step = host_enter(host, "metric", name, "the name");
+
+    if (step == NULL)
+        return;
     json_object *data = json_object_new_object();
     json_object *tags = json_object_new_object();
     _cleanup_free_ char *clean_name = host_clean_text(step, name);
     _cleanup_free_ char *clean_unit = unit == NULL ? NULL : host_clean_text(step, unit);
-
     json_add_string(data, "metric", clean_name == NULL ? "" : clean_name);
     json_add_number(data, "value", value);
     json_add_string(data, "unit", clean_unit);
@@ -96,7 +141,10 @@ static void host_metric(const struct osiris_host *host, const char *name, double
     json_add(data, "tags", tags);
     add_time(data);
     tell(step, "metric", data);
+    hosting_leave(step);
 }
+
+/* Errors. */
 
 static void clean_in_place(const struct step *step, char **text)
 {
@@ -106,9 +154,9 @@ static void clean_in_place(const struct step *step, char **text)
     *text = clean;
 }
 
-static void host_error(const struct osiris_host *host, const struct osiris_error_report *report)
+/* The first one stays. */
+static void report(struct step *step, const struct osiris_error_report *report)
 {
-    struct step *step = host->context;
     struct osiris_error *error = &step->reported;
 
     signs_give(step);
@@ -123,44 +171,99 @@ static void host_error(const struct osiris_host *host, const struct osiris_error
     pthread_mutex_unlock(&step->report_lock);
 }
 
-static int32_t host_cancelled(const struct osiris_host *host)
+void host_report(struct step *step, const struct osiris_error *error)
 {
-    struct step *step = host->context;
-
-    signs_give(step);
-    return atomic_load_explicit(&step->cancelled, memory_order_relaxed);
+    report(step, &(struct osiris_error_report){.struct_size = sizeof(struct osiris_error_report),
+                                               .category = error->category,
+                                               .retryable = error->retryable,
+                                               .native_code = error->native_code,
+                                               .message = error->message,
+                                               .hint = error->hint});
 }
 
-void host_take_error(struct step *step, const char *verb, struct osiris_error *error)
+static void host_error(const struct osiris_host *host, const struct osiris_error_report *given)
+{
+    struct step *step = host_enter(host, "error", given, "the report");
+
+    if (step == NULL)
+        return;
+    report(step, given);
+    hosting_leave(step);
+}
+
+static int32_t host_cancelled(const struct osiris_host *host)
+{
+    struct step *step = enter_with_nothing(host, "cancelled");
+
+    /* Whoever asks behind the step's end is to stop. */
+    if (step == NULL)
+        return 1;
+    signs_give(step);
+    int32_t cancelled = atomic_load_explicit(&step->cancelled, memory_order_relaxed);
+    hosting_leave(step);
+    return cancelled;
+}
+
+bool host_has_report(struct step *step)
 {
     pthread_mutex_lock(&step->report_lock);
-    if (step->reported.category == 0)
-        osiris_error_set(&step->reported, OSIRIS_ERROR_INTERNAL,
-                         "%s failed and gave no reason; this is a fault of the driver", verb);
+    bool has = step->reported.category != 0;
+    pthread_mutex_unlock(&step->report_lock);
+    return has;
+}
+
+static void take_report(struct step *step, struct osiris_error *error)
+{
+    pthread_mutex_lock(&step->report_lock);
     osiris_error_move(error, &step->reported);
     pthread_mutex_unlock(&step->report_lock);
 }
 
-/* Folders. */
-
-static void report_error(const struct osiris_host *host, const struct osiris_error *error)
+/* Many return an errno where -1 is meant, with the report forgotten: it tells more than nothing. */
+static int no_reason(const char *verb, int result, struct osiris_error *error)
 {
-    const struct osiris_error_report report = {
-        .struct_size = sizeof report,
-        .category = error->category,
-        .retryable = error->retryable,
-        .native_code = error->native_code,
-        .message = error->message,
-        .hint = error->hint,
-    };
+    char words[128];
 
-    host_error(host, &report);
+    if (result == -1 || result == INT_MIN)
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "%s failed and gave no reason; this is a fault of the driver",
+                                verb);
+    osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                     "%s failed and gave no reason but %d (as an errno: %s); this is a fault of the driver", verb, result,
+                     strerror_r(result < 0 ? -result : result, words, sizeof words));
+    error->native_code = result;
+    return -1;
 }
 
-/* <root>/<step>, made on the first call and remembered in *folder. */
-static const char *step_folder(const struct osiris_host *host, const char *root, char **folder)
+int host_end_verb(struct step *step, const char *verb, int result, struct osiris_error *error)
 {
-    struct step *step = host->context;
+    if (host_has_report(step)) {
+        take_report(step, error);
+        return -1;
+    }
+    return result == 0 ? 0 : no_reason(verb, result, error);
+}
+
+void host_warn_of_report(struct step *step, const char *function)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    take_report(step, &error);
+    if (error.category != 0)
+        host_say(step, "warning", "%s: %s", function, error.message == NULL ? "?" : error.message);
+}
+
+void host_forget_report(struct step *step)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    take_report(step, &error);
+}
+
+/* Folders. */
+
+/* <root>/<step>, made on the first call and remembered in *folder. */
+static const char *step_folder(struct step *step, const char *root, char **folder)
+{
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     char *path = NULL;
 
@@ -175,7 +278,7 @@ static const char *step_folder(const struct osiris_host *host, const char *root,
     if (path == NULL || make_directories(path, 0755, &error) < 0) {
         if (path == NULL)
             osiris_error_set_errno(&error, ENOMEM, "cannot make the step's folder");
-        report_error(host, &error);
+        host_report(step, &error);
         free(path);
         return NULL;
     }
@@ -191,22 +294,41 @@ static const char *step_folder(const struct osiris_host *host, const char *root,
 
 static const char *host_artifacts_dir(const struct osiris_host *host)
 {
-    struct step *step = host->context;
+    struct step *step = enter_with_nothing(host, "artifacts_dir");
 
-    return step_folder(host, step->run->artifacts_dir, &step->artifacts_dir);
+    if (step == NULL)
+        return NULL;
+    const char *folder = step_folder(step, step->run->artifacts_dir, &step->artifacts_dir);
+    hosting_leave(step);
+    return folder;
 }
 
 static const char *host_temp_dir(const struct osiris_host *host)
 {
-    struct step *step = host->context;
+    struct step *step = enter_with_nothing(host, "temp_dir");
 
-    return step_folder(host, step->run->temp_dir, &step->temp_dir);
+    if (step == NULL)
+        return NULL;
+    const char *folder = step_folder(step, step->run->temp_dir, &step->temp_dir);
+    hosting_leave(step);
+    return folder;
 }
 
 void host_remove_temp_dir(struct step *step)
 {
     if (step->temp_dir != NULL)
         remove_tree(step->temp_dir);
+}
+
+static void warn(void *context, const char *text)
+{
+    host_say(context, "warning", "%s", text);
+}
+
+void host_sweep_artifacts(struct step *step)
+{
+    if (step->artifacts_dir != NULL)
+        artifacts_sweep(step->artifacts_dir, warn, step);
 }
 
 void host_renew_artifacts(struct step *step)
@@ -225,197 +347,34 @@ void host_renew_artifacts(struct step *step)
         step->artifacts = folder_entries(path);
 }
 
-/* Files. */
-
-static int host_open_input(const struct osiris_host *host, const char *path, int *fd)
-{
-    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
-    struct stat status;
-
-    signs_begin_wait(host->context);
-    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    signs_end_wait(host->context);
-    if (*fd >= 0 && fstat(*fd, &status) == 0 && !S_ISDIR(status.st_mode))
-        return 0;
-    int reason = *fd >= 0 ? EISDIR : errno;
-    if (*fd >= 0)
-        (void)close(*fd);
-    *fd = -1;
-    osiris_error_set_errno(&error, reason, "cannot read \"%s\"", path);
-    report_error(host, &error);
-    return -1;
-}
-
-/* "-" is the command's standard output, for one step of a run. */
-static int open_stdout(struct step *step, const struct output_options *options,
-                       struct output **output, struct osiris_error *error)
-{
-    if (step->run->stdout_fd < 0) {
-        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "there is no standard output to write to here");
-        osiris_error_hint(error, "let the step run where osiris does: run_on: local");
-        return -1;
-    }
-    if (options->append || options->mode != 0)
-        return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
-                                "standard output can be neither appended to nor given a mode");
-    if (atomic_exchange(&step->run->stdout_taken, true)) {
-        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "another step writes to standard output");
-        osiris_error_hint(error, "let one step of the run write to \"-\"");
-        return -1;
-    }
-    return output_open_stream(options->path, step->run->stdout_fd, output, error);
-}
-
-/* Should this process be killed, osiris finds what is hidden. */
-static void note_folder(void *context, int folder)
-{
-    struct run *run = context;
-    struct stat status;
-
-    if (fstat(folder, &status) < 0)
-        return;
-    pthread_mutex_lock(&run->steps_lock);
-    bool known = run->hidden_device == status.st_dev && run->hidden_folder == status.st_ino;
-    run->hidden_device = status.st_dev;
-    run->hidden_folder = status.st_ino;
-    pthread_mutex_unlock(&run->steps_lock);
-    if (!known)
-        litter_note(run->temp_dir, folder);
-}
-
-static int open_file(struct step *step, const char *path,
-                     const struct osiris_output_options *options, int *fd,
-                     struct osiris_error *error)
-{
-    struct step_output_file *file = calloc(1, sizeof *file);
-    uint32_t flags = options == NULL ? 0 : options->flags;
-    const struct output_options output_options = {
-        .path = path,
-        .run_id = step->run->run_id,
-        .mode = options == NULL ? 0 : (mode_t)options->mode,
-        .create_directories = (flags & OSIRIS_OUTPUT_CREATE_DIRECTORIES) != 0,
-        .append = (flags & OSIRIS_OUTPUT_APPEND) != 0,
-        .no_sync = (flags & OSIRIS_OUTPUT_NO_SYNC) != 0,
-        .hides_in = note_folder,
-        .context = step->run,
-    };
-
-    if (file == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot write \"%s\"", path);
-    int opened = strcmp(path, "-") == 0 ? open_stdout(step, &output_options, &file->output, error)
-                                        : output_open(&output_options, &file->output, error);
-    if (opened == 0 && claims_take(step, file, error) < 0) {
-        output_close(file->output);
-        opened = -1;
-    }
-    if (opened < 0) {
-        free(file);
-        return -1;
-    }
-    *fd = output_fd(file->output);
-    if (options != NULL && OSIRIS_HAS(options, initial_size) && options->initial_size != NULL)
-        *options->initial_size = output_initial_size(file->output);
-    pthread_mutex_lock(&step->report_lock);
-    struct step_output_file **end = &step->files;
-    while (*end != NULL)
-        end = &(*end)->next;
-    *end = file;
-    pthread_mutex_unlock(&step->report_lock);
-    return 0;
-}
-
-static int host_open_output(const struct osiris_host *host, const char *path,
-                            const struct osiris_output_options *options, int *fd)
-{
-    struct step *step = host->context;
-    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
-
-    signs_begin_wait(step);
-    int result = open_file(step, path, options, fd, &error);
-    signs_end_wait(step);
-    if (result < 0)
-        report_error(host, &error);
-    return result;
-}
-
-static struct output *find_output(struct step *step, int fd)
-{
-    struct output *found = NULL;
-
-    pthread_mutex_lock(&step->report_lock);
-    for (struct step_output_file *file = step->files; file != NULL; file = file->next)
-        if (output_fd(file->output) == fd)
-            found = file->output;
-    pthread_mutex_unlock(&step->report_lock);
-    return found;
-}
-
-static int host_finish_output(const struct osiris_host *host, int fd)
-{
-    struct step *step = host->context;
-    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
-    struct output *output = fd < 0 ? NULL : find_output(step, fd);
-    int result = -1;
-
-    signs_begin_wait(step);
-    if (output == NULL)
-        osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "finish_output: there is no such output");
-    else if (output_finish(output, &error) == 0)
-        result = output_set_aside(output, &step->shelf, &error);
-    signs_end_wait(step);
-    if (result < 0)
-        report_error(host, &error);
-    return result;
-}
-
-void host_close_outputs(struct step *step)
-{
-    struct step_output_file *reversed = NULL;
-
-    while (step->files != NULL) {
-        struct step_output_file *file = step->files;
-        step->files = file->next;
-        file->next = reversed;
-        reversed = file;
-    }
-    while (reversed != NULL) {
-        struct step_output_file *file = reversed;
-        reversed = file->next;
-        if (output_is_stream(file->output))
-            atomic_store(&step->run->stdout_taken, false);
-        if (!output_is_published(file->output))
-            claims_drop(step->run, file);
-        output_close(file->output);
-        free(file);
-    }
-    if (step->shelf >= 0)
-        (void)close(step->shelf);
-    step->shelf = -1;
-}
-
 /* The last one counts. Text that is no object leaves none, which the caller blames on the driver. */
 static void host_result(const struct osiris_host *host, const char *json)
 {
-    struct step *step = host->context;
-    _cleanup_json_ json_object *given = json == NULL ? NULL : json_tokener_parse(json);
+    struct step *step = host_enter(host, "result", json, "the answer");
+
+    if (step == NULL)
+        return;
+    _cleanup_json_ json_object *given = json_tokener_parse(json);
     json_object *clean = json_object_is_type(given, json_type_object)
                              ? redactor_json(step->run->redactor, given)
                              : NULL;
-
     signs_give(step);
     pthread_mutex_lock(&step->report_lock);
     json_object_put(step->result);
     step->result = clean;
     pthread_mutex_unlock(&step->report_lock);
+    hosting_leave(step);
 }
 
 void host_init(struct step *step)
 {
+    struct osiris_host *table = &step->hosting->table;
+
     step->shelf = -1;
-    step->host = (struct osiris_host){
+    *table = (struct osiris_host){
         .abi_version = OSIRIS_ABI_VERSION,
         .struct_size = sizeof(struct osiris_host),
-        .context = step,
+        .context = step->hosting,
         .run_id = step->run->run_id,
         .step_id = step->id,
         .component = step->component,
@@ -426,11 +385,11 @@ void host_init(struct step *step)
         .cancelled = host_cancelled,
         .artifacts_dir = host_artifacts_dir,
         .temp_dir = host_temp_dir,
-        .open_input = host_open_input,
-        .open_output = host_open_output,
-        .finish_output = host_finish_output,
+        .open_input = files_open_input,
+        .open_output = files_open_output,
+        .finish_output = files_finish_output,
         .verb = step->verb,
         .result = host_result,
     };
-    host_values_fill(&step->host);
+    host_values_fill(table);
 }

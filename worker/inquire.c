@@ -45,10 +45,8 @@ int inquire(struct step *step, struct osiris_error *error)
     signs_enter(step, step->verb);
     int result = function(step->state);
     signs_leave(step);
-    if (result < 0) {
-        host_take_error(step, step->verb, error);
+    if (host_end_verb(step, step->verb, result, error) < 0)
         return -1;
-    }
     pthread_mutex_lock(&step->report_lock);
     bool answered = step->result != NULL;
     pthread_mutex_unlock(&step->report_lock);

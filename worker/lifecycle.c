@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -83,6 +84,21 @@ static int move_descriptors(int channel_fd, struct osiris_error *error)
     if (channel_fd > STDERR_FILENO)
         (void)close(channel_fd);
     return private_fd;
+}
+
+void lifecycle_note_origin(struct worker_origin *origin)
+{
+    int folder = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    origin->output.umask = umask(0);
+    (void)umask(origin->output.umask);
+    origin->path = getcwd(NULL, 0);
+    /* Out of the way of drivers that close what they take for theirs. */
+    origin->output.folder = folder < 0 ? -1 : fcntl(folder, F_DUPFD_CLOEXEC, PRIVATE_FD);
+    if (folder >= 0)
+        (void)close(folder);
+    if (origin->output.folder < 0)
+        origin->output.folder = AT_FDCWD;
 }
 
 int lifecycle_begin(int channel_fd, struct osiris_error *error)

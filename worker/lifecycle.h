@@ -5,6 +5,7 @@
 #define OSIRIS_WORKER_LIFECYCLE_H
 
 #include "core/error.h"
+#include "worker/run.h"
 
 /* Before anything else: the channel moves to a private descriptor (returned), stdin becomes /dev/null, stdout
  * goes where stderr goes; no SIGPIPE, no core file, not dumpable; a process group of its own; a subreaper;
@@ -22,5 +23,8 @@ void lifecycle_end_children(void);
 
 /* Ends the whole process group and all children, this process with them. */
 void lifecycle_kill_group(void) __attribute__((noreturn));
+
+/* Before anything is loaded: where this process stands. It keeps it until it ends. */
+void lifecycle_note_origin(struct worker_origin *origin);
 
 #endif

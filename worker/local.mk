@@ -6,11 +6,14 @@ osiris_worker_SOURCES = $(worker_sources) worker/main.c
 worker_sources = \
 	worker/answer.c \
 	worker/claims.c \
+	worker/columns.c \
 	worker/decide.c \
 	worker/describe.c worker/describe.h \
 	worker/door.c worker/door.h \
 	worker/edge.c \
+	worker/files.c \
 	worker/host.c \
+	worker/hosting.c \
 	worker/inquire.c \
 	worker/lifecycle.c worker/lifecycle.h \
 	worker/link.h \

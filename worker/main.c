@@ -79,6 +79,7 @@ static int work(int given_fd, bool listens, int stdout_fd)
     struct worker worker = {.ids = ids, .signal_fd = -1, .stdout_fd = stdout_fd};
 
     bound_free_memory();
+    lifecycle_note_origin(&worker.origin);
     if (ids == NULL)
         osiris_error_set_errno(&error, ENOMEM, "cannot start");
     if (ids == NULL || begin(&worker, given_fd, listens, &error) < 0) {
@@ -90,6 +91,7 @@ static int work(int given_fd, bool listens, int stdout_fd)
     channel_free(worker.channel);
     door_free(worker.door);
     (void)close(worker.signal_fd);
+    free(worker.origin.path);
     return 0;
 }
 

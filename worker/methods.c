@@ -76,7 +76,7 @@ static int on_prepare(struct worker *worker, const char *id, json_object *params
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "prepare was requested before");
     if (worker->cleaned)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "prepare came after cleanup");
-    worker->run = run_new(worker->channel, params, worker->stdout_fd, error);
+    worker->run = run_new(worker->channel, params, &worker->origin, worker->stdout_fd, error);
     if (worker->run == NULL)
         return -1;
     answer_result(worker->channel, id, run_describe(worker->run));

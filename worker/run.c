@@ -8,6 +8,7 @@
 #include "core/json-access.h"
 #include "core/json-build.h"
 #include "core/loader.h"
+#include "core/paths.h"
 #include "core/remove-tree.h"
 
 #define DEFAULT_QUEUE_BYTES (1 << 20)
@@ -28,6 +29,14 @@ static char *copy_string(json_object *params, const char *key)
     const char *text = json_member_string(params, key, NULL);
 
     return text == NULL ? NULL : strdup(text);
+}
+
+/* Drivers get it, or what is in it, and may be elsewhere by then. */
+static char *copy_path(const struct run *run, json_object *params, const char *key)
+{
+    const char *path = json_member_string(params, key, NULL);
+
+    return path == NULL ? NULL : paths_absolute(run->origin->path, path);
 }
 
 struct step *run_find_step(struct run *run, const char *id)
@@ -91,7 +100,9 @@ static int load_driver(struct step *step, json_object *plan_step, json_object *d
     if (path == NULL)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
                                 "prepare: no file is given for the driver \"%s\"", name);
-    const struct osiris_plugin *plugin = loader_open(path, error);
+    /* One that was loaded before may have changed the working directory. */
+    _cleanup_free_ char *file = paths_absolute(step->run->origin->path, path);
+    const struct osiris_plugin *plugin = loader_open(file == NULL ? path : file, error);
     if (plugin == NULL)
         return -1;
     step->driver = loader_driver(plugin, path, name, error);
@@ -110,11 +121,10 @@ static int make_step(struct step *step, struct run *run, json_object *plan_step,
     step->component = copy_string(plan_step, "component");
     step->group = (int)json_member_integer(plan_step, "group", 0);
     json_object *connection = json_member(json_member(params, "connections"), id);
-    if (step->id == NULL || step->component == NULL || host_values_init(&step->values) < 0)
+    if (step->id == NULL || step->component == NULL)
         return out_of_memory(error);
-    step->values.connection =
-        connection == NULL ? json_object_new_object() : json_object_get(connection);
-    if (step->values.connection == NULL)
+    step->connection = connection == NULL ? json_object_new_object() : json_object_get(connection);
+    if (step->connection == NULL)
         return out_of_memory(error);
     return load_driver(step, plan_step, json_member(params, "drivers"), error);
 }
@@ -302,7 +312,7 @@ static int choose_temp_dir(struct run *run, json_object *params, struct osiris_e
 {
     char name[CLOCK_ULID_SIZE];
 
-    run->temp_root = copy_string(params, "temp_dir");
+    run->temp_root = copy_path(run, params, "temp_dir");
     if (run->temp_root == NULL)
         return malformed(error, "temp_dir is missing");
     run->made_temp_root = access(run->temp_root, F_OK) < 0;
@@ -323,7 +333,7 @@ void run_remove_temp_dir(struct run *run)
         (void)rmdir(run->temp_root);
 }
 
-struct run *run_new(struct channel *channel, json_object *params, int stdout_fd,
+struct run *run_new(struct channel *channel, json_object *params, const struct worker_origin *origin, int stdout_fd,
                     struct osiris_error *error)
 {
     struct run *run = calloc(1, sizeof *run);
@@ -333,11 +343,12 @@ struct run *run_new(struct channel *channel, json_object *params, int stdout_fd,
         return NULL;
     }
     run->channel = channel;
+    run->origin = origin;
     run->stdout_fd = stdout_fd;
     init_locks(run);
     run->redactor = redactor_new();
     run->run_id = copy_string(params, "run_id");
-    run->artifacts_dir = copy_string(params, "artifacts_dir");
+    run->artifacts_dir = copy_path(run, params, "artifacts_dir");
     if (run->run_id == NULL || run->artifacts_dir == NULL)
         malformed(error, "run_id or artifacts_dir is missing");
     else if (run->redactor == NULL)
@@ -373,7 +384,9 @@ static void free_step(struct step *step)
     free(step->stopped_by);
     free(step->artifacts_dir);
     free(step->temp_dir);
-    host_values_clear(&step->values);
+    if (step->hosting != NULL)
+        host_values_empty(&step->hosting->values);
+    json_object_put(step->connection);
     json_object_put(step->artifacts);
     osiris_error_clear(&step->reported);
     sem_destroy(&step->called);

@@ -67,8 +67,22 @@ struct step_output_file {
     struct step_output_file *next;
 };
 
-struct step {
+/* What a driver holds of its host in one attempt, until its close has returned: the table, the inputs. */
+struct hosting {
     struct host_values values; /* the first: the host table reads them */
+    struct osiris_host table;
+    const char *driver;
+    struct input_stream *streams; /* see worker/stream.c */
+    struct osiris_input *inputs;
+    struct hosting *next;
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t left;
+    struct step *step; /* NULL: it is over */
+    unsigned callers;  /* that are inside */
+    bool told;         /* of a call that came too late */
+};
+
+struct step {
     struct run *run;
     char *id;
     char *component; /* as the pipeline calls it */
@@ -89,7 +103,8 @@ struct step {
     /* Set by execute_step, before the thread starts. */
     char *request_id;
     char *verb; /* "run", "check", … */
-    struct osiris_host host;
+    json_object *connection;
+    struct hosting *hosting; /* this attempt's; NULL before the first */
 
     atomic_bool cancelled;
     atomic_int_fast64_t rows, bytes; /* for heartbeats, and the final counts */
@@ -126,11 +141,19 @@ struct step {
     struct osiris_error reported;
     json_object *result; /* what a verb but run has given, or NULL */
     struct step_output_file *files; /* in the order in which they were opened */
+    bool outputs_complete; /* no more may be opened */
     int shelf; /* of those that are finished early (output.h), or -1 */
     char *artifacts_dir, *temp_dir;
 };
 
+/* Where the worker stood when it was started: drivers may go elsewhere, and take its umask along. */
+struct worker_origin {
+    struct output_origin output;
+    char *path; /* NULL: it has none any more */
+};
+
 struct run {
+    const struct worker_origin *origin; /* outlives the run */
     struct channel *channel;
     struct redactor *redactor;
     char *run_id;
@@ -159,7 +182,7 @@ struct run {
 /* worker/run.c */
 
 /* Makes a run from prepare's params: environment set, drivers loaded, queues made. */
-struct run *run_new(struct channel *channel, json_object *params, int stdout_fd,
+struct run *run_new(struct channel *channel, json_object *params, const struct worker_origin *origin, int stdout_fd,
                     struct osiris_error *error);
 /* Removes the temporary folder, if any was made. */
 void run_remove_temp_dir(struct run *run);
@@ -242,27 +265,71 @@ int run_take_stream_message(struct run *run, json_object *message, size_t body_l
 /* [main thread] Nothing more is there to take, for now: the reader of what came last must know. */
 void run_wake_reader(struct run *run);
 
+/* worker/hosting.c */
+
+/* [main thread] Lives for as long as the process. NULL: no memory. */
+struct hosting *hosting_new(struct step *step);
+/* [any thread] Around what a driver's call to its host does for it: the step that it is for. NULL: that is over; there is no
+ * leaving then. */
+struct step *hosting_enter(struct hosting *hosting);
+void hosting_leave(struct step *step);
+/* [step thread] The driver is closed: who comes from now on is not heard. Waits for those who are inside. */
+void hosting_end(struct hosting *hosting);
+
 /* worker/stream.c */
 
-/* The input streams of a step, as the driver sees them. NULL: no memory. */
-struct ArrowArrayStream *streams_new(struct step *step);
+/* Makes the step's input streams, as the driver sees them, in its hosting. -1: no memory. */
+int streams_open(struct step *step);
+/* The run is over: nothing more is to be read. */
+void streams_end(struct step *step);
 /* The step has succeeded. A writer that has read nothing of what there is has not; who has read less than all is told of. */
-int streams_check_read(const struct step *step, struct ArrowArrayStream *streams,
-                       struct osiris_error *error);
-void streams_free(struct ArrowArrayStream *streams, size_t count);
+int streams_check_read(struct step *step, struct osiris_error *error);
+
+/* worker/columns.c */
+
+/* Once a stream. */
+void columns_warn_of_equal_names(struct step *step, const struct ArrowSchema *schema);
 
 /* worker/host.c */
 
+/* Fills the hosting's table. */
 void host_init(struct step *step);
-/* The verb's error: what was reported, or that nothing was. Moves it. */
-void host_take_error(struct step *step, const char *verb, struct osiris_error *error);
+/* The verb has returned `result`. 0: it has succeeded; -1 with its error, which is what was reported, or that nothing was.
+ * What is reported while it is called is an error of it, whatever it returns. */
+int host_end_verb(struct step *step, const char *verb, int result, struct osiris_error *error);
+bool host_has_report(struct step *step);
+/* The same for a function that cannot fail: a warning. */
+void host_warn_of_report(struct step *step, const char *function);
+/* What was reported since the verb failed is of no interest. */
+void host_forget_report(struct step *step);
+/* [any thread] As if the driver had reported it. */
+void host_report(struct step *step, const struct osiris_error *error);
+/* [any thread] A line of the log that the host has to say of the step. It may wait for a slow orchestrator. */
+void host_say(struct step *step, const char *level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void host_remove_temp_dir(struct step *step);
 /* A copy of what a driver says, without secrets, and cut if it is beyond all bounds. NULL: no memory. */
 char *host_clean_text(const struct step *step, const char *text);
-/* Closes all outputs, the last one first: the first may have made the folder. */
-void host_close_outputs(struct step *step);
+/* The driver is closed: what of its artifacts cannot be brought home is left out, with a warning. */
+void host_sweep_artifacts(struct step *step);
 /* Before a first attempt: notes what artifacts there are. Before another one: removes what has come since. */
 void host_renew_artifacts(struct step *step);
+
+/* [any thread] A driver's call of a host function, as hosting_enter; NULL, too, if the host or what is `given` is NULL, which the
+ * driver is blamed for. */
+struct step *host_enter(const struct osiris_host *host, const char *function, const void *given, const char *what);
+
+/* worker/files.c */
+
+/* The table's. */
+int files_open_input(const struct osiris_host *host, const char *path, int *fd);
+int files_open_output(const struct osiris_host *host, const char *path, const struct osiris_output_options *options, int *fd);
+int files_finish_output(const struct osiris_host *host, int fd);
+/* All is written: of whatever kind the step is. */
+int files_finish_all(struct step *step, struct osiris_error *error);
+/* The driver has committed, and opens no more. What is left to publish is a rename each. */
+int files_make_ready(struct step *step, struct osiris_error *error);
+/* Closes all outputs, the last one first: the first may have made the folder. */
+void files_close_all(struct step *step);
 
 /* worker/claims.c */
 

@@ -18,18 +18,13 @@ static int blame(const struct step *step, struct osiris_error *error)
     return osiris_error_prefix(error, "the driver \"%s\"", step->driver->name);
 }
 
-/* What a stream's callback failed of: the driver's report, else the stream's own words. */
-static int stream_failed(struct step *step, struct ArrowArrayStream *stream, int number,
+/* What a stream's callback failed of, if it has: the driver's report, else the stream's own words. */
+static int end_callback(struct step *step, struct ArrowArrayStream *stream, int number,
                          const char *verb, struct osiris_error *error)
 {
-    pthread_mutex_lock(&step->report_lock);
-    bool reported = step->reported.category != 0;
-    pthread_mutex_unlock(&step->report_lock);
-    const char *text = reported ? NULL : stream->get_last_error(stream);
-    if (text == NULL || text[0] == '\0') {
-        host_take_error(step, verb, error);
-        return -1;
-    }
+    const char *text = number == 0 || host_has_report(step) ? NULL : stream->get_last_error(stream);
+    if (text == NULL || text[0] == '\0')
+        return host_end_verb(step, verb, number, error);
     _cleanup_free_ char *clean = host_clean_text(step, text);
     osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "%s", clean == NULL ? "" : clean);
     error->native_code = number;
@@ -44,8 +39,11 @@ static int pull_batch(struct step *step, struct ArrowArrayStream *stream,
     signs_enter(step, "get_next");
     int failed = stream->get_next(stream, &batch);
     signs_leave(step);
-    if (failed != 0)
-        return stream_failed(step, stream, failed, "the output's get_next", error);
+    if (end_callback(step, stream, failed, "the output's get_next", error) < 0) {
+        if (failed == 0 && batch.release != NULL)
+            batch.release(&batch);
+        return -1;
+    }
     *end = batch.release == NULL;
     if (*end)
         return 0;
@@ -86,12 +84,17 @@ static int pull_output(struct step *step, struct ArrowArrayStream *stream,
     signs_enter(step, "get_schema");
     int failed = stream->get_schema(stream, &schema);
     signs_leave(step);
-    if (failed != 0)
-        return stream_failed(step, stream, failed, "the output's get_schema", error);
+    if (end_callback(step, stream, failed, "the output's get_schema", error) < 0) {
+        if (failed == 0 && schema.release != NULL)
+            schema.release(&schema);
+        return -1;
+    }
     int result = arrow_check_schema(&schema, error) < 0 ? blame(step, error)
                                                         : edges_set_schema(step, &schema, error);
-    if (result == 0)
+    if (result == 0) {
+        columns_warn_of_equal_names(step, &schema);
         result = pull_all(step, stream, &schema, error);
+    }
     if (schema.release != NULL)
         schema.release(&schema);
     return result;
@@ -107,17 +110,16 @@ static void release_output(struct step *step, struct ArrowArrayStream *output)
     signs_leave(step);
 }
 
-static int run_verb(struct step *step, struct osiris_input *inputs, struct osiris_error *error)
+static int run_verb(struct step *step, struct osiris_error *error)
 {
     struct ArrowArrayStream output = {0};
     bool has_output = step->driver->kind != OSIRIS_WRITER;
 
     signs_enter(step, "run");
-    int result = step->driver->run(step->state, inputs, step->input_count,
+    int result = step->driver->run(step->state, step->hosting->inputs, step->input_count,
                                    has_output ? &output : NULL);
     signs_leave(step);
-    if (result < 0) {
-        host_take_error(step, "run", error);
+    if (host_end_verb(step, "run", result, error) < 0) {
         release_output(step, &output);
         return -1;
     }
@@ -135,47 +137,27 @@ static int run_verb(struct step *step, struct osiris_input *inputs, struct osiri
     }
     result = pull_output(step, &output, error);
     release_output(step, &output);
-    return result;
+    return result < 0 ? -1 : host_end_verb(step, "the output's release", 0, error);
 }
 
 static int run_with_inputs(struct step *step, struct osiris_error *error)
 {
-    struct ArrowArrayStream *streams = streams_new(step);
-    _cleanup_free_ struct osiris_input *inputs = calloc(step->input_count + 1, sizeof *inputs);
-    int result = -1;
-
-    if (streams == NULL || inputs == NULL) {
-        osiris_error_set_errno(error, ENOMEM, "cannot run the step");
-    } else {
-        for (size_t i = 0; i < step->input_count; i++)
-            inputs[i] = (struct osiris_input){.name = step->inputs[i].name,
-                                              .step_id = step->inputs[i].other_id,
-                                              .stream = &streams[i]};
-        result = run_verb(step, inputs, error);
-        if (result == 0)
-            result = streams_check_read(step, streams, error);
-    }
-    streams_free(streams, step->input_count);
+    if (streams_open(step) < 0)
+        return osiris_error_set_errno(error, ENOMEM, "cannot run the step");
+    int result = run_verb(step, error);
+    if (result == 0)
+        result = streams_check_read(step, error);
+    streams_end(step);
     return result;
-}
-
-static int finish_outputs(struct step *step, struct osiris_error *error)
-{
-    for (struct step_output_file *file = step->files; file != NULL; file = file->next)
-        if (output_finish(file->output, error) < 0)
-            return -1;
-    return 0;
 }
 
 static int open_verb(struct step *step, struct osiris_error *error)
 {
     signs_enter(step, "open");
-    int result = step->driver->open(&step->host, &step->state);
+    int result = step->driver->open(&step->hosting->table, &step->state);
     signs_leave(step);
-    if (result < 0) {
-        host_take_error(step, "open", error);
+    if (host_end_verb(step, "open", result, error) < 0)
         return -1;
-    }
     pthread_mutex_lock(&step->interrupt_lock);
     step->driver_open = true;
     pthread_mutex_unlock(&step->interrupt_lock);
@@ -193,11 +175,7 @@ static int run_step(struct step *step, struct osiris_error *error)
         return -1;
     if (!is_run(step))
         return inquire(step, error);
-    if (run_with_inputs(step, error) < 0)
-        return -1;
-    if (step->driver->kind == OSIRIS_WRITER)
-        return finish_outputs(step, error);
-    return 0;
+    return run_with_inputs(step, error) < 0 ? -1 : files_finish_all(step, error);
 }
 
 /* Answering. */
@@ -286,17 +264,18 @@ static enum step_decision wait_for_decision(struct step *step)
     return decision;
 }
 
+/* The group's outputs are published when all of them are ready: what a commit has opened, too. */
 static int commit(struct step *step, struct osiris_error *error)
 {
-    if (step->driver->commit == NULL || !is_run(step))
-        return 0;
-    signs_enter(step, "commit");
-    int result = step->driver->commit(step->state);
-    signs_leave(step);
-    if (result == 0)
-        return 0;
-    host_take_error(step, "commit", error);
-    return -1;
+    int result = 0;
+
+    if (step->driver->commit != NULL && is_run(step)) {
+        signs_enter(step, "commit");
+        result = step->driver->commit(step->state);
+        signs_leave(step);
+    }
+    /* Also what a thread of the driver's has reported since its run. */
+    return host_end_verb(step, "commit", result, error) < 0 ? -1 : files_make_ready(step, error);
 }
 
 static int publish(struct step *step, struct osiris_error *error)
@@ -327,6 +306,17 @@ static int publish(struct step *step, struct osiris_error *error)
     return last == NULL ? 0 : output_sync_folder(last, error);
 }
 
+static void abort_driver(struct step *step)
+{
+    host_forget_report(step);
+    if (!step->driver_open || step->driver->abort == NULL || !is_run(step))
+        return;
+    signs_enter(step, "abort");
+    step->driver->abort(step->state);
+    signs_leave(step);
+    host_warn_of_report(step, "abort");
+}
+
 static void close_driver(struct step *step)
 {
     pthread_mutex_lock(&step->interrupt_lock);
@@ -334,11 +324,15 @@ static void close_driver(struct step *step)
     step->driver_open = false;
     pthread_mutex_unlock(&step->interrupt_lock);
     signs_enter(step, "close");
-    if (open)
+    if (open) {
         step->driver->close(step->state);
+        host_warn_of_report(step, "close");
+    }
+    hosting_end(step->hosting);
     signs_leave(step);
-    host_close_outputs(step);
+    files_close_all(step);
     host_remove_temp_dir(step);
+    host_sweep_artifacts(step);
 }
 
 static void name_error(const struct step *step, struct osiris_error *error)
@@ -368,12 +362,8 @@ static void follow_decisions(struct step *step)
             decide_done(step, &error);
             continue;
         }
-        if (decision == DECIDE_ABORT && !committed && step->driver_open &&
-            step->driver->abort != NULL && is_run(step)) {
-            signs_enter(step, "abort");
-            step->driver->abort(step->state);
-            signs_leave(step);
-        }
+        if (decision == DECIDE_ABORT && !committed)
+            abort_driver(step);
         close_driver(step);
         pthread_mutex_lock(&step->run->steps_lock);
         step->phase = STEP_CLOSED;
@@ -391,6 +381,7 @@ static void attempt(struct step *step)
     int64_t started_ns = clock_monotonic_ns();
 
     lifecycle_name_thread(step->id, step->component);
+    host_values_serve(&step->hosting->values);
     bool success = run_step(step, &error) == 0;
     pthread_mutex_lock(&run->steps_lock);
     step->succeeded = success;
@@ -484,16 +475,17 @@ static void renew(struct step *step)
     free(step->verb);
     json_object_put(step->result);
     free(step->temp_dir);
-    json_object_put(step->values.config);
+    host_values_empty(&step->hosting->values);
     step->request_id = step->temp_dir = NULL;
     step->verb = NULL;
-    step->values.config = step->result = NULL;
+    step->result = NULL;
+    step->hosting = NULL;
     osiris_error_clear(&step->reported);
     atomic_store(&step->rows, 0);
     atomic_store(&step->bytes, 0);
     atomic_store(&step->touched, false);
     step->batches = 0;
-    step->succeeded = false;
+    step->succeeded = step->outputs_complete = false;
     step->decision = DECIDE_NOTHING;
     step->state = NULL;
 }
@@ -537,9 +529,11 @@ int step_start(struct step *step, json_object *params, const char *request_id,
         return -1;
     step->verb = strdup(verb);
     step->request_id = strdup(request_id);
-    step->values.config = config == NULL ? json_object_new_object() : json_object_get(config);
-    if (step->request_id == NULL || step->values.config == NULL || step->verb == NULL)
+    step->hosting = hosting_new(step);
+    if (step->request_id == NULL || step->hosting == NULL || step->verb == NULL)
         return osiris_error_set_errno(error, ENOMEM, "cannot run the step");
+    step->hosting->values.config = config == NULL ? json_object_new_object() : json_object_get(config);
+    step->hosting->values.connection = json_object_get(step->connection);
     host_init(step);
     host_renew_artifacts(step);
     if (make_thread(step, error) < 0)

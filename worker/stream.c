@@ -1,21 +1,29 @@
 /* A step's inputs as Arrow streams over queues; see run.h. */
+#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/arrow-check.h"
-#include "core/json-build.h"
 #include "worker/run.h"
 
+/*
+ * A driver gets a struct ArrowArrayStream of its host's, and may move it (the copy is the stream then, wherever it lies) and
+ * release it there, as Arrow libraries do. So nothing here is looked up by the struct but its private_data, and what that points
+ * to belongs to the hosting.
+ */
 struct input_stream {
-    struct step *step;
+    struct ArrowArrayStream given; /* the driver's own, to move or not */
+    struct hosting *hosting;
     struct queue *queue;
     struct link_input *link; /* or NULL */
     const struct step_edge *edge;
     int64_t rows; /* given */
     bool ended;   /* and the end was, too */
+    atomic_bool released, over; /* by the driver; and the run is */
     char error[256];
 };
 
-static int from_result(struct input_stream *stream, enum queue_result result,
+static int from_result(struct step *step, struct input_stream *stream, enum queue_result result,
                        struct osiris_error *error)
 {
     switch (result) {
@@ -32,22 +40,55 @@ static int from_result(struct input_stream *stream, enum queue_result result,
     snprintf(stream->error, sizeof stream->error, "%s",
              error->message == NULL ? "out of memory" : error->message);
     /* The driver only sees an errno; the step's error shall have the whole story. */
-    pthread_mutex_lock(&stream->step->report_lock);
-    if (stream->step->reported.category == 0)
-        osiris_error_move(&stream->step->reported, error);
-    pthread_mutex_unlock(&stream->step->report_lock);
+    pthread_mutex_lock(&step->report_lock);
+    if (step->reported.category == 0)
+        osiris_error_move(&step->reported, error);
+    pthread_mutex_unlock(&step->report_lock);
     return EIO;
+}
+
+/* What is read when it must not be is no end: that would lose the rest with success. */
+static int refuse_reading(struct step *step, struct input_stream *stream)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "the driver \"%s\" reads its input \"%s\" %s; this is a fault of the driver",
+                     step->driver->name, stream->edge->name,
+                     atomic_load(&stream->released) ? "after it has released it" : "after its run");
+    snprintf(stream->error, sizeof stream->error, "%s", error.message == NULL ? "out of memory" : error.message);
+    host_report(step, &error);
+    return EINVAL;
+}
+
+/* The step that the stream is read for, if it may be. NULL: *result says why not. */
+static struct step *enter(struct ArrowArrayStream *self, int *result)
+{
+    struct input_stream *stream = self->private_data;
+    struct step *step = hosting_enter(stream->hosting);
+
+    *result = EINVAL;
+    if (step == NULL || !(atomic_load(&stream->released) || atomic_load(&stream->over)))
+        return step;
+    *result = refuse_reading(step, stream);
+    hosting_leave(step);
+    return NULL;
 }
 
 static int get_schema(struct ArrowArrayStream *self, struct ArrowSchema *out)
 {
     struct input_stream *stream = self->private_data;
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    int result;
+    struct step *step = enter(self, &result);
 
-    signs_begin_wait(stream->step);
-    enum queue_result result = queue_get_schema(stream->queue, out);
-    signs_end_wait(stream->step);
-    return from_result(stream, result, &error);
+    if (step == NULL)
+        return result;
+    signs_begin_wait(step);
+    enum queue_result got = queue_get_schema(stream->queue, out);
+    signs_end_wait(step);
+    result = from_result(step, stream, got, &error);
+    hosting_leave(step);
+    return result;
 }
 
 /* The writer has come back for more: what it made of the last batch is in its files. */
@@ -59,10 +100,8 @@ static void write_back(struct step *step)
     pthread_mutex_unlock(&step->report_lock);
 }
 
-static int get_next(struct ArrowArrayStream *self, struct ArrowArray *out)
+static int take_next(struct step *step, struct input_stream *stream, struct ArrowArray *out)
 {
-    struct input_stream *stream = self->private_data;
-    struct step *step = stream->step;
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     uint64_t bytes = 0;
 
@@ -85,7 +124,20 @@ static int get_next(struct ArrowArrayStream *self, struct ArrowArray *out)
     stream->ended = stream->ended || result == QUEUE_END;
     if (result == QUEUE_OK)
         stream->rows += out->length;
-    return from_result(stream, result, &error);
+    return from_result(step, stream, result, &error);
+}
+
+static int get_next(struct ArrowArrayStream *self, struct ArrowArray *out)
+{
+    int result;
+    struct step *step = enter(self, &result);
+
+    out->release = NULL;
+    if (step == NULL)
+        return result;
+    result = take_next(step, self->private_data, out);
+    hosting_leave(step);
+    return result;
 }
 
 static const char *get_last_error(struct ArrowArrayStream *self)
@@ -95,49 +147,69 @@ static const char *get_last_error(struct ArrowArrayStream *self)
     return stream->error;
 }
 
-/* The stream is the host's: a driver that releases it only ends its reading. */
-static void release(struct ArrowArrayStream *self)
+static void close_queue(struct input_stream *stream)
 {
-    struct input_stream *stream = self->private_data;
-
     queue_close(stream->queue);
     if (stream->link != NULL)
         link_input_close(stream->link);
-    self->release = NULL;
 }
 
-struct ArrowArrayStream *streams_new(struct step *step)
+/* The reading is over; the rest is the host's to clean up, when the driver is closed. Of a writer that has read nothing it has
+ * still to be seen whether there was something to read. */
+static void release(struct ArrowArrayStream *self)
 {
-    struct ArrowArrayStream *streams = calloc(step->input_count + 1, sizeof *streams);
+    struct input_stream *stream = self->private_data;
+    struct step *step = hosting_enter(stream->hosting);
 
-    for (size_t i = 0; streams != NULL && i < step->input_count; i++) {
-        struct input_stream *stream = calloc(1, sizeof *stream);
-        if (stream == NULL) {
-            streams_free(streams, i);
-            return NULL;
-        }
-        stream->step = step;
+    self->release = NULL;
+    if (step == NULL)
+        return;
+    atomic_store(&stream->released, true);
+    if (step->driver->kind != OSIRIS_WRITER || stream->rows > 0)
+        close_queue(stream);
+    hosting_leave(step);
+}
+
+int streams_open(struct step *step)
+{
+    struct hosting *hosting = step->hosting;
+
+    hosting->streams = calloc(step->input_count + 1, sizeof *hosting->streams);
+    hosting->inputs = calloc(step->input_count + 1, sizeof *hosting->inputs);
+    if (hosting->streams == NULL || hosting->inputs == NULL)
+        return -1;
+    for (size_t i = 0; i < step->input_count; i++) {
+        struct input_stream *stream = &hosting->streams[i];
+        stream->hosting = hosting;
         stream->edge = &step->inputs[i];
         stream->queue = step->inputs[i].queue;
         stream->link = step->inputs[i].link_input;
-        streams[i] = (struct ArrowArrayStream){.get_schema = get_schema,
-                                               .get_next = get_next,
-                                               .get_last_error = get_last_error,
-                                               .release = release,
-                                               .private_data = stream};
+        stream->given = (struct ArrowArrayStream){.get_schema = get_schema,
+                                                  .get_next = get_next,
+                                                  .get_last_error = get_last_error,
+                                                  .release = release,
+                                                  .private_data = stream};
+        hosting->inputs[i] = (struct osiris_input){.name = step->inputs[i].name,
+                                                   .step_id = step->inputs[i].other_id,
+                                                   .stream = &stream->given};
     }
-    return streams;
+    return 0;
+}
+
+void streams_end(struct step *step)
+{
+    for (size_t i = 0; i < step->input_count; i++)
+        atomic_store(&step->hosting->streams[i].over, true);
 }
 
 /* Whether there is a row that was not read. -1: it was stopped before that was known. */
-static int has_rows(struct ArrowArrayStream *self)
+static int has_rows(struct step *step, struct input_stream *stream)
 {
-    const struct input_stream *stream = self->private_data;
     int64_t before = stream->rows;
 
     while (!stream->ended && stream->rows == before) {
         struct ArrowArray batch;
-        if (get_next(self, &batch) != 0)
+        if (take_next(step, stream, &batch) != 0)
             return -1;
         if (batch.release != NULL)
             batch.release(&batch);
@@ -145,17 +217,10 @@ static int has_rows(struct ArrowArrayStream *self)
     return stream->rows > before;
 }
 
-static void tell(const struct step *step, const char *level, const struct input_stream *stream)
+static void tell(struct step *step, const char *level, const struct input_stream *stream)
 {
-    json_object *data = json_object_new_object();
-    char text[256];
-
-    snprintf(text, sizeof text, "%.64s has read %lld rows of step \"%.64s\" and wanted no more",
-             step->component, (long long)stream->rows, stream->edge->other_id);
-    json_add_string(data, "step_id", step->id);
-    json_add_string(data, "level", level);
-    json_add_string(data, "message", text);
-    answer_message(step->run->channel, "log", data, true);
+    host_say(step, level, "%.64s has read %lld rows of step \"%.64s\" and wanted no more", step->component,
+             (long long)stream->rows, stream->edge->other_id);
 }
 
 static int refuse_unread(const struct step *step, const struct input_stream *stream,
@@ -167,8 +232,7 @@ static int refuse_unread(const struct step *step, const struct input_stream *str
                             step->driver->name, stream->edge->other_id, stream->edge->name);
 }
 
-int streams_check_read(const struct step *step, struct ArrowArrayStream *streams,
-                       struct osiris_error *error)
+int streams_check_read(struct step *step, struct osiris_error *error)
 {
     bool writes = step->driver->kind == OSIRIS_WRITER;
 
@@ -176,11 +240,11 @@ int streams_check_read(const struct step *step, struct ArrowArrayStream *streams
     if (step->output_count > 0 && edges_open_readers(step) == 0)
         return 0;
     for (size_t i = 0; i < step->input_count; i++) {
-        const struct input_stream *stream = streams[i].private_data;
+        struct input_stream *stream = &step->hosting->streams[i];
         if (stream->ended)
             continue;
         if (writes && stream->rows == 0) {
-            int found = has_rows(&streams[i]);
+            int found = has_rows(step, stream);
             if (found != 0)
                 return found < 0 ? osiris_error_set(error, OSIRIS_ERROR_CANCELLED, "stopped")
                                  : refuse_unread(step, stream, error);
@@ -189,11 +253,4 @@ int streams_check_read(const struct step *step, struct ArrowArrayStream *streams
         }
     }
     return 0;
-}
-
-void streams_free(struct ArrowArrayStream *streams, size_t count)
-{
-    for (size_t i = 0; streams != NULL && i < count; i++)
-        free(streams[i].private_data);
-    free(streams);
 }

@@ -21,6 +21,7 @@
 /* One question, as the driver's host table sees it. */
 struct question {
     struct host_values values;
+    const char *driver;
     pthread_mutex_t lock; /* guards the errors: a driver may have threads */
     json_object *errors;
 };
@@ -35,29 +36,47 @@ static void add_error(struct question *question, const struct osiris_error *erro
     pthread_mutex_unlock(&question->lock);
 }
 
-static void report(const struct osiris_host *host, const struct osiris_error_report *report)
+static void on_misuse(struct host_values *values, const char *function, const char *what)
 {
+    struct question *question = (struct question *)values;
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
+    host_values_blame(&error, function, what, "driver", question->driver);
+    add_error(question, &error);
+}
+
+static void report(const struct osiris_host *host, const struct osiris_error_report *report)
+{
+    struct question *question = (struct question *)host_values_of(host, "error");
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    if (question == NULL || !host_values_has(&question->values, report, "error", "the report"))
+        return;
     osiris_error_from_report(&error, report);
-    add_error(host->context, &error);
+    add_error(question, &error);
 }
 
 /* Nobody listens: there is no run. */
 static void ignore_log(const struct osiris_host *host, int32_t level, const char *message)
 {
-    (void)host, (void)level, (void)message;
+    (void)level;
+    if (host_values_of(host, "log") != NULL)
+        (void)host_values_has(host->context, message, "log", "the message");
 }
 
 static void ignore_event(const struct osiris_host *host, const char *name, const char *json)
 {
-    (void)host, (void)name, (void)json;
+    (void)json;
+    if (host_values_of(host, "event") != NULL)
+        (void)host_values_has(host->context, name, "event", "the name");
 }
 
 static void ignore_metric(const struct osiris_host *host, const char *name, double value,
                           const char *unit)
 {
-    (void)host, (void)name, (void)value, (void)unit;
+    (void)value, (void)unit;
+    if (host_values_of(host, "metric") != NULL)
+        (void)host_values_has(host->context, name, "metric", "the name");
 }
 
 static void ignore_result(const struct osiris_host *host, const char *json)
@@ -73,11 +92,13 @@ static int32_t never_cancelled(const struct osiris_host *host)
 
 static int refuse_file(const struct osiris_host *host)
 {
+    struct question *question = (struct question *)host_values_of(host, "open_input or its like");
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
     osiris_error_set(&error, OSIRIS_ERROR_INTERNAL,
                      "there are no files and folders in validate; this is a fault of the driver");
-    add_error(host->context, &error);
+    if (question != NULL)
+        add_error(question, &error);
     return -1;
 }
 
@@ -133,6 +154,9 @@ static void ask(const struct osiris_driver *driver, json_object *asked, struct q
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
     host_values_fill(&host);
+    question->driver = driver->name;
+    question->values.misused = on_misuse;
+    host_values_serve(&question->values);
     if (driver->validate(&host) == 0 || json_array_count(question->errors) > 0)
         return;
     osiris_error_set(&error, OSIRIS_ERROR_INTERNAL,

@@ -19,6 +19,7 @@ struct worker {
     struct door *door;       /* or NULL: it has no other link than its first */
     int signal_fd;
     int stdout_fd; /* or -1 */
+    struct worker_origin origin;
     json_object *ids; /* of all requests that came: its keys; borrowed */
     bool greeted;
     bool cleaned; /* cleanup was answered: the end of the channel is expected */

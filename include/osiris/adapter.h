@@ -15,7 +15,8 @@
  *
  * `close` follows every successful `open`, whatever failed; afterwards nothing of the place is left:
  * no process, no sandbox, no file. Secrets reach the worker over the socket; an adapter sees none but
- * its own. Return values are as for drivers: 0, or -1 after host->error().
+ * its own. Return values are as for drivers: 0, or -1 after host->error(); a verb that reports an error, or returns anything but 0,
+ * has failed. A worker_exit that fails is OSIRIS_WORKER_LOST; what terminate and close report is a warning.
  */
 #ifndef OSIRIS_ADAPTER_H
 #define OSIRIS_ADAPTER_H
@@ -87,7 +88,8 @@ struct osiris_adapter {
     int (*worker_exit)(void *state, int32_t timeout_ms, struct osiris_worker_exit *result);
     /* End the worker. Does not wait. Harmless when it has ended. */
     int (*terminate)(void *state, int32_t how);
-    /* After the worker has ended, or will send no more: bring the artifacts home. */
+    /* After the worker has ended, or will send no more: bring the artifacts home. The worker leaves files, folders and links inside
+     * of them; what else arrives is removed (host.h, artifacts_dir). */
     int (*collect)(void *state);
     void (*close)(void *state);
 

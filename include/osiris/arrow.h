@@ -13,6 +13,8 @@
  * A batch is a struct array, and may be a slice: its row i is element batch.offset + column->offset + i of the column's buffers, and
  * that bit of its validity bitmap, buffers[0] (NULL where nothing is null). So a reader adds both; and both again below a struct column.
  *
+ * Columns go by their place. Several of one name are passed on as they are, with a warning.
+ *
  * Ownership, in short: a struct is live while its `release` is not NULL. Who holds a live struct calls
  * `release` once, or moves it (memcpy, then sets the source's `release` to NULL). Release callbacks
  * must be safe on any thread: Osiris releases a batch where its last reader is.

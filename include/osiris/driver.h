@@ -13,8 +13,10 @@
  * Each call is bounded: beyond some minutes (open and close: seconds) in which the driver neither returns nor calls its host it is
  * taken for hung, interrupted, and killed with its process; docs/drivers.md has the bounds.
  *
- * Return values: 0, or -1 after host->error() (a verb that fails without a report is blamed on the
- * driver as OSIRIS_ERROR_INTERNAL).
+ * Return values: 0, or -1 after host->error(). A verb during which an error is reported has failed, whatever it returns (an error of
+ * a host function's own, of open_output say, is one that is reported); one that returns anything but 0 has failed, and without a
+ * report it is blamed on the driver as OSIRIS_ERROR_INTERNAL. The same holds for the output stream's get_schema, get_next and
+ * release. What abort and close report is a warning: they cannot fail.
  *
  * A driver may also be asked about its connection, with nothing run (version 1.1):
  *
@@ -43,9 +45,15 @@ enum {
 
 /* One input of a step. `name` is how the pipeline calls it ("df", "df_customers"). The stream belongs
  * to the host: pull from it in `run` (or, in a processor, in the output's get_next); release the
- * batches it gives, on any thread; do not release the stream. get_next waits for the producer; it
+ * batches it gives, on any thread. get_next waits for the producer; it
  * ends with ECANCELED when the step is cancelled or the producer failed: return -1 then, without a
- * report. Only one thread at a time may pull from one input. */
+ * report. Only one thread at a time may pull from one input.
+ *
+ * The stream need not be released. It may be, which says that no more is wanted; and it may be moved, as Arrow libraries do that
+ * import one (arrow-rs, Arrow C++, nanoarrow): its bytes are copied, `release` of the original (or all of it) is set to NULL, and
+ * the copy is the stream from then on, read and released through its own address, in `close` at the latest, or not at all. To read
+ * it when it was released, or behind the run, is an error, not its end. The array of inputs, and the streams, stay until `close` has
+ * returned. */
 struct osiris_input {
     const char *name;
     const char *step_id; /* the producing step */
@@ -73,12 +81,13 @@ struct osiris_driver {
      * written; its `output` is NULL. A writer that returns 0 without having read a row of an input that has
      * some has failed; one that stops in the middle is told of by a warning. A processor may stop (a limit).
      * The schema is a struct ("+s") whose children are the
-     * columns. Aim at 1 to 4 MiB a batch. Buffers are aligned as their values are, and immutable once a batch has been given. */
+     * columns; each should have a name of its own. Aim at 1 to 4 MiB a batch. Buffers are aligned as their values are, and immutable once a batch has been given. */
     int (*run)(void *state, const struct osiris_input *inputs, size_t input_count,
                struct ArrowArrayStream *output);
 
     /* Optional (NULL): publish, or take back, what `run` did outside host-owned outputs. The host calls
-     * exactly one of them, when the whole group of steps has succeeded or something failed. */
+     * exactly one of them, when the whole group of steps has succeeded or something failed. Outputs of the group are
+     * published when all of its commits have succeeded. */
     int (*commit)(void *state);
     void (*abort)(void *state);
 
@@ -87,7 +96,8 @@ struct osiris_driver {
      * It returns at once and does not call the host. */
     void (*interrupt)(void *state);
 
-    /* Frees the state. All of the group's output is published by then, or none of it. */
+    /* Frees the state. All of the group's output is published by then, or none of it. Threads of the driver end here, too: what one
+     * says to the host afterwards is not heard. */
     void (*close)(void *state);
 
     /* Since version 1.1. Optional (NULL), like `run` in all else: they may wait, and `interrupt` ends the wait. Each

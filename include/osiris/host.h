@@ -11,6 +11,8 @@
  *  - Secret values are masked in everything that passes through log, event, metric and error.
  *  - The first argument is the table, or the plug-in's copy of it: the host looks at its context only. So a plug-in
  *    may give its own parts a copy with another function in it, say to hold back the error of an attempt.
+ *  - NULL for the table, or where a value is wanted, is an error of the verb in progress.
+ *  - When `close` has returned every call does nothing: getters give their fallback, cancelled says so, the others NULL or -1.
  *  - A function added in a later minor version is there only if OSIRIS_HAS(host, member).
  */
 #ifndef OSIRIS_HOST_H
@@ -102,7 +104,7 @@ struct osiris_output_options {
     uint32_t struct_size; /* sizeof(struct osiris_output_options) */
     uint32_t flags;       /* OSIRIS_OUTPUT_… */
     uint32_t mode;        /* exactly these permission bits; 0: those of the file that is there, or
-                             0666 less the umask */
+                             0666 less the umask with which the worker was started */
     uint32_t reserved;    /* 0 */
     /* NULL, or where the host stores how many bytes of the existing file the output begins with (0:
      * there is none, or it is empty). Set it to -1 before the call: if it is -1 after it, the host is
@@ -143,7 +145,7 @@ struct osiris_host {
     void (*event)(const struct osiris_host *, const char *name, const char *json);
     /* `value` is finite (else there is a warning and no metric), `unit` may be NULL. Rows and bytes of streams and outputs are counted by the host. */
     void (*metric)(const struct osiris_host *, const char *name, double value, const char *unit);
-    /* Remembers why the verb in progress is about to fail; the first report counts. */
+    /* Says why the verb in progress fails: it has failed then, whatever it returns. The first report counts. */
     void (*error)(const struct osiris_host *, const struct osiris_error_report *report);
 
     /* Non-zero once the step is to stop [any thread]. A loop asks at least once a batch, or once a
@@ -152,17 +154,18 @@ struct osiris_host {
     int32_t (*cancelled)(const struct osiris_host *);
 
     /* Folders of this step, made when first asked for. What is put into the artifacts folder comes
-     * back under the run's artifacts/<step>/; the temporary one is removed after the step. NULL if
-     * it cannot be made (reported as an error already). */
+     * back under the run's artifacts/<step>/: files, folders, and links that stay inside. Pipes, sockets, devices, links that lead
+     * out, and names with control characters or that are not UTF-8 are left out with a warning. The temporary one is removed after
+     * the step. Both are absolute. NULL if it cannot be made (reported as an error already). */
     const char *(*artifacts_dir)(const struct osiris_host *);
     const char *(*temp_dir)(const struct osiris_host *);
 
     /* Files of the pipeline. A path is one on the orchestrator's machine, relative to the working
-     * directory there. Both return 0 and a descriptor in *fd, or -1 with the error reported.
+     * directory there (wherever the driver has gone meanwhile). Both return 0 and a descriptor in *fd, or -1 with the error reported.
      *
      * An input is closed by the driver. An output belongs to the host: the driver writes to it and does not
      * close it. It appears under its name when the whole group of steps has succeeded, whole or
-     * not at all. Outputs are seekable where the place is local; do not depend on it. The path "-" is the standard output of
+     * not at all, whatever kind of step it is. It may be opened in `run` (or the output's functions) and in `commit`. Outputs are seekable where the place is local; do not depend on it. The path "-" is the standard output of
      * the command, where the place can give it: one step of a run gets it, nothing is taken back, and writing to it may
      * wait for the reader (use poll, and ask for a cancel). */
     int (*open_input)(const struct osiris_host *, const char *path, int *fd);
@@ -170,8 +173,8 @@ struct osiris_host {
                        const struct osiris_output_options *options, int *fd);
 
     /* Since 1.1. All is written to this output, and its descriptor is not used any more: the host may sync and close it.
-     * It appears together with the others. A driver with many outputs calls it for each; those left are finished when `run`
-     * has succeeded. 0, or -1 with the error reported. */
+     * It appears together with the others. A driver with many outputs calls it for each; those left are finished when `run`,
+     * and the output stream, have succeeded. 0, or -1 with the error reported. */
     int (*finish_output)(const struct osiris_host *, int fd);
 
     /* Since version 1.1. What is called after `open`: "run", "check", "discover" or "plan"; or, without `open`, "validate". */

@@ -1,0 +1,253 @@
+/*
+ * The files of a step: what a driver's open_input, open_output and finish_output do, and how its outputs become complete; see
+ * run.h. What they are relative to, and the umask, are the worker's as it was started, whatever a driver has made of them.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/litter.h"
+#include "worker/run.h"
+
+/* Inputs. */
+
+static int open_input(struct step *step, const char *path, int *fd, struct osiris_error *error)
+{
+    struct stat status;
+
+    *fd = openat(step->run->origin->output.folder, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (*fd >= 0 && fstat(*fd, &status) == 0 && !S_ISDIR(status.st_mode))
+        return 0;
+    int reason = *fd >= 0 ? EISDIR : errno;
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+    return osiris_error_set_errno(error, reason, "cannot read \"%s\"", path);
+}
+
+/* The step, if both are there. */
+static struct step *enter(const struct osiris_host *host, const char *function, const char *path, int *fd)
+{
+    struct step *step = host_enter(host, function, path, "the path");
+
+    if (step == NULL || host_values_has(&step->hosting->values, fd, function, "the descriptor"))
+        return step;
+    hosting_leave(step);
+    return NULL;
+}
+
+int files_open_input(const struct osiris_host *host, const char *path, int *fd)
+{
+    struct step *step = enter(host, "open_input", path, fd);
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    if (step == NULL)
+        return -1;
+    signs_begin_wait(step);
+    int result = open_input(step, path, fd, &error);
+    signs_end_wait(step);
+    if (result < 0)
+        host_report(step, &error);
+    hosting_leave(step);
+    return result;
+}
+
+/* Outputs. */
+
+/* "-" is the command's standard output, for one step of a run. */
+static int open_stdout(struct step *step, const struct output_options *options,
+                       struct output **output, struct osiris_error *error)
+{
+    if (step->run->stdout_fd < 0) {
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "there is no standard output to write to here");
+        osiris_error_hint(error, "let the step run where osiris does: run_on: local");
+        return -1;
+    }
+    if (options->append || options->mode != 0)
+        return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
+                                "standard output can be neither appended to nor given a mode");
+    if (atomic_exchange(&step->run->stdout_taken, true)) {
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "another step writes to standard output");
+        osiris_error_hint(error, "let one step of the run write to \"-\"");
+        return -1;
+    }
+    return output_open_stream(options->path, step->run->stdout_fd, output, error);
+}
+
+/* Should this process be killed, osiris finds what is hidden. */
+static void note_folder(void *context, int folder)
+{
+    struct run *run = context;
+    struct stat status;
+
+    if (fstat(folder, &status) < 0)
+        return;
+    pthread_mutex_lock(&run->steps_lock);
+    bool known = run->hidden_device == status.st_dev && run->hidden_folder == status.st_ino;
+    run->hidden_device = status.st_dev;
+    run->hidden_folder = status.st_ino;
+    pthread_mutex_unlock(&run->steps_lock);
+    if (!known)
+        litter_note(run->temp_dir, folder);
+}
+
+/* What is opened when the step's outputs are complete, or for a verb that has none, would never be published. */
+static bool may_not_open(struct step *step, struct osiris_error *error)
+{
+    pthread_mutex_lock(&step->report_lock);
+    bool complete = step->outputs_complete;
+    pthread_mutex_unlock(&step->report_lock);
+
+    if (strcmp(step->verb, "run") != 0)
+        osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "there are no outputs in %s; this is a fault of the driver \"%s\"",
+                         step->verb, step->driver->name);
+    else if (complete)
+        osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                         "an output was opened after the commit; this is a fault of the driver \"%s\"", step->driver->name);
+    return complete || strcmp(step->verb, "run") != 0;
+}
+
+static int open_file(struct step *step, const char *path,
+                     const struct osiris_output_options *options, int *fd,
+                     struct osiris_error *error)
+{
+    struct step_output_file *file = calloc(1, sizeof *file);
+    uint32_t flags = options == NULL ? 0 : options->flags;
+    const struct output_options output_options = {
+        .path = path,
+        .origin = &step->run->origin->output,
+        .run_id = step->run->run_id,
+        .mode = options == NULL ? 0 : (mode_t)options->mode,
+        .create_directories = (flags & OSIRIS_OUTPUT_CREATE_DIRECTORIES) != 0,
+        .append = (flags & OSIRIS_OUTPUT_APPEND) != 0,
+        .no_sync = (flags & OSIRIS_OUTPUT_NO_SYNC) != 0,
+        .hides_in = note_folder,
+        .context = step->run,
+    };
+
+    if (file == NULL)
+        return osiris_error_set_errno(error, ENOMEM, "cannot write \"%s\"", path);
+    if (may_not_open(step, error)) {
+        free(file);
+        return -1;
+    }
+    int opened = strcmp(path, "-") == 0 ? open_stdout(step, &output_options, &file->output, error)
+                                        : output_open(&output_options, &file->output, error);
+    if (opened == 0 && claims_take(step, file, error) < 0) {
+        output_close(file->output);
+        opened = -1;
+    }
+    if (opened < 0) {
+        free(file);
+        return -1;
+    }
+    *fd = output_fd(file->output);
+    if (options != NULL && OSIRIS_HAS(options, initial_size) && options->initial_size != NULL)
+        *options->initial_size = output_initial_size(file->output);
+    pthread_mutex_lock(&step->report_lock);
+    struct step_output_file **end = &step->files;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = file;
+    pthread_mutex_unlock(&step->report_lock);
+    return 0;
+}
+
+int files_open_output(const struct osiris_host *host, const char *path,
+                      const struct osiris_output_options *options, int *fd)
+{
+    struct step *step = enter(host, "open_output", path, fd);
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    if (step == NULL)
+        return -1;
+    signs_begin_wait(step);
+    int result = open_file(step, path, options, fd, &error);
+    signs_end_wait(step);
+    if (result < 0)
+        host_report(step, &error);
+    hosting_leave(step);
+    return result;
+}
+
+static struct output *find_output(struct step *step, int fd)
+{
+    struct output *found = NULL;
+
+    pthread_mutex_lock(&step->report_lock);
+    for (struct step_output_file *file = step->files; file != NULL; file = file->next)
+        if (output_fd(file->output) == fd)
+            found = file->output;
+    pthread_mutex_unlock(&step->report_lock);
+    return found;
+}
+
+static int finish_output(struct step *step, int fd, struct osiris_error *error)
+{
+    struct output *output = fd < 0 ? NULL : find_output(step, fd);
+
+    if (output == NULL)
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "finish_output: there is no such output");
+    return output_finish(output, error) < 0 ? -1 : output_set_aside(output, &step->shelf, error);
+}
+
+int files_finish_output(const struct osiris_host *host, int fd)
+{
+    struct step *step = host_enter(host, "finish_output", host, "the host");
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    if (step == NULL)
+        return -1;
+    signs_begin_wait(step);
+    int result = finish_output(step, fd, &error);
+    signs_end_wait(step);
+    if (result < 0)
+        host_report(step, &error);
+    hosting_leave(step);
+    return result;
+}
+
+int files_finish_all(struct step *step, struct osiris_error *error)
+{
+    for (struct step_output_file *file = step->files; file != NULL; file = file->next)
+        if (output_finish(file->output, error) < 0)
+            return -1;
+    return 0;
+}
+
+int files_make_ready(struct step *step, struct osiris_error *error)
+{
+    pthread_mutex_lock(&step->report_lock);
+    step->outputs_complete = true;
+    pthread_mutex_unlock(&step->report_lock);
+    for (struct step_output_file *file = step->files; file != NULL; file = file->next)
+        if (output_finish(file->output, error) < 0 || output_make_ready(file->output, error) < 0)
+            return -1;
+    return 0;
+}
+
+void files_close_all(struct step *step)
+{
+    struct step_output_file *reversed = NULL;
+
+    while (step->files != NULL) {
+        struct step_output_file *file = step->files;
+        step->files = file->next;
+        file->next = reversed;
+        reversed = file;
+    }
+    while (reversed != NULL) {
+        struct step_output_file *file = reversed;
+        reversed = file->next;
+        if (output_is_stream(file->output))
+            atomic_store(&step->run->stdout_taken, false);
+        if (!output_is_published(file->output))
+            claims_drop(step->run, file);
+        output_close(file->output);
+        free(file);
+    }
+    if (step->shelf >= 0)
+        (void)close(step->shelf);
+    step->shelf = -1;
+}
+

@@ -1,0 +1,73 @@
+/*
+ * What a driver holds of its host; see run.h. A thread that a driver has started may outlive the step, and call on: then it finds
+ * that the step is over. So a hosting is never freed, but only parted from its step, whose other calls have ended by then.
+ */
+#include <stdio.h>
+
+#include "worker/run.h"
+
+/* All that there ever were, so that they are not lost. Less than a kilobyte an attempt. */
+static struct hosting *_Atomic all;
+
+static void on_misuse(struct host_values *values, const char *function, const char *what)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    struct step *step = hosting_enter((struct hosting *)values);
+
+    if (step == NULL)
+        return;
+    host_values_blame(&error, function, what, "driver", step->driver->name);
+    host_report(step, &error);
+    hosting_leave(step);
+}
+
+struct hosting *hosting_new(struct step *step)
+{
+    struct hosting *hosting = calloc(1, sizeof *hosting);
+
+    if (hosting == NULL || host_values_init(&hosting->values) < 0) {
+        free(hosting);
+        return NULL;
+    }
+    hosting->values.misused = on_misuse;
+    hosting->step = step;
+    hosting->driver = step->driver->name;
+    pthread_mutex_init(&hosting->lock, NULL);
+    pthread_cond_init(&hosting->left, NULL);
+    hosting->next = atomic_exchange(&all, hosting);
+    return hosting;
+}
+
+struct step *hosting_enter(struct hosting *hosting)
+{
+    pthread_mutex_lock(&hosting->lock);
+    struct step *step = hosting->step;
+    bool first = step == NULL && !hosting->told;
+    hosting->callers += step != NULL;
+    hosting->told = hosting->told || first;
+    pthread_mutex_unlock(&hosting->lock);
+    /* Not to the orchestrator: it is no part of any step any more. */
+    if (first)
+        fprintf(stderr, "osiris-worker: a thread of the driver \"%s\" calls its host after the step was closed; nothing of it is "
+                "heard\n", hosting->driver);
+    return step;
+}
+
+void hosting_leave(struct step *step)
+{
+    struct hosting *hosting = step->hosting;
+
+    pthread_mutex_lock(&hosting->lock);
+    if (--hosting->callers == 0)
+        pthread_cond_broadcast(&hosting->left);
+    pthread_mutex_unlock(&hosting->lock);
+}
+
+void hosting_end(struct hosting *hosting)
+{
+    pthread_mutex_lock(&hosting->lock);
+    hosting->step = NULL;
+    while (hosting->callers > 0)
+        pthread_cond_wait(&hosting->left, &hosting->lock);
+    pthread_mutex_unlock(&hosting->lock);
+}
