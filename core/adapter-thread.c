@@ -8,6 +8,7 @@
 
 #include "core/cleanup.h"
 #include "core/clock.h"
+#include "core/pause.h"
 
 #define REPORTS_WAITING 256 /* beyond, the adapter waits until they are taken */
 
@@ -389,11 +390,15 @@ static void execute(struct adapter_thread *thread, void *unused)
 static void wait_for_worker(struct adapter_host *host, int exit_ms, struct adapter_worker_end *end)
 {
     int64_t started_ms = clock_monotonic_ms();
+    struct pause_watch watch;
 
     end->killed_after_ms = 0;
-    adapter_host_worker_exit(host, exit_ms, &end->exit);
-    if (end->exit.state != OSIRIS_WORKER_RUNNING)
-        return;
+    do {
+        pause_expect(&watch, exit_ms);
+        adapter_host_worker_exit(host, exit_ms, &end->exit);
+        if (end->exit.state != OSIRIS_WORKER_RUNNING)
+            return;
+    } while (pause_take(&watch) > 0);
     end->killed_after_ms = clock_monotonic_ms() - started_ms;
     adapter_host_terminate(host, OSIRIS_TERMINATE_KILL);
     adapter_host_worker_exit(host, exit_ms, &end->exit);
@@ -457,13 +462,14 @@ bool adapter_thread_take(struct adapter_thread *thread, struct adapter_outcome *
 
 bool adapter_thread_wait(struct adapter_thread *thread, int timeout_ms)
 {
-    int64_t end_ns = clock_monotonic_ns() + (int64_t)timeout_ms * 1000000;
-    const struct timespec deadline = {.tv_sec = end_ns / 1000000000, .tv_nsec = end_ns % 1000000000};
-    int waited = 0;
+    struct patience patience = {.left_ms = timeout_ms};
+    int64_t slice_ms;
 
     pthread_mutex_lock(&thread->lock);
-    while (thread->work != NULL && waited == 0) {
-        waited = pthread_cond_timedwait(&thread->changed, &thread->lock, &deadline);
+    while (thread->work != NULL && (slice_ms = patience_next(&patience)) > 0) {
+        int64_t end_ns = clock_monotonic_ns() + slice_ms * 1000000;
+        const struct timespec end = {.tv_sec = end_ns / 1000000000, .tv_nsec = end_ns % 1000000000};
+        (void)pthread_cond_timedwait(&thread->changed, &thread->lock, &end);
         tell_all(thread);
     }
     bool rests = thread->work == NULL;

@@ -11,6 +11,7 @@
 #include "core/json-access.h"
 #include "core/json-build.h"
 #include "core/message.h"
+#include "core/pause.h"
 
 #define SEND_TIMEOUT_SECONDS 30
 #define RESUME_SEND_TIMEOUT_SECONDS 90 /* a link that can be resumed may be away for a minute */
@@ -402,6 +403,19 @@ size_t channel_held_bytes(struct channel *channel)
     return bytes;
 }
 
+void channel_excuse_peer(struct channel *channel)
+{
+    pthread_mutex_lock(&channel->outbox_lock);
+    if (channel->stuck_since_ms != 0)
+        channel->stuck_since_ms = clock_monotonic_ms();
+    pthread_mutex_unlock(&channel->outbox_lock);
+}
+
+bool channel_has_paused_peer(const struct channel *channel)
+{
+    return channel->fd >= 0 && pause_has_peer(channel->fd);
+}
+
 int64_t channel_stuck_since(struct channel *channel)
 {
     pthread_mutex_lock(&channel->outbox_lock);
@@ -443,16 +457,22 @@ static int flush_and_wake(struct channel *channel, bool had_work, struct osiris_
 
 /* Sending. */
 
+static void wait_a_slice(struct channel *channel, int64_t slice_ms)
+{
+    int64_t end_ns = clock_monotonic_ns() + slice_ms * 1000000;
+    const struct timespec end = {.tv_sec = end_ns / 1000000000, .tv_nsec = end_ns % 1000000000};
+
+    (void)pthread_cond_timedwait(&channel->outbox_room, &channel->outbox_lock, &end);
+}
+
 /* Waits until a frame of `length` bytes may be put into the outbox. One that is larger than the bound passes
  * when nothing waits before it. */
 static int wait_for_room_locked(struct channel *channel, size_t length, bool wait,
                                 struct osiris_error *error)
 {
     int seconds = channel->resumable ? RESUME_SEND_TIMEOUT_SECONDS : SEND_TIMEOUT_SECONDS;
-    struct timespec deadline;
+    struct patience patience = {.left_ms = 1000 * (int64_t)seconds};
 
-    clock_gettime(CLOCK_MONOTONIC, &deadline);
-    deadline.tv_sec += seconds;
     for (;;) {
         size_t waiting = channel->closed ? 0 : outbox_waiting(channel);
         if (waiting == 0 || waiting + length <= CHANNEL_OUTBOX_BYTES)
@@ -461,10 +481,14 @@ static int wait_for_room_locked(struct channel *channel, size_t length, bool wai
             osiris_error_set_errno(error, EAGAIN, "the peer reads too slowly");
             return -1;
         }
-        if (pthread_cond_timedwait(&channel->outbox_room, &channel->outbox_lock, &deadline) ==
-            ETIMEDOUT)
+        int64_t slice_ms = patience_next(&patience);
+        if (slice_ms == 0 && pause_has_peer(channel->fd))
+            patience = (struct patience){.left_ms = 1000 * (int64_t)seconds};
+        else if (slice_ms == 0)
             return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT,
                                     "the peer has read nothing for %d s", seconds);
+        else
+            wait_a_slice(channel, slice_ms);
     }
     if (channel->closed)
         return osiris_error_set_errno(error, EPIPE, "the channel is closed");
@@ -484,9 +508,9 @@ static int no_room_for_owed_locked(struct channel *channel, size_t length,
                                                                 : "the peer asks and does not read");
 }
 
-enum patience { REFUSE, WAIT, OWED };
+enum when_full { REFUSE, WAIT, OWED };
 
-static int send_message(struct channel *channel, json_object *message, enum patience patience,
+static int send_message(struct channel *channel, json_object *message, enum when_full when_full,
                         struct osiris_error *error)
 {
     _cleanup_buffer_ struct buffer encoded = BUFFER_INIT(FRAME_MAXIMUM_MESSAGE);
@@ -498,9 +522,9 @@ static int send_message(struct channel *channel, json_object *message, enum pati
     if (frame == NULL)
         return osiris_error_set_errno(error, ENOMEM, "cannot send");
     pthread_mutex_lock(&channel->outbox_lock);
-    int result = patience == OWED
+    int result = when_full == OWED
                      ? no_room_for_owed_locked(channel, frame->length, error)
-                     : wait_for_room_locked(channel, frame->length, patience == WAIT, error);
+                     : wait_for_room_locked(channel, frame->length, when_full == WAIT, error);
     if (result == 0) {
         bool had_work = channel_has_work_locked(channel);
         frame_list_append(&channel->messages, frame);

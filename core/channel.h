@@ -110,6 +110,10 @@ size_t channel_held_bytes(struct channel *channel);
 
 /* Since when (clock_monotonic_ms) the peer has taken nothing of what waits for it; 0: nothing waits. */
 int64_t channel_stuck_since(struct channel *channel);
+/* This process did not run: what went before says nothing of the peer. */
+void channel_excuse_peer(struct channel *channel);
+/* [receiving thread] The peer is a process of this machine, and stopped (pause.h). */
+bool channel_has_paused_peer(const struct channel *channel);
 
 /* [any thread] Wakes waiting senders, who fail; nothing is sent from then on. */
 void channel_shutdown(struct channel *channel);

@@ -6,28 +6,30 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/pause.h"
 
 #define AT_ONCE 65536
 
-/* Whether there is something to read before the deadline; -1: an error. */
-static int wait_for(int fd, int64_t deadline_ms)
+/* Whether there is something to read before the time is over; -1: an error. */
+static int wait_for(int fd, struct patience *patience)
 {
     struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    int64_t slice;
 
-    if (deadline_ms == READ_NO_DEADLINE)
-        return 1;
-    for (;;) {
-        int64_t left = deadline_ms - clock_monotonic_ms();
-        int ready = left <= 0 ? 0 : poll(&poll_fd, 1, (int)left);
-        if (ready >= 0 || errno != EINTR)
+    while ((slice = patience_next(patience)) > 0) {
+        int ready = poll(&poll_fd, 1, (int)slice);
+        if (ready > 0 || (ready < 0 && errno != EINTR))
             return ready;
     }
+    return 0;
 }
 
 enum read_result read_to_end(int fd, int64_t deadline_ms, struct buffer *into)
 {
+    struct patience patience = {.left_ms = deadline_ms - clock_monotonic_ms()};
+
     for (;;) {
-        int ready = wait_for(fd, deadline_ms);
+        int ready = deadline_ms == READ_NO_DEADLINE ? 1 : wait_for(fd, &patience);
         if (ready <= 0)
             return ready == 0 ? READ_LATE : READ_FAILED;
         char *room = buffer_reserve(into, AT_ONCE);

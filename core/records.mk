@@ -6,6 +6,7 @@ libosiris_core_la_CPPFLAGS += \
 libosiris_core_la_SOURCES += \
 	core/atomic-file.c core/atomic-file.h \
 	core/clock.c core/clock.h \
+	core/pause.c core/pause.h \
 	core/fingerprint.c core/fingerprint.h \
 	core/paths.c core/paths.h \
 	core/redact.c core/redact.h \

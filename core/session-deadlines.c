@@ -111,6 +111,7 @@ void session_break_all(struct session *session, int category, const char *messag
 
 void session_check_deadlines(struct session *session)
 {
+    session_make_up_for_pause(session);
     int64_t now = clock_monotonic_ms();
 
     if (session->grace_deadline_ms != 0 && now >= session->grace_deadline_ms) {

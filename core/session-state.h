@@ -15,6 +15,7 @@
  *   session-streams.c   batches between workers in different places
  *   session-attempts.c  failures, other attempts, other workers
  *   session-deadlines.c what may take only so long
+ *   session-pause.c     time in which osiris did not run
  *   session-silence.c   drivers that hang
  *   session-orphans.c   processes that drivers have left
  */
@@ -28,6 +29,7 @@
 #include "core/buffer.h"
 #include "core/channel.h"
 #include "core/orphans.h"
+#include "core/pause.h"
 #include "core/retry.h"
 #include "core/schedule.h"
 #include "core/session.h"
@@ -185,6 +187,7 @@ struct session {
     bool late_commit;          /* the run has failed of one that took too long */
     struct retry_random random;
     int64_t next_flush_ms;     /* of the run's records */
+    struct pause_watch watch;
     bool executing;            /* workers may be started */
     bool cleaning;
     struct osiris_error failure; /* the first: what the run failed of */
@@ -391,6 +394,11 @@ int64_t session_next_deadline(const struct session *session);
 bool session_run_is_late(const struct session *session);
 void session_cancel_all(struct session *session);
 void session_break_all(struct session *session, int category, const char *message);
+
+/* session-pause.c */
+
+/* If osiris did not run since it was looked last: nobody's time has gone by meanwhile, and workers have a new period to be heard. */
+void session_make_up_for_pause(struct session *session);
 
 /* session-silence.c */
 

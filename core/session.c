@@ -215,6 +215,18 @@ static nfds_t fill_fds(const struct session *session, struct pollfd *fds)
     return count;
 }
 
+static int wait_for_others(struct session *session, struct pollfd *fds)
+{
+    int timeout_ms = poll_timeout(session);
+
+    pause_expect(&session->watch, timeout_ms);
+    int ready = poll(fds, fill_fds(session, fds), timeout_ms);
+    int reason = errno;
+    session_make_up_for_pause(session);
+    errno = reason;
+    return ready;
+}
+
 static void serve(struct session *session, const struct pollfd *fds)
 {
     if (fds[0].revents != 0)
@@ -252,7 +264,7 @@ static void loop(struct session *session)
         advance(session);
         if (is_over(session))
             break;
-        int ready = poll(fds, fill_fds(session, fds), poll_timeout(session));
+        int ready = wait_for_others(session, fds);
         if (ready < 0 && errno != EINTR) {
             session_break_all(session, OSIRIS_ERROR_INTERNAL, "cannot poll");
             break;
@@ -395,7 +407,7 @@ static int prepare_places(struct session *session, struct osiris_error *error)
     for (size_t i = 0; result == 0 && i < session->place_count; i++)
         place_begin(&session->places[i], ADAPTER_PREPARE);
     while (result == 0 && session_is_preparing(session)) {
-        int ready = poll(fds, fill_fds(session, fds), poll_timeout(session));
+        int ready = wait_for_others(session, fds);
         if (ready > 0)
             serve(session, fds);
         session_check_deadlines(session);

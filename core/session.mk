@@ -11,7 +11,7 @@ libosiris_core_la_SOURCES += \
 	core/remove-tree.c core/remove-tree.h \
 	core/schedule.c core/schedule.h \
 	core/session.c core/session.h \
-	core/session-attempts.c core/session-deadlines.c core/session-orphans.c core/session-silence.c \
+	core/session-attempts.c core/session-deadlines.c core/session-pause.c core/session-orphans.c core/session-silence.c \
 	core/session-answers.c core/session-link.c core/session-messages.c core/session-reports.c core/session-place.c core/session-streams.c \
 	core/session-records.c core/session-start.c core/session-steps.c \
 	core/session-trace.c \

@@ -3,6 +3,7 @@ if HAVE_CHECK
 records_tests = \
 	tests/unit/test-arguments \
 	tests/unit/test-clock \
+	tests/unit/test-pause \
 	tests/unit/test-redact \
 	tests/unit/test-rundir
 check_PROGRAMS += $(records_tests)
@@ -13,6 +14,9 @@ tests_unit_test_arguments_LDADD = $(unit_ldadd)
 tests_unit_test_clock_SOURCES = tests/unit/test-clock.c
 tests_unit_test_clock_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_clock_LDADD = $(unit_ldadd)
+tests_unit_test_pause_SOURCES = tests/unit/test-pause.c
+tests_unit_test_pause_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_pause_LDADD = $(unit_ldadd)
 tests_unit_test_redact_SOURCES = tests/unit/test-redact.c
 tests_unit_test_redact_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_redact_LDADD = $(unit_ldadd)

@@ -28,6 +28,8 @@ void door_free(struct door *door);
 void door_fill_poll(const struct door *door, struct pollfd fds[DOOR_POLL_FDS]);
 /* When somebody's time is over (monotonic milliseconds); INT64_MAX: nobody's. */
 int64_t door_next_deadline(const struct door *door);
+/* This process did not run: all have the whole time again. */
+void door_excuse_guests(struct door *door);
 
 /* Somebody whose first frame is there: a message without a body. The caller owns both. */
 struct door_visitor {

@@ -40,6 +40,23 @@ static void send_heartbeat(struct worker *worker)
     worker->last_sent_ms = clock_monotonic_ms();
 }
 
+/* This process did not run: the others get a new period. Those in whose functions drivers are did not run either. */
+static void make_up_for_pause(struct worker *worker)
+{
+    int64_t pause = pause_take(&worker->watch), now = clock_monotonic_ms();
+
+    if (pause == 0)
+        return;
+    worker->last_heard_ms = now;
+    worker->greeting_deadline_ms = now + WORKER_GREETING_MS;
+    if (worker->lost_since_ms != 0)
+        worker->lost_since_ms = now;
+    if (worker->door != NULL)
+        door_excuse_guests(worker->door);
+    for (size_t i = 0; worker->run != NULL && i < worker->run->step_count; i++)
+        signs_excuse(&worker->run->steps[i], pause);
+}
+
 static int64_t earlier(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -167,13 +184,19 @@ static int answer_door(struct worker *worker, bool *opened, struct osiris_error 
     return result;
 }
 
-/* A link that may be made again is given up when nothing comes: it may have died without a sign. */
+/* A link that may be made again is given up when nothing comes: it may have died without a sign. An orchestrator that was stopped
+ * may go on; its end would show as that of the link. */
 static int check_silence(struct worker *worker, struct osiris_error *error)
 {
     int64_t now = clock_monotonic_ms();
+    bool silent = worker->heartbeat_timeout_ms > 0 &&
+                  now >= worker->last_heard_ms + worker->heartbeat_timeout_ms;
 
-    if (worker->heartbeat_timeout_ms > 0 &&
-        now >= worker->last_heard_ms + worker->heartbeat_timeout_ms) {
+    if (silent && channel_has_paused_peer(worker->channel)) {
+        worker->last_heard_ms = now;
+        silent = false;
+    }
+    if (silent) {
         osiris_error_set(error, OSIRIS_ERROR_TIMEOUT, "the orchestrator has been silent for %lld ms",
                          (long long)(now - worker->last_heard_ms));
         if (!channel_is_resumable(worker->channel))
@@ -191,6 +214,7 @@ static int check_silence(struct worker *worker, struct osiris_error *error)
 
 static int check_time(struct worker *worker, bool *end, struct osiris_error *error)
 {
+    make_up_for_pause(worker);
     int64_t now = clock_monotonic_ms();
 
     if (!worker->greeted && now >= worker->greeting_deadline_ms)
@@ -239,7 +263,10 @@ int worker_loop(struct worker *worker, struct osiris_error *error)
     while (!end) {
         struct pollfd fds[OWN_POLL_FDS + DOOR_POLL_FDS];
         bool opened = false;
-        int ready = poll(fds, fill_fds(worker, fds), poll_timeout(worker));
+        int timeout_ms = poll_timeout(worker);
+        pause_expect(&worker->watch, timeout_ms);
+        int ready = poll(fds, fill_fds(worker, fds), timeout_ms);
+        make_up_for_pause(worker);
         if (ready < 0 && errno != EINTR)
             return osiris_error_set_errno(error, errno, "cannot poll");
         if (ready > 0 && fds[0].revents != 0)

@@ -217,6 +217,8 @@ void signs_end_wait(struct step *step);
 /* [main thread] The driver's function that is being called, or NULL, and for how long nothing was heard of it, as far as looks
  * have shown. */
 const char *signs_look(struct step *step, int64_t *silent_ms);
+/* [main thread] So long the process did not run. */
+void signs_excuse(struct step *step, int64_t pause_ms);
 
 /* worker/inquire.c: the verbs that run nothing */
 

@@ -36,6 +36,11 @@ void signs_end_wait(struct step *step)
     atomic_fetch_sub_explicit(&step->host_waits, 1, memory_order_relaxed);
 }
 
+void signs_excuse(struct step *step, int64_t pause_ms)
+{
+    step->silent_since_ms += pause_ms;
+}
+
 const char *signs_look(struct step *step, int64_t *silent_ms)
 {
     const char *function = atomic_load_explicit(&step->function, memory_order_relaxed);

@@ -8,6 +8,7 @@
 #ifndef OSIRIS_WORKER_WORKER_H
 #define OSIRIS_WORKER_WORKER_H
 
+#include "core/pause.h"
 #include "worker/door.h"
 #include "worker/run.h"
 
@@ -26,6 +27,7 @@ struct worker {
     struct run *run; /* NULL before prepare and after cleanup */
     int64_t heartbeat_interval_ms, heartbeat_timeout_ms; /* 0 until hello */
     int64_t last_sent_ms, last_heard_ms;
+    struct pause_watch watch;
     int64_t greeting_deadline_ms;
     int64_t resume_timeout_ms;
     int64_t lost_since_ms; /* 0: the link is there */

@@ -10,7 +10,7 @@ import subprocess
 import time
 
 from tap import (BUILD, SANITIZED, Skip, assert_equal, assert_in, assert_no_group, events, files, finish, interrupt, main, pipeline, processes,
-                 read, run_directory, start, step, test, wait_until)
+                 read, run_directory, start, step, test, wait_until, worker_of)
 
 QUICK = {"OSIRIS_HEARTBEAT_INTERVAL_MS": "100", "OSIRIS_HEARTBEAT_TIMEOUT_MS": "1000"}
 
@@ -119,23 +119,57 @@ def test_a_worker_that_is_busy_is_not_taken_for_dead(folder):
     assert_equal(finish(process).code, 130, "exit code")
 
 
-@test
-def test_an_orchestrator_that_is_stopped(folder):
-    """Its worker stops the steps, removes what is temporary, and is gone; the orchestrator, when it goes on, says so."""
-    process, worker = hanging(env=QUICK)
-    assert temporary(), "there is no temporary file that could stay"
-    began = time.monotonic()
-    process.send_signal(signal.SIGSTOP)
-    wait_until(lambda: processes().get(worker, (0, 0, "Z"))[2] == "Z", "the worker has ended")
-    report("a worker without an orchestrator was gone after", began)
-    assert_equal(temporary(), [], "temporary files")
-    assert_equal(outputs(), [], "files left")
-    process.send_signal(signal.SIGCONT)
+def stopped(pid):
+    wait_until(lambda: processes().get(pid, (0, 0, "T"))[2] == "T", f"process {pid} is stopped")
+
+
+def pass_time(seconds):
+    """For what must not happen in a time: longer than a bound, however much longer."""
+    end = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() > end, "time has gone by")
+
+
+def pauses(*whom, bounds=QUICK, seconds=3, arguments=(), **keys):
+    """A run whose processes are stopped in the middle, for several times what the other may be silent. Ctrl-Z stops osiris alone: its
+    worker leads a group of its own."""
+    pipeline(step("make", "test.generate", "read", rows=100, batch_rows=1, delay_ms=10, scratch=True) | keys,
+             step("save", "test.collect", "write", path="out.txt"))
+    process = start("run", "pipeline.yaml", *arguments, env=bounds)
+    wait_until(lambda: [log for log in pathlib.Path("run_logs").rglob("events.jsonl") if "step_start" in read(log)], "steps run")
+    worker = worker_of(process)
+    pids = {"osiris": process.pid, "worker": worker}
+    for name in whom:
+        os.kill(pids[name], signal.SIGSTOP)
+        stopped(pids[name])
+    pass_time(seconds)
+    for name in reversed(whom):
+        os.kill(pids[name], signal.SIGCONT)
     result = finish(process)
-    assert_equal(result.code, 1, "exit code", result)
-    assert_in("silent", result.err, "the worker's last words")
-    assert_equal(json.loads(read(run_directory() / "status.json"))["status"], "failed", "status")
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal(outputs(), ["out.txt"], "files", result)
     assert_no_group(worker)
+    return result
+
+
+@test
+def test_an_orchestrator_that_is_stopped_goes_on(folder):
+    pauses("osiris")
+
+
+@test
+def test_both_are_stopped_and_osiris_goes_on_first(folder):
+    pauses("worker", "osiris")
+
+
+@test
+def test_both_are_stopped_and_the_worker_goes_on_first(folder):
+    pauses("osiris", "worker")
+
+
+@test
+def test_a_pause_counts_for_no_timeout(folder):
+    """Neither --timeout nor a step's own: the pause alone is longer than both."""
+    pauses("osiris", seconds=16, arguments=("--timeout", "15s"), timeout="15s")
 
 
 @test
