@@ -68,6 +68,22 @@ static int read_timeout(struct run_options *options, const struct arguments *arg
     return 0;
 }
 
+static int read_max_steps(struct run_options *options, const struct arguments *arguments, struct osiris_error *error)
+{
+    const char *text = arguments_value(arguments, "max-steps");
+    char *end;
+
+    if (text == NULL)
+        return 0;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || number < 1 || number > PIPELINE_MAXIMUM_STEPS)
+        return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "--max-steps %s is not a whole number from 1 to %d", text,
+                                PIPELINE_MAXIMUM_STEPS);
+    options->max_steps = (size_t)number;
+    return 0;
+}
+
 /* For runs that shall wait between attempts for as long as another one did. */
 static int read_retry_seed(int64_t *seed, struct osiris_error *error)
 {
@@ -118,6 +134,7 @@ int run_options_read(struct run_options *options, const struct arguments *argume
 {
     if (check_out(arguments, error) < 0 || choose_adapter(options, arguments, error) < 0 ||
         read_limits(&options->limits, error) < 0 || read_timeout(options, arguments, error) < 0 ||
+        read_max_steps(options, arguments, error) < 0 ||
         read_retry_seed(&options->retry_seed, error) < 0 ||
         read_environment(options, arguments, error) < 0 || rpc_debug_check(error) < 0)
         return -1;

@@ -9,6 +9,7 @@ struct run_options {
     const char *adapter; /* borrowed */
     struct session_limits limits;
     int64_t timeout_ms, retry_seed; /* 0: none */
+    size_t max_steps;               /* 0: the default */
     json_object *environment;       /* {NAME: value} of --pass-env */
 };
 

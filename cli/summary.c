@@ -96,6 +96,10 @@ static void print_plan_step(size_t number, json_object *step)
         printf("     %s from %s.%s\n", json_member_string(input, "name", "?"),
                json_member_string(input, "from", "?"), json_member_string(input, "output", "?"));
     }
+    json_object *connections = json_member(step, "connections");
+    if (connections != NULL)
+        printf("     takes %lld of %s, which has at most %lld at a time\n", (long long)json_member_integer(connections, "count", 0),
+               json_member_string(connections, "of", "?"), (long long)json_member_integer(connections, "max", 0));
     for (size_t i = 0; i < json_array_count(after); i++)
         printf("     after %s\n", json_object_get_string(json_object_array_get_idx(after, i)));
 }

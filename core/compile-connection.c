@@ -8,6 +8,8 @@
 #include "core/json-build.h"
 #include "core/near-miss.h"
 
+#define MAX_CONNECTIONS "max_connections" /* a field of any family, which the schedule keeps */
+
 json_object *compiler_connection_fields(const struct component *component)
 {
     return json_member(component->spec, "x-connection-fields");
@@ -83,13 +85,36 @@ static bool has_inline_fields(const struct pipeline_step *step)
     return has_connection_field(step->component, step->config) || has_connection_field(step->component, step->faulty);
 }
 
-static void note_alias(struct config_compiler *compiler, const char *family, const char *alias)
+static void note_alias(struct config_compiler *compiler, const char *family, const char *alias, int64_t max_connections)
 {
     json_object *entry = json_object_new_object();
 
     json_add_string(entry, "family", family);
     json_add_string(entry, "alias", alias);
+    if (max_connections > 0)
+        json_add_integer(entry, "max_connections", max_connections);
     json_add(compiler->compiled->aliases, compiler->step->id, entry);
+}
+
+/* Takes the field that is for osiris itself, unless the component has one of that name, too. 0: there is none, -1: it is wrong
+ * (reported). */
+static int64_t take_max_connections(struct config_compiler *compiler, const char *family, const char *alias, json_object *fields)
+{
+    json_object *value = NULL;
+    struct source_location where = compiler->step->connection_where;
+
+    if (!json_object_object_get_ex(fields, MAX_CONNECTIONS, &value))
+        return 0;
+    int64_t count = json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : 0;
+    if (!component_has_connection_field(compiler->step->component, MAX_CONNECTIONS))
+        json_object_object_del(fields, MAX_CONNECTIONS);
+    if (count >= 1 && count <= COMPILE_MAXIMUM_CONNECTIONS)
+        return count;
+    (void)connections_find_field(compiler->connections, family, alias, MAX_CONNECTIONS, &where);
+    diagnostics_add(compiler->diagnostics, DIAGNOSTIC_ERROR, "invalid_connection", &where, NULL, 0, NULL, NULL,
+                    "max_connections of \"@%s.%s\" must be a whole number from 1 to %d", family, alias,
+                    COMPILE_MAXIMUM_CONNECTIONS);
+    return -1;
 }
 
 /* Whether components are of one family. */
@@ -115,6 +140,9 @@ static enum connection_field find_field(void *context, const char *field)
     const struct component *own = compiler->step->component;
     json_object *type = field_type(own, field);
     bool known = strcmp(field, "default") == 0 || component_has_connection_field(own, field);
+
+    if (strcmp(field, MAX_CONNECTIONS) == 0 && !known)
+        return CONNECTION_FIELD_OTHER;
 
     for (size_t i = 0; !known && i < registry_count(compiler->pipeline->registry); i++) {
         const struct component *other = registry_get(compiler->pipeline->registry, i);
@@ -186,7 +214,7 @@ json_object *compiler_resolve_connection(struct config_compiler *compiler)
     (void)connections_resolve(connections, &request, &fields, &chosen, compiler->compiled->secrets,
                               compiler->diagnostics);
     if (fields != NULL) {
-        note_alias(compiler, family, chosen);
+        note_alias(compiler, family, chosen, take_max_connections(compiler, family, chosen, fields));
         compiler->alias = chosen;
     }
     return fields;

@@ -9,4 +9,14 @@
 void compile_configs(const struct compile_options *options, struct compiled *compiled,
                      struct diagnostics *diagnostics);
 
+/* compile-limits.c */
+
+#define COMPILE_MAXIMUM_CONNECTIONS 100000
+
+/* {of, count, max} of a step whose connection has a max_connections, free it; else NULL. */
+json_object *compiled_step_connections(const struct compiled *compiled, const struct pipeline_step *step);
+/* Steps that have to run at the same time do not take more than there may be. */
+void compile_check_connections(const struct pipeline *pipeline, const struct graph *graph, const struct compiled *compiled,
+                               struct diagnostics *diagnostics);
+
 #endif

@@ -98,7 +98,7 @@ static void add_limits(const struct pipeline_step *step, json_object *object)
 }
 
 static json_object *plan_step(const struct pipeline *pipeline, const struct graph *graph,
-                              size_t index)
+                              const struct compiled *compiled, size_t index)
 {
     const struct pipeline_step *step = &pipeline->steps[index];
     json_object *object = json_object_new_object();
@@ -117,6 +117,9 @@ static json_object *plan_step(const struct pipeline *pipeline, const struct grap
     if (step->run_on != NULL)
         json_add_string(object, "place", step->run_on);
     add_limits(step, object);
+    json_object *connections = compiled_step_connections(compiled, step);
+    if (connections != NULL)
+        json_add(object, "connections", connections);
     json_add_integer(object, "line", step->where.line);
     json_add_integer(object, "column", step->where.column);
     return object;
@@ -175,13 +178,13 @@ static json_object *plan_groups(const struct pipeline *pipeline, const struct gr
     return groups;
 }
 
-static json_object *make_plan(const struct pipeline *pipeline, const struct graph *graph)
+static json_object *make_plan(const struct pipeline *pipeline, const struct graph *graph, const struct compiled *compiled)
 {
     json_object *plan = json_object_new_object();
     json_object *steps = json_object_new_array();
 
     for (size_t i = 0; i < graph->step_count; i++)
-        json_append(steps, plan_step(pipeline, graph, graph->order[i]));
+        json_append(steps, plan_step(pipeline, graph, compiled, graph->order[i]));
     json_add_string(plan, "pipeline", pipeline->name);
     json_add(plan, "steps", steps);
     json_add(plan, "edges", plan_edges(pipeline, graph));
@@ -393,8 +396,10 @@ int compile_pipeline(const struct compile_options *options, struct diagnostics *
     if (options->pipeline->has_graph)
         (void)graph_make(options->pipeline, &graph, diagnostics);
     compile_configs(options, compiled, diagnostics);
+    if (diagnostics->errors == errors && graph.groups != NULL)
+        compile_check_connections(options->pipeline, &graph, compiled, diagnostics);
     if (diagnostics->errors == errors && !options->pipeline->is_broken) {
-        compiled->plan = make_plan(options->pipeline, &graph);
+        compiled->plan = make_plan(options->pipeline, &graph, compiled);
         make_manifest(options->pipeline, compiled);
     }
     graph_clear(&graph);

@@ -12,6 +12,8 @@
  *                   "after": [ids of steps that must have run first, although no stream joins them],
  *                   "group", "timeout_ms", "total_timeout_ms", "retry" (retry.h), "atomic" (false: the writer cannot take
  *                   back what it has written), these four only where they say something,
+ *                   "connections" {"of": "@family.alias", "count", "max"}, how many it takes at a time of a connection that
+ *                   has a max_connections,
  *                   "line", "column" } ],       in a topological order
  *     "edges":  [ { "id", "from", "output", "to", "input", "mode": "bounded|elastic" } ],
  *     "groups": [ { "id", "steps": [ids], "after": [group ids] } ] }
@@ -36,7 +38,7 @@ struct compiled {
     json_object *plan;     /* plan.json */
     json_object *configs;  /* {step id: config} as the pipeline has it, nothing of connections: cfg/<step>.json */
     json_object *connections; /* {step id: {field: value}}, secrets inside: memory only, never written */
-    json_object *aliases;  /* {step id: {family, alias}}: which connection each step that takes one got */
+    json_object *aliases;  /* {step id: {family, alias, max_connections?}}: which connection each step that takes one got */
     json_object *secrets;  /* [secret values], for the redactor: memory only */
     char manifest_hash[65];
     char manifest_short[8]; /* the first seven characters */

@@ -4,6 +4,7 @@ libosiris_core_la_SOURCES += \
 	core/compile-configs.c core/compile-configs.h \
 	core/compile-check.c core/compile-connection.c \
 	core/compile-drivers.c \
+	core/compile-limits.c \
 	core/compile-outputs.c \
 	core/compile-write.c \
 	core/connections.c core/connections.h \

@@ -19,12 +19,23 @@ struct group {
     size_t *after;         /* groups that must have committed */
     size_t after_count;
     size_t unfinished; /* steps that are not STEP_RAN */
+    size_t step_count;
+    int64_t *takes; /* of each connection */
     enum group_state state;
     bool again;         /* its attempt has failed, and another may follow */
     bool abort_is_done; /* while aborting: the abort has been answered */
 };
 
+/* Of which so many may be taken at a time. */
+struct connection {
+    const char *name; /* borrowed */
+    int64_t maximum, taken;
+};
+
 struct schedule {
+    struct connection *connections;
+    size_t connection_count;
+    size_t steps_at_a_time, steps_there; /* the latter, and `taken`, are as of the last sum_up */
     struct step *steps;
     size_t step_count;
     struct group *groups;
@@ -96,6 +107,40 @@ static int read_steps(struct schedule *schedule, json_object *plan_steps, json_o
     return 0;
 }
 
+static size_t find_connection(struct schedule *schedule, const char *name, int64_t maximum)
+{
+    size_t i = 0;
+
+    while (i < schedule->connection_count && strcmp(schedule->connections[i].name, name) != 0)
+        i++;
+    if (i == schedule->connection_count)
+        schedule->connections[schedule->connection_count++] = (struct connection){.name = name, .maximum = maximum};
+    return i;
+}
+
+/* Behind read_steps. */
+static int read_connections(struct schedule *schedule, struct osiris_error *error)
+{
+    schedule->connections = calloc(schedule->step_count + 1, sizeof *schedule->connections);
+    if (schedule->connections == NULL)
+        return osiris_error_set_errno(error, ENOMEM, "cannot schedule");
+    for (size_t i = 0; i < schedule->step_count; i++) {
+        struct step *step = &schedule->steps[i];
+        struct group *group = &schedule->groups[step->group];
+        json_object *taken = json_member(step->plan, "connections");
+        group->step_count++;
+        if (taken == NULL)
+            continue;
+        if (group->takes == NULL)
+            group->takes = calloc(schedule->step_count, sizeof *group->takes);
+        if (group->takes == NULL)
+            return osiris_error_set_errno(error, ENOMEM, "cannot schedule");
+        size_t which = find_connection(schedule, json_member_string(taken, "of", ""), json_member_integer(taken, "max", INT64_MAX));
+        group->takes[which] += json_member_integer(taken, "count", 1);
+    }
+    return 0;
+}
+
 static int read_groups(struct schedule *schedule, json_object *plan_groups,
                        struct osiris_error *error)
 {
@@ -137,8 +182,9 @@ struct schedule *schedule_new(json_object *plan, struct osiris_error *error)
     }
     schedule->step_count = json_array_count(steps);
     schedule->group_count = json_array_count(groups);
+    schedule->steps_at_a_time = SCHEDULE_STEPS_AT_A_TIME;
     if (read_groups(schedule, groups, error) < 0 ||
-        read_steps(schedule, steps, groups, error) < 0) {
+        read_steps(schedule, steps, groups, error) < 0 || read_connections(schedule, error) < 0) {
         schedule_free(schedule);
         return NULL;
     }
@@ -151,11 +197,52 @@ void schedule_free(struct schedule *schedule)
         return;
     for (size_t i = 0; i < schedule->step_count; i++)
         free(schedule->steps[i].after);
-    for (size_t i = 0; i < schedule->group_count; i++)
+    for (size_t i = 0; i < schedule->group_count; i++) {
         free(schedule->groups[i].after);
+        free(schedule->groups[i].takes);
+    }
+    free(schedule->connections);
     free(schedule->steps);
     free(schedule->groups);
     free(schedule);
+}
+
+void schedule_bound_steps(struct schedule *schedule, size_t steps)
+{
+    schedule->steps_at_a_time = steps;
+}
+
+/* A group comes to be there. */
+static void take(struct schedule *schedule, const struct group *group)
+{
+    schedule->steps_there += group->step_count;
+    for (size_t i = 0; group->takes != NULL && i < schedule->connection_count; i++)
+        schedule->connections[i].taken += group->takes[i];
+}
+
+static void sum_up(struct schedule *schedule)
+{
+    schedule->steps_there = 0;
+    for (size_t i = 0; i < schedule->connection_count; i++)
+        schedule->connections[i].taken = 0;
+    for (size_t i = 0; i < schedule->group_count; i++) {
+        const struct group *group = &schedule->groups[i];
+        if (group->state != GROUP_WAITING && group->state != GROUP_COMMITTED && group->state != GROUP_FAILED)
+            take(schedule, group);
+    }
+}
+
+/* Alone there is room for any: that one group takes more of a connection than there may be, the compiler has refused. */
+static bool has_room(const struct schedule *schedule, const struct group *group)
+{
+    if (schedule->steps_there == 0)
+        return true;
+    for (size_t i = 0; group->takes != NULL && i < schedule->connection_count; i++) {
+        const struct connection *connection = &schedule->connections[i];
+        if (group->takes[i] > 0 && connection->taken + group->takes[i] > connection->maximum)
+            return false;
+    }
+    return schedule->steps_there + group->step_count <= schedule->steps_at_a_time;
 }
 
 static bool group_may_start(const struct schedule *schedule, const struct group *group)
@@ -220,10 +307,13 @@ enum schedule_action schedule_next(struct schedule *schedule, size_t *index)
         action = next_pause(schedule, index);
     if (action != SCHEDULE_NOTHING || schedule->stopping)
         return action;
+    sum_up(schedule);
     for (size_t i = 0; i < schedule->group_count; i++) {
         struct group *group = &schedule->groups[i];
-        if (group->state == GROUP_WAITING && group_may_start(schedule, group))
+        if (group->state == GROUP_WAITING && group_may_start(schedule, group) && has_room(schedule, group)) {
             group->state = GROUP_RUNNING;
+            take(schedule, group);
+        }
         if (group->state == GROUP_RUNNING && group->unfinished == 0) {
             group->state = GROUP_COMMITTING;
             *index = i;

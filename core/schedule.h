@@ -10,6 +10,10 @@
  * A failure, or schedule_stop, ends the run: nothing new starts, and every group that runs is
  * aborted. A group that is committing already is let finish: its outputs are whole. But a group may be given
  * another attempt: then it alone is aborted, waits in `paused` until it is resumed, and begins anew. One thread.
+ *
+ * Groups that are there at the same time are bounded, from their first step to their end, with the pauses between attempts: by
+ * the number of their steps (a group with more than that is there alone), and by what they take of connections (the plan's
+ * "connections" of a step).
  */
 #ifndef OSIRIS_CORE_SCHEDULE_H
 #define OSIRIS_CORE_SCHEDULE_H
@@ -41,11 +45,15 @@ enum schedule_action {
     SCHEDULE_PAUSE,
 };
 
+#define SCHEDULE_STEPS_AT_A_TIME 16
+
 struct schedule;
 
 /* `plan` must outlive it. */
 struct schedule *schedule_new(json_object *plan, struct osiris_error *error);
 void schedule_free(struct schedule *schedule);
+/* How many steps groups that are there at the same time have in all; SCHEDULE_STEPS_AT_A_TIME unless it is said. */
+void schedule_bound_steps(struct schedule *schedule, size_t steps);
 
 /* What to do now; *index is the step's or the group's place in the plan. Its state has changed already
  * when this returns: ask until SCHEDULE_NOTHING. */

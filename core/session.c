@@ -553,6 +553,8 @@ int session_run(const struct session_options *options, struct session_result *re
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "cannot block signals");
     session.signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     session.schedule = schedule_new(options->compiled->plan, error);
+    if (session.schedule != NULL && options->max_steps > 0)
+        schedule_bound_steps(session.schedule, options->max_steps);
     if (session.signal_fd < 0)
         osiris_error_set_errno(error, errno, "cannot watch for signals");
     else if (session.schedule != NULL && make_steps(&session, error) == 0) {

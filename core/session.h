@@ -71,6 +71,7 @@ struct session_options {
     struct session_limits limits;
     struct trace_writer *trace;     /* frames are traced and logged; or NULL */
     int64_t timeout_ms; /* of the whole run, from session_run on; 0: none */
+    size_t max_steps;   /* of groups that run at the same time (schedule.h); 0: the default */
     int64_t retry_seed; /* of the jitter of retries; 0: a random one */
     const struct session_observer *observer; /* or NULL */
     void *observer_context;

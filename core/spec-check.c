@@ -305,6 +305,11 @@ static char *check_outputs(json_object *outputs)
     return check_list(outputs, check_output);
 }
 
+static char *check_option_names(json_object *names)
+{
+    return check_list(names, check_option_name);
+}
+
 static char *check_constraint(json_object *constraint)
 {
     json_object *when = json_member(constraint, "when"), *must = json_member(constraint, "must");
@@ -335,6 +340,7 @@ static const struct {
     {"x-secret", check_pointers},
     {"x-connection-fields", check_fields},
     {"x-output-files", check_outputs},
+    {"x-connections", check_option_names},
     {"constraints", check_constraints},
     {"x-atomic", check_boolean},
 };

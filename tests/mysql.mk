@@ -5,6 +5,7 @@ mysql_tests = \
 	tests/mysql/test_mysql_differential.py \
 	tests/mysql/test_mysql_errors.py \
 	tests/mysql/test_mysql_hosts.py \
+	tests/mysql/test_mysql_limits.py \
 	tests/mysql/test_mysql_memory.py \
 	tests/mysql/test_mysql_partitions.py \
 	tests/mysql/test_mysql_resume.py \

@@ -58,5 +58,6 @@ const char mysql_extractor_spec[] =
     "{\"name\": \"username\", \"override\": \"forbidden\"}, {\"name\": \"password\", \"override\": \"forbidden\"}],"
     "\"examples\": [{\"config\": {\"connection\": \"@mysql.shop\", \"query\": \"SELECT * FROM orders\"}},"
     "{\"config\": {\"connection\": \"@mysql.shop\", \"table\": \"orders\", \"columns\": [\"id\", \"amount\"], \"limit\": 1000}}],"
+    "\"x-connections\": [\"partitions\", \"consistent\"],"
     "\"x-bounded-waits\": true,"
     "\"x-runtime\": {\"requirements\": {\"system\": [\"libmariadb3\"]}}}";

@@ -58,6 +58,86 @@ START_TEST(test_second_group_waits_for_the_first_commit)
 }
 END_TEST
 
+/* Groups of one step each, of which all but the last take of a connection. */
+static json_object *separate_groups(int count)
+{
+    json_object *plan = plan_from("{\"steps\": [], \"groups\": []}");
+
+    for (int i = 0; i < count; i++) {
+        char step[160], group[80];
+        snprintf(step, sizeof step, "{\"id\": \"s%d\", \"group\": %d%s}", i, i,
+                 i == count - 1 ? "" : ", \"connections\": {\"of\": \"@x.y\", \"count\": 2, \"max\": 5}");
+        snprintf(group, sizeof group, "{\"id\": %d, \"steps\": [\"s%d\"], \"after\": []}", i, i);
+        json_object_array_add(json_object_object_get(plan, "steps"), plan_from(step));
+        json_object_array_add(json_object_object_get(plan, "groups"), plan_from(group));
+    }
+    return plan;
+}
+
+START_TEST(test_steps_at_a_time_are_bounded)
+{
+    json_object *many = plan_from("{\"steps\": [], \"groups\": []}");
+
+    for (int i = 0; i < 40; i++) {
+        char text[80];
+        snprintf(text, sizeof text, "{\"id\": \"s%d\", \"group\": %d}", i, i < 20 ? 0 : i - 19);
+        json_object_array_add(json_object_object_get(many, "steps"), plan_from(text));
+        if (i > 20)
+            continue;
+        snprintf(text, sizeof text, "{\"id\": %d, \"steps\": [], \"after\": []}", i);
+        json_object_array_add(json_object_object_get(many, "groups"), plan_from(text));
+    }
+    struct schedule *schedule = schedule_new(many, NULL);
+    schedule_bound_steps(schedule, 16);
+    /* The first group is too large for any other beside it. */
+    for (size_t i = 0; i < 20; i++)
+        expect(schedule, SCHEDULE_START_STEP, i);
+    expect(schedule, SCHEDULE_NOTHING, 0);
+    for (size_t i = 0; i < 20; i++)
+        schedule_step_ended(schedule, i, true);
+    expect(schedule, SCHEDULE_COMMIT, 0);
+    expect(schedule, SCHEDULE_NOTHING, 0);
+    schedule_group_committed(schedule, 0, true);
+    for (size_t i = 20; i < 36; i++)
+        expect(schedule, SCHEDULE_START_STEP, i);
+    expect(schedule, SCHEDULE_NOTHING, 0);
+    /* One that waits for its next attempt keeps its place. */
+    schedule_retry_group(schedule, 1);
+    schedule_step_ended(schedule, 20, false);
+    expect(schedule, SCHEDULE_ABORT, 1);
+    schedule_group_aborted(schedule, 1);
+    expect(schedule, SCHEDULE_PAUSE, 1);
+    expect(schedule, SCHEDULE_NOTHING, 0);
+    schedule_step_ended(schedule, 21, true);
+    expect(schedule, SCHEDULE_COMMIT, 2);
+    schedule_group_committed(schedule, 2, true);
+    expect(schedule, SCHEDULE_START_STEP, 36);
+    expect(schedule, SCHEDULE_NOTHING, 0);
+    schedule_free(schedule);
+    json_object_put(many);
+}
+END_TEST
+
+START_TEST(test_connections_are_bounded)
+{
+    json_object *plan = separate_groups(4);
+    struct schedule *schedule = schedule_new(plan, NULL);
+
+    /* The last takes none, and need not wait for the third. */
+    expect(schedule, SCHEDULE_START_STEP, 0);
+    expect(schedule, SCHEDULE_START_STEP, 1);
+    expect(schedule, SCHEDULE_START_STEP, 3);
+    expect(schedule, SCHEDULE_NOTHING, 0);
+    schedule_step_ended(schedule, 1, true);
+    expect(schedule, SCHEDULE_COMMIT, 1);
+    expect(schedule, SCHEDULE_NOTHING, 0);
+    schedule_group_committed(schedule, 1, true);
+    expect(schedule, SCHEDULE_START_STEP, 2);
+    schedule_free(schedule);
+    json_object_put(plan);
+}
+END_TEST
+
 START_TEST(test_failure_aborts_and_starts_nothing_more)
 {
     json_object *plan = plan_from(two_pairs);
@@ -232,7 +312,7 @@ START_TEST(test_a_stop_ends_all_attempts)
 }
 END_TEST
 
-UNIT_MAIN("schedule", test_another_attempt_of_one_group, test_a_stop_ends_all_attempts,
+UNIT_MAIN("schedule", test_steps_at_a_time_are_bounded, test_connections_are_bounded, test_another_attempt_of_one_group, test_a_stop_ends_all_attempts,
           test_second_group_waits_for_the_first_commit,
           test_failure_aborts_and_starts_nothing_more, test_failed_commit_aborts_the_group,
           test_step_waits_for_a_control_dependency_in_its_group, test_stop_lets_a_commit_finish,
