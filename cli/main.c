@@ -87,5 +87,6 @@ int main(int argc, char **argv)
     bool has_stdout = open_standard_descriptors();
 
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a limit on files' sizes is an error of the write */
     return finish_output(execute(argc, argv, has_stdout));
 }

@@ -8,23 +8,63 @@
 
 #include "core/cleanup.h"
 
-int write_fully(int fd, const void *bytes, size_t length)
+/* So much of it as can be; less than `length`: errno says why. */
+static size_t write_what_fits(int fd, const char *bytes, size_t length)
 {
-    const char *at = bytes;
+    size_t done = 0;
 
-    while (length > 0) {
-        ssize_t written = write(fd, at, length);
+    while (done < length) {
+        ssize_t written = write(fd, bytes + done, length - done);
         if (written < 0 && errno == EINTR)
             continue;
-        if (written <= 0) {
-            if (written == 0)
-                errno = EIO;
-            return -1;
-        }
-        at += written;
-        length -= (size_t)written;
+        if (written == 0)
+            errno = EIO;
+        if (written <= 0)
+            break;
+        done += (size_t)written;
     }
-    return 0;
+    return done;
+}
+
+int write_fully(int fd, const void *bytes, size_t length)
+{
+    return write_what_fits(fd, bytes, length) == length ? 0 : -1;
+}
+
+int append_lines(int fd, const char *lines, size_t length)
+{
+    off_t begin = lseek(fd, 0, SEEK_END);
+    size_t written = write_what_fits(fd, lines, length);
+
+    if (written == length)
+        return 0;
+    int reason = errno;
+    const char *last = memrchr(lines, '\n', written);
+    size_t whole = last == NULL ? 0 : (size_t)(last - lines) + 1;
+    if (begin >= 0 && whole < written)
+        (void)!ftruncate(fd, begin + (off_t)whole);
+    errno = reason;
+    return -1;
+}
+
+void cut_to_whole_lines(int fd)
+{
+    char block[4096];
+    const off_t whole = lseek(fd, 0, SEEK_END);
+    off_t end = whole;
+
+    while (end > 0) {
+        off_t begin = end > (off_t)sizeof block ? end - (off_t)sizeof block : 0;
+        ssize_t got = pread(fd, block, (size_t)(end - begin), begin);
+        if (got != (ssize_t)(end - begin))
+            return;
+        const char *last = memrchr(block, '\n', (size_t)got);
+        end = last == NULL ? begin : begin + (last - block) + 1;
+        if (last != NULL)
+            break;
+    }
+    if (end < whole)
+        (void)!ftruncate(fd, end);
 }
 
 int atomic_file_write(const char *path, const void *bytes, size_t length, mode_t mode,

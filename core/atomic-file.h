@@ -32,4 +32,10 @@ char *read_whole_file(const char *path, size_t maximum, size_t *length,
 /* write(2) until all is written. 0 or -1 with errno. */
 int write_fully(int fd, const void *bytes, size_t length);
 
+/* The same of whole lines at the end of a file that nobody else writes to: what a full disk lets through of a last line is taken
+ * back, so that what comes later begins a line. */
+int append_lines(int fd, const char *lines, size_t length);
+/* Takes back the beginning of a line at the file's end, which somebody could not finish. */
+void cut_to_whole_lines(int fd);
+
 #endif

@@ -33,8 +33,13 @@ void litter_note(const char *temp_dir, int folder)
         return;
     _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     /* Whatever the umask is by now. */
-    if (fd >= 0 && fchmod(fd, 0600) == 0)
-        (void)!write(fd, target, (size_t)length + 1);
+    if (fd < 0 || fchmod(fd, 0600) < 0)
+        return;
+    off_t begin = lseek(fd, 0, SEEK_END);
+    ssize_t written = write(fd, target, (size_t)length + 1);
+    /* What a full disk cuts would be the beginning of the next one. */
+    if (written > 0 && written < length + 1 && begin >= 0)
+        (void)!ftruncate(fd, begin);
 }
 
 static int read_list(int root, const char *worker, struct buffer *list)

@@ -133,15 +133,13 @@ static int lock_events(struct interrupted *run)
     return 0;
 }
 
-/* A last line that was cut off stays a line of its own. */
+/* A last line that was cut off is none. */
 static void append_event(const struct interrupted *run, json_object *error)
 {
     _cleanup_json_ json_object *event = json_object_new_object();
-    char now[CLOCK_TIMESTAMP_SIZE], last = '\n';
-    off_t end = lseek(run->events, 0, SEEK_END);
+    char now[CLOCK_TIMESTAMP_SIZE];
 
-    if (end > 0 && pread(run->events, &last, 1, end - 1) == 1 && last != '\n')
-        (void)write_fully(run->events, "\n", 1);
+    cut_to_whole_lines(run->events);
     clock_timestamp(now);
     json_add_string(event, "ts", now);
     json_add_string(event, "session", run->run_id);

@@ -186,7 +186,7 @@ static void flush_record(struct rundir *rundir, enum record record)
     bool lost = pending->failed;
 
     if (pending->length > 0 && rundir->fds[record] >= 0 &&
-        write_fully(rundir->fds[record], pending->data, pending->length) < 0 &&
+        append_lines(rundir->fds[record], pending->data, pending->length) < 0 &&
         rundir->failure.category == 0)
         osiris_error_set_errno(&rundir->failure, errno, "cannot write \"%s/%s\"", rundir->path,
                                record_names[record]);

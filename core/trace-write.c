@@ -75,6 +75,13 @@ static json_object *masked_message(struct redactor *redactor, const uint8_t *mes
 
 /* Writing. */
 
+/* Nothing follows: what there is of the line is taken back. */
+static void end_at_failure(struct trace_writer *writer)
+{
+    osiris_error_set_errno(&writer->failure, errno, "cannot write \"%s\"", writer->path);
+    (void)!ftruncate(writer->fd, (off_t)writer->written);
+}
+
 static void append(struct trace_writer *writer, json_object *object)
 {
     size_t length;
@@ -85,7 +92,7 @@ static void append(struct trace_writer *writer, json_object *object)
     if (text == NULL)
         osiris_error_set_errno(&writer->failure, ENOMEM, "cannot write \"%s\"", writer->path);
     else if (write_fully(writer->fd, text, length) < 0 || write_fully(writer->fd, "\n", 1) < 0)
-        osiris_error_set_errno(&writer->failure, errno, "cannot write \"%s\"", writer->path);
+        end_at_failure(writer);
     else
         writer->written += length + 1;
 }

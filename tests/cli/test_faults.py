@@ -1,7 +1,9 @@
 """Faults while a pipeline runs: one clear error, the right exit code, no output, no process left, no hang."""
 
+import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import subprocess
@@ -197,6 +199,25 @@ def test_full_disk(folder):
         assert_equal(os.statvfs("small").f_bfree, os.statvfs("small").f_blocks, "free blocks")
     finally:
         subprocess.run(["umount", "-l", "small"], check=True)
+
+
+@test
+def test_a_limit_on_the_size_of_files(folder):
+    """`ulimit -f`: an error like any of writing, whichever file it is that meets the limit, and no half lines in the records."""
+    export(rows=100000)
+    for number, limit in enumerate((0, 1, 500, 3000, 6000, 20000, 100000, 500000)):
+        result = osiris("run", "pipeline.yaml", "--out", f"rec{number}",
+                        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+        # Even what the drivers are asked while the pipeline is compiled is a file.
+        assert result.code == 1 or (result.code == 2 and limit < 3000), f"with {limit} bytes: {result}"
+        assert_in("File too large", result.err, result)
+        assert not pathlib.Path("out.csv").exists(), result
+        for path in pathlib.Path(f"rec{number}").glob("*.jsonl"):
+            for line in read(path).splitlines(keepends=True):
+                json.loads(line)
+                assert line.endswith("\n"), line
+    assert_in('step "save" (csv.writer)', result.err, result)
+    assert_equal(json.loads(read(f"rec{number}/status.json"))["status"], "failed", "status")
 
 
 @test

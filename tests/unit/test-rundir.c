@@ -178,6 +178,54 @@ START_TEST(test_full_disk_is_remembered)
 }
 END_TEST
 
+static void limit_files(rlim_t bytes, const struct rlimit *saved)
+{
+    const struct rlimit limit = {.rlim_cur = bytes, .rlim_max = saved->rlim_max};
+
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static rlim_t size_of(const char *folder, const char *name)
+{
+    char path[256];
+    struct stat status;
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    ck_assert_int_eq(stat(path, &status), 0);
+    return (rlim_t)status.st_size;
+}
+
+/* What fits of a line is taken back; whole lines before it stay, and later ones follow. */
+START_TEST(test_no_half_lines)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+    struct rundir *rundir = open_in(NULL, NULL);
+    struct rlimit saved;
+    char command[256];
+
+    ck_assert_ptr_nonnull(rundir);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &saved), 0);
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    rundir_event(rundir, "first", NULL);
+    rundir_flush(rundir);
+    rlim_t line = size_of(rundir_path(rundir), "events.jsonl");
+    rundir_event(rundir, "whole", NULL);
+    rundir_event(rundir, "lost", NULL);
+    limit_files(2 * line + 20, &saved);
+    rundir_flush(rundir);
+    limit_files(saved.rlim_cur, &saved);
+    (void)signal(SIGXFSZ, handler);
+    ck_assert_uint_eq(size_of(rundir_path(rundir), "events.jsonl"), 2 * line);
+    rundir_event(rundir, "later", NULL);
+    ck_assert_int_eq(rundir_finish(rundir, json_object_new_object(), NULL, &error), -1);
+    osiris_error_clear(&error);
+    expect_in(rundir_path(rundir), "events.jsonl", "\"later\"");
+    snprintf(command, sizeof command, "! grep -qv '^{.*}$' %s/events.jsonl", rundir_path(rundir));
+    ck_assert_int_eq(system(command), 0);
+    remove_all(rundir);
+}
+END_TEST
+
 /* Nothing is made in a folder that is refused, and what is there stays. */
 START_TEST(test_records_of_another_run)
 {
@@ -203,4 +251,4 @@ END_TEST
 
 UNIT_MAIN("rundir", test_layout, test_records_are_redacted_lines,
           test_any_bytes_make_one_valid_line, test_errors_are_written_at_once,
-          test_unusable_folder, test_full_disk_is_remembered, test_records_of_another_run)
+          test_unusable_folder, test_full_disk_is_remembered, test_no_half_lines, test_records_of_another_run)
