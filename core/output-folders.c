@@ -44,6 +44,16 @@ static void mask_folder(const struct output *output, const char *path, mode_t mo
 
 /* Folders. */
 
+static void tell_made(const struct output *output, const char *path)
+{
+    if (output->tell_made == NULL)
+        return;
+    _cleanup_close_ int folder =
+        openat(output->origin.folder, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder >= 0)
+        output->tell_made(output->context, folder);
+}
+
 /* Makes one folder and notes it, so that it can be taken back. */
 static int make_folder(struct output *output, const char *path)
 {
@@ -68,6 +78,7 @@ static int make_folder(struct output *output, const char *path)
         return -1;
     }
     output->made[output->made_count++] = copy;
+    tell_made(output, path);
     return 0;
 }
 

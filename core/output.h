@@ -49,6 +49,8 @@ struct output_options {
     bool named; /* do not try O_TMPFILE (tests of the fallback) */
     /* NULL, or told of the folder (a descriptor) before a hidden name appears there. */
     void (*hides_in)(void *context, int folder);
+    /* NULL, or told of a folder that was made, by a descriptor (O_PATH). */
+    void (*made)(void *context, int folder);
     void *context;
 };
 

@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/litter.h"
 
 #define LINE_LIMIT (1u << 20)
 #define STATUS_LIMIT (16u << 20)
@@ -263,6 +264,18 @@ static bool settle(const struct interrupted *run, const char *index_dir, json_ob
     return true;
 }
 
+/* Of what its worker has left. One that lives still removes it itself, and is looked at again by the next osiris. */
+static bool clear_litter(const struct interrupted *run)
+{
+    _cleanup_free_ char *path = NULL;
+
+    if (asprintf(&path, "%s/tmp-%s", run->run_dir, run->run_id) < 0) {
+        path = NULL;
+        return false;
+    }
+    return litter_remove_dead(path, run->run_id);
+}
+
 static void look_at(const char *index_dir, const char *folder, const char *name, json_object *lines)
 {
     _cleanup_free_ char *path = path_in(folder, name);
@@ -285,7 +298,7 @@ static void look_at(const char *index_dir, const char *folder, const char *name,
         return;
     }
     /* Another osiris may have settled it since the entry was read. */
-    if (access(path, F_OK) == 0 && settle(&run, index_dir, lines))
+    if (access(path, F_OK) == 0 && settle(&run, index_dir, lines) && clear_litter(&run))
         (void)unlink(path);
     (void)close(run.events);
 }

@@ -487,7 +487,6 @@ static void remove_temp_dir(const struct session *session)
     if (path == NULL)
         return;
     litter_remove(path, session->options->run_id);
-    remove_tree(path);
 }
 
 static int run_places(struct session *session, struct osiris_error *error)

@@ -88,7 +88,14 @@ static void note_folder(void *context, int folder)
     run->hidden_folder = status.st_ino;
     pthread_mutex_unlock(&run->steps_lock);
     if (!known)
-        litter_note(run->temp_dir, folder);
+        litter_note_hidden(run->temp_dir, folder);
+}
+
+static void note_made(void *context, int folder)
+{
+    const struct run *run = context;
+
+    litter_note_made(run->temp_dir, folder);
 }
 
 /* What is opened when the step's outputs are complete, or for a verb that has none, would never be published. */
@@ -122,6 +129,7 @@ static int open_file(struct step *step, const char *path,
         .append = (flags & OSIRIS_OUTPUT_APPEND) != 0,
         .no_sync = (flags & OSIRIS_OUTPUT_NO_SYNC) != 0,
         .hides_in = note_folder,
+        .made = note_made,
         .context = step->run,
     };
 

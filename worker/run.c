@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/litter.h"
 #include "core/loader.h"
 #include "core/paths.h"
 #include "core/remove-tree.h"
@@ -320,11 +321,14 @@ static int choose_temp_dir(struct run *run, json_object *params, struct osiris_e
         run->temp_dir = NULL;
         return out_of_memory(error);
     }
+    run->temp_lock = litter_lock(run->temp_dir);
     return 0;
 }
 
 void run_remove_temp_dir(struct run *run)
 {
+    cleanup_close_value(&run->temp_lock);
+    run->temp_lock = -1;
     if (run->temp_dir == NULL)
         return;
     remove_tree(run->temp_dir);
@@ -345,6 +349,7 @@ struct run *run_new(struct channel *channel, json_object *params, const struct w
     run->channel = channel;
     run->origin = origin;
     run->stdout_fd = stdout_fd;
+    run->temp_lock = -1;
     init_locks(run);
     run->redactor = redactor_new();
     run->run_id = copy_string(params, "run_id");

@@ -161,6 +161,7 @@ struct run {
     char *temp_root; /* prepare's temp_dir */
     bool made_temp_root; /* it was not there */
     char *temp_dir;  /* a folder in it with a name of our own: the only one that is ever removed with what it has */
+    int temp_lock;   /* its descriptor (core/litter.h), or -1 */
     int stdout_fd; /* the command's standard output, or -1; outlives the run */
     _Atomic bool stdout_taken; /* a step has it now: another would mix with it */
     struct step *steps;

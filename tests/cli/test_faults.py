@@ -1,5 +1,6 @@
 """Faults while a pipeline runs: one clear error, the right exit code, no output, no process left, no hang."""
 
+import fcntl
 import json
 import os
 import pathlib
@@ -446,13 +447,85 @@ def hang_with_parts(path):
     return process, worker
 
 
-@test
-def test_parts_of_a_run_all_of_which_was_killed_are_cleared_by_the_next(folder):
-    process, worker = hang_with_parts("parts/p.csv")
+def kill_both(process, worker):
+    """At once: neither may notice that the other is gone."""
     os.kill(process.pid, signal.SIGSTOP)
     os.kill(worker, signal.SIGKILL)
     process.kill()
     process.wait()
+    assert_no_group(worker)
+
+
+def all_folders():
+    return sorted(str(path) for path in pathlib.Path().rglob("*") if path.is_dir() and path.parts[0] not in ("build", ".osiris"))
+
+
+@test
+def test_folders_that_a_killed_worker_made(folder):
+    """Osiris takes back those that are empty."""
+    os.makedirs("there")
+    export(rows=5000, batch_rows=1000, hang_after=1000, path="there/2026/11/out.csv")
+    write("pipeline.yaml", read("pipeline.yaml").replace('"path": "there', '"create_dirs": true, "path": "there'))
+    process = start("run", "pipeline.yaml")
+    worker = worker_of(process)
+    wait_until(lambda: pathlib.Path("there/2026/11").is_dir(), "folders are made")
+    os.kill(worker, signal.SIGKILL)
+    assert_equal(finish(process).code, 1, "exit code")
+    assert_equal([name for name in all_folders() if name.startswith("there")], ["there"], "folders")
+    assert_equal(list(run_directory().glob("tmp-*")), [], "temporary folder")
+
+
+@test
+def test_folders_and_files_of_a_run_all_of_which_was_killed(folder):
+    """The next osiris in the working directory does, whatever it runs; what another run has that lives is left alone."""
+    os.makedirs("there/kept")
+    for name, path in ("one", "there/a/b/p.csv"), ("two", "there/kept/p.csv"):
+        pipeline(step("make", "test.generate", "read", rows=5000, batch_rows=1000, hang_after=1000, scratch=True),
+                 step("save", "csv.writer", "write", path=path, create_dirs=True, rows_per_file=100), path=f"{name}.yaml")
+    killed, living = start("run", "one.yaml", "--out", "one"), start("run", "two.yaml", "--out", "two")
+    workers = [worker_of(killed), worker_of(living)]
+
+    def parts():
+        found = [path.name for path in pathlib.Path("there").rglob(".p*.tmp")]
+        return {pid: sum(f"-{pid}-" in name for name in found) for pid in workers}
+    wait_until(lambda: min(parts().values()) >= 9, "both have parts")
+    kill_both(killed, workers[0])
+    export(rows=1, path="other.csv")
+    before = parts()[workers[1]]
+    assert_equal(len(list(pathlib.Path("one").glob("tmp-*"))), 1, "temporary folders before")
+    assert_equal(osiris("run", "pipeline.yaml", "--out", "three").code, 0, "exit code")
+    assert_equal(list(pathlib.Path("one").glob("tmp-*")), [], "temporary folder")
+    assert_equal(parts(), {workers[0]: 0, workers[1]: before}, "parts")
+    assert_equal(len(list(pathlib.Path("two").glob("tmp-*"))), 1, "temporary folder of who lives")
+    interrupt(living)
+    living.wait(60)
+    assert_equal([name for name in all_folders() if name.startswith("there")], ["there", "there/kept"], "folders")
+
+
+@test
+def test_what_a_living_worker_has_is_left_alone(folder):
+    """It holds the lock of its folder; here this process does, for a worker that outlives its osiris does not do so for long."""
+    export(rows=5000, batch_rows=1000, hang_after=1000, scratch=True)
+    process = start("run", "pipeline.yaml", "--out", "one")
+    worker = worker_of(process)
+    wait_until(lambda: list(pathlib.Path("one").glob("tmp-*/*/make/*")), "the driver has a temporary file")
+    kill_both(process, worker)
+    own = next(path for path in pathlib.Path("one").glob("tmp-*/*") if not path.name.startswith("files-"))
+    descriptor = os.open(own, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    export(rows=1, path="other.csv")
+    assert_equal(osiris("run", "pipeline.yaml", "--out", "two").code, 0, "exit code")
+    assert list(pathlib.Path("one").glob("tmp-*/*/make/*")), "it was removed"
+    os.close(descriptor)
+    assert_equal(osiris("run", "pipeline.yaml", "--out", "three").code, 0, "exit code")
+    assert_equal(list(pathlib.Path("one").glob("tmp-*")), [], "temporary folder")
+    assert_equal(list(pathlib.Path(".osiris/index/running").iterdir()), [], "running ones")
+
+
+@test
+def test_parts_of_a_run_all_of_which_was_killed_are_cleared_by_the_next(folder):
+    process, worker = hang_with_parts("parts/p.csv")
+    kill_both(process, worker)
     assert_equal(files("parts") == [], False, "nothing was left")
     other, _ = hang_with_parts("parts/q.csv")
     alive = sorted(pathlib.Path("parts").glob(".q*"))
