@@ -13,6 +13,8 @@
 #include "core/buffer.h"
 #include "core/channel.h"
 
+#define CHANNEL_FAULT_SIZE 192
+
 /* A body that one or more frames are cut from. */
 struct body_owner {
     struct channel_body body;
@@ -77,7 +79,7 @@ struct channel {
     int64_t stuck_since_ms; /* the socket is full, and nothing has gone; 0: it is not */
     bool closed;
     bool woken; /* wake_fd is readable */
-    bool overrun; /* the peer asks and does not read */
+    char fault[CHANNEL_FAULT_SIZE]; /* why it cannot go on; "": it can */
     channel_trace *trace;
     void *trace_context;
     struct channel_counts counts;

@@ -494,8 +494,8 @@ static int pump_out(struct channel *channel, short revents, struct osiris_error 
     bool full = (revents & (POLLOUT | POLLERR | POLLHUP)) == 0 && channel->sending.first != NULL;
     if (result == 0 && !full && channel_flush_locked(channel) < 0)
         result = osiris_error_set_errno(error, errno, "cannot send to the peer");
-    if (result == 0 && channel->overrun)
-        result = osiris_error_set(error, OSIRIS_ERROR_TIMEOUT, "the peer asks and does not read");
+    if (result == 0 && channel->fault[0] != '\0')
+        result = osiris_error_set(error, OSIRIS_ERROR_CONNECTION, "%s", channel->fault);
     channel_unlock(channel);
     return result;
 }

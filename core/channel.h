@@ -55,6 +55,10 @@ int channel_send(struct channel *channel, json_object *message, bool wait,
  * the channel breaks, and channel_pump says so. */
 int channel_send_owed(struct channel *channel, json_object *message, struct osiris_error *error);
 
+/* [any thread] Something cannot be sent that the peer waits for, because of `reason`: better no channel than a peer that waits for
+ * ever. From then on channel_pump fails, and says "WHAT cannot be sent: REASON". */
+void channel_give_up(struct channel *channel, const char *what, const struct osiris_error *reason);
+
 /* What a message brings with it: pieces of memory that stay as they are until `release`, which is called on any
  * thread, when they are sent (and acknowledged) or never will be. */
 struct channel_body {

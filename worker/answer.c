@@ -2,7 +2,8 @@
 #include "core/json-build.h"
 #include "worker/run.h"
 
-/* A channel that is gone shows itself to the main thread, which ends the worker. */
+/* A channel that is gone shows itself to the main thread, which ends the worker; and whoever cannot send what the orchestrator waits
+ * for gives the channel up. */
 
 static int send_answer(struct channel *channel, json_object *message, struct osiris_error *error)
 {
@@ -30,10 +31,12 @@ void answer_result(struct channel *channel, const char *request_id, json_object 
 static void send_error(struct channel *channel, const char *request_id, json_object *error)
 {
     json_object *message = json_object_new_object();
+    _cleanup_error_ struct osiris_error failure = OSIRIS_ERROR_INIT;
 
     json_add_string(message, "id", request_id);
     json_add(message, "error", error);
-    (void)send_answer(channel, message, NULL);
+    if (send_answer(channel, message, &failure) < 0)
+        channel_give_up(channel, "an answer", &failure);
 }
 
 void answer_error(struct channel *channel, const char *request_id,
@@ -55,21 +58,25 @@ void answer_published(struct channel *channel, const char *request_id, json_obje
 {
     json_object *message = json_object_new_object();
     json_object *data = json_object_new_object();
+    _cleanup_error_ struct osiris_error failure = OSIRIS_ERROR_INIT;
 
     json_add_string(data, "id", request_id);
     json_add(data, "published", published);
     json_add_string(message, "type", "published");
     json_add(message, "data", data);
-    (void)send_answer(channel, message, NULL);
+    if (send_answer(channel, message, &failure) < 0)
+        channel_give_up(channel, "what was published", &failure);
 }
 
 void answer_message(struct channel *channel, const char *type, json_object *data, bool wait)
 {
     json_object *message = json_object_new_object();
+    _cleanup_error_ struct osiris_error failure = OSIRIS_ERROR_INIT;
 
     json_add_string(message, "type", type);
     json_add(message, "data", data == NULL ? json_object_new_object() : data);
-    if (message != NULL)
-        (void)channel_send(channel, message, wait, NULL);
+    /* Who has waited in vain has waited long enough: everybody behind would, too. */
+    if (message != NULL && channel_send(channel, message, wait, &failure) < 0 && failure.category == OSIRIS_ERROR_TIMEOUT)
+        channel_give_up(channel, type, &failure);
     json_object_put(message);
 }

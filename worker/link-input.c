@@ -96,8 +96,9 @@ static void send_about(struct link_input *input, const char *type, int64_t bytes
     if (bytes > 0)
         json_add_integer(data, "bytes", bytes);
     json_add(message, "data", data);
-    /* A channel that is gone shows itself to the main thread. */
-    (void)channel_send_owed(input->channel, message, NULL);
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    if (channel_send_owed(input->channel, message, &error) < 0)
+        channel_give_up(input->channel, type, &error);
 }
 
 /* Counted before it is sent: the answer may be quicker than we are. */

@@ -249,7 +249,8 @@ enum queue_result link_output_put(struct link_output *output, const struct Arrow
 void link_output_finish(struct link_output *output)
 {
     _cleanup_json_ json_object *message = make_message(output, "end", json_object_new_object());
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    /* A channel that is gone shows itself to the main thread. */
-    (void)channel_send_body(output->channel, message, NULL, NULL);
+    if (channel_send_body(output->channel, message, NULL, &error) < 0)
+        channel_give_up(output->channel, "the end of a stream", &error);
 }

@@ -344,7 +344,7 @@ void claims_drop(const struct run *run, const struct step_output_file *file);
 /* The run is over: forgets what this worker's steps have written. */
 void claims_remove_all(struct run *run);
 
-/* worker/answer.c: messages to the orchestrator. Any thread; a failure to send is the main thread's to notice. */
+/* worker/answer.c: messages to the orchestrator. Any thread; a worker that cannot send what it owes ends. */
 
 /* Never wait, are never dropped (channel_send_owed). */
 void answer_result(struct channel *channel, const char *request_id, json_object *result);
@@ -355,7 +355,7 @@ void answer_untouched(struct channel *channel, const char *request_id,
                       const struct osiris_error *error);
 /* The files that a commit has published; its result follows when the drivers are closed. Takes `published`. */
 void answer_published(struct channel *channel, const char *request_id, json_object *published);
-/* {type, data}; takes `data`. `wait` as for channel_send. */
+/* {type, data}; takes `data`. `wait` as for channel_send: nothing is read for that long, and the worker ends. */
 void answer_message(struct channel *channel, const char *type, json_object *data, bool wait);
 
 #endif

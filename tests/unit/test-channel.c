@@ -1,6 +1,7 @@
 /* One end of the protocol's byte channel (core/channel.h): its messages. Bodies and links have files of their own. */
 #include "unit.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -352,9 +353,35 @@ START_TEST(test_signs_of_life)
 }
 END_TEST
 
+/* Who polls is woken, and learns what could not be sent; what comes behind the first fault is not told. */
+START_TEST(test_a_channel_that_is_given_up)
+{
+    struct channel *channel;
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT, reason = OSIRIS_ERROR_INIT;
+    struct pollfd poll_fd = {.events = POLLIN};
+    int fd;
+    bool end;
+
+    make_pair(&channel, &fd);
+    poll_fd.fd = channel_wake_fd(channel);
+    ck_assert_int_eq(channel_pump(channel, &end, &error), 0);
+    ck_assert_int_eq(poll(&poll_fd, 1, 0), 0);
+    osiris_error_set(&reason, OSIRIS_ERROR_IO, "there is no ink");
+    channel_give_up(channel, "an answer", &reason);
+    channel_give_up(channel, "another", &reason);
+    ck_assert_int_eq(poll(&poll_fd, 1, 0), 1);
+    ck_assert_int_eq(channel_pump_ready(channel, 0, &end, &error), -1);
+    ck_assert_str_eq(error.message, "an answer cannot be sent: there is no ink");
+    ck_assert(!end);
+    (void)close(fd);
+    channel_free(channel);
+}
+END_TEST
+
 UNIT_MAIN("channel", test_messages_come_in_order_and_the_end_is_clean, test_a_frame_byte_by_byte,
           test_an_end_inside_a_frame_is_an_error, test_a_slow_reader_bounds_the_outbox,
           test_many_senders_keep_their_order, test_a_reader_that_comes_wakes_a_waiting_sender,
           test_shutdown_fails_senders_of_a_full_outbox, test_violations_of_the_protocol_are_errors,
           test_shutdown_wakes_a_waiting_sender, test_a_peer_that_is_gone_is_an_error_not_a_signal,
-          test_what_is_owed_passes_a_full_outbox_up_to_a_bound, test_signs_of_life)
+          test_what_is_owed_passes_a_full_outbox_up_to_a_bound, test_signs_of_life,
+          test_a_channel_that_is_given_up)
