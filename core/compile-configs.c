@@ -48,6 +48,19 @@ static void check_height(struct config_compiler *compiler, json_object *config, 
                        COMPILE_MAXIMUM_HEIGHT);
 }
 
+static void note_alias(struct config_compiler *compiler)
+{
+    json_object *entry = json_object_new_object();
+    char family[64];
+
+    compiler_family(compiler->step->component, family, sizeof family);
+    json_add_string(entry, "family", family);
+    json_add_string(entry, "alias", compiler->alias);
+    if (compiler->max_connections > 0)
+        json_add_integer(entry, "max_connections", compiler->max_connections);
+    json_add(compiler->compiled->aliases, compiler->step->id, entry);
+}
+
 static void compile_step(struct config_compiler *compiler)
 {
     const struct pipeline_step *step = compiler->step;
@@ -74,11 +87,14 @@ static void compile_step(struct config_compiler *compiler)
     check_height(compiler, config, fields);
     if (!compiler->pipeline->has_secret_params)
         compiler_check_config(compiler, config, fields);
+    /* What follows is kept by the step's id. */
     if (step->id == NULL) {
         json_object_put(fields);
         json_object_put(config);
         return;
     }
+    if (compiler->alias != NULL)
+        note_alias(compiler);
     if (fields != NULL) {
         compiler_fill_connection_defaults(step, fields);
         json_add(compiler->compiled->connections, step->id, fields);
@@ -96,6 +112,7 @@ void compiler_choose_step(struct config_compiler *compiler, size_t index)
 {
     compiler->step = &compiler->pipeline->steps[index];
     compiler->alias = NULL;
+    compiler->max_connections = 0;
     snprintf(compiler->location, sizeof compiler->location, "steps[%zu].config", index);
 }
 

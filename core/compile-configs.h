@@ -25,6 +25,7 @@ struct config_compiler {
     struct connections *connections; /* loaded on first need */
     bool connections_failed;
     const char *alias; /* of the step's connection (borrowed), or NULL */
+    int64_t max_connections; /* that the connection allows; 0: it says nothing, -1: what it says is wrong */
     json_object *
         questions; /* of steps in which nothing else is wrong: see ask-worker.h, and `step`, the step's number */
 };

@@ -85,17 +85,6 @@ static bool has_inline_fields(const struct pipeline_step *step)
     return has_connection_field(step->component, step->config) || has_connection_field(step->component, step->faulty);
 }
 
-static void note_alias(struct config_compiler *compiler, const char *family, const char *alias, int64_t max_connections)
-{
-    json_object *entry = json_object_new_object();
-
-    json_add_string(entry, "family", family);
-    json_add_string(entry, "alias", alias);
-    if (max_connections > 0)
-        json_add_integer(entry, "max_connections", max_connections);
-    json_add(compiler->compiled->aliases, compiler->step->id, entry);
-}
-
 /* Takes the field that is for osiris itself, unless the component has one of that name, too. 0: there is none, -1: it is wrong
  * (reported). */
 static int64_t take_max_connections(struct config_compiler *compiler, const char *family, const char *alias, json_object *fields)
@@ -214,8 +203,8 @@ json_object *compiler_resolve_connection(struct config_compiler *compiler)
     (void)connections_resolve(connections, &request, &fields, &chosen, compiler->compiled->secrets,
                               compiler->diagnostics);
     if (fields != NULL) {
-        note_alias(compiler, family, chosen, take_max_connections(compiler, family, chosen, fields));
         compiler->alias = chosen;
+        compiler->max_connections = take_max_connections(compiler, family, chosen, fields);
     }
     return fields;
 }

@@ -33,6 +33,7 @@ cli_tests = \
 	tests/cli/test_run_directory.py \
 	tests/cli/test_trace.py \
 	tests/cli/test_verbs.py \
+	tests/cli/test_wrong_nodes.py \
 	$(NULL)
 EXTRA_DIST += tests/cli/tap.py tests/cli/test_orders.py tests/cli/test_mysql_types.py $(cli_tests)
 if HAVE_PYTHON3
