@@ -42,6 +42,10 @@ static size_t edit_distance(const char *a, const char *b)
 static size_t distance(const char *wanted, const char *candidate)
 {
     size_t length = strlen(wanted);
+
+    /* Neither an empty name nor the very one that was given helps anybody. */
+    if (candidate[0] == '\0' || strcmp(wanted, candidate) == 0)
+        return FAR;
     size_t found = edit_distance(wanted, candidate);
 
     if (found <= length / 3 + 1 && found < length)

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 /* Picks the candidates nearest to `wanted` (edit distance with swaps, within a third of its length; or one is
- * a part of the other), nearest first. Returns how many were put into `out`. All borrowed. */
+ * a part of the other), nearest first; never `wanted` itself or an empty one. Returns how many were put into `out`. All borrowed. */
 size_t near_miss(const char *wanted, const char *const *candidates, size_t count, const char **out,
                  size_t maximum);
 

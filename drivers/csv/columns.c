@@ -62,6 +62,8 @@ static const char *near_miss(const struct ArrowSchema *schema, const char *wante
         return NULL;
     for (int64_t i = 0; i < schema->n_children; i++) {
         const char *name = name_of(schema, i);
+        if (name[0] == '\0')
+            continue;
         size_t different = strcasecmp(name, wanted) == 0      ? 1
                            : strlen(name) > NAME_COMPARED_MAX ? SIZE_MAX
                                                               : distance(wanted, name);

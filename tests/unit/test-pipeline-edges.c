@@ -10,6 +10,7 @@
 #include "core/buffer.h"
 #include "core/compile.h"
 #include "core/json-access.h"
+#include "core/near-miss.h"
 #include "core/pipeline.h"
 
 static const char components[] =
@@ -367,6 +368,20 @@ START_TEST(test_needs_and_inputs_are_joined)
 }
 END_TEST
 
+START_TEST(test_what_no_near_miss_is)
+{
+    static const char *const names[] = {"", "local", "locals", ""};
+    const char *near[3];
+
+    ck_assert_uint_eq(near_miss("local", names, 4, near, 3), 1);
+    ck_assert_str_eq(near[0], "locals");
+    ck_assert_uint_eq(near_miss("x", names, 1, near, 3), 0);
+    ck_assert_uint_eq(near_miss("ab", names, 1, near, 3), 0);
+    ck_assert_uint_eq(near_miss("", names, 4, near, 3), 0);
+    ck_assert_ptr_null(near_miss_question("local", names, 2));
+}
+END_TEST
+
 START_TEST(test_near_misses_of_ids)
 {
     expect_errors(HEAD "- {id: extract-orders, component: x.read, mode: read}\n"
@@ -602,7 +617,7 @@ int main(void)
         test_inputs_and_connections_take_parameters, test_profiles,
         test_unknown_and_bad_params_of_the_command_line, test_secrets_are_no_parameters,
         test_no_other_diagnostic_shows_a_secret, test_cycles_are_shown_as_paths,
-        test_needs_and_inputs_are_joined, test_near_misses_of_ids,
+        test_needs_and_inputs_are_joined, test_near_misses_of_ids, test_what_no_near_miss_is,
         test_everything_is_reported_in_one_go, test_empty_fields_and_bad_connections,
         test_large_parameters_are_not_multiplied, test_many_problems_are_fast,
         test_large_graphs_are_fast, test_damaged_pipelines};
