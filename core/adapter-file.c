@@ -39,8 +39,24 @@ static void each_of_both(const struct adapter_folders *folders, visit_folder vis
 struct search {
     const char *name;
     char *found;
-    struct buffer *tried; /* the folders, for the message */
+    struct buffer *tried;       /* the folders, for the message */
+    struct osiris_error obstacle; /* the first that there was: what is behind it may be meant */
 };
+
+/* A folder that is listed need not be there, and need not have the file; but whatever is there can be read. */
+static void note_obstacle(struct search *search, const char *folder, size_t length, const char *path, int number)
+{
+    _cleanup_free_ char *copy = strndup(folder, length);
+    _cleanup_dir_ DIR *directory = copy == NULL ? NULL : opendir(copy);
+    struct stat status;
+
+    if (search->obstacle.category != 0 || copy == NULL)
+        return;
+    if (directory == NULL && errno != ENOENT)
+        osiris_error_set_errno(&search->obstacle, errno, "the folder \"%s\" cannot be read", copy);
+    else if (number != ENOENT || lstat(path, &status) == 0)
+        osiris_error_set_errno(&search->obstacle, number, "plug-in \"%s\"", path);
+}
 
 static void look_into(void *context, const char *folder, size_t length)
 {
@@ -56,8 +72,14 @@ static void look_into(void *context, const char *folder, size_t length)
         path = NULL;
     /* An adapter that was loaded before may have changed the working directory. */
     absolute = path == NULL ? NULL : paths_absolute(NULL, path);
-    if (absolute != NULL && stat(absolute, &status) == 0 && S_ISREG(status.st_mode))
+    if (absolute == NULL)
+        return;
+    if (stat(absolute, &status) < 0)
+        note_obstacle(search, folder, length, path, errno);
+    else if (S_ISREG(status.st_mode))
         search->found = steal_pointer(&absolute);
+    else if (search->obstacle.category == 0)
+        osiris_error_set(&search->obstacle, OSIRIS_ERROR_CONFIG, "plug-in \"%s\": it is not a file", path);
 }
 
 /* What else there is: {name: null} */
@@ -115,8 +137,14 @@ char *adapter_file_find(const char *name, const struct adapter_folders *folders,
         return NULL;
     }
     each_of_both(folders, look_into, &search);
+    _cleanup_error_ struct osiris_error obstacle = search.obstacle;
     if (search.found != NULL)
         return search.found;
+    if (obstacle.category != 0) {
+        osiris_error_prefix(&obstacle, "there is no execution adapter \"%s\" that can be used", name);
+        osiris_error_move(error, &obstacle);
+        return NULL;
+    }
     _cleanup_free_ char *meant = question(name, folders, places);
     osiris_error_set(error, OSIRIS_ERROR_CONFIG, "there is no execution adapter \"%s\"", name);
     if (meant != NULL)
