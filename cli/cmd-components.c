@@ -102,20 +102,22 @@ static int execute_list(const struct arguments *arguments)
 
     if (registry == NULL)
         return report_failure(arguments->json, "components", &error, NULL, EXIT_CODE_FAILED);
+    /* Whoever asks for a list wants to know that it lacks something. */
+    json_object *refused = registry_refused(registry);
+    int code = json_array_count(refused) > 0 ? EXIT_CODE_FAILED : EXIT_CODE_SUCCESS;
     if (!arguments->json) {
         print_list(registry);
-        return EXIT_CODE_SUCCESS;
+        return code;
     }
     json_object *object = json_object_new_object();
     json_object *components = json_object_new_array();
     for (size_t i = 0; i < registry_count(registry); i++)
         json_append(components, component_json(registry_get(registry, i)));
     json_add(object, "components", components);
-    json_object *refused = registry_refused(registry);
     json_add(object, "refused",
              refused == NULL ? json_object_new_array() : json_object_get(refused));
     report_json(object);
-    return EXIT_CODE_SUCCESS;
+    return code;
 }
 
 /* show */

@@ -60,6 +60,7 @@ char *guarded_run(guarded_work work, void *context, const char *doing, struct bu
         return reason("there is no process for it: %m");
     orphans_adopt(&before);
     pid_t child = fork();
+    int number = errno;
     if (child == 0)
         be_child(work, context, pipes[1]);
     (void)close(pipes[1]);
@@ -72,7 +73,7 @@ char *guarded_run(guarded_work work, void *context, const char *doing, struct bu
         continue;
     end_strays(&before);
     if (child < 0)
-        return reason("there is no process for it");
+        return reason("there is no process for it: %s", strerror(number));
     if (answered == READ_LATE)
         return reason("%d s passed while %s", GUARDED_TIMEOUT_MS / 1000, doing);
     if (answered == READ_WHOLE && answer->length > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)

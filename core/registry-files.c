@@ -31,6 +31,7 @@ struct file {
 struct files {
     struct file *items;
     size_t count, capacity;
+    json_object *unreadable; /* folders: [{file, error}] */
 };
 
 static void files_clear(struct files *files)
@@ -41,6 +42,7 @@ static void files_clear(struct files *files)
         json_object_put(files->items[i].description);
     }
     free(files->items);
+    json_object_put(files->unreadable);
 }
 
 static int files_add(struct files *files, char *path, size_t folder)
@@ -68,19 +70,40 @@ static int by_folder_and_path(const void *a, const void *b)
     return strcmp(left->path, right->path);
 }
 
-/* Adds the folder's *.so files. A folder that can't be read has none. */
+/* Folders that are listed need not be there, as in PATH. */
+static void note_unreadable(struct files *files, const char *path, int number)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    json_object *entry = json_object_new_object();
+
+    if (number == ENOENT || number == 0) {
+        json_object_put(entry);
+        return;
+    }
+    osiris_error_set_errno(&error, number, "the folder cannot be read");
+    json_add_string(entry, "file", path);
+    json_add_string(entry, "error", error.message);
+    if (files->unreadable == NULL)
+        files->unreadable = json_object_new_array();
+    json_append(files->unreadable, entry);
+}
+
+/* Adds the folder's *.so files. */
 static int scan_folder(struct files *files, const char *path, size_t length, size_t number)
 {
     _cleanup_free_ char *given = strndup(path, length);
     /* What is loaded may change the working directory. */
     _cleanup_free_ char *folder_path = given == NULL ? NULL : paths_absolute(NULL, given);
     _cleanup_dir_ DIR *folder = folder_path == NULL ? NULL : opendir(folder_path);
+    const struct dirent *entry;
 
     if (folder_path == NULL)
         return -1;
-    if (folder == NULL)
+    if (folder == NULL) {
+        note_unreadable(files, folder_path, errno);
         return 0;
-    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+    }
+    while (errno = 0, (entry = readdir(folder)) != NULL) {
         size_t name_length = strlen(entry->d_name);
         char *file = NULL;
         if (entry->d_name[0] == '.' || name_length < 4 ||
@@ -90,6 +113,7 @@ static int scan_folder(struct files *files, const char *path, size_t length, siz
             files_add(files, file, number) < 0)
             return -1;
     }
+    note_unreadable(files, folder_path, errno);
     return 0;
 }
 
@@ -151,6 +175,11 @@ static char *cache_path(const char *cache_dir, const char *file, const char *wor
     return asprintf(&path, "%s/%s.json", cache_dir, hex) < 0 ? NULL : path;
 }
 
+static bool is_refusal(json_object *description)
+{
+    return json_member(description, "error") != NULL;
+}
+
 /* What the cache says of a file, or NULL. Whatever is wrong with it, it is as if it were not there. */
 static json_object *cache_read(const struct file *file)
 {
@@ -161,13 +190,17 @@ static json_object *cache_read(const struct file *file)
             : read_whole_file(file->cache_path, CACHE_FILE_MAXIMUM, &length, NULL);
     _cleanup_json_ json_object *description = text == NULL ? NULL : json_tokener_parse(text);
 
-    if (strcmp(json_member_string(description, "file", ""), file->path) != 0)
+    if (strcmp(json_member_string(description, "file", ""), file->path) != 0 || is_refusal(description))
         return NULL;
     return steal_pointer(&description);
 }
 
+/* What a file was refused for may be gone the next time, while the file stays as it is: a library that was missing, a slow disk,
+ * a lack of processes. */
 static void cache_write(const struct file *file, const char *cache_dir)
 {
+    if (is_refusal(file->description))
+        return;
     const char *text =
         json_object_to_json_string_ext(file->description, JSON_C_TO_STRING_PLAIN);
 
@@ -239,6 +272,8 @@ json_object *registry_describe_files(const struct registry_options *options,
         json_add_integer(files.items[i].description, "folder", (int64_t)files.items[i].folder);
         json_append(all, json_object_get(files.items[i].description));
     }
+    for (size_t i = 0; i < json_array_count(files.unreadable); i++)
+        json_append(all, json_object_get(json_object_array_get_idx(files.unreadable, i)));
     if (all == NULL)
         osiris_error_set_errno(error, ENOMEM, "cannot list the drivers");
     return all;

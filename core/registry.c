@@ -11,6 +11,11 @@
 #include "core/near-miss.h"
 #include "core/registry-files.h"
 
+#define REFUSALS_TOLD 3
+#define HINT_LIMIT (64u << 10)
+
+static const char only_adapters[] = "it has execution adapters and no driver; it belongs into a folder of adapters";
+
 struct entry {
     struct component component;
     json_object *description; /* owned: everything in `component` is borrowed from it */
@@ -101,6 +106,18 @@ static int add_entry(struct registry *registry, json_object *description, json_o
     return 0;
 }
 
+/* Who says it begins with the file: plug-in "FILE": cannot be loaded: … */
+static const char *without_file(const char *reason, const char *file)
+{
+    static const char before[] = "plug-in \"", behind[] = "\": ";
+    size_t length = strlen(file), at = sizeof before - 1;
+
+    if (strncmp(reason, before, at) != 0 || strncmp(reason + at, file, length) != 0 ||
+        strncmp(reason + at + length, behind, sizeof behind - 1) != 0)
+        return reason;
+    return reason + at + length + sizeof behind - 1;
+}
+
 static int add_description(struct registry *registry, json_object *description, size_t folder,
                            struct osiris_error *error)
 {
@@ -109,13 +126,11 @@ static int add_description(struct registry *registry, json_object *description, 
     json_object *drivers = json_member(description, "drivers");
 
     if (reason != NULL) {
-        refuse(registry, file, reason, NULL);
+        refuse(registry, file, without_file(reason, file), NULL);
         return 0;
     }
     if (json_array_count(drivers) == 0) {
-        refuse(registry, file,
-               "it has execution adapters and no driver; it belongs into a folder of adapters",
-               NULL);
+        refuse(registry, file, only_adapters, NULL);
         return 0;
     }
     for (size_t i = 0; i < json_array_count(drivers); i++) {
@@ -285,29 +300,74 @@ static const char **all_names(const struct registry *registry, size_t *count)
     return names;
 }
 
+/* Whether the file has the name that one with this component would have: mysql.so for mysql.extractor. */
+static bool is_of_family(json_object *refusal, const char *name)
+{
+    const char *file = json_member_string(refusal, "file", "");
+    const char *slash = strrchr(file, '/');
+    const char *base = slash == NULL ? file : slash + 1;
+    size_t length = strcspn(name, ".");
+
+    return strncmp(base, name, length) == 0 && strcmp(base + length, ".so") == 0;
+}
+
+static bool any_is_of_family(const struct registry *registry, const char *name)
+{
+    for (size_t i = 0; i < json_array_count(registry->refused); i++)
+        if (is_of_family(json_object_array_get_idx(registry->refused, i), name))
+            return true;
+    return false;
+}
+
+/* Nobody knows which components are in it. */
+static bool may_have_any(json_object *refusal)
+{
+    return strcmp(json_member_string(refusal, "error", ""), only_adapters) != 0;
+}
+
+/* Those that are told of are the likeliest, or the first. */
+static void append_refused(struct buffer *hint, const struct registry *registry, const char *name)
+{
+    bool of_family = any_is_of_family(registry, name);
+    size_t count = 0, told = 0;
+
+    for (size_t i = 0; i < json_array_count(registry->refused); i++) {
+        json_object *refusal = json_object_array_get_idx(registry->refused, i);
+        if (of_family ? !is_of_family(refusal, name) : !may_have_any(refusal))
+            continue;
+        if (count++ >= REFUSALS_TOLD)
+            continue;
+        buffer_append_format(hint, "%s\"%s\": %s", told++ > 0 ? "; " : "it may be in what was refused: ",
+                             json_member_string(refusal, "file", "?"), json_member_string(refusal, "error", "?"));
+    }
+    if (count > told)
+        buffer_append_format(hint, "; and %zu more, which `osiris components list` shows", count - told);
+}
+
 static int not_found(const struct registry *registry, const char *name, struct osiris_error *error)
 {
     size_t count;
     _cleanup_free_ const char **names = all_names(registry, &count);
-    size_t refused = json_array_count(registry->refused);
+    _cleanup_buffer_ struct buffer refused = BUFFER_INIT(HINT_LIMIT);
 
-    for (size_t i = 0; i < refused; i++) {
+    for (size_t i = 0; i < json_array_count(registry->refused); i++) {
         json_object *entry = json_object_array_get_idx(registry->refused, i);
         if (strcmp(json_member_string(entry, "component", ""), name) == 0)
             return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "%s",
                                     json_member_string(entry, "error", ""));
     }
     osiris_error_set(error, OSIRIS_ERROR_NOT_FOUND, "there is no component \"%s\"", name);
-    _cleanup_free_ char *question = near_miss_question(name, names, count);
+    append_refused(&refused, registry, name);
+    const char *suspects = refused.length > 0 && !refused.failed ? refused.data : "";
+    _cleanup_free_ char *question =
+        any_is_of_family(registry, name) ? NULL : near_miss_question(name, names, count);
     if (question != NULL)
-        osiris_error_hint(error, "%s", question);
-    else if (count == 0)
-        osiris_error_hint(error, "no driver was found at all; `osiris components list` shows what "
-                                 "was refused, --driver-dir and OSIRIS_DRIVER_PATH add folders");
-    else
-        osiris_error_hint(error, "`osiris components list` shows what there is%s",
-                          refused > 0 ? " and which files were refused" : "");
-    return -1;
+        return osiris_error_hint(error, "%s%s%s", question, suspects[0] == '\0' ? "" : " Or else ", suspects);
+    if (suspects[0] != '\0')
+        return osiris_error_hint(error, "%s", suspects);
+    if (count > 0)
+        return osiris_error_hint(error, "`osiris components list` shows what there is");
+    return osiris_error_hint(error, "no driver was found at all; --driver-dir and OSIRIS_DRIVER_PATH add folders");
 }
 
 const struct component *registry_find(struct registry *registry, const char *name,

@@ -4,11 +4,12 @@
  * Folders are searched in this order: --driver-dir, each of OSIRIS_DRIVER_PATH, the installed one. The
  * orchestrator never loads a driver: unknown files are described by `osiris-worker --describe`, in a
  * process of their own, and the answers are cached under $XDG_CACHE_HOME/osiris/drivers by the file's
- * identity (device, inode, size, times, and the describing worker's identity). One thread.
+ * identity (device, inode, size, times, and the describing worker's identity). Refusals are not: their reason
+ * may lie outside the file. One thread.
  *
  * A component that an earlier folder has hides one of the same name in a later folder. Two files of the
- * same folder that claim one name are both refused for that name. A file that can't be described is
- * kept with the reason, which is shown when a component is not found and by `osiris components list`.
+ * same folder that claim one name are both refused for that name. A file that can't be described, or a folder that
+ * can't be read, is kept with the reason, which is shown when a component is not found and by `osiris components list`.
  */
 #ifndef OSIRIS_CORE_REGISTRY_H
 #define OSIRIS_CORE_REGISTRY_H
@@ -50,8 +51,8 @@ static inline void registry_free_value(struct registry **registry)
     registry_free(*registry);
 }
 
-/* Looks a component up by name or alias. NULL with the error set: not_found with near misses in the
- * hint, or why the file that has it is refused. */
+/* Looks a component up by name or alias. NULL with the error set: not_found with near misses, and files that may have it and were
+ * refused, in the hint; or why the file that has it is refused. */
 const struct component *registry_find(struct registry *registry, const char *name,
                                       struct osiris_error *error);
 
@@ -59,7 +60,7 @@ const struct component *registry_find(struct registry *registry, const char *nam
 size_t registry_count(const struct registry *registry);
 const struct component *registry_get(const struct registry *registry, size_t index);
 
-/* Files and names that were refused, for `components list`: [{file, error}]. Borrowed. */
+/* Files, folders and names that were refused, for `components list`: [{file, error}]. Borrowed. */
 json_object *registry_refused(const struct registry *registry);
 
 #endif

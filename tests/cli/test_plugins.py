@@ -22,8 +22,8 @@ def listing(*folders, env=None):
     result = osiris("components", "list", "--json", *arguments,
                     env={"OSIRIS_DRIVER_PATH": "", "XDG_CACHE_HOME": os.getcwd() + "/cache",
                          **(env or {})})
-    assert_equal(result.code, 0, "exit code", result)
     answer = result.json()
+    assert_equal(result.code, 1 if answer["refused"] else 0, "exit code", result)
     # Others may be installed where this build is going to be.
     return answer, {c["name"]: c for c in answer["components"]
                     if pathlib.Path(c["file"]).resolve().is_relative_to(pathlib.Path.cwd().resolve())}
@@ -184,6 +184,92 @@ def test_the_cache_follows_the_file(folder):
     plugin("pass", copy_as="generate")
     _, components = listing("drivers")
     assert_equal(sorted(components), ["test.pass"], "components after the file changed")
+
+
+@test
+def test_a_refusal_is_not_cached(folder):
+    """Its reason may be gone while the file is as it was."""
+    env = {"XDG_CACHE_HOME": os.getcwd() + "/cache"}
+    plugin("broken-needs-a-file", copy_as="test")
+    pipeline(step("make", "test.needs", "read"), step("save", "csv.writer", "write", path="out.csv"))
+    for command in (("validate", "pipeline.yaml"), ("run", "pipeline.yaml"), ("components", "show", "test.needs")):
+        result = osiris(*command, "--driver-dir", "drivers", env=env)
+        assert_equal(result.code, 2, f"exit code of {command}", result)
+        assert_in('there is no component "test.needs"', result.err, result)
+        assert_in('"drivers/test.so": it ended the process with status 7 while it was loaded', result.err, result)
+    write("needed", "")
+    answer, components = listing("drivers")
+    assert_in("test.needs", components)
+    result = osiris("validate", "pipeline.yaml", "--driver-dir", "drivers", env=env)
+    assert_equal(result.code, 0, "exit code", result)
+    pathlib.Path("needed").unlink()
+    assert_equal(listing("drivers"), (answer, components), "what is cached")
+
+
+@test
+def test_a_list_that_lacks_something(folder):
+    """The good ones are listed, what was refused is told, and the exit code tells it, too."""
+    plugin("broken-version")
+    plugin("generate")
+    env = {"OSIRIS_DRIVER_PATH": ""}
+    result = osiris("components", "list", "--driver-dir", "drivers", env=env)
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in("test.generate", result.out, result)
+    assert_in("osiris: refused drivers/broken-version.so: ", result.err, result)
+    pathlib.Path("drivers/broken-version.so").unlink()
+    assert_equal(osiris("components", "list", "--driver-dir", "drivers", env=env).code, 0, "exit code without it")
+
+
+@test
+def test_what_is_not_there_may_be_in_a_file_that_was_refused(folder):
+    plugin("broken-version", copy_as="acme")
+    for name in "abcd":
+        plugin("broken-version", copy_as=name)
+
+    def hint(component):
+        result = osiris("components", "show", component, "--driver-dir", "drivers", "--json")
+        assert_equal(result.code, 2, "exit code", result)
+        return result.json()["error"]["hint"]
+
+    assert_in('it may be in what was refused: "drivers/acme.so": ', hint("acme.extractor"))
+    assert_equal(hint("acme.extractor").count(".so"), 1, "files that are told of")
+    text = hint("nobody.extractor")
+    assert_equal(text.count(".so"), 3, "files that are told of", text)
+    assert_in("and 2 more, which `osiris components list` shows", text)
+    assert_in('did you mean "csv.writer"? Or else it may be in what was refused: ', hint("csv.writr"))
+
+
+def unreadable(name):
+    """A folder that nobody can read, root included: a file stands in its way."""
+    write(name, "")
+    return f"{name}/folder"
+
+
+@test
+def test_a_folder_that_cannot_be_read(folder):
+    pipeline(step("make", "test.generate", "read"), step("save", "csv.writer", "write", path="out.csv"))
+    where = unreadable("blocked")
+    answer, _ = listing(env={"OSIRIS_DRIVER_PATH": where})
+    assert_equal(answer["refused"], [{"file": where, "error": "the folder cannot be read: Not a directory"}], "refused")
+    result = osiris("validate", "pipeline.yaml", env={"OSIRIS_DRIVER_PATH": where})
+    assert_in(f'"{where}": the folder cannot be read: Not a directory', result.err, result)
+    result = osiris("run", "pipeline.yaml", env={"OSIRIS_ADAPTER_PATH": where})
+    if result.code != 0:  # no other one is installed
+        assert_in(f'the folder "{where}" cannot be read: Not a directory', result.err, result)
+        assert "did you mean" not in result.err, result
+
+
+@test
+def test_an_adapter_that_is_there_and_no_file(folder):
+    pipeline(step("make", "test.generate", "read", rows=1), step("save", "csv.writer", "write", path="out.csv"))
+    os.makedirs("adapters/mine.so")
+    os.symlink("nowhere", "adapters/theirs.so")
+    for name, reason in (("mine", "it is not a file"), ("theirs", "No such file or directory")):
+        result = osiris("run", "pipeline.yaml", "--adapter", name, env={"OSIRIS_ADAPTER_PATH": "adapters"})
+        assert_equal(result.code, 2, "exit code", result)
+        assert_in(f'there is no execution adapter "{name}" that can be used: plug-in "adapters/{name}.so": {reason}',
+                  result.err, result)
+        assert "did you mean" not in result.err, result
 
 
 @test

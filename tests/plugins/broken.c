@@ -33,6 +33,7 @@
 #define NULL_CLOSE 27
 #define NO_KIND 28
 #define OTHER_KIND 29
+#define NEEDS_A_FILE 30 /* fine once there is one called "needed" */
 
 #if BROKEN == BAD_SPEC
 #define SPEC "{not json"
@@ -52,6 +53,7 @@
 #define NAME                                                                                       \
     (BROKEN == PRINTS     ? "test.prints"                                                          \
      : BROKEN == DETACHES ? "test.detaches"                                                        \
+     : BROKEN == NEEDS_A_FILE ? "test.needs"                                                       \
      : BROKEN == BAD_NAME ? "test.bro\033[31mken"                                                  \
      : BROKEN == NO_NAME  ? ""                                                                     \
      : BROKEN == NULL_NAME ? NULL                                                                  \
@@ -98,10 +100,13 @@ int (*use_it)(void) = nobody_has_this_symbol;
 #endif
 
 #if BROKEN == CRASH || BROKEN == HANG || BROKEN == EXIT || BROKEN == PRINTS || BROKEN == DETACHES || \
-    BROKEN == DETACHES_AND_CRASHES
+    BROKEN == DETACHES_AND_CRASHES || BROKEN == NEEDS_A_FILE
 __attribute__((constructor)) static void on_load(void)
 {
-#if BROKEN == DETACHES || BROKEN == DETACHES_AND_CRASHES
+#if BROKEN == NEEDS_A_FILE
+    if (access("needed", F_OK) < 0)
+        exit(7);
+#elif BROKEN == DETACHES || BROKEN == DETACHES_AND_CRASHES
     (void)test_detach("detached", "sleep");
     if (BROKEN == DETACHES_AND_CRASHES)
         abort();
