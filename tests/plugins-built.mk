@@ -186,6 +186,10 @@ check_LTLIBRARIES += tests/plugins/broken/broken-needs-a-file.la
 tests_plugins_broken_broken_needs_a_file_la_SOURCES = tests/plugins/broken.c
 tests_plugins_broken_broken_needs_a_file_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=NEEDS_A_FILE
 tests_plugins_broken_broken_needs_a_file_la_LDFLAGS = $(test_plugin_ldflags)
+check_LTLIBRARIES += tests/plugins/broken/broken-moody.la
+tests_plugins_broken_broken_moody_la_SOURCES = tests/plugins/broken.c
+tests_plugins_broken_broken_moody_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=MOODY
+tests_plugins_broken_broken_moody_la_LDFLAGS = $(test_plugin_ldflags)
 
 # The driver template, against the public headers and the kit as everybody has them.
 check_LTLIBRARIES += tests/plugins/template/acme.la

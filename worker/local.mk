@@ -5,6 +5,7 @@ osiris_worker_LDADD = libosiris-core.la $(JSON_C_LIBS)
 osiris_worker_SOURCES = $(worker_sources) worker/main.c
 worker_sources = \
 	worker/answer.c \
+	worker/beats.c \
 	worker/claims.c \
 	worker/columns.c \
 	worker/decide.c \

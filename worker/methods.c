@@ -76,7 +76,11 @@ static int on_prepare(struct worker *worker, const char *id, json_object *params
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "prepare was requested before");
     if (worker->cleaned)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "prepare came after cleanup");
+    struct beats beats;
+    if (beats_begin(&beats, worker->channel, worker->heartbeat_interval_ms, error) < 0)
+        return -1;
     worker->run = run_new(worker->channel, params, &worker->origin, worker->stdout_fd, error);
+    beats_end(&beats);
     if (worker->run == NULL)
         return -1;
     answer_result(worker->channel, id, run_describe(worker->run));

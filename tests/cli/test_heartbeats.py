@@ -4,13 +4,14 @@ import datetime
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
 import time
 
-from tap import (BUILD, SANITIZED, Skip, assert_equal, assert_in, assert_no_group, events, files, finish, interrupt, main, pipeline, processes,
-                 read, run_directory, start, step, test, wait_until, worker_of)
+from tap import (BUILD, SANITIZED, Skip, assert_equal, assert_in, assert_no_group, events, files, finish, interrupt, main, osiris, pipeline,
+                 processes, read, run_directory, start, step, test, wait_until, worker_of, write)
 
 QUICK = {"OSIRIS_HEARTBEAT_INTERVAL_MS": "100", "OSIRIS_HEARTBEAT_TIMEOUT_MS": "1000"}
 
@@ -24,6 +25,32 @@ def hanging(env=None, writer=False, **config):
     wait_until(lambda: [log for log in pathlib.Path("run_logs").rglob("debug.log") if "hanging" in read(log)],
                "the driver hangs")
     return process, events(run_directory(), "worker_started")[0]["pid"]
+
+
+@test
+def test_a_driver_may_take_longer_to_load_than_silence_may_last(folder):
+    """Not so a worker that is stopped meanwhile."""
+    shutil.copy(BUILD / "tests/plugins/broken/.libs/broken-moody.so", "moody.so")
+    write("needed", "")
+    pipeline(step("make", "test.moody", "read"), step("save", "test.collect", "write", path="out.txt"))
+    command = ("run", "pipeline.yaml", "--driver-dir", ".")
+    assert_equal(osiris("validate", *command[1:]).code, 0, "exit code")
+    write("slow", "")
+    env = {"OSIRIS_HEARTBEAT_INTERVAL_MS": "50", "OSIRIS_HEARTBEAT_TIMEOUT_MS": "2000"}
+    result = osiris(*command, env=env)
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in("never to be called", result.err, result)
+    assert_equal(len(events(run_directory(), "drivers_registered")), 1, "workers that were ready", result)
+    shutil.rmtree("run_logs")
+    process = start(*command, env=env)
+    wait_until(lambda: [log for log in pathlib.Path("run_logs").rglob("events.jsonl") if "worker_started" in read(log)],
+               "the worker prepares")
+    worker = events(run_directory(), "worker_started")[0]["pid"]
+    os.kill(worker, signal.SIGSTOP)
+    result = finish(process)
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in("no heartbeat came", result.err, result)
+    assert_no_group(worker)
 
 
 def temporary():

@@ -190,16 +190,16 @@ def test_the_cache_follows_the_file(folder):
 def test_a_refusal_is_not_cached(folder):
     """Its reason may be gone while the file is as it was."""
     env = {"XDG_CACHE_HOME": os.getcwd() + "/cache"}
-    plugin("broken-needs-a-file", copy_as="test")
-    pipeline(step("make", "test.needs", "read"), step("save", "csv.writer", "write", path="out.csv"))
-    for command in (("validate", "pipeline.yaml"), ("run", "pipeline.yaml"), ("components", "show", "test.needs")):
+    plugin("broken-moody", copy_as="test")
+    pipeline(step("make", "test.moody", "read"), step("save", "csv.writer", "write", path="out.csv"))
+    for command in (("validate", "pipeline.yaml"), ("run", "pipeline.yaml"), ("components", "show", "test.moody")):
         result = osiris(*command, "--driver-dir", "drivers", env=env)
         assert_equal(result.code, 2, f"exit code of {command}", result)
-        assert_in('there is no component "test.needs"', result.err, result)
+        assert_in('there is no component "test.moody"', result.err, result)
         assert_in('"drivers/test.so": it ended the process with status 7 while it was loaded', result.err, result)
     write("needed", "")
     answer, components = listing("drivers")
-    assert_in("test.needs", components)
+    assert_in("test.moody", components)
     result = osiris("validate", "pipeline.yaml", "--driver-dir", "drivers", env=env)
     assert_equal(result.code, 0, "exit code", result)
     pathlib.Path("needed").unlink()

@@ -33,7 +33,9 @@
 #define NULL_CLOSE 27
 #define NO_KIND 28
 #define OTHER_KIND 29
-#define NEEDS_A_FILE 30 /* fine once there is one called "needed" */
+#define MOODY 30 /* fine once there is a file "needed"; with a file "slow" it takes its time */
+
+#define SLOW_SECONDS 4
 
 #if BROKEN == BAD_SPEC
 #define SPEC "{not json"
@@ -53,7 +55,7 @@
 #define NAME                                                                                       \
     (BROKEN == PRINTS     ? "test.prints"                                                          \
      : BROKEN == DETACHES ? "test.detaches"                                                        \
-     : BROKEN == NEEDS_A_FILE ? "test.needs"                                                       \
+     : BROKEN == MOODY    ? "test.moody"                                                           \
      : BROKEN == BAD_NAME ? "test.bro\033[31mken"                                                  \
      : BROKEN == NO_NAME  ? ""                                                                     \
      : BROKEN == NULL_NAME ? NULL                                                                  \
@@ -100,12 +102,14 @@ int (*use_it)(void) = nobody_has_this_symbol;
 #endif
 
 #if BROKEN == CRASH || BROKEN == HANG || BROKEN == EXIT || BROKEN == PRINTS || BROKEN == DETACHES || \
-    BROKEN == DETACHES_AND_CRASHES || BROKEN == NEEDS_A_FILE
+    BROKEN == DETACHES_AND_CRASHES || BROKEN == MOODY
 __attribute__((constructor)) static void on_load(void)
 {
-#if BROKEN == NEEDS_A_FILE
+#if BROKEN == MOODY
     if (access("needed", F_OK) < 0)
         exit(7);
+    if (access("slow", F_OK) == 0)
+        sleep(SLOW_SECONDS);
 #elif BROKEN == DETACHES || BROKEN == DETACHES_AND_CRASHES
     (void)test_detach("detached", "sleep");
     if (BROKEN == DETACHES_AND_CRASHES)
