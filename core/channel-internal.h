@@ -29,6 +29,7 @@ struct frame_out {
     size_t head_length;
     struct body_owner *owner; /* or NULL */
     bool in_body_lane;
+    bool is_request; /* channel_send_request: the outbox's bound is not about it */
     size_t piece_count;
     struct iovec pieces[];
 };
@@ -68,6 +69,7 @@ struct channel {
     pthread_cond_t outbox_room;
     _Atomic enum link_state link; /* written with the lock held */
     struct frame_list messages; /* lane of messages, not numbered yet */
+    size_t request_bytes;       /* of requests among them */
     struct body_out *bodies, *last_body; /* lane of bodies */
     size_t body_lane_bytes;              /* what they cost */
     struct frame_list sending;  /* numbered; the first may be on its way */

@@ -157,7 +157,7 @@ void channel_clear_lanes(struct channel *channel)
         free_body_out(body);
     }
     channel->last_body = NULL;
-    channel->body_lane_bytes = 0;
+    channel->body_lane_bytes = channel->request_bytes = 0;
 }
 
 void channel_unlock(struct channel *channel)
@@ -257,8 +257,12 @@ static bool body_in_line(const struct channel *channel)
 
 static int fill_line(struct channel *channel)
 {
-    while (channel->sending.count < FRAMES_IN_LINE && channel->messages.first != NULL)
-        put_in_line(channel, frame_list_take(&channel->messages));
+    while (channel->sending.count < FRAMES_IN_LINE && channel->messages.first != NULL) {
+        struct frame_out *frame = frame_list_take(&channel->messages);
+        if (frame->is_request)
+            channel->request_bytes -= frame->length;
+        put_in_line(channel, frame);
+    }
     if (channel->sending.count < FRAMES_IN_LINE && channel->bodies != NULL &&
         !body_in_line(channel))
         return put_part_in_line(channel);
@@ -347,17 +351,20 @@ static int flush_greeting(struct channel *channel)
     return 0;
 }
 
+/* Bodies are bounded by credits, and requests by who asks, not by the outbox. */
+static size_t bounded_bytes(const struct frame_list *list)
+{
+    size_t bytes = 0;
+
+    for (const struct frame_out *frame = list->first; frame != NULL; frame = frame->next)
+        bytes += frame->is_request ? 0 : frame->head_length;
+    return bytes;
+}
+
 static size_t outbox_waiting(const struct channel *channel)
 {
-    size_t bytes = channel->messages.bytes;
-
-    /* Bodies are bounded by credits, not by the outbox. */
-    for (const struct frame_out *frame = channel->sending.first; frame != NULL;
-         frame = frame->next)
-        bytes += frame->head_length;
-    for (const struct frame_out *frame = channel->kept.first; frame != NULL; frame = frame->next)
-        bytes += frame->head_length;
-    return bytes;
+    return channel->messages.bytes - channel->request_bytes + bounded_bytes(&channel->sending) +
+           bounded_bytes(&channel->kept);
 }
 
 int channel_flush_locked(struct channel *channel)
@@ -394,35 +401,6 @@ int channel_flush_locked(struct channel *channel)
     }
     pthread_cond_broadcast(&channel->outbox_room);
     return 0;
-}
-
-size_t channel_held_bytes(struct channel *channel)
-{
-    pthread_mutex_lock(&channel->outbox_lock);
-    size_t bytes = channel->body_lane_bytes + channel->sending.bytes + channel->kept.bytes;
-    pthread_mutex_unlock(&channel->outbox_lock);
-    return bytes;
-}
-
-void channel_excuse_peer(struct channel *channel)
-{
-    pthread_mutex_lock(&channel->outbox_lock);
-    if (channel->stuck_since_ms != 0)
-        channel->stuck_since_ms = clock_monotonic_ms();
-    pthread_mutex_unlock(&channel->outbox_lock);
-}
-
-bool channel_has_paused_peer(const struct channel *channel)
-{
-    return channel->fd >= 0 && pause_has_peer(channel->fd);
-}
-
-int64_t channel_stuck_since(struct channel *channel)
-{
-    pthread_mutex_lock(&channel->outbox_lock);
-    int64_t since = channel->stuck_since_ms;
-    pthread_mutex_unlock(&channel->outbox_lock);
-    return since;
 }
 
 bool channel_has_work_locked(const struct channel *channel)
@@ -519,7 +497,8 @@ static int no_room_for_owed_locked(struct channel *channel, size_t length,
 {
     size_t waiting = outbox_waiting(channel);
 
-    if (!channel->closed && (waiting == 0 || waiting + length <= 2 * CHANNEL_OUTBOX_BYTES))
+    if (!channel->closed &&
+        (waiting <= CHANNEL_OUTBOX_BYTES || waiting + length <= 2 * CHANNEL_OUTBOX_BYTES))
         return 0;
     if (!channel->closed)
         give_up_locked(channel, "the peer asks and does not read");
@@ -527,7 +506,17 @@ static int no_room_for_owed_locked(struct channel *channel, size_t length,
                                                                 : "the peer asks and does not read");
 }
 
-enum when_full { REFUSE, WAIT, OWED };
+enum when_full { REFUSE, WAIT, OWED, REQUEST };
+
+static int find_room_locked(struct channel *channel, size_t length, enum when_full when_full,
+                            struct osiris_error *error)
+{
+    if (when_full == OWED)
+        return no_room_for_owed_locked(channel, length, error);
+    if (when_full != REQUEST)
+        return wait_for_room_locked(channel, length, when_full == WAIT, error);
+    return channel->closed ? osiris_error_set_errno(error, EPIPE, "the channel is closed") : 0;
+}
 
 static int send_message(struct channel *channel, json_object *message, enum when_full when_full,
                         struct osiris_error *error)
@@ -540,12 +529,12 @@ static int send_message(struct channel *channel, json_object *message, enum when
         frame_out_new((const uint8_t *)encoded.data, encoded.length, NULL, 0);
     if (frame == NULL)
         return osiris_error_set_errno(error, ENOMEM, "cannot send");
+    frame->is_request = when_full == REQUEST;
     pthread_mutex_lock(&channel->outbox_lock);
-    int result = when_full == OWED
-                     ? no_room_for_owed_locked(channel, frame->length, error)
-                     : wait_for_room_locked(channel, frame->length, when_full == WAIT, error);
+    int result = find_room_locked(channel, frame->length, when_full, error);
     if (result == 0) {
         bool had_work = channel_has_work_locked(channel);
+        channel->request_bytes += frame->is_request ? frame->length : 0;
         frame_list_append(&channel->messages, frame);
         frame = NULL;
         result = flush_and_wake(channel, had_work, error);
@@ -559,6 +548,11 @@ int channel_send(struct channel *channel, json_object *message, bool wait,
                  struct osiris_error *error)
 {
     return send_message(channel, message, wait ? WAIT : REFUSE, error);
+}
+
+int channel_send_request(struct channel *channel, json_object *message, struct osiris_error *error)
+{
+    return send_message(channel, message, REQUEST, error);
 }
 
 int channel_send_owed(struct channel *channel, json_object *message, struct osiris_error *error)
@@ -632,11 +626,4 @@ int channel_send_encoded(struct channel *channel, struct buffer *message, int64_
         return osiris_error_set_errno(error, EPIPE, "the channel is closed");
     }
     return result;
-}
-
-void channel_trace_frame(struct channel *channel, bool sent, const struct frame_header *header,
-                         const uint8_t *message, const struct iovec *body, size_t body_pieces)
-{
-    if (channel->trace != NULL)
-        channel->trace(channel->trace_context, sent, header, message, body, body_pieces);
 }

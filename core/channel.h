@@ -5,7 +5,7 @@
  * The descriptor is made non-blocking and belongs to the channel. Any thread may send; one thread
  * receives and polls. There are two lanes: messages go before bodies, and of bodies one frame at a time is on
  * its way. A send writes straight to the socket as far as it takes it; what is left is flushed by the receiving
- * thread. The lane of messages is bounded: who finds it full waits (bounded by the send timeout) until there
+ * thread. The lane of messages is bounded, but for requests: who finds it full waits (bounded by the send timeout) until there
  * is room or the channel is closed. The lane of bodies is bounded by the streams' credits: channel_held_bytes says
  * how much that has come to.
  *
@@ -50,9 +50,13 @@ short channel_poll_events(struct channel *channel);
 int channel_send(struct channel *channel, json_object *message, bool wait,
                  struct osiris_error *error);
 
+/* [any thread] Sends a request: never waits, is not refused for want of room and takes none from others. Whoever asks bounds what it
+ * asks for until it has answers. */
+int channel_send_request(struct channel *channel, json_object *message, struct osiris_error *error);
+
 /* [any thread] Sends what the peer itself has called for and waits for (an answer, a credit): never waits, is not refused
  * for want of room. A peer that asks and asks and does not read is at fault: at twice the outbox's bound
- * the channel breaks, and channel_pump says so. */
+ * the channel breaks, and channel_pump says so. A long answer passes as long as what waits before it is within the bound. */
 int channel_send_owed(struct channel *channel, json_object *message, struct osiris_error *error);
 
 /* [any thread] Something cannot be sent that the peer waits for, because of `reason`: better no channel than a peer that waits for

@@ -48,6 +48,15 @@ static void check_height(struct config_compiler *compiler, json_object *config, 
                        COMPILE_MAXIMUM_HEIGHT);
 }
 
+static void check_size(struct config_compiler *compiler, json_object *config)
+{
+    const char *problem = compile_config_problem(config);
+
+    if (problem != NULL)
+        compiler_error(compiler, "too_large", &compiler->step->config_where, NULL,
+                       "the config of \"%s\" is too large: %s", compiler_step_name(compiler->step), problem);
+}
+
 static void note_alias(struct config_compiler *compiler)
 {
     json_object *entry = json_object_new_object();
@@ -85,6 +94,8 @@ static void compile_step(struct config_compiler *compiler)
     (void)schema_fill_defaults(schema, config, NULL);
     compiler_drop_connection_defaults(step, config);
     check_height(compiler, config, fields);
+    if (compiler->diagnostics->errors == errors)
+        check_size(compiler, config);
     if (!compiler->pipeline->has_secret_params)
         compiler_check_config(compiler, config, fields);
     /* What follows is kept by the step's id. */

@@ -8,7 +8,7 @@
 #include "core/json-access.h"
 #include "core/json-build.h"
 
-#define TEXT_LIMIT (64u << 20)
+#define TEXT_LIMIT (512u << 20)
 
 static int write_text(const char *folder, const char *name, const struct buffer *text,
                       struct osiris_error *error)

@@ -16,7 +16,8 @@
 #include "config.h"
 #endif
 
-#define JSON_LIMIT (64u << 20)
+/* As JSON a text may be six times as long. */
+#define JSON_LIMIT (512u << 20)
 
 /* The plan. */
 
@@ -400,7 +401,8 @@ int compile_pipeline(const struct compile_options *options, struct diagnostics *
         compile_check_connections(options->pipeline, &graph, compiled, diagnostics);
     if (diagnostics->errors == errors && !options->pipeline->is_broken) {
         compiled->plan = make_plan(options->pipeline, &graph, compiled);
-        make_manifest(options->pipeline, compiled);
+        if (compile_check_prepare(compiled, diagnostics) == 0)
+            make_manifest(options->pipeline, compiled);
     }
     graph_clear(&graph);
     if (compiled->manifest != NULL) {

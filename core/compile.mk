@@ -6,6 +6,7 @@ libosiris_core_la_SOURCES += \
 	core/compile-drivers.c \
 	core/compile-limits.c \
 	core/compile-outputs.c \
+	core/compile-outputs.c core/compile-sizes.c \
 	core/compile-write.c \
 	core/connections.c core/connections.h \
 	core/graph.c core/graph.h \

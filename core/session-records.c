@@ -10,7 +10,7 @@
 #include "core/one-of.h"
 #include "core/session-state.h"
 
-#define TEXT_LIMIT (64u << 20)
+#define TEXT_LIMIT (128u << 20)
 
 /* Of a config that are not the driver's: they have said what is made of it. */
 static const char *const meta_keys[] = {"component", "connection", NULL};

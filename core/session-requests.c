@@ -21,19 +21,37 @@ static struct session_request *add_request(struct session_place *place)
     return &place->requests[place->request_count++];
 }
 
+static void has_sent(struct session_place *place, int result, struct osiris_error *error)
+{
+    if (result == 0)
+        place->last_sent_ms = clock_monotonic_ms();
+    else
+        place_break(place, error);
+}
+
 void place_send(struct session_place *place, json_object *message)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
     if (!place_is_there(place))
         return;
-    if (message == NULL)
-        osiris_error_set_errno(&error, ENOMEM, "cannot send a request");
-    else if (channel_send(place->channel, message, false, &error) == 0) {
-        place->last_sent_ms = clock_monotonic_ms();
+    int result = message == NULL ? osiris_error_set_errno(&error, ENOMEM, "cannot send a request")
+                                 : channel_send(place->channel, message, false, &error);
+    has_sent(place, result, &error);
+}
+
+/* All that is under way at a time is no more than the pipeline has: its configs once, which are bounded (compile-sizes.c), and a
+ * few words for each step and group. */
+static void send_asked(struct session_place *place, json_object *message)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    if (!place_is_there(place))
         return;
-    }
-    place_break(place, &error);
+    int result = channel_send_request(place->channel, message, &error);
+    if (result < 0)
+        osiris_error_prefix(&error, "%s", json_member_string(message, "method", "?"));
+    has_sent(place, result, &error);
 }
 
 /* Takes `params`. */
@@ -57,7 +75,7 @@ static void send_request(struct session_place *place, enum request_kind kind, co
     json_add_string(message, "id", id);
     json_add_string(message, "method", method);
     json_add(message, "params", params == NULL ? json_object_new_object() : params);
-    place_send(place, message);
+    send_asked(place, message);
 }
 
 struct session_request *place_find_request(struct session_place *place, const char *id)

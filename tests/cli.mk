@@ -22,6 +22,7 @@ cli_tests = \
 	tests/cli/test_faults.py \
 	tests/cli/test_graphs.py \
 	tests/cli/test_limits.py \
+	tests/cli/test_large_configs.py \
 	tests/cli/test_listening_worker.py \
 	tests/cli/test_odd_drivers.py \
 	tests/cli/test_heartbeats.py \

@@ -315,6 +315,83 @@ START_TEST(test_what_is_owed_passes_a_full_outbox_up_to_a_bound)
 }
 END_TEST
 
+static json_object *long_message(int64_t number, size_t length)
+{
+    char *text = calloc(1, length + 1);
+    json_object *message = number_message(0, number);
+
+    memset(text, 'x', length);
+    json_object_object_add(message, "text", json_object_new_string(text));
+    free(text);
+    return message;
+}
+
+/* An answer beyond the bound goes behind short ones. */
+START_TEST(test_a_long_answer_need_not_be_alone)
+{
+    struct channel *channel;
+    int fd;
+    _cleanup_json_ json_object *message = long_message(0, 12u << 20);
+
+    make_pair(&channel, &fd);
+    while (channel_poll_events(channel) == POLLIN) {
+        _cleanup_json_ json_object *small = long_message(0, 1000);
+        ck_assert_int_eq(channel_send_owed(channel, small, NULL), 0);
+    }
+    ck_assert_int_eq(channel_send_owed(channel, message, NULL), 0);
+    ck_assert_int_eq(channel_send_owed(channel, message, NULL), -1);
+    (void)close(fd);
+    channel_free(channel);
+}
+END_TEST
+
+/* What is asked is bounded by who asks: a peer that reads nothing yet gets all of it later, in its order, and others have the
+ * room that they had. */
+START_TEST(test_requests_pass_a_peer_that_reads_slowly)
+{
+    enum { REQUESTS = 250 };
+    struct channel *left, *right;
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    pthread_t flusher;
+    int fd;
+
+    make_pair(&left, &fd);
+    for (int i = 0; i < REQUESTS; i++) {
+        _cleanup_json_ json_object *message = long_message(i, i == REQUESTS / 2 ? FRAME_MAXIMUM_MESSAGE - 1000 : 40000);
+        ck_assert_int_eq(channel_send_request(left, message, &error), 0);
+    }
+    int64_t others = fill_outbox(left);
+    ck_assert_int_ge(others, CHANNEL_OUTBOX_BYTES / 100000 - 2);
+    _cleanup_json_ json_object *last = number_message(0, REQUESTS);
+    ck_assert_int_eq(channel_send_request(left, last, &error), 0);
+    right = channel_new(fd, NULL);
+    pthread_create(&flusher, NULL, flush, left);
+    for (int64_t i = 0; i <= REQUESTS + others; i++) {
+        _cleanup_json_ json_object *message = receive(right);
+        ck_assert_ptr_nonnull(message);
+        ck_assert_int_eq(field(message, "number"), i < REQUESTS ? i : i == REQUESTS + others ? REQUESTS : 0);
+    }
+    channel_free(right);
+    pthread_join(flusher, NULL);
+    channel_free(left);
+}
+END_TEST
+
+START_TEST(test_a_request_beyond_the_bound_says_so)
+{
+    struct channel *channel;
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    _cleanup_json_ json_object *message = long_message(0, FRAME_MAXIMUM_MESSAGE);
+    int fd;
+
+    make_pair(&channel, &fd);
+    ck_assert_int_eq(channel_send_request(channel, message, &error), -1);
+    ck_assert_ptr_nonnull(strstr(error.message, "16777216 bytes at most"));
+    (void)close(fd);
+    channel_free(channel);
+}
+END_TEST
+
 /* A long frame in pieces: none of them is a sign of life before so many bytes have come, or the frame is whole. */
 START_TEST(test_signs_of_life)
 {
@@ -383,5 +460,6 @@ UNIT_MAIN("channel", test_messages_come_in_order_and_the_end_is_clean, test_a_fr
           test_many_senders_keep_their_order, test_a_reader_that_comes_wakes_a_waiting_sender,
           test_shutdown_fails_senders_of_a_full_outbox, test_violations_of_the_protocol_are_errors,
           test_shutdown_wakes_a_waiting_sender, test_a_peer_that_is_gone_is_an_error_not_a_signal,
-          test_what_is_owed_passes_a_full_outbox_up_to_a_bound, test_signs_of_life,
-          test_a_channel_that_is_given_up)
+          test_what_is_owed_passes_a_full_outbox_up_to_a_bound, test_a_long_answer_need_not_be_alone,
+          test_requests_pass_a_peer_that_reads_slowly, test_a_request_beyond_the_bound_says_so,
+          test_signs_of_life, test_a_channel_that_is_given_up)
