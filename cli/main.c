@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "cli/arguments.h"
 #include "cli/build.h"
@@ -56,6 +58,21 @@ static bool open_standard_descriptors(void)
     return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
 }
 
+/* Secrets are in this process's memory: no core file of it, and nobody but root traces it. What an adapter starts may raise its own
+ * limit again. (Leak checks of sanitizers need to trace.) */
+static void keep_memory_private(void)
+{
+    struct rlimit core;
+
+    if (getrlimit(RLIMIT_CORE, &core) == 0) {
+        core.rlim_cur = 0;
+        (void)setrlimit(RLIMIT_CORE, &core);
+    }
+#ifndef OSIRIS_SANITIZED
+    (void)prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
 /* A reader that has gone (EPIPE) is no failure of ours; a full disk is. */
 static int finish_output(int code)
 {
@@ -86,6 +103,7 @@ int main(int argc, char **argv)
 {
     bool has_stdout = open_standard_descriptors();
 
+    keep_memory_private();
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN); /* a limit on files' sizes is an error of the write */
     return finish_output(execute(argc, argv, has_stdout));
