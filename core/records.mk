@@ -10,7 +10,7 @@ libosiris_core_la_SOURCES += \
 	core/fingerprint.c core/fingerprint.h \
 	core/paths.c core/paths.h \
 	core/redact.c core/redact.h \
-	core/run-index.c core/run-index.h \
+	core/beneath.c core/beneath.h core/run-index.c core/run-index.h \
 	core/rundir.c core/rundir.h \
 	core/secret-keys.c \
 	$(NULL)

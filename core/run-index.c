@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "core/atomic-file.h"
+#include "core/beneath.h"
 #include "core/buffer.h"
 #include "core/clock.h"
 #include "core/json-access.h"
@@ -65,7 +66,7 @@ int run_index_append(const char *index_dir, json_object *line, struct osiris_err
         return osiris_error_set_errno(error, ENOMEM, "cannot write the index of runs");
     if (make_directories(index_dir, 0755, error) < 0)
         return -1;
-    _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0 || append_line(fd, line) < 0)
         return osiris_error_set_errno(error, errno, "cannot write \"%s\"", path);
     return 0;
@@ -112,9 +113,36 @@ void run_index_lock(int fd)
 struct interrupted {
     const char *run_id, *run_dir; /* borrowed from its line */
     json_object *line;
+    bool is_ours; /* it lies in the project's run_logs: records elsewhere (--out) are read, but left as they are */
     int events; /* its events.jsonl, locked */
     struct timespec ended; /* when it last wrote there */
 };
+
+/* The mark may be anybody's: a cloned project brings some along. */
+static bool lies_in_run_logs(const char *base_dir, const char *run_dir)
+{
+    _cleanup_free_ char *run_logs = path_in(base_dir, "run_logs/");
+    const char *prefix = run_logs == NULL || strcmp(base_dir, ".") != 0 ? run_logs : run_logs + strlen("./");
+
+    if (prefix == NULL || strncmp(run_dir, prefix, strlen(prefix)) != 0)
+        return false;
+    _cleanup_close_ int folder = open_beneath(base_dir, run_dir + strlen(prefix) - strlen("run_logs/"));
+    return folder >= 0;
+}
+
+/* What is no regular file is not even opened: a device may act on it. */
+static int open_regular(const char *path, int flags)
+{
+    struct stat status;
+
+    if (lstat(path, &status) < 0)
+        return -1;
+    if (!S_ISREG(status.st_mode)) {
+        errno = EINVAL;
+        return -1;
+    }
+    return open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+}
 
 /* Its lock is free. -1: it goes on, or nothing can be said. */
 static int lock_events(struct interrupted *run)
@@ -125,9 +153,8 @@ static int lock_events(struct interrupted *run)
 
     if (path == NULL)
         return -1;
-    fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) ||
-        flock(fd, LOCK_EX | LOCK_NB) < 0)
+    fd = open_regular(path, run->is_ours ? O_RDWR | O_APPEND : O_RDONLY);
+    if (fd < 0 || fstat(fd, &status) < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
         return -1;
     run->ended = status.st_mtim;
     run->events = steal_fd(&fd);
@@ -163,8 +190,11 @@ static json_object *interruption(json_object *status)
 
 static json_object *read_status(const char *path)
 {
+    struct stat link;
     size_t length;
-    _cleanup_free_ char *text = read_whole_file(path, STATUS_LIMIT, &length, NULL);
+    _cleanup_free_ char *text = lstat(path, &link) < 0 || !S_ISREG(link.st_mode)
+                                    ? NULL
+                                    : read_whole_file(path, STATUS_LIMIT, &length, NULL);
     json_object *status = text == NULL ? NULL : json_tokener_parse(text);
 
     return status == NULL ? json_object_new_object() : status;
@@ -201,6 +231,8 @@ static bool complete_status(const struct interrupted *run, const char *status_pa
 {
     char ended[CLOCK_TIMESTAMP_SIZE];
 
+    if (!run->is_ours)
+        return true;
     clock_timestamp_of(&run->ended, ended);
     copy_member(line, "status", status);
     copy_member(line, "duration_ms", status);
@@ -240,6 +272,8 @@ static bool end_run(const struct interrupted *run, const char *status_path, json
     json_object_object_del(run->line, "started_ms");
     if (run_index_append(index_dir, run->line, NULL) < 0)
         return false;
+    if (!run->is_ours)
+        return true;
     append_event(run, error);
     return write_json(status_path, status, PRETTY, NULL) == 0;
 }
@@ -260,7 +294,8 @@ static bool settle(const struct interrupted *run, const char *index_dir, json_ob
         return complete_status(run, path, status, line);
     if (!end_run(run, path, status, index_dir))
         return false;
-    json_append(lines, json_object_get(run->line));
+    if (run->is_ours)
+        json_append(lines, json_object_get(run->line));
     return true;
 }
 
@@ -269,6 +304,8 @@ static bool clear_litter(const struct interrupted *run)
 {
     _cleanup_free_ char *path = NULL;
 
+    if (!run->is_ours)
+        return true;
     if (asprintf(&path, "%s/tmp-%s", run->run_dir, run->run_id) < 0) {
         path = NULL;
         return false;
@@ -276,7 +313,8 @@ static bool clear_litter(const struct interrupted *run)
     return litter_remove_dead(path, run->run_id);
 }
 
-static void look_at(const char *index_dir, const char *folder, const char *name, json_object *lines)
+static void look_at(const char *base_dir, const char *index_dir, const char *folder, const char *name,
+                    json_object *lines)
 {
     _cleanup_free_ char *path = path_in(folder, name);
     size_t length;
@@ -291,6 +329,7 @@ static void look_at(const char *index_dir, const char *folder, const char *name,
 
     if (run.run_dir == NULL)
         return;
+    run.is_ours = lies_in_run_logs(base_dir, run.run_dir);
     if (lock_events(&run) < 0) {
         /* Somebody has removed its records: there is nothing left to be said. */
         if (errno == ENOENT)
@@ -307,7 +346,8 @@ json_object *run_index_end_interrupted(const char *base_dir)
 {
     _cleanup_free_ char *index_dir = path_in(base_dir, ".osiris/index");
     _cleanup_free_ char *folder = index_dir == NULL ? NULL : path_in(index_dir, "running");
-    _cleanup_dir_ DIR *dir = folder == NULL ? NULL : opendir(folder);
+    int fd = folder == NULL ? -1 : open_beneath(base_dir, ".osiris/index/running");
+    _cleanup_dir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     json_object *lines = json_object_new_array();
     const struct dirent *entry;
     int seen = 0;
@@ -316,7 +356,7 @@ json_object *run_index_end_interrupted(const char *base_dir)
         /* Not the names under which entries are written. */
         if (strchr(entry->d_name, '.') != NULL)
             continue;
-        look_at(index_dir, folder, entry->d_name, lines);
+        look_at(base_dir, index_dir, folder, entry->d_name, lines);
         seen++;
     }
     return lines;

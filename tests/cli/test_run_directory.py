@@ -337,6 +337,52 @@ def test_a_run_that_was_killed(folder):
     assert_equal(len(index()), 3, "lines of the index")
 
 
+def forged_mark(path):
+    """As a cloned project may bring it along."""
+    run_id = "01K0000000000000000000000" + str(len(running()))
+    write(f".osiris/index/running/{run_id}",
+          json.dumps({"run_id": run_id, "run_logs_path": path, "status": "running", "started_ms": 1}))
+
+
+@test
+def test_marks_that_name_records_elsewhere(folder):
+    """Nothing outside of run_logs is touched, whatever the marks say; the index tells of the end."""
+    outside = folder / "outside"
+    project = folder / "project"
+    for name in ("victim", "linked"):
+        write(outside / name / "events.jsonl", '{"event": "run_start"}\n')
+        write(outside / name / "status.json", '{"status": "running", "pid": 1}\n')
+    (project / "run_logs" / "slug").mkdir(parents=True)
+    os.chdir(project)
+    os.symlink(outside / "linked", "run_logs/slug/linked")
+    for path in ("run_logs/../../outside/victim", "../outside/victim", str(outside / "victim"), "run_logs/slug/linked",
+                 "run_logs/./../../outside/victim", "run_logs//../../outside/victim"):
+        forged_mark(path)
+    os.mkfifo(outside / "events.jsonl")
+    forged_mark("../outside")
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in outside.glob("*/*")}
+    export()
+    result = osiris("run", "pipeline.yaml")
+    assert_equal(result.code, 0, "exit code", result)
+    assert "interrupted" not in result.err, result
+    assert_equal({path: (path.read_bytes(), path.stat().st_mtime_ns) for path in outside.glob("*/*")}, before, "records")
+    assert_equal(sorted(path.name for path in outside.iterdir()), ["events.jsonl", "linked", "victim"], "files")
+    assert_equal([line["status"] for line in index()], ["aborted"] * 6 + ["success"], "index")
+
+
+@test
+def test_folders_of_the_index_that_are_links(folder):
+    victim = write("victim/note", json.dumps({"run_logs_path": "nowhere"}))
+    pathlib.Path(".osiris/index").mkdir(parents=True)
+    os.symlink(folder / "victim", ".osiris/index/running")
+    os.symlink(victim, ".osiris/index/runs.jsonl")
+    export()
+    result = osiris("run", "pipeline.yaml")
+    assert_equal(result.code, 0, "exit code", result)
+    assert_in("records are not complete", result.err, result)
+    assert_equal(json.loads(victim.read_text()), {"run_logs_path": "nowhere"}, "the file that links name")
+
+
 @test
 def test_a_killed_run_whose_records_are_gone(folder):
     process, directory = hanging()
