@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/report.h"
 #include "core/json-build.h"
+#include "core/terminal.h"
 
 static int execute(const struct arguments *arguments)
 {
@@ -30,7 +31,7 @@ static int execute(const struct arguments *arguments)
         return EXIT_CODE_SUCCESS;
     }
     diagnostics_print(&build.diagnostics, stderr, report_color());
-    printf("%s\n", directory);
+    terminal_print(stdout, "%s\n", directory);
     return EXIT_CODE_SUCCESS;
 }
 

@@ -7,6 +7,7 @@
 #include "cli/report.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/terminal.h"
 
 static const char *kind_name(int kind)
 {
@@ -62,18 +63,18 @@ static void print_component(const struct component *component, const struct widt
 {
     int left = widths->aliases;
 
-    printf("%-*s  %-9s  %-*s  ", widths->name, component->name, kind_name(component->kind),
+    terminal_print(stdout, "%-*s  %-9s  %-*s  ", widths->name, component->name, kind_name(component->kind),
            widths->version, component->version);
     for (const char *const *alias = component->aliases; *alias != NULL; alias++)
-        left -= printf("%s%s", alias == component->aliases ? "" : ", ", *alias);
-    printf("%*s  %s\n", left > 0 ? left : 0, "", component->file);
+        left -= terminal_print(stdout, "%s%s", alias == component->aliases ? "" : ", ", *alias);
+    terminal_print(stdout, "%*s  %s\n", left > 0 ? left : 0, "", component->file);
 }
 
 static void print_refused(json_object *refused)
 {
     for (size_t i = 0; i < json_array_count(refused); i++) {
         json_object *item = json_object_array_get_idx(refused, i);
-        fprintf(stderr, "osiris: refused %s: %s\n", json_member_string(item, "file", "?"),
+        terminal_print(stderr, "osiris: refused %s: %s\n", json_member_string(item, "file", "?"),
                 json_member_string(item, "error", "?"));
     }
 }
@@ -88,7 +89,7 @@ static void print_list(const struct registry *registry)
         widen(&widths.version, strlen(component->version));
         widen(&widths.aliases, aliases_length(component));
     }
-    printf("%-*s  %-9s  %-*s  %-*s  %s\n", widths.name, "NAME", "KIND", widths.version, "VERSION",
+    terminal_print(stdout, "%-*s  %-9s  %-*s  %-*s  %s\n", widths.name, "NAME", "KIND", widths.version, "VERSION",
            widths.aliases, "ALIASES", "FILE");
     for (size_t i = 0; i < registry_count(registry); i++)
         print_component(registry_get(registry, i), &widths);
@@ -146,7 +147,7 @@ static const char *plain_text(json_object *value)
 static void print_choices(json_object *choices)
 {
     for (size_t i = 0; i < json_array_count(choices); i++)
-        printf("%s%s", i > 0 ? "|" : "", plain_text(json_object_array_get_idx(choices, i)));
+        terminal_print(stdout, "%s%s", i > 0 ? "|" : "", plain_text(json_object_array_get_idx(choices, i)));
 }
 
 static void print_bound(json_object *property, const char *key, const char *shown)
@@ -154,7 +155,7 @@ static void print_bound(json_object *property, const char *key, const char *show
     json_object *value = json_member(property, key);
 
     if (value != NULL)
-        printf(", %s %s", shown, plain_text(value));
+        terminal_print(stdout, ", %s %s", shown, plain_text(value));
 }
 
 /* What a step may do to a field of its connection; nothing for other options. */
@@ -166,7 +167,7 @@ static void print_override(json_object *spec, const char *name)
         json_object *field = json_object_array_get_idx(fields, i);
         const char *rule = json_member_string(field, "override", "allowed");
         if (strcmp(json_member_string(field, "name", ""), name) == 0)
-            printf(", of the connection: a step %s",
+            terminal_print(stdout, ", of the connection: a step %s",
                    strcmp(rule, "forbidden") == 0 ? "must not override it"
                    : strcmp(rule, "warning") == 0 ? "that overrides it is warned of"
                                                   : "may override it");
@@ -179,13 +180,13 @@ static void print_property(json_object *spec, const char *name, json_object *pro
     json_object *type = json_member(property, "type");
     const char *description = json_member_string(property, "description", NULL);
 
-    printf("  %-*s  ", width, name);
+    terminal_print(stdout, "  %-*s  ", width, name);
     if (json_member(property, "enum") != NULL)
         print_choices(json_member(property, "enum"));
     else if (json_object_is_type(type, json_type_array))
         print_choices(type);
     else
-        fputs(type == NULL ? "any" : plain_text(type), stdout);
+        terminal_print(stdout, "%s", type == NULL ? "any" : plain_text(type));
     if (is_required(schema, name))
         fputs(", required", stdout);
     print_bound(property, "default", "default");
@@ -195,7 +196,7 @@ static void print_property(json_object *spec, const char *name, json_object *pro
     print_override(spec, name);
     fputc('\n', stdout);
     if (description != NULL)
-        printf("  %-*s    %s\n", width, "", description);
+        terminal_print(stdout, "  %-*s    %s\n", width, "", description);
 }
 
 static void print_options(json_object *spec)
@@ -222,9 +223,9 @@ static void print_list_line(const char *title, json_object *values)
 {
     if (json_array_count(values) == 0)
         return;
-    printf("%-13s", title);
+    terminal_print(stdout, "%-13s", title);
     for (size_t i = 0; i < json_array_count(values); i++)
-        printf("%s%s", i > 0 ? ", " : "", plain_text(json_object_array_get_idx(values, i)));
+        terminal_print(stdout, "%s%s", i > 0 ? ", " : "", plain_text(json_object_array_get_idx(values, i)));
     fputc('\n', stdout);
 }
 
@@ -234,7 +235,7 @@ static void print_examples(json_object *examples)
         return;
     puts("\nexamples:");
     for (size_t i = 0; i < json_array_count(examples); i++)
-        printf("  %s\n",
+        terminal_print(stdout, "  %s\n",
                json_object_to_json_string_ext(json_object_array_get_idx(examples, i),
                                               JSON_C_TO_STRING_SPACED |
                                                   JSON_C_TO_STRING_NOSLASHESCAPE));
@@ -245,15 +246,15 @@ static void print_spec(const struct component *component)
     const char *title = json_member_string(component->spec, "title", NULL);
     const char *description = json_member_string(component->spec, "description", NULL);
 
-    printf("%s %s (%s)%s%s\n", component->name, component->version, kind_name(component->kind),
+    terminal_print(stdout, "%s %s (%s)%s%s\n", component->name, component->version, kind_name(component->kind),
            title == NULL ? "" : ": ", title == NULL ? "" : title);
     if (description != NULL)
-        printf("%s\n", description);
-    printf("\n%-13s%s\n", "file:", component->file);
+        terminal_print(stdout, "%s\n", description);
+    terminal_print(stdout, "\n%-13s%s\n", "file:", component->file);
     if (component->aliases[0] != NULL) {
-        printf("%-13s", "also called:");
+        terminal_print(stdout, "%-13s", "also called:");
         for (const char *const *alias = component->aliases; *alias != NULL; alias++)
-            printf("%s%s", alias == component->aliases ? "" : ", ", *alias);
+            terminal_print(stdout, "%s%s", alias == component->aliases ? "" : ", ", *alias);
         fputc('\n', stdout);
     }
     print_list_line("modes:", json_member(component->spec, "modes"));

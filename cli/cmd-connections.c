@@ -9,6 +9,7 @@
 #include "core/connections.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/terminal.h"
 
 /* [{connection, family, alias, default, fields}] of the file that is found; *path (free it) is NULL without a file. NULL:
  * reported, *code is the exit code. */
@@ -50,18 +51,18 @@ static void print_list(json_object *list, const char *path)
         int length = (int)strlen(json_member_string(item, "connection", ""));
         width = length > width ? length : width;
     }
-    printf("%-*s  %-7s  FIELDS\n", width, "CONNECTION", "DEFAULT");
+    terminal_print(stdout, "%-*s  %-7s  FIELDS\n", width, "CONNECTION", "DEFAULT");
     for (size_t i = 0; i < json_array_count(list); i++) {
         json_object *item = json_object_array_get_idx(list, i);
         json_object *fields = json_member(item, "fields");
-        printf("%-*s  %-7s  ", width, json_member_string(item, "connection", ""),
+        terminal_print(stdout, "%-*s  %-7s  ", width, json_member_string(item, "connection", ""),
                json_member_boolean(item, "default", false) ? "yes" : "");
         for (size_t j = 0; j < json_array_count(fields); j++)
-            printf("%s%s", j > 0 ? ", " : "",
+            terminal_print(stdout, "%s%s", j > 0 ? ", " : "",
                    json_object_get_string(json_object_array_get_idx(fields, j)));
         putchar('\n');
     }
-    fprintf(stderr, "from %s\n", path);
+    terminal_print(stderr, "from %s\n", path);
 }
 
 static int execute_list(const struct arguments *arguments)
@@ -105,11 +106,11 @@ static void print_entry(const char *connection, json_object *answer, bool ok,
     json_object *checks = json_member(answer, "checks");
 
     if (answer == NULL) {
-        printf("%s: failed\n", connection);
+        terminal_print(stdout, "%s: failed\n", connection);
         report_error(error, "");
         return;
     }
-    printf("%s: %s, %s %s, %s, %.1f ms\n", connection, ok ? "ok" : "not usable",
+    terminal_print(stdout, "%s: %s, %s %s, %s, %.1f ms\n", connection, ok ? "ok" : "not usable",
            json_member_string(answer, "server", "unknown server"),
            json_member_string(answer, "version", ""),
            json_member_string(answer, "tls", "not encrypted"),
@@ -117,7 +118,7 @@ static void print_entry(const char *connection, json_object *answer, bool ok,
     for (size_t i = 0; i < json_array_count(checks); i++) {
         json_object *check = json_object_array_get_idx(checks, i);
         if (!json_member_boolean(check, "ok", false))
-            printf("  %s: %s\n", json_member_string(check, "name", "?"),
+            terminal_print(stdout, "  %s: %s\n", json_member_string(check, "name", "?"),
                    json_member_string(check, "message", ""));
     }
 }

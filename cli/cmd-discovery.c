@@ -9,6 +9,7 @@
 #include "cli/report.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/terminal.h"
 
 /* The config that the options make. NULL: the error is set. */
 static json_object *read_config(const struct arguments *arguments, struct osiris_error *error)
@@ -94,7 +95,7 @@ static void print_columns(json_object *columns)
     }
     for (size_t i = 0; i < json_array_count(columns); i++) {
         json_object *column = json_object_array_get_idx(columns, i);
-        printf("  %-*s  %s%s\n", width, json_member_string(column, "name", ""),
+        terminal_print(stdout, "  %-*s  %s%s\n", width, json_member_string(column, "name", ""),
                json_member_string(column, "type", ""),
                json_member_boolean(column, "nullable", true) ? "" : ", not null");
     }
@@ -105,11 +106,11 @@ static void print_keys(json_object *keys)
     for (size_t i = 0; i < json_array_count(keys); i++) {
         json_object *key = json_object_array_get_idx(keys, i);
         json_object *columns = json_member(key, "columns");
-        printf("  %s %s (", json_member_boolean(key, "unique", false) ? "unique" : "index",
+        terminal_print(stdout, "  %s %s (", json_member_boolean(key, "unique", false) ? "unique" : "index",
                json_member_string(key, "name", ""));
         for (size_t j = 0; j < json_array_count(columns); j++) {
             const char *name = json_object_get_string(json_object_array_get_idx(columns, j));
-            printf("%s%s", j > 0 ? ", " : "", name == NULL ? "an expression" : name);
+            terminal_print(stdout, "%s%s", j > 0 ? ", " : "", name == NULL ? "an expression" : name);
         }
         puts(")");
     }
@@ -121,12 +122,12 @@ static void print_table(json_object *table)
     json_object *rows = json_member(table, "rows_estimate");
     const char *error = json_member_string(table, "error", NULL);
 
-    printf("%s (%s", json_member_string(table, "name", ""), json_member_string(table, "kind", ""));
+    terminal_print(stdout, "%s (%s", json_member_string(table, "name", ""), json_member_string(table, "kind", ""));
     if (rows != NULL)
-        printf(", about %s rows", report_count(json_object_get_int64(rows), count));
+        terminal_print(stdout, ", about %s rows", report_count(json_object_get_int64(rows), count));
     puts(")");
     if (error != NULL)
-        printf("  cannot be read: %s\n", error);
+        terminal_print(stdout, "  cannot be read: %s\n", error);
     print_columns(json_member(table, "columns"));
     print_keys(json_member(table, "keys"));
 }
@@ -139,11 +140,11 @@ static void print_discovery(json_object *answer)
         json_object *database = json_object_array_get_idx(databases, i);
         json_object *tables = json_member(database, "tables");
         if (tables == NULL)
-            printf("another database: %s\n", json_member_string(database, "name", ""));
+            terminal_print(stdout, "another database: %s\n", json_member_string(database, "name", ""));
         for (size_t j = 0; j < json_array_count(tables); j++)
             print_table(json_object_array_get_idx(tables, j));
         if (json_member_boolean(database, "truncated", false))
-            fprintf(stderr, "osiris: \"%s\" has more tables; name one with --table\n",
+            terminal_print(stderr, "osiris: \"%s\" has more tables; name one with --table\n",
                     json_member_string(database, "name", ""));
     }
 }
@@ -170,18 +171,36 @@ static int execute_run(const struct arguments *arguments)
 
 /* plan */
 
+/* JSON, for programs, too: what a terminal might obey is escaped. */
+static void print_config(json_object *config)
+{
+    const char *at = json_object_to_json_string_ext(config, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+    const char *end = at == NULL ? at : at + strlen(at);
+
+    while (at < end) {
+        bool harmless;
+        size_t bytes = terminal_character(at, end, &harmless);
+        const unsigned char *c = (const unsigned char *)at;
+        if (harmless)
+            fwrite(at, 1, bytes, stdout);
+        else
+            printf("\\u%04x", bytes == 2 ? (c[0] & 0x1fu) << 6 | (c[1] & 0x3fu)
+                            : bytes == 3 ? (c[0] & 0x0fu) << 12 | (c[1] & 0x3fu) << 6 | (c[2] & 0x3fu)
+                                         : c[0]);
+        at += bytes;
+    }
+    putchar('\n');
+}
+
 static void print_plan(json_object *answer)
 {
     json_object *partitions = json_member(answer, "partitions");
     const char *column = json_member_string(answer, "partition_on", NULL);
 
     if (column != NULL)
-        fprintf(stderr, "split on %s\n", column);
-    for (size_t i = 0; i < json_array_count(partitions); i++) {
-        json_object *config = json_member(json_object_array_get_idx(partitions, i), "config");
-        puts(json_object_to_json_string_ext(config, JSON_C_TO_STRING_SPACED |
-                                                        JSON_C_TO_STRING_NOSLASHESCAPE));
-    }
+        terminal_print(stderr, "split on %s\n", column);
+    for (size_t i = 0; i < json_array_count(partitions); i++)
+        print_config(json_member(json_object_array_get_idx(partitions, i), "config"));
 }
 
 static int execute_plan(const struct arguments *arguments)

@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/report.h"
+#include "core/terminal.h"
 #include "core/trace.h"
 
 /* dump */
@@ -26,7 +27,7 @@ static void print_line(const struct trace_record *record)
 {
     _cleanup_free_ char *line = trace_describe(record);
 
-    printf("%10.3f ms  %s\n", record->ms, line == NULL ? "out of memory" : line);
+    terminal_print(stdout, "%10.3f ms  %s\n", record->ms, line == NULL ? "out of memory" : line);
 }
 
 /* Record by record: a trace is much larger in memory. */

@@ -18,6 +18,7 @@
 #include "core/paths.h"
 #include "core/run-index.h"
 #include "core/session.h"
+#include "core/terminal.h"
 
 #define LIVE_HEARTBEAT_MS 200
 
@@ -137,7 +138,7 @@ static void end_interrupted(const struct run *run)
 
     for (size_t i = 0; i < json_array_count(lines) && !run->arguments->json; i++) {
         json_object *line = json_object_array_get_idx(lines, i);
-        fprintf(stderr, "osiris: an earlier run was interrupted, its records say so now: %s\n",
+        terminal_print(stderr, "osiris: an earlier run was interrupted, its records say so now: %s\n",
                 json_member_string(line, "run_logs_path", "?"));
     }
 }
@@ -189,7 +190,7 @@ static int open_trace(struct run *run, struct osiris_error *error)
     if (run->trace == NULL)
         return -1;
     if (!run->arguments->json)
-        fprintf(stderr, "osiris: the protocol is traced in %s\n", path);
+        terminal_print(stderr, "osiris: the protocol is traced in %s\n", path);
     return 0;
 }
 
@@ -198,7 +199,7 @@ static void close_trace(struct run *run)
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
     if (trace_writer_close(run->trace, &error) < 0)
-        fprintf(stderr, "osiris: the trace is not complete: %s\n",
+        terminal_print(stderr, "osiris: the trace is not complete: %s\n",
                 error.message == NULL ? "out of memory" : error.message);
     run->trace = NULL;
 }
@@ -282,7 +283,7 @@ static int run_compiled(struct run *run)
                                                           : "failed";
     if (run_records_end(&run->records, status, run->result.steps, failed ? &error : NULL,
                         &records_error) < 0) {
-        fprintf(stderr, "osiris: the run's records are not complete: %s\n",
+        terminal_print(stderr, "osiris: the run's records are not complete: %s\n",
                 records_error.message == NULL ? "out of memory" : records_error.message);
     }
     release_signals(&held, &saved);

@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/report.h"
 #include "core/json-build.h"
+#include "core/terminal.h"
 
 static int execute(const struct arguments *arguments)
 {
@@ -23,7 +24,7 @@ static int execute(const struct arguments *arguments)
         return EXIT_CODE_SUCCESS;
     }
     diagnostics_print(&build.diagnostics, stderr, report_color());
-    printf("%s: valid, %zu step%s, %zu warning%s\n", arguments->operands[0],
+    terminal_print(stdout, "%s: valid, %zu step%s, %zu warning%s\n", arguments->operands[0],
            build.pipeline->step_count, build.pipeline->step_count == 1 ? "" : "s",
            build.diagnostics.warnings, build.diagnostics.warnings == 1 ? "" : "s");
     return EXIT_CODE_SUCCESS;

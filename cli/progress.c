@@ -12,6 +12,7 @@
 #include "core/buffer.h"
 #include "core/clock.h"
 #include "core/json-access.h"
+#include "core/terminal.h"
 
 #define REDRAW_INTERVAL_MS 100
 #define DEFAULT_COLUMNS 80
@@ -166,8 +167,6 @@ static void cut(struct buffer *line, int columns)
 
     for (size_t i = 0; i < line->length; i++) {
         unsigned char c = (unsigned char)line->data[i];
-        if (c < 0x20 || c == 0x7f)
-            line->data[i] = '?';
         if ((c & 0xc0) != 0x80 && ++width > columns) {
             line->length = i;
             return;
@@ -295,17 +294,12 @@ static void say_format(struct progress *progress, const char *format, ...)
 static void say_format(struct progress *progress, const char *format, ...)
 {
     va_list arguments;
-    char *text = NULL;
 
     va_start(arguments, format);
-    if (vasprintf(&text, format, arguments) < 0)
-        text = NULL;
+    _cleanup_free_ char *text = terminal_format(format, arguments);
     va_end(arguments);
-    if (text != NULL) {
-        report_defuse(text);
+    if (text != NULL)
         say(progress, text);
-    }
-    free(text);
 }
 
 /* What the session tells. */

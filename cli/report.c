@@ -5,30 +5,21 @@
 #include <string.h>
 
 #include "core/json-build.h"
-
-void report_defuse(char *text)
-{
-    for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
-        if ((*c < 0x20 && *c != '\n' && *c != '\t') || *c == 0x7f)
-            *c = '?';
-        else if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
-            c[0] = c[1] = '?';
-    }
-}
+#include "core/terminal.h"
 
 void report_error(const struct osiris_error *error, const char *place)
 {
     _cleanup_free_ char *text = NULL;
 
-    if (asprintf(&text, "osiris: %s%s%s%s\n", place,
+    if (asprintf(&text, "osiris: %s%s%s%s", place,
                  error->message == NULL ? "out of memory" : error->message,
                  error->hint == NULL ? "" : "; ", error->hint == NULL ? "" : error->hint) < 0) {
         text = NULL;
         fputs("osiris: out of memory\n", stderr);
         return;
     }
-    report_defuse(text);
-    fputs(text, stderr);
+    _cleanup_free_ char *lines = terminal_lines(text);
+    fprintf(stderr, "%s\n", lines == NULL ? "osiris: out of memory" : lines);
 }
 
 void report_json(json_object *object)

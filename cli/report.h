@@ -17,11 +17,8 @@ enum exit_code {
     EXIT_CODE_USAGE = 2, /* or a pipeline that does not compile */
 };
 
-/* What comes from drivers and workers may have control characters, which a terminal would obey (those of 0x80 to 0x9f, 0xc2
- * 0x80 in UTF-8, among them): all but line breaks and tabs become "?". */
-void report_defuse(char *text);
-
-/* "osiris: <place>message; hint", `place` being "" or ending in ": ". On stderr. */
+/* "osiris: <place>message; hint", `place` being "" or ending in ": ". On stderr; lines of the message behind the first one are
+ * indented (terminal.h). */
 void report_error(const struct osiris_error *error, const char *place);
 
 /* With --json the object {status: "error", phase, message, error, diagnostics}, else the text. Either of

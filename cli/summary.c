@@ -6,6 +6,7 @@
 
 #include "cli/report.h"
 #include "core/json-access.h"
+#include "core/terminal.h"
 
 static int name_width(json_object *steps)
 {
@@ -27,7 +28,7 @@ static void print_step(FILE *file, const char *id, json_object *step, int width)
     int64_t rows = json_member_integer(step, "rows", 0);
     double duration_ms = json_member_number(step, "duration_ms", 0);
 
-    fprintf(file, "%-*s  %-9s  %14s  %10s  %11s  %14s\n", width, id,
+    terminal_print(file, "%-*s  %-9s  %14s  %10s  %11s  %14s\n", width, id,
            json_member_string(step, "status", "?"), report_count(rows, rows_text),
            report_bytes(json_member_integer(step, "bytes", 0), bytes_text),
            report_duration(duration_ms, duration_text),
@@ -41,10 +42,7 @@ static void print_published(FILE *file, json_object *step)
 
     for (size_t i = 0; i < json_array_count(published); i++) {
         json_object *entry = json_object_array_get_idx(published, i);
-        _cleanup_free_ char *path = strdup(json_member_string(entry, "path", "?"));
-        if (path != NULL)
-            report_defuse(path);
-        fprintf(file, "published  %s (%s)\n", path == NULL ? "?" : path,
+        terminal_print(file, "published  %s (%s)\n", json_member_string(entry, "path", "?"),
                 report_bytes(json_member_integer(entry, "bytes", 0), bytes_text));
     }
 }
@@ -55,7 +53,7 @@ static void print_attempts(FILE *file, const char *id, json_object *step)
     int64_t attempts = json_member_integer(step, "attempts", 1);
 
     if (attempts > 1)
-        fprintf(file, "attempts   %s: %lld\n", id, (long long)attempts);
+        terminal_print(file, "attempts   %s: %lld\n", id, (long long)attempts);
 }
 
 void summary_print(FILE *file, json_object *steps, const char *status, double total_ms, double compile_ms,
@@ -65,7 +63,7 @@ void summary_print(FILE *file, json_object *steps, const char *status, double to
 
     if (json_object_is_type(steps, json_type_object)) {
         int width = name_width(steps);
-        fprintf(file, "%-*s  %-9s  %14s  %10s  %11s  %14s\n", width, "step", "status", "rows", "bytes",
+        terminal_print(file, "%-*s  %-9s  %14s  %10s  %11s  %14s\n", width, "step", "status", "rows", "bytes",
                "duration", "rows/s");
         json_object_object_foreach(steps, id, step)
             print_step(file, id, step, width);
@@ -77,10 +75,10 @@ void summary_print(FILE *file, json_object *steps, const char *status, double to
         json_object_object_foreach(steps, tried, repeated)
             print_attempts(file, tried, repeated);
     }
-    fprintf(file, "%-9s  in %s (compiled in %s)\n", status, report_duration(total_ms, total_text),
+    terminal_print(file, "%-9s  in %s (compiled in %s)\n", status, report_duration(total_ms, total_text),
            report_duration(compile_ms, compile_text));
     if (run_dir != NULL)
-        fprintf(file, "records    %s\n", run_dir);
+        terminal_print(file, "records    %s\n", run_dir);
 }
 
 static void print_plan_step(size_t number, json_object *step)
@@ -88,12 +86,12 @@ static void print_plan_step(size_t number, json_object *step)
     json_object *inputs = json_member(step, "inputs");
     json_object *after = json_member(step, "after");
 
-    printf("%zu. %s  %s (%s), group %s\n", number, json_member_string(step, "id", "?"),
+    terminal_print(stdout, "%zu. %s  %s (%s), group %s\n", number, json_member_string(step, "id", "?"),
            json_member_string(step, "component", "?"), json_member_string(step, "kind", "?"),
            json_object_get_string(json_member(step, "group")));
     for (size_t i = 0; i < json_array_count(inputs); i++) {
         json_object *input = json_object_array_get_idx(inputs, i);
-        printf("     %s from %s.%s\n", json_member_string(input, "name", "?"),
+        terminal_print(stdout, "     %s from %s.%s\n", json_member_string(input, "name", "?"),
                json_member_string(input, "from", "?"), json_member_string(input, "output", "?"));
     }
     json_object *connections = json_member(step, "connections");
@@ -101,14 +99,14 @@ static void print_plan_step(size_t number, json_object *step)
         printf("     takes %lld of %s, which has at most %lld at a time\n", (long long)json_member_integer(connections, "count", 0),
                json_member_string(connections, "of", "?"), (long long)json_member_integer(connections, "max", 0));
     for (size_t i = 0; i < json_array_count(after); i++)
-        printf("     after %s\n", json_object_get_string(json_object_array_get_idx(after, i)));
+        terminal_print(stdout, "     after %s\n", json_object_get_string(json_object_array_get_idx(after, i)));
 }
 
 void summary_print_plan(json_object *plan)
 {
     json_object *steps = json_member(plan, "steps");
 
-    printf("pipeline %s: %zu steps, nothing is run\n", json_member_string(plan, "pipeline", "?"),
+    terminal_print(stdout, "pipeline %s: %zu steps, nothing is run\n", json_member_string(plan, "pipeline", "?"),
            json_array_count(steps));
     for (size_t i = 0; i < json_array_count(steps); i++)
         print_plan_step(i + 1, json_object_array_get_idx(steps, i));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/json-build.h"
+#include "core/terminal.h"
 
 #define SHOWN_WIDTH 120     /* characters of a line that are kept and shown */
 #define HIDDEN_MAXIMUM 1000 /* with more places to hide, all lines are hidden */
@@ -266,38 +267,6 @@ static int by_place(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
-/* Whether a character could do something to a terminal or to the order in which text is read: a control character of
- * ASCII or Latin-1, or a bidirectional override (U+202A to U+202E, U+2066 to U+2069). */
-static bool is_unprintable(const char *at, size_t bytes)
-{
-    const unsigned char *c = (const unsigned char *)at;
-
-    if (bytes == 1)
-        return iscntrl(c[0]) || c[0] >= 0x80;
-    if (bytes == 2)
-        return c[0] == 0xc2 && c[1] < 0xa0;
-    return bytes == 3 && c[0] == 0xe2 &&
-           ((c[1] == 0x80 && c[2] >= 0xaa && c[2] <= 0xae) ||
-            (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9));
-}
-
-/* What a file says, harmless and on one line: a tab or a newline is one blank. */
-static void print_text(const char *text, FILE *stream)
-{
-    const char *end = text + strlen(text);
-
-    while (text < end) {
-        size_t bytes = character_bytes(text, end);
-        if (*text == '\t' || *text == '\n')
-            fputc(' ', stream);
-        else if (is_unprintable(text, bytes))
-            fputc('?', stream);
-        else
-            fwrite(text, 1, bytes, stream);
-        text += bytes;
-    }
-}
-
 /* Columns of a terminal that a character takes: none if it goes on top of the one before it, two in East Asian scripts
  * and for emoji. */
 static unsigned character_width(const char *at, size_t bytes)
@@ -327,14 +296,13 @@ static void print_line(const struct diagnostic *item, FILE *stream)
     bool cut_before = item->line_first > 1;
     unsigned blanks = cut_before;
 
-    fprintf(stream, "    %s", cut_before ? "…" : "");
-    print_text(at, stream);
-    fputs(item->line_goes_on ? "…\n" : "\n", stream);
+    terminal_print(stream, "    %s%s%s\n", cut_before ? "…" : "", at, item->line_goes_on ? "…" : "");
     if (item->column == 0)
         return;
     for (unsigned column = item->line_first; column < item->column && at < end; column++) {
-        size_t bytes = character_bytes(at, end);
-        blanks += is_unprintable(at, bytes) ? 1 : character_width(at, bytes);
+        bool harmless;
+        size_t bytes = terminal_character(at, end, &harmless);
+        blanks += harmless ? character_width(at, bytes) : 1;
         at += bytes;
     }
     fprintf(stream, "    %*s^\n", (int)blanks, "");
@@ -344,27 +312,22 @@ static void print_item(const struct diagnostic *item, FILE *stream, bool color)
 {
     bool is_error = item->severity == DIAGNOSTIC_ERROR;
 
-    if (item->file != NULL) {
-        print_text(item->file, stream);
-        fputc(':', stream);
-    }
+    if (item->file != NULL)
+        terminal_print(stream, "%s:", item->file);
     if (item->line > 0)
         fprintf(stream, "%u:%u:", item->line, item->column);
     if (item->file != NULL || item->line > 0)
         fputc(' ', stream);
     fprintf(stream, "%s%s:%s ", !color ? "" : is_error ? "\033[1;31m" : "\033[1;33m",
             is_error ? "error" : "warning", color ? "\033[0m" : "");
-    print_text(item->message == NULL ? "" : item->message, stream);
+    terminal_print(stream, "%s", item->message == NULL ? "" : item->message);
     if (item->type != NULL)
         fprintf(stream, " [%s]", item->type);
     fputc('\n', stream);
     if (item->line_text != NULL)
         print_line(item, stream);
-    if (item->hint != NULL) {
-        fputs("    hint: ", stream);
-        print_text(item->hint, stream);
-        fputc('\n', stream);
-    }
+    if (item->hint != NULL)
+        terminal_print(stream, "    hint: %s\n", item->hint);
 }
 
 /* Pointers to the items by place; NULL: no memory. */

@@ -5,6 +5,7 @@
 #include "core/json-access.h"
 #include "core/near-miss.h"
 #include "core/pipeline-internal.h"
+#include "core/terminal.h"
 
 static const char *const step_keys[] = {"id",     "component", "uses",        "mode",
                                         "needs",  "inputs",    "config",      "with",
@@ -78,13 +79,16 @@ static const char *required_string(struct pipeline_reader *reader, const struct 
     return node == NULL || text == NULL || text[0] == '\0' ? NULL : text;
 }
 
-/* An id is also a folder's name. */
+/* An id is also a folder's name, and printed wherever its step is spoken of. */
 static bool id_is_usable(const char *id)
 {
-    for (const unsigned char *c = (const unsigned char *)id; *c != '\0'; c++)
-        if (*c <= ' ' || *c == '/' || *c == '"' || *c == '$' || *c == '{' || *c == '}' || *c == 127)
+    const char *end = id + strlen(id);
+    bool harmless = true;
+
+    for (const char *at = id; at < end && harmless; at += terminal_character(at, end, &harmless))
+        if (strchr(" /\"${}", *at) != NULL)
             return false;
-    return id[0] != '.' && strlen(id) <= 100;
+    return harmless && id[0] != '.' && strlen(id) <= 100;
 }
 
 static void read_id(struct pipeline_reader *reader, const struct place *place,

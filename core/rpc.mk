@@ -3,5 +3,5 @@ libosiris_core_la_SOURCES += \
 	core/frame.c core/frame.h \
 	core/message.c core/message.h \
 	core/trace.h core/trace-read.c core/trace-write.c \
-	core/utf8.c core/utf8.h \
+	core/terminal.c core/terminal.h core/utf8.c core/utf8.h \
 	$(NULL)

@@ -6,6 +6,7 @@
 #include "core/buffer.h"
 #include "core/json-access.h"
 #include "core/message.h"
+#include "core/terminal.h"
 #include "core/trace.h"
 
 /* A message's levels, and those that the record puts around it. */
@@ -175,18 +176,16 @@ int trace_reader_next(struct trace_reader *reader, struct trace_record *record,
 
 /* Showing. */
 
-/* A terminal obeys control characters, those of 0x80 to 0x9f (0xc2 0x80 in UTF-8) among them. */
+/* For people (terminal.h). */
 static void append_plain(struct buffer *line, const char *text, size_t length)
 {
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)text[i];
-        unsigned char next = i + 1 < length ? (unsigned char)text[i + 1] : 0;
-        if (c == 0xc2 && next >= 0x80 && next < 0xa0) {
-            buffer_append_char(line, '?');
-            i++;
-        } else {
-            buffer_append_char(line, c < 0x20 || c == 0x7f ? '?' : (char)c);
-        }
+    const char *end = text + length;
+
+    while (text < end) {
+        bool harmless;
+        size_t bytes = terminal_character(text, end, &harmless);
+        buffer_append(line, harmless ? text : "?", harmless ? bytes : 1);
+        text += bytes;
     }
 }
 

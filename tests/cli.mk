@@ -33,6 +33,7 @@ cli_tests = \
 	tests/cli/test_slow_adapters.py \
 	tests/cli/test_run_directory.py \
 	tests/cli/test_secrets.py \
+	tests/cli/test_terminal.py \
 	tests/cli/test_trace.py \
 	tests/cli/test_verbs.py \
 	tests/cli/test_wrong_nodes.py \
