@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/near-miss.h"
+#include "core/utf8.h"
 
 /* More than any table has. */
 #define CANDIDATES_MAXIMUM 64
@@ -229,6 +230,16 @@ static int check_operands(const struct arguments *arguments, struct osiris_error
     return usage_error(arguments, error);
 }
 
+/* They end up in records, in configs, in the JSON that is printed: paths, too. */
+static int check_encoding(int argc, char **argv, struct osiris_error *error)
+{
+    for (int i = 1; i < argc; i++)
+        if (!utf8_is_valid(argv[i], strlen(argv[i])))
+            return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "argument %d of the command line is not UTF-8: \"%.200s\"", i,
+                                    argv[i]);
+    return 0;
+}
+
 int arguments_parse(struct arguments *arguments, const struct command_entry *root, int argc,
                     char **argv, struct osiris_error *error)
 {
@@ -236,6 +247,8 @@ int arguments_parse(struct arguments *arguments, const struct command_entry *roo
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
         if (strcmp(argv[i], "--json") == 0)
             arguments->json = true;
+    if (check_encoding(argc, argv, error) < 0)
+        return -1;
     enter_command(arguments, root);
     /* Letters may be joined in one word: each letter of argv may be an option. */
     size_t letters = 1;

@@ -6,6 +6,7 @@
 
 #include "core/json-build.h"
 #include "core/terminal.h"
+#include "core/utf8.h"
 
 void report_error(const struct osiris_error *error, const char *place)
 {
@@ -22,15 +23,16 @@ void report_error(const struct osiris_error *error, const char *place)
     fprintf(stderr, "%s\n", lines == NULL ? "osiris: out of memory" : lines);
 }
 
+/* Names of files may be any bytes. */
 void report_json(json_object *object)
 {
     const char *text = json_object_to_json_string_ext(
         object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+    _cleanup_buffer_ struct buffer clean = BUFFER_INIT(SIZE_MAX / 2);
 
-    fputs(object == NULL || text == NULL ? "{\"status\": \"error\", \"message\": \"out of memory\"}"
-                                         : text,
-          stdout);
-    fputc('\n', stdout);
+    if (object != NULL && text != NULL)
+        utf8_append(&clean, text, strlen(text));
+    puts(clean.failed || clean.length == 0 ? "{\"status\": \"error\", \"message\": \"out of memory\"}" : clean.data);
     json_object_put(object);
 }
 

@@ -6,6 +6,7 @@
 #include "cli/rpc-debug.h"
 #include "core/duration.h"
 #include "core/json-build.h"
+#include "core/utf8.h"
 
 static int choose_adapter(struct run_options *options, const struct arguments *arguments,
                           struct osiris_error *error)
@@ -21,6 +22,8 @@ static int choose_adapter(struct run_options *options, const struct arguments *a
     options->adapter = adapter != NULL ? adapter : target;
     if (options->adapter == NULL)
         options->adapter = preset != NULL && preset[0] != '\0' ? preset : "local";
+    if (!utf8_is_valid(options->adapter, strlen(options->adapter)))
+        return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "OSIRIS_EXECUTION_TARGET is not UTF-8");
     return 0;
 }
 
@@ -115,6 +118,9 @@ static int read_environment(struct run_options *options, const struct arguments 
             return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
                                     "--pass-env %s: there is no such environment variable",
                                     names[i]);
+        if (!utf8_is_valid(value, strlen(value)))
+            return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
+                                    "--pass-env %s: the environment variable is not UTF-8", names[i]);
         json_add_string(options->environment, names[i], value);
     }
     return 0;

@@ -5,7 +5,6 @@
 #include "core/connections.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
-#include "core/redact.h"
 #include "core/schema.h"
 
 struct problem_context {
@@ -21,21 +20,17 @@ static bool is_spec_secret(const struct component *component, const char *pointe
     return key != NULL && compiler_is_secret(component, key);
 }
 
-/* A field that is no secret can have the value of one that is: both may come from one variable. */
+/* A field that is no secret can have the value of one that is, or contain it: both may come from one variable. */
 static bool has_secret_value(const struct problem_context *problem, const char *pointer)
 {
-    const struct component *component = problem->compiler->step->component;
+    json_object *secrets = problem->compiler->compiled->secrets;
     const char *text = json_member_string(problem->connection, pointer + 1, NULL);
 
     if (text == NULL || problem->connection == NULL)
         return text == NULL && strchr(pointer + 1, '/') != NULL;
-    json_object_object_foreach(problem->connection, key, value)
-    {
-        if (json_object_is_type(value, json_type_string) && json_object_get_string_len(value) > 0 &&
-            (redact_key_is_secret(key) || compiler_is_secret(component, key)) &&
-            strstr(text, json_object_get_string(value)) != NULL)
+    for (size_t i = 0; i < json_array_count(secrets); i++)
+        if (strstr(text, json_object_get_string(json_object_array_get_idx(secrets, i))) != NULL)
             return true;
-    }
     return false;
 }
 

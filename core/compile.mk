@@ -8,7 +8,7 @@ libosiris_core_la_SOURCES += \
 	core/compile-outputs.c \
 	core/compile-outputs.c core/compile-sizes.c \
 	core/compile-write.c \
-	core/connections.c core/connections.h \
+	core/connections.c core/connections.h core/variables.c core/variables.h \
 	core/graph.c core/graph.h \
 	core/schema.c core/schema.h \
 	$(NULL)

@@ -1,78 +1,25 @@
 /* osiris_connections.yaml; see connections.h. */
 #include "core/connections.h"
 
-#include <ctype.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "core/atomic-file.h"
 #include "core/buffer.h"
 #include "core/json-build.h"
 #include "core/near-miss.h"
 #include "core/redact.h"
+#include "core/variables.h"
 #include "core/yaml.h"
 
 #define FILE_NAME "osiris_connections.yaml"
-#define DOTENV_MAXIMUM (1u << 20)
 
 struct connections {
     char *path;                     /* NULL: there is no file */
     struct yaml_document *document; /* NULL: there is no file */
-    json_object *dotenv;            /* {NAME: value} */
+    struct variables *variables;    /* NULL: there is no file */
 };
-
-/* .env files. */
-
-/* One line: NAME=value, perhaps with `export`, quotes, or a comment behind it. */
-static void read_dotenv_line(json_object *table, char *line)
-{
-    char *name = line + strspn(line, " \t");
-
-    if (strncmp(name, "export ", 7) == 0)
-        name += 7 + strspn(name + 7, " \t");
-    char *equals = strchr(name, '=');
-    if (*name == '#' || equals == NULL)
-        return;
-    *equals = '\0';
-    for (char *end = equals; end > name && isblank((unsigned char)end[-1]); end--)
-        end[-1] = '\0';
-    char *value = equals + 1 + strspn(equals + 1, " \t");
-    if (*value == '"' || *value == '\'') {
-        char *close = strchr(value + 1, *value);
-        if (close == NULL)
-            return;
-        *close = '\0';
-        value++;
-    } else {
-        char *comment = strstr(value, " #");
-        if (comment != NULL)
-            *comment = '\0';
-        for (size_t length = strlen(value); length > 0 && isspace((unsigned char)value[length - 1]);)
-            value[--length] = '\0';
-    }
-    if (*name != '\0')
-        json_add_string(table, name, value);
-}
-
-static void read_dotenv(json_object *table, const char *folder, const char *name)
-{
-    _cleanup_free_ char *path = NULL;
-    size_t length;
-    char *rest;
-
-    if (asprintf(&path, "%s%s", folder, name) < 0) {
-        path = NULL;
-        return;
-    }
-    _cleanup_free_ char *text = read_whole_file(path, DOTENV_MAXIMUM, &length, NULL);
-    if (text == NULL)
-        return;
-    for (char *line = strtok_r(text, "\r\n", &rest); line != NULL;
-         line = strtok_r(NULL, "\r\n", &rest))
-        read_dotenv_line(table, line);
-}
 
 /* Finding the file. */
 
@@ -151,8 +98,7 @@ struct connections *connections_load(const char *osiris_home, struct diagnostics
 {
     struct connections *connections = calloc(1, sizeof *connections);
 
-    if (connections == NULL || (connections->dotenv = json_object_new_object()) == NULL) {
-        free(connections);
+    if (connections == NULL) {
         diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "out_of_memory", NULL, NULL, 0, NULL, NULL,
                         "out of memory");
         return NULL;
@@ -170,13 +116,7 @@ struct connections *connections_load(const char *osiris_home, struct diagnostics
         connections_free(connections);
         return NULL;
     }
-    const char *slash = strrchr(connections->path, '/');
-    _cleanup_free_ char *folder =
-        strndup(connections->path, slash == NULL ? 0 : (size_t)(slash - connections->path) + 1);
-    if (folder != NULL) {
-        read_dotenv(connections->dotenv, folder, "testing_env/.env");
-        read_dotenv(connections->dotenv, folder, ".env");
-    }
+    connections->variables = variables_load(connections->path);
     return connections;
 }
 
@@ -185,7 +125,7 @@ void connections_free(struct connections *connections)
     if (connections == NULL)
         return;
     yaml_free(connections->document);
-    json_object_put(connections->dotenv);
+    variables_free(connections->variables);
     free(connections->path);
     free(connections);
 }
@@ -344,61 +284,6 @@ static const struct yaml_node *choose(const struct connections *connections,
     return node;
 }
 
-/* Values. */
-
-static const char *variable_value(const struct connections *connections, const char *name)
-{
-    const char *value = getenv(name);
-    json_object *entry = NULL;
-
-    if (value != NULL)
-        return value;
-    return json_object_object_get_ex(connections->dotenv, name, &entry)
-               ? json_object_get_string(entry)
-               : NULL;
-}
-
-static bool is_variable_name(const char *name)
-{
-    if (!isalpha((unsigned char)*name) && *name != '_')
-        return false;
-    while (isalnum((unsigned char)*name) || *name == '_')
-        name++;
-    return *name == '\0';
-}
-
-/* One ${…}, whose inside is `length` long. False if it is unset and has no default (reported). */
-static bool substitute_one(const struct connections *connections, const struct yaml_node *node,
-                           const char *inside, size_t length, struct buffer *out,
-                           struct diagnostics *diagnostics)
-{
-    _cleanup_free_ char *name = strndup(inside, length);
-    char *fallback = name == NULL ? NULL : strstr(name, ":-");
-
-    if (fallback != NULL) {
-        *fallback = '\0';
-        fallback += 2;
-    }
-    if (name == NULL || !is_variable_name(name)) {
-        yaml_diagnose(diagnostics, DIAGNOSTIC_ERROR, "invalid_variable", connections->document,
-                      &node->where, NULL, "write ${NAME} or ${NAME:-default}",
-                      "what stands in a ${…} is not the name of an environment variable");
-        return false;
-    }
-    const char *value = variable_value(connections, name);
-    /* As in the shell: the default also stands in for an empty value. */
-    if (fallback != NULL && (value == NULL || value[0] == '\0'))
-        value = fallback;
-    if (value == NULL) {
-        yaml_diagnose(diagnostics, DIAGNOSTIC_ERROR, "unset_variable", connections->document,
-                      &node->where, NULL, "set it in the environment or in .env",
-                      "the environment variable %s is not set", name);
-        return false;
-    }
-    buffer_append_text(out, value);
-    return true;
-}
-
 /* Resolving one connection. */
 struct resolving {
     const struct connections *connections;
@@ -406,36 +291,6 @@ struct resolving {
     json_object *secrets;
     struct diagnostics *diagnostics;
 };
-
-/* The text with its variables filled in; *substituted tells whether there were any. -1: a problem was reported. */
-static int fill_in(const struct resolving *resolving, const struct yaml_node *node,
-                   struct buffer *text, bool *substituted)
-{
-    const char *at = node->text, *start;
-    bool ok = true;
-
-    *substituted = false;
-    while ((start = strstr(at, "${")) != NULL) {
-        const char *end = strchr(start, '}');
-        if (end == NULL) {
-            yaml_diagnose(resolving->diagnostics, DIAGNOSTIC_ERROR, "invalid_variable",
-                          resolving->connections->document, &node->where, NULL,
-                          "write ${NAME} or ${NAME:-default}", "a ${ has no end");
-            return -1;
-        }
-        *substituted = true;
-        buffer_append(text, at, (size_t)(start - at));
-        ok &= substitute_one(resolving->connections, node, start + 2, (size_t)(end - start) - 2, text,
-                             resolving->diagnostics);
-        at = end + 1;
-    }
-    buffer_append_text(text, at);
-    if (ok && text->failed)
-        yaml_diagnose(resolving->diagnostics, DIAGNOSTIC_ERROR, "too_large",
-                      resolving->connections->document, &node->where, NULL, NULL,
-                      "the value is too long with its variables filled in");
-    return ok && !text->failed ? 0 : -1;
-}
 
 static void note_secret(const struct resolving *resolving, const struct yaml_node *key,
                         const char *text, bool literal)
@@ -452,35 +307,30 @@ static void note_secret(const struct resolving *resolving, const struct yaml_nod
                       key->where.line);
 }
 
-static bool is_one_reference(const char *text)
-{
-    const char *end = strncmp(text, "${", 2) == 0 ? strchr(text, '}') : NULL;
-
-    return end != NULL && end[1] == '\0';
-}
-
 /* `type` is what the field takes. */
 static json_object *resolve_scalar(const struct resolving *resolving, const struct yaml_node *key,
                                    const struct yaml_node *node, bool secret,
                                    enum connection_field type)
 {
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(1 << 20);
-    bool ok, substituted;
+    struct filled_in filled = {.secret = resolving->secrets};
+    bool ok;
 
-    if (fill_in(resolving, node, &text, &substituted) < 0)
+    if (variables_fill(resolving->connections->variables, resolving->connections->document, node, &text, &filled,
+                       resolving->diagnostics) < 0)
         return NULL;
     if (secret && !yaml_is_null(node)) {
         /* A secret is text, whatever it looks like: "0x10", "yes" and "1_0" are passwords. */
-        note_secret(resolving, key, text.data, !substituted);
+        note_secret(resolving, key, text.data, !filled.any);
         return json_object_new_string(text.data);
     }
     /* What came out is typed like any scalar, but in quotes it is text. One variable and nothing else is what the field
      * takes: "${PORT}" is a number, ${DATABASE} is text. */
     bool plain = node->plain;
-    if (is_one_reference(node->text) && type != CONNECTION_FIELD_KNOWN)
+    if (variables_is_one(node->text) && type != CONNECTION_FIELD_KNOWN)
         plain = type == CONNECTION_FIELD_OTHER;
-    struct yaml_node filled = {.kind = YAML_SCALAR, .plain = plain, .text = text.data};
-    return yaml_to_json(&filled, &ok);
+    struct yaml_node typed = {.kind = YAML_SCALAR, .plain = plain, .text = text.data};
+    return yaml_to_json(&typed, &ok);
 }
 
 /* `key` is the nearest one above. What lies in a secret is secret. */

@@ -1,7 +1,6 @@
 /*
  * osiris_connections.yaml: looked for in $OSIRIS_HOME, the working directory, its parent. Only the connections that a
- * pipeline uses are resolved: ${VARIABLE} and ${VARIABLE:-default} from the environment, or from .env and
- * testing_env/.env beside the file (the environment wins; the process's own is never changed).
+ * pipeline uses are resolved, with their variables filled in (variables.h).
  */
 #ifndef OSIRIS_CORE_CONNECTIONS_H
 #define OSIRIS_CORE_CONNECTIONS_H
@@ -27,8 +26,8 @@ enum connection_field {
 };
 
 /* Resolves "@family.alias" (alias NULL: the family's default). *fields gets {field: value} (free it), *chosen the
- * alias (borrowed). Values from variables in secret fields, and literal secrets, are added to `secrets` (an array);
- * `is_secret(context, field)` says what the component's spec says.
+ * alias (borrowed). Values of secret fields, and of variables whose names say that they are secret wherever they are filled in, are
+ * added to `secrets` (an array); `is_secret(context, field)` says what the component's spec says.
  * 0; -1 with the problem reported at `where` (the pipeline's place, with its source) or in the connections file. */
 struct connection_request {
     const char *family;

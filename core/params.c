@@ -8,6 +8,7 @@
 #include "core/buffer.h"
 #include "core/json-access.h"
 #include "core/near-miss.h"
+#include "core/utf8.h"
 
 #define REFERENCE "${params."
 #define PARAM_MAXIMUM_NAME 100
@@ -162,7 +163,10 @@ static void take_text(struct params *params, const char *name, const char *text,
     json_object *fallback = json_member(params->defaults, name);
     json_object *value = NULL;
 
-    if (typed_like(fallback, text, &value))
+    if (!utf8_is_valid(text, strlen(text)))
+        diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "invalid_encoding", NULL, NULL, 0, NULL, NULL,
+                        "%s: the value of the parameter \"%s\" is not UTF-8", source, name);
+    else if (typed_like(fallback, text, &value))
         (void)set(params->values, name, value);
     else
         diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "invalid_parameter", NULL, NULL, 0, NULL, NULL,

@@ -10,6 +10,7 @@
 #include "core/json-build.h"
 #include "core/near-miss.h"
 #include "core/registry-files.h"
+#include "core/utf8.h"
 
 #define REFUSALS_TOLD 3
 #define HINT_LIMIT (64u << 10)
@@ -127,6 +128,11 @@ static int add_description(struct registry *registry, json_object *description, 
 
     if (reason != NULL) {
         refuse(registry, file, without_file(reason, file), NULL);
+        return 0;
+    }
+    /* No message to a worker could name it. */
+    if (!utf8_is_valid(file, strlen(file))) {
+        refuse(registry, file, "its path is not UTF-8", NULL);
         return 0;
     }
     if (json_array_count(drivers) == 0) {

@@ -202,26 +202,6 @@ void rundir_flush(struct rundir *rundir)
         flush_record(rundir, (enum record)i);
 }
 
-/* A driver's message may hold any bytes; a line of JSON must be UTF-8: each wrong byte becomes
- * '?'. */
-static void append_utf8(struct buffer *out, const char *text)
-{
-    size_t length = strlen(text);
-
-    if (utf8_is_valid(text, length)) {
-        buffer_append(out, text, length);
-        return;
-    }
-    for (size_t i = 0; i < length;) {
-        size_t size = 1;
-        while (size <= 4 && i + size <= length && !utf8_is_valid(text + i, size))
-            size++;
-        bool valid = size <= 4 && i + size <= length;
-        buffer_append(out, valid ? text + i : "?", valid ? size : 1);
-        i += valid ? size : 1;
-    }
-}
-
 /* One line stays one line, and nothing in it moves a terminal's cursor. */
 static void flatten(char *text)
 {
@@ -243,7 +223,8 @@ static void append_json(struct rundir *rundir, enum record record, json_object *
     const char *text = json_object_to_json_string_ext(
         clean, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 
-    append_utf8(&rundir->pending[record], text == NULL ? "{}" : text);
+    text = text == NULL ? "{}" : text;
+    utf8_append(&rundir->pending[record], text, strlen(text));
     buffer_append_char(&rundir->pending[record], '\n');
     flush_if_full(rundir, record);
     json_object_put(line);
@@ -270,7 +251,7 @@ static void log_event(struct rundir *rundir, const char *event, json_object *fie
 
     begin_log_line(rundir, DEBUG_LOG, OSIRIS_DEBUG, NULL);
     buffer_append_format(&rundir->pending[DEBUG_LOG], "event: %s ", event);
-    append_utf8(&rundir->pending[DEBUG_LOG], text == NULL ? "" : text);
+    utf8_append(&rundir->pending[DEBUG_LOG], text == NULL ? "" : text, text == NULL ? 0 : strlen(text));
     buffer_append_char(&rundir->pending[DEBUG_LOG], '\n');
     flush_if_full(rundir, DEBUG_LOG);
 }

@@ -58,3 +58,19 @@ bool utf8_is_valid(const char *text, size_t length)
     }
     return true;
 }
+
+void utf8_append(struct buffer *out, const char *text, size_t length)
+{
+    if (utf8_is_valid(text, length)) {
+        buffer_append(out, text, length);
+        return;
+    }
+    for (size_t i = 0; i < length;) {
+        size_t size = 1;
+        while (size <= 4 && i + size <= length && !utf8_is_valid(text + i, size))
+            size++;
+        bool valid = size <= 4 && i + size <= length;
+        buffer_append(out, valid ? text + i : "?", valid ? size : 1);
+        i += valid ? size : 1;
+    }
+}

@@ -5,6 +5,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/buffer.h"
+
 bool utf8_is_valid(const char *text, size_t length);
+/* Appends the text, with '?' for each byte that is no part of a character. */
+void utf8_append(struct buffer *out, const char *text, size_t length);
 
 #endif

@@ -19,6 +19,7 @@ cli_tests = \
 	tests/cli/test_csv_files.py \
 	tests/cli/test_csv_stdout.py \
 	tests/cli/test_display.py \
+	tests/cli/test_encodings.py \
 	tests/cli/test_faults.py \
 	tests/cli/test_graphs.py \
 	tests/cli/test_limits.py \

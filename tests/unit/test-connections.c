@@ -311,6 +311,27 @@ START_TEST(test_secrets_are_collected)
 END_TEST
 
 /* Whatever is wrong with the file: no line of it is shown, a secret may stand there. */
+/* As with --pass-env: a variable's name says it, too, whatever the field. */
+START_TEST(test_variables_with_secret_names)
+{
+    static const char *const secret[] = {"t0ken-value", "a-default", "deep-value"};
+
+    ck_assert_int_eq(setenv("API_TOKEN", "t0ken-value", 1), 0);
+    ck_assert_int_eq(setenv("DB_PASSWORD", "deep-value", 1), 0);
+    ck_assert_int_eq(setenv("REGION", "region-value", 1), 0);
+    ck_assert_int_eq(unsetenv("OTHER_TOKEN"), 0);
+    write_file("osiris_connections.yaml",
+               "connections: {x: {default: {init: \"set @t='${API_TOKEN}', @r='${REGION}'\", other: '${OTHER_TOKEN:-a-default}',\n"
+               "  list: [1, {deep: 'x${DB_PASSWORD}y'}]}}}\n");
+    struct result result = resolve(NULL, "x", NULL);
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_msg(has_secret(result.secrets, secret[i]), "%s is not taken for secret", secret[i]);
+    ck_assert_uint_eq(json_array_count(result.secrets), 3);
+    ck_assert_str_eq(json_member_string(result.fields, "init", ""), "set @t='t0ken-value', @r='region-value'");
+    clear(&result);
+}
+END_TEST
+
 START_TEST(test_no_line_of_the_file_is_shown)
 {
     static const char *const texts[] = {
@@ -367,6 +388,7 @@ int main(void)
     tcase_add_test(tcase, test_an_unset_variable_is_named_and_placed);
     tcase_add_test(tcase, test_dotenv);
     tcase_add_test(tcase, test_secrets_are_collected);
+    tcase_add_test(tcase, test_variables_with_secret_names);
     tcase_add_test(tcase, test_no_line_of_the_file_is_shown);
     tcase_add_test(tcase, test_alias_bombs_are_bounded);
     suite_add_tcase(suite, tcase);
