@@ -32,6 +32,7 @@ struct run {
     struct session_result result;
     struct trace_writer *trace; /* or NULL */
     char *build_dir;
+    char *pipeline_path, *run_dir, *artifacts_dir; /* as they are shown */
     char run_id[CLOCK_ULID_SIZE];
     bool writes_stdout; /* a step does: the path "-" */
 };
@@ -45,6 +46,9 @@ static void run_clear(struct run *run)
     run_options_clear(&run->options);
     json_object_put(run->result.steps);
     free(run->build_dir);
+    free(run->pipeline_path);
+    free(run->run_dir);
+    free(run->artifacts_dir);
 }
 
 /* Secrets. */
@@ -76,20 +80,14 @@ static int fill_redactor(struct run *run, struct osiris_error *error)
     return 0;
 }
 
-static void redact_text(const struct run *run, char **text)
+/* What may be shown and put on record of paths that the user has named. */
+static void show_paths(struct run *run)
 {
-    if (*text == NULL)
-        return;
-    char *clean = redactor_text(run->redactor, *text, strlen(*text));
-    free(*text);
-    *text = clean;
-}
+    const char *path = run->build.pipeline->path;
 
-static void redact_error(const struct run *run, struct osiris_error *error)
-{
-    redact_text(run, &error->message);
-    redact_text(run, &error->hint);
-    redact_text(run, &error->native_state);
+    run->pipeline_path = redactor_text(run->redactor, path, strlen(path));
+    run->run_dir = rundir_shown(run->rundir, rundir_path(run->rundir));
+    run->artifacts_dir = rundir_shown(run->rundir, rundir_artifacts_path(run->rundir));
 }
 
 /* Reporting. */
@@ -102,8 +100,9 @@ static struct run_report report_of(const struct run *run)
         .build = &run->build,
         .redactor = run->redactor,
         .run_id = run->run_id,
-        .run_dir = run->rundir == NULL ? NULL : rundir_path(run->rundir),
-        .artifacts_dir = run->rundir == NULL ? NULL : rundir_artifacts_path(run->rundir),
+        .pipeline_path = run->pipeline_path,
+        .run_dir = run->run_dir,
+        .artifacts_dir = run->artifacts_dir,
         .adapter = run->options.adapter,
         .total_ms = run_records_elapsed_ms(&run->records),
         .compile_ms = run->records.compile_ms,
@@ -156,9 +155,14 @@ static int open_records(struct run *run, struct osiris_error *error)
     };
 
     run->rundir = rundir_open(&options, error);
-    if (run->rundir == NULL)
+    if (run->rundir == NULL) {
+        redactor_error(run->redactor, error);
         return -1;
+    }
+    show_paths(run);
     run->records.rundir = run->rundir;
+    run->records.redactor = run->redactor;
+    run->records.pipeline_path = run->pipeline_path;
     run->records.compiled = run->build.compiled;
     run->records.pipeline = run->build.pipeline;
     run->records.run_id = run->run_id;
@@ -187,10 +191,16 @@ static int open_trace(struct run *run, struct osiris_error *error)
         .redactor = run->redactor,
     };
     run->trace = trace_writer_open(&options, error);
-    if (run->trace == NULL)
+    if (run->trace == NULL) {
+        redactor_error(run->redactor, error);
         return -1;
+    }
+    const char *run_dir = rundir_path(run->rundir);
+    _cleanup_free_ char *shown = strncmp(path, run_dir, strlen(run_dir)) == 0
+                                     ? rundir_shown(run->rundir, path)
+                                     : redactor_text(run->redactor, path, strlen(path));
     if (!run->arguments->json)
-        terminal_print(stderr, "osiris: the protocol is traced in %s\n", path);
+        terminal_print(stderr, "osiris: the protocol is traced in %s\n", shown == NULL ? "?" : shown);
     return 0;
 }
 
@@ -198,9 +208,11 @@ static void close_trace(struct run *run)
 {
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    if (trace_writer_close(run->trace, &error) < 0)
+    if (trace_writer_close(run->trace, &error) < 0) {
+        redactor_error(run->redactor, &error);
         terminal_print(stderr, "osiris: the trace is not complete: %s\n",
                 error.message == NULL ? "out of memory" : error.message);
+    }
     run->trace = NULL;
 }
 
@@ -269,6 +281,7 @@ static int run_compiled(struct run *run)
                               refused ? EXIT_CODE_USAGE : EXIT_CODE_FAILED);
     }
     if (compiled_write(run->build.compiled, ".", &run->build_dir, &error) < 0) {
+        redactor_error(run->redactor, &error);
         run_records_compile_error(&run->records, &error);
     } else {
         run->records.build_dir = run->build_dir;
@@ -277,12 +290,12 @@ static int run_compiled(struct run *run)
     }
     if (failed && error.category == 0)
         osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "the run failed for no known reason");
-    redact_error(run, &error);
     const char *status = !failed                           ? "success"
                          : run->result.signal_number != 0 ? "cancelled"
                                                           : "failed";
     if (run_records_end(&run->records, status, run->result.steps, failed ? &error : NULL,
                         &records_error) < 0) {
+        redactor_error(run->redactor, &records_error);
         terminal_print(stderr, "osiris: the run's records are not complete: %s\n",
                 records_error.message == NULL ? "out of memory" : records_error.message);
     }

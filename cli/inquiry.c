@@ -192,15 +192,6 @@ static int fill_redactor(struct asking *asking, struct osiris_error *error)
     return asking->redactor == NULL ? osiris_error_set_errno(error, ENOMEM, "cannot keep secrets") : 0;
 }
 
-static void redact(const struct asking *asking, char **text)
-{
-    char *clean = *text == NULL ? NULL
-                                : redactor_text(asking->redactor, *text, strlen(*text));
-
-    free(*text);
-    *text = clean;
-}
-
 static int open_records(struct asking *asking, struct osiris_error *error)
 {
     _cleanup_free_ char *run_dir = NULL;
@@ -237,14 +228,8 @@ static int run_session(struct asking *asking, struct osiris_error *error)
         .adapter_dir = paths_adapter_dir(),
         .version = PACKAGE_VERSION,
     };
-    int result = session_run(&options, &asking->result, error);
 
-    if (result < 0) {
-        redact(asking, &error->message);
-        redact(asking, &error->hint);
-        redact(asking, &error->native_state);
-    }
-    return result;
+    return session_run(&options, &asking->result, error);
 }
 
 static json_object *ask(struct asking *asking, struct osiris_error *error)
@@ -260,7 +245,7 @@ static json_object *ask(struct asking *asking, struct osiris_error *error)
         osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the worker gave no answer");
         return NULL;
     }
-    return redactor_json(asking->redactor, answer);
+    return json_object_get(answer);
 }
 
 static int make_folder(struct asking *asking, struct osiris_error *error)

@@ -46,6 +46,7 @@ static json_object *index_line(const struct run_records *records, const char *st
                                double total_ms)
 {
     json_object *line = json_object_new_object();
+    _cleanup_free_ char *run_dir = rundir_shown(records->rundir, rundir_path(records->rundir));
     char *manifest = NULL;
 
     if (records->build_dir == NULL || asprintf(&manifest, "%s/manifest.yaml", records->build_dir) < 0)
@@ -61,7 +62,7 @@ static json_object *index_line(const struct run_records *records, const char *st
     json_add_string(line, "run_ts", records->started);
     json_add_string(line, "status", status);
     json_add_integer(line, "duration_ms", (int64_t)total_ms);
-    json_add_string(line, "run_logs_path", rundir_path(records->rundir));
+    json_add_string(line, "run_logs_path", run_dir);
     json_add_string(line, "build_manifest_path", manifest);
     json_add(line, "tags", json_object_new_array());
     free(manifest);
@@ -94,13 +95,13 @@ static void start_event(const struct run_records *records)
     json_object *fields = timed_fields(records->started);
     const char *profile = records->compiled->profile;
 
-    json_add_string(fields, "pipeline", records->pipeline->path);
+    json_add_string(fields, "pipeline", records->pipeline_path);
     json_add_string(fields, "file_type", "oml");
     json_add(fields, "profile", profile == NULL ? NULL : json_object_new_string(profile));
-    json_add(fields, "params", json_object_get(records->pipeline->params));
+    json_add(fields, "params", redactor_json(records->redactor, records->pipeline->params));
     rundir_event(records->rundir, "run_start", fields);
     rundir_note(records->rundir, NULL, "run of %s begins: osiris %s, process %lld, adapter %s%s%s",
-                records->pipeline->path, PACKAGE_VERSION, (long long)getpid(), records->adapter,
+                records->pipeline_path, PACKAGE_VERSION, (long long)getpid(), records->adapter,
                 profile == NULL ? "" : ", profile ", profile == NULL ? "" : profile);
 }
 
@@ -129,10 +130,10 @@ static void compile_events(const struct run_records *records)
     json_object *start = timed_fields(records->started);
     json_object *complete = timed_fields(records->compiled_at);
 
-    json_add_string(start, "pipeline", records->pipeline->path);
+    json_add_string(start, "pipeline", records->pipeline_path);
     rundir_event(records->rundir, "compile_start", start);
     connection_events(records);
-    json_add_string(complete, "pipeline", records->pipeline->path);
+    json_add_string(complete, "pipeline", records->pipeline_path);
     json_add_string(complete, "manifest_hash", records->compiled->manifest_hash);
     json_add_number(complete, "duration", records->compile_ms / 1000);
     rundir_event(records->rundir, "compile_complete", complete);
@@ -159,7 +160,7 @@ void run_records_compile_error(const struct run_records *records,
 {
     json_object *fields = json_object_new_object();
 
-    json_add_string(fields, "pipeline", records->pipeline->path);
+    json_add_string(fields, "pipeline", records->pipeline_path);
     json_add_string(fields, "error", error->message);
     json_add(fields, "detail", osiris_error_to_json(error));
     rundir_event(records->rundir, "compile_error", fields);

@@ -11,8 +11,10 @@
 
 struct run_records {
     struct rundir *rundir;
+    struct redactor *redactor;
     const struct compiled *compiled;
     const struct pipeline *pipeline;
+    const char *pipeline_path; /* redacted */
     const char *run_id;
     const char *adapter;
     const char *build_dir; /* or NULL while there is none */

@@ -38,7 +38,7 @@ static char *place_of(const struct run_report *report, const struct osiris_error
             continue;
         const struct source_location where = where_is(report, error);
         printed = asprintf(&place, "step \"%s\" (%s) at %s:%u:%u: ", error->step_id,
-                           json_member_string(step, "component", "?"), report->build->pipeline->path,
+                           json_member_string(step, "component", "?"), report->pipeline_path,
                            where.line, where.column);
         return printed < 0 ? NULL : place;
     }
@@ -80,7 +80,7 @@ static void print_json(const struct run_report *report, const char *status,
         json_add(object, "error", osiris_error_to_json(error));
     if (report->build->diagnostics.count > 0)
         json_add(object, "diagnostics", diagnostics_to_json(&report->build->diagnostics));
-    report_json(redactor_json(report->redactor, object));
+    report_json(redactor_record(report->redactor, object));
 }
 
 void run_report_result(const struct run_report *report, const char *status, const struct osiris_error *error)

@@ -11,7 +11,8 @@ struct run_report {
     bool gives_stdout; /* to a step: what is for people goes to standard error */
     const struct build *build;
     struct redactor *redactor;
-    const char *run_id, *run_dir, *artifacts_dir; /* NULL without records */
+    const char *pipeline_path; /* redacted; NULL of a plan */
+    const char *run_id, *run_dir, *artifacts_dir; /* redacted; NULL without records */
     const char *adapter;
     double total_ms, compile_ms;
     json_object *steps; /* session_result's, or NULL */

@@ -14,6 +14,7 @@ struct adapter_host {
     struct osiris_host table;
     const struct osiris_adapter *adapter;
     void *state;
+    struct redactor *redactor;
     const struct adapter_sink *sink;
     pthread_mutex_t lock; /* guards what was reported */
     struct osiris_error reported;
@@ -49,13 +50,15 @@ static void on_misuse(struct host_values *values, const char *function, const ch
 
 /* The host table. An adapter has options (OSIRIS_CONFIG) and no connection. */
 
+/* What it says is masked before anything else sees it. */
+
 static void host_log(const struct osiris_host *table, int32_t level, const char *message)
 {
     struct adapter_host *host = enter(table, "log", message, "the message");
+    _cleanup_free_ char *clean = host == NULL ? NULL : redactor_short_text(host->redactor, message);
 
-    if (host == NULL)
-        return;
-    host->sink->log(host->sink->context, level, host->adapter->name, message);
+    if (clean != NULL)
+        host->sink->log(host->sink->context, level, host->adapter->name, clean);
 }
 
 static void host_event(const struct osiris_host *table, const char *name, const char *json)
@@ -64,7 +67,10 @@ static void host_event(const struct osiris_host *table, const char *name, const 
 
     if (host == NULL)
         return;
-    host->sink->event(host->sink->context, name, json == NULL ? NULL : json_tokener_parse(json));
+    _cleanup_json_ json_object *fields = json == NULL ? NULL : json_tokener_parse(json);
+    _cleanup_free_ char *clean = redactor_short_text(host->redactor, name);
+    if (clean != NULL)
+        host->sink->event(host->sink->context, clean, fields == NULL ? NULL : redactor_event(host->redactor, fields));
 }
 
 static void host_metric(const struct osiris_host *table, const char *name, double value,
@@ -74,7 +80,10 @@ static void host_metric(const struct osiris_host *table, const char *name, doubl
 
     if (host == NULL)
         return;
-    host->sink->metric(host->sink->context, name, value, unit);
+    _cleanup_free_ char *clean = redactor_short_text(host->redactor, name);
+    _cleanup_free_ char *clean_unit = unit == NULL ? NULL : redactor_short_text(host->redactor, unit);
+    if (clean != NULL)
+        host->sink->metric(host->sink->context, clean, value, clean_unit);
 }
 
 static void host_error(const struct osiris_host *table, const struct osiris_error_report *report)
@@ -84,8 +93,10 @@ static void host_error(const struct osiris_host *table, const struct osiris_erro
     if (host == NULL)
         return;
     pthread_mutex_lock(&host->lock);
-    if (host->reported.category == 0)
+    if (host->reported.category == 0) {
         osiris_error_from_report(&host->reported, report);
+        redactor_error(host->redactor, &host->reported);
+    }
     pthread_mutex_unlock(&host->lock);
 }
 
@@ -214,8 +225,10 @@ struct adapter_host *adapter_host_open(const struct adapter_host_options *option
 {
     const struct osiris_adapter *adapter = find_adapter(options, error);
 
-    if (adapter == NULL)
+    if (adapter == NULL) {
+        redactor_error(options->redactor, error);
         return NULL;
+    }
     struct adapter_host *host = calloc(1, sizeof *host);
     if (host == NULL || host_values_init(&host->values) < 0) {
         free(host);
@@ -230,6 +243,7 @@ struct adapter_host *adapter_host_open(const struct adapter_host_options *option
     host->table.run_id = options->run_id;
     host->table.component = adapter->name;
     host->adapter = adapter;
+    host->redactor = options->redactor;
     host->sink = options->sink;
     if (check_options(host, options->options, error) == 0) {
         host_values_serve(&host->values);

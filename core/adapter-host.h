@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "core/error.h"
+#include "core/redact.h"
 
 struct adapter_host;
 
@@ -28,6 +29,7 @@ struct adapter_host_options {
     const char *adapter_path;
     const char *adapter_dir;
     const char *run_id;
+    struct redactor *redactor; /* outlives it: for what the adapter says; gets its secrets */
     const struct adapter_sink *sink;             /* outlives it */
     const struct osiris_adapter_context *context; /* outlives it */
 };

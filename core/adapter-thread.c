@@ -100,6 +100,7 @@ static int copy_options(struct adapter_thread *thread, const struct adapter_host
         .adapter_path = copy_text(given->adapter_path, &failed),
         .adapter_dir = copy_text(given->adapter_dir, &failed),
         .run_id = copy_text(given->run_id, &failed),
+        .redactor = given->redactor,
         .sink = &thread->own_sink,
         .context = &thread->context,
     };

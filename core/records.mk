@@ -9,7 +9,7 @@ libosiris_core_la_SOURCES += \
 	core/pause.c core/pause.h \
 	core/fingerprint.c core/fingerprint.h \
 	core/paths.c core/paths.h \
-	core/redact.c core/redact.h \
+	core/redact.c core/redact.h core/redact-message.c \
 	core/beneath.c core/beneath.h core/run-index.c core/run-index.h \
 	core/rundir.c core/rundir.h \
 	core/secret-keys.c \

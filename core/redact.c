@@ -13,6 +13,9 @@
 #include "core/json-build.h"
 
 #define SHORT_VALUE 4
+/* A shorter one of nothing but these may be a word of ours: an id, a name, a time. */
+#define WORD_MAXIMUM 24
+#define WORD_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-"
 /* A piece of a secret (a line of a key, a part of a base64 text) hides only if it is this long. */
 #define PIECE_MINIMUM 8
 #define VALUE_MAXIMUM ((size_t)16 << 20)
@@ -24,6 +27,7 @@ struct pattern {
     struct pattern *next; /* of the same first byte, not longer than this one */
     size_t length;
     bool alone; /* masked only between non-word characters */
+    bool plain; /* it may be one of our own words */
     char text[];
 };
 
@@ -64,21 +68,28 @@ void redactor_free(struct redactor *redactor)
 
 /* Adding. The lock is held for writing. */
 
-static int add_pattern(struct redactor *redactor, const char *text, size_t length, bool alone)
+/* How forms of a value are masked. */
+struct manner {
+    bool alone, plain;
+};
+
+static int add_pattern(struct redactor *redactor, const char *text, size_t length, struct manner manner)
 {
     if (length == 0)
         return 0;
     struct pattern **place = &redactor->patterns[(unsigned char)text[0]];
     for (; *place != NULL && (*place)->length >= length; place = &(*place)->next)
         if ((*place)->length == length && memcmp((*place)->text, text, length) == 0) {
-            (*place)->alone = (*place)->alone && alone;
+            (*place)->alone = (*place)->alone && manner.alone;
+            (*place)->plain = (*place)->plain && manner.plain;
             return 0;
         }
     struct pattern *pattern = malloc(sizeof *pattern + length);
     if (pattern == NULL)
         return -1;
     pattern->length = length;
-    pattern->alone = alone;
+    pattern->alone = manner.alone;
+    pattern->plain = manner.plain;
     memcpy(pattern->text, text, length);
     pattern->next = *place;
     *place = pattern;
@@ -86,9 +97,9 @@ static int add_pattern(struct redactor *redactor, const char *text, size_t lengt
     return 0;
 }
 
-static int add_buffer(struct redactor *redactor, struct buffer *form, bool alone)
+static int add_buffer(struct redactor *redactor, struct buffer *form, struct manner manner)
 {
-    int result = form->failed ? -1 : add_pattern(redactor, form->data, form->length, alone);
+    int result = form->failed ? -1 : add_pattern(redactor, form->data, form->length, manner);
 
     if (form->data != NULL)
         explicit_bzero(form->data, form->length);
@@ -96,7 +107,7 @@ static int add_buffer(struct redactor *redactor, struct buffer *form, bool alone
     return result;
 }
 
-static int add_json_form(struct redactor *redactor, const char *value, int flags, bool alone)
+static int add_json_form(struct redactor *redactor, const char *value, int flags, struct manner manner)
 {
     _cleanup_json_ json_object *string = json_object_new_string(value);
     const char *text =
@@ -104,13 +115,13 @@ static int add_json_form(struct redactor *redactor, const char *value, int flags
 
     if (text == NULL)
         return -1;
-    return add_pattern(redactor, text + 1, strlen(text) - 2, alone);
+    return add_pattern(redactor, text + 1, strlen(text) - 2, manner);
 }
 
 /* Every way to percent-encode differs in what it keeps: RFC 3986's unreserved characters, or those and the slash;
  * and in the case of its digits and in what a space becomes. */
 static int add_percent_form(struct redactor *redactor, const char *value, const char *kept,
-                            const char *format, bool plus, bool alone)
+                            const char *format, bool plus, struct manner manner)
 {
     _cleanup_buffer_ struct buffer form = BUFFER_INIT(VALUE_MAXIMUM * 3);
 
@@ -123,18 +134,18 @@ static int add_percent_form(struct redactor *redactor, const char *value, const 
             buffer_append_format(&form, format[0] == 'X' ? "%%%02X" : "%%%02x",
                                  (unsigned)(unsigned char)*c);
     }
-    return add_buffer(redactor, &form, alone);
+    return add_buffer(redactor, &form, manner);
 }
 
-static int add_percent_forms(struct redactor *redactor, const char *value, bool alone)
+static int add_percent_forms(struct redactor *redactor, const char *value, struct manner manner)
 {
     static const char *const kept[] = {"-._~", "-._~/", "-._~!*'()"};
     int result = 0;
 
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
-        result |= add_percent_form(redactor, value, kept[i], "X", false, alone);
-        result |= add_percent_form(redactor, value, kept[i], "x", false, alone);
-        result |= add_percent_form(redactor, value, kept[i], "X", true, alone);
+        result |= add_percent_form(redactor, value, kept[i], "X", false, manner);
+        result |= add_percent_form(redactor, value, kept[i], "x", false, manner);
+        result |= add_percent_form(redactor, value, kept[i], "X", true, manner);
     }
     return result;
 }
@@ -154,7 +165,7 @@ static void encode_base64(const uint8_t *bytes, size_t length, const char *last,
 /* A value inside a longer text that is encoded as a whole ("user:password") starts at one of three places
  * of its group of four characters. Those that share bits with a neighbour are left out. */
 static int add_base64_form(struct redactor *redactor, const char *value, size_t length, size_t shift,
-                           const char *last)
+                           const char *last, struct manner manner)
 {
     _cleanup_buffer_ struct buffer bytes = BUFFER_INIT(VALUE_MAXIMUM + 2);
     _cleanup_buffer_ struct buffer form = BUFFER_INIT(VALUE_MAXIMUM * 2);
@@ -171,22 +182,22 @@ static int add_base64_form(struct redactor *redactor, const char *value, size_t 
     size_t end = bytes.length * 8 / 6;
     int result = 0;
     if (end > first && end - first >= PIECE_MINIMUM)
-        result = add_pattern(redactor, form.data + first, end - first, false);
+        result = add_pattern(redactor, form.data + first, end - first, manner);
     /* The value alone ends with a character that no neighbour changes. */
     if (result == 0 && shift == 0 && form.length >= PIECE_MINIMUM)
-        result = add_pattern(redactor, form.data, form.length, false);
+        result = add_pattern(redactor, form.data, form.length, manner);
     explicit_bzero(form.data, form.length);
     return result;
 }
 
-static int add_base64_forms(struct redactor *redactor, const char *value)
+static int add_base64_forms(struct redactor *redactor, const char *value, struct manner manner)
 {
     size_t length = strlen(value);
     int result = 0;
 
     for (size_t shift = 0; shift < 3; shift++) {
-        result |= add_base64_form(redactor, value, length, shift, "+/");
-        result |= add_base64_form(redactor, value, length, shift, "-_");
+        result |= add_base64_form(redactor, value, length, shift, "+/", manner);
+        result |= add_base64_form(redactor, value, length, shift, "-_", manner);
     }
     return result;
 }
@@ -201,7 +212,7 @@ static int add_lines(struct redactor *redactor, const char *value)
     for (const char *line = value; *line != '\0';) {
         size_t length = strcspn(line, "\r\n");
         if (length >= PIECE_MINIMUM)
-            result |= add_pattern(redactor, line, length, false);
+            result |= add_pattern(redactor, line, length, (struct manner){.plain = length < WORD_MAXIMUM});
         line += length + strspn(line + length, "\r\n");
     }
     return result;
@@ -210,17 +221,18 @@ static int add_lines(struct redactor *redactor, const char *value)
 int redactor_add(struct redactor *redactor, const char *value)
 {
     size_t length = value == NULL ? 0 : strlen(value);
-    bool alone = length < SHORT_VALUE;
+    struct manner whole = {.alone = length < SHORT_VALUE};
 
     if (length == 0)
         return 0;
     if (length > VALUE_MAXIMUM || pthread_rwlock_wrlock(&redactor->lock) != 0)
         return -1;
-    int result = add_pattern(redactor, value, length, alone);
-    result |= add_json_form(redactor, value, 0, alone);
-    result |= add_json_form(redactor, value, JSON_C_TO_STRING_NOSLASHESCAPE, alone);
-    result |= add_percent_forms(redactor, value, alone);
-    result |= add_base64_forms(redactor, value);
+    whole.plain = length < WORD_MAXIMUM && strspn(value, WORD_CHARACTERS) == length;
+    int result = add_pattern(redactor, value, length, whole);
+    result |= add_json_form(redactor, value, 0, whole);
+    result |= add_json_form(redactor, value, JSON_C_TO_STRING_NOSLASHESCAPE, whole);
+    result |= add_percent_forms(redactor, value, whole);
+    result |= add_base64_forms(redactor, value, (struct manner){.plain = whole.plain});
     result |= add_lines(redactor, value);
     (void)pthread_rwlock_unlock(&redactor->lock);
     return result == 0 ? 0 : -1;
@@ -228,36 +240,88 @@ int redactor_add(struct redactor *redactor, const char *value)
 
 /* Masking. */
 
+/* What is masked in a text. */
+struct policy {
+    enum { PREFIX_NEVER, PREFIX_INSIDE, PREFIX_ALWAYS } prefixes; /* of secrets; inside: not if it is the whole text */
+    bool plain_too, plain_keys;
+};
+
+static const struct policy text_policy = {PREFIX_ALWAYS, true, true};
+static const struct policy given_policy = {PREFIX_NEVER, true, false};
+static const struct policy answer_policy = {PREFIX_INSIDE, true, false};
+static const struct policy event_policy = {PREFIX_ALWAYS, true, true};
+static const struct policy record_policy = {PREFIX_NEVER, false, false};
+
 static bool is_word(unsigned char c)
 {
     return isalnum(c) || c == '_' || c >= 0x80;
 }
 
-/* The length of the longest secret that begins at `at`, or 0. */
-static size_t longest_match(const struct redactor *redactor, const char *text, size_t length,
-                            size_t at)
+/* Whether a text that was cut may end here: its own end, that of a line or of a quotation, or dots. */
+static bool may_be_cut(const char *at, const char *end)
 {
-    const struct pattern *pattern = redactor->patterns[(unsigned char)text[at]];
+    return at == end || strchr("'\"`\\\r\n", *at) != NULL || (end - at >= 3 && memcmp(at, "...", 3) == 0) ||
+           (end - at >= 3 && memcmp(at, "…", 3) == 0);
+}
 
-    for (; pattern != NULL; pattern = pattern->next) {
-        if (pattern->length > length - at || memcmp(pattern->text, text + at, pattern->length) != 0)
-            continue;
-        size_t end = at + pattern->length;
-        if (!pattern->alone || ((at == 0 || !is_word((unsigned char)text[at - 1])) &&
-                                (end == length || !is_word((unsigned char)text[end]))))
-            return pattern->length;
-    }
+static size_t common_length(const struct pattern *pattern, const char *at, const char *end)
+{
+    size_t most = (size_t)(end - at) < pattern->length ? (size_t)(end - at) : pattern->length, common = 0;
+
+    while (common < most && pattern->text[common] == at[common])
+        common++;
+    return common;
+}
+
+/* The longest beginning of the pattern with which a text may have been cut, or 0. */
+static size_t prefix_match(const struct pattern *pattern, const char *at, const char *end)
+{
+    size_t length = pattern->alone ? 0 : common_length(pattern, at, end);
+
+    for (length -= length == pattern->length; length >= REDACT_PREFIX; length--)
+        if (may_be_cut(at + length, end))
+            return length;
     return 0;
 }
 
+static bool is_alone(const char *text, size_t length, size_t at, size_t end)
+{
+    return (at == 0 || !is_word((unsigned char)text[at - 1])) && (end == length || !is_word((unsigned char)text[end]));
+}
+
+/* The length of the longest secret that begins at `at`, or 0. */
+static size_t longest_match(const struct redactor *redactor, const struct policy *policy, const char *text, size_t length,
+                            size_t at)
+{
+    const struct pattern *pattern = redactor->patterns[(unsigned char)text[at]];
+    size_t longest = 0;
+
+    for (; pattern != NULL && pattern->length > longest; pattern = pattern->next) {
+        if (pattern->plain && !policy->plain_too)
+            continue;
+        size_t end = at + pattern->length;
+        if (pattern->length <= length - at && memcmp(pattern->text, text + at, pattern->length) == 0) {
+            if (!pattern->alone || is_alone(text, length, at, end))
+                return pattern->length;
+        } else if (policy->prefixes != PREFIX_NEVER) {
+            size_t prefix = prefix_match(pattern, text + at, text + length);
+            bool is_whole = at == 0 && prefix == length;
+            if (prefix > longest && !(is_whole && policy->prefixes == PREFIX_INSIDE))
+                longest = prefix;
+        }
+    }
+    return longest;
+}
+
 /* Secrets that overlap are masked as one: no part of either is left. */
-static int mask(const struct redactor *redactor, const char *text, size_t length, struct buffer *out)
+static void mask(const struct redactor *redactor, const struct policy *policy, const char *text, size_t length,
+                 struct buffer *out)
 {
     size_t kept_from = 0; /* what is not yet written begins here, or at masked_to */
     size_t masked_to = 0; /* end of the mask that is open; 0: none */
 
     for (size_t i = 0; i < length; i++) {
-        size_t match = longest_match(redactor, text, length, i);
+        size_t match = longest_match(redactor, policy, text, length, i);
         if (match == 0)
             continue;
         if (masked_to == 0 || i >= masked_to) {
@@ -270,10 +334,9 @@ static int mask(const struct redactor *redactor, const char *text, size_t length
         kept_from = masked_to;
     }
     buffer_append(out, text + kept_from, length - kept_from);
-    return out->failed ? -1 : 0;
 }
 
-char *redactor_text(struct redactor *redactor, const char *text, size_t length)
+static char *masked(struct redactor *redactor, const struct policy *policy, const char *text, size_t length)
 {
     _cleanup_buffer_ struct buffer out = BUFFER_INIT(SIZE_MAX / 2);
 
@@ -282,9 +345,48 @@ char *redactor_text(struct redactor *redactor, const char *text, size_t length)
     if (redactor->empty)
         buffer_append(&out, text, length);
     else
-        (void)mask(redactor, text, length, &out);
+        mask(redactor, policy, text, length, &out);
     (void)pthread_rwlock_unlock(&redactor->lock);
     return buffer_steal(&out);
+}
+
+char *redactor_text(struct redactor *redactor, const char *text, size_t length)
+{
+    return masked(redactor, &text_policy, text, length);
+}
+
+char *redactor_record_text(struct redactor *redactor, const char *text)
+{
+    return masked(redactor, &record_policy, text, strlen(text));
+}
+
+/* Whether all that there is from here on is the beginning of a secret. */
+static bool is_open(const struct redactor *redactor, const char *at, const char *end)
+{
+    const struct pattern *pattern = redactor->patterns[(unsigned char)*at];
+
+    for (; pattern != NULL && pattern->length > (size_t)(end - at); pattern = pattern->next)
+        if (memcmp(pattern->text, at, (size_t)(end - at)) == 0)
+            return true;
+    return false;
+}
+
+/* A mask that reaches into what is held back is held back, too. */
+size_t redactor_settled(struct redactor *redactor, const char *text, size_t length)
+{
+    size_t mask_from = 0, mask_to = 0, settled = 0;
+
+    if (pthread_rwlock_rdlock(&redactor->lock) != 0)
+        return 0;
+    for (; settled < length && !is_open(redactor, text + settled, text + length); settled++) {
+        size_t match = longest_match(redactor, &given_policy, text, length, settled);
+        if (match > 0 && settled >= mask_to)
+            mask_from = settled;
+        if (settled + match > mask_to)
+            mask_to = settled + match;
+    }
+    (void)pthread_rwlock_unlock(&redactor->lock);
+    return settled < mask_to ? mask_from : settled;
 }
 
 char *redactor_short_text(struct redactor *redactor, const char *text)
@@ -303,13 +405,12 @@ char *redactor_short_text(struct redactor *redactor, const char *text)
 
 /* JSON. */
 
-static json_object *copy_value(struct redactor *redactor, json_object *value);
+static json_object *copy_value(struct redactor *redactor, const struct policy *policy, json_object *value);
 
-static json_object *copy_string(struct redactor *redactor, json_object *value)
+static json_object *copy_string(struct redactor *redactor, const struct policy *policy, json_object *value)
 {
-    _cleanup_free_ char *text =
-        redactor_text(redactor, json_object_get_string(value),
-                      (size_t)json_object_get_string_len(value));
+    _cleanup_free_ char *text = masked(redactor, policy, json_object_get_string(value),
+                                       (size_t)json_object_get_string_len(value));
 
     return text == NULL ? NULL : json_object_new_string(text);
 }
@@ -332,12 +433,12 @@ static json_object *copy_double(json_object *value)
     return json_object_new_double_s(number, text);
 }
 
-static json_object *copy_array(struct redactor *redactor, json_object *value)
+static json_object *copy_array(struct redactor *redactor, const struct policy *policy, json_object *value)
 {
     json_object *copy = json_object_new_array();
 
     for (size_t i = 0; i < json_object_array_length(value); i++)
-        json_append(copy, copy_value(redactor, json_object_array_get_idx(value, i)));
+        json_append(copy, copy_value(redactor, policy, json_object_array_get_idx(value, i)));
     return copy;
 }
 
@@ -357,22 +458,23 @@ static bool is_masked_whole(const char *key, json_object *value)
     }
 }
 
-static json_object *copy_object(struct redactor *redactor, json_object *value)
+static json_object *copy_object(struct redactor *redactor, const struct policy *policy, json_object *value)
 {
+    const struct policy *keys = policy->plain_keys ? policy : &record_policy;
     json_object *copy = json_object_new_object();
 
     json_object_object_foreach(value, key, member)
     {
-        _cleanup_free_ char *clean = redactor_text(redactor, key, strlen(key));
+        _cleanup_free_ char *clean = masked(redactor, keys, key, strlen(key));
         if (clean != NULL)
             json_add(copy, clean,
                      is_masked_whole(key, member) ? json_object_new_string(REDACT_MASK)
-                                                  : copy_value(redactor, member));
+                                                  : copy_value(redactor, policy, member));
     }
     return copy;
 }
 
-static json_object *copy_value(struct redactor *redactor, json_object *value)
+static json_object *copy_value(struct redactor *redactor, const struct policy *policy, json_object *value)
 {
     switch (json_object_get_type(value)) {
     case json_type_null:
@@ -386,16 +488,50 @@ static json_object *copy_value(struct redactor *redactor, json_object *value)
             return json_object_new_uint64(json_object_get_uint64(value));
         return json_object_new_int64(json_object_get_int64(value));
     case json_type_object:
-        return copy_object(redactor, value);
+        return copy_object(redactor, policy, value);
     case json_type_array:
-        return copy_array(redactor, value);
+        return copy_array(redactor, policy, value);
     case json_type_string:
-        return copy_string(redactor, value);
+        return copy_string(redactor, policy, value);
     }
     return NULL;
 }
 
 json_object *redactor_json(struct redactor *redactor, json_object *value)
 {
-    return copy_value(redactor, value);
+    return copy_value(redactor, &given_policy, value);
+}
+
+json_object *redactor_answer(struct redactor *redactor, json_object *value)
+{
+    return copy_value(redactor, &answer_policy, value);
+}
+
+json_object *redactor_event(struct redactor *redactor, json_object *value)
+{
+    return copy_value(redactor, &event_policy, value);
+}
+
+json_object *redactor_record(struct redactor *redactor, json_object *value)
+{
+    return copy_value(redactor, &record_policy, value);
+}
+
+/* Errors. */
+
+static void mask_in_place(struct redactor *redactor, const struct policy *policy, char **text)
+{
+    char *clean = *text == NULL ? NULL : masked(redactor, policy, *text, strlen(*text));
+
+    free(*text);
+    *text = clean;
+}
+
+void redactor_error(struct redactor *redactor, struct osiris_error *error)
+{
+    mask_in_place(redactor, &text_policy, &error->message);
+    mask_in_place(redactor, &text_policy, &error->hint);
+    mask_in_place(redactor, &text_policy, &error->native_state);
+    /* It is looked up. */
+    mask_in_place(redactor, &record_policy, &error->option);
 }

@@ -32,6 +32,7 @@ struct rundir {
     char *index_dir;
     char *run_id;
     struct redactor *redactor; /* borrowed */
+    bool is_named; /* the directory was, by the user */
     int fds[RECORD_COUNT];
     struct buffer pending[RECORD_COUNT];
     int status_room; /* where the last status.json is written, or -1 */
@@ -137,6 +138,7 @@ struct rundir *rundir_open(const struct rundir_options *options, struct osiris_e
         buffer_init(&rundir->pending[i], RECORD_LIMIT);
     }
     rundir->redactor = options->redactor;
+    rundir->is_named = options->run_dir != NULL;
     rundir->path = run_directory_name(options);
     rundir->run_id = strdup(options->run_id);
     if (rundir->path == NULL || rundir->run_id == NULL ||
@@ -180,6 +182,11 @@ const char *rundir_artifacts_path(const struct rundir *rundir)
     return rundir->artifacts;
 }
 
+char *rundir_shown(const struct rundir *rundir, const char *path)
+{
+    return rundir->is_named ? redactor_text(rundir->redactor, path, strlen(path)) : strdup(path);
+}
+
 static void flush_record(struct rundir *rundir, enum record record)
 {
     struct buffer *pending = &rundir->pending[record];
@@ -219,7 +226,7 @@ static void flush_if_full(struct rundir *rundir, enum record record)
 /* Takes `line`. */
 static void append_json(struct rundir *rundir, enum record record, json_object *line)
 {
-    _cleanup_json_ json_object *clean = redactor_json(rundir->redactor, line);
+    _cleanup_json_ json_object *clean = redactor_record(rundir->redactor, line);
     const char *text = json_object_to_json_string_ext(
         clean, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 
@@ -244,7 +251,7 @@ static void begin_log_line(struct rundir *rundir, enum record record, int level,
 /* In debug.log events stand among what is logged, so that it alone tells in which order things were. */
 static void log_event(struct rundir *rundir, const char *event, json_object *fields)
 {
-    _cleanup_json_ json_object *clean = redactor_json(rundir->redactor, fields);
+    _cleanup_json_ json_object *clean = redactor_record(rundir->redactor, fields);
     const char *text =
         clean == NULL ? "" : json_object_to_json_string_ext(
                                  clean, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
@@ -307,7 +314,7 @@ void rundir_metric(struct rundir *rundir, const char *metric, double value, cons
 
 void rundir_log(struct rundir *rundir, int level, const char *source, const char *message)
 {
-    _cleanup_free_ char *clean = redactor_text(rundir->redactor, message, strlen(message));
+    _cleanup_free_ char *clean = redactor_record_text(rundir->redactor, message);
 
     if (level < OSIRIS_DEBUG || level > OSIRIS_ERROR)
         level = OSIRIS_INFO;
@@ -349,7 +356,7 @@ static void note_failure(struct rundir *rundir, struct osiris_error *error)
 
 static int append_index(struct rundir *rundir, json_object *index_line)
 {
-    _cleanup_json_ json_object *clean = redactor_json(rundir->redactor, index_line);
+    _cleanup_json_ json_object *clean = redactor_record(rundir->redactor, index_line);
     struct osiris_error error = OSIRIS_ERROR_INIT;
     int result = run_index_append(rundir->index_dir, clean, &error);
 
@@ -375,7 +382,7 @@ static int replace_status(struct rundir *rundir, const char *path, const struct 
 
 static int write_status(struct rundir *rundir, json_object *status)
 {
-    _cleanup_json_ json_object *clean = redactor_json(rundir->redactor, status);
+    _cleanup_json_ json_object *clean = redactor_record(rundir->redactor, status);
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(16 << 20);
     _cleanup_free_ char *path = NULL;
     struct osiris_error error = OSIRIS_ERROR_INIT;
@@ -399,7 +406,7 @@ void rundir_begin(struct rundir *rundir, json_object *status, json_object *index
 {
     _cleanup_json_ json_object *owned_status = status;
     _cleanup_json_ json_object *owned_line = index_line;
-    _cleanup_json_ json_object *clean = redactor_json(rundir->redactor, owned_line);
+    _cleanup_json_ json_object *clean = redactor_record(rundir->redactor, owned_line);
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
     /* In this order: whoever finds the entry finds the lock, too. */

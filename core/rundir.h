@@ -7,7 +7,7 @@
  * and a line in the index (run-index.h). A folder with the records of another run is refused: nothing of two runs
  * stands in one file, and nothing is lost.
  *
- * Everything written passes the redactor. Lines are buffered and flushed by rundir_flush and at the
+ * What is put on record has passed the redactor already, where it came in from outside; here it passes redactor_record. Lines are buffered and flushed by rundir_flush and at the
  * end; ERROR lines at once. One thread. A failing write (a full disk) is remembered, reported by
  * rundir_finish, and does not stop the run.
  */
@@ -36,6 +36,9 @@ void rundir_free(struct rundir *rundir);
 
 const char *rundir_path(const struct rundir *rundir);
 const char *rundir_artifacts_path(const struct rundir *rundir);
+/* A path in there as it may be shown and put on record: a folder that the user has named (--out) is a text from outside. Free it;
+ * NULL: no memory. */
+char *rundir_shown(const struct rundir *rundir, const char *path);
 
 /* Takes `fields` (an object, or NULL). Goes into debug.log, too. `ts`, `session` and `event` are put before them; a `ts` among the
  * fields wins. */

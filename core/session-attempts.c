@@ -423,7 +423,7 @@ static void tell_retry(struct session *session, const struct session_group *grou
     const struct session_options *options = session->options;
     const struct session_step *step = &session->steps[group->cause_step];
     const char *message = group->cause.message == NULL ? "out of memory" : group->cause.message;
-    _cleanup_free_ char *clean = redactor_text(options->redactor, message, strlen(message));
+    _cleanup_free_ char *clean = redactor_record_text(options->redactor, message);
     char delay[DURATION_TEXT_SIZE];
     char text[512];
 

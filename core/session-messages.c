@@ -15,16 +15,38 @@ static void shorten(const struct session *session, char **text)
     free(whole);
 }
 
+/* Whether it is what the plan calls a step's component or driver. */
+static bool is_component(const struct session *session, const char *name)
+{
+    for (size_t i = 0; i < session->step_count; i++)
+        if (strcmp(session->steps[i].component, name) == 0 ||
+            strcmp(json_member_string(schedule_step(session->schedule, i), "driver", ""), name) == 0)
+            return true;
+    return false;
+}
+
+/* Names are not masked: they have to be names. */
+static void check_names(const struct session *session, struct osiris_error *error)
+{
+    if (error->step_id != NULL && schedule_find_step(session->schedule, error->step_id) == (size_t)-1) {
+        free(error->step_id);
+        error->step_id = NULL;
+    }
+    if (error->component != NULL && !is_component(session, error->component)) {
+        free(error->component);
+        error->component = NULL;
+    }
+}
+
 void session_read_error(const struct session *session, struct osiris_error *error, json_object *object)
 {
     osiris_error_from_json(error, object);
+    check_names(session, error);
     shorten(session, &error->native_state);
     shorten(session, &error->message);
     shorten(session, &error->hint);
     shorten(session, &error->option);
     shorten(session, &error->type);
-    shorten(session, &error->step_id);
-    shorten(session, &error->component);
 }
 
 void place_violates(struct session_place *place, const char *what)
@@ -98,18 +120,19 @@ static void handle_error(struct session_place *place, json_object *data)
 
 void place_handle(struct session_place *place, json_object *message, size_t body_length)
 {
-    const char *id = json_member_string(message, "id", NULL);
     const char *type = json_member_string(message, "type", "");
-    json_object *data = json_member(message, "data");
-
     bool is_answer = json_object_object_get_ex(message, "id", NULL);
 
     if (!is_answer && place_pass_on(place, type, message, body_length))
         return;
+    /* From here on all of it may be put on record. */
+    _cleanup_json_ json_object *clean = redactor_message(place->session->options->redactor, message);
+    const char *id = json_member_string(clean, "id", NULL);
+    json_object *data = json_member(clean, "data");
     if (body_length > 0)
         place_violates(place, "a body comes where none may");
     else if (is_answer)
-        place_take_answer(place, id, message);
+        place_take_answer(place, id, clean);
     else if (strcmp(type, "event") == 0)
         place_take_event(place, data);
     else if (strcmp(type, "metric") == 0)

@@ -289,6 +289,8 @@ void place_break(struct session_place *place, struct osiris_error *error)
         return;
     }
     place->phase = PLACE_BROKEN;
+    /* What is wrong with a stream is said with names of its columns. */
+    redactor_error(place->session->options->redactor, error);
     if (place->channel != NULL) {
         say_why(place, error);
         channel_shutdown(place->channel);

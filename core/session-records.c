@@ -131,8 +131,9 @@ static int make_artifacts_dir(struct session *session, const struct session_step
     }
     if (make_directories(*folder, 0755, error) < 0)
         return -1;
+    _cleanup_free_ char *shown = rundir_shown(session->options->rundir, *folder);
     json_object *fields = step_fields(step);
-    json_add_string(fields, "path", *folder);
+    json_add_string(fields, "path", shown);
     session_event(session, "artifacts_dir_created", fields);
     return 0;
 }
@@ -152,9 +153,10 @@ static int write_config(struct session *session, const struct session_step *step
         return out_of_memory(step, error);
     if (atomic_file_write(path, text.data, text.length, 0644, error) < 0)
         return -1;
+    _cleanup_free_ char *shown = rundir_shown(session->options->rundir, path);
     json_object *fields = step_fields(step);
     json_add_string(fields, "artifact_type", "cleaned_config");
-    json_add_string(fields, "path", path);
+    json_add_string(fields, "path", shown);
     session_event(session, "artifact_created", fields);
     return 0;
 }
@@ -175,8 +177,10 @@ static int record_step(struct session *session, size_t index, struct osiris_erro
 int session_record_steps(struct session *session, struct osiris_error *error)
 {
     for (size_t i = 0; i < session->step_count; i++)
-        if (record_step(session, i, error) < 0)
+        if (record_step(session, i, error) < 0) {
+            redactor_error(session->options->redactor, error);
             return -1;
+        }
     session_note_artifacts(session);
     return 0;
 }

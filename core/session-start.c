@@ -31,6 +31,7 @@ int place_make_adapter(struct session_place *place, struct osiris_error *error)
         .adapter_path = options->adapter_path,
         .adapter_dir = options->adapter_dir,
         .run_id = options->run_id,
+        .redactor = options->redactor,
         .sink = &place->session->sink,
         .context = &place->context,
     };
@@ -52,7 +53,7 @@ static int open_channel(struct session_place *place, const struct osiris_channel
 {
     place->remote = (made->flags & OSIRIS_CHANNEL_REMOTE) != 0;
     place->session->has_remote = place->session->has_remote || place->remote;
-    place->worker_log = worker_log_new(made->diagnostics, place_take_line, place);
+    place->worker_log = worker_log_new(made->diagnostics, place->session->options->redactor, place_take_line, place);
     place->channel = channel_new(made->socket, error);
     if (place->worker_log == NULL && place->channel != NULL)
         osiris_error_set_errno(error, ENOMEM, "cannot talk to the worker");

@@ -19,7 +19,7 @@ void session_log(struct session *session, int level, const char *source, const c
     rundir_log(options->rundir, level, source, message);
     if (options->observer == NULL || options->observer->log == NULL)
         return;
-    _cleanup_free_ char *clean = redactor_text(options->redactor, message, strlen(message));
+    _cleanup_free_ char *clean = redactor_record_text(options->redactor, message);
     if (clean != NULL)
         options->observer->log(options->observer_context, level, source, clean);
 }

@@ -70,7 +70,7 @@ static json_object *masked_message(struct redactor *redactor, const uint8_t *mes
     if (decoded == NULL)
         return NULL;
     mask_prepare(decoded);
-    return redactor_json(redactor, decoded);
+    return redactor_message(redactor, decoded);
 }
 
 /* Writing. */
@@ -101,6 +101,8 @@ static void append_header(struct trace_writer *writer, const struct trace_option
 {
     char now[CLOCK_TIMESTAMP_SIZE];
     _cleanup_json_ json_object *header = json_object_new_object();
+    _cleanup_free_ char *pipeline =
+        options->pipeline == NULL ? NULL : redactor_text(options->redactor, options->pipeline, strlen(options->pipeline));
 
     clock_timestamp(now);
     json_add_string(header, "trace", "osiris-rpc");
@@ -108,7 +110,7 @@ static void append_header(struct trace_writer *writer, const struct trace_option
     json_add_string(header, "run_id", options->run_id);
     json_add_string(header, "osiris", options->version);
     json_add_string(header, "started", now);
-    json_add_string(header, "pipeline", options->pipeline);
+    json_add_string(header, "pipeline", pipeline);
     json_add_string(header, "profile", options->profile);
     append(writer, header);
 }

@@ -7,16 +7,22 @@
 #include "core/buffer.h"
 #include "core/cleanup.h"
 
+/* A line of more bytes is cut before its secrets are masked, unless one lies where it would be cut: then at twice as many. */
+#define WHOLE_LINE ((size_t)64 << 10)
+#define LONGEST_LINE ((size_t)4 << 20)
+
 struct worker_log {
     int fd;
+    struct redactor *redactor; /* borrowed */
     struct buffer pending; /* the line that has no end yet */
+    size_t enough; /* bytes of it at which it is cut */
     char *kept[WORKER_LOG_KEPT]; /* a ring; `next` is the oldest */
     size_t next;
     void (*line)(void *context, const char *text);
     void *context;
 };
 
-struct worker_log *worker_log_new(int fd, void (*line)(void *context, const char *text),
+struct worker_log *worker_log_new(int fd, struct redactor *redactor, void (*line)(void *context, const char *text),
                                   void *context)
 {
     struct worker_log *log = calloc(1, sizeof *log);
@@ -26,9 +32,11 @@ struct worker_log *worker_log_new(int fd, void (*line)(void *context, const char
         return NULL;
     }
     log->fd = fd;
+    log->redactor = redactor;
+    log->enough = WHOLE_LINE;
     log->line = line;
     log->context = context;
-    buffer_init(&log->pending, WORKER_LOG_LINE);
+    buffer_init(&log->pending, LONGEST_LINE + 65536);
     if (fd >= 0) {
         int flags = fcntl(fd, F_GETFL);
         if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
@@ -55,40 +63,62 @@ int worker_log_fd(const struct worker_log *log)
     return log->fd;
 }
 
+/* Takes `text`. */
+static void keep(struct worker_log *log, char *text)
+{
+    log->line(log->context, text);
+    free(log->kept[log->next]);
+    log->kept[log->next] = text;
+    log->next = (log->next + 1) % WORKER_LOG_KEPT;
+}
+
+/* The first bytes of what is pending: masked, then cut between two characters. */
+static void give(struct worker_log *log, size_t length)
+{
+    _cleanup_free_ char *clean = length == 0 ? NULL : redactor_text(log->redactor, log->pending.data, length);
+    size_t left = clean == NULL ? 0 : strlen(clean);
+
+    for (const char *at = clean; left > 0;) {
+        size_t part = left < WORKER_LOG_LINE ? left : WORKER_LOG_LINE;
+        while (part < left && part > WORKER_LOG_LINE - 4 && ((unsigned char)at[part] & 0xc0) == 0x80)
+            part--;
+        char *line = strndup(at, part);
+        if (line != NULL)
+            keep(log, line);
+        at += part;
+        left -= part;
+    }
+    buffer_consume(&log->pending, length);
+}
+
 static void end_line(struct worker_log *log)
 {
-    if (log->pending.length == 0)
-        return;
-    log->line(log->context, log->pending.data);
-    free(log->kept[log->next]);
-    log->kept[log->next] = strdup(log->pending.data);
-    log->next = (log->next + 1) % WORKER_LOG_KEPT;
+    give(log, log->pending.length);
     buffer_reset(&log->pending);
+    log->enough = WHOLE_LINE;
+}
+
+/* What has no end yet, but is long. */
+static void give_beginning(struct worker_log *log)
+{
+    if (log->pending.length < log->enough)
+        return;
+    give(log, redactor_settled(log->redactor, log->pending.data, log->pending.length));
+    if (log->pending.length >= LONGEST_LINE)
+        end_line(log);
+    else if (log->pending.length >= log->enough)
+        log->enough *= 2;
 }
 
 static void take_bytes(struct worker_log *log, const char *bytes, size_t length)
 {
-    while (length > 0) {
-        const char *newline = memchr(bytes, '\n', length);
-        size_t part = newline == NULL ? length : (size_t)(newline - bytes);
-        size_t room = WORKER_LOG_LINE - log->pending.length;
-        bool cut = part > room;
-
-        if (cut)
-            part = room;
-        /* A NUL would hide the rest of the line from everything that prints it. */
-        for (size_t i = 0; i < part; i++)
-            buffer_append_char(&log->pending, bytes[i] == '\0' ? '?' : bytes[i]);
-        bytes += part;
-        length -= part;
-        if (cut) {
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i] == '\n')
             end_line(log);
-        } else if (newline != NULL) {
-            end_line(log);
-            bytes++;
-            length--;
-        }
+        else if (bytes[i] != '\0')
+            buffer_append_char(&log->pending, bytes[i]);
     }
+    give_beginning(log);
 }
 
 /* Whether there may be more. */
@@ -128,8 +158,10 @@ void worker_log_drain(struct worker_log *log)
 
 bool worker_log_has_said(const struct worker_log *log, const char *line)
 {
-    for (size_t i = 0; i < WORKER_LOG_KEPT; i++)
-        if (log->kept[i] != NULL && strcmp(log->kept[i], line) == 0)
+    _cleanup_free_ char *clean = redactor_text(log->redactor, line, strlen(line));
+
+    for (size_t i = 0; clean != NULL && i < WORKER_LOG_KEPT; i++)
+        if (log->kept[i] != NULL && strcmp(log->kept[i], clean) == 0)
             return true;
     return false;
 }

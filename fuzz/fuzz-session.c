@@ -120,6 +120,12 @@ WRAPPED(const char *, rundir_artifacts_path, const struct rundir *rundir)
     return "/no-such-folder/artifacts";
 }
 
+WRAPPED(char *, rundir_shown, const struct rundir *rundir, const char *path)
+{
+    (void)rundir;
+    return strdup(path);
+}
+
 WRAPPED(void, rundir_event, struct rundir *rundir, const char *event, json_object *fields)
 {
     (void)rundir;

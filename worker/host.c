@@ -101,7 +101,7 @@ static void add_fields(const struct step *step, json_object *data, const char *j
     add_time(data);
     if (!json_object_is_type(fields, json_type_object))
         return;
-    _cleanup_json_ json_object *clean = redactor_json(step->run->redactor, fields);
+    _cleanup_json_ json_object *clean = redactor_event(step->run->redactor, fields);
     json_object_object_foreach(clean, key, value)
     {
         if (json_member(data, key) == NULL)
@@ -356,7 +356,7 @@ static void host_result(const struct osiris_host *host, const char *json)
         return;
     _cleanup_json_ json_object *given = json_tokener_parse(json);
     json_object *clean = json_object_is_type(given, json_type_object)
-                             ? redactor_json(step->run->redactor, given)
+                             ? redactor_answer(step->run->redactor, given)
                              : NULL;
     signs_give(step);
     pthread_mutex_lock(&step->report_lock);

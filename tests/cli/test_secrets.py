@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
 """Where secrets could get out: memory, and every text that a run writes or shows."""
 
+import datetime
 import os
 import pathlib
 import resource
+import shutil
 import signal
 
-from tap import (SANITIZED, Skip, assert_equal, finish, interrupt, main, pipeline, start, step, test, wait_until, worker_of)
+from tap import (SANITIZED, Skip, assert_equal, assert_in, assert_no_group, events, finish, interrupt, main, metrics, osiris, pipeline, read,
+                 run_directory, start, step, test, wait_until, worker_of, write)
+
+MASK = "***MASKED***"
 
 
 def hanging(**options):
@@ -36,6 +41,7 @@ def test_osiris_leaves_no_core_file(folder):
     _, status = os.waitpid(process.pid, 0)
     process.returncode = -signal.SIGQUIT
     assert_equal((os.WTERMSIG(status), os.WCOREDUMP(status)), (signal.SIGQUIT, False), "end of osiris")
+    assert_no_group(worker)
     assert_equal([path.name for path in pathlib.Path(".").rglob("core*")], [], "core files")
 
 
@@ -53,6 +59,148 @@ def test_nobody_traces_osiris(folder):
     interrupt(process)
     finish(process)
     assert_equal(owner, user if SANITIZED else 0, "owner")
+
+
+def leak(pin, *arguments, code=0, connection="", env=None, **config):
+    """Runs leaky.extractor, whose connection's secret is `pin`; all that is printed and written."""
+    for name in ("run_logs", "build", "out.csv"):
+        shutil.rmtree(name, ignore_errors=True)
+    write("osiris_connections.yaml", f"connections: {{leaky: {{it: {{pin: '${{PIN}}'{connection}}}}}}}\n")
+    pipeline(step("leak", "leaky.extractor", "read", connection="@leaky.it", **config),
+             step("save", "csv.writer", "write", path="out.csv"))
+    result = osiris("run", "pipeline.yaml", "--verbose", *arguments,
+                    env={"PIN": pin, "OSIRIS_RPC_DEBUG": "true", **(env or {})})
+    assert_equal(result.code, code, "exit code", result)
+    return {"out": result.out, "err": result.err,
+            **{str(path): read(path) for path in pathlib.Path("run_logs").rglob("*") if path.is_file()},
+            **{str(path): read(path) for path in pathlib.Path(".osiris").rglob("*") if path.is_file()}}
+
+
+def assert_hidden(texts, *parts):
+    for name, text in texts.items():
+        for part in parts:
+            assert part not in text, f"{part!r} is in {name}:\n{text}"
+
+
+@test
+def test_secrets_are_masked_in_all_that_comes_from_drivers(folder):
+    for pin in ("s3cr3t/P4ss word!", "fluffykitten", "mysqlpass2026"):
+        text = "a {} b"
+        for arguments in ((), ("--json",)):
+            texts = leak(pin, *arguments, code=1, log=text, event=text, metric=text, error=text, hint=text, print=text)
+            assert_hidden(texts, pin)
+        error = events(run_directory(), "step_failed")[0]
+        assert_equal((error["error"], error["detail"]["hint"]), (f"a {MASK} b", f"a {MASK} b"), "error")
+        event = events(run_directory(), "leak")[0]
+        assert_equal((event["status"], event[f"a {MASK} b"], event["rows"], event["password"]),
+                     (f"a {MASK} b", 1, [f"a {MASK} b"], MASK), "event")
+        assert_equal(metrics(run_directory(), f"a {MASK} b")[0]["unit"], f"a {MASK} b", "unit")
+        assert_in(f"WARNING - a {MASK} b\n", read(run_directory() / "osiris.log"))
+        assert_in(f"DEBUG - a {MASK} b\n", read(run_directory() / "debug.log"))
+
+
+@test
+def test_texts_that_servers_have_cut(folder):
+    """As MySQL cuts what it quotes from a statement."""
+    for pin in ("C4nary-P4ssword!", "fluffykitten"):
+        text = "syntax error near '{9}' at line 1, near '{9}"
+        texts = leak(pin, code=1, log=text, event=text, error=text, hint=text, print=text)
+        assert_hidden(texts, pin[:6])
+        assert_in(f"near '{MASK}' at line 1, near '{MASK}", events(run_directory(), "step_failed")[0]["error"])
+
+
+@test
+def test_lines_that_are_cut(folder):
+    pin = "fluffykitten-9876543210"
+    for pad in (8192 - 30, 8192, 65536, 65536 + 8192, 2 << 20):
+        for before in (1, 10, len(pin) - 1):
+            texts = leak(pin, print="{} and {0} and {}", pad=pad - before)
+            assert_hidden(texts, *(pin[i:i + 6] for i in range(len(pin) - 5)))
+            assert_in(MASK, read(run_directory() / "debug.log"))
+    assert max(map(len, read(run_directory() / "debug.log").splitlines())) < 9000
+
+
+@test
+def test_values_are_masked_before_messages_are_cut(folder):
+    pin = "C4nary-P4ssword!"
+    texts = leak(pin, code=1, error="x" * (65536 - 70) + "{}" + "y" * 100, hint="{}" * 5000)
+    assert_hidden(texts, pin[:6])
+    write("osiris_connections.yaml", "connections: {leaky: {it: {pin: 'x1', init: \"set @t='" + "t" * 45 + "${API_TOKEN}'\"}}}\n")
+    result = osiris("validate", "pipeline.yaml", env={"API_TOKEN": pin})
+    assert_equal(result.code, 2, "exit code", result)
+    assert "C4na" not in result.err, result
+
+
+@test
+def test_variables_with_secret_names_are_secrets(folder):
+    token = "t0ken+value"
+    texts = leak("other", connection=", text: 'set ${API_TOKEN} ${REGION}'", log=f"it is {token} in eu-1", code=0,
+                 env={"API_TOKEN": token, "REGION": "eu-1"})
+    assert_hidden(texts, token)
+    assert_in(f"it is {MASK} in eu-1", texts["err"])
+
+
+def is_meant_to_be_masked(name, line):
+    """Configs and connections are from outside; so are the secrets themselves."""
+    return name.endswith("cleaned_config.json") or any(
+        part in line for part in ('"method":"prepare"', '"method":"hello"', '"method":"execute_step"', " prepare,", " hello,",
+                                  " execute_step,"))
+
+
+@test
+def test_our_own_words_stay(folder):
+    """A secret that is one of them is masked where it comes from outside only."""
+    words = ["success", "failed", "leaky", "csv.writer", "extractor", "null", "status", "message", "event", "local", "test-pipeline",
+             "rows", "save", "leak", "INFO", "osiris", "result", "method", "worker", "config", "error", "data", "run_logs",
+             "artifacts", str(datetime.datetime.now(datetime.timezone.utc).year), "0.1.0", "df", "compression", "get_next"]
+    for word in words:
+        for code, config in ((0, {}), (1, {"error": "it broke"})):
+            # A worker's errors are texts from outside as a whole.
+            if code == 1 and word in ("failed", "leak"):
+                continue
+            texts = leak(word, code=code, log="fine", **config)
+            for name, text in texts.items():
+                lines = [line for line in text.splitlines() if MASK in line and not is_meant_to_be_masked(name, line)]
+                assert_equal(lines, [], f"what is masked in {name} with the password {word!r}")
+    texts = leak("success", log="a success")
+    assert_in(f"WARNING - a {MASK}\n", read(run_directory() / "osiris.log"))
+    assert_equal([e["status"] for e in events(run_directory(), "driver_registered")], ["success"] * 2, "status")
+    result = osiris("run", "pipeline.yaml", "--json", env={"PIN": "success"}).json()
+    assert_equal((result["status"], result["steps"]["leak"]["status"], result["steps"]["save"]["component"]),
+                 ("success", "success", "csv.writer"), "answer")
+
+
+@test
+def test_answers_keep_their_shape(folder):
+    write("osiris_connections.yaml", "connections: {leaky: {it: {pin: '${PIN}', text: 'a ${PIN} b'}}}\n")
+    for word in ("name", "databases", "tables", "columns", "checks", "message"):
+        result = osiris("discovery", "run", "@leaky.it", "--json", env={"PIN": word}).json()
+        table = result["databases"][0]["tables"][0]
+        assert_equal((table["name"], table["columns"][0]["type"]), (f"a {MASK} b",) * 2, "table")
+        result = osiris("connections", "doctor", "@leaky.it", "--json", env={"PIN": word}).json()
+        assert_equal(result["connections"][0]["result"]["checks"],
+                     [{"name": f"a {MASK} b", "ok": False, "message": f"a {MASK} b"}], "checks")
+
+
+@test
+def test_paths_of_users(folder):
+    pin = "fluffykitten"
+    texts = leak(pin, "--out", f"here-{pin}")
+    assert_hidden(texts, pin)
+    assert_in(f"records    here-{MASK}", texts["out"])
+    assert_hidden({str(path): read(path) for path in pathlib.Path(f"here-{pin}").rglob("*") if path.is_file()}, pin)
+    result = osiris("run", "pipeline.yaml", "--out", f"here-{pin}", "--json", env={"PIN": pin})
+    assert_equal(result.code, 2, "exit code", result)
+    assert pin not in result.out + result.err, result
+
+
+@test
+def test_a_replay_with_a_word_as_password(folder):
+    leak("success", log="fine")
+    trace = next(pathlib.Path("run_logs").rglob("rpc.trace"))
+    result = osiris("rpc", "replay", trace, env={"PIN": "success"})
+    assert_equal(result.code, 0, "exit code", result)
+    assert_in("0 differ", result.out, result)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ static struct rundir *open_in(const char *run_dir, struct osiris_error *error)
     strcpy(base, "/tmp/osr.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(base));
     redactor = redactor_new();
-    ck_assert_int_eq(redactor_add(redactor, "hunter22"), 0);
+    ck_assert_int_eq(redactor_add(redactor, "hunter 22"), 0);
     const struct rundir_options options = {
         .base_dir = base,
         .run_dir = run_dir,
@@ -58,7 +58,7 @@ static void expect_in(const char *folder, const char *name, const char *part)
     char *text = read_text(folder, name);
 
     ck_assert_msg(strstr(text, part) != NULL, "no %s in %s: %s", part, name, text);
-    ck_assert_ptr_null(strstr(text, "hunter22"));
+    ck_assert_ptr_null(strstr(text, "hunter 22"));
     free(text);
 }
 
@@ -83,16 +83,16 @@ START_TEST(test_records_are_redacted_lines)
 {
     struct rundir *rundir = open_in(NULL, NULL);
     json_object *fields =
-        json_tokener_parse("{\"ts\": \"then\", \"text\": \"x hunter22\", \"password\": \"p\"}");
-    json_object *status = json_tokener_parse("{\"status\": \"failed\", \"error\": \"hunter22\"}");
-    json_object *line = json_tokener_parse("{\"run_id\": \"r\", \"tags\": [\"hunter22\"]}");
+        json_tokener_parse("{\"ts\": \"then\", \"text\": \"x hunter 22\", \"password\": \"p\"}");
+    json_object *status = json_tokener_parse("{\"status\": \"failed\", \"error\": \"hunter 22\"}");
+    json_object *line = json_tokener_parse("{\"run_id\": \"r\", \"tags\": [\"hunter 22\"]}");
 
     rundir_event(rundir, "run_start", fields);
     rundir_event(rundir, "bare", NULL);
     rundir_metric(rundir, "rows_read", 12, "rows", json_tokener_parse("{\"step\": \"a\"}"));
     rundir_metric(rundir, "total_duration", 0.1, NULL, NULL);
-    rundir_log(rundir, OSIRIS_DEBUG, "worker", "quiet hunter22");
-    rundir_log(rundir, OSIRIS_INFO, NULL, "loud hunter22");
+    rundir_log(rundir, OSIRIS_DEBUG, "worker", "quiet hunter 22");
+    rundir_log(rundir, OSIRIS_INFO, NULL, "loud hunter 22");
     ck_assert_int_eq(rundir_finish(rundir, status, line, NULL), 0);
     expect_in(rundir_path(rundir), "events.jsonl",
               "{\"ts\":\"then\",\"session\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"event\":\"run_start\","
