@@ -85,13 +85,32 @@ int build_check_adapter(struct build *build, const char *place, struct osiris_er
     return 0;
 }
 
+/* Who uses places: the steps that name one, and all others. */
+struct users {
+    const struct pipeline *pipeline;
+    const char *adapter; /* or NULL */
+};
+
+static bool is_used(void *context, const char *name)
+{
+    const struct users *users = context;
+
+    for (size_t i = 0; i < users->pipeline->step_count; i++)
+        if (users->pipeline->steps[i].run_on != NULL && strcmp(users->pipeline->steps[i].run_on, name) == 0)
+            return true;
+    return users->adapter != NULL && strcmp(users->adapter, name) == 0;
+}
+
 /* Every place that a step names has to be there: to find out later would cost a run. */
-static int find_places(struct build *build)
+static int find_places(struct build *build, const char *adapter)
 {
     const struct pipeline *pipeline = build->pipeline;
+    struct users users = {pipeline, adapter};
+    const struct places_request request = {getenv("OSIRIS_HOME"), is_used, &users};
     size_t errors = build->diagnostics.errors;
 
-    build->places = places_load(getenv("OSIRIS_HOME"), &build->diagnostics);
+    build->secrets = json_object_new_array();
+    build->places = places_load(&request, build->secrets, &build->diagnostics);
     if (build->places == NULL)
         return build->diagnostics.errors > errors ? -1
                                                   : diagnostics_add(&build->diagnostics, DIAGNOSTIC_ERROR,
@@ -142,7 +161,7 @@ int build_pipeline_file(struct build *build, const char *path, const char *profi
     (void)pipeline_load(&load, &build->diagnostics, &build->pipeline);
     if (build->pipeline == NULL)
         return -1;
-    int found = find_places(build);
+    int found = find_places(build, adapter);
     const struct compile_options compile = {
         .pipeline = build->pipeline,
         .profile = profile,
@@ -163,6 +182,7 @@ void build_clear(struct build *build)
 {
     compiled_free(build->compiled);
     json_object_put(build->places);
+    json_object_put(build->secrets);
     json_object_put(build->adapters);
     pipeline_free(build->pipeline);
     registry_free(build->registry);

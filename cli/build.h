@@ -25,6 +25,7 @@ struct build {
     struct pipeline *pipeline;
     struct compiled *compiled;
     json_object *places; /* see core/places.h */
+    json_object *secrets; /* [values] of the places' options, or NULL */
     json_object *adapters; /* those that can be had: keys */
     struct diagnostics diagnostics; /* warnings, too */
 };

@@ -60,17 +60,21 @@ static int add_secret(struct run *run, const char *value, struct osiris_error *e
     return 0;
 }
 
+static int add_secrets(struct run *run, json_object *secrets, struct osiris_error *error)
+{
+    for (size_t i = 0; i < json_array_count(secrets); i++)
+        if (add_secret(run, json_object_get_string(json_object_array_get_idx(secrets, i)), error) < 0)
+            return -1;
+    return 0;
+}
+
 static int fill_redactor(struct run *run, struct osiris_error *error)
 {
-    json_object *secrets = run->build.compiled->secrets;
-
     run->redactor = redactor_new();
     if (run->redactor == NULL)
         return osiris_error_set_errno(error, ENOMEM, "cannot keep secrets");
-    for (size_t i = 0; i < json_array_count(secrets); i++)
-        if (add_secret(run, json_object_get_string(json_object_array_get_idx(secrets, i)), error) <
-            0)
-            return -1;
+    if (add_secrets(run, run->build.compiled->secrets, error) < 0 || add_secrets(run, run->build.secrets, error) < 0)
+        return -1;
     json_object_object_foreach(run->options.environment, name, value)
     {
         if (redact_key_is_secret(name) &&

@@ -286,97 +286,38 @@ static const struct yaml_node *choose(const struct connections *connections,
 
 /* Resolving one connection. */
 struct resolving {
-    const struct connections *connections;
     const struct connection_request *request;
-    json_object *secrets;
-    struct diagnostics *diagnostics;
+    struct variables_reader reader;
 };
 
-static void note_secret(const struct resolving *resolving, const struct yaml_node *key,
-                        const char *text, bool literal)
-{
-    if (text[0] == '\0')
-        return;
-    json_append(resolving->secrets, json_object_new_string(text));
-    if (literal)
-        yaml_diagnose(resolving->diagnostics, DIAGNOSTIC_WARNING, "literal_secret",
-                      resolving->connections->document,
-                      &(struct source_location){.file = key->where.file}, NULL,
-                      "write ${VARIABLE} and set it in the environment",
-                      "the secret \"%s\" stands in the connections file (line %u)", key->text,
-                      key->where.line);
-}
-
-/* `type` is what the field takes. */
-static json_object *resolve_scalar(const struct resolving *resolving, const struct yaml_node *key,
-                                   const struct yaml_node *node, bool secret,
-                                   enum connection_field type)
-{
-    _cleanup_buffer_ struct buffer text = BUFFER_INIT(1 << 20);
-    struct filled_in filled = {.secret = resolving->secrets};
-    bool ok;
-
-    if (variables_fill(resolving->connections->variables, resolving->connections->document, node, &text, &filled,
-                       resolving->diagnostics) < 0)
-        return NULL;
-    if (secret && !yaml_is_null(node)) {
-        /* A secret is text, whatever it looks like: "0x10", "yes" and "1_0" are passwords. */
-        note_secret(resolving, key, text.data, !filled.any);
-        return json_object_new_string(text.data);
-    }
-    /* What came out is typed like any scalar, but in quotes it is text. One variable and nothing else is what the field
-     * takes: "${PORT}" is a number, ${DATABASE} is text. */
-    bool plain = node->plain;
-    if (variables_is_one(node->text) && type != CONNECTION_FIELD_KNOWN)
-        plain = type == CONNECTION_FIELD_OTHER;
-    struct yaml_node typed = {.kind = YAML_SCALAR, .plain = plain, .text = text.data};
-    return yaml_to_json(&typed, &ok);
-}
-
-/* `key` is the nearest one above. What lies in a secret is secret. */
-static json_object *resolve_node(const struct resolving *resolving, const struct yaml_node *key,
-                                 const struct yaml_node *node, bool secret)
-{
-    json_object *result;
-
-    if (node->kind == YAML_SCALAR)
-        return resolve_scalar(resolving, key, node, secret, CONNECTION_FIELD_KNOWN);
-    result = node->kind == YAML_SEQUENCE ? json_object_new_array() : json_object_new_object();
-    for (size_t i = 0; i < node->count; i++) {
-        if (node->kind == YAML_SEQUENCE) {
-            json_append(result, resolve_node(resolving, key, node->items[i], secret));
-            continue;
-        }
-        const struct yaml_node *inner = node->keys[i];
-        json_add(result, inner->text,
-                 resolve_node(resolving, inner, node->items[i],
-                              secret || redact_key_is_secret(inner->text)));
-    }
-    return result;
-}
-
-static void resolve_field(const struct resolving *resolving, const struct yaml_node *key,
-                          const struct yaml_node *node, json_object *fields)
+static enum connection_field type_of(const struct resolving *resolving, const struct yaml_node *key)
 {
     const struct connection_request *request = resolving->request;
+    enum connection_field type =
+        request->field == NULL ? CONNECTION_FIELD_KNOWN : request->field(request->context, key->text);
+
+    if (type != CONNECTION_FIELD_UNKNOWN)
+        return type;
+    _cleanup_free_ char *meant = request->question(request->context, key->text);
+    yaml_diagnose(resolving->reader.diagnostics, DIAGNOSTIC_WARNING, "unknown_connection_field",
+                  resolving->reader.document, &key->where, NULL, meant,
+                  "no component of the family \"%s\" has a field \"%s\"; it is ignored",
+                  request->family, key->text);
+    return CONNECTION_FIELD_KNOWN;
+}
+
+static json_object *resolve_field(const struct resolving *resolving, const struct yaml_node *key,
+                                  const struct yaml_node *node)
+{
+    const struct connection_request *request = resolving->request;
+    enum connection_field type = type_of(resolving, key);
     bool secret = redact_key_is_secret(key->text) ||
                   (request->is_secret != NULL && request->is_secret(request->context, key->text));
 
-    enum connection_field type = request->field == NULL
-                                     ? CONNECTION_FIELD_KNOWN
-                                     : request->field(request->context, key->text);
-
-    if (type == CONNECTION_FIELD_UNKNOWN) {
-        _cleanup_free_ char *meant = request->question(request->context, key->text);
-        yaml_diagnose(resolving->diagnostics, DIAGNOSTIC_WARNING, "unknown_connection_field",
-                      resolving->connections->document, &key->where, NULL, meant,
-                      "no component of the family \"%s\" has a field \"%s\"; it is ignored",
-                      request->family, key->text);
-        type = CONNECTION_FIELD_KNOWN;
-    }
-    json_add(fields, key->text,
-             node->kind == YAML_SCALAR ? resolve_scalar(resolving, key, node, secret, type)
-                                       : resolve_node(resolving, key, node, secret));
+    if (node->kind != YAML_SCALAR || type == CONNECTION_FIELD_KNOWN || !variables_is_one(node->text))
+        return variables_node(&resolving->reader, key, node, secret);
+    /* One variable and nothing else is what the field takes: "${PORT}" is a number, ${DATABASE} is text. */
+    return variables_scalar(&resolving->reader, key, node, secret, type == CONNECTION_FIELD_OTHER);
 }
 
 int connections_resolve(struct connections *connections, const struct connection_request *request,
@@ -384,7 +325,10 @@ int connections_resolve(struct connections *connections, const struct connection
                         struct diagnostics *diagnostics)
 {
     const struct yaml_node *node = choose(connections, request, chosen, diagnostics);
-    const struct resolving resolving = {connections, request, secrets, diagnostics};
+    const struct resolving resolving = {
+        .request = request,
+        .reader = {connections->variables, connections->document, "the connections file", secrets, diagnostics},
+    };
     size_t errors = diagnostics->errors;
 
     *fields = NULL;
@@ -395,7 +339,7 @@ int connections_resolve(struct connections *connections, const struct connection
     json_object *resolved = json_object_new_object();
     for (size_t i = 0; i < node->count; i++)
         if (strcmp(node->keys[i]->text, "default") != 0)
-            resolve_field(&resolving, node->keys[i], node->items[i], resolved);
+            json_add(resolved, node->keys[i]->text, resolve_field(&resolving, node->keys[i], node->items[i]));
     hide_lines(connections, diagnostics);
     if (diagnostics->errors != errors) {
         json_object_put(resolved);

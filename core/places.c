@@ -1,18 +1,24 @@
 /* The adapters of osiris.yaml; see places.h. */
 #include "core/places.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
 #include "core/json-build.h"
+#include "core/redact.h"
+#include "core/variables.h"
 #include "core/yaml.h"
 
 #define FILE_NAME "osiris.yaml"
 
 struct reader {
+    const struct places_request *request;
     struct yaml_document *document;
+    struct variables *variables;
+    json_object *secrets;
     struct diagnostics *diagnostics;
     json_object *places;
 };
@@ -27,9 +33,25 @@ static void wrong(struct reader *reader, const struct yaml_node *node, const cha
 }
 
 /* Everything but `adapter` is an option, which the adapter's own schema checks when it is opened. */
+static json_object *read_options(struct reader *reader, const struct yaml_node *node)
+{
+    const struct variables_reader values = {reader->variables, reader->document, FILE_NAME, reader->secrets,
+                                            reader->diagnostics};
+    json_object *options = json_object_new_object();
+
+    for (size_t i = 0; i < node->count; i++) {
+        const struct yaml_node *key = node->keys[i];
+        if (strcmp(key->text, "adapter") != 0)
+            json_add(options, key->text,
+                     variables_node(&values, key, node->items[i], redact_key_is_secret(key->text)));
+    }
+    return options;
+}
+
 static void read_place(struct reader *reader, const struct yaml_node *key,
                        const struct yaml_node *node)
 {
+    const struct places_request *request = reader->request;
     const char *adapter = yaml_string(yaml_get(node, "adapter"));
     char location[160];
 
@@ -42,18 +64,10 @@ static void read_place(struct reader *reader, const struct yaml_node *key,
         wrong(reader, key, location, "\"default\" is the place that --adapter names");
         return;
     }
-    bool ok = true;
-    json_object *options = yaml_to_json(node, &ok);
     json_object *place = json_object_new_object();
-    if (!ok || options == NULL || place == NULL) {
-        json_object_put(options);
-        json_object_put(place);
-        wrong(reader, key, location, "out of memory");
-        return;
-    }
-    json_object_object_del(options, "adapter");
     json_add_string(place, "adapter", adapter);
-    json_add(place, "options", options);
+    if (request->is_used(request->context, key->text))
+        json_add(place, "options", read_options(reader, node));
     json_add(reader->places, key->text, place);
 }
 
@@ -81,27 +95,27 @@ static void read_file(struct reader *reader)
         read_place(reader, adapters->keys[i], adapters->items[i]);
 }
 
-json_object *places_load(const char *osiris_home, struct diagnostics *diagnostics)
+json_object *places_load(const struct places_request *request, json_object *secrets, struct diagnostics *diagnostics)
 {
-    struct reader reader = {.diagnostics = diagnostics, .places = json_object_new_object()};
+    struct reader reader = {
+        .request = request, .secrets = secrets, .diagnostics = diagnostics, .places = json_object_new_object()};
+    const char *home = request->osiris_home;
     _cleanup_free_ char *path = NULL;
     size_t errors = diagnostics->errors;
 
-    if (reader.places == NULL)
-        return NULL;
-    if (osiris_home == NULL || osiris_home[0] == '\0')
-        path = strdup(FILE_NAME);
-    else if (asprintf(&path, "%s/" FILE_NAME, osiris_home) < 0)
+    if (asprintf(&path, "%s%s" FILE_NAME, home == NULL ? "" : home, home == NULL || home[0] == '\0' ? "" : "/") < 0) {
         path = NULL;
-    if (path == NULL) {
         json_object_put(reader.places);
         return NULL;
     }
     if (access(path, F_OK) < 0)
         return reader.places;
     reader.document = yaml_load(path, diagnostics);
-    if (reader.document != NULL)
+    reader.variables = variables_load(path);
+    if (reader.document != NULL && reader.variables != NULL)
         read_file(&reader);
+    diagnostics_hide_lines(diagnostics, path, 0, UINT_MAX);
+    variables_free(reader.variables);
     yaml_free(reader.document);
     if (diagnostics->errors == errors)
         return reader.places;

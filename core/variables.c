@@ -12,6 +12,7 @@
 #include "core/utf8.h"
 
 #define DOTENV_MAXIMUM (1u << 20)
+#define VALUE_MAXIMUM (1u << 20)
 
 struct variables {
     json_object *values; /* {NAME: value} of the .env files */
@@ -104,12 +105,10 @@ void variables_free(struct variables *variables)
 /* Filling in. */
 
 struct filling {
-    const struct variables *variables;
-    const struct yaml_document *document;
+    const struct variables_reader *reader;
     const struct yaml_node *node;
     struct buffer *text;
-    json_object *secret;
-    struct diagnostics *diagnostics;
+    bool any; /* it has variables */
 };
 
 static bool is_name(const char *name)
@@ -135,27 +134,29 @@ static const char *value_of(const struct variables *variables, const char *name,
 
 static bool invalid(const struct filling *filling, const char *hint, const char *what)
 {
-    yaml_diagnose(filling->diagnostics, DIAGNOSTIC_ERROR, "invalid_variable", filling->document, &filling->node->where, NULL,
-                  hint, "%s", what);
+    yaml_diagnose(filling->reader->diagnostics, DIAGNOSTIC_ERROR, "invalid_variable", filling->reader->document,
+                  &filling->node->where, NULL, hint, "%s", what);
     return false;
 }
 
 /* False: it is reported. */
 static bool append(const struct filling *filling, const char *name, const char *value, const char *place)
 {
+    const struct variables_reader *reader = filling->reader;
+
     if (value == NULL) {
-        yaml_diagnose(filling->diagnostics, DIAGNOSTIC_ERROR, "unset_variable", filling->document, &filling->node->where, NULL,
+        yaml_diagnose(reader->diagnostics, DIAGNOSTIC_ERROR, "unset_variable", reader->document, &filling->node->where, NULL,
                       "set it in the environment or in .env", "the environment variable %s is not set", name);
         return false;
     }
     if (!utf8_is_valid(value, strlen(value))) {
-        yaml_diagnose(filling->diagnostics, DIAGNOSTIC_ERROR, "invalid_encoding", filling->document, &filling->node->where,
-                      NULL, NULL, "the environment variable %s%s%s is not UTF-8", name, place == NULL ? "" : ", set in ",
+        yaml_diagnose(reader->diagnostics, DIAGNOSTIC_ERROR, "invalid_encoding", reader->document, &filling->node->where, NULL,
+                      NULL, "the environment variable %s%s%s is not UTF-8", name, place == NULL ? "" : ", set in ",
                       place == NULL ? "" : place);
         return false;
     }
     if (value[0] != '\0' && redact_key_is_secret(name))
-        json_append(filling->secret, json_object_new_string(value));
+        json_append(reader->secrets, json_object_new_string(value));
     buffer_append_text(filling->text, value);
     return true;
 }
@@ -174,7 +175,7 @@ static bool fill_one(const struct filling *filling, const char *inside, size_t l
     if (name == NULL || !is_name(name))
         return invalid(filling, "write ${NAME} or ${NAME:-default}",
                        "what stands in a ${…} is not the name of an environment variable");
-    const char *value = value_of(filling->variables, name, &place);
+    const char *value = value_of(filling->reader->variables, name, &place);
     /* As in the shell: the default also stands in for an empty value. */
     if (fallback != NULL && (value == NULL || value[0] == '\0'))
         value = fallback;
@@ -188,28 +189,79 @@ bool variables_is_one(const char *text)
     return end != NULL && end[1] == '\0';
 }
 
-int variables_fill(const struct variables *variables, const struct yaml_document *document, const struct yaml_node *node,
-                   struct buffer *text, struct filled_in *filled, struct diagnostics *diagnostics)
+/* The scalar's text. -1: a problem was reported. */
+static int fill(struct filling *filling)
 {
-    const struct filling filling = {variables, document, node, text, filled->secret, diagnostics};
-    const char *at = node->text, *start;
+    const char *at = filling->node->text, *start;
     bool ok = true;
 
-    filled->any = false;
     while ((start = strstr(at, "${")) != NULL) {
         const char *end = strchr(start, '}');
         if (end == NULL) {
-            (void)invalid(&filling, "write ${NAME} or ${NAME:-default}", "a ${ has no end");
+            (void)invalid(filling, "write ${NAME} or ${NAME:-default}", "a ${ has no end");
             return -1;
         }
-        filled->any = true;
-        buffer_append(text, at, (size_t)(start - at));
-        ok &= fill_one(&filling, start + 2, (size_t)(end - start) - 2);
+        filling->any = true;
+        buffer_append(filling->text, at, (size_t)(start - at));
+        ok &= fill_one(filling, start + 2, (size_t)(end - start) - 2);
         at = end + 1;
     }
-    buffer_append_text(text, at);
-    if (ok && text->failed)
-        yaml_diagnose(diagnostics, DIAGNOSTIC_ERROR, "too_large", document, &node->where, NULL, NULL,
-                      "the value is too long with its variables filled in");
-    return ok && !text->failed ? 0 : -1;
+    buffer_append_text(filling->text, at);
+    if (ok && filling->text->failed)
+        yaml_diagnose(filling->reader->diagnostics, DIAGNOSTIC_ERROR, "too_large", filling->reader->document,
+                      &filling->node->where, NULL, NULL, "the value is too long with its variables filled in");
+    return ok && !filling->text->failed ? 0 : -1;
+}
+
+/* Values. */
+
+static void note_secret(const struct variables_reader *reader, const struct yaml_node *key, const char *text, bool literal)
+{
+    if (text[0] == '\0')
+        return;
+    json_append(reader->secrets, json_object_new_string(text));
+    if (literal)
+        yaml_diagnose(reader->diagnostics, DIAGNOSTIC_WARNING, "literal_secret", reader->document,
+                      &(struct source_location){.file = key->where.file}, NULL,
+                      "write ${VARIABLE} and set it in the environment", "the secret \"%s\" stands in %s (line %u)", key->text,
+                      reader->file, key->where.line);
+}
+
+json_object *variables_scalar(const struct variables_reader *reader, const struct yaml_node *key, const struct yaml_node *node,
+                              bool secret, bool plain)
+{
+    _cleanup_buffer_ struct buffer text = BUFFER_INIT(VALUE_MAXIMUM);
+    struct filling filling = {.reader = reader, .node = node, .text = &text};
+    bool ok;
+
+    if (fill(&filling) < 0)
+        return NULL;
+    if (secret && !yaml_is_null(node)) {
+        /* "0x10", "yes" and "1_0" are passwords. */
+        note_secret(reader, key, text.data, !filling.any);
+        return json_object_new_string(text.data);
+    }
+    struct yaml_node typed = {.kind = YAML_SCALAR, .plain = plain, .text = text.data};
+    return yaml_to_json(&typed, &ok);
+}
+
+/* Trees are of a bounded height, see yaml.h. */
+json_object *variables_node(const struct variables_reader *reader, const struct yaml_node *key, const struct yaml_node *node,
+                            bool secret)
+{
+    json_object *result;
+
+    if (node->kind == YAML_SCALAR)
+        return variables_scalar(reader, key, node, secret, node->plain);
+    result = node->kind == YAML_SEQUENCE ? json_object_new_array() : json_object_new_object();
+    for (size_t i = 0; i < node->count; i++) {
+        if (node->kind == YAML_SEQUENCE) {
+            json_append(result, variables_node(reader, key, node->items[i], secret));
+            continue;
+        }
+        const struct yaml_node *inner = node->keys[i];
+        json_add(result, inner->text,
+                 variables_node(reader, inner, node->items[i], secret || redact_key_is_secret(inner->text)));
+    }
+    return result;
 }

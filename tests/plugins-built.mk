@@ -27,8 +27,10 @@ tests_plugins_other_pass_la_SOURCES = tests/plugins/pass.c
 tests_plugins_other_pass_la_CPPFLAGS = $(AM_CPPFLAGS) -DONLY_PASS
 tests_plugins_other_pass_la_LDFLAGS = $(test_plugin_ldflags)
 
-# An adapter, in a folder of its own: only the tests that name the folder find it.
-check_LTLIBRARIES += tests/plugins/adapters/flaky.la
+# Adapters, in a folder of their own: only the tests that name the folder find them.
+check_LTLIBRARIES += tests/plugins/adapters/flaky.la tests/plugins/adapters/keyed.la
+tests_plugins_adapters_keyed_la_SOURCES = tests/plugins/keyed.c
+tests_plugins_adapters_keyed_la_LDFLAGS = $(test_plugin_ldflags)
 tests_plugins_adapters_flaky_la_SOURCES = tests/plugins/flaky.c
 tests_plugins_adapters_flaky_la_LDFLAGS = $(test_plugin_ldflags)
 

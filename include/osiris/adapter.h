@@ -76,7 +76,10 @@ struct osiris_adapter {
     uint32_t struct_size; /* sizeof(struct osiris_adapter) */
     const char *name;     /* "local", "e2b": what --adapter takes; also the file's name less ".so" */
     const char *version;
-    const char *spec; /* JSON: title, description, configSchema of the adapter's options, secrets */
+    /* JSON: title, description, configSchema of the adapter's options, secrets: those that are, as JSON pointers ("/api_key"). Their
+     * values are masked in all that the adapter says; options with secret names are, too, and what came from variables with such
+     * names. */
+    const char *spec;
 
     int (*open)(const struct osiris_host *host, const struct osiris_adapter_context *context,
                 void **state);

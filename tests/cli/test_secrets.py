@@ -8,7 +8,7 @@ import resource
 import shutil
 import signal
 
-from tap import (SANITIZED, Skip, assert_equal, assert_in, assert_no_group, events, finish, interrupt, main, metrics, osiris, pipeline, read,
+from tap import (BUILD, SANITIZED, Skip, assert_equal, assert_in, assert_no_group, events, finish, interrupt, main, metrics, osiris, pipeline, read,
                  run_directory, start, step, test, wait_until, worker_of, write)
 
 MASK = "***MASKED***"
@@ -180,6 +180,65 @@ def test_answers_keep_their_shape(folder):
         result = osiris("connections", "doctor", "@leaky.it", "--json", env={"PIN": word}).json()
         assert_equal(result["connections"][0]["result"]["checks"],
                      [{"name": f"a {MASK} b", "ok": False, "message": f"a {MASK} b"}], "checks")
+
+
+ADAPTERS = f"{BUILD}/.libs:{BUILD}/tests/plugins/adapters/.libs"
+KEYS = {"E2B_API_KEY": "e2b_0123456789", "PIN": "fluffykitten", "CODE": "deep code!", "URL_TOKEN": "tok3n-in-url"}
+
+
+def keyed(*arguments, code=0, env=None, options="", trace="true"):
+    """A run in a place with secrets; all that is printed and written."""
+    for name in ("run_logs", "build", ".osiris"):
+        shutil.rmtree(name, ignore_errors=True)
+    write("osiris.yaml", "adapters:\n  cloud:\n    adapter: keyed\n    api_key: ${E2B_API_KEY}\n    pin: ${PIN}\n"
+          "    deep: {code: '${CODE}'}\n    url: 'http://x/?t=${URL_TOKEN}'\n    port: ${PORT:-123}\n" + options +
+          "  other:\n    adapter: keyed\n    api_key: ${NOT_SET_ANYWHERE}\n")
+    pipeline(step("make", "test.generate", "read", rows=10), step("save", "csv.writer", "write", path="out.csv"))
+    result = osiris("run", "pipeline.yaml", "--verbose", *arguments,
+                    env={"OSIRIS_ADAPTER_PATH": ADAPTERS, "OSIRIS_RPC_DEBUG": trace, **KEYS, **(env or {})})
+    assert_equal(result.code, code, "exit code", result)
+    texts = {"out": result.out, "err": result.err}
+    for name in ("run_logs", "build", ".osiris"):
+        texts |= {str(path): read(path) for path in pathlib.Path(name).rglob("*") if path.is_file()}
+    return texts
+
+
+@test
+def test_options_of_adapters(folder):
+    said = f"key {MASK}, pin {MASK}, code {MASK}, url http://x/?t={MASK}, near '{MASK}'"
+    for arguments in ((), ("--json",)):
+        texts = keyed("--adapter", "cloud", *arguments)
+        assert_hidden(texts, *KEYS.values(), KEYS["E2B_API_KEY"][:9])
+        assert_in(f"WARNING - {said}\n", read(run_directory() / "osiris.log"))
+        event = events(run_directory(), "keyed")[0]
+        assert_equal((event["status"], event[said], event["api_key"]), (said, [said], MASK), "event")
+        assert_equal(metrics(run_directory(), said)[0]["unit"], said, "unit")
+        # The adapter itself has them as they are.
+        assert_equal([metrics(run_directory(), name)[0]["value"] for name in ("key_length", "port")],
+                     [len(KEYS["E2B_API_KEY"]), 123], "what the adapter got")
+    for verb in ("prepare", "execute"):
+        texts = keyed("--adapter", "cloud", code=1, options=f"    fail: {verb}\n")
+        assert_hidden(texts, *KEYS.values(), KEYS["E2B_API_KEY"][:9])
+        assert_in(f'adapter "keyed": {said}; {said}', texts["err"].replace("\n", ""))
+
+
+@test
+def test_options_of_adapters_that_cannot_be_filled_in(folder):
+    write("pipeline.yaml", "")
+    texts = keyed("--adapter", "other", code=2)
+    assert_in("osiris.yaml:11:14: error: the environment variable NOT_SET_ANYWHERE is not set", texts["err"])
+    # Of places that are not used nothing is looked up.
+    keyed()
+    texts = keyed("--adapter", "cloud", code=2, options="    more: '${'\n")
+    assert_in("osiris.yaml:9:11: error: a ${ has no end", texts["err"])
+    assert_hidden(texts, *KEYS.values())
+    for name in ("E2B_API_KEY", "URL_TOKEN"):
+        secret = "C4nary-" * 20
+        texts = keyed("--adapter", "cloud", code=1, env={name: secret})
+        assert_hidden(texts, secret[:6])
+    texts = keyed("--adapter", "cloud", options="    token: literal-secret\n", code=1)
+    assert_in("warning: the secret \"token\" stands in osiris.yaml (line 9)", texts["err"])
+    assert_hidden(texts, "literal-secret")
 
 
 @test
