@@ -7,6 +7,7 @@
 #include "cli/report.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/json-text.h"
 #include "core/terminal.h"
 
 static const char *kind_name(int kind)
@@ -33,7 +34,7 @@ static json_object *component_json(const struct component *component)
     json_add_string(object, "version", component->version);
     json_add_string(object, "file", component->file);
     for (const char *const *alias = component->aliases; *alias != NULL; alias++)
-        json_append(aliases, json_object_new_string(*alias));
+        json_append(aliases, json_string(*alias));
     json_add(object, "aliases", aliases);
     return object;
 }
@@ -139,8 +140,8 @@ static const char *plain_text(json_object *value)
 {
     return json_object_is_type(value, json_type_string)
                ? json_object_get_string(value)
-               : json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN |
-                                                           JSON_C_TO_STRING_NOSLASHESCAPE);
+               : json_text(value, JSON_C_TO_STRING_PLAIN |
+                                                           JSON_C_TO_STRING_NOSLASHESCAPE, NULL);
 }
 
 /* "string|integer", "lf|crlf" */
@@ -236,9 +237,9 @@ static void print_examples(json_object *examples)
     puts("\nexamples:");
     for (size_t i = 0; i < json_array_count(examples); i++)
         terminal_print(stdout, "  %s\n",
-               json_object_to_json_string_ext(json_object_array_get_idx(examples, i),
+               json_text(json_object_array_get_idx(examples, i),
                                               JSON_C_TO_STRING_SPACED |
-                                                  JSON_C_TO_STRING_NOSLASHESCAPE));
+                                                  JSON_C_TO_STRING_NOSLASHESCAPE, NULL));
 }
 
 static void print_spec(const struct component *component)

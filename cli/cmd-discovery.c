@@ -9,6 +9,7 @@
 #include "cli/report.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/json-text.h"
 #include "core/terminal.h"
 
 /* The config that the options make. NULL: the error is set. */
@@ -174,7 +175,7 @@ static int execute_run(const struct arguments *arguments)
 /* JSON, for programs, too: what a terminal might obey is escaped. */
 static void print_config(json_object *config)
 {
-    const char *at = json_object_to_json_string_ext(config, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+    const char *at = json_text(config, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE, NULL);
     const char *end = at == NULL ? at : at + strlen(at);
 
     while (at < end) {

@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/report.h"
+#include "core/json-text.h"
 #include "core/terminal.h"
 #include "core/trace.h"
 
@@ -34,8 +35,8 @@ static void print_line(const struct trace_record *record)
 static void print_record(const struct trace_record *record, bool first)
 {
     printf("%s%s", first ? "\n" : ",\n",
-           json_object_to_json_string_ext(record->object,
-                                          JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+           json_text(record->object,
+                                          JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, NULL));
 }
 
 /* -1: it cannot be read to its end; what comes before has been printed. */
@@ -47,9 +48,9 @@ static int print_trace(struct trace_reader *reader, bool json, struct osiris_err
 
     if (json)
         printf("{\"status\": \"success\", \"phase\": \"dump\", \"trace\": %s, \"frames\": [",
-               json_object_to_json_string_ext(
+               json_text(
                    trace_reader_header(reader),
-                   JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+                   JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, NULL));
     while ((result = trace_reader_next(reader, &record, error)) > 0) {
         if (json)
             print_record(&record, first);

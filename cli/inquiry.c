@@ -13,6 +13,7 @@
 #include "core/connections.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/json-text.h"
 #include "core/near-miss.h"
 #include "core/paths.h"
 #include "core/remove-tree.h"
@@ -133,7 +134,7 @@ static char *pipeline_text(const struct inquiry *inquiry)
     json_add_string(pipeline, "oml_version", "0.1.0");
     json_add_string(pipeline, "name", inquiry->verb);
     json_add(pipeline, "steps", steps);
-    return strdup(json_object_to_json_string_ext(pipeline, JSON_C_TO_STRING_PLAIN));
+    return strdup(json_text(pipeline, JSON_C_TO_STRING_PLAIN, NULL));
 }
 
 /* Nobody has written the file that the diagnostics show: only what they say. */

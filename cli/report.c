@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/json-build.h"
+#include "core/json-text.h"
 #include "core/terminal.h"
 #include "core/utf8.h"
 
@@ -26,8 +27,8 @@ void report_error(const struct osiris_error *error, const char *place)
 /* Names of files may be any bytes. */
 void report_json(json_object *object)
 {
-    const char *text = json_object_to_json_string_ext(
-        object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+    const char *text = json_text(
+        object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE, NULL);
     _cleanup_buffer_ struct buffer clean = BUFFER_INIT(SIZE_MAX / 2);
 
     if (object != NULL && text != NULL)

@@ -56,7 +56,7 @@ static json_object *index_line(const struct run_records *records, const char *st
     json_add(line, "profile",
              records->compiled->profile == NULL
                  ? NULL
-                 : json_object_new_string(records->compiled->profile));
+                 : json_string(records->compiled->profile));
     json_add_string(line, "manifest_hash", records->compiled->manifest_hash);
     json_add_string(line, "manifest_short", records->compiled->manifest_short);
     json_add_string(line, "run_ts", records->started);
@@ -97,7 +97,7 @@ static void start_event(const struct run_records *records)
 
     json_add_string(fields, "pipeline", records->pipeline_path);
     json_add_string(fields, "file_type", "oml");
-    json_add(fields, "profile", profile == NULL ? NULL : json_object_new_string(profile));
+    json_add(fields, "profile", profile == NULL ? NULL : json_string(profile));
     json_add(fields, "params", redactor_json(records->redactor, records->pipeline->params));
     rundir_event(records->rundir, "run_start", fields);
     rundir_note(records->rundir, NULL, "run of %s begins: osiris %s, process %lld, adapter %s%s%s",

@@ -6,6 +6,7 @@
 #include "core/adapter-file.h"
 #include "core/host-values.h"
 #include "core/json-access.h"
+#include "core/json-text.h"
 #include "core/loader.h"
 #include "core/schema.h"
 
@@ -67,7 +68,7 @@ static void host_event(const struct osiris_host *table, const char *name, const 
 
     if (host == NULL)
         return;
-    _cleanup_json_ json_object *fields = json == NULL ? NULL : json_tokener_parse(json);
+    _cleanup_json_ json_object *fields = json == NULL ? NULL : json_parse(json, NULL);
     _cleanup_free_ char *clean = redactor_short_text(host->redactor, name);
     if (clean != NULL)
         host->sink->event(host->sink->context, clean, fields == NULL ? NULL : redactor_event(host->redactor, fields));
@@ -238,7 +239,7 @@ static int add_secret_options(const struct adapter_host *host, json_object *spec
 
 static int check_options(struct adapter_host *host, json_object *given, struct osiris_error *error)
 {
-    _cleanup_json_ json_object *spec = json_tokener_parse(host->adapter->spec);
+    _cleanup_json_ json_object *spec = json_parse(host->adapter->spec, NULL);
     json_object *schema = json_member(spec, "configSchema");
 
     if (given == NULL)

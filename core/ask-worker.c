@@ -12,6 +12,7 @@
 #include "core/atomic-file.h"
 #include "core/buffer.h"
 #include "core/clock.h"
+#include "core/json-text.h"
 #include "core/read-to-end.h"
 
 #define ANSWER_MAXIMUM (64u << 20)
@@ -94,7 +95,7 @@ static json_object *ask(const struct question *question, struct osiris_error *er
         continue;
     if (result < 0)
         return NULL;
-    json_object *answers = answer.length == 0 ? NULL : json_tokener_parse(answer.data);
+    json_object *answers = answer.length == 0 ? NULL : json_parse(answer.data, NULL);
     if (!json_object_is_type(answers, json_type_array)) {
         json_object_put(answers);
         osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "\"%s %s\" did not answer (%s %d)",
@@ -135,7 +136,7 @@ json_object *validate_with_worker(const char *worker_path, json_object *question
                                   struct osiris_error *error)
 {
     static const char *const arguments[] = {"--validate", NULL};
-    const char *text = json_object_to_json_string_ext(questions, JSON_C_TO_STRING_PLAIN);
+    const char *text = json_text(questions, JSON_C_TO_STRING_PLAIN, NULL);
     /* In memory, and the worker need not read it while it is written. */
     _cleanup_close_ int input = memfd_create("questions", MFD_CLOEXEC);
     const struct question question = {

@@ -4,6 +4,9 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "core/json-build.h"
+#include "core/json-text.h"
+
 static int by_bytes(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -28,11 +31,11 @@ static const char **sorted_keys(json_object *object, size_t *count)
 
 static int append_string(const char *text, struct buffer *buffer)
 {
-    json_object *string = json_object_new_string(text);
+    json_object *string = json_string(text);
     const char *quoted =
         string == NULL ? NULL
-                       : json_object_to_json_string_ext(string, JSON_C_TO_STRING_PLAIN |
-                                                                    JSON_C_TO_STRING_NOSLASHESCAPE);
+                       : json_text(string, JSON_C_TO_STRING_PLAIN |
+                                                                    JSON_C_TO_STRING_NOSLASHESCAPE, NULL);
 
     if (quoted == NULL)
         buffer->failed = true;
@@ -84,7 +87,7 @@ int canonical_json(json_object *value, struct buffer *buffer)
         buffer_append_char(buffer, ']');
         break;
     default:
-        buffer_append_text(buffer, json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN));
+        buffer_append_text(buffer, json_text(value, JSON_C_TO_STRING_PLAIN, NULL));
     }
     return buffer->failed ? -1 : 0;
 }

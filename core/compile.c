@@ -63,7 +63,7 @@ static json_object *plan_after(const struct pipeline *pipeline, const struct gra
     for (size_t i = 0; i < graph->edge_count; i++)
         if (!graph->edges[i].stream && graph->edges[i].to == step)
             json_append(after,
-                        json_object_new_string(pipeline->steps[graph->edges[i].from].id));
+                        json_string(pipeline->steps[graph->edges[i].from].id));
     return after;
 }
 
@@ -72,7 +72,7 @@ static json_object *string_list(char *const *texts)
     json_object *list = json_object_new_array();
 
     for (; texts != NULL && *texts != NULL; texts++)
-        json_append(list, json_object_new_string(*texts));
+        json_append(list, json_string(*texts));
     return list;
 }
 
@@ -170,7 +170,7 @@ static json_object *plan_groups(const struct pipeline *pipeline, const struct gr
         json_object *steps = json_object_new_array();
         for (size_t i = 0; i < graph->step_count; i++)
             if (graph->groups[graph->order[i]] == group)
-                json_append(steps, json_object_new_string(pipeline->steps[graph->order[i]].id));
+                json_append(steps, json_string(pipeline->steps[graph->order[i]].id));
         json_add_integer(object, "id", (int64_t)group);
         json_add(object, "steps", steps);
         json_add(object, "after", group_after(graph, group));
@@ -204,7 +204,7 @@ static json_object *fingerprint_of(json_object *value)
     canonical_json(value, &text);
     fingerprint(text.data == NULL ? "" : text.data, text.length, hex);
     snprintf(labelled, sizeof labelled, "sha256:%s", hex);
-    return json_object_new_string(labelled);
+    return json_string(labelled);
 }
 
 static json_object *registry_facts(const struct pipeline *pipeline)

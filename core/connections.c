@@ -376,7 +376,7 @@ static json_object *describe(const char *family, const char *alias, bool is_defa
     json_add_boolean(entry, "default", is_default);
     for (size_t i = 0; i < node->count; i++)
         if (strcmp(node->keys[i]->text, "default") != 0)
-            json_append(fields, json_object_new_string(node->keys[i]->text));
+            json_append(fields, json_string(node->keys[i]->text));
     json_add(entry, "fields", fields);
     return entry;
 }

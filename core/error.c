@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "core/json-build.h"
+
 static const char *const category_names[] = {
     [OSIRIS_ERROR_CONFIG] = "config",         [OSIRIS_ERROR_CONNECTION] = "connection",
     [OSIRIS_ERROR_AUTH] = "auth",             [OSIRIS_ERROR_PERMISSION] = "permission",
@@ -198,7 +200,7 @@ int osiris_error_category_from_name(const char *name)
 static void add_text(json_object *object, const char *key, const char *text)
 {
     if (text != NULL)
-        json_object_object_add(object, key, json_object_new_string(text));
+        json_object_object_add(object, key, json_string(text));
 }
 
 json_object *osiris_error_to_json(const struct osiris_error *error)

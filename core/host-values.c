@@ -1,6 +1,9 @@
 /* What a host table hands out of configs; see host-values.h. */
 #include "core/host-values.h"
 
+#include "core/json-build.h"
+#include "core/json-text.h"
+
 /* False if there is no such value; *value is NULL for JSON's null, too. */
 static bool find(json_object *root, const char *path, json_object **value)
 {
@@ -163,8 +166,8 @@ static size_t get_count(const struct osiris_host *host, int32_t scope, const cha
 /* json-c keeps a text inside the value, and may move it at the next call. */
 static void keep_text(struct host_values *values, bool found, json_object *value, void *answer)
 {
-    const char *text = found ? json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN) : NULL;
-    json_object *kept = text == NULL ? NULL : json_object_new_string(text);
+    const char *text = found ? json_text(value, JSON_C_TO_STRING_PLAIN, NULL) : NULL;
+    json_object *kept = text == NULL ? NULL : json_string(text);
 
     if (kept != NULL && json_object_array_add(values->texts, kept) == 0)
         *(const char **)answer = json_object_get_string(kept);

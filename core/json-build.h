@@ -1,7 +1,6 @@
 /*
- * Building JSON objects: each call tolerates an object that could not be allocated (and then gives the
- * value back), so that a run of them needs one check at the end, or none where a missing member of a
- * record is the right answer to a lack of memory.
+ * Building JSON objects. Nothing that is added can get lost: an allocation that fails ends the process, whatever its size
+ * (core/memory.h).
  */
 #ifndef OSIRIS_CORE_JSON_BUILD_H
 #define OSIRIS_CORE_JSON_BUILD_H
@@ -10,18 +9,29 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/memory.h"
+
+static inline json_object *json_string(const char *text)
+{
+    json_object *string = json_object_new_string(text);
+
+    if (string == NULL)
+        memory_exhausted();
+    return string;
+}
+
 /* Takes `value`. */
 static inline void json_add(json_object *object, const char *key, json_object *value)
 {
-    if (object == NULL || json_object_object_add(object, key, value) < 0)
-        json_object_put(value);
+    if (json_object_object_add(object, key, value) < 0)
+        memory_exhausted();
 }
 
 /* A NULL text adds nothing. */
 static inline void json_add_string(json_object *object, const char *key, const char *text)
 {
     if (text != NULL)
-        json_add(object, key, json_object_new_string(text));
+        json_add(object, key, json_string(text));
 }
 
 static inline void json_add_integer(json_object *object, const char *key, int64_t value)
@@ -42,8 +52,8 @@ static inline void json_add_boolean(json_object *object, const char *key, bool v
 /* Takes `value`. */
 static inline void json_append(json_object *array, json_object *value)
 {
-    if (array == NULL || json_object_array_add(array, value) < 0)
-        json_object_put(value);
+    if (json_object_array_add(array, value) < 0)
+        memory_exhausted();
 }
 
 #endif

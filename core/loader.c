@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/json-text.h"
 #include "core/spec-check.h"
 
 static pthread_mutex_t loader_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -88,7 +89,7 @@ static int check_spec(const char *path, const char *name, const char *spec, int 
 
     if (spec == NULL)
         return refuse(error, path, "\"%s\" has no spec", name);
-    parsed = json_tokener_parse_verbose(spec, &why);
+    parsed = json_parse(spec, &why);
     if (parsed == NULL)
         return refuse(error, path, "the spec of \"%s\" is not JSON: %s", name,
                       json_tokener_error_desc(why));

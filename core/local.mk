@@ -6,6 +6,7 @@ libosiris_core_la_SOURCES = \
 	core/buffer.c core/buffer.h \
 	core/cleanup.h \
 	core/error.c core/error.h \
+	core/memory.c core/memory.h \
 	$(NULL)
 include core/front.mk
 include core/compile.mk

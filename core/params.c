@@ -7,6 +7,8 @@
 
 #include "core/buffer.h"
 #include "core/json-access.h"
+#include "core/json-build.h"
+#include "core/json-text.h"
 #include "core/near-miss.h"
 #include "core/utf8.h"
 
@@ -127,9 +129,9 @@ static bool typed_like(json_object *fallback, const char *text, json_object **va
     bool ok = true;
 
     if (type == json_type_string)
-        *value = json_object_new_string(text);
+        *value = json_string(text);
     else if (type == json_type_array || type == json_type_object)
-        *value = json_tokener_parse(text);
+        *value = json_parse(text, NULL);
     else
         *value = yaml_to_json(&node, &ok);
     if (type == json_type_null || json_object_is_type(*value, type) ||
@@ -353,7 +355,7 @@ static json_object *fill_text(struct filling *filling, const struct yaml_node *n
         at = end + 1;
     }
     buffer_append_text(&text, at);
-    return !resolved || text.failed ? NULL : json_object_new_string(text.data);
+    return !resolved || text.failed ? NULL : json_string(text.data);
 }
 
 /* Trees are of a bounded height, see yaml.h. */

@@ -21,7 +21,7 @@ static json_object *mask_text(struct redactor *redactor, json_object *value)
     _cleanup_free_ char *text =
         redactor_text(redactor, json_object_get_string(value), (size_t)json_object_get_string_len(value));
 
-    return text == NULL ? NULL : json_object_new_string(text);
+    return text == NULL ? NULL : json_string(text);
 }
 
 static json_object *mask_members(struct redactor *redactor, json_object *value);
@@ -36,7 +36,7 @@ static json_object *mask_member(struct redactor *redactor, const char *key, json
         return redactor_answer(redactor, value);
     if (redact_key_is_secret(key) && strcmp(key, "key") != 0 && !json_object_is_type(value, json_type_object) &&
         !json_object_is_type(value, json_type_null))
-        return json_object_new_string(REDACT_MASK);
+        return json_string(REDACT_MASK);
     return mask_members(redactor, value);
 }
 

@@ -11,6 +11,7 @@
 #include "core/buffer.h"
 #include "core/cleanup.h"
 #include "core/json-build.h"
+#include "core/json-text.h"
 
 #define SHORT_VALUE 4
 /* A shorter one of nothing but these may be a word of ours: an id, a name, a time. */
@@ -109,9 +110,9 @@ static int add_buffer(struct redactor *redactor, struct buffer *form, struct man
 
 static int add_json_form(struct redactor *redactor, const char *value, int flags, struct manner manner)
 {
-    _cleanup_json_ json_object *string = json_object_new_string(value);
+    _cleanup_json_ json_object *string = json_string(value);
     const char *text =
-        string == NULL ? NULL : json_object_to_json_string_ext(string, JSON_C_TO_STRING_PLAIN | flags);
+        string == NULL ? NULL : json_text(string, JSON_C_TO_STRING_PLAIN | flags, NULL);
 
     if (text == NULL)
         return -1;
@@ -412,7 +413,7 @@ static json_object *copy_string(struct redactor *redactor, const struct policy *
     _cleanup_free_ char *text = masked(redactor, policy, json_object_get_string(value),
                                        (size_t)json_object_get_string_len(value));
 
-    return text == NULL ? NULL : json_object_new_string(text);
+    return text == NULL ? NULL : json_string(text);
 }
 
 /* With the shortest text that reads back as the same number; JSON has no infinities. */
@@ -468,7 +469,7 @@ static json_object *copy_object(struct redactor *redactor, const struct policy *
         _cleanup_free_ char *clean = masked(redactor, keys, key, strlen(key));
         if (clean != NULL)
             json_add(copy, clean,
-                     is_masked_whole(key, member) ? json_object_new_string(REDACT_MASK)
+                     is_masked_whole(key, member) ? json_string(REDACT_MASK)
                                                   : copy_value(redactor, policy, member));
     }
     return copy;

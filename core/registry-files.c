@@ -17,6 +17,7 @@
 #include "core/fingerprint.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/json-text.h"
 #include "core/paths.h"
 
 #define CACHE_FILE_MAXIMUM (16u << 20)
@@ -188,7 +189,7 @@ static json_object *cache_read(const struct file *file)
         file->cache_path == NULL
             ? NULL
             : read_whole_file(file->cache_path, CACHE_FILE_MAXIMUM, &length, NULL);
-    _cleanup_json_ json_object *description = text == NULL ? NULL : json_tokener_parse(text);
+    _cleanup_json_ json_object *description = text == NULL ? NULL : json_parse(text, NULL);
 
     if (strcmp(json_member_string(description, "file", ""), file->path) != 0 || is_refusal(description))
         return NULL;
@@ -202,7 +203,7 @@ static void cache_write(const struct file *file, const char *cache_dir)
     if (is_refusal(file->description))
         return;
     const char *text =
-        json_object_to_json_string_ext(file->description, JSON_C_TO_STRING_PLAIN);
+        json_text(file->description, JSON_C_TO_STRING_PLAIN, NULL);
 
     if (file->cache_path != NULL && text != NULL && make_directories(cache_dir, 0700, NULL) == 0)
         (void)atomic_file_write(file->cache_path, text, strlen(text), 0600, NULL);

@@ -56,7 +56,7 @@ json_object *retry_kinds_to_json(uint32_t set)
 
     for (size_t i = 0; i < CANONICAL_KINDS; i++)
         if ((set & kind_bit(i)) != 0)
-            json_append(names, json_object_new_string(kinds[i].name));
+            json_append(names, json_string(kinds[i].name));
     return names;
 }
 

@@ -13,6 +13,7 @@
 #include "core/clock.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/json-text.h"
 #include "core/litter.h"
 
 #define LINE_LIMIT (1u << 20)
@@ -42,7 +43,7 @@ static int append_line(int fd, json_object *line)
 {
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(LINE_LIMIT);
 
-    buffer_append_text(&text, json_object_to_json_string_ext(line, PLAIN));
+    buffer_append_text(&text, json_text(line, PLAIN, NULL));
     buffer_append_char(&text, '\n');
     if (text.failed) {
         errno = ENOMEM;
@@ -76,7 +77,7 @@ static int write_json(const char *path, json_object *object, int flags, struct o
 {
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(STATUS_LIMIT);
 
-    buffer_append_text(&text, json_object_to_json_string_ext(object, flags));
+    buffer_append_text(&text, json_text(object, flags, NULL));
     buffer_append_char(&text, '\n');
     if (text.failed)
         return osiris_error_set_errno(error, ENOMEM, "cannot write \"%s\"", path);
@@ -195,7 +196,7 @@ static json_object *read_status(const char *path)
     _cleanup_free_ char *text = lstat(path, &link) < 0 || !S_ISREG(link.st_mode)
                                     ? NULL
                                     : read_whole_file(path, STATUS_LIMIT, &length, NULL);
-    json_object *status = text == NULL ? NULL : json_tokener_parse(text);
+    json_object *status = text == NULL ? NULL : json_parse(text, NULL);
 
     return status == NULL ? json_object_new_object() : status;
 }
@@ -209,7 +210,7 @@ static json_object *find_line(const char *index_dir, const char *run_id)
     size_t size = 0;
 
     while (file != NULL && getline(&text, &size, file) > 0) {
-        json_object *line = strstr(text, run_id) == NULL ? NULL : json_tokener_parse(text);
+        json_object *line = strstr(text, run_id) == NULL ? NULL : json_parse(text, NULL);
         if (strcmp(json_member_string(line, "run_id", ""), run_id) == 0)
             return line;
         json_object_put(line);
@@ -319,7 +320,7 @@ static void look_at(const char *base_dir, const char *index_dir, const char *fol
     _cleanup_free_ char *path = path_in(folder, name);
     size_t length;
     _cleanup_free_ char *text = path == NULL ? NULL : read_whole_file(path, LINE_LIMIT, &length, NULL);
-    _cleanup_json_ json_object *line = text == NULL ? NULL : json_tokener_parse(text);
+    _cleanup_json_ json_object *line = text == NULL ? NULL : json_parse(text, NULL);
     struct interrupted run = {
         .run_id = name,
         .run_dir = json_member_string(line, "run_logs_path", NULL),

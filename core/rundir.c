@@ -12,6 +12,7 @@
 #include "core/buffer.h"
 #include "core/clock.h"
 #include "core/json-build.h"
+#include "core/json-text.h"
 #include "core/run-index.h"
 #include "core/utf8.h"
 
@@ -227,8 +228,8 @@ static void flush_if_full(struct rundir *rundir, enum record record)
 static void append_json(struct rundir *rundir, enum record record, json_object *line)
 {
     _cleanup_json_ json_object *clean = redactor_record(rundir->redactor, line);
-    const char *text = json_object_to_json_string_ext(
-        clean, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+    const char *text = json_text(
+        clean, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, NULL);
 
     text = text == NULL ? "{}" : text;
     utf8_append(&rundir->pending[record], text, strlen(text));
@@ -253,8 +254,8 @@ static void log_event(struct rundir *rundir, const char *event, json_object *fie
 {
     _cleanup_json_ json_object *clean = redactor_record(rundir->redactor, fields);
     const char *text =
-        clean == NULL ? "" : json_object_to_json_string_ext(
-                                 clean, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+        clean == NULL ? "" : json_text(
+                                 clean, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, NULL);
 
     begin_log_line(rundir, DEBUG_LOG, OSIRIS_DEBUG, NULL);
     buffer_append_format(&rundir->pending[DEBUG_LOG], "event: %s ", event);
@@ -273,7 +274,7 @@ static json_object *begin_line(const struct rundir *rundir, json_object *fields)
     if (fields != NULL)
         json_object_object_get_ex(fields, "ts", &given);
     json_add(line, "ts",
-             given == NULL ? json_object_new_string(now) : json_object_get(given));
+             given == NULL ? json_string(now) : json_object_get(given));
     json_add_string(line, "session", rundir->run_id);
     return line;
 }
@@ -389,8 +390,8 @@ static int write_status(struct rundir *rundir, json_object *status)
     int result = -1;
 
     buffer_append_text(&text,
-                       json_object_to_json_string_ext(clean, JSON_C_TO_STRING_PRETTY |
-                                                                 JSON_C_TO_STRING_NOSLASHESCAPE));
+                       json_text(clean, JSON_C_TO_STRING_PRETTY |
+                                                                 JSON_C_TO_STRING_NOSLASHESCAPE, NULL));
     buffer_append_char(&text, '\n');
     if (text.failed || asprintf(&path, "%s/status.json", rundir->path) < 0) {
         path = NULL;

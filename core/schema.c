@@ -9,6 +9,7 @@
 
 #include "core/buffer.h"
 #include "core/json-access.h"
+#include "core/json-text.h"
 #include "core/near-miss.h"
 #include "core/redact.h"
 
@@ -71,7 +72,7 @@ static const char *shown(json_object *value, const char *pointer, char *room, si
     if (json_object_is_type(value, json_type_array))
         return json_object_array_length(value) == 0 ? "[]" : "[…]";
     const char *text =
-        value == NULL ? "null" : json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN);
+        value == NULL ? "null" : json_text(value, JSON_C_TO_STRING_PLAIN, NULL);
     size_t length = strlen(text), cut = length;
     if (length > LONGEST_SHOWN)
         for (cut = LONGEST_SHOWN; cut > 0 && ((unsigned char)text[cut] & 0xc0) == 0x80; cut--)
@@ -156,7 +157,7 @@ static void check_enum(struct checker *checker, json_object *schema, json_object
 
     if (json_object_object_get_ex(schema, "const", &constant) &&
         !json_object_equal(constant, value))
-        report(checker, pointer, NULL, "must be %s", json_object_to_json_string(constant));
+        report(checker, pointer, NULL, "must be %s", json_text(constant, JSON_C_TO_STRING_SPACED, NULL));
     if (count == 0)
         return;
     for (size_t i = 0; i < count; i++) {

@@ -63,7 +63,7 @@ static json_object *requirements(const struct session *session, json_object *dri
     json_object_object_foreach(found, requirement, unused)
     {
         (void)unused;
-        json_append(names, json_object_new_string(requirement));
+        json_append(names, json_string(requirement));
     }
     json_object_put(found);
     return names;
@@ -106,7 +106,7 @@ static void answer_prepare(struct session_place *place, json_object *result)
         json_add_string(registered, "version", json_member_string(driver, "version", NULL));
         json_add_string(registered, "status", "success");
         session_event(session, "driver_registered", registered);
-        json_append(names, json_object_new_string(name));
+        json_append(names, json_string(name));
     }
     json_add_string(fields, "place", place->name);
     json_add(fields, "drivers", json_object_get(names));

@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/json-text.h"
 #include "core/session-state.h"
 
 #define BODIES_A_POLL 8 /* taken in before the loop looks at other places */
@@ -70,8 +71,8 @@ static int init_place(struct session *session, size_t index)
         return -1;
     place->context = (struct osiris_adapter_context){
         .struct_size = sizeof place->context,
-        .manifest = json_object_to_json_string_ext(options->compiled->manifest,
-                                                   JSON_C_TO_STRING_PLAIN),
+        .manifest = json_text(options->compiled->manifest,
+                                                   JSON_C_TO_STRING_PLAIN, NULL),
         .worker_path = options->worker_path,
         .driver_paths = place->driver_paths,
         .environment = (const char *const *)session->environment,
@@ -222,13 +223,18 @@ static void describe_end(const struct session_place *place, const struct osiris_
 static size_t find_crashed_step(const struct session_place *place, const struct osiris_worker_exit *end)
 {
     const struct session *session = place->session;
-    const char *name = end->state == OSIRIS_WORKER_SIGNALLED ? sigabbrev_np(end->code) : NULL;
+    const char *signal_name = end->state == OSIRIS_WORKER_SIGNALLED ? sigabbrev_np(end->code) : NULL;
+    _cleanup_free_ char *what = NULL;
 
-    for (size_t i = 0; name != NULL && i < session->step_count; i++) {
+    if (signal_name == NULL)
+        what = strdup("out of memory");
+    else if (asprintf(&what, "SIG%s", signal_name) < 0)
+        what = NULL;
+    for (size_t i = 0; what != NULL && i < session->step_count; i++) {
         _cleanup_free_ char *line = NULL;
         if (activity(place, i) == IDLE)
             continue;
-        if (asprintf(&line, "osiris-worker: SIG%s in step \"%s\" (%s)", name, session->steps[i].id,
+        if (asprintf(&line, "osiris-worker: %s in step \"%s\" (%s)", what, session->steps[i].id,
                      session->steps[i].component) < 0)
             line = NULL;
         if (line != NULL && worker_log_has_said(place->worker_log, line))

@@ -94,7 +94,7 @@ static int record_config(struct session *session, const struct session_step *ste
         json_object_object_foreach(config, key, value)
         {
             (void)value;
-            json_append(keys, json_object_new_string(key));
+            json_append(keys, json_string(key));
         }
     }
     json_object_array_sort(keys, by_name);
@@ -111,7 +111,7 @@ static void record_stripped(struct session *session, const struct session_step *
 
     for (size_t i = 0; meta_keys[i] != NULL; i++)
         if (json_member(config_of(session, step), meta_keys[i]) != NULL)
-            json_append(removed, json_object_new_string(meta_keys[i]));
+            json_append(removed, json_string(meta_keys[i]));
     if (json_array_count(removed) == 0) {
         json_object_put(removed);
         return;

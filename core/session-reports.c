@@ -8,6 +8,7 @@
 
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/json-text.h"
 #include "core/one-of.h"
 #include "core/session-state.h"
 
@@ -121,7 +122,7 @@ static size_t json_length(json_object *value)
 {
     size_t length;
 
-    return json_object_to_json_string_length(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length) == NULL
+    return json_text(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length) == NULL
                ? SIZE_MAX
                : length;
 }

@@ -176,7 +176,7 @@ static json_object *steps_here(const struct session_place *place)
 
     for (size_t i = 0; i < session->step_count; i++)
         if (sits_here(place, i))
-            json_append(here, json_object_new_string(session->steps[i].id));
+            json_append(here, json_string(session->steps[i].id));
     return here;
 }
 
@@ -258,7 +258,7 @@ static json_object *group_steps_here(const struct session_place *place, size_t g
             continue;
         if (here == NULL)
             here = json_object_new_array();
-        json_append(here, json_object_new_string(session->steps[i].id));
+        json_append(here, json_string(session->steps[i].id));
     }
     return here;
 }

@@ -5,6 +5,7 @@ libosiris_core_la_SOURCES += \
 	core/ending-signals.c core/ending-signals.h \
 	core/host-values.c core/host-values.h \
 	core/json-access.h core/json-build.h \
+	core/json-text.c core/json-text.h \
 	core/one-of.h \
 	core/litter.c core/litter.h \
 	core/orphans.c core/orphans.h \

@@ -10,6 +10,7 @@
 
 #include "core/cleanup.h"
 #include "core/json-access.h"
+#include "core/json-text.h"
 #include "core/one-of.h"
 #include "core/schema.h"
 
@@ -89,7 +90,7 @@ static char *check_type_name(json_object *name)
     return names_one_of(name, types)
                ? NULL
                : problem("there is no type %s",
-                         json_object_to_json_string_ext(name, JSON_C_TO_STRING_PLAIN));
+                         json_text(name, JSON_C_TO_STRING_PLAIN, NULL));
 }
 
 static char *check_type(json_object *type)
@@ -247,7 +248,7 @@ static char *check_mode(json_object *mode)
     return names_one_of(mode, modes)
                ? NULL
                : problem("there is no mode %s",
-                         json_object_to_json_string_ext(mode, JSON_C_TO_STRING_PLAIN));
+                         json_text(mode, JSON_C_TO_STRING_PLAIN, NULL));
 }
 
 static char *check_modes(json_object *modes)

@@ -5,6 +5,8 @@
 #include "core/atomic-file.h"
 #include "core/buffer.h"
 #include "core/json-access.h"
+#include "core/json-text.h"
+#include "core/memory.h"
 #include "core/message.h"
 #include "core/terminal.h"
 #include "core/trace.h"
@@ -45,7 +47,9 @@ static json_object *next_object(struct trace_reader *reader, struct osiris_error
     reader->offset += length + (newline != NULL);
     if (tokener != NULL && length <= 2 * TRACE_RECORD_BYTES) {
         json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+        memory_insist();
         object = json_tokener_parse_ex(tokener, text, (int)length);
+        memory_insist_no_more();
         if (json_tokener_get_error(tokener) != json_tokener_success ||
             json_tokener_get_parse_end(tokener) != length) {
             json_object_put(object);
@@ -192,7 +196,7 @@ static void append_plain(struct buffer *line, const char *text, size_t length)
 static void append_message(struct buffer *line, json_object *message)
 {
     size_t length;
-    const char *text = json_object_to_json_string_length(
+    const char *text = json_text(
         message, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
     size_t shown = length;
 

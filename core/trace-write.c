@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/json-text.h"
 #include "core/message.h"
 #include "core/trace.h"
 
@@ -44,7 +45,7 @@ static json_object *mask_all(json_object *value)
             json_append(masked, mask_all(json_object_array_get_idx(value, i)));
         return masked;
     }
-    return json_object_new_string(REDACT_MASK);
+    return json_string(REDACT_MASK);
 }
 
 /* Which of its values are secret, `prepare` does not say: none is kept. */
@@ -85,7 +86,7 @@ static void end_at_failure(struct trace_writer *writer)
 static void append(struct trace_writer *writer, json_object *object)
 {
     size_t length;
-    const char *text = json_object_to_json_string_length(object, AS_LINE, &length);
+    const char *text = json_text(object, AS_LINE, &length);
 
     if (writer->failure.category != 0)
         return;
@@ -186,7 +187,7 @@ static void append_record(struct trace_writer *writer, json_object *object)
 
     if (writer->full)
         return;
-    if (json_object_to_json_string_length(object, AS_LINE, &length) == NULL) {
+    if (json_text(object, AS_LINE, &length) == NULL) {
         if (writer->failure.category == 0)
             osiris_error_set_errno(&writer->failure, ENOMEM, "cannot write \"%s\"", writer->path);
         return;

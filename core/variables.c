@@ -156,7 +156,7 @@ static bool append(const struct filling *filling, const char *name, const char *
         return false;
     }
     if (value[0] != '\0' && redact_key_is_secret(name))
-        json_append(reader->secrets, json_object_new_string(value));
+        json_append(reader->secrets, json_string(value));
     buffer_append_text(filling->text, value);
     return true;
 }
@@ -219,7 +219,7 @@ static void note_secret(const struct variables_reader *reader, const struct yaml
 {
     if (text[0] == '\0')
         return;
-    json_append(reader->secrets, json_object_new_string(text));
+    json_append(reader->secrets, json_string(text));
     if (literal)
         yaml_diagnose(reader->diagnostics, DIAGNOSTIC_WARNING, "literal_secret", reader->document,
                       &(struct source_location){.file = key->where.file}, NULL,
@@ -239,7 +239,7 @@ json_object *variables_scalar(const struct variables_reader *reader, const struc
     if (secret && !yaml_is_null(node)) {
         /* "0x10", "yes" and "1_0" are passwords. */
         note_secret(reader, key, text.data, !filling.any);
-        return json_object_new_string(text.data);
+        return json_string(text.data);
     }
     struct yaml_node typed = {.kind = YAML_SCALAR, .plain = plain, .text = text.data};
     return yaml_to_json(&typed, &ok);

@@ -15,6 +15,8 @@
 
 #include "core/wire-batch.h"
 
+#include "core/json-build.h"
+
 #define ZSTD_LEVEL 1
 /* A zstd frame can claim anything: this much for each byte is believed. */
 #define ZSTD_BELIEVED 4096
@@ -42,7 +44,7 @@ json_object *wire_codecs(void)
     json_object *names = json_object_new_array();
 
     for (size_t i = 0; names != NULL && codecs[i] != NULL; i++)
-        json_object_array_add(names, json_object_new_string(codecs[i]));
+        json_object_array_add(names, json_string(codecs[i]));
     return names;
 }
 

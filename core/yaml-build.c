@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/memory.h"
 #include "core/pipeline.h"
 #include "core/yaml-internal.h"
 
@@ -572,7 +573,10 @@ int yaml_build(struct yaml_document *document, struct diagnostics *diagnostics)
 {
     struct builder builder = {.document = document, .diagnostics = diagnostics};
 
+    /* libfyaml, as json-c, takes some failed allocations for the end of the text. A file has its bound. */
+    memory_insist();
     parse(&builder);
+    memory_insist_no_more();
     for (size_t i = 0; i < builder.anchor_count; i++)
         free(builder.anchors[i].name);
     free(builder.anchors);

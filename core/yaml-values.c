@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/one-of.h"
+#include "core/json-build.h"
 #include "core/yaml.h"
 
 bool yaml_is_null(const struct yaml_node *node)
@@ -107,7 +108,7 @@ static json_object *scalar_to_json(const struct yaml_node *node, bool *ok)
         value = json_object_new_boolean(0);
     else if (!node->plain ||
              (parse_integer(node->text, &value) == 0 && parse_float(node->text, &value) == 0))
-        value = json_object_new_string(node->text);
+        value = json_string(node->text);
     if (value == NULL)
         *ok = false;
     return value;

@@ -5,8 +5,8 @@ EXTRA_DIST += tests/plugins/test-plugin.h
 
 check_LTLIBRARIES += tests/plugins/generate.la tests/plugins/processors.la \
 	tests/plugins/collect.la tests/plugins/raw.la tests/plugins/other/pass.la \
-	tests/plugins/asked.la tests/plugins/faulty.la tests/plugins/odd.la
-	tests/plugins/asked.la tests/plugins/faulty.la tests/plugins/leaky.la
+	tests/plugins/asked.la tests/plugins/faulty.la tests/plugins/leaky.la \
+	tests/plugins/odd.la
 tests_plugins_leaky_la_SOURCES = tests/plugins/leaky.c
 tests_plugins_leaky_la_LDFLAGS = $(test_plugin_ldflags)
 tests_plugins_asked_la_SOURCES = tests/plugins/asked.c
@@ -38,8 +38,10 @@ check_LTLIBRARIES += tests/plugins/adapters/odd.la
 tests_plugins_adapters_odd_la_SOURCES = tests/plugins/odd-adapter.c
 tests_plugins_adapters_odd_la_LDFLAGS = $(test_plugin_ldflags)
 
-# No plug-in: it is preloaded into a worker.
-check_LTLIBRARIES += tests/plugins/preload/hurry.la
+# No plug-ins: they are preloaded.
+check_LTLIBRARIES += tests/plugins/preload/hurry.la tests/plugins/preload/starve.la
+tests_plugins_preload_starve_la_SOURCES = tests/plugins/starve.c
+tests_plugins_preload_starve_la_LDFLAGS = $(test_plugin_ldflags)
 tests_plugins_preload_hurry_la_SOURCES = tests/plugins/hurry.c
 tests_plugins_preload_hurry_la_LDFLAGS = $(test_plugin_ldflags)
 
@@ -187,10 +189,6 @@ check_LTLIBRARIES += tests/plugins/broken/broken-other-kind.la
 tests_plugins_broken_broken_other_kind_la_SOURCES = tests/plugins/broken.c
 tests_plugins_broken_broken_other_kind_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=OTHER_KIND
 tests_plugins_broken_broken_other_kind_la_LDFLAGS = $(test_plugin_ldflags)
-check_LTLIBRARIES += tests/plugins/broken/broken-needs-a-file.la
-tests_plugins_broken_broken_needs_a_file_la_SOURCES = tests/plugins/broken.c
-tests_plugins_broken_broken_needs_a_file_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=NEEDS_A_FILE
-tests_plugins_broken_broken_needs_a_file_la_LDFLAGS = $(test_plugin_ldflags)
 check_LTLIBRARIES += tests/plugins/broken/broken-moody.la
 tests_plugins_broken_broken_moody_la_SOURCES = tests/plugins/broken.c
 tests_plugins_broken_broken_moody_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=MOODY

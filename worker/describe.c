@@ -8,6 +8,7 @@
 #include "core/atomic-file.h"
 #include "core/buffer.h"
 #include "core/json-build.h"
+#include "core/json-text.h"
 #include "core/loader.h"
 #include "core/guarded.h"
 
@@ -32,11 +33,11 @@ static json_object *describe_driver(const struct osiris_driver *driver)
 
     json_add_string(object, "name", driver->name);
     for (size_t i = 0; driver->aliases != NULL && driver->aliases[i] != NULL; i++)
-        json_append(aliases, json_object_new_string(driver->aliases[i]));
+        json_append(aliases, json_string(driver->aliases[i]));
     json_add(object, "aliases", aliases);
     json_add_string(object, "kind", kind_name(driver->kind));
     json_add_string(object, "version", driver->version);
-    json_add(object, "spec", json_tokener_parse(driver->spec));
+    json_add(object, "spec", json_parse(driver->spec, NULL));
     json_add_boolean(object, "validates", OSIRIS_HAS(driver, validate) && driver->validate != NULL);
     return object;
 }
@@ -47,7 +48,7 @@ static json_object *describe_adapter(const struct osiris_adapter *adapter)
 
     json_add_string(object, "name", adapter->name);
     json_add_string(object, "version", adapter->version);
-    json_add(object, "spec", json_tokener_parse(adapter->spec));
+    json_add(object, "spec", json_parse(adapter->spec, NULL));
     return object;
 }
 
@@ -82,7 +83,7 @@ static json_object *describe(const char *path)
 static bool describe_in_child(void *path, int answer)
 {
     _cleanup_json_ json_object *description = describe(path);
-    const char *text = json_object_to_json_string_ext(description, JSON_C_TO_STRING_PLAIN);
+    const char *text = json_text(description, JSON_C_TO_STRING_PLAIN, NULL);
 
     return text != NULL && write_fully(answer, text, strlen(text)) == 0;
 }
@@ -91,7 +92,7 @@ static json_object *describe_guarded(char *path)
 {
     _cleanup_buffer_ struct buffer answer = BUFFER_INIT(DESCRIPTION_MAXIMUM);
     _cleanup_free_ char *reason = guarded_run(describe_in_child, path, "it was loaded", &answer);
-    json_object *description = reason == NULL ? json_tokener_parse(answer.data) : NULL;
+    json_object *description = reason == NULL ? json_parse(answer.data, NULL) : NULL;
     _cleanup_free_ char *refusal = NULL;
 
     if (json_object_is_type(description, json_type_object))
@@ -112,7 +113,7 @@ int worker_describe(int count, char **files)
 
     for (int i = 0; i < count; i++)
         json_append(all, describe_guarded(files[i]));
-    const char *text = json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN);
+    const char *text = json_text(all, JSON_C_TO_STRING_PLAIN, NULL);
     if (text == NULL || write_fully(STDOUT_FILENO, text, strlen(text)) < 0)
         return 1;
     return 0;

@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/json-text.h"
 #include "core/remove-tree.h"
 #include "worker/run.h"
 
@@ -94,7 +95,7 @@ static void add_fields(const struct step *step, json_object *data, const char *j
 {
     size_t length = json == NULL ? 0 : strlen(json);
     _cleanup_json_ json_object *fields =
-        json == NULL || length > REDACT_EVENT_MAXIMUM ? NULL : json_tokener_parse(json);
+        json == NULL || length > REDACT_EVENT_MAXIMUM ? NULL : json_parse(json, NULL);
 
     if (length > REDACT_EVENT_MAXIMUM)
         json_add_integer(data, "omitted_bytes", (int64_t)length);
@@ -354,7 +355,7 @@ static void host_result(const struct osiris_host *host, const char *json)
 
     if (step == NULL)
         return;
-    _cleanup_json_ json_object *given = json_tokener_parse(json);
+    _cleanup_json_ json_object *given = json_parse(json, NULL);
     json_object *clean = json_object_is_type(given, json_type_object)
                              ? redactor_answer(step->run->redactor, given)
                              : NULL;

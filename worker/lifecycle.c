@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "core/memory.h"
 #include "core/orphans.h"
 
 #ifdef HAVE_CONFIG_H
@@ -31,7 +32,6 @@ void lifecycle_name_thread(const char *step_id, const char *component)
     thread_component = component;
 }
 
-#ifndef OSIRIS_SANITIZED
 /* One call, so that no other thread's words come between. Async-signal-safe. */
 static void print(const char *const *words, int count)
 {
@@ -42,20 +42,33 @@ static void print(const char *const *words, int count)
     (void)!writev(STDERR_FILENO, parts, count);
 }
 
-/* A line of its own, whatever was printed before: osiris looks for it (find_crashed_step in core/session-place.c). The signal's
- * default action follows, so that the exit status tells it, too. */
+/* A line of its own, whatever was printed before: osiris looks for it (find_crashed_step in core/session-place.c). */
+static void print_end(const char *what)
+{
+    if (thread_step != NULL)
+        print((const char *const[]){"\nosiris-worker: ", what, " in step \"", thread_step, "\" (", thread_component, ")\n"}, 7);
+    else
+        print((const char *const[]){"\nosiris-worker: ", what, " outside of any step's thread\n"}, 3);
+}
+
+void memory_exhausted(void)
+{
+    if (thread_step != NULL)
+        print_end("out of memory");
+    else
+        print((const char *const[]){"\nosiris-worker: out of memory\n"}, 1);
+    _exit(1);
+}
+
+#ifndef OSIRIS_SANITIZED
+/* The signal's default action follows, so that the exit status tells it, too. */
 static void on_crash(int number)
 {
-    const char *name = number == SIGSEGV  ? "SIGSEGV"
-                       : number == SIGBUS ? "SIGBUS"
-                       : number == SIGFPE ? "SIGFPE"
-                       : number == SIGILL ? "SIGILL"
-                                          : "SIGABRT";
-
-    if (thread_step != NULL)
-        print((const char *const[]){"\nosiris-worker: ", name, " in step \"", thread_step, "\" (", thread_component, ")\n"}, 7);
-    else
-        print((const char *const[]){"\nosiris-worker: ", name, " outside of any step's thread\n"}, 3);
+    print_end(number == SIGSEGV  ? "SIGSEGV"
+              : number == SIGBUS ? "SIGBUS"
+              : number == SIGFPE ? "SIGFPE"
+              : number == SIGILL ? "SIGILL"
+                                 : "SIGABRT");
     (void)raise(number);
 }
 

@@ -11,6 +11,7 @@
 #include "core/host-values.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/json-text.h"
 #include "core/loader.h"
 #include "core/read-to-end.h"
 
@@ -188,7 +189,7 @@ static bool answer_one(json_object *asked, size_t index, int answer)
     json_add_integer(line, "index", (int64_t)index);
     json_add(line, "errors", question.errors);
     host_values_clear(&question.values);
-    const char *text = json_object_to_json_string_ext(line, JSON_C_TO_STRING_PLAIN);
+    const char *text = json_text(line, JSON_C_TO_STRING_PLAIN, NULL);
     return text != NULL && write_fully(answer, text, strlen(text)) == 0 &&
            write_fully(answer, "\n", 1) == 0;
 }
@@ -229,7 +230,7 @@ static void take_answers(struct round *round, char *text)
 
     for (char *line = strtok_r(text, "\n", &rest); line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
-        _cleanup_json_ json_object *answer = json_tokener_parse(line);
+        _cleanup_json_ json_object *answer = json_parse(line, NULL);
         json_object *errors = json_member(answer, "errors");
         int64_t index = json_member_integer(answer, "index", -1);
         if (json_object_is_type(errors, json_type_array) && index >= (int64_t)round->first &&
@@ -268,7 +269,7 @@ static json_object *read_questions(void)
 {
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(QUESTIONS_MAXIMUM);
 
-    return read_to_end(STDIN_FILENO, READ_NO_DEADLINE, &text) == READ_WHOLE ? json_tokener_parse(text.data)
+    return read_to_end(STDIN_FILENO, READ_NO_DEADLINE, &text) == READ_WHOLE ? json_parse(text.data, NULL)
                                                                            : NULL;
 }
 
@@ -287,6 +288,6 @@ int worker_validate(void)
         if (json_object_array_get_idx(answers, i) == NULL)
             ask_round(&round);
     }
-    const char *text = json_object_to_json_string_ext(answers, JSON_C_TO_STRING_PLAIN);
+    const char *text = json_text(answers, JSON_C_TO_STRING_PLAIN, NULL);
     return text == NULL || write_fully(STDOUT_FILENO, text, strlen(text)) < 0;
 }

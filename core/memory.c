@@ -1,0 +1,33 @@
+/* What becomes of a process without memory; see memory.h. */
+#include "core/memory.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The thread's depth of memory_insist. */
+static __thread unsigned insisting;
+
+void memory_insist(void)
+{
+    insisting++;
+}
+
+void memory_insist_no_more(void)
+{
+    insisting--;
+}
+
+bool memory_is_insisting(void)
+{
+    return insisting > 0;
+}
+
+__attribute__((weak)) void memory_exhausted(void)
+{
+    static const char line[] = ": out of memory\n";
+
+    (void)!write(STDERR_FILENO, program_invocation_short_name, strlen(program_invocation_short_name));
+    (void)!write(STDERR_FILENO, line, sizeof line - 1);
+    _exit(1);
+}
