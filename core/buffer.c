@@ -18,7 +18,7 @@ void buffer_clear(struct buffer *buffer)
 void buffer_reset(struct buffer *buffer)
 {
     buffer->length = 0;
-    buffer->failed = false;
+    buffer->failed = buffer->starved = false;
 }
 
 static int buffer_fail(struct buffer *buffer)
@@ -45,6 +45,7 @@ char *buffer_reserve(struct buffer *buffer, size_t length)
                 capacity = wanted;
         char *data = realloc(buffer->data, capacity);
         if (data == NULL) {
+            buffer->starved = true;
             buffer_fail(buffer);
             return NULL;
         }
@@ -87,8 +88,10 @@ int buffer_append_format(struct buffer *buffer, const char *format, ...)
     va_start(arguments, format);
     int length = vasprintf(&text, format, arguments);
     va_end(arguments);
-    if (length < 0)
+    if (length < 0) {
+        buffer->starved = true;
         return buffer_fail(buffer);
+    }
     int result = buffer_append(buffer, text, (size_t)length);
     free(text);
     return result;

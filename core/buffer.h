@@ -16,7 +16,8 @@ struct buffer {
     size_t length;
     size_t capacity;
     size_t maximum; /* length never exceeds this */
-    bool failed;    /* out of memory or beyond maximum; later appends do nothing */
+    bool failed;    /* beyond maximum, or starved; later appends do nothing */
+    bool starved;   /* it has failed for lack of memory */
 };
 
 #define BUFFER_INIT(limit)                                                                         \

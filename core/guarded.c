@@ -66,6 +66,7 @@ char *guarded_run(guarded_work work, void *context, const char *doing, struct bu
     (void)close(pipes[1]);
     enum read_result answered =
         child < 0 ? READ_FAILED : read_to_end(pipes[0], clock_monotonic_ms() + GUARDED_TIMEOUT_MS, answer);
+    int unread = answered == READ_FAILED ? errno : 0;
     (void)close(pipes[0]);
     if (child > 0 && answered != READ_WHOLE)
         (void)kill(child, SIGKILL);
@@ -78,6 +79,8 @@ char *guarded_run(guarded_work work, void *context, const char *doing, struct bu
         return reason("%d s passed while %s", GUARDED_TIMEOUT_MS / 1000, doing);
     if (answered == READ_WHOLE && answer->length > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return NULL;
+    if (unread != 0)
+        return reason("the answer cannot be read while %s: %s", doing, strerrordesc_np(unread));
     if (WIFSIGNALED(status))
         return reason("killed by SIG%s while %s", sigabbrev_np(WTERMSIG(status)), doing);
     return reason("it ended the process with status %d while %s", WEXITSTATUS(status), doing);

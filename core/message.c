@@ -361,6 +361,8 @@ int message_encode(json_object *message, struct buffer *buffer, struct osiris_er
     if (pack_value(&packer, message, 1) < 0)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
                                 "a message is nested too deeply to be sent");
+    if (buffer->starved)
+        return osiris_error_set_errno(error, ENOMEM, "cannot send a message");
     if (buffer->failed)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
                                 "a message is too long to be sent (%zu bytes at most)",

@@ -41,8 +41,19 @@ def diamond():
              step("too", "csv.writer", "write", inputs={"df": "${b.df}"}, path="too.csv"))
 
 
-PIPELINES = {"exported": exported, "crossing": crossing, "diamond": diamond}
-OUTPUTS = {"exported": ["out.csv"], "crossing": ["out.csv"], "diamond": ["out.csv", "too.csv"]}
+def large():
+    """Large batches between two places, and a large secret."""
+    make = step("make", "test.generate", "read", rows=3000, batch_rows=1000, row_bytes=700, connection="@test.it")
+    save = step("save", "csv.writer", "write", path="out.csv")
+    pathlib.Path("osiris_connections.yaml").write_text("connections: {test: {it: {password: '%s'}}}\n" % ("long " * 40000))
+    pathlib.Path("osiris.yaml").write_text("adapters: {other: {adapter: local}}\n")
+    pipeline(make, {**save, "run_on": "other"}, description="x" * 300000)
+
+
+PIPELINES = {"exported": exported, "crossing": crossing, "diamond": diamond, "large": large}
+OUTPUTS = {"exported": ["out.csv"], "crossing": ["out.csv"], "diamond": ["out.csv", "too.csv"], "large": ["out.csv"]}
+# Of "large" only what is larger than what ends a process (MEMORY_SMALL in core/memory.h).
+SMALLEST = {"large": 64 << 10}
 
 
 class Starved:
@@ -64,7 +75,8 @@ class Starved:
         counter.write_bytes(bytes(8))
         settings = {"LD_PRELOAD": str(PRELOAD), "STARVE_PROGRAM": self.program, "STARVE_AT": str(first),
                     "STARVE_LAST": str(last or first), "STARVE_COUNT": str(counter.resolve()),
-                    "STARVE_TRACE": str(trace.resolve())}
+                    "STARVE_TRACE": str(trace.resolve()),
+                    "STARVE_SMALLEST": str(SMALLEST.get(self.name, 0))}
         extra = {"OSIRIS_HEARTBEAT_TIMEOUT_MS": "10000"}
         if self.program == "osiris":
             extra.update(settings)
