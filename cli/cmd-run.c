@@ -15,6 +15,7 @@
 #include "core/clock.h"
 #include "core/ending-signals.h"
 #include "core/json-access.h"
+#include "core/memory.h"
 #include "core/paths.h"
 #include "core/run-index.h"
 #include "core/session.h"
@@ -256,7 +257,9 @@ static int run_session(struct run *run, struct osiris_error *error)
         .observer = &progress_observer,
         .observer_context = progress,
     };
+    memory_insist_no_more();
     int result = session_run(&options, &run->result, error);
+    memory_insist();
     progress_end(progress);
     return result;
 }

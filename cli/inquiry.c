@@ -14,6 +14,7 @@
 #include "core/json-access.h"
 #include "core/json-build.h"
 #include "core/json-text.h"
+#include "core/memory.h"
 #include "core/near-miss.h"
 #include "core/paths.h"
 #include "core/remove-tree.h"
@@ -230,7 +231,10 @@ static int run_session(struct asking *asking, struct osiris_error *error)
         .version = PACKAGE_VERSION,
     };
 
-    return session_run(&options, &asking->result, error);
+    memory_insist_no_more();
+    int result = session_run(&options, &asking->result, error);
+    memory_insist();
+    return result;
 }
 
 static json_object *ask(struct asking *asking, struct osiris_error *error)

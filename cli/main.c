@@ -13,6 +13,7 @@
 #include "cli/build.h"
 #include "cli/commands.h"
 #include "cli/report.h"
+#include "core/memory.h"
 
 static const struct command_entry *const oml_commands[] = {&command_validate, NULL};
 
@@ -104,6 +105,9 @@ int main(int argc, char **argv)
     bool has_stdout = open_standard_descriptors();
 
     keep_memory_private();
+    /* The user's files and arguments have their bounds: what is made of them needs no checks. A session, which handles what
+     * peers send, is run without (session_run). */
+    memory_insist();
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN); /* a limit on files' sizes is an error of the write */
     return finish_output(execute(argc, argv, has_stdout));
