@@ -120,7 +120,7 @@ static int refuse_host(const struct osiris_host *host, const char *text)
                                          : "host is no DNS name, IPv4 or IPv6 address, or absolute path of a socket");
 }
 
-/* Nobody but `open` sees the secrets. A host that happens to have one in it is looked at there. */
+/* Nobody but `open` sees the secrets. A host that happens to have one in it is looked at there, and here roughly. */
 static bool is_masked(const struct osiris_host *host, const char *text)
 {
     return strcmp(mysql_verb(host), "validate") == 0 && strstr(text, MASK) != NULL;
@@ -133,7 +133,7 @@ static int take_host(struct mysql_target *target, const struct osiris_host *host
 
     target->host = text;
     if (is_masked(host, text))
-        return strpbrk(text, ";=,@/:") == NULL ? 0 : refuse_host(host, text);
+        return strpbrk(text, ";=,@") == NULL && strstr(text, "://") == NULL ? 0 : refuse_host(host, text);
     if (text[0] == '/') {
         if (target->socket == NULL)
             target->socket = text;

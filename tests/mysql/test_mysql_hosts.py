@@ -169,6 +169,8 @@ def test_a_secret_that_is_in_the_host(folder):
         result = osiris("run", "pipeline.yaml", env={"PW": "localhost"})
         assert_equal(result.code, 0, "exit code", f"{result}\n{fake.problems}")
     refused("localhost;b=c", "", env={"PW": "localhost"})
+    private.extract(connection={"host": "${MYSQL_SOCKET}", "password": "${PW}", "user": "${MYSQL_USER}"}, code=1,
+                    env={"PW": private.env["MYSQL_SOCKET"].split("/")[-2]}, query="SELECT 1")
 
 
 @test
