@@ -117,7 +117,7 @@ static int refuse_host(const struct osiris_host *host, const char *text)
 
     return osiris_refuse(host, is_own && strpbrk(text, ":@;=/") != NULL ? NULL : "host", host_hint(text),
                          text[0] == '\0' ? "host is empty"
-                                         : "host is no DNS name, IPv4 or IPv6 address, or absolute path of a socket");
+                                         : "host is not a DNS name, an IPv4 or IPv6 address, or the absolute path of a socket");
 }
 
 /* Nobody but `open` sees the secrets. A host that happens to have one in it is looked at there, and here roughly. */
@@ -169,7 +169,7 @@ static int check_socket(const struct mysql_target *target, const struct osiris_h
     if (target->socket == NULL || is_masked(host, target->socket))
         return 0;
     if (target->socket[0] != '/')
-        return osiris_refuse(host, option, NULL, "socket is no absolute path");
+        return osiris_refuse(host, option, NULL, "socket is not an absolute path");
     return check_length(host, option, target->socket, most);
 }
 

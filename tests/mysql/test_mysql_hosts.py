@@ -14,7 +14,7 @@ from fake_mysql import fake_mysql  # noqa: E402
 
 private = Private()
 
-NO_HOST = "host is no DNS name, IPv4 or IPv6 address, or absolute path of a socket"
+NO_HOST = "host is not a DNS name, an IPv4 or IPv6 address, or the absolute path of a socket"
 SECRET = "hidden-in-it-4711"
 
 
@@ -115,8 +115,8 @@ def test_the_doctor_and_discovery_refuse_it(folder):
 @test
 def test_validate_refuses_it_at_its_place(folder):
     for text in ("a;b=c", "a b"):
-        refused(text, "", "validate", "pipeline.yaml", message='pipeline.yaml:10:19: error: mysql.extractor: host is no')
-    refused("127.0.0.1", "", "validate", "pipeline.yaml", message="pipeline.yaml:12:5: error: mysql.extractor: host is no",
+        refused(text, "", "validate", "pipeline.yaml", message='pipeline.yaml:10:19: error: mysql.extractor: host is not')
+    refused("127.0.0.1", "", "validate", "pipeline.yaml", message="pipeline.yaml:12:5: error: mysql.extractor: host is not",
             host="a b")
 
 
@@ -180,7 +180,7 @@ def test_names_that_would_be_cut(folder):
     refused(None, "", fields={"host": "/" + "x" * 107}, message="host is longer than 107 bytes")
     refused(None, "", fields={"socket": "/" + "x" * 107}, message="socket is longer than 107 bytes")
     for name in ("'@abstract'", "relative.sock"):
-        refused(None, "", fields={"socket": name}, message="socket is no absolute path")
+        refused(None, "", fields={"socket": name}, message="socket is not an absolute path")
 
 
 @test
