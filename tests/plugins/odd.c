@@ -19,7 +19,6 @@ struct odd {
     int64_t rows;
     bool given;
     struct ArrowArrayStream input; /* moved here, or none */
-    struct ArrowArrayStream *original;
 };
 
 /* What a verb returns: as the options say. */
@@ -320,10 +319,8 @@ static void release(struct ArrowArrayStream *stream)
 
 static void move_input(struct odd *odd, const struct osiris_input *inputs)
 {
-    odd->original = inputs[0].stream;
     odd->input = *inputs[0].stream;
-    /* As arrow-rs does; others only set release. */
-    *inputs[0].stream = (struct ArrowArrayStream){0};
+    *inputs[0].stream = (struct ArrowArrayStream){0}; /* as arrow-rs does */
 }
 
 static int source_run(void *state, const struct osiris_input *inputs, size_t input_count,
@@ -352,9 +349,8 @@ static int pass_run(void *state, const struct osiris_input *inputs, size_t input
     (void)input_count;
     if (begin(odd) < 0)
         return -1;
-    move_input(odd, inputs);
-    *output = odd->input;
-    odd->input.release = NULL;
+    *output = *inputs[0].stream;
+    inputs[0].stream->release = NULL; /* as Arrow C++ and nanoarrow do */
     return end(odd, "run");
 }
 

@@ -155,6 +155,27 @@ START_TEST(test_close_tells_the_producer)
 }
 END_TEST
 
+/* Not the end: whoever reads on must not take it for that, whatever there was. */
+START_TEST(test_what_was_closed_has_no_end)
+{
+    for (int round = 0; round < 4; round++) {
+        bool finished = (round & 1) != 0;
+        struct queue *queue = new_queue(1 << 20, (round & 2) != 0);
+        struct osiris_error error = OSIRIS_ERROR_INIT;
+        struct ArrowArray batch;
+        uint64_t bytes;
+        make_batch(0, 10, &batch);
+        ck_assert_int_eq(queue_put(queue, &batch, 80, &error), QUEUE_OK);
+        if (finished)
+            queue_finish(queue);
+        queue_close(queue);
+        ck_assert_int_eq(queue_get(queue, &batch, &bytes, &error), QUEUE_CLOSED);
+        ck_assert_ptr_null(batch.release);
+        queue_free(queue);
+    }
+}
+END_TEST
+
 static void *get_one(void *context)
 {
     struct ArrowArray batch;
@@ -346,7 +367,7 @@ START_TEST(test_a_damaged_file_is_an_error)
 END_TEST
 
 UNIT_MAIN("queue", test_a_bounded_queue_passes_everything_in_order,
-          test_cancel_wakes_a_blocked_producer, test_close_tells_the_producer,
+          test_cancel_wakes_a_blocked_producer, test_close_tells_the_producer, test_what_was_closed_has_no_end,
           test_cancel_wakes_a_waiting_reader, test_one_batch_larger_than_the_bound_passes,
           test_an_elastic_queue_never_blocks_and_keeps_order, test_an_elastic_queue_with_a_reader,
           test_a_spill_folder_that_cannot_be_used_is_an_error, test_batches_without_bytes_are_bounded,
