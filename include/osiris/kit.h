@@ -139,17 +139,20 @@ void osiris_append_null_slow(struct osiris_column *column);
 /* An append for which there is no room. `kept`: how it would have written. */
 void osiris_append_refused(struct osiris_column *column, int32_t kept) __attribute__((cold));
 
-#define OSIRIS_HAS_ROOM(column, way) (__builtin_expect((column)->length < (column)->room[way], 1))
+/* The length is read once, and counted before the value is written: behind a write the compiler would have to read it again. */
+#define OSIRIS_HAS_ROOM(column, at, way) (__builtin_expect((at) < (column)->room[way], 1))
 
 #define OSIRIS_APPEND(name, ctype, way)                                                            \
     static inline void osiris_append_##name(struct osiris_column *column, ctype value)             \
     {                                                                                              \
-        if (!OSIRIS_HAS_ROOM(column, way)) {                                                       \
+        const int64_t at = column->length;                                                         \
+                                                                                                   \
+        if (!OSIRIS_HAS_ROOM(column, at, way)) {                                                   \
             osiris_append_refused(column, way);                                                    \
             return;                                                                                \
         }                                                                                          \
-        memcpy(column->values + (size_t)column->length * sizeof(ctype), &value, sizeof(ctype));    \
-        column->length++;                                                                          \
+        column->length = at + 1;                                                                   \
+        memcpy(column->values + (size_t)at * sizeof(ctype), &value, sizeof(ctype));                \
     }
 
 OSIRIS_APPEND(int8, int8_t, OSIRIS_KEPT_INT8)
@@ -171,42 +174,44 @@ OSIRIS_APPEND(duration, int64_t, OSIRIS_KEPT_INT64)
 
 static inline void osiris_append_boolean(struct osiris_column *column, int value)
 {
-    uint8_t bit = (uint8_t)(1u << (column->length & 7));
+    const int64_t at = column->length;
 
-    if (!OSIRIS_HAS_ROOM(column, OSIRIS_KEPT_BOOLEAN)) {
+    if (!OSIRIS_HAS_ROOM(column, at, OSIRIS_KEPT_BOOLEAN)) {
         osiris_append_refused(column, OSIRIS_KEPT_BOOLEAN);
         return;
     }
+    column->length = at + 1;
     if (value)
-        column->values[column->length >> 3] |= bit;
-    column->length++;
+        column->values[at >> 3] |= (uint8_t)(1u << (at & 7));
 }
 
 /* `words`: 2 of a decimal128, 4 of a decimal256, the least significant first. */
 static inline void osiris_append_decimal(struct osiris_column *column, const uint64_t *words)
 {
-    if (!OSIRIS_HAS_ROOM(column, OSIRIS_KEPT_DECIMAL)) {
+    const int64_t at = column->length;
+
+    if (!OSIRIS_HAS_ROOM(column, at, OSIRIS_KEPT_DECIMAL)) {
         osiris_append_refused(column, OSIRIS_KEPT_DECIMAL);
         return;
     }
-    memcpy(column->values + (size_t)column->length * column->value_size, words,
-           column->value_size);
-    column->length++;
+    column->length = at + 1;
+    memcpy(column->values + (size_t)at * column->value_size, words, column->value_size);
 }
 
 static inline int osiris_append_bytes(struct osiris_column *column, const void *bytes,
                                       size_t length)
 {
-    int32_t end;
+    const int64_t at = column->length;
+    const size_t begin = column->data_length;
+    const int32_t end = (int32_t)(begin + length);
+    uint8_t *offsets = column->values;
 
-    if (length > column->data_capacity - column->data_length ||
-        !OSIRIS_HAS_ROOM(column, OSIRIS_KEPT_BYTES))
+    if (length > column->data_capacity - begin || !OSIRIS_HAS_ROOM(column, at, OSIRIS_KEPT_BYTES))
         return osiris_append_bytes_slow(column, bytes, length);
-    memcpy(column->data + column->data_length, bytes, length);
-    column->data_length += length;
-    end = (int32_t)column->data_length;
-    column->length++;
-    memcpy(column->values + (size_t)column->length * sizeof end, &end, sizeof end);
+    column->data_length = begin + length;
+    column->length = at + 1;
+    memcpy(offsets + (size_t)(at + 1) * sizeof end, &end, sizeof end);
+    memcpy(column->data + begin, bytes, length);
     return 0;
 }
 
