@@ -13,6 +13,7 @@
 #include "cli/build.h"
 #include "cli/commands.h"
 #include "cli/report.h"
+#include "core/adapter-guard.h"
 #include "core/memory.h"
 
 static const struct command_entry *const oml_commands[] = {&command_validate, NULL};
@@ -110,5 +111,9 @@ int main(int argc, char **argv)
     memory_insist();
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN); /* a limit on files' sizes is an error of the write */
-    return finish_output(execute(argc, argv, has_stdout));
+    int code = finish_output(execute(argc, argv, has_stdout));
+    /* An adapter that has called exit is still in it. */
+    if (adapter_guard_check(NULL) < 0)
+        _exit(code == EXIT_CODE_SUCCESS ? EXIT_CODE_FAILED : code);
+    return code;
 }

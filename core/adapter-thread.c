@@ -1,53 +1,14 @@
 /* An execution adapter on a thread of its own; see adapter-thread.h. */
-#include "core/adapter-thread.h"
-
-#include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "core/adapter-thread-internal.h"
 #include "core/cleanup.h"
 #include "core/clock.h"
 #include "core/pause.h"
 
+#define LOOKED_AFTER_MS 100 /* who waits for a call looks so often whether its thread is there */
 #define REPORTS_WAITING 256 /* beyond, the adapter waits until they are taken */
-
-/* What the adapter has told, in its order. */
-struct report {
-    struct report *next;
-    enum { REPORT_LOG, REPORT_EVENT, REPORT_METRIC } kind;
-    int level;
-    char *name, *text; /* source and message; an event's name; a metric's name and unit */
-    json_object *fields;
-    double value;
-};
-
-/* What the thread is to do with what it owns. */
-typedef void (*adapter_work)(struct adapter_thread *thread, void *argument);
-
-struct adapter_thread {
-    /* Of the owner, and copies for the adapter. */
-    const struct adapter_sink *sink;
-    struct adapter_host_options options;
-    struct osiris_adapter_context context;
-    int fd;
-    pthread_t id;
-    atomic_bool cancelled;
-    struct adapter_sink own_sink;
-    /* Of who is at work: the thread while `work` is set, else the owner. */
-    struct adapter_host *host;
-    struct adapter_outcome outcome;
-    int exit_ms; /* of ADAPTER_LEAVE */
-    /* Guarded by `lock`. */
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    adapter_work work; /* NULL: it rests */
-    void *argument;
-    bool is_task, has_outcome;
-    bool ending, left_behind;
-    struct report *first, **end;
-    size_t report_count;
-};
 
 /* Copies. */
 
@@ -243,17 +204,22 @@ static void tell_all(struct adapter_thread *thread)
 
 /* The thread. */
 
-static void close_adapter(struct adapter_thread *thread, void *unused)
+/* The adapter has called pthread_exit. */
+static void on_unwound(void *context)
 {
-    (void)unused;
-    adapter_host_close(thread->host);
-    thread->host = NULL;
+    struct adapter_thread *thread = context;
+
+    adapter_guard_thread_ended(&thread->guard);
 }
 
 static void *serve(void *context)
 {
     struct adapter_thread *thread = context;
+    bool left_behind;
 
+    adapter_guard_enter(&thread->guard);
+    adapter_guard_go_first();
+    pthread_cleanup_push(on_unwound, thread);
     pthread_mutex_lock(&thread->lock);
     while (!thread->ending) {
         if (thread->work == NULL) {
@@ -269,12 +235,14 @@ static void *serve(void *context)
             wake_owner(thread);
         pthread_cond_broadcast(&thread->changed);
     }
-    bool left_behind = thread->left_behind;
+    left_behind = thread->left_behind;
     pthread_mutex_unlock(&thread->lock);
-    if (left_behind) {
-        close_adapter(thread, NULL);
+    if (left_behind)
+        adapter_thread_close(thread, NULL);
+    pthread_cleanup_pop(0);
+    adapter_guard_leave(&thread->guard);
+    if (left_behind)
         free_thread(thread);
-    }
     return NULL;
 }
 
@@ -313,6 +281,8 @@ struct adapter_thread *adapter_thread_new(const struct adapter_host_options *opt
     thread->outcome.channel.socket = thread->outcome.channel.diagnostics = -1;
     thread->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int number = thread->fd < 0 ? errno : copy_options(thread, options) < 0 ? ENOMEM : 0;
+    thread->guard.adapter = thread->options.name;
+    thread->guard.wake_fd = thread->fd;
     if (number == 0)
         number = pthread_create(&thread->id, NULL, serve, thread);
     if (number != 0) {
@@ -321,6 +291,47 @@ struct adapter_thread *adapter_thread_new(const struct adapter_host_options *opt
         return NULL;
     }
     return thread;
+}
+
+/* An adapter that has ended. Its thread is stopped for good, wherever it was, and what it was at is not touched any more. */
+
+static void fail_task(struct adapter_thread *thread)
+{
+    struct adapter_outcome outcome = {.task = thread->outcome.task,
+                                      .result = -1,
+                                      .channel = {.socket = -1, .diagnostics = -1},
+                                      .end.exit.state = OSIRIS_WORKER_LOST};
+
+    (void)adapter_guard_explain(&thread->guard, &outcome.error);
+    thread->outcome = outcome;
+    thread->has_outcome = true;
+    wake_owner(thread);
+}
+
+/* The lock is held. */
+static void look_after(struct adapter_thread *thread)
+{
+    if (thread->is_dead || !adapter_guard_has_ended(&thread->guard))
+        return;
+    thread->is_dead = true;
+    if (thread->work != NULL && thread->is_task)
+        fail_task(thread);
+    thread->work = NULL;
+}
+
+/* Until something has changed, or the time has come (monotonic; 0: none). The lock is held. False: it has come. */
+static bool wait_for_change(struct adapter_thread *thread, int64_t end_ns)
+{
+    int64_t now = clock_monotonic_ns(), next = now + LOOKED_AFTER_MS * INT64_C(1000000);
+
+    if (end_ns != 0 && end_ns <= now)
+        return false;
+    if (end_ns != 0 && end_ns < next)
+        next = end_ns;
+    const struct timespec deadline = {.tv_sec = next / 1000000000, .tv_nsec = next % 1000000000};
+    (void)pthread_cond_timedwait(&thread->changed, &thread->lock, &deadline);
+    look_after(thread);
+    return true;
 }
 
 /* Giving it work. */
@@ -333,27 +344,40 @@ static void give(struct adapter_thread *thread, adapter_work work, void *argumen
     pthread_cond_broadcast(&thread->changed);
 }
 
-/* False: a task is under way. Else the work is done, and what was reported meanwhile is told. */
-static bool call(struct adapter_thread *thread, adapter_work work, void *argument)
+bool adapter_thread_call(struct adapter_thread *thread, adapter_work work, void *argument)
 {
     pthread_mutex_lock(&thread->lock);
-    bool rests = thread->work == NULL;
+    look_after(thread);
+    bool rests = thread->work == NULL && !thread->is_dead;
     if (rests)
         give(thread, work, argument, false);
     while (rests && thread->work != NULL) {
-        pthread_cond_wait(&thread->changed, &thread->lock);
+        (void)wait_for_change(thread, 0);
         tell_all(thread);
     }
     tell_all(thread);
+    rests = rests && !thread->is_dead;
     pthread_mutex_unlock(&thread->lock);
     return rests;
+}
+
+void adapter_thread_give_task(struct adapter_thread *thread, adapter_work work)
+{
+    pthread_mutex_lock(&thread->lock);
+    thread->has_outcome = false;
+    look_after(thread);
+    if (thread->is_dead)
+        fail_task(thread);
+    else
+        give(thread, work, NULL, true);
+    pthread_mutex_unlock(&thread->lock);
 }
 
 void adapter_thread_free(struct adapter_thread *thread)
 {
     if (thread == NULL)
         return;
-    bool rests = call(thread, close_adapter, NULL);
+    bool rests = adapter_thread_call(thread, adapter_thread_close, NULL);
     pthread_mutex_lock(&thread->lock);
     thread->ending = true;
     thread->left_behind = !rests;
@@ -368,72 +392,12 @@ void adapter_thread_free(struct adapter_thread *thread)
     free_thread(thread);
 }
 
-/* Tasks. */
-
-static void prepare(struct adapter_thread *thread, void *unused)
-{
-    struct adapter_outcome *outcome = &thread->outcome;
-
-    (void)unused;
-    thread->host = adapter_host_open(&thread->options, &outcome->error);
-    outcome->result =
-        thread->host == NULL ? -1 : adapter_host_prepare(thread->host, &outcome->error);
-}
-
-static void execute(struct adapter_thread *thread, void *unused)
-{
-    struct adapter_outcome *outcome = &thread->outcome;
-
-    (void)unused;
-    outcome->result = adapter_host_execute(thread->host, &outcome->channel, &outcome->error);
-}
-
-static void wait_for_worker(struct adapter_host *host, int exit_ms, struct adapter_worker_end *end)
-{
-    int64_t started_ms = clock_monotonic_ms();
-    struct pause_watch watch;
-
-    end->killed_after_ms = 0;
-    do {
-        pause_expect(&watch, exit_ms);
-        adapter_host_worker_exit(host, exit_ms, &end->exit);
-        if (end->exit.state != OSIRIS_WORKER_RUNNING)
-            return;
-    } while (pause_take(&watch) > 0);
-    end->killed_after_ms = clock_monotonic_ms() - started_ms;
-    adapter_host_terminate(host, OSIRIS_TERMINATE_KILL);
-    adapter_host_worker_exit(host, exit_ms, &end->exit);
-}
-
-static void leave(struct adapter_thread *thread, void *unused)
-{
-    struct adapter_outcome *outcome = &thread->outcome;
-
-    outcome->result = 0;
-    outcome->end = (struct adapter_worker_end){.exit.state = OSIRIS_WORKER_LOST};
-    if (thread->host == NULL)
-        return;
-    wait_for_worker(thread->host, thread->exit_ms, &outcome->end);
-    outcome->result = adapter_host_collect(thread->host, &outcome->error);
-    close_adapter(thread, unused);
-}
-
-void adapter_thread_begin(struct adapter_thread *thread, enum adapter_task task, int exit_ms)
-{
-    static const adapter_work works[] = {
-        [ADAPTER_PREPARE] = prepare, [ADAPTER_EXECUTE] = execute, [ADAPTER_LEAVE] = leave};
-
-    pthread_mutex_lock(&thread->lock);
-    thread->outcome.task = task;
-    thread->exit_ms = exit_ms;
-    thread->has_outcome = false;
-    give(thread, works[task], NULL, true);
-    pthread_mutex_unlock(&thread->lock);
-}
+/* What comes of it. */
 
 bool adapter_thread_is_busy(struct adapter_thread *thread)
 {
     pthread_mutex_lock(&thread->lock);
+    look_after(thread);
     bool busy = thread->work != NULL;
     pthread_mutex_unlock(&thread->lock);
     return busy;
@@ -450,6 +414,7 @@ bool adapter_thread_take(struct adapter_thread *thread, struct adapter_outcome *
 
     (void)!read(thread->fd, &count, sizeof count);
     pthread_mutex_lock(&thread->lock);
+    look_after(thread);
     tell_all(thread);
     bool has_outcome = thread->has_outcome;
     if (has_outcome) {
@@ -467,10 +432,9 @@ bool adapter_thread_wait(struct adapter_thread *thread, int timeout_ms)
     int64_t slice_ms;
 
     pthread_mutex_lock(&thread->lock);
+    look_after(thread);
     while (thread->work != NULL && (slice_ms = patience_next(&patience)) > 0) {
-        int64_t end_ns = clock_monotonic_ns() + slice_ms * 1000000;
-        const struct timespec end = {.tv_sec = end_ns / 1000000000, .tv_nsec = end_ns % 1000000000};
-        (void)pthread_cond_timedwait(&thread->changed, &thread->lock, &end);
+        (void)wait_for_change(thread, clock_monotonic_ns() + slice_ms * 1000000);
         tell_all(thread);
     }
     bool rests = thread->work == NULL;
@@ -481,112 +445,4 @@ bool adapter_thread_wait(struct adapter_thread *thread, int timeout_ms)
 void adapter_thread_cancel(struct adapter_thread *thread)
 {
     atomic_store(&thread->cancelled, true);
-}
-
-/* Calls. */
-
-bool adapter_thread_can_reconnect(const struct adapter_thread *thread)
-{
-    return adapter_host_can_reconnect(thread->host);
-}
-
-struct reconnection {
-    struct osiris_channel *channel;
-    struct osiris_error *error;
-    int result;
-};
-
-static void reconnect(struct adapter_thread *thread, void *argument)
-{
-    struct reconnection *asked = argument;
-
-    asked->result = adapter_host_reconnect(thread->host, asked->channel, asked->error);
-}
-
-int adapter_thread_reconnect(struct adapter_thread *thread, struct osiris_channel *channel,
-                             struct osiris_error *error)
-{
-    struct reconnection asked = {channel, error, -1};
-
-    (void)call(thread, reconnect, &asked);
-    return asked.result;
-}
-
-struct look {
-    int timeout_ms;
-    struct osiris_worker_exit *result;
-};
-
-static void look(struct adapter_thread *thread, void *argument)
-{
-    const struct look *asked = argument;
-
-    if (thread->host != NULL)
-        adapter_host_worker_exit(thread->host, asked->timeout_ms, asked->result);
-}
-
-void adapter_thread_worker_exit(struct adapter_thread *thread, int timeout_ms,
-                                struct osiris_worker_exit *result)
-{
-    struct look asked = {timeout_ms, result};
-
-    *result = (struct osiris_worker_exit){.struct_size = sizeof *result,
-                                          .state = OSIRIS_WORKER_LOST};
-    (void)call(thread, look, &asked);
-}
-
-static void terminate(struct adapter_thread *thread, void *argument)
-{
-    const int *how = argument;
-
-    if (thread->host != NULL)
-        adapter_host_terminate(thread->host, *how);
-}
-
-void adapter_thread_terminate(struct adapter_thread *thread, int how)
-{
-    if (!call(thread, terminate, &how))
-        adapter_thread_cancel(thread);
-}
-
-struct ending {
-    int exit_ms;
-    struct adapter_worker_end *end;
-};
-
-static void end_worker(struct adapter_thread *thread, void *argument)
-{
-    const struct ending *asked = argument;
-
-    wait_for_worker(thread->host, asked->exit_ms, asked->end);
-}
-
-void adapter_thread_end_worker(struct adapter_thread *thread, int exit_ms,
-                               struct adapter_worker_end *end)
-{
-    struct ending asked = {exit_ms, end};
-
-    *end = (struct adapter_worker_end){.exit.state = OSIRIS_WORKER_LOST};
-    (void)call(thread, end_worker, &asked);
-}
-
-struct collection {
-    struct osiris_error *error;
-    int result;
-};
-
-static void collect(struct adapter_thread *thread, void *argument)
-{
-    struct collection *asked = argument;
-
-    asked->result =
-        thread->host == NULL ? 0 : adapter_host_collect(thread->host, asked->error);
-}
-
-int adapter_thread_collect(struct adapter_thread *thread, struct osiris_error *error)
-{
-    struct collection asked = {error, 0};
-
-    (void)call(thread, collect, &asked);
-    return asked.result;
 }

@@ -7,7 +7,8 @@
  * calls are short ones, whose caller waits. One task or call at a time; all functions on the owner's thread, and so is what
  * the adapter reports: the sink is called in adapter_thread_take and in what waits, never on the adapter's thread.
  *
- * An adapter that does not return from its task is left behind with all that it has: it uses nothing of its owner's.
+ * An adapter that does not return from its task is left behind with all that it has: it uses nothing of its owner's. So is one that
+ * ends the process, or crashes (adapter-guard.h): what it was at has failed, and calls do nothing from then on.
  */
 #ifndef OSIRIS_CORE_ADAPTER_THREAD_H
 #define OSIRIS_CORE_ADAPTER_THREAD_H

@@ -83,6 +83,15 @@ static int init_place(struct session *session, size_t index)
     return 0;
 }
 
+static void guard_adapters(const struct session *session)
+{
+    _cleanup_buffer_ struct buffer names = BUFFER_INIT(1 << 16);
+
+    for (size_t i = 0; i < session->place_count; i++)
+        buffer_append_format(&names, "%s%s", i > 0 ? ", " : "", session->places[i].adapter_name);
+    adapter_guard_watch(names.failed || names.length == 0 ? "?" : names.data);
+}
+
 int session_make_places(struct session *session, struct osiris_error *error)
 {
     session->places = calloc(session->step_count + 1, sizeof *session->places);
@@ -94,6 +103,7 @@ int session_make_places(struct session *session, struct osiris_error *error)
     for (size_t i = 0; i < session->place_count; i++)
         if (init_place(session, i) < 0)
             return osiris_error_set_errno(error, ENOMEM, "cannot run");
+    guard_adapters(session);
     return 0;
 }
 

@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/adapter-guard.h"
 #include "core/adapter-thread.h"
 #include "core/buffer.h"
 #include "core/channel.h"

@@ -505,6 +505,9 @@ static int run_places(struct session *session, struct osiris_error *error)
     if (session_make_places(session, error) == 0 && session_make_edges(session, error) == 0)
         result = with_places(session, error);
     session_free_places(session);
+    /* Whatever became of the run: what such an adapter has left nobody knows. */
+    if (result == 0)
+        result = adapter_guard_check(error);
     session_end_orphans(session);
     remove_temp_dir(session);
     for (size_t i = 0; environment[i] != NULL; i++)

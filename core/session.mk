@@ -1,7 +1,9 @@
 libosiris_core_la_SOURCES += \
 	core/adapter-file.c core/adapter-file.h \
+	core/adapter-guard.c core/adapter-guard.h \
 	core/adapter-host.c core/adapter-host.h \
-	core/adapter-thread.c core/adapter-thread.h \
+	core/adapter-tasks.c \
+	core/adapter-thread.c core/adapter-thread.h core/adapter-thread-internal.h \
 	core/ending-signals.c core/ending-signals.h \
 	core/host-values.c core/host-values.h \
 	core/json-access.h core/json-build.h \

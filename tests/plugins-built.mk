@@ -38,6 +38,11 @@ check_LTLIBRARIES += tests/plugins/adapters/odd.la
 tests_plugins_adapters_odd_la_SOURCES = tests/plugins/odd-adapter.c
 tests_plugins_adapters_odd_la_LDFLAGS = $(test_plugin_ldflags)
 
+check_LTLIBRARIES += tests/plugins/adapters/rude.la
+tests_plugins_adapters_rude_la_SOURCES = tests/plugins/rude.c
+tests_plugins_adapters_rude_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_plugins_adapters_rude_la_LDFLAGS = $(test_plugin_ldflags)
+
 # No plug-ins: they are preloaded.
 check_LTLIBRARIES += tests/plugins/preload/hurry.la tests/plugins/preload/starve.la
 tests_plugins_preload_starve_la_SOURCES = tests/plugins/starve.c

@@ -13,6 +13,10 @@
  * a few times a second and gives up if that is so. `close` bounds its waits, too. The others return soon, or within the
  * timeout that they are given.
  *
+ * An adapter runs in Osiris's own process, with whatever threads it starts. It never ends that process (exit), nor the thread that
+ * it is called on: Osiris takes both, and a crash, for the adapter's fault, calls it no more, and fails the run. A child that it forks
+ * ends with exec or _exit. _exit in Osiris's process itself cannot be met: nobody would write the run's records.
+ *
  * `close` follows every successful `open`, whatever failed; afterwards nothing of the place is left:
  * no process, no sandbox, no file. Secrets reach the worker over the socket; an adapter sees none but
  * its own. Return values are as for drivers: 0, or -1 after host->error(); a verb that reports an error, or returns anything but 0,
@@ -46,7 +50,8 @@ enum {
     OSIRIS_CHANNEL_REMOTE = 1, /* it leaves this machine: worth compressing for */
 };
 
-/* A started worker, as `execute` hands it over. The descriptors belong to the host from then on. */
+/* A started worker, as `execute` hands it over: the host has set struct_size, the adapter fills in the rest. The descriptors are two,
+ * and belong to the host from then on. */
 struct osiris_channel {
     uint32_t struct_size;
     int32_t socket;      /* connected stream socket, close-on-exec */

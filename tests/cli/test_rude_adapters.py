@@ -1,0 +1,134 @@
+"""Adapters that end osiris, crash in it, or hand over what is no channel (tests/plugins/rude.c): the run fails, says of which adapter
+and where, has records that say so, and leaves nobody."""
+
+import json
+import pathlib
+import time
+
+from tap import (BUILD, SANITIZED, Skip, assert_equal, assert_in, assert_no_group, events, files, main, osiris, pipeline, read,
+                 run_directory, step, test, write)
+
+ADAPTERS = f"{BUILD}/.libs:{BUILD}/tests/plugins/adapters/.libs"
+SIGNALS = {"abort": "ABRT", "crash": "SEGV", "overflow": "SEGV"}
+
+
+def run(*arguments, **options):
+    write("osiris.yaml", json.dumps({"adapters": {"there": {"adapter": "rude", **options}}}))
+    pipeline(step("make", "test.generate", "read", rows=10), step("save", "csv.writer", "write", path="out.csv"))
+    return osiris("run", "pipeline.yaml", "--adapter", "there", *arguments,
+                  env={"OSIRIS_ADAPTER_PATH": ADAPTERS, "OSIRIS_HEARTBEAT_INTERVAL_MS": "100"})
+
+
+def workers_are_gone(directory):
+    for event in events(directory, "worker_started"):
+        assert_no_group(event["pid"])
+
+
+def forget(directory):
+    for path in pathlib.Path("out.csv"), *pathlib.Path("run_logs").rglob("*.jsonl"):
+        path.unlink(missing_ok=True)
+    directory.rename(f"forgotten-{time.monotonic_ns()}")
+
+
+def fails(at, how, words):
+    """With the line, and with records."""
+    result = run(at=at, how=how)
+    assert_equal(result.code, 1, f"exit code of {how} at {at}", result)
+    assert_in(f'adapter "rude": it has {words} in "{at}"', result.err, result)
+    directory = run_directory()
+    assert_equal(json.loads(read(directory / "status.json"))["status"], "failed", f"status of {how} at {at}")
+    error, = events(directory, "run_error")
+    assert_in('adapter "rude"', error["error"])
+    index = json.loads(read(".osiris/index/runs.jsonl").splitlines()[-1])
+    assert_equal(index["status"], "failed", "status in the index")
+    workers_are_gone(directory)
+    assert_equal([str(path) for path in directory.glob("tmp*")], [], "temporary folders")
+    forget(directory)
+    return result
+
+
+def ends(at, how):
+    if how in SIGNALS:
+        if SANITIZED:
+            raise Skip("a sanitizer handles signals")
+        assert_in(f"(SIG{SIGNALS[how]})", fails(at, how, "crashed").err)
+        return
+    fails(at, how, "ended its thread" if how == "thread" else "called exit")
+
+
+VERBS = ("open", "prepare", "execute", "collect", "close")
+
+
+@test
+def test_exit(folder):
+    for at in VERBS:
+        ends(at, "exit")
+
+
+@test
+def test_quick_exit(folder):
+    for at in VERBS:
+        ends(at, "quick_exit")
+
+
+@test
+def test_the_end_of_its_thread(folder):
+    for at in VERBS:
+        ends(at, "thread")
+
+
+@test
+def test_crashes(folder):
+    for how in SIGNALS:
+        for at in ("prepare", "execute", "collect", "close"):
+            ends(at, how)
+
+
+@test
+def test_while_it_is_asked_for_its_worker(folder):
+    """In the end, when the run waits for that."""
+    ends("worker_exit", "exit")
+    ends("worker_exit", "crash")
+
+
+@test
+def test_nothing_of_it_was_published_before_there_is_a_worker(folder):
+    result = run(at="execute", how="exit")
+    assert_equal(result.code, 1, "exit code", result)
+    assert_equal(files(), ["osiris.yaml", "pipeline.yaml"], "files", result)
+
+
+@test
+def test_threads_that_an_adapter_has_started(folder):
+    """At once, and the next run ends the records."""
+    for how, words in (("own_exit", "ends the process (exit)"), ("own_crash", "SIGSEGV on a thread")):
+        if SANITIZED and how == "own_crash":
+            continue
+        result = run(at="execute", how=how)
+        assert_equal(result.code, 1, "exit code", result)
+        assert_in(words, result.err, result)
+        assert_in("an adapter (rude)", result.err, result)
+        directory = run_directory()
+        assert_in("an earlier run was interrupted", run(at="nowhere").err, result)
+        assert_equal(json.loads(read(directory / "status.json"))["status"], "aborted", "status")
+        pathlib.Path("run_logs").rename(f"forgotten-{how}")
+
+
+@test
+def test_children_that_an_adapter_has_forked(folder):
+    result = run(at="prepare", how="child")
+    assert_equal(result.code, 0, "exit code", result)
+
+
+@test
+def test_other_places_are_ended(folder):
+    write("osiris.yaml", json.dumps({"adapters": {"there": {"adapter": "rude", "at": "execute", "how": "exit"}}}))
+    pipeline({**step("make", "test.generate", "read", rows=100000, batch_rows=10, delay_ms=20), "run_on": "local"},
+             {**step("save", "csv.writer", "write", path="out.csv"), "run_on": "there"})
+    result = osiris("run", "pipeline.yaml", env={"OSIRIS_ADAPTER_PATH": ADAPTERS})
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in('adapter "rude": it has called exit in "execute"', result.err, result)
+    workers_are_gone(run_directory())
+
+
+main()

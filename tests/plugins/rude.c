@@ -1,0 +1,177 @@
+/*
+ * rude: the local adapter with trouble `at` a verb, of a kind that an adapter cannot report: it ends the process, crashes, ends
+ * its thread, or hands over a channel that is none.
+ */
+#include <osiris/plugin.h>
+
+/* The local adapter's verbs, not its descriptor. */
+#undef OSIRIS_PLUGIN
+#define OSIRIS_PLUGIN(module) static const struct osiris_plugin unused_##module __attribute__((unused))
+#include "plugins/local/local.c"
+#undef OSIRIS_PLUGIN
+
+#include <pthread.h>
+#include <sys/stat.h>
+
+static const char *option(const struct osiris_host *host, const char *name)
+{
+    return host->get_string(host, OSIRIS_CONFIG, name, "");
+}
+
+/* Larger than any stack. */
+static int overflow(volatile const char *before, unsigned left)
+{
+    volatile char room[1 << 16];
+
+    room[0] = before[0];
+    return left == 0 ? 0 : overflow(room, left - 1) + room[0];
+}
+
+static void end(const char *how)
+{
+    if (strcmp(how, "exit") == 0)
+        exit(0);
+    if (strcmp(how, "quick_exit") == 0)
+        quick_exit(0);
+    if (strcmp(how, "abort") == 0)
+        abort();
+    if (strcmp(how, "crash") == 0)
+        (void)raise(SIGSEGV);
+    if (strcmp(how, "overflow") == 0)
+        (void)overflow("x", 1u << 30);
+    if (strcmp(how, "thread") == 0)
+        pthread_exit(NULL);
+}
+
+static void *end_on_own_thread(void *how)
+{
+    end(how);
+    return NULL;
+}
+
+/* 0, or -1 if the host was told of something. */
+static int trouble(const struct osiris_host *host, const char *verb)
+{
+    const char *how = option(host, "how");
+    pthread_t thread;
+    int status;
+
+    if (strcmp(option(host, "at"), verb) != 0)
+        return 0;
+    if (strncmp(how, "own_", 4) == 0) {
+        if (pthread_create(&thread, NULL, end_on_own_thread, (void *)(how + 4)) == 0)
+            (void)pthread_join(thread, NULL);
+    } else if (strcmp(how, "child") == 0) {
+        /* What it has forked may do all of that. */
+        pid_t child = fork();
+        if (child == 0)
+            exit(0);
+        (void)waitpid(child, &status, 0);
+    } else if (strcmp(how, "say_nothing") == 0) {
+        host->log(host, OSIRIS_INFO, NULL);
+    } else if (strcmp(how, "no_event") == 0) {
+        host->event(host, NULL, NULL);
+    } else if (strcmp(how, "no_metric") == 0) {
+        host->metric(host, NULL, 1, NULL);
+    } else if (strcmp(how, "no_report") == 0) {
+        host->error(host, NULL);
+    } else {
+        end(how);
+        return 0;
+    }
+    return strncmp(how, "own_", 4) == 0 || strcmp(how, "child") == 0 ? 0 : -1;
+}
+
+static void spoil(const char *give, struct osiris_channel *channel)
+{
+    if (strcmp(give, "no_socket") == 0)
+        channel->socket = -1;
+    if (strcmp(give, "closed") == 0)
+        channel->socket = 1000;
+    if (strcmp(give, "file") == 0)
+        channel->socket = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (strcmp(give, "datagram") == 0)
+        channel->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (strcmp(give, "unconnected") == 0)
+        channel->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (strcmp(give, "closed_diagnostics") == 0)
+        channel->diagnostics = 1000;
+    if (strcmp(give, "one_for_both") == 0)
+        channel->diagnostics = channel->socket;
+    if (strcmp(give, "written_diagnostics") == 0)
+        channel->diagnostics = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (strcmp(give, "size") == 0)
+        channel->struct_size = 4;
+}
+
+static const struct osiris_host *host_of(void *state)
+{
+    return ((struct local *)state)->host;
+}
+
+static int rude_open(const struct osiris_host *host, const struct osiris_adapter_context *context, void **state)
+{
+    return trouble(host, "open") < 0 ? -1 : local_open(host, context, state);
+}
+
+static int rude_prepare(void *state)
+{
+    return trouble(host_of(state), "prepare") < 0 ? -1 : local_prepare(state);
+}
+
+static int rude_execute(void *state, struct osiris_channel *channel)
+{
+    int result = local_execute(state, channel);
+
+    if (trouble(host_of(state), "execute") < 0)
+        return -1;
+    spoil(option(host_of(state), "give"), channel);
+    return result;
+}
+
+static int rude_worker_exit(void *state, int32_t timeout_ms, struct osiris_worker_exit *result)
+{
+    return trouble(host_of(state), "worker_exit") < 0 ? -1 : local_worker_exit(state, timeout_ms, result);
+}
+
+static int rude_terminate(void *state, int32_t how)
+{
+    return trouble(host_of(state), "terminate") < 0 ? -1 : local_terminate(state, how);
+}
+
+static int rude_collect(void *state)
+{
+    return trouble(host_of(state), "collect") < 0 ? -1 : local_collect(state);
+}
+
+static void rude_close(void *state)
+{
+    (void)trouble(host_of(state), "close");
+    local_close(state);
+}
+
+static const struct osiris_adapter rude_adapter = {
+    .struct_size = sizeof(struct osiris_adapter),
+    .name = "rude",
+    .version = "1.0.0",
+    .spec = "{\"title\": \"Rude\", \"configSchema\": {\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"
+            "\"at\": {\"type\": \"string\"}, \"how\": {\"type\": \"string\"}, \"give\": {\"type\": \"string\"}}}}",
+    .open = rude_open,
+    .prepare = rude_prepare,
+    .execute = rude_execute,
+    .worker_exit = rude_worker_exit,
+    .terminate = rude_terminate,
+    .collect = rude_collect,
+    .close = rude_close,
+};
+
+static const struct osiris_adapter *const rude_adapters[] = {&rude_adapter, NULL};
+
+extern OSIRIS_EXPORT const struct osiris_plugin osiris_plugin;
+const struct osiris_plugin osiris_plugin = {
+    .abi_version = OSIRIS_ABI_VERSION,
+    .struct_size = sizeof(struct osiris_plugin),
+    .name = "rude",
+    .version = "1.0.0",
+    .adapters = rude_adapters,
+};
