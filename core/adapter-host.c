@@ -1,7 +1,11 @@
 /* Finding, loading and calling an execution adapter; see adapter-host.h. */
 #include "core/adapter-host.h"
 
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "core/adapter-file.h"
 #include "core/host-values.h"
@@ -194,14 +198,6 @@ static int end_quietly(struct adapter_host *host, int level, const char *verb, i
     return -1;
 }
 
-/* The descriptors of a channel that is none. */
-static void discard(struct osiris_channel *channel)
-{
-    cleanup_close_value(&channel->socket);
-    cleanup_close_value(&channel->diagnostics);
-    channel->socket = channel->diagnostics = -1;
-}
-
 /* Every text and number in it. Options are of a bounded height, as the file that they come from. */
 static int add_secrets(struct redactor *redactor, json_object *value)
 {
@@ -304,16 +300,86 @@ int adapter_host_prepare(struct adapter_host *host, struct osiris_error *error)
     return end_verb(host, "prepare", host->adapter->prepare(host->state), error);
 }
 
+/* Channels. What the adapter has given is not closed here: it may be anything. */
+
+static int bad_channel(const struct adapter_host *host, struct osiris_error *error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static int bad_channel(const struct adapter_host *host, struct osiris_error *error, const char *format, ...)
+{
+    va_list arguments;
+    char text[192];
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "adapter \"%s\": %s; this is a fault of the adapter",
+                            host->adapter->name, text);
+}
+
+static int check_socket(const struct adapter_host *host, const char *verb, int fd, struct osiris_error *error)
+{
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address, size = sizeof(int);
+    int type = 0;
+
+    if (fd < 0)
+        return bad_channel(host, error, "%s gave no socket", verb);
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
+        return bad_channel(host, error, "the socket that %s gave (%d) cannot be used: %s", verb, fd, strerror(errno));
+    if (type != SOCK_STREAM)
+        return bad_channel(host, error, "the socket that %s gave (%d) is no stream socket", verb, fd);
+    /* One that was connected, and is not any more, is a worker that has ended. */
+    if (getpeername(fd, (struct sockaddr *)&address, &length) < 0 && errno == ENOTCONN &&
+        recv(fd, &type, sizeof type, MSG_PEEK | MSG_DONTWAIT) < 0 && errno != EAGAIN && errno != ECONNRESET)
+        return bad_channel(host, error, "the socket that %s gave (%d) is not connected", verb, fd);
+    return 0;
+}
+
+static int check_channel(const struct adapter_host *host, const char *verb, const struct osiris_channel *channel,
+                         struct osiris_error *error)
+{
+    int fd = channel->diagnostics;
+
+    if (channel->struct_size != sizeof *channel)
+        return bad_channel(host, error, "%s has changed the channel's struct_size to %u; it only fills in the rest", verb,
+                           channel->struct_size);
+    if (check_socket(host, verb, channel->socket, error) < 0)
+        return -1;
+    if (fd < 0)
+        return 0;
+    if (fd == channel->socket)
+        return bad_channel(host, error, "%s gave one descriptor for socket and diagnostics", verb);
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0)
+        return bad_channel(host, error, "the diagnostics that %s gave (%d) cannot be used: %s", verb, fd, strerror(errno));
+    if ((flags & O_ACCMODE) == O_WRONLY)
+        return bad_channel(host, error, "the diagnostics that %s gave (%d) cannot be read", verb, fd);
+    return 0;
+}
+
+/* A verb that was to fill it in has returned `result`. What is not to be used is not handed on. */
+static int take_channel(struct adapter_host *host, const char *verb, int result, struct osiris_channel *channel,
+                        struct osiris_error *error)
+{
+    bool failed = end_verb(host, verb, result, error) < 0;
+
+    if (check_channel(host, verb, channel, failed ? NULL : error) == 0) {
+        if (!failed)
+            return 0;
+        cleanup_close_value(&channel->socket);
+        cleanup_close_value(&channel->diagnostics);
+    }
+    channel->socket = channel->diagnostics = -1;
+    return -1;
+}
+
 int adapter_host_execute(struct adapter_host *host, struct osiris_channel *channel,
                          struct osiris_error *error)
 {
     *channel = (struct osiris_channel){
         .struct_size = sizeof *channel, .socket = -1, .diagnostics = -1};
-    int result = host->adapter->execute(host->state, channel);
-    if (end_verb(host, "execute", result == 0 && channel->socket < 0 ? -1 : result, error) == 0)
-        return 0;
-    discard(channel);
-    return -1;
+    return take_channel(host, "execute", host->adapter->execute(host->state, channel), channel, error);
 }
 
 bool adapter_host_can_reconnect(const struct adapter_host *host)
@@ -326,11 +392,7 @@ int adapter_host_reconnect(struct adapter_host *host, struct osiris_channel *cha
 {
     *channel = (struct osiris_channel){
         .struct_size = sizeof *channel, .socket = -1, .diagnostics = -1};
-    int result = host->adapter->reconnect(host->state, channel);
-    if (end_verb(host, "reconnect", result == 0 && channel->socket < 0 ? -1 : result, error) == 0)
-        return 0;
-    discard(channel);
-    return -1;
+    return take_channel(host, "reconnect", host->adapter->reconnect(host->state, channel), channel, error);
 }
 
 void adapter_host_worker_exit(struct adapter_host *host, int timeout_ms,

@@ -131,4 +131,34 @@ def test_other_places_are_ended(folder):
     workers_are_gone(run_directory())
 
 
+@test
+def test_channels_that_are_none(folder):
+    for give, words in {
+        "no_socket": "execute gave no socket",
+        "closed": "the socket that execute gave (1000) cannot be used: Bad file descriptor",
+        "file": "cannot be used: Socket operation on non-socket",
+        "datagram": "is no stream socket",
+        "unconnected": "is not connected",
+        "closed_diagnostics": "the diagnostics that execute gave (1000) cannot be used: Bad file descriptor",
+        "one_for_both": "execute gave one descriptor for socket and diagnostics",
+        "written_diagnostics": "cannot be read",
+        "size": "execute has changed the channel's struct_size to 4",
+    }.items():
+        result = run(give=give)
+        assert_equal(result.code, 1, f"exit code of {give}", result)
+        assert_in('adapter "rude": ', result.err, result)
+        assert_in(words, result.err, result)
+        workers_are_gone(run_directory())
+        forget(run_directory())
+
+
+@test
+def test_texts_that_are_none(folder):
+    """In `prepare`, whose adapter then is at fault, and in `collect`."""
+    for how, call in (("say_nothing", "log"), ("no_event", "event"), ("no_metric", "metric"), ("no_report", "error")):
+        result = run(at="prepare", how=how)
+        assert_equal(result.code, 1, f"exit code of {how}", result)
+        assert_in(f'adapter "rude": it has called {call} without ', result.err, result)
+
+
 main()
