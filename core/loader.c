@@ -103,18 +103,20 @@ static int check_spec(const char *path, const char *name, const char *spec, int 
 static int check_names(const char *path, const char *what, const char *name, const char *version,
                        struct osiris_error *error)
 {
-    if (name == NULL || version == NULL || version[0] == '\0' || name[0] == '\0')
-        return refuse(error, path, "%s has no name or no version", what);
-    for (const unsigned char *c = (const unsigned char *)version; *c != '\0'; c++)
-        if (*c <= ' ' || *c >= 127)
-            return refuse(error, path, "the version of %s has a blank or a character beyond ASCII",
-                          what);
+    if (name == NULL || name[0] == '\0')
+        return refuse(error, path, "%s has no name", what);
     if (!spec_name_is_valid(name))
         return refuse(
             error, path,
             "the name of %s is not one: letters, digits, _, - and single dots between them, "
             "63 at most",
             what);
+    if (version == NULL || version[0] == '\0')
+        return refuse(error, path, "%s, \"%s\", has no version", what, name);
+    for (const unsigned char *c = (const unsigned char *)version; *c != '\0'; c++)
+        if (*c <= ' ' || *c >= 127)
+            return refuse(error, path, "the version of %s has a blank or a character beyond ASCII",
+                          what);
     return 0;
 }
 

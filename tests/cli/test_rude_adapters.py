@@ -153,6 +153,17 @@ def test_channels_that_are_none(folder):
 
 
 @test
+def test_descriptors_that_lack_something(folder):
+    pipeline(step("make", "test.generate", "read", rows=10), step("save", "csv.writer", "write", path="out.csv"))
+    for number, words in enumerate(('the adapter "lame" lacks the verb "collect"', 'an adapter, "lame", has no version',
+                                    '"lame" has no spec'), 1):
+        result = osiris("run", "pipeline.yaml", "--adapter", "lame",
+                        env={"OSIRIS_ADAPTER_PATH": str(BUILD / f"tests/plugins/lame{number}/.libs")})
+        assert_equal(result.code, 2, "exit code", result)
+        assert_in(words, result.err, result)
+
+
+@test
 def test_texts_that_are_none(folder):
     """In `prepare`, whose adapter then is at fault, and in `collect`."""
     for how, call in (("say_nothing", "log"), ("no_event", "event"), ("no_metric", "metric"), ("no_report", "error")):

@@ -4,6 +4,11 @@
  */
 #include <osiris/plugin.h>
 
+/* Also built as lame, which lacks a verb (1), its version (2), its spec (3). */
+#ifndef LACKS
+#define LACKS 0
+#endif
+
 /* The local adapter's verbs, not its descriptor. */
 #undef OSIRIS_PLUGIN
 #define OSIRIS_PLUGIN(module) static const struct osiris_plugin unused_##module __attribute__((unused))
@@ -152,16 +157,16 @@ static void rude_close(void *state)
 
 static const struct osiris_adapter rude_adapter = {
     .struct_size = sizeof(struct osiris_adapter),
-    .name = "rude",
-    .version = "1.0.0",
-    .spec = "{\"title\": \"Rude\", \"configSchema\": {\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"
+    .name = LACKS > 0 ? "lame" : "rude",
+    .version = LACKS == 2 ? NULL : "1.0.0",
+    .spec = LACKS == 3 ? NULL : "{\"title\": \"Rude\", \"configSchema\": {\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"
             "\"at\": {\"type\": \"string\"}, \"how\": {\"type\": \"string\"}, \"give\": {\"type\": \"string\"}}}}",
     .open = rude_open,
     .prepare = rude_prepare,
     .execute = rude_execute,
     .worker_exit = rude_worker_exit,
     .terminate = rude_terminate,
-    .collect = rude_collect,
+    .collect = LACKS == 1 ? NULL : rude_collect,
     .close = rude_close,
 };
 
