@@ -34,6 +34,17 @@ static void check_run(struct session *session)
     session_cancel_all(session);
 }
 
+/* One that has ended where nobody waited for what it was at (adapter-guard.h): the run cannot end well any more. */
+static void check_adapters(struct session *session)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    if (session->failure.category != 0 || adapter_guard_check(&error) == 0)
+        return;
+    session_fail(session, &error);
+    session_cancel_all(session);
+}
+
 /* Steps. */
 
 /* INT64_MAX: none. */
@@ -120,6 +131,7 @@ void session_check_deadlines(struct session *session)
         session_break_all(session, OSIRIS_ERROR_TIMEOUT, "it did not stop in time and was killed");
     }
     check_run(session);
+    check_adapters(session);
     for (size_t i = 0; i < session->step_count; i++)
         if (now >= step_deadline(session, i))
             step_is_late(session, i, now);

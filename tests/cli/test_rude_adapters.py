@@ -92,6 +92,20 @@ def test_while_it_is_asked_for_its_worker(folder):
 
 
 @test
+def test_while_steps_run(folder):
+    """It is asked for its worker when that has been quiet for a while."""
+    write("osiris.yaml", json.dumps({"adapters": {"there": {"adapter": "rude", "at": "worker_exit", "how": "exit"}}}))
+    pipeline(step("make", "test.generate", "read", rows=1000, batch_rows=100, hang_after=100),
+             step("save", "csv.writer", "write", path="out.csv"))
+    result = osiris("run", "pipeline.yaml", "--adapter", "there", env={"OSIRIS_ADAPTER_PATH": ADAPTERS})
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in('adapter "rude": it has called exit in "worker_exit"', result.err, result)
+    assert_equal(json.loads(read(run_directory() / "status.json"))["status"], "failed", "status")
+    workers_are_gone(run_directory())
+    assert_equal(files(), ["osiris.yaml", "pipeline.yaml"], "files", result)
+
+
+@test
 def test_nothing_of_it_was_published_before_there_is_a_worker(folder):
     result = run(at="execute", how="exit")
     assert_equal(result.code, 1, "exit code", result)
