@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "core/cleanup.h"
@@ -67,20 +68,43 @@ void cut_to_whole_lines(int fd)
         (void)!ftruncate(fd, end);
 }
 
+/* The descriptor is of the file that has this name, which nobody else writes to. */
+static bool is_ours(int fd, const char *name)
+{
+    struct stat open_one, named;
+
+    return flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &open_one) == 0 && lstat(name, &named) == 0 &&
+           open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino && open_one.st_nlink == 1 &&
+           S_ISREG(open_one.st_mode) && open_one.st_uid == geteuid();
+}
+
+/* What is written first: "<path>.tmp", so that what a process leaves that is killed is used by the next one; or, if somebody has
+ * that, a name that nobody has. `name` has room for either. */
+static int open_temporary(const char *path, char *name)
+{
+    sprintf(name, "%s.tmp", path);
+    int fd = open(name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    if (fd >= 0 && is_ours(fd, name))
+        return fd;
+    cleanup_close_value(&fd);
+    sprintf(name, "%s.XXXXXX", path);
+    return mkostemp(name, O_CLOEXEC);
+}
+
 int atomic_file_write(const char *path, const void *bytes, size_t length, mode_t mode,
                       struct osiris_error *error)
 {
-    _cleanup_free_ char *temporary = NULL;
-    _cleanup_close_ int fd = -1;
+    _cleanup_free_ char *temporary = malloc(strlen(path) + sizeof ".XXXXXX");
+    _cleanup_close_ int fd = -1, locked = -1;
 
-    if (asprintf(&temporary, "%s.XXXXXX", path) < 0) {
-        temporary = NULL;
+    if (temporary == NULL)
         return osiris_error_set_errno(error, ENOMEM, "cannot write \"%s\"", path);
-    }
-    fd = mkostemp(temporary, O_CLOEXEC);
+    fd = open_temporary(path, temporary);
     if (fd < 0)
         return osiris_error_set_errno(error, errno, "cannot write \"%s\"", path);
-    if (fchmod(fd, mode) < 0 || write_fully(fd, bytes, length) < 0 ||
+    /* Some file systems say at the close only what is wrong; but the lock is kept until the name has gone. */
+    locked = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (locked < 0 || ftruncate(fd, 0) < 0 || fchmod(fd, mode) < 0 || write_fully(fd, bytes, length) < 0 ||
         close(steal_fd(&fd)) < 0 || rename(temporary, path) < 0) {
         int reason = errno;
         (void)unlink(temporary);

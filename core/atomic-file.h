@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 
-/* Replaces `path`. It is not synced: what is written so can be made anew. */
+/* Replaces `path`, by way of "<path>.tmp", or of another name beside it. It is not synced: what is written so can be made anew. */
 int atomic_file_write(const char *path, const void *bytes, size_t length, mode_t mode,
                       struct osiris_error *error);
 

@@ -343,6 +343,17 @@ static void look_at(const char *base_dir, const char *index_dir, const char *fol
     (void)close(run.events);
 }
 
+/* An entry whose osiris was killed while it wrote it: whoever writes one holds its lock. */
+static void remove_unfinished(DIR *dir, const char *name)
+{
+    const char *end = strrchr(name, '.');
+    _cleanup_close_ int fd =
+        strcmp(end, ".tmp") == 0 ? openat(dirfd(dir), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
+
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+        (void)unlinkat(dirfd(dir), name, 0);
+}
+
 json_object *run_index_end_interrupted(const char *base_dir)
 {
     _cleanup_free_ char *index_dir = path_in(base_dir, ".osiris/index");
@@ -354,9 +365,11 @@ json_object *run_index_end_interrupted(const char *base_dir)
     int seen = 0;
 
     while (dir != NULL && seen < RUN_INDEX_LOOKED_AT && (entry = readdir(dir)) != NULL) {
-        /* Not the names under which entries are written. */
-        if (strchr(entry->d_name, '.') != NULL)
+        /* Those under which entries are written. */
+        if (strchr(entry->d_name, '.') != NULL) {
+            remove_unfinished(dir, entry->d_name);
             continue;
+        }
         look_at(base_dir, index_dir, folder, entry->d_name, lines);
         seen++;
     }

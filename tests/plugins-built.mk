@@ -43,10 +43,6 @@ tests_plugins_adapters_rude_la_SOURCES = tests/plugins/rude.c
 tests_plugins_adapters_rude_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_plugins_adapters_rude_la_LDFLAGS = $(test_plugin_ldflags)
 
-# No plug-ins: they are preloaded.
-check_LTLIBRARIES += tests/plugins/preload/hurry.la tests/plugins/preload/starve.la
-tests_plugins_preload_starve_la_SOURCES = tests/plugins/starve.c
-tests_plugins_preload_starve_la_LDFLAGS = $(test_plugin_ldflags)
 check_LTLIBRARIES += tests/plugins/lame1/lame.la
 tests_plugins_lame1_lame_la_SOURCES = tests/plugins/rude.c
 tests_plugins_lame1_lame_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) -DLACKS=1
@@ -62,6 +58,10 @@ tests_plugins_lame3_lame_la_SOURCES = tests/plugins/rude.c
 tests_plugins_lame3_lame_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) -DLACKS=3
 tests_plugins_lame3_lame_la_LDFLAGS = $(test_plugin_ldflags)
 
+# No plug-ins: they are preloaded.
+check_LTLIBRARIES += tests/plugins/preload/hurry.la tests/plugins/preload/starve.la
+tests_plugins_preload_starve_la_SOURCES = tests/plugins/starve.c
+tests_plugins_preload_starve_la_LDFLAGS = $(test_plugin_ldflags)
 tests_plugins_preload_hurry_la_SOURCES = tests/plugins/hurry.c
 tests_plugins_preload_hurry_la_LDFLAGS = $(test_plugin_ldflags)
 

@@ -2,6 +2,7 @@
 if HAVE_CHECK
 records_tests = \
 	tests/unit/test-arguments \
+	tests/unit/test-atomic-file \
 	tests/unit/test-clock \
 	tests/unit/test-pause \
 	tests/unit/test-redact \
@@ -14,6 +15,9 @@ tests_unit_test_arguments_LDADD = $(unit_ldadd)
 tests_unit_test_clock_SOURCES = tests/unit/test-clock.c
 tests_unit_test_clock_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_clock_LDADD = $(unit_ldadd)
+tests_unit_test_atomic_file_SOURCES = tests/unit/test-atomic-file.c
+tests_unit_test_atomic_file_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_atomic_file_LDADD = $(unit_ldadd)
 tests_unit_test_pause_SOURCES = tests/unit/test-pause.c
 tests_unit_test_pause_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_pause_LDADD = $(unit_ldadd)
