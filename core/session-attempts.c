@@ -319,8 +319,10 @@ static enum loss lose_committing_group(struct session_place *place, size_t group
         session_warn_of_end(place, error);
         return LOSS_DEALT_WITH;
     }
-    /* It may be there already. */
+    /* It may be there already. A run that has failed of something else tells of that only. */
     error->retryable = false;
+    if (place->session->failure.category != 0 && error->message != NULL)
+        session_log(place->session, OSIRIS_WARNING, "worker", error->message);
     return LOSS_FATAL;
 }
 
