@@ -36,6 +36,7 @@ include tests/csv.mk
 include tests/mysql.mk
 include tests/protocol.mk
 include tests/cli.mk
+include tests/campaign.mk
 
 # Descriptions of drivers that the tests of the real binary share.
 clean-local:

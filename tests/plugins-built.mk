@@ -65,6 +65,11 @@ tests_plugins_preload_starve_la_LDFLAGS = $(test_plugin_ldflags)
 tests_plugins_preload_hurry_la_SOURCES = tests/plugins/hurry.c
 tests_plugins_preload_hurry_la_LDFLAGS = $(test_plugin_ldflags)
 
+# Nor this one: the campaign's failing calls (tests/campaign/).
+check_LTLIBRARIES += tests/plugins/preload/fail-call.la
+tests_plugins_preload_fail_call_la_SOURCES = tests/plugins/fail-call.c
+tests_plugins_preload_fail_call_la_LDFLAGS = $(test_plugin_ldflags)
+
 check_LTLIBRARIES += tests/plugins/broken/broken-no-symbol.la
 tests_plugins_broken_broken_no_symbol_la_SOURCES = tests/plugins/broken.c
 tests_plugins_broken_broken_no_symbol_la_CPPFLAGS = $(AM_CPPFLAGS) -DBROKEN=NO_SYMBOL
