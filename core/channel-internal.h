@@ -1,5 +1,5 @@
 /*
- * What the channel's files share (channel.c, channel-send.c, channel-resume.c). Private to them.
+ * What the channel's files share (channel.c, channel-peer.c, channel-send.c, channel-resume.c). Private to them.
  *
  * `outbox_lock` guards the lanes, the link and the sequence of what is sent. The receiving side's fields belong to the
  * one thread that receives.
@@ -115,6 +115,9 @@ struct channel {
     bool heard;           /* there was one, which nobody has been told of */
     size_t unacknowledged_frames, unacknowledged_bytes;
 };
+
+/* channel-peer.c. `_locked`: outbox_lock is held. What came first is told. */
+void channel_give_up_locked(struct channel *channel, const char *why);
 
 /* channel-send.c. `_locked`: outbox_lock is held. */
 

@@ -1,6 +1,5 @@
 /* The sending half of a channel: lanes, frames, flushing; see channel.h. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -474,24 +473,6 @@ static int wait_for_room_locked(struct channel *channel, size_t length, bool wai
     return 0;
 }
 
-/* What came first is told. */
-static void give_up_locked(struct channel *channel, const char *why)
-{
-    if (channel->fault[0] == '\0')
-        snprintf(channel->fault, sizeof channel->fault, "%s", why);
-    channel_wake_locked(channel);
-}
-
-void channel_give_up(struct channel *channel, const char *what, const struct osiris_error *reason)
-{
-    char why[192];
-
-    snprintf(why, sizeof why, "%.48s cannot be sent: %.120s", what, reason->message == NULL ? "out of memory" : reason->message);
-    pthread_mutex_lock(&channel->outbox_lock);
-    give_up_locked(channel, why);
-    pthread_mutex_unlock(&channel->outbox_lock);
-}
-
 static int no_room_for_owed_locked(struct channel *channel, size_t length,
                                    struct osiris_error *error)
 {
@@ -501,7 +482,7 @@ static int no_room_for_owed_locked(struct channel *channel, size_t length,
         (waiting <= CHANNEL_OUTBOX_BYTES || waiting + length <= 2 * CHANNEL_OUTBOX_BYTES))
         return 0;
     if (!channel->closed)
-        give_up_locked(channel, "the peer asks and does not read");
+        channel_give_up_locked(channel, "the peer asks and does not read");
     return osiris_error_set_errno(error, EPIPE, channel->closed ? "the channel is closed"
                                                                 : "the peer asks and does not read");
 }

@@ -23,8 +23,7 @@ CALLS = {
 }
 
 # What could not be removed, or looked for, may stay.
-LEAVES_LITTER = {"unlink", "unlinkat", "rmdir", "opendir", "fdopendir", "access", "flock", "openat", "open", "lstat", "readlink", "write",
-                 "mkdir", "symlink", "rename", "stat", "fstat"}
+LEAVES_LITTER = {"unlink", "unlinkat", "rmdir"}
 
 
 class Preloaded:
