@@ -22,7 +22,6 @@
 #include "core/channel-internal.h"
 #include "core/clock.h"
 #include "core/message.h"
-#include "core/pause.h"
 
 #define READ_SIZE 65536
 /* Of messages that are not handed out yet; decoded they may be 60 times as large. */
@@ -146,35 +145,6 @@ void channel_get_counts(struct channel *channel, struct channel_counts *counts)
     counts->kept_frames = channel->kept.count;
     counts->kept_bytes = channel->kept.bytes;
     pthread_mutex_unlock(&channel->outbox_lock);
-}
-
-size_t channel_held_bytes(struct channel *channel)
-{
-    pthread_mutex_lock(&channel->outbox_lock);
-    size_t bytes = channel->body_lane_bytes + channel->sending.bytes + channel->kept.bytes;
-    pthread_mutex_unlock(&channel->outbox_lock);
-    return bytes;
-}
-
-void channel_excuse_peer(struct channel *channel)
-{
-    pthread_mutex_lock(&channel->outbox_lock);
-    if (channel->stuck_since_ms != 0)
-        channel->stuck_since_ms = clock_monotonic_ms();
-    pthread_mutex_unlock(&channel->outbox_lock);
-}
-
-bool channel_has_paused_peer(const struct channel *channel)
-{
-    return channel->fd >= 0 && pause_has_peer(channel->fd);
-}
-
-int64_t channel_stuck_since(struct channel *channel)
-{
-    pthread_mutex_lock(&channel->outbox_lock);
-    int64_t since = channel->stuck_since_ms;
-    pthread_mutex_unlock(&channel->outbox_lock);
-    return since;
 }
 
 void channel_shutdown(struct channel *channel)
