@@ -2,6 +2,7 @@
 #include "core/clock.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -35,9 +36,15 @@ void clock_timestamp(char text[CLOCK_TIMESTAMP_SIZE])
     clock_timestamp_of(&now, text);
 }
 
+static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+bool clock_is_ulid(const char *text)
+{
+    return strlen(text) == CLOCK_ULID_SIZE - 1 && strspn(text, digits) == CLOCK_ULID_SIZE - 1;
+}
+
 int clock_ulid(char text[CLOCK_ULID_SIZE])
 {
-    static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     struct timespec now;
     uint8_t random[10];
 

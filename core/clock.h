@@ -2,6 +2,7 @@
 #ifndef OSIRIS_CORE_CLOCK_H
 #define OSIRIS_CORE_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -18,5 +19,6 @@ void clock_timestamp_of(const struct timespec *time, char text[CLOCK_TIMESTAMP_S
  * characters of Crockford's base 32. Returns 0 or -1. */
 #define CLOCK_ULID_SIZE 27
 int clock_ulid(char text[CLOCK_ULID_SIZE]);
+bool clock_is_ulid(const char *text);
 
 #endif

@@ -138,8 +138,12 @@ static bool clear_worker(int root, const char *name, const char *run_id, bool al
 
 static bool clear(const char *temp_root, const char *run_id, bool all_are_gone)
 {
-    _cleanup_dir_ DIR *root = opendir(temp_root);
+    _cleanup_close_ int fd = open(temp_root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    _cleanup_dir_ DIR *root = fd < 0 ? NULL : fdopendir(fd);
     bool is_clear = true;
+
+    if (root != NULL)
+        (void)steal_fd(&fd);
 
     for (struct dirent *entry = root == NULL ? NULL : readdir(root); entry != NULL; entry = readdir(root))
         if (entry->d_name[0] != '.' && !clear_worker(dirfd(root), entry->d_name, run_id, all_are_gone))

@@ -300,12 +300,12 @@ static bool settle(const struct interrupted *run, const char *index_dir, json_ob
     return true;
 }
 
-/* Of what its worker has left. One that lives still removes it itself, and is looked at again by the next osiris. */
+/* Of what its worker has left: in a folder whose name nobody but a run of osiris gives. One that lives still removes it itself, and is looked at again by the next osiris. */
 static bool clear_litter(const struct interrupted *run)
 {
     _cleanup_free_ char *path = NULL;
 
-    if (!run->is_ours)
+    if (!clock_is_ulid(run->run_id))
         return true;
     if (asprintf(&path, "%s/tmp-%s", run->run_dir, run->run_id) < 0) {
         path = NULL;

@@ -72,7 +72,7 @@ def test_files_of_drivers(folder):
     answer(b"components", b"show", b"leaky.extractor", b"--driver-dir", b"drivers", env={b"OSIRIS_DRIVER_PATH": b""})
     process = subprocess.run([OSIRIS, "components", "list", "--driver-dir", "drivers"], env=environment({"OSIRIS_DRIVER_PATH": ""}),
                              capture_output=True)
-    assert_in("refused drivers/caf?.so: its path is not UTF-8", process.stderr.decode())
+    assert_in(f"refused {folder}/drivers/caf?.so: its path is not UTF-8", process.stderr.decode())
 
 
 if __name__ == "__main__":

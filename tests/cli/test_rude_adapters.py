@@ -183,7 +183,7 @@ def test_texts_that_are_none(folder):
     for how, call in (("say_nothing", "log"), ("no_event", "event"), ("no_metric", "metric"), ("no_report", "error")):
         result = run(at="prepare", how=how)
         assert_equal(result.code, 1, f"exit code of {how}", result)
-        assert_in(f'adapter "rude": it has called {call} without ', result.err, result)
+        assert_in(f'adapter "rude": {call} was called with NULL for ', result.err, result)
 
 
 main()
