@@ -1,6 +1,7 @@
 /* Small files, whole or not at all; see atomic-file.h. */
 #include "core/atomic-file.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -68,13 +69,15 @@ void cut_to_whole_lines(int fd)
         (void)!ftruncate(fd, end);
 }
 
-/* The descriptor is of the file that has this name, which nobody else writes to. */
+/* The descriptor is of the file that has this name, which nobody else writes to. EWOULDBLOCK: somebody else has it, or had. */
 static bool is_ours(int fd, const char *name)
 {
     struct stat open_one, named;
 
-    return flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &open_one) == 0 && lstat(name, &named) == 0 &&
-           open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino && open_one.st_nlink == 1 &&
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &open_one) < 0 || lstat(name, &named) < 0)
+        return false;
+    errno = EWOULDBLOCK;
+    return open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino && open_one.st_nlink == 1 &&
            S_ISREG(open_one.st_mode) && open_one.st_uid == geteuid();
 }
 
@@ -83,9 +86,15 @@ static bool is_ours(int fd, const char *name)
 static int open_temporary(const char *path, char *name)
 {
     sprintf(name, "%s.tmp", path);
-    int fd = open(name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    bool made = fd >= 0;
+    if (!made && errno == EEXIST)
+        fd = open(name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd >= 0 && is_ours(fd, name))
         return fd;
+    /* Where there are no locks nobody else can have it. */
+    if (made && errno != EWOULDBLOCK && errno != ENOENT)
+        (void)unlink(name);
     cleanup_close_value(&fd);
     sprintf(name, "%s.XXXXXX", path);
     return mkostemp(name, O_CLOEXEC);
