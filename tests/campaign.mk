@@ -6,6 +6,7 @@ campaign_files = \
 	tests/campaign/calls.py \
 	tests/campaign/disks.py \
 	tests/campaign/cuts.py \
+	tests/campaign/memory.py \
 	$(NULL)
 EXTRA_DIST += $(campaign_files) tests/campaign/test_campaign.py
 if HAVE_PYTHON3
