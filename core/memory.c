@@ -2,6 +2,7 @@
 #include "core/memory.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,6 +22,27 @@ void memory_insist_no_more(void)
 bool memory_is_insisting(void)
 {
     return insisting > 0;
+}
+
+char *memory_vformat(const char *format, va_list arguments)
+{
+    char *text;
+
+    memory_insist();
+    if (vasprintf(&text, format, arguments) < 0)
+        memory_exhausted();
+    memory_insist_no_more();
+    return text;
+}
+
+char *memory_format(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    char *text = memory_vformat(format, arguments);
+    va_end(arguments);
+    return text;
 }
 
 __attribute__((weak)) void memory_exhausted(void)

@@ -10,6 +10,7 @@
 #ifndef OSIRIS_CORE_MEMORY_H
 #define OSIRIS_CORE_MEMORY_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -23,5 +24,9 @@ _Noreturn void memory_exhausted(void);
 void memory_insist(void);
 void memory_insist_no_more(void);
 bool memory_is_insisting(void);
+
+/* asprintf and vasprintf, but that no allocation may fail, whatever the size. */
+__attribute__((format(printf, 1, 2))) char *memory_format(const char *format, ...);
+__attribute__((format(printf, 1, 0))) char *memory_vformat(const char *format, va_list arguments);
 
 #endif
