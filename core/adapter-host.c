@@ -248,8 +248,8 @@ static int check_options(struct adapter_host *host, json_object *given, struct o
         return osiris_error_set_errno(error, ENOMEM, "cannot keep secrets");
     if (schema == NULL)
         return 0;
-    if (schema_fill_defaults(schema, host->values.config, error) < 0 ||
-        schema_check_value(schema, host->values.config, error) < 0) {
+    schema_fill_defaults(schema, host->values.config);
+    if (schema_check_value(schema, host->values.config, error) < 0) {
         /* It may quote a value. */
         redactor_error(host->redactor, error);
         return osiris_error_prefix(error, "options of adapter \"%s\"", host->adapter->name);

@@ -91,7 +91,7 @@ static void compile_step(struct config_compiler *compiler)
         compiler_error(compiler, "invalid_connection_ref", &step->connection_where, "leave it out",
                        "\"%s\" takes no connection", step->component_name);
     }
-    (void)schema_fill_defaults(schema, config, NULL);
+    schema_fill_defaults(schema, config);
     compiler_drop_connection_defaults(step, config);
     check_height(compiler, config, fields);
     if (compiler->diagnostics->errors == errors)

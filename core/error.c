@@ -17,16 +17,21 @@ static const char *const category_names[] = {
 
 #define CATEGORY_COUNT (sizeof category_names / sizeof category_names[0])
 
-/* A failed allocation leaves NULL: an error without a text is still an error. */
+/* Texts come from drivers and peers, and may be of any length: without memory for one, the error says that instead. */
 static char *format_text(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 
 static char *format_text(const char *format, va_list arguments)
 {
-    char *text = NULL;
+    char *text;
 
-    if (vasprintf(&text, format, arguments) < 0)
-        return NULL;
-    return text;
+    return vasprintf(&text, format, arguments) < 0 ? strdup("out of memory") : text;
+}
+
+static char *copy_text(const char *text)
+{
+    char *copy = text == NULL ? NULL : strdup(text);
+
+    return copy == NULL && text != NULL ? strdup("out of memory") : copy;
 }
 
 int osiris_error_set(struct osiris_error *error, int category, const char *format, ...)
@@ -83,8 +88,7 @@ int osiris_error_set_errno(struct osiris_error *error, int number, const char *f
     va_start(arguments, format);
     _cleanup_free_ char *what = format_text(format, arguments);
     va_end(arguments);
-    osiris_error_set(error, category_from_errno(number), "%s: %s", what == NULL ? "" : what,
-                     strerror_r(number, reason, sizeof reason));
+    osiris_error_set(error, category_from_errno(number), "%s: %s", what, strerror_r(number, reason, sizeof reason));
     error->native_code = number;
     return -1;
 }
@@ -105,24 +109,18 @@ int osiris_error_hint(struct osiris_error *error, const char *format, ...)
 int osiris_error_prefix(struct osiris_error *error, const char *format, ...)
 {
     va_list arguments;
-    char *message = NULL;
+    char *message;
 
     if (error == NULL)
         return -1;
     va_start(arguments, format);
     _cleanup_free_ char *prefix = format_text(format, arguments);
     va_end(arguments);
-    if (prefix != NULL && asprintf(&message, "%s: %s", prefix,
-                                   error->message == NULL ? "" : error->message) >= 0) {
+    if (asprintf(&message, "%s: %s", prefix, error->message == NULL ? "" : error->message) >= 0) {
         free(error->message);
         error->message = message;
     }
     return -1;
-}
-
-static char *copy_text(const char *text)
-{
-    return text == NULL ? NULL : strdup(text);
 }
 
 void osiris_error_from_report(struct osiris_error *error, const struct osiris_error_report *report)
@@ -136,7 +134,7 @@ void osiris_error_from_report(struct osiris_error *error, const struct osiris_er
         .retryable = report->retryable != 0,
         .native_code = report->native_code,
         .native_state = copy_text(report->native_state),
-        .message = strdup(report->message == NULL ? "no reason given" : report->message),
+        .message = copy_text(report->message == NULL ? "no reason given" : report->message),
         .hint = copy_text(report->hint),
         .option = OSIRIS_HAS(report, option) ? copy_text(report->option) : NULL,
     };
@@ -197,29 +195,21 @@ int osiris_error_category_from_name(const char *name)
     return OSIRIS_ERROR_INTERNAL;
 }
 
-static void add_text(json_object *object, const char *key, const char *text)
-{
-    if (text != NULL)
-        json_object_object_add(object, key, json_string(text));
-}
-
 json_object *osiris_error_to_json(const struct osiris_error *error)
 {
     json_object *object = json_object_new_object();
 
-    if (object == NULL)
-        return NULL;
-    add_text(object, "category", osiris_error_category_name(error->category));
-    json_object_object_add(object, "retryable", json_object_new_boolean(error->retryable));
+    json_add_string(object, "category", osiris_error_category_name(error->category));
+    json_add_boolean(object, "retryable", error->retryable);
     if (error->native_code != 0)
-        json_object_object_add(object, "native_code", json_object_new_int(error->native_code));
-    add_text(object, "native_state", error->native_state);
-    add_text(object, "message", error->message == NULL ? "out of memory" : error->message);
-    add_text(object, "hint", error->hint);
-    add_text(object, "option", error->option);
-    add_text(object, "type", error->type);
-    add_text(object, "step_id", error->step_id);
-    add_text(object, "component", error->component);
+        json_add_integer(object, "native_code", error->native_code);
+    json_add_string(object, "native_state", error->native_state);
+    json_add_string(object, "message", error->message);
+    json_add_string(object, "hint", error->hint);
+    json_add_string(object, "option", error->option);
+    json_add_string(object, "type", error->type);
+    json_add_string(object, "step_id", error->step_id);
+    json_add_string(object, "component", error->component);
     return object;
 }
 
@@ -230,7 +220,7 @@ static char *get_text(json_object *object, const char *key)
     if (!json_object_object_get_ex(object, key, &value) ||
         !json_object_is_type(value, json_type_string))
         return NULL;
-    return strdup(json_object_get_string(value));
+    return copy_text(json_object_get_string(value));
 }
 
 void osiris_error_from_json(struct osiris_error *error, json_object *object)

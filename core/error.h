@@ -18,7 +18,7 @@ struct osiris_error {
     int category; /* OSIRIS_ERROR_…; 0: no error */
     bool retryable;
     int native_code;
-    char *native_state; /* owned; each may be NULL */
+    char *native_state; /* owned; each may be NULL, but for the message of an error that is set */
     char *message;
     char *hint;
     char *option;    /* of the step's config that is at fault: a key or a JSON pointer */

@@ -3,13 +3,12 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "core/clock.h"
+#include "core/memory.h"
 #include "core/orphans.h"
 #include "core/read-to-end.h"
 
@@ -28,20 +27,6 @@ static void be_child(guarded_work work, void *context, int answer)
     _exit(work(context, answer) ? 0 : 1);
 }
 
-static char *reason(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static char *reason(const char *format, ...)
-{
-    va_list arguments;
-    char *text = NULL;
-
-    va_start(arguments, format);
-    if (vasprintf(&text, format, arguments) < 0)
-        text = strdup("it failed");
-    va_end(arguments);
-    return text;
-}
-
 /* What the child has left has become this process's child; but the first process of a container has everybody's orphans. */
 static void end_strays(struct adoption *before)
 {
@@ -57,7 +42,7 @@ char *guarded_run(guarded_work work, void *context, const char *doing, struct bu
     int status = 0;
 
     if (pipe2(pipes, O_CLOEXEC) < 0)
-        return reason("there is no process for it: %m");
+        return memory_format("there is no process for it: %m");
     orphans_adopt(&before);
     pid_t child = fork();
     int number = errno;
@@ -74,14 +59,14 @@ char *guarded_run(guarded_work work, void *context, const char *doing, struct bu
         continue;
     end_strays(&before);
     if (child < 0)
-        return reason("there is no process for it: %s", strerror(number));
+        return memory_format("there is no process for it: %s", strerror(number));
     if (answered == READ_LATE)
-        return reason("%d s passed while %s", GUARDED_TIMEOUT_MS / 1000, doing);
+        return memory_format("%d s passed while %s", GUARDED_TIMEOUT_MS / 1000, doing);
     if (answered == READ_WHOLE && answer->length > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return NULL;
     if (unread != 0)
-        return reason("the answer cannot be read while %s: %s", doing, strerrordesc_np(unread));
+        return memory_format("the answer cannot be read while %s: %s", doing, strerrordesc_np(unread));
     if (WIFSIGNALED(status))
-        return reason("killed by SIG%s while %s", sigabbrev_np(WTERMSIG(status)), doing);
-    return reason("it ended the process with status %d while %s", WEXITSTATUS(status), doing);
+        return memory_format("killed by SIG%s while %s", sigabbrev_np(WTERMSIG(status)), doing);
+    return memory_format("it ended the process with status %d while %s", WEXITSTATUS(status), doing);
 }

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "core/json-text.h"
+#include "core/memory.h"
 #include "core/spec-check.h"
 
 static pthread_mutex_t loader_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -26,14 +27,11 @@ static int refuse(struct osiris_error *error, const char *path, const char *form
 static int refuse(struct osiris_error *error, const char *path, const char *format, ...)
 {
     va_list arguments;
-    _cleanup_free_ char *why = NULL;
 
     va_start(arguments, format);
-    if (vasprintf(&why, format, arguments) < 0)
-        why = NULL;
+    _cleanup_free_ char *why = memory_vformat(format, arguments);
     va_end(arguments);
-    return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "plug-in \"%s\": %s", path,
-                            why == NULL ? "refused" : why);
+    return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "plug-in \"%s\": %s", path, why);
 }
 
 /* libltdl says "file not found" whatever happened, and binds lazily: this finds the true reason. The handle
@@ -234,13 +232,8 @@ static int check_plugin(const char *path, const struct osiris_plugin *plugin,
 const struct osiris_plugin *loader_open(const char *path, struct osiris_error *error)
 {
     /* A path without a slash would be searched for in the system's folders. */
-    _cleanup_free_ char *file = NULL;
+    _cleanup_free_ char *file = memory_format("%s%s", strchr(path, '/') == NULL ? "./" : "", path);
 
-    if (asprintf(&file, "%s%s", strchr(path, '/') == NULL ? "./" : "", path) < 0) {
-        file = NULL;
-        osiris_error_set_errno(error, ENOMEM, "plug-in \"%s\"", path);
-        return NULL;
-    }
     pthread_mutex_lock(&loader_lock);
     const struct osiris_plugin *plugin = open_locked(file, error);
     pthread_mutex_unlock(&loader_lock);

@@ -9,6 +9,7 @@
 
 #include "core/buffer.h"
 #include "core/json-access.h"
+#include "core/json-build.h"
 #include "core/json-text.h"
 #include "core/near-miss.h"
 #include "core/redact.h"
@@ -36,17 +37,14 @@ static void report(struct checker *checker, const char *pointer, const char *is,
                    ...)
 {
     va_list arguments;
-    char *message = NULL;
 
     checker->problems++;
     if (checker->problem == NULL)
         return;
     va_start(arguments, format);
-    if (vasprintf(&message, format, arguments) < 0)
-        message = NULL;
+    _cleanup_free_ char *message = memory_vformat(format, arguments);
     va_end(arguments);
-    checker->problem(checker->context, pointer, message == NULL ? "is not valid" : message, is);
-    free(message);
+    checker->problem(checker->context, pointer, message, is);
 }
 
 /* Whether a key on the way to the value is secret. */
@@ -55,7 +53,7 @@ static bool is_secret_place(const char *pointer)
     while (*pointer == '/') {
         size_t length = strcspn(++pointer, "/");
         _cleanup_free_ char *key = strndup(pointer, length);
-        if (key == NULL || redact_key_is_secret(key))
+        if (redact_key_is_secret(key))
             return true;
         pointer += length;
     }
@@ -124,7 +122,6 @@ static bool check_type(struct checker *checker, json_object *schema, json_object
 {
     json_object *type = json_member(schema, "type");
     _cleanup_buffer_ struct buffer names = BUFFER_INIT(1024);
-    _cleanup_free_ char *is = NULL;
     char room[LONGEST_SHOWN + 8];
 
     if (type == NULL)
@@ -140,8 +137,7 @@ static bool check_type(struct checker *checker, json_object *schema, json_object
             return true;
         buffer_append_format(&names, "%s%s", i > 0 ? " or " : "", name == NULL ? "?" : name);
     }
-    if (asprintf(&is, "%s: %s", type_name(value), shown(value, pointer, room, sizeof room)) < 0)
-        is = NULL;
+    _cleanup_free_ char *is = memory_format("%s: %s", type_name(value), shown(value, pointer, room, sizeof room));
     report(checker, pointer, is, "must be of the type %s", names.data == NULL ? "?" : names.data);
     return false;
 }
@@ -256,14 +252,12 @@ static void check_string(struct checker *checker, json_object *schema, json_obje
 static void check_inner(struct checker *checker, json_object *schema, json_object *value,
                         const char *pointer, const char *key)
 {
-    char *inner = NULL;
-
-    if (checker->depth >= MAXIMUM_DEPTH || asprintf(&inner, "%s/%s", pointer, key) < 0)
+    if (checker->depth >= MAXIMUM_DEPTH)
         return;
+    _cleanup_free_ char *inner = memory_format("%s/%s", pointer, key);
     checker->depth++;
     check(checker, schema, value, inner);
     checker->depth--;
-    free(inner);
 }
 
 /* Each item that is there before. */
@@ -278,16 +272,13 @@ static void check_unique(struct checker *checker, json_object *value, const char
     }
     for (size_t i = 1; i < count; i++) {
         json_object *item = json_object_array_get_idx(value, i);
-        _cleanup_free_ char *inner = NULL;
         size_t before = 0;
         while (before < i && !json_object_equal(json_object_array_get_idx(value, before), item))
             before++;
         if (before == i)
             continue;
-        if (asprintf(&inner, "%s/%zu", pointer, i) < 0)
-            inner = NULL;
-        report(checker, inner == NULL ? pointer : inner, shown(item, pointer, room, sizeof room),
-               "must not be there twice");
+        _cleanup_free_ char *inner = memory_format("%s/%zu", pointer, i);
+        report(checker, inner, shown(item, pointer, room, sizeof room), "must not be there twice");
     }
 }
 
@@ -397,38 +388,26 @@ size_t schema_check(json_object *schema, json_object *value, schema_problem prob
     return checker.problems;
 }
 
-static int fill_defaults(json_object *schema, json_object *value, unsigned depth)
+static void fill_defaults(json_object *schema, json_object *value, unsigned depth)
 {
     json_object *properties = json_member(schema, "properties");
 
     if (!json_object_is_type(properties, json_type_object) ||
         !json_object_is_type(value, json_type_object) || depth > MAXIMUM_DEPTH)
-        return 0;
+        return;
     json_object_object_foreach(properties, key, property)
     {
-        json_object *fallback = NULL, *copy = NULL, *member = NULL;
-        if (json_object_object_get_ex(value, key, &member)) {
-            if (fill_defaults(property, member, depth + 1) < 0)
-                return -1;
-            continue;
-        }
-        if (!json_object_is_type(property, json_type_object) ||
-            !json_object_object_get_ex(property, "default", &fallback) || fallback == NULL)
-            continue;
-        if (json_object_deep_copy(fallback, &copy, NULL) < 0 ||
-            json_object_object_add(value, key, copy) < 0) {
-            json_object_put(copy);
-            return -1;
-        }
+        json_object *fallback = json_member(property, "default"), *member = NULL;
+        if (json_object_object_get_ex(value, key, &member))
+            fill_defaults(property, member, depth + 1);
+        else if (fallback != NULL)
+            json_add(value, key, json_copy(fallback));
     }
-    return 0;
 }
 
-int schema_fill_defaults(json_object *schema, json_object *value, struct osiris_error *error)
+void schema_fill_defaults(json_object *schema, json_object *value)
 {
-    if (fill_defaults(schema, value, 0) < 0)
-        return osiris_error_set_errno(error, ENOMEM, "cannot fill in the defaults");
-    return 0;
+    fill_defaults(schema, value, 0);
 }
 
 static void first_problem(void *context, const char *pointer, const char *message, const char *is)

@@ -20,7 +20,7 @@ typedef void (*schema_problem)(void *context, const char *pointer, const char *m
 size_t schema_check(json_object *schema, json_object *value, schema_problem problem, void *context);
 
 /* Adds the defaults of absent properties of an object, nested ones too. */
-int schema_fill_defaults(json_object *schema, json_object *value, struct osiris_error *error);
+void schema_fill_defaults(json_object *schema, json_object *value);
 
 /* The first problem as an error, if there is one. */
 int schema_check_value(json_object *schema, json_object *value, struct osiris_error *error);

@@ -11,6 +11,7 @@
 #include "core/cleanup.h"
 #include "core/json-access.h"
 #include "core/json-text.h"
+#include "core/memory.h"
 #include "core/one-of.h"
 #include "core/schema.h"
 
@@ -22,18 +23,11 @@
 /* Takes `inner`. */
 static char *within(const char *where, char *inner)
 {
-    char *text = NULL;
-
     if (inner == NULL)
         return NULL;
-    if (asprintf(&text, "%s%s%s", where,
-                 where[0] == '\0'  ? ": "
-                 : inner[0] == ':' ? ""
-                                   : "/",
-                 inner) < 0)
-        text = NULL;
+    char *text = memory_format("%s%s%s", where, inner[0] == ':' ? "" : "/", inner);
     free(inner);
-    return text == NULL ? strdup(": out of memory") : text;
+    return text;
 }
 
 static char *problem(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -41,13 +35,11 @@ static char *problem(const char *format, ...) __attribute__((format(printf, 1, 2
 static char *problem(const char *format, ...)
 {
     va_list arguments;
-    char *text = NULL;
 
     va_start(arguments, format);
-    if (vasprintf(&text, format, arguments) < 0)
-        text = NULL;
+    _cleanup_free_ char *text = memory_vformat(format, arguments);
     va_end(arguments);
-    return within("", text == NULL ? strdup("out of memory") : text);
+    return memory_format(": %s", text);
 }
 
 static char *within_item(size_t index, char *inner)
