@@ -2,7 +2,6 @@
 #include "core/adapter-file.h"
 
 #include <dirent.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -11,6 +10,7 @@
 #include "core/guarded.h"
 #include "core/json-build.h"
 #include "core/loader.h"
+#include "core/memory.h"
 #include "core/near-miss.h"
 #include "core/paths.h"
 #include "core/spec-check.h"
@@ -47,10 +47,10 @@ struct search {
 static void note_obstacle(struct search *search, const char *folder, size_t length, const char *path, int number)
 {
     _cleanup_free_ char *copy = strndup(folder, length);
-    _cleanup_dir_ DIR *directory = copy == NULL ? NULL : opendir(copy);
+    _cleanup_dir_ DIR *directory = opendir(copy);
     struct stat status;
 
-    if (search->obstacle.category != 0 || copy == NULL)
+    if (search->obstacle.category != 0)
         return;
     if (directory == NULL && errno != ENOENT)
         osiris_error_set_errno(&search->obstacle, errno, "the folder \"%s\" cannot be read", copy);
@@ -61,19 +61,15 @@ static void note_obstacle(struct search *search, const char *folder, size_t leng
 static void look_into(void *context, const char *folder, size_t length)
 {
     struct search *search = context;
-    _cleanup_free_ char *path = NULL, *absolute = NULL;
     struct stat status;
 
     buffer_append_format(search->tried, "%s%.*s", search->tried->length > 0 ? ", " : "",
                          (int)length, folder);
     if (search->found != NULL)
         return;
-    if (asprintf(&path, "%.*s/%s.so", (int)length, folder, search->name) < 0)
-        path = NULL;
+    _cleanup_free_ char *path = memory_format("%.*s/%s.so", (int)length, folder, search->name);
     /* An adapter that was loaded before may have changed the working directory. */
-    absolute = path == NULL ? NULL : paths_absolute(NULL, path);
-    if (absolute == NULL)
-        return;
+    _cleanup_free_ char *absolute = paths_absolute(NULL, path);
     if (stat(absolute, &status) < 0)
         note_obstacle(search, folder, length, path, errno);
     else if (S_ISREG(status.st_mode))
@@ -87,7 +83,7 @@ static void look_into(void *context, const char *folder, size_t length)
 static void list_folder(void *context, const char *folder, size_t length)
 {
     _cleanup_free_ char *path = strndup(folder, length);
-    _cleanup_dir_ DIR *directory = path == NULL ? NULL : opendir(path);
+    _cleanup_dir_ DIR *directory = opendir(path);
 
     for (struct dirent *entry = directory == NULL ? NULL : readdir(directory); entry != NULL;
          entry = readdir(directory)) {
@@ -104,8 +100,6 @@ static char *question(const char *name, const struct adapter_folders *folders, j
     _cleanup_json_ json_object *names = json_object_new_object();
     size_t count = 0;
 
-    if (names == NULL)
-        return NULL;
     each_of_both(folders, list_folder, names);
     if (places != NULL) {
         json_object_object_foreach(places, place, unused)
@@ -116,8 +110,6 @@ static char *question(const char *name, const struct adapter_folders *folders, j
     }
     _cleanup_free_ const char **candidates =
         calloc((size_t)json_object_object_length(names) + 1, sizeof *candidates);
-    if (candidates == NULL)
-        return NULL;
     json_object_object_foreach(names, candidate, nothing)
     {
         (void)nothing;
@@ -170,9 +162,7 @@ static bool try_to_load(void *context, int answer)
 
     if (plugin != NULL)
         (void)loader_adapter(plugin, trial->path, trial->name, &error);
-    const char *reason = error.category == 0     ? ""
-                         : error.message == NULL ? "out of memory"
-                                                 : error.message;
+    const char *reason = error.category == 0 ? "" : error.message;
     return write_fully(answer, reason, strlen(reason)) == 0 && write_fully(answer, "\n", 1) == 0;
 }
 

@@ -12,7 +12,7 @@ static int by_bytes(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The keys in order; NULL: no memory. Borrowed from the object. */
+/* The keys in order; NULL: no memory for so many. Borrowed from the object. */
 static const char **sorted_keys(json_object *object, size_t *count)
 {
     const char **keys = calloc((size_t)json_object_object_length(object) + 1, sizeof *keys);
@@ -31,18 +31,9 @@ static const char **sorted_keys(json_object *object, size_t *count)
 
 static int append_string(const char *text, struct buffer *buffer)
 {
-    json_object *string = json_string(text);
-    const char *quoted =
-        string == NULL ? NULL
-                       : json_text(string, JSON_C_TO_STRING_PLAIN |
-                                                                    JSON_C_TO_STRING_NOSLASHESCAPE, NULL);
+    _cleanup_json_ json_object *string = json_string(text);
 
-    if (quoted == NULL)
-        buffer->failed = true;
-    else
-        buffer_append_text(buffer, quoted);
-    json_object_put(string);
-    return buffer->failed ? -1 : 0;
+    return buffer_append_text(buffer, json_text(string, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, NULL));
 }
 
 static void append_object(json_object *value, struct buffer *buffer)
@@ -174,9 +165,7 @@ static void append_yaml_object(json_object *value, struct buffer *buffer, unsign
     size_t count;
     _cleanup_free_ const char **keys = sorted_keys(value, &count);
 
-    if (keys == NULL)
-        buffer->failed = true;
-    for (size_t i = 0; keys != NULL && i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         json_object *member = NULL;
         json_object_object_get_ex(value, keys[i], &member);
         /* The first key of a list's item stands behind the dash. */

@@ -33,7 +33,7 @@ static char *shorten(char *text)
 {
     static const char mark[] = "…";
 
-    if (text == NULL || strlen(text) <= DIAGNOSTIC_MAXIMUM_TEXT)
+    if (strlen(text) <= DIAGNOSTIC_MAXIMUM_TEXT)
         return text;
     size_t length = DIAGNOSTIC_MAXIMUM_TEXT - sizeof mark;
     while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
@@ -135,21 +135,6 @@ static void count_item(struct diagnostics *diagnostics, enum diagnostic_severity
         diagnostics->warnings++;
 }
 
-/* Takes what the item holds. */
-static void keep(struct diagnostics *diagnostics, struct diagnostic *item)
-{
-    void *grown =
-        reallocarray(diagnostics->items, diagnostics->count + 1, sizeof *diagnostics->items);
-
-    if (grown == NULL) {
-        diagnostics->dropped++;
-        clear_item(item);
-        return;
-    }
-    diagnostics->items = grown;
-    diagnostics->items[diagnostics->count++] = *item;
-}
-
 static bool lies_in(const struct diagnostic *item, const struct hidden_lines *lines)
 {
     return item->line >= lines->first && item->line <= lines->last &&
@@ -178,10 +163,8 @@ int diagnostics_add(struct diagnostics *diagnostics, enum diagnostic_severity se
         return -1;
     }
     va_start(arguments, format);
-    if (vasprintf(&item.message, format, arguments) < 0)
-        item.message = NULL;
+    item.message = shorten(memory_vformat(format, arguments));
     va_end(arguments);
-    item.message = shorten(item.message);
     item.type = copy(type);
     item.location = copy(location);
     item.hint = copy(hint);
@@ -197,7 +180,8 @@ int diagnostics_add(struct diagnostics *diagnostics, enum diagnostic_severity se
     if (source != NULL && item.line > 0 && !is_hidden(diagnostics, &item))
         keep_line(&item, source, source_length);
     count_item(diagnostics, severity);
-    keep(diagnostics, &item);
+    diagnostics->items = reallocarray(diagnostics->items, diagnostics->count + 1, sizeof item);
+    diagnostics->items[diagnostics->count++] = item;
     return -1;
 }
 
@@ -222,17 +206,12 @@ static bool remember_hidden(struct diagnostics *diagnostics, const char *file, u
         if (diagnostics->hidden[i].first <= first && diagnostics->hidden[i].last >= last &&
             strcmp(diagnostics->hidden[i].file, file) == 0)
             return true;
-    void *grown = count >= HIDDEN_MAXIMUM
-                      ? NULL
-                      : reallocarray(diagnostics->hidden, count + 1, sizeof *diagnostics->hidden);
-
-    if (grown == NULL)
+    if (count >= HIDDEN_MAXIMUM)
         return false;
-    diagnostics->hidden = grown;
-    diagnostics->hidden[count] =
+    diagnostics->hidden = reallocarray(diagnostics->hidden, count + 1, sizeof *diagnostics->hidden);
+    diagnostics->hidden[diagnostics->hidden_count++] =
         (struct hidden_lines){.file = strdup(file), .first = first, .last = last};
-    diagnostics->hidden_count += diagnostics->hidden[count].file != NULL;
-    return diagnostics->hidden_count > count;
+    return true;
 }
 
 void diagnostics_hide_lines(struct diagnostics *diagnostics, const char *file, unsigned first,
@@ -320,7 +299,7 @@ static void print_item(const struct diagnostic *item, FILE *stream, bool color)
         fputc(' ', stream);
     fprintf(stream, "%s%s:%s ", !color ? "" : is_error ? "\033[1;31m" : "\033[1;33m",
             is_error ? "error" : "warning", color ? "\033[0m" : "");
-    terminal_print(stream, "%s", item->message == NULL ? "" : item->message);
+    terminal_print(stream, "%s", item->message);
     if (item->type != NULL)
         fprintf(stream, " [%s]", item->type);
     fputc('\n', stream);
@@ -330,13 +309,11 @@ static void print_item(const struct diagnostic *item, FILE *stream, bool color)
         terminal_print(stream, "    hint: %s\n", item->hint);
 }
 
-/* Pointers to the items by place; NULL: no memory. */
+/* Pointers to the items by place. */
 static const struct diagnostic **sorted_items(const struct diagnostics *diagnostics)
 {
     const struct diagnostic **sorted = calloc(diagnostics->count + 1, sizeof *sorted);
 
-    if (sorted == NULL)
-        return NULL;
     for (size_t i = 0; i < diagnostics->count; i++)
         sorted[i] = &diagnostics->items[i];
     qsort(sorted, diagnostics->count, sizeof *sorted, by_place);
@@ -347,9 +324,8 @@ void diagnostics_print(const struct diagnostics *diagnostics, FILE *stream, bool
 {
     _cleanup_free_ const struct diagnostic **sorted = sorted_items(diagnostics);
 
-    /* Without memory for it, unsorted is better than not at all. */
     for (size_t i = 0; i < diagnostics->count; i++)
-        print_item(sorted == NULL ? &diagnostics->items[i] : sorted[i], stream, color);
+        print_item(sorted[i], stream, color);
     if (diagnostics->dropped > 0)
         fprintf(stream, "… and %zu more\n", diagnostics->dropped);
 }
@@ -360,7 +336,7 @@ json_object *diagnostics_to_json(const struct diagnostics *diagnostics)
     json_object *list = json_object_new_array();
 
     for (size_t i = 0; i < diagnostics->count; i++) {
-        const struct diagnostic *item = sorted == NULL ? &diagnostics->items[i] : sorted[i];
+        const struct diagnostic *item = sorted[i];
         json_object *object = json_object_new_object();
         json_add_string(object, "severity",
                         item->severity == DIAGNOSTIC_ERROR ? "error" : "warning");

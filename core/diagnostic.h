@@ -48,7 +48,7 @@ struct diagnostics {
     size_t dropped;
     struct hidden_lines *hidden; /* owned */
     size_t hidden_count;
-    bool hides_all; /* there are too many of them, or memory was short */
+    bool hides_all; /* there are too many of them */
 };
 
 #define DIAGNOSTICS_INIT                                                                           \

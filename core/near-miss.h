@@ -9,7 +9,7 @@
 size_t near_miss(const char *wanted, const char *const *candidates, size_t count, const char **out,
                  size_t maximum);
 
-/* "did you mean \"a\" or \"b\"?", NULL if nothing is near (or no memory). Free it. */
+/* "did you mean \"a\" or \"b\"?", NULL if nothing is near, or only what is too long. Free it. */
 char *near_miss_question(const char *wanted, const char *const *candidates, size_t count);
 
 #endif

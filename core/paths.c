@@ -1,12 +1,12 @@
 /* Where the worker, the drivers, the adapters and the cache are; see paths.h. */
 #include "core/paths.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
+#include "core/memory.h"
 
 static const char *from_environment(const char *name, const char *fallback)
 {
@@ -44,14 +44,11 @@ char *paths_cache_dir(void)
 {
     const char *cache = from_environment("XDG_CACHE_HOME", "");
     const char *home = from_environment("HOME", "");
-    char *path = NULL;
 
     /* The XDG specification: a relative path is to be ignored. */
-    if (cache[0] == '/' && asprintf(&path, "%s/osiris", cache) >= 0)
-        return path;
-    if (cache[0] != '/' && home[0] == '/' && asprintf(&path, "%s/.cache/osiris", home) >= 0)
-        return path;
-    return NULL;
+    if (cache[0] == '/')
+        return memory_format("%s/osiris", cache);
+    return home[0] == '/' ? memory_format("%s/.cache/osiris", home) : NULL;
 }
 
 char *paths_absolute(const char *folder, const char *path)
@@ -60,9 +57,6 @@ char *paths_absolute(const char *folder, const char *path)
     while (path[0] == '.' && (path[1] == '/' || path[1] == '\0'))
         path += path[1] == '/' ? 2 : 1;
     _cleanup_free_ char *here = path[0] == '/' ? NULL : folder != NULL ? strdup(folder) : getcwd(NULL, 0);
-    char *absolute = NULL;
 
-    if (here == NULL)
-        return strdup(path);
-    return asprintf(&absolute, "%s%s%s", here, path[0] == '\0' ? "" : "/", path) < 0 ? NULL : absolute;
+    return memory_format("%s%s%s", here == NULL ? "" : here, here == NULL || path[0] == '\0' ? "" : "/", path);
 }

@@ -17,8 +17,8 @@ const char *paths_adapter_path(void);
 const char *paths_driver_dir(void);
 const char *paths_adapter_dir(void);
 
-/* $XDG_CACHE_HOME/osiris, or $HOME/.cache/osiris; NULL if neither is an absolute path, or without memory.
- * Free it. The folder need not exist. */
+/* $XDG_CACHE_HOME/osiris, or $HOME/.cache/osiris; NULL if neither is an absolute path. Free
+ * it. The folder need not exist. */
 char *paths_cache_dir(void);
 
 /* A path that leads to the same from everywhere: what is relative begins in `folder`, or (NULL) in the working directory. Free

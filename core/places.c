@@ -8,6 +8,7 @@
 
 #include "core/cleanup.h"
 #include "core/json-build.h"
+#include "core/memory.h"
 #include "core/redact.h"
 #include "core/variables.h"
 #include "core/yaml.h"
@@ -100,14 +101,10 @@ json_object *places_load(const struct places_request *request, json_object *secr
     struct reader reader = {
         .request = request, .secrets = secrets, .diagnostics = diagnostics, .places = json_object_new_object()};
     const char *home = request->osiris_home;
-    _cleanup_free_ char *path = NULL;
+    _cleanup_free_ char *path =
+        memory_format("%s%s" FILE_NAME, home == NULL ? "" : home, home == NULL || home[0] == '\0' ? "" : "/");
     size_t errors = diagnostics->errors;
 
-    if (asprintf(&path, "%s%s" FILE_NAME, home == NULL ? "" : home, home == NULL || home[0] == '\0' ? "" : "/") < 0) {
-        path = NULL;
-        json_object_put(reader.places);
-        return NULL;
-    }
     if (access(path, F_OK) < 0)
         return reader.places;
     reader.document = yaml_load(path, diagnostics);
