@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -29,25 +28,21 @@ static int spawn_worker(const struct question *question, int output, pid_t *pid)
     posix_spawn_file_actions_t actions;
     char *environment[] = {NULL};
     size_t count = 0;
-    int result = ENOMEM;
 
     while (question->arguments[count] != NULL)
         count++;
     _cleanup_free_ char **arguments = calloc(count + 2, sizeof *arguments);
-    if (arguments == NULL)
-        return result;
     arguments[0] = (char *)question->worker_path;
     memcpy(arguments + 1, question->arguments, count * sizeof *arguments);
-    if (posix_spawn_file_actions_init(&actions) == 0) {
-        if (question->input >= 0)
-            posix_spawn_file_actions_adddup2(&actions, question->input, STDIN_FILENO);
-        else
-            posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-        posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-        result = posix_spawn(pid, question->worker_path, &actions, NULL, arguments, environment);
-        posix_spawn_file_actions_destroy(&actions);
-    }
+    posix_spawn_file_actions_init(&actions);
+    if (question->input >= 0)
+        posix_spawn_file_actions_adddup2(&actions, question->input, STDIN_FILENO);
+    else
+        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    int result = posix_spawn(pid, question->worker_path, &actions, NULL, arguments, environment);
+    posix_spawn_file_actions_destroy(&actions);
     return result;
 }
 
@@ -123,10 +118,6 @@ json_object *describe_with_worker(const char *worker_path, const char *const *fi
         .timeout_ms = time_for(count),
     };
 
-    if (arguments == NULL) {
-        osiris_error_set_errno(error, ENOMEM, "cannot describe plug-ins");
-        return NULL;
-    }
     arguments[0] = "--describe";
     memcpy(arguments + 1, files, count * sizeof *files);
     return ask(&question, error);
@@ -146,9 +137,9 @@ json_object *validate_with_worker(const char *worker_path, json_object *question
         .timeout_ms = time_for(json_object_array_length(questions)),
     };
 
-    if (text == NULL || input < 0 || write_fully(input, text, strlen(text)) < 0 ||
+    if (input < 0 || write_fully(input, text, strlen(text)) < 0 ||
         lseek(input, 0, SEEK_SET) < 0) {
-        osiris_error_set_errno(error, text == NULL ? ENOMEM : errno, "cannot ask the drivers");
+        osiris_error_set_errno(error, errno, "cannot ask the drivers");
         return NULL;
     }
     json_object *answers = ask(&question, error);

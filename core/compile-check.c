@@ -65,7 +65,7 @@ static void report_field(struct config_compiler *compiler, const char *pointer, 
     char family[64];
 
     compiler_family(step->component, family, sizeof family);
-    if (compiler->alias != NULL && field != NULL &&
+    if (compiler->alias != NULL &&
         connections_find_field(compiler->connections, family, compiler->alias, field, &where))
         /* Without the step: another one with the same connection has the same problem, once. */
         diagnostics_add(compiler->diagnostics, DIAGNOSTIC_ERROR, "invalid_connection", &where, NULL, 0, NULL, hint,

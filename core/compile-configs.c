@@ -6,6 +6,7 @@
 #include "core/connections.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/json-text.h"
 #include "core/schema.h"
 
 const char *compiler_step_name(const struct pipeline_step *step)
@@ -76,12 +77,8 @@ static void compile_step(struct config_compiler *compiler)
     size_t errors = compiler->diagnostics->errors;
     json_object *schema = json_member(step->component->spec, "configSchema");
     json_object *fields = NULL;
-    json_object *config = NULL;
+    json_object *config = json_copy(step->config);
 
-    if (json_object_deep_copy(step->config, &config, NULL) < 0) {
-        compiler_error(compiler, "out_of_memory", &step->where, NULL, "out of memory");
-        return;
-    }
     if (compiler_connection_fields(step->component) != NULL) {
         if (!json_object_object_get_ex(step->faulty, "connection", NULL))
             fields = compiler_resolve_connection(compiler);

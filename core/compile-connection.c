@@ -151,9 +151,9 @@ static char *question_of_field(void *context, const char *field)
     size_t count = json_array_count(fields);
     _cleanup_free_ const char **names = calloc(count + 1, sizeof *names);
 
-    for (size_t i = 0; names != NULL && i < count; i++)
+    for (size_t i = 0; i < count; i++)
         names[i] = json_member_string(json_object_array_get_idx(fields, i), "name", "");
-    return names == NULL ? NULL : near_miss_question(field, names, count);
+    return near_miss_question(field, names, count);
 }
 
 static bool field_is_secret(void *context, const char *field)

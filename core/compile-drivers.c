@@ -1,33 +1,31 @@
 /* What only the drivers know to be wrong with configs; see compile-configs.h and ask-worker.h. */
-#include <stdio.h>
 #include <string.h>
 
 #include "core/ask-worker.h"
 #include "core/compile-configs.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/json-text.h"
+#include "core/memory.h"
 #include "core/redact.h"
 
 void compiler_add_question(struct config_compiler *compiler, json_object *config,
                            json_object *fields)
 {
     const struct pipeline_step *step = compiler->step;
-    json_object *question, *copy = NULL;
 
     if (!step->component->validates || compiler->connection_only ||
         compiler->pipeline->has_secret_params)
         return;
     if (compiler->questions == NULL)
         compiler->questions = json_object_new_array();
-    question = json_object_new_object();
-    if (json_object_deep_copy(config, &copy, NULL) < 0)
-        copy = NULL;
+    json_object *question = json_object_new_object();
     json_add_integer(question, "step", step - compiler->pipeline->steps);
     json_add_string(question, "step_id", step->id);
     json_add_string(question, "file", step->component->file);
     json_add_string(question, "driver", step->component->name);
     json_add_string(question, "component", step->component_name);
-    json_add(question, "config", copy);
+    json_add(question, "config", json_copy(config));
     json_add(question, "connection",
              fields == NULL ? json_object_new_object() : json_object_get(fields));
     json_append(compiler->questions, question);
@@ -38,11 +36,8 @@ static struct redactor *new_redactor(const struct config_compiler *compiler)
     json_object *secrets = compiler->compiled->secrets;
     struct redactor *redactor = redactor_new();
 
-    for (size_t i = 0; redactor != NULL && i < json_array_count(secrets); i++)
-        if (redactor_add(redactor, json_object_get_string(json_object_array_get_idx(secrets, i))) < 0) {
-            redactor_free(redactor);
-            return NULL;
-        }
+    for (size_t i = 0; i < json_array_count(secrets); i++)
+        (void)redactor_add(redactor, json_object_get_string(json_object_array_get_idx(secrets, i)));
     return redactor;
 }
 
@@ -82,7 +77,6 @@ static void report_error(struct config_compiler *compiler, struct redactor *reda
 {
     const struct pipeline_step *step = compiler->step;
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
-    _cleanup_free_ char *message = NULL;
 
     osiris_error_from_json(&error, answer);
     redactor_error(redactor, &error);
@@ -93,10 +87,8 @@ static void report_error(struct config_compiler *compiler, struct redactor *reda
                           error.message);
         return;
     }
-    if (asprintf(&message, "%s: %s", step->component_name, error.message) < 0)
-        message = NULL;
-    compiler_report(compiler, error.option, error.hint,
-                    message == NULL ? "out of memory" : message);
+    _cleanup_free_ char *message = memory_format("%s: %s", step->component_name, error.message);
+    compiler_report(compiler, error.option, error.hint, message);
 }
 
 static void report_answers(struct config_compiler *compiler, struct redactor *redactor, json_object *questions,
@@ -115,15 +107,13 @@ void compiler_ask_drivers(struct config_compiler *compiler, const char *worker_p
 {
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     struct redactor *redactor = new_redactor(compiler);
-    _cleanup_json_ json_object *questions = redactor == NULL ? NULL : without_secrets(compiler, redactor);
-    _cleanup_json_ json_object *answers =
-        questions == NULL ? NULL : validate_with_worker(worker_path, questions, &error);
+    _cleanup_json_ json_object *questions = without_secrets(compiler, redactor);
+    _cleanup_json_ json_object *answers = validate_with_worker(worker_path, questions, &error);
 
     if (answers != NULL)
         report_answers(compiler, redactor, questions, answers);
     else
         diagnostics_add(compiler->diagnostics, DIAGNOSTIC_ERROR, "driver_failed", NULL, NULL, 0,
-                        NULL, error.hint, "configs cannot be checked: %s",
-                        error.message == NULL ? "out of memory" : error.message);
+                        NULL, error.hint, "configs cannot be checked: %s", error.message);
     redactor_free(redactor);
 }

@@ -2,12 +2,12 @@
  * Steps that would write one file: the second would replace what the first one wrote. What is the same text in both configs
  * is seen here; whatever else leads to one file, when it is opened (worker/claims.c).
  */
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "core/compile-configs.h"
 #include "core/json-access.h"
+#include "core/memory.h"
 
 /* What a spec says of an option that is a file's path: {name, varied_by: […]}. */
 static json_object *outputs_of(const struct pipeline_step *step)
@@ -70,15 +70,12 @@ static void report(struct config_compiler *compiler, const struct output_option 
                    const struct output_option *second)
 {
     const struct source_location where = pipeline_option_location(first->step, name_of(first));
-    _cleanup_free_ char *message = NULL;
+    _cleanup_free_ char *message =
+        memory_format("\"%s\" is written by the step \"%s\", too, at %s:%u:%u", path_of(second),
+                      compiler_step_name(first->step), where.file, where.line, where.column);
 
-    if (asprintf(&message, "\"%s\" is written by the step \"%s\", too, at %s:%u:%u", path_of(second),
-                 first->step->id == NULL ? first->step->component_name : first->step->id, where.file, where.line,
-                 where.column) < 0)
-        message = NULL;
     compiler_choose_step(compiler, (size_t)(second->step - compiler->pipeline->steps));
-    compiler_report(compiler, name_of(second), "give each step a file of its own",
-                    message == NULL ? "out of memory" : message);
+    compiler_report(compiler, name_of(second), "give each step a file of its own", message);
 }
 
 /* Against the steps before it; one report is enough. */

@@ -7,18 +7,17 @@
 #include "core/compile.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/memory.h"
 
 #define TEXT_LIMIT (512u << 20)
 
 static int write_text(const char *folder, const char *name, const struct buffer *text,
                       struct osiris_error *error)
 {
-    _cleanup_free_ char *path = NULL;
+    _cleanup_free_ char *path = memory_format("%s/%s", folder, name);
 
-    if (text->failed || asprintf(&path, "%s/%s", folder, name) < 0) {
-        path = NULL;
-        return osiris_error_set_errno(error, ENOMEM, "cannot write \"%s\"", name);
-    }
+    if (text->failed)
+        return osiris_error_set_errno(error, EFBIG, "cannot write \"%s\"", name);
     /* A pipeline that has not changed is compiled to the same files: most of a short run's time on disk. */
     if (atomic_file_holds(path, text->data, text->length))
         return 0;
@@ -38,12 +37,8 @@ static int write_json(const char *folder, const char *name, json_object *value,
 static int write_configs(const struct compiled *compiled, const char *folder,
                          struct osiris_error *error)
 {
-    _cleanup_free_ char *configs = NULL;
+    _cleanup_free_ char *configs = memory_format("%s/cfg", folder);
 
-    if (asprintf(&configs, "%s/cfg", folder) < 0) {
-        configs = NULL;
-        return osiris_error_set_errno(error, ENOMEM, "cannot write the build");
-    }
     if (make_directories(configs, 0755, error) < 0)
         return -1;
     json_object_object_foreach(compiled->configs, id, config)
@@ -91,15 +86,13 @@ static int write_pointers(const struct compiled *compiled, const char *base, con
                           const char *folder, struct osiris_error *error)
 {
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(1 << 16);
-    _cleanup_free_ char *index = NULL, *latest = NULL;
+    _cleanup_free_ char *index = memory_format("%s.osiris/index", base);
+    _cleanup_free_ char *latest = memory_format("%s/latest", index);
     char name[160];
 
     buffer_append_format(&text, "%s/manifest.yaml\n%s\n%s\n", folder, compiled->manifest_hash,
                          compiled->profile == NULL ? "" : compiled->profile);
     snprintf(name, sizeof name, "%s.txt", compiled->slug);
-    if (asprintf(&index, "%s.osiris/index", base) < 0 ||
-        asprintf(&latest, "%s/latest", index) < 0)
-        return osiris_error_set_errno(error, ENOMEM, "cannot write the build");
     if (make_directories(latest, 0755, error) < 0 ||
         write_text(parent, "LATEST", &text, error) < 0 ||
         write_text(index, "last_compile.txt", &text, error) < 0)
@@ -110,16 +103,14 @@ static int write_pointers(const struct compiled *compiled, const char *base, con
 int compiled_write(const struct compiled *compiled, const char *base_dir, char **directory,
                    struct osiris_error *error)
 {
-    _cleanup_free_ char *parent = NULL, *folder = NULL, *base = NULL;
     bool here = base_dir == NULL || strcmp(base_dir, ".") == 0;
+    _cleanup_free_ char *base = memory_format("%s%s", here ? "" : base_dir, here ? "" : "/");
+    _cleanup_free_ char *parent =
+        memory_format("%sbuild/pipelines/%s%s%s", base, compiled->profile == NULL ? "" : compiled->profile,
+                      compiled->profile == NULL ? "" : "/", compiled->slug);
+    _cleanup_free_ char *folder =
+        memory_format("%s/%s-%s", parent, compiled->manifest_short, compiled->manifest_hash);
 
-    if (asprintf(&base, "%s%s", here ? "" : base_dir, here ? "" : "/") < 0 ||
-        asprintf(&parent, "%sbuild/pipelines/%s%s%s", base,
-                 compiled->profile == NULL ? "" : compiled->profile,
-                 compiled->profile == NULL ? "" : "/", compiled->slug) < 0 ||
-        asprintf(&folder, "%s/%s-%s", parent, compiled->manifest_short,
-                 compiled->manifest_hash) < 0)
-        return osiris_error_set_errno(error, ENOMEM, "cannot write the build");
     /* Not synced: all of this can be made anew from the pipeline. */
     if (make_directories(folder, 0755, error) < 0 || write_build(compiled, folder, error) < 0 ||
         write_pointers(compiled, base, parent, folder, error) < 0)

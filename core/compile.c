@@ -202,7 +202,7 @@ static json_object *fingerprint_of(json_object *value)
     char labelled[FINGERPRINT_SIZE + 8];
 
     canonical_json(value, &text);
-    fingerprint(text.data == NULL ? "" : text.data, text.length, hex);
+    fingerprint(text.data, text.length, hex);
     snprintf(labelled, sizeof labelled, "sha256:%s", hex);
     return json_string(labelled);
 }
@@ -379,20 +379,12 @@ int compile_pipeline(const struct compile_options *options, struct diagnostics *
     struct compiled *compiled = calloc(1, sizeof *compiled);
     struct graph graph = {0};
 
-    if (compiled != NULL) {
-        compiled->configs = json_object_new_object();
-        compiled->connections = json_object_new_object();
-        compiled->aliases = json_object_new_object();
-        compiled->secrets = json_object_new_array();
-        compiled->slug = make_slug(options->pipeline->name == NULL ? "" : options->pipeline->name);
-        compiled->profile = options->profile == NULL ? NULL : strdup(options->profile);
-    }
-    if (compiled == NULL || compiled->configs == NULL || compiled->connections == NULL ||
-        compiled->aliases == NULL || compiled->secrets == NULL || compiled->slug == NULL) {
-        compiled_free(compiled);
-        return diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "out_of_memory", NULL, NULL, 0, NULL,
-                               NULL, "out of memory");
-    }
+    compiled->configs = json_object_new_object();
+    compiled->connections = json_object_new_object();
+    compiled->aliases = json_object_new_object();
+    compiled->secrets = json_object_new_array();
+    compiled->slug = make_slug(options->pipeline->name == NULL ? "" : options->pipeline->name);
+    compiled->profile = options->profile == NULL ? NULL : strdup(options->profile);
     (void)check_profile(options, diagnostics);
     if (options->pipeline->has_graph)
         (void)graph_make(options->pipeline, &graph, diagnostics);

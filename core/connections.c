@@ -2,12 +2,12 @@
 #include "core/connections.h"
 
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/buffer.h"
 #include "core/json-build.h"
+#include "core/memory.h"
 #include "core/near-miss.h"
 #include "core/redact.h"
 #include "core/variables.h"
@@ -25,10 +25,8 @@ struct connections {
 
 static char *path_in(const char *folder)
 {
-    char *path = NULL;
+    char *path = memory_format("%s%s" FILE_NAME, folder, folder[0] == '\0' ? "" : "/");
 
-    if (asprintf(&path, "%s%s" FILE_NAME, folder, folder[0] == '\0' ? "" : "/") < 0)
-        return NULL;
     if (access(path, F_OK) == 0)
         return path;
     free(path);
@@ -98,11 +96,6 @@ struct connections *connections_load(const char *osiris_home, struct diagnostics
 {
     struct connections *connections = calloc(1, sizeof *connections);
 
-    if (connections == NULL) {
-        diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "out_of_memory", NULL, NULL, 0, NULL, NULL,
-                        "out of memory");
-        return NULL;
-    }
     connections->path = find_file(osiris_home);
     if (connections->path == NULL)
         return connections;
@@ -227,14 +220,10 @@ static char *question(const char *wanted, const struct yaml_node *mapping, const
     size_t count = mapping == NULL || mapping->kind != YAML_MAPPING ? 0 : mapping->count;
     _cleanup_free_ const char **names = calloc(count + 1, sizeof *names);
     const char *near;
-    char *text = NULL;
 
-    for (size_t i = 0; names != NULL && i < count; i++)
+    for (size_t i = 0; i < count; i++)
         names[i] = mapping->keys[i]->text;
-    if (names == NULL || near_miss(wanted, names, count, &near, 1) == 0 ||
-        asprintf(&text, "did you mean \"%s%s\"?", prefix, near) < 0)
-        return NULL;
-    return text;
+    return near_miss(wanted, names, count, &near, 1) == 0 ? NULL : memory_format("did you mean \"%s%s\"?", prefix, near);
 }
 
 static int no_family(const struct connections *connections,
@@ -270,11 +259,8 @@ static const struct yaml_node *choose(const struct connections *connections,
     *chosen = request->alias != NULL ? request->alias : default_alias(family);
     const struct yaml_node *node = *chosen == NULL ? NULL : yaml_get(family, *chosen);
     _cleanup_free_ char *aliases = list_aliases(request->family, family);
-    _cleanup_free_ char *prefix = NULL;
-    if (asprintf(&prefix, "@%s.", request->family) < 0)
-        prefix = NULL;
-    _cleanup_free_ char *meant =
-        *chosen == NULL || prefix == NULL ? NULL : question(*chosen, family, prefix);
+    _cleanup_free_ char *prefix = memory_format("@%s.", request->family);
+    _cleanup_free_ char *meant = *chosen == NULL ? NULL : question(*chosen, family, prefix);
     if (*chosen == NULL)
         refuse(request, diagnostics, aliases,
                "no connection of the family \"%s\" is the default%s; name one", request->family, "");
@@ -364,12 +350,10 @@ bool connections_find_field(const struct connections *connections, const char *f
 static json_object *describe(const char *family, const char *alias, bool is_default,
                              const struct yaml_node *node)
 {
-    _cleanup_free_ char *reference = NULL;
+    _cleanup_free_ char *reference = memory_format("@%s.%s", family, alias);
     json_object *entry = json_object_new_object();
     json_object *fields = json_object_new_array();
 
-    if (asprintf(&reference, "@%s.%s", family, alias) < 0)
-        reference = NULL;
     json_add_string(entry, "connection", reference);
     json_add_string(entry, "family", family);
     json_add_string(entry, "alias", alias);

@@ -18,22 +18,14 @@ static size_t find_step(const struct pipeline *pipeline, const char *id)
 
 /* Edges. */
 
-static int add_edge(struct graph *graph, size_t from, size_t to, const char *input, bool stream)
+static void add_edge(struct graph *graph, size_t from, size_t to, const char *input, bool stream)
 {
-    size_t count = graph->edge_count;
+    size_t count = graph->edge_count++;
 
-    if ((count & (count - 1)) == 0) {
-        void *grown = reallocarray(graph->edges, count == 0 ? 1 : count * 2, sizeof *graph->edges);
-        if (grown == NULL)
-            return -1;
-        graph->edges = grown;
-    }
+    if ((count & (count - 1)) == 0)
+        graph->edges = reallocarray(graph->edges, count == 0 ? 1 : count * 2, sizeof *graph->edges);
     graph->edges[count] = (struct graph_edge){
         .from = from, .to = to, .input = input == NULL ? NULL : strdup(input), .stream = stream};
-    if (input != NULL && graph->edges[count].input == NULL)
-        return -1;
-    graph->edge_count++;
-    return 0;
 }
 
 static bool has_output(const struct pipeline_step *step)
@@ -76,16 +68,14 @@ static bool is_explicit_input(const struct pipeline_step *step, const char *id)
     return false;
 }
 
-static int add_step_edges(const struct pipeline *pipeline, struct graph *graph, size_t to)
+static void add_step_edges(const struct pipeline *pipeline, struct graph *graph, size_t to)
 {
     const struct pipeline_step *step = &pipeline->steps[to];
     bool only = upstream_count(pipeline, step) == 1;
     char name[160];
 
     for (size_t i = 0; i < step->input_count; i++)
-        if (add_edge(graph, find_step(pipeline, step->inputs[i].from), to, step->inputs[i].name,
-                     true) < 0)
-            return -1;
+        add_edge(graph, find_step(pipeline, step->inputs[i].from), to, step->inputs[i].name, true);
     for (size_t i = 0; step->needs[i] != NULL; i++) {
         size_t from = find_step(pipeline, step->needs[i]);
         bool stream = takes_inputs(step) && has_output(&pipeline->steps[from]);
@@ -95,10 +85,8 @@ static int add_step_edges(const struct pipeline *pipeline, struct graph *graph, 
         if (stream && step->input_count > 0)
             stream = false;
         input_name(step->needs[i], only, name, sizeof name);
-        if (add_edge(graph, from, to, stream ? name : NULL, stream) < 0)
-            return -1;
+        add_edge(graph, from, to, stream ? name : NULL, stream);
     }
-    return 0;
 }
 
 /* Checks. */
@@ -138,18 +126,13 @@ static void check_step(const struct pipeline *pipeline, const struct graph *grap
 }
 
 /* Order: among the steps that may come next always the first of the file. */
-static int make_order(struct graph *graph)
+static void make_order(struct graph *graph)
 {
     size_t count = graph->step_count;
-    size_t *waiting = calloc(count + 1, sizeof *waiting);
-    bool *taken = calloc(count + 1, sizeof *taken);
+    _cleanup_free_ size_t *waiting = calloc(count + 1, sizeof *waiting);
+    _cleanup_free_ bool *taken = calloc(count + 1, sizeof *taken);
 
     graph->order = calloc(count + 1, sizeof *graph->order);
-    if (waiting == NULL || taken == NULL || graph->order == NULL) {
-        free(waiting);
-        free(taken);
-        return -1;
-    }
     for (size_t i = 0; i < graph->edge_count; i++)
         waiting[graph->edges[i].to]++;
     for (size_t placed = 0; placed < count; placed++) {
@@ -163,9 +146,6 @@ static int make_order(struct graph *graph)
         for (size_t i = 0; i < graph->edge_count; i++)
             waiting[graph->edges[i].to] -= graph->edges[i].from == next;
     }
-    free(waiting);
-    free(taken);
-    return 0;
 }
 
 /* Bridges: an edge that lies on no undirected cycle. Tarjan's low links with a stack of our own; parallel edges are a
@@ -213,28 +193,19 @@ static void walk(struct graph *graph, size_t start, size_t *found, size_t *low, 
     }
 }
 
-static int mark_elastic(struct graph *graph)
+static void mark_elastic(struct graph *graph)
 {
-    size_t *found = calloc(graph->step_count + 1, sizeof *found);
-    size_t *low = calloc(graph->step_count + 1, sizeof *low);
-    struct visit *stack = calloc(graph->step_count + 1, sizeof *stack);
-    bool *bridge = calloc(graph->edge_count + 1, sizeof *bridge);
+    _cleanup_free_ size_t *found = calloc(graph->step_count + 1, sizeof *found);
+    _cleanup_free_ size_t *low = calloc(graph->step_count + 1, sizeof *low);
+    _cleanup_free_ struct visit *stack = calloc(graph->step_count + 1, sizeof *stack);
+    _cleanup_free_ bool *bridge = calloc(graph->edge_count + 1, sizeof *bridge);
     size_t clock = 0;
-    int result = -1;
 
-    if (found != NULL && low != NULL && stack != NULL && bridge != NULL) {
-        for (size_t i = 0; i < graph->step_count; i++)
-            if (found[i] == 0)
-                walk(graph, i, found, low, &clock, stack, bridge);
-        for (size_t i = 0; i < graph->edge_count; i++)
-            graph->edges[i].elastic = graph->edges[i].stream && !bridge[i];
-        result = 0;
-    }
-    free(found);
-    free(low);
-    free(stack);
-    free(bridge);
-    return result;
+    for (size_t i = 0; i < graph->step_count; i++)
+        if (found[i] == 0)
+            walk(graph, i, found, low, &clock, stack, bridge);
+    for (size_t i = 0; i < graph->edge_count; i++)
+        graph->edges[i].elastic = graph->edges[i].stream && !bridge[i];
 }
 
 /* Groups: steps joined by streams, then groups that wait for each other in a circle made one. */
@@ -266,20 +237,17 @@ static void close_over(const struct graph *graph, bool *reach)
                 reach[a * count + b] |= reach[middle * count + b];
 }
 
-static int merge_circles(struct graph *graph)
+static void merge_circles(struct graph *graph)
 {
     size_t count = graph->step_count;
-    bool *reach;
     bool has_control = false;
 
     for (size_t i = 0; i < graph->edge_count; i++)
         has_control |= !graph->edges[i].stream;
     /* Without relations of control groups do not wait for each other at all. */
     if (!has_control)
-        return 0;
-    reach = calloc(count * count + 1, sizeof *reach);
-    if (reach == NULL)
-        return -1;
+        return;
+    _cleanup_free_ bool *reach = calloc(count * count + 1, sizeof *reach);
     close_over(graph, reach);
     for (size_t a = 0; a < count; a++)
         for (size_t b = 0; b < a; b++) {
@@ -287,16 +255,12 @@ static int merge_circles(struct graph *graph)
             if (left != right && reach[left * count + right] && reach[right * count + left])
                 merge(graph->groups, count, a, b);
         }
-    free(reach);
-    return 0;
 }
 
-static int number_groups(struct graph *graph)
+static void number_groups(struct graph *graph)
 {
-    size_t *numbers = calloc(graph->step_count + 1, sizeof *numbers);
+    _cleanup_free_ size_t *numbers = calloc(graph->step_count + 1, sizeof *numbers);
 
-    if (numbers == NULL)
-        return -1;
     for (size_t i = 0; i < graph->step_count; i++) {
         size_t *number = &numbers[graph->groups[graph->order[i]]];
         if (*number == 0)
@@ -304,37 +268,31 @@ static int number_groups(struct graph *graph)
     }
     for (size_t i = 0; i < graph->step_count; i++)
         graph->groups[i] = numbers[graph->groups[i]] - 1;
-    free(numbers);
-    return 0;
 }
 
-static int make_groups(struct graph *graph)
+static void make_groups(struct graph *graph)
 {
     graph->groups = calloc(graph->step_count + 1, sizeof *graph->groups);
-    if (graph->groups == NULL)
-        return -1;
     for (size_t i = 0; i < graph->step_count; i++)
         graph->groups[i] = i;
     for (size_t i = 0; i < graph->edge_count; i++)
         if (graph->edges[i].stream)
             merge(graph->groups, graph->step_count, graph->edges[i].from, graph->edges[i].to);
-    if (merge_circles(graph) < 0)
-        return -1;
-    return number_groups(graph);
+    merge_circles(graph);
+    number_groups(graph);
 }
 
 int graph_make(const struct pipeline *pipeline, struct graph *graph,
                struct diagnostics *diagnostics)
 {
     size_t errors = diagnostics->errors;
-    int result = 0;
 
     *graph = (struct graph){.step_count = pipeline->step_count};
-    for (size_t i = 0; result == 0 && i < pipeline->step_count; i++)
-        result = add_step_edges(pipeline, graph, i);
-    if (result < 0 || make_order(graph) < 0 || mark_elastic(graph) < 0 || make_groups(graph) < 0)
-        return diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "out_of_memory", NULL, NULL, 0, NULL,
-                               NULL, "out of memory");
+    for (size_t i = 0; i < pipeline->step_count; i++)
+        add_step_edges(pipeline, graph, i);
+    make_order(graph);
+    mark_elastic(graph);
+    make_groups(graph);
     for (size_t i = 0; i < pipeline->step_count; i++)
         check_step(pipeline, graph, i, diagnostics);
     return diagnostics->errors == errors ? 0 : -1;
