@@ -18,6 +18,7 @@
 #include "core/json-access.h"
 #include "core/json-build.h"
 #include "core/json-text.h"
+#include "core/memory.h"
 #include "core/paths.h"
 
 #define CACHE_FILE_MAXIMUM (16u << 20)
@@ -46,20 +47,13 @@ static void files_clear(struct files *files)
     json_object_put(files->unreadable);
 }
 
-static int files_add(struct files *files, char *path, size_t folder)
+static void files_add(struct files *files, char *path, size_t folder)
 {
     if (files->count == files->capacity) {
-        size_t capacity = files->capacity == 0 ? 16 : files->capacity * 2;
-        void *grown = reallocarray(files->items, capacity, sizeof *files->items);
-        if (grown == NULL) {
-            free(path);
-            return -1;
-        }
-        files->items = grown;
-        files->capacity = capacity;
+        files->capacity = files->capacity == 0 ? 16 : files->capacity * 2;
+        files->items = reallocarray(files->items, files->capacity, sizeof *files->items);
     }
     files->items[files->count++] = (struct file){.path = path, .folder = folder};
-    return 0;
 }
 
 static int by_folder_and_path(const void *a, const void *b)
@@ -90,61 +84,49 @@ static void note_unreadable(struct files *files, const char *path, int number)
 }
 
 /* Adds the folder's *.so files. */
-static int scan_folder(struct files *files, const char *path, size_t length, size_t number)
+static void scan_folder(struct files *files, const char *path, size_t length, size_t number)
 {
     _cleanup_free_ char *given = strndup(path, length);
     /* What is loaded may change the working directory. */
-    _cleanup_free_ char *folder_path = given == NULL ? NULL : paths_absolute(NULL, given);
-    _cleanup_dir_ DIR *folder = folder_path == NULL ? NULL : opendir(folder_path);
+    _cleanup_free_ char *folder_path = paths_absolute(NULL, given);
+    _cleanup_dir_ DIR *folder = opendir(folder_path);
     const struct dirent *entry;
 
-    if (folder_path == NULL)
-        return -1;
     if (folder == NULL) {
         note_unreadable(files, folder_path, errno);
-        return 0;
+        return;
     }
     while (errno = 0, (entry = readdir(folder)) != NULL) {
         size_t name_length = strlen(entry->d_name);
-        char *file = NULL;
         if (entry->d_name[0] == '.' || name_length < 4 ||
             strcmp(entry->d_name + name_length - 3, ".so") != 0)
             continue;
-        if (asprintf(&file, "%s/%s", folder_path, entry->d_name) < 0 ||
-            files_add(files, file, number) < 0)
-            return -1;
+        files_add(files, memory_format("%s/%s", folder_path, entry->d_name), number);
     }
     note_unreadable(files, folder_path, errno);
-    return 0;
 }
 
-static int scan_path(struct files *files, const char *path, size_t *number)
+static void scan_path(struct files *files, const char *path, size_t *number)
 {
     while (path != NULL && *path != '\0') {
         size_t length = strcspn(path, ":");
-        if (length > 0 && scan_folder(files, path, length, (*number)++) < 0)
-            return -1;
+        if (length > 0)
+            scan_folder(files, path, length, (*number)++);
         path += length + (path[length] == ':');
     }
-    return 0;
 }
 
-static int scan(struct files *files, const struct registry_options *options)
+static void scan(struct files *files, const struct registry_options *options)
 {
     size_t number = 0;
 
     for (size_t i = 0; options->driver_dirs != NULL && options->driver_dirs[i] != NULL; i++)
-        if (scan_folder(files, options->driver_dirs[i], strlen(options->driver_dirs[i]),
-                        number++) < 0)
-            return -1;
-    if (scan_path(files, options->driver_path, &number) < 0)
-        return -1;
-    if (options->installed_dir != NULL &&
-        scan_folder(files, options->installed_dir, strlen(options->installed_dir), number) < 0)
-        return -1;
+        scan_folder(files, options->driver_dirs[i], strlen(options->driver_dirs[i]), number++);
+    scan_path(files, options->driver_path, &number);
+    if (options->installed_dir != NULL)
+        scan_folder(files, options->installed_dir, strlen(options->installed_dir), number);
     if (files->count > 0)
         qsort(files->items, files->count, sizeof *files->items, by_folder_and_path);
-    return 0;
 }
 
 /* The cache. */
@@ -166,14 +148,13 @@ static char *cache_path(const char *cache_dir, const char *file, const char *wor
 {
     _cleanup_buffer_ struct buffer identity = BUFFER_INIT(1 << 16);
     char hex[FINGERPRINT_SIZE];
-    char *path = NULL;
 
     append_identity(&identity, file);
     append_identity(&identity, worker);
     if (identity.failed)
         return NULL;
     fingerprint(identity.data, identity.length, hex);
-    return asprintf(&path, "%s/%s.json", cache_dir, hex) < 0 ? NULL : path;
+    return memory_format("%s/%s.json", cache_dir, hex);
 }
 
 static bool is_refusal(json_object *description)
@@ -205,7 +186,7 @@ static void cache_write(const struct file *file, const char *cache_dir)
     const char *text =
         json_text(file->description, JSON_C_TO_STRING_PLAIN, NULL);
 
-    if (file->cache_path != NULL && text != NULL && make_directories(cache_dir, 0700, NULL) == 0)
+    if (file->cache_path != NULL && make_directories(cache_dir, 0700, NULL) == 0)
         (void)atomic_file_write(file->cache_path, text, strlen(text), 0600, NULL);
 }
 
@@ -230,8 +211,6 @@ static int describe_unknown(struct files *files, const struct registry_options *
     _cleanup_free_ const char **paths = calloc(files->count + 1, sizeof *paths);
     size_t count = 0;
 
-    if (paths == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot list the drivers");
     for (size_t i = 0; i < files->count; i++)
         if (files->items[i].description == NULL)
             paths[count++] = files->items[i].path;
@@ -256,10 +235,7 @@ json_object *registry_describe_files(const struct registry_options *options,
 {
     _cleanup_(files_clear) struct files files = {0};
 
-    if (scan(&files, options) < 0) {
-        osiris_error_set_errno(error, ENOMEM, "cannot list the drivers");
-        return NULL;
-    }
+    scan(&files, options);
     for (size_t i = 0; i < files.count; i++) {
         struct file *file = &files.items[i];
         if (options->cache_dir != NULL)
@@ -269,13 +245,11 @@ json_object *registry_describe_files(const struct registry_options *options,
     if (describe_unknown(&files, options, error) < 0)
         return NULL;
     json_object *all = json_object_new_array();
-    for (size_t i = 0; all != NULL && i < files.count; i++) {
+    for (size_t i = 0; i < files.count; i++) {
         json_add_integer(files.items[i].description, "folder", (int64_t)files.items[i].folder);
         json_append(all, json_object_get(files.items[i].description));
     }
     for (size_t i = 0; i < json_array_count(files.unreadable); i++)
         json_append(all, json_object_get(json_object_array_get_idx(files.unreadable, i)));
-    if (all == NULL)
-        osiris_error_set_errno(error, ENOMEM, "cannot list the drivers");
     return all;
 }

@@ -8,6 +8,7 @@
 #include "core/buffer.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/memory.h"
 #include "core/near-miss.h"
 #include "core/registry-files.h"
 #include "core/utf8.h"
@@ -39,11 +40,6 @@ static int kind_from_name(const char *name)
     return strcmp(name, "writer") == 0 ? OSIRIS_WRITER : 0;
 }
 
-static int out_of_memory(struct osiris_error *error)
-{
-    return osiris_error_set_errno(error, ENOMEM, "cannot list the components");
-}
-
 static bool is_called(const struct component *component, const char *name)
 {
     if (strcmp(component->name, name) == 0)
@@ -71,24 +67,17 @@ static void free_entry(struct entry *entry)
     json_object_put(entry->description);
 }
 
-static int add_entry(struct registry *registry, json_object *description, json_object *driver,
-                     size_t folder, struct osiris_error *error)
+static void add_entry(struct registry *registry, json_object *description, json_object *driver, size_t folder)
 {
     json_object *aliases = json_member(driver, "aliases");
     size_t alias_count = json_array_count(aliases);
     struct entry entry = {.folder = folder};
 
     if (registry->count == registry->capacity) {
-        size_t capacity = registry->capacity == 0 ? 16 : registry->capacity * 2;
-        void *grown = reallocarray(registry->entries, capacity, sizeof *registry->entries);
-        if (grown == NULL)
-            return out_of_memory(error);
-        registry->entries = grown;
-        registry->capacity = capacity;
+        registry->capacity = registry->capacity == 0 ? 16 : registry->capacity * 2;
+        registry->entries = reallocarray(registry->entries, registry->capacity, sizeof *registry->entries);
     }
     entry.aliases = calloc(alias_count + 1, sizeof *entry.aliases);
-    if (entry.aliases == NULL)
-        return out_of_memory(error);
     for (size_t i = 0; i < alias_count; i++)
         entry.aliases[i] =
             (char *)json_object_get_string(json_object_array_get_idx(aliases, i));
@@ -104,7 +93,6 @@ static int add_entry(struct registry *registry, json_object *description, json_o
         .validates = json_member_boolean(driver, "validates", false),
     };
     registry->entries[registry->count++] = entry;
-    return 0;
 }
 
 /* Who says it begins with the file: plug-in "FILE": cannot be loaded: … */
@@ -119,8 +107,7 @@ static const char *without_file(const char *reason, const char *file)
     return reason + at + length + sizeof behind - 1;
 }
 
-static int add_description(struct registry *registry, json_object *description, size_t folder,
-                           struct osiris_error *error)
+static void add_description(struct registry *registry, json_object *description, size_t folder)
 {
     const char *file = json_member_string(description, "file", "?");
     const char *reason = json_member_string(description, "error", NULL);
@@ -128,28 +115,26 @@ static int add_description(struct registry *registry, json_object *description, 
 
     if (reason != NULL) {
         refuse(registry, file, without_file(reason, file), NULL);
-        return 0;
+        return;
     }
     /* No message to a worker could name it. */
     if (!utf8_is_valid(file, strlen(file))) {
         refuse(registry, file, "its path is not UTF-8", NULL);
-        return 0;
+        return;
     }
     if (json_array_count(drivers) == 0) {
         refuse(registry, file, only_adapters, NULL);
-        return 0;
+        return;
     }
     for (size_t i = 0; i < json_array_count(drivers); i++) {
         json_object *driver = json_object_array_get_idx(drivers, i);
         if (kind_from_name(json_member_string(driver, "kind", "")) == 0 ||
             !json_object_is_type(json_member(driver, "spec"), json_type_object)) {
             refuse(registry, file, "its description is malformed", NULL);
-            return 0;
+            return;
         }
-        if (add_entry(registry, description, driver, folder, error) < 0)
-            return -1;
+        add_entry(registry, description, driver, folder);
     }
-    return 0;
 }
 
 static void remove_entry(struct registry *registry, size_t index)
@@ -174,22 +159,18 @@ static const char *common_name(const struct component *a, const struct component
 static void refuse_clash(struct registry *registry, const struct entry *entry,
                          const struct entry *other, const char *name)
 {
-    _cleanup_free_ char *reason = NULL;
+    _cleanup_free_ char *reason =
+        memory_format("the component \"%s\" is claimed by \"%s\" and \"%s\" in one folder; remove one of them", name,
+                      entry->component.file, other->component.file);
 
-    if (asprintf(&reason, "the component \"%s\" is claimed by \"%s\" and \"%s\" in one folder; "
-                          "remove one of them",
-                 name, entry->component.file, other->component.file) < 0)
-        reason = NULL;
     refuse(registry, entry->component.file, reason, name);
 }
 
 /* Of two entries with a common name the one in the earlier folder stays; in one folder neither does. */
 static void settle_clashes(struct registry *registry)
 {
-    bool *doomed = calloc(registry->count + 1, sizeof *doomed);
+    _cleanup_free_ bool *doomed = calloc(registry->count + 1, sizeof *doomed);
 
-    if (doomed == NULL)
-        return;
     for (size_t i = 0; i < registry->count; i++)
         for (size_t j = i + 1; j < registry->count; j++) {
             struct entry *a = &registry->entries[i], *b = &registry->entries[j];
@@ -207,7 +188,6 @@ static void settle_clashes(struct registry *registry)
     for (size_t i = registry->count; i-- > 0;)
         if (doomed[i])
             remove_entry(registry, i);
-    free(doomed);
 }
 
 static int by_name(const void *a, const void *b)
@@ -217,61 +197,26 @@ static int by_name(const void *a, const void *b)
     return strcmp(left->component.name, right->component.name);
 }
 
-static struct registry *new_empty(struct osiris_error *error)
+struct registry *registry_new_from_json(json_object *descriptions)
 {
     struct registry *registry = calloc(1, sizeof *registry);
 
-    if (registry != NULL)
-        registry->refused = json_object_new_array();
-    if (registry == NULL || registry->refused == NULL) {
-        registry_free(registry);
-        out_of_memory(error);
-        return NULL;
+    registry->refused = json_object_new_array();
+    for (size_t i = 0; i < json_array_count(descriptions); i++) {
+        json_object *description = json_object_array_get_idx(descriptions, i);
+        add_description(registry, description, (size_t)json_member_integer(description, "folder", 0));
     }
-    return registry;
-}
-
-static void settle(struct registry *registry)
-{
     settle_clashes(registry);
     if (registry->count > 0)
         qsort(registry->entries, registry->count, sizeof *registry->entries, by_name);
-}
-
-struct registry *registry_new_from_json(json_object *descriptions, struct osiris_error *error)
-{
-    struct registry *registry = new_empty(error);
-
-    for (size_t i = 0; registry != NULL && i < json_array_count(descriptions); i++)
-        if (add_description(registry, json_object_array_get_idx(descriptions, i), 0, error) < 0) {
-            registry_free(registry);
-            return NULL;
-        }
-    if (registry != NULL)
-        settle(registry);
     return registry;
 }
 
 struct registry *registry_new(const struct registry_options *options, struct osiris_error *error)
 {
-    struct registry *registry = new_empty(error);
-    _cleanup_json_ json_object *files =
-        registry == NULL ? NULL : registry_describe_files(options, error);
+    _cleanup_json_ json_object *files = registry_describe_files(options, error);
 
-    if (files == NULL) {
-        registry_free(registry);
-        return NULL;
-    }
-    for (size_t i = 0; i < json_array_count(files); i++) {
-        json_object *description = json_object_array_get_idx(files, i);
-        size_t folder = (size_t)json_member_integer(description, "folder", 0);
-        if (add_description(registry, description, folder, error) < 0) {
-            registry_free(registry);
-            return NULL;
-        }
-    }
-    settle(registry);
-    return registry;
+    return files == NULL ? NULL : registry_new_from_json(files);
 }
 
 void registry_free(struct registry *registry)
@@ -297,12 +242,12 @@ static const char **all_names(const struct registry *registry, size_t *count)
             total++;
     }
     const char **names = calloc(total + 1, sizeof *names);
-    for (size_t i = 0; names != NULL && i < registry->count; i++) {
+    for (size_t i = 0; i < registry->count; i++) {
         names[at++] = registry->entries[i].component.name;
         for (size_t j = 0; registry->entries[i].aliases[j] != NULL; j++)
             names[at++] = registry->entries[i].aliases[j];
     }
-    *count = names == NULL ? 0 : at;
+    *count = at;
     return names;
 }
 

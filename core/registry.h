@@ -43,7 +43,7 @@ struct registry_options {
 
 struct registry *registry_new(const struct registry_options *options, struct osiris_error *error);
 /* A registry made of descriptions (the array that `osiris-worker --describe` prints), for tests. */
-struct registry *registry_new_from_json(json_object *descriptions, struct osiris_error *error);
+struct registry *registry_new_from_json(json_object *descriptions);
 void registry_free(struct registry *registry);
 #define _cleanup_registry_ _cleanup_(registry_free_value)
 static inline void registry_free_value(struct registry **registry)

@@ -25,7 +25,7 @@ static const char components[] =
 static struct registry *make_registry(void)
 {
     _cleanup_json_ json_object *descriptions = json_tokener_parse(components);
-    struct registry *registry = registry_new_from_json(descriptions, NULL);
+    struct registry *registry = registry_new_from_json(descriptions);
 
     FUZZ_CHECK(registry != NULL);
     return registry;

@@ -211,7 +211,7 @@ static void *run_session(void *context)
 static struct registry *make_registry(void)
 {
     _cleanup_json_ json_object *descriptions = parse(components);
-    struct registry *registry = registry_new_from_json(descriptions, NULL);
+    struct registry *registry = registry_new_from_json(descriptions);
 
     FUZZ_CHECK(registry != NULL);
     return registry;

@@ -35,7 +35,7 @@ static void setup(void)
     json_object *descriptions = json_tokener_parse(components);
 
     ck_assert_ptr_nonnull(descriptions);
-    registry = registry_new_from_json(descriptions, NULL);
+    registry = registry_new_from_json(descriptions);
     json_object_put(descriptions);
     ck_assert_ptr_nonnull(registry);
     strcpy(path, "/tmp/osiris-pipeline-XXXXXX");
