@@ -140,11 +140,9 @@ static const struct yaml_node *family_node(const struct connections *connections
 
 static bool is_true(const struct yaml_node *node)
 {
-    bool ok;
-
     if (node == NULL)
         return false;
-    _cleanup_json_ json_object *value = yaml_to_json(node, &ok);
+    _cleanup_json_ json_object *value = yaml_to_json(node);
     return json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value);
 }
 
@@ -157,10 +155,9 @@ static int check_defaults(const struct connections *connections, const char *nam
 
     for (size_t i = 0; i < family->count; i++) {
         const struct yaml_node *value = yaml_get(family->items[i], "default");
-        bool ok;
         if (value == NULL || yaml_is_null(value))
             continue;
-        _cleanup_json_ json_object *typed = yaml_to_json(value, &ok);
+        _cleanup_json_ json_object *typed = yaml_to_json(value);
         const struct yaml_node *key = yaml_get_key(family->items[i], "default");
         if (!json_object_is_type(typed, json_type_boolean))
             yaml_diagnose(diagnostics, DIAGNOSTIC_ERROR, "invalid_type", connections->document,

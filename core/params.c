@@ -32,14 +32,6 @@ bool params_are_used(const char *text)
     return strstr(text, REFERENCE) != NULL;
 }
 
-static int set(json_object *values, const char *name, json_object *value)
-{
-    if (json_object_object_add(values, name, value) == 0)
-        return 0;
-    json_object_put(value);
-    return -1;
-}
-
 /* "did you mean …?" with the keys of a mapping; NULL if there are none near, or nobody would see it. */
 static char *question_of_keys(const char *wanted, const struct yaml_node *mapping,
                               const struct diagnostics *diagnostics)
@@ -47,9 +39,9 @@ static char *question_of_keys(const char *wanted, const struct yaml_node *mappin
     if (mapping == NULL || mapping->kind != YAML_MAPPING || diagnostics_are_full(diagnostics))
         return NULL;
     _cleanup_free_ const char **names = calloc(mapping->count + 1, sizeof *names);
-    for (size_t i = 0; names != NULL && i < mapping->count; i++)
+    for (size_t i = 0; i < mapping->count; i++)
         names[i] = mapping->keys[i]->text;
-    return names == NULL ? NULL : near_miss_question(wanted, names, mapping->count);
+    return near_miss_question(wanted, names, mapping->count);
 }
 
 /* What the file says. */
@@ -85,7 +77,6 @@ static void take_mapping(json_object *values, const struct yaml_document *docume
     for (size_t i = 0; i < node->count; i++) {
         const char *name = node->keys[i]->text;
         const struct yaml_node *value = declared_value(node->items[i]);
-        bool ok = true;
         if (!name_is_valid(name))
             params_error(diagnostics, "invalid_parameter", document, &node->keys[i]->where, location,
                          "use letters, digits, dashes and underscores",
@@ -94,9 +85,8 @@ static void take_mapping(json_object *values, const struct yaml_document *docume
             params_error(diagnostics, "invalid_parameter", document, &value->where, location,
                          "write the value out",
                          "the parameter \"%s\" refers to another parameter", name);
-        json_object *given = value == NULL ? NULL : yaml_to_json(value, &ok);
-        if (value != NULL && ok)
-            (void)set(values, name, given);
+        if (value != NULL)
+            json_add(values, name, yaml_to_json(value));
     }
 }
 
@@ -126,17 +116,16 @@ static bool typed_like(json_object *fallback, const char *text, json_object **va
 {
     const struct yaml_node node = {.kind = YAML_SCALAR, .plain = true, .text = (char *)text};
     enum json_type type = json_object_get_type(fallback);
-    bool ok = true;
 
     if (type == json_type_string)
         *value = json_string(text);
     else if (type == json_type_array || type == json_type_object)
         *value = json_parse(text, NULL);
     else
-        *value = yaml_to_json(&node, &ok);
+        *value = yaml_to_json(&node);
     if (type == json_type_null || json_object_is_type(*value, type) ||
         (type == json_type_double && json_object_is_type(*value, json_type_int)))
-        return ok;
+        return true;
     json_object_put(*value);
     *value = NULL;
     return false;
@@ -169,7 +158,7 @@ static void take_text(struct params *params, const char *name, const char *text,
         diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "invalid_encoding", NULL, NULL, 0, NULL, NULL,
                         "%s: the value of the parameter \"%s\" is not UTF-8", source, name);
     else if (typed_like(fallback, text, &value))
-        (void)set(params->values, name, value);
+        json_add(params->values, name, value);
     else
         diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "invalid_parameter", NULL, NULL, 0, NULL, NULL,
                         "%s: the parameter \"%s\" must be %s, like its default", source, name,
@@ -221,15 +210,8 @@ int params_resolve(const struct yaml_document *document, const struct pipeline_o
 
     params->defaults = json_object_new_object();
     params->referenced = json_object_new_object();
-    if (params->defaults != NULL && params->referenced != NULL) {
-        take_mapping(params->defaults, document, yaml_get(yaml_root(document), "params"), "params",
-                     diagnostics);
-        if (json_object_deep_copy(params->defaults, &params->values, NULL) < 0)
-            params->values = NULL;
-    }
-    if (params->values == NULL)
-        return diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "out_of_memory", NULL, NULL, 0, NULL,
-                               NULL, "out of memory");
+    take_mapping(params->defaults, document, yaml_get(yaml_root(document), "params"), "params", diagnostics);
+    params->values = json_copy(params->defaults);
     take_environment(params, document, diagnostics);
     if (options->profile != NULL)
         take_profile(params, document, options->profile, diagnostics);
@@ -256,17 +238,12 @@ static void unresolved(struct filling *filling, const struct yaml_node *node, co
                        const char *name)
 {
     size_t count = 0;
-    _cleanup_free_ const char **names = NULL;
-    _cleanup_free_ char *part = NULL, *question = NULL;
-    struct source_location where = node->where;
+    _cleanup_free_ char *part = memory_format(REFERENCE "%s}", name), *question = NULL;
+    struct source_location where = yaml_place_of(filling->document, node, part);
 
-    if (asprintf(&part, REFERENCE "%s}", name) < 0)
-        part = NULL;
-    else
-        where = yaml_place_of(filling->document, node, part);
-    if (!diagnostics_are_full(filling->diagnostics))
-        names = calloc((size_t)json_object_object_length(filling->params->values) + 1, sizeof *names);
-    if (names != NULL) {
+    if (!diagnostics_are_full(filling->diagnostics)) {
+        _cleanup_free_ const char **names =
+            calloc((size_t)json_object_object_length(filling->params->values) + 1, sizeof *names);
         json_object_object_foreach(filling->params->values, key, value)
         {
             (void)value;
@@ -287,9 +264,7 @@ static bool look_up(struct filling *filling, const struct yaml_node *node, const
     char variable[PARAM_MAXIMUM_NAME + 32];
     _cleanup_free_ char *name = strndup(name_start, length);
 
-    if (name == NULL)
-        return false;
-    (void)json_object_object_add(params->referenced, name, NULL);
+    json_add(params->referenced, name, NULL);
     if (json_object_object_get_ex(params->values, name, value))
         return true;
     const char *text = name_is_valid(name) ? from_environment(name, variable) : NULL;
@@ -319,14 +294,6 @@ static bool may_fill(struct filling *filling, const struct yaml_node *node, cons
     return false;
 }
 
-/* One reference and nothing else keeps the value's type. */
-static json_object *whole_value(json_object *value)
-{
-    json_object *copy = NULL;
-
-    return value == NULL || json_object_deep_copy(value, &copy, NULL) < 0 ? NULL : copy;
-}
-
 static json_object *fill_text(struct filling *filling, const struct yaml_node *node,
                               const char *location)
 {
@@ -346,8 +313,9 @@ static json_object *fill_text(struct filling *filling, const struct yaml_node *n
         }
         bool found = look_up(filling, node, location, name, (size_t)(end - name), &value) &&
                      may_fill(filling, node, location, value);
+        /* One reference and nothing else keeps the value's type. */
         if (found && start == node->text && end[1] == '\0')
-            return whole_value(value);
+            return json_copy(value);
         resolved = resolved && found;
         buffer_append(&text, at, (size_t)(start - at));
         if (found && value != NULL)
@@ -362,25 +330,21 @@ static json_object *fill_text(struct filling *filling, const struct yaml_node *n
 static json_object *fill(struct filling *filling, const struct yaml_node *node,
                          const char *location)
 {
-    bool ok = true;
-
     if (node->kind == YAML_SCALAR)
-        return params_are_used(node->text) ? fill_text(filling, node, location)
-                                           : yaml_to_json(node, &ok);
+        return params_are_used(node->text) ? fill_text(filling, node, location) : yaml_to_json(node);
     json_object *result =
         node->kind == YAML_SEQUENCE ? json_object_new_array() : json_object_new_object();
-    for (size_t i = 0; result != NULL && i < node->count; i++) {
+    for (size_t i = 0; i < node->count; i++) {
         char inner[256];
         if (node->kind == YAML_SEQUENCE)
             snprintf(inner, sizeof inner, "%s[%zu]", location, i);
         else
             snprintf(inner, sizeof inner, "%s.%s", location, node->keys[i]->text);
         json_object *item = fill(filling, node->items[i], inner);
-        int failed = node->kind == YAML_SEQUENCE
-                         ? json_object_array_add(result, item)
-                         : json_object_object_add(result, node->keys[i]->text, item);
-        if (failed < 0)
-            json_object_put(item);
+        if (node->kind == YAML_SEQUENCE)
+            json_append(result, item);
+        else
+            json_add(result, node->keys[i]->text, item);
     }
     return result;
 }

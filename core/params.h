@@ -21,7 +21,7 @@ struct params {
     size_t filled;           /* bytes of values that were filled in */
 };
 
-/* Resolves. Problems go to `diagnostics`. 0 or -1 (then there are values nevertheless, unless memory was short). */
+/* Resolves. Problems go to `diagnostics`. 0 or -1 (then there are values nevertheless). */
 int params_resolve(const struct yaml_document *document, const struct pipeline_options *options,
                    struct params *params, struct diagnostics *diagnostics);
 void params_clear(struct params *params);

@@ -47,8 +47,4 @@ bool pipeline_key_is_known(const char *key, const char *const *known);
 char *pipeline_question(const struct pipeline_reader *reader, const char *wanted,
                         const char *const *candidates, size_t count);
 
-void pipeline_out_of_memory(struct pipeline_reader *reader);
-/* strdup; out of memory is reported. */
-char *pipeline_copy(struct pipeline_reader *reader, const char *text);
-
 #endif

@@ -27,7 +27,7 @@ static bool limits_read(struct limits *limits, struct pipeline_reader *reader,
 
     *limits = (struct limits){.reader = reader, .node = yaml_get(step, key)};
     snprintf(limits->location, sizeof limits->location, "%.40s.%s", location, key);
-    if (limits->node == NULL || yaml_is_null(limits->node) || reader->params.values == NULL)
+    if (limits->node == NULL || yaml_is_null(limits->node))
         return false;
     limits->values = params_fill(&reader->params, reader->pipeline->document, limits->node,
                                  limits->location, reader->diagnostics);

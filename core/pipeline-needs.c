@@ -62,10 +62,9 @@ static void unknown_step(struct needs_reader *needs, const struct source_locatio
 {
     _cleanup_free_ const char **ids = calloc(needs->name_count + 1, sizeof *ids);
 
-    for (size_t i = 0; ids != NULL && i < needs->name_count; i++)
+    for (size_t i = 0; i < needs->name_count; i++)
         ids[i] = needs->names[i].id;
-    _cleanup_free_ char *question =
-        ids == NULL ? NULL : pipeline_question(needs->reader, id, ids, needs->name_count);
+    _cleanup_free_ char *question = pipeline_question(needs->reader, id, ids, needs->name_count);
     reader_error(needs->reader, "unknown_dependency", where, location,
                  question != NULL ? question : "name the id of a step of this pipeline",
                  "there is no step \"%s\"", id);
@@ -86,12 +85,7 @@ static void add_need(struct needs_reader *needs, size_t index, size_t target,
                      "the pipeline has more than %d needs", PIPELINE_MAXIMUM_NEEDS);
     if (needs->total++ >= PIPELINE_MAXIMUM_NEEDS)
         return;
-    struct need *grown = reallocarray(list->items, list->count + 1, sizeof *grown);
-    if (grown == NULL) {
-        pipeline_out_of_memory(needs->reader);
-        return;
-    }
-    list->items = grown;
+    list->items = reallocarray(list->items, list->count + 1, sizeof *list->items);
     list->items[list->count++] = (struct need){.step = target, .where = *where, .implicit = implicit};
     needs->last_needed_by[target] = index + 1;
 }
@@ -132,7 +126,7 @@ static bool parse_reference(const char *text, struct pipeline_input *input)
         return false;
     input->from = strndup(text + 2, (size_t)(dot - text) - 2);
     input->output = strndup(dot + 1, length - (size_t)(dot - text) - 2);
-    return input->from != NULL && input->output != NULL;
+    return true;
 }
 
 static void check_source(struct needs_reader *needs, const struct pipeline_input *input,
@@ -166,15 +160,12 @@ static void read_input(struct needs_reader *needs, const struct yaml_node *key,
 
     input->where = value->where;
     input->name = strdup(key->text);
-    if (value->kind == YAML_SCALAR && reader->params.values != NULL)
+    if (value->kind == YAML_SCALAR)
         filled = params_fill(&reader->params, reader->pipeline->document, value, location,
                              reader->diagnostics);
     if (reader->diagnostics->errors != errors)
         return;
-    if (input->name == NULL)
-        pipeline_out_of_memory(reader);
-    else if (!json_object_is_type(filled, json_type_string) ||
-             !parse_reference(json_object_get_string(filled), input))
+    if (!json_object_is_type(filled, json_type_string) || !parse_reference(json_object_get_string(filled), input))
         reader_error(reader, "invalid_input", &value->where, location, "write \"${step-id.df}\"",
                      "the input \"%s\" is not a reference to a step's output", key->text);
     else
@@ -193,9 +184,7 @@ static void read_inputs(struct needs_reader *needs, const struct yaml_node *node
         return;
     }
     step->inputs = calloc(node->count + 1, sizeof *step->inputs);
-    if (step->inputs == NULL)
-        pipeline_out_of_memory(needs->reader);
-    for (size_t i = 0; step->inputs != NULL && i < node->count; i++)
+    for (size_t i = 0; i < node->count; i++)
         read_input(needs, node->keys[i], node->items[i], index, location);
 }
 
@@ -228,17 +217,8 @@ static void store_needs(struct needs_reader *needs, size_t index)
     const struct needs *list = &needs->needs[index];
 
     steps[index].needs = calloc(list->count + 1, sizeof *steps[index].needs);
-    if (steps[index].needs == NULL) {
-        pipeline_out_of_memory(needs->reader);
-        return;
-    }
-    for (size_t i = 0; i < list->count; i++) {
+    for (size_t i = 0; i < list->count; i++)
         steps[index].needs[i] = strdup(steps[list->items[i].step].id);
-        if (steps[index].needs[i] == NULL) {
-            pipeline_out_of_memory(needs->reader);
-            return;
-        }
-    }
 }
 
 /* Cycles: a walk along the needs that comes back to a step it is still on. */
@@ -332,33 +312,27 @@ static void check_cycles(struct needs_reader *needs)
     walk.next = calloc(count + 1, sizeof *walk.next);
     walk.path = calloc(count + 1, sizeof *walk.path);
     walk.reported = calloc(count + 1, sizeof *walk.reported);
-    if (walk.states == NULL || walk.next == NULL || walk.path == NULL || walk.reported == NULL)
-        pipeline_out_of_memory(needs->reader);
-    else
-        for (size_t i = 0; i < count; i++)
-            if (walk.states[i] == UNSEEN)
-                walk_from(&walk, i);
+    for (size_t i = 0; i < count; i++)
+        if (walk.states[i] == UNSEEN)
+            walk_from(&walk, i);
     free(walk.states);
     free(walk.next);
     free(walk.path);
     free(walk.reported);
 }
 
-static int collect_names(struct needs_reader *needs)
+static void collect_names(struct needs_reader *needs)
 {
     const struct pipeline *pipeline = needs->reader->pipeline;
 
     needs->names = calloc(pipeline->step_count + 1, sizeof *needs->names);
     needs->needs = calloc(pipeline->step_count + 1, sizeof *needs->needs);
     needs->last_needed_by = calloc(pipeline->step_count + 1, sizeof *needs->last_needed_by);
-    if (needs->names == NULL || needs->needs == NULL || needs->last_needed_by == NULL)
-        return -1;
     for (size_t i = 0; i < pipeline->step_count; i++)
         if (pipeline->steps[i].id != NULL)
             needs->names[needs->name_count++] =
                 (struct named_step){.id = pipeline->steps[i].id, .index = i};
     qsort(needs->names, needs->name_count, sizeof *needs->names, by_id);
-    return 0;
 }
 
 void pipeline_read_needs(struct pipeline_reader *reader, const struct yaml_node *steps)
@@ -366,17 +340,14 @@ void pipeline_read_needs(struct pipeline_reader *reader, const struct yaml_node 
     struct needs_reader needs = {.reader = reader};
     size_t count = reader->pipeline->step_count;
 
-    if (collect_names(&needs) == 0) {
-        for (size_t i = 0; i < count; i++)
-            if (steps->items[i]->kind == YAML_MAPPING)
-                read_step_needs(&needs, steps->items[i], i);
-        for (size_t i = 0; i < count; i++)
-            store_needs(&needs, i);
-        check_cycles(&needs);
-    } else {
-        pipeline_out_of_memory(reader);
-    }
-    for (size_t i = 0; needs.needs != NULL && i < count; i++)
+    collect_names(&needs);
+    for (size_t i = 0; i < count; i++)
+        if (steps->items[i]->kind == YAML_MAPPING)
+            read_step_needs(&needs, steps->items[i], i);
+    for (size_t i = 0; i < count; i++)
+        store_needs(&needs, i);
+    check_cycles(&needs);
+    for (size_t i = 0; i < count; i++)
         free(needs.needs[i].items);
     free(needs.needs);
     free(needs.names);

@@ -47,10 +47,9 @@ static bool is_placeholder(const char *text)
 /* Whether there is a secret or not (`auth: false`), which is none itself. */
 static bool is_switch(const struct yaml_node *value)
 {
-    bool ok = true;
-    _cleanup_json_ json_object *typed = yaml_to_json(value, &ok);
+    _cleanup_json_ json_object *typed = yaml_to_json(value);
 
-    return ok && (typed == NULL || json_object_is_type(typed, json_type_boolean));
+    return typed == NULL || json_object_is_type(typed, json_type_boolean);
 }
 
 static void refuse_value(struct pipeline_reader *reader, const struct yaml_node *key,

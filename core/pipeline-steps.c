@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/json-access.h"
+#include "core/json-build.h"
 #include "core/near-miss.h"
 #include "core/pipeline-internal.h"
 #include "core/terminal.h"
@@ -111,7 +112,7 @@ static void read_id(struct pipeline_reader *reader, const struct place *place,
                          "the id \"%s\" is that of the step in line %u, too", id,
                          other->where.line);
     }
-    step->id = pipeline_copy(reader, id);
+    step->id = strdup(id);
 }
 
 static void read_component(struct pipeline_reader *reader, const struct place *place,
@@ -124,7 +125,7 @@ static void read_component(struct pipeline_reader *reader, const struct place *p
     step->component_where = node == NULL ? place->node->where : node->where;
     if (name == NULL)
         return;
-    step->component_name = pipeline_copy(reader, name);
+    step->component_name = strdup(name);
     step->component = registry_find(reader->options->registry, name, &error);
     if (step->component == NULL)
         reader_error(reader, "unknown_component", &node->where, place->location, error.hint, "%s",
@@ -168,7 +169,7 @@ static void read_mode(struct pipeline_reader *reader, const struct place *place,
 
     if (name == NULL)
         return;
-    step->mode = pipeline_copy(reader, name);
+    step->mode = strdup(name);
     for (size_t i = 0; i < MODE_COUNT; i++)
         names[i] = modes[i].mode;
     while (mode < MODE_COUNT && strcmp(modes[mode].mode, name) != 0)
@@ -214,12 +215,11 @@ static bool is_faulty(const struct pipeline_step *step, const char *key)
     return json_object_object_get_ex(step->faulty, key, NULL);
 }
 
-static void mark_faulty(struct pipeline_reader *reader, struct pipeline_step *step, const char *key)
+static void mark_faulty(struct pipeline_step *step, const char *key)
 {
     if (step->faulty == NULL)
         step->faulty = json_object_new_object();
-    if (step->faulty == NULL || json_object_object_add(step->faulty, key, NULL) < 0)
-        pipeline_out_of_memory(reader);
+    json_add(step->faulty, key, NULL);
 }
 
 static void check_config_key(struct pipeline_reader *reader, const struct pipeline_step *step,
@@ -247,12 +247,10 @@ static void check_config_key(struct pipeline_reader *reader, const struct pipeli
     _cleanup_free_ const char **names =
         calloc((size_t)json_object_object_length(properties) + 1, sizeof *names);
     size_t count = 0;
-    if (names != NULL) {
-        json_object_object_foreach(properties, name, unused)
-        {
-            (void)unused;
-            names[count++] = name;
-        }
+    json_object_object_foreach(properties, name, unused)
+    {
+        (void)unused;
+        names[count++] = name;
     }
     _cleanup_free_ char *question = pipeline_question(reader, key->text, names, count);
     reader_error(reader, "unknown_config_key", &key->where, location,
@@ -352,7 +350,7 @@ static void take_connection(struct pipeline_reader *reader, struct pipeline_step
     if (json_object_is_type(value, json_type_string)) {
         const char *text = json_object_get_string(value);
         if (is_connection_reference(text))
-            step->connection = pipeline_copy(reader, text);
+            step->connection = strdup(text);
         else
             reader_error(reader, "invalid_connection_ref", &step->connection_where, location, hint,
                          "\"%s\" is not a reference to a connection", text);
@@ -361,7 +359,7 @@ static void take_connection(struct pipeline_reader *reader, struct pipeline_step
                      "the connection must be a string");
     }
     if (step->connection == NULL)
-        mark_faulty(reader, step, "connection");
+        mark_faulty(step, "connection");
     json_object_object_del(step->config, "connection");
 }
 
@@ -372,22 +370,18 @@ static void read_option(struct pipeline_reader *reader, struct pipeline_step *st
     const struct yaml_node *key = step->config_node->keys[index];
     const struct yaml_node *node = step->config_node->items[index];
     size_t errors = reader->diagnostics->errors;
-    json_object *value = NULL;
     char inner[256];
 
     snprintf(inner, sizeof inner, "%s.%s", location, key->text);
     pipeline_refuse_secrets(reader, step->component, key, node, location);
     if (step->component != NULL && strcmp(key->text, "connection") != 0)
         check_config_key(reader, step, key, location);
-    if (reader->params.values != NULL)
-        value = params_fill(&reader->params, reader->pipeline->document, node, inner,
-                            reader->diagnostics);
+    json_object *value = params_fill(&reader->params, reader->pipeline->document, node, inner, reader->diagnostics);
     if (reader->diagnostics->errors != errors) {
-        mark_faulty(reader, step, key->text);
+        mark_faulty(step, key->text);
         json_object_put(value);
-    } else if (json_object_object_add(step->config, key->text, value) < 0) {
-        json_object_put(value);
-        pipeline_out_of_memory(reader);
+    } else {
+        json_add(step->config, key->text, value);
     }
 }
 
@@ -401,10 +395,6 @@ static void read_config(struct pipeline_reader *reader, const struct place *plac
     snprintf(location, sizeof location, "%s.config", place->location);
     step->config_where = step->connection_where = place->node->where;
     step->config = json_object_new_object();
-    if (step->config == NULL) {
-        pipeline_out_of_memory(reader);
-        return;
-    }
     if (node != NULL && !yaml_is_null(node) && node->kind != YAML_MAPPING) {
         reader_error(reader, "invalid_config_type", &node->where, location,
                      "write config: { option: value }", "the step's config must be a mapping");
@@ -439,7 +429,7 @@ static void read_run_on(struct pipeline_reader *reader, const struct place *plac
                      "name an adapter, or one of osiris.yaml's adapters",
                      "the step's \"run_on\" must be a string");
     else
-        step->run_on = pipeline_copy(reader, name);
+        step->run_on = strdup(name);
 }
 
 static void read_step(struct pipeline_reader *reader, const struct yaml_node *node, size_t index)
@@ -491,10 +481,6 @@ void pipeline_read_steps(struct pipeline_reader *reader, const struct yaml_node 
         return;
     }
     pipeline->steps = calloc(steps->count, sizeof *pipeline->steps);
-    if (pipeline->steps == NULL) {
-        reader_error(reader, "out_of_memory", &steps->where, "steps", NULL, "out of memory");
-        return;
-    }
     for (size_t i = 0; i < steps->count; i++) {
         pipeline->step_count = i + 1;
         read_step(reader, steps->items[i], i);

@@ -28,20 +28,6 @@ char *pipeline_question(const struct pipeline_reader *reader, const char *wanted
                                                      : near_miss_question(wanted, candidates, count);
 }
 
-void pipeline_out_of_memory(struct pipeline_reader *reader)
-{
-    reader_error(reader, "out_of_memory", NULL, NULL, NULL, "out of memory");
-}
-
-char *pipeline_copy(struct pipeline_reader *reader, const char *text)
-{
-    char *copy = strdup(text);
-
-    if (copy == NULL)
-        pipeline_out_of_memory(reader);
-    return copy;
-}
-
 static void check_top_level_keys(struct pipeline_reader *reader, const struct yaml_node *root)
 {
     static const struct {
@@ -91,7 +77,7 @@ static void read_version(struct pipeline_reader *reader, const struct yaml_node 
         reader_warning(reader, "unsupported_version", &node->where, "oml_version",
                        "write oml_version: \"0.1.0\"", "OML version \"%s\" is read as 0.1.0",
                        version);
-    reader->pipeline->oml_version = pipeline_copy(reader, version);
+    reader->pipeline->oml_version = strdup(version);
 }
 
 static bool follows_convention(const char *name)
@@ -124,13 +110,12 @@ static void read_name(struct pipeline_reader *reader, const struct yaml_node *no
         reader_warning(reader, "naming_convention", &node->where, "name",
                        "use lower-case letters, digits and dashes",
                        "the name \"%s\" does not follow the convention", name);
-    reader->pipeline->name = pipeline_copy(reader, name);
+    reader->pipeline->name = strdup(name);
 }
 
 static void read_metadata(struct pipeline_reader *reader, const struct yaml_node *root)
 {
     const struct yaml_node *node = yaml_get(root, "metadata");
-    bool ok = true;
 
     if (node == NULL || yaml_is_null(node))
         return;
@@ -138,9 +123,7 @@ static void read_metadata(struct pipeline_reader *reader, const struct yaml_node
         reader_error(reader, "invalid_type", &node->where, "metadata",
                      "write metadata: { KEY: VALUE }", "\"metadata\" must be a mapping");
     else
-        reader->pipeline->metadata = yaml_to_json(node, &ok);
-    if (!ok)
-        pipeline_out_of_memory(reader);
+        reader->pipeline->metadata = yaml_to_json(node);
 }
 
 static void check_profile(struct pipeline_reader *reader, const struct yaml_node *key,
@@ -212,9 +195,7 @@ static void read_document(struct pipeline_reader *reader)
     size_t errors = reader->diagnostics->errors;
     pipeline_read_needs(reader, yaml_get(root, "steps"));
     pipeline->has_graph = !reader->graph_is_broken && reader->diagnostics->errors == errors;
-    if (reader->params.values != NULL)
-        params_check_given(&reader->params, pipeline->document, reader->options,
-                           reader->diagnostics);
+    params_check_given(&reader->params, pipeline->document, reader->options, reader->diagnostics);
     pipeline->params = json_object_get(reader->params.values);
 }
 
@@ -225,11 +206,7 @@ int pipeline_load(const struct pipeline_options *options, struct diagnostics *di
     struct pipeline_reader reader = {.options = options, .diagnostics = diagnostics};
     struct pipeline *pipeline = calloc(1, sizeof *pipeline);
 
-    if (pipeline == NULL || (pipeline->path = strdup(options->path)) == NULL) {
-        free(pipeline);
-        return diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "out_of_memory", NULL, NULL, 0, NULL,
-                               NULL, "out of memory");
-    }
+    pipeline->path = strdup(options->path);
     reader.pipeline = pipeline;
     pipeline->registry = options->registry;
     pipeline->document = yaml_load(options->path, diagnostics);
@@ -296,12 +273,12 @@ struct source_location pipeline_config_location(const struct pipeline_step *step
         size_t length = strcspn(++key, "/");
         _cleanup_free_ char *name = strndup(key, length);
         const struct yaml_node *next = NULL;
-        if (name != NULL && node->kind == YAML_MAPPING) {
+        if (node->kind == YAML_MAPPING) {
             const struct yaml_node *found = yaml_get_key(node, name);
             next = yaml_get(node, name);
             if (found != NULL)
                 where = found->where;
-        } else if (name != NULL && node->kind == YAML_SEQUENCE) {
+        } else if (node->kind == YAML_SEQUENCE) {
             size_t index = strtoul(name, NULL, 10);
             next = index < node->count ? node->items[index] : NULL;
             if (next != NULL)
@@ -328,7 +305,7 @@ bool pipeline_has_option(const struct pipeline_step *step, const char *option)
     const char *start = first_key(option, &length);
     _cleanup_free_ char *key = strndup(start, length);
 
-    return key != NULL && json_object_object_get_ex(step->config, key, NULL);
+    return json_object_object_get_ex(step->config, key, NULL);
 }
 
 bool component_has_connection_field(const struct component *component, const char *option)

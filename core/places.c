@@ -109,7 +109,7 @@ json_object *places_load(const struct places_request *request, json_object *secr
         return reader.places;
     reader.document = yaml_load(path, diagnostics);
     reader.variables = variables_load(path);
-    if (reader.document != NULL && reader.variables != NULL)
+    if (reader.document != NULL)
         read_file(&reader);
     diagnostics_hide_lines(diagnostics, path, 0, UINT_MAX);
     variables_free(reader.variables);

@@ -8,6 +8,7 @@
 #include "core/atomic-file.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/memory.h"
 #include "core/redact.h"
 #include "core/utf8.h"
 
@@ -56,24 +57,16 @@ static void read_line(struct variables *variables, const char *place, char *line
 
 static void read_dotenv(struct variables *variables, const char *folder, int folder_length, const char *name)
 {
-    _cleanup_free_ char *path = NULL;
+    _cleanup_free_ char *path = memory_format("%.*s%s", folder_length, folder, name);
     size_t length;
     unsigned line = 1;
 
-    if (asprintf(&path, "%.*s%s", folder_length, folder, name) < 0) {
-        path = NULL;
-        return;
-    }
     _cleanup_free_ char *text = read_whole_file(path, DOTENV_MAXIMUM, &length, NULL);
     for (char *at = text; at != NULL; line++) {
-        _cleanup_free_ char *place = NULL;
         char *start = at, *end = at + strcspn(at, "\r\n");
         at = *end == '\0' ? NULL : end + (end[0] == '\r' && end[1] == '\n' ? 2 : 1);
         *end = '\0';
-        if (asprintf(&place, "%s:%u", path, line) < 0) {
-            place = NULL;
-            return;
-        }
+        _cleanup_free_ char *place = memory_format("%s:%u", path, line);
         read_line(variables, place, start);
     }
 }
@@ -84,8 +77,6 @@ struct variables *variables_load(const char *path)
     const char *slash = strrchr(path, '/');
     int length = slash == NULL ? 0 : (int)(slash - path) + 1;
 
-    if (variables == NULL)
-        return NULL;
     variables->values = json_object_new_object();
     variables->places = json_object_new_object();
     read_dotenv(variables, path, length, "testing_env/.env");
@@ -165,14 +156,14 @@ static bool append(const struct filling *filling, const char *name, const char *
 static bool fill_one(const struct filling *filling, const char *inside, size_t length)
 {
     _cleanup_free_ char *name = strndup(inside, length);
-    char *fallback = name == NULL ? NULL : strstr(name, ":-");
+    char *fallback = strstr(name, ":-");
     const char *place;
 
     if (fallback != NULL) {
         *fallback = '\0';
         fallback += 2;
     }
-    if (name == NULL || !is_name(name))
+    if (!is_name(name))
         return invalid(filling, "write ${NAME} or ${NAME:-default}",
                        "what stands in a ${…} is not the name of an environment variable");
     const char *value = value_of(filling->reader->variables, name, &place);
@@ -232,7 +223,6 @@ json_object *variables_scalar(const struct variables_reader *reader, const struc
 {
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(VALUE_MAXIMUM);
     struct filling filling = {.reader = reader, .node = node, .text = &text};
-    bool ok;
 
     if (fill(&filling) < 0)
         return NULL;
@@ -242,7 +232,7 @@ json_object *variables_scalar(const struct variables_reader *reader, const struc
         return json_string(text.data);
     }
     struct yaml_node typed = {.kind = YAML_SCALAR, .plain = plain, .text = text.data};
-    return yaml_to_json(&typed, &ok);
+    return yaml_to_json(&typed);
 }
 
 /* Trees are of a bounded height, see yaml.h. */

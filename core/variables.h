@@ -14,7 +14,7 @@
 
 struct variables;
 
-/* Reads the .env files of the folder that `path` lies in. NULL: no memory. */
+/* Reads the .env files of the folder that `path` lies in. */
 struct variables *variables_load(const char *path);
 void variables_free(struct variables *variables);
 

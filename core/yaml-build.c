@@ -35,11 +35,6 @@ struct builder {
                      __VA_ARGS__);                                                                 \
     } while (0)
 
-static void fail_without_memory(struct builder *builder)
-{
-    fail(builder, "out_of_memory", NULL, NULL, "out of memory");
-}
-
 /* Places. */
 
 static unsigned column_at(struct builder *builder, size_t position)
@@ -94,20 +89,10 @@ static struct yaml_node *new_node(struct builder *builder, enum yaml_kind kind,
     if (!has_room(builder, where))
         return NULL;
     if (document->node_count == document->node_capacity) {
-        size_t capacity = document->node_capacity == 0 ? 64 : document->node_capacity * 2;
-        void *grown = reallocarray(document->nodes, capacity, sizeof *document->nodes);
-        if (grown == NULL) {
-            fail_without_memory(builder);
-            return NULL;
-        }
-        document->nodes = grown;
-        document->node_capacity = capacity;
+        document->node_capacity = document->node_capacity == 0 ? 64 : document->node_capacity * 2;
+        document->nodes = reallocarray(document->nodes, document->node_capacity, sizeof *document->nodes);
     }
     struct yaml_node *node = calloc(1, sizeof *node);
-    if (node == NULL) {
-        fail_without_memory(builder);
-        return NULL;
-    }
     node->kind = kind;
     node->where = *where;
     node->weight = YAML_NODE_WEIGHT;
@@ -116,26 +101,17 @@ static struct yaml_node *new_node(struct builder *builder, enum yaml_kind kind,
 }
 
 /* Grows by doubling whenever the count is a power of two. */
-static int append(struct yaml_node ***list, size_t count, struct yaml_node *node)
+static void append(struct yaml_node ***list, size_t count, struct yaml_node *node)
 {
-    if ((count & (count - 1)) == 0) {
-        void *grown = reallocarray(*list, count == 0 ? 1 : count * 2, sizeof **list);
-        if (grown == NULL)
-            return -1;
-        *list = grown;
-    }
+    if ((count & (count - 1)) == 0)
+        *list = reallocarray(*list, count == 0 ? 1 : count * 2, sizeof **list);
     (*list)[count] = node;
-    return 0;
 }
 
-static void append_pair(struct builder *builder, struct yaml_node *mapping, struct yaml_node *key,
-                        struct yaml_node *value)
+static void append_pair(struct yaml_node *mapping, struct yaml_node *key, struct yaml_node *value)
 {
-    if (append(&mapping->keys, mapping->count, key) < 0 ||
-        append(&mapping->items, mapping->count, value) < 0)
-        fail_without_memory(builder);
-    else
-        mapping->count++;
+    append(&mapping->keys, mapping->count, key);
+    append(&mapping->items, mapping->count++, value);
 }
 
 /* Puts a node where it belongs: a scalar, an alias, or a collection that has just begun. */
@@ -150,17 +126,14 @@ static void place(struct builder *builder, struct yaml_node *node,
     struct yaml_node *parent = builder->stack[builder->depth - 1];
     struct yaml_node **key = &builder->pending_key[builder->depth - 1];
     if (parent->kind == YAML_SEQUENCE) {
-        if (append(&parent->items, parent->count, node) < 0)
-            fail_without_memory(builder);
-        else
-            parent->count++;
+        append(&parent->items, parent->count++, node);
     } else if (*key == NULL) {
         if (node->kind != YAML_SCALAR)
             fail(builder, "invalid_key", where, NULL, "a key must be a plain word");
         else
             *key = node;
     } else {
-        append_pair(builder, parent, *key, node);
+        append_pair(parent, *key, node);
         *key = NULL;
     }
 }
@@ -183,7 +156,7 @@ static void merge_mapping(struct builder *builder, struct yaml_node *mapping,
     for (size_t i = 0; i < from->count && !builder->failed; i++) {
         builder->borrowed++;
         if (has_room(builder, &key->where))
-            append_pair(builder, mapping, from->keys[i], from->items[i]);
+            append_pair(mapping, from->keys[i], from->items[i]);
     }
 }
 
@@ -210,9 +183,9 @@ static size_t write_merges_out(struct builder *builder, struct yaml_node *mappin
         return own.count;
     mapping->count = 0;
     mapping->keys = mapping->items = NULL;
-    for (size_t i = 0; i < own.count && !builder->failed; i++)
+    for (size_t i = 0; i < own.count; i++)
         if (!is_merge(own.keys[i])) {
-            append_pair(builder, mapping, own.keys[i], own.items[i]);
+            append_pair(mapping, own.keys[i], own.items[i]);
             own_count++;
         }
     for (size_t i = 0; i < own.count && !builder->failed; i++)
@@ -242,10 +215,6 @@ static void drop_same_keys(struct builder *builder, struct yaml_node *mapping, s
     _cleanup_free_ struct key_at *keys = calloc(mapping->count + 1, sizeof *keys);
     size_t kept = 0;
 
-    if (keys == NULL) {
-        fail_without_memory(builder);
-        return;
-    }
     for (size_t i = 0; i < mapping->count; i++)
         keys[i] = (struct key_at){.text = mapping->keys[i]->text, .index = i};
     qsort(keys, mapping->count, sizeof *keys, by_text);
@@ -320,11 +289,7 @@ static void remember_anchor(struct builder *builder, struct fy_token *token, str
     }
     if (builder->anchors == NULL)
         builder->anchors = calloc(YAML_MAXIMUM_ANCHORS, sizeof *builder->anchors);
-    char *name = builder->anchors == NULL ? NULL : token_text(token);
-    if (name == NULL)
-        fail_without_memory(builder);
-    else
-        builder->anchors[builder->anchor_count++] = (struct anchor){.name = name, .node = node};
+    builder->anchors[builder->anchor_count++] = (struct anchor){.name = token_text(token), .node = node};
 }
 
 /* The last one of that name. */
@@ -354,11 +319,9 @@ static void on_alias(struct builder *builder, struct fy_token *token,
                      const struct source_location *where)
 {
     _cleanup_free_ char *name = token_text(token);
-    struct yaml_node *node = name == NULL ? NULL : find_anchor(builder, name);
+    struct yaml_node *node = find_anchor(builder, name);
 
-    if (name == NULL)
-        fail_without_memory(builder);
-    else if (node == NULL)
+    if (node == NULL)
         fail(builder, "invalid_alias", where, "write &NAME before the value that it stands for",
              "there is no anchor for the alias \"%s\"", name);
     else if (is_open(builder, node))
@@ -376,8 +339,7 @@ static void on_alias(struct builder *builder, struct fy_token *token,
 static bool is_typed(const struct yaml_node *node, enum json_type type)
 {
     const struct yaml_node plain = {.kind = YAML_SCALAR, .plain = true, .text = node->text};
-    bool ok;
-    _cleanup_json_ json_object *value = yaml_to_json(&plain, &ok);
+    _cleanup_json_ json_object *value = yaml_to_json(&plain);
 
     return json_object_is_type(value, type);
 }
@@ -448,10 +410,6 @@ static void on_scalar(struct builder *builder, struct fy_event *event,
         strchr("\"'", builder->document->source[node->start - 1]) != NULL) {
         node->start--;
         node->where.column--;
-    }
-    if (node->text == NULL) {
-        fail_without_memory(builder);
-        return;
     }
     if (text != NULL && memchr(text, '\0', length) != NULL) {
         fail(builder, "invalid_yaml", where, NULL, "a text with a NUL character is not allowed");
@@ -546,15 +504,13 @@ static void parse(struct builder *builder)
     struct fy_diag *diag = fy_diag_create(&diag_config);
     const struct fy_parse_cfg config = {
         .flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_DEFAULT_VERSION_AUTO, .diag = diag};
-    struct fy_parser *parser = NULL;
+    struct fy_parser *parser;
 
-    if (diag != NULL) {
-        fy_diag_set_collect_errors(diag, true);
-        parser = fy_parser_create(&config);
-    }
+    fy_diag_set_collect_errors(diag, true);
+    parser = fy_parser_create(&config);
     if (parser == NULL || fy_parser_set_string(parser, builder->document->source,
                                                builder->document->source_length) < 0) {
-        fail(builder, "out_of_memory", NULL, NULL, "libfyaml cannot start");
+        fail(builder, "invalid_yaml", NULL, NULL, "libfyaml cannot start");
     } else {
         struct fy_event *event;
         while (!builder->failed && (event = fy_parser_parse(parser)) != NULL) {

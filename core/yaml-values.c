@@ -96,65 +96,43 @@ static int parse_float(const char *text, json_object **value)
     return 1;
 }
 
-static json_object *scalar_to_json(const struct yaml_node *node, bool *ok)
+static json_object *scalar_to_json(const struct yaml_node *node)
 {
     json_object *value = NULL;
 
     if (yaml_is_null(node))
         return NULL;
     if (node->plain && is_one_of(node->text, truths))
-        value = json_object_new_boolean(1);
-    else if (node->plain && is_one_of(node->text, lies))
-        value = json_object_new_boolean(0);
-    else if (!node->plain ||
-             (parse_integer(node->text, &value) == 0 && parse_float(node->text, &value) == 0))
-        value = json_string(node->text);
-    if (value == NULL)
-        *ok = false;
+        return json_object_new_boolean(1);
+    if (node->plain && is_one_of(node->text, lies))
+        return json_object_new_boolean(0);
+    if (!node->plain || (parse_integer(node->text, &value) == 0 && parse_float(node->text, &value) == 0))
+        return json_string(node->text);
     return value;
 }
 
 const char *yaml_string(const struct yaml_node *node)
 {
-    bool ok = true;
-
     if (node == NULL || node->kind != YAML_SCALAR || yaml_is_null(node))
         return NULL;
     if (!node->plain)
         return node->text;
-    _cleanup_json_ json_object *value = scalar_to_json(node, &ok);
+    _cleanup_json_ json_object *value = scalar_to_json(node);
     return json_object_is_type(value, json_type_string) ? node->text : NULL;
 }
 
 /* A tree is at most YAML_MAXIMUM_DEPTH high, and not too heavy with its aliases written out: yaml_load saw to that. */
-static json_object *to_json(const struct yaml_node *node, bool *ok)
+json_object *yaml_to_json(const struct yaml_node *node)
 {
-    json_object *result;
-
     if (node->kind == YAML_SCALAR)
-        return scalar_to_json(node, ok);
-    result = node->kind == YAML_SEQUENCE ? json_object_new_array() : json_object_new_object();
-    if (result == NULL)
-        *ok = false;
-    for (size_t i = 0; *ok && i < node->count; i++) {
-        json_object *item = to_json(node->items[i], ok);
-        int failed = node->kind == YAML_SEQUENCE
-                         ? json_object_array_add(result, item)
-                         : json_object_object_add(result, node->keys[i]->text, item);
-        if (failed < 0) {
-            json_object_put(item);
-            *ok = false;
-        }
+        return scalar_to_json(node);
+    json_object *result = node->kind == YAML_SEQUENCE ? json_object_new_array() : json_object_new_object();
+    for (size_t i = 0; i < node->count; i++) {
+        json_object *item = yaml_to_json(node->items[i]);
+        if (node->kind == YAML_SEQUENCE)
+            json_append(result, item);
+        else
+            json_add(result, node->keys[i]->text, item);
     }
     return result;
-}
-
-json_object *yaml_to_json(const struct yaml_node *node, bool *ok)
-{
-    *ok = true;
-    json_object *result = to_json(node, ok);
-    if (*ok)
-        return result;
-    json_object_put(result);
-    return NULL;
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "core/atomic-file.h"
+#include "core/memory.h"
 #include "core/pipeline.h"
 #include "core/redact.h"
 #include "core/utf8.h"
@@ -28,7 +29,7 @@ static bool line_names_a_secret(const char *line, size_t length)
         while (start > line && (start[-1] == '-' || strchr(word_end, start[-1]) == NULL))
             start--;
         _cleanup_free_ char *word = strndup(start, (size_t)(end - start));
-        if (word == NULL || redact_key_is_secret(word))
+        if (redact_key_is_secret(word))
             return true;
     }
     return false;
@@ -54,19 +55,16 @@ void yaml_problem(const struct yaml_document *document, struct diagnostics *diag
                   const char *format, ...)
 {
     const struct source_location file = {.file = document->path};
-    _cleanup_free_ char *message = NULL;
     va_list arguments;
 
     va_start(arguments, format);
-    if (vasprintf(&message, format, arguments) < 0)
-        message = NULL;
+    _cleanup_free_ char *message = memory_vformat(format, arguments);
     va_end(arguments);
     if (where == NULL)
         where = &file;
     bool hidden = diagnostics_are_full(diagnostics) || may_show_a_secret(document, where->line);
     diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, type, where, hidden ? NULL : document->source,
-                    document->source_length, NULL, hint, "%s",
-                    message == NULL ? "out of memory" : message);
+                    document->source_length, NULL, hint, "%s", message);
 }
 
 /* libfyaml's scanner keeps a record for every level of flow nesting: bound it before it sees the text. Brackets in
@@ -193,12 +191,7 @@ struct yaml_document *yaml_load(const char *path, struct diagnostics *diagnostic
 {
     struct yaml_document *document = calloc(1, sizeof *document);
 
-    if (document == NULL || (document->path = strdup(path)) == NULL) {
-        free(document);
-        diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "out_of_memory", NULL, NULL, 0, NULL, NULL,
-                        "out of memory");
-        return NULL;
-    }
+    document->path = strdup(path);
     if (read_source(document, diagnostics) == 0 && check_text(document, diagnostics) == 0 &&
         yaml_build(document, diagnostics) == 0) {
         if (document->root != NULL && !yaml_is_null(document->root))

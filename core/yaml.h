@@ -72,9 +72,8 @@ const char *yaml_string(const struct yaml_node *node);
 struct source_location yaml_place_of(const struct yaml_document *document,
                                      const struct yaml_node *scalar, const char *part);
 
-/* The node as a JSON value; *ok is false if memory is short. NULL is also JSON's null. The node may be a scalar that the
- * caller has made: plain and text count. */
-json_object *yaml_to_json(const struct yaml_node *node, bool *ok);
+/* The node as a JSON value, NULL if it is null. The node may be a scalar that the caller has made: plain and text count. */
+json_object *yaml_to_json(const struct yaml_node *node);
 
 /* A diagnostic at a place in the document. */
 #define yaml_diagnose(diagnostics, severity, type, document, where, location, hint, ...)           \
