@@ -11,7 +11,7 @@
 
 struct connections;
 
-/* Reads the file if there is one; NULL only when it is broken or memory is short (reported). */
+/* Reads the file if there is one; NULL only when it is broken (reported). */
 struct connections *connections_load(const char *osiris_home, struct diagnostics *diagnostics);
 void connections_free(struct connections *connections);
 

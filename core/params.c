@@ -285,7 +285,7 @@ static bool may_fill(struct filling *filling, const struct yaml_node *node, cons
 
     if (before > YAML_MAXIMUM_BYTES)
         return false;
-    filling->params->filled += text == NULL ? 0 : strlen(text);
+    filling->params->filled += strlen(text);
     if (filling->params->filled <= YAML_MAXIMUM_BYTES)
         return true;
     params_error(filling->diagnostics, "too_large", filling->document, &node->where, location, NULL,

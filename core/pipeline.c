@@ -2,7 +2,6 @@
 #include "core/pipeline.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/json-access.h"

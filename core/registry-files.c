@@ -7,7 +7,6 @@
 #include "core/registry-files.h"
 
 #include <dirent.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 

@@ -2,7 +2,6 @@
 #include "core/registry.h"
 
 #include <osiris/driver.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/buffer.h"

@@ -2,7 +2,6 @@
 #include "core/variables.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/atomic-file.h"

@@ -2,7 +2,6 @@
 #include "core/yaml.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
