@@ -57,8 +57,6 @@ struct body_pool *body_pool_new(size_t kept_bytes)
 {
     struct body_pool *pool = calloc(1, sizeof *pool);
 
-    if (pool == NULL)
-        return NULL;
     pthread_mutex_init(&pool->blocks_lock, NULL);
     pool->kept_bytes = EXACT ? 0 : kept_bytes;
     return pool;

@@ -13,7 +13,7 @@
 
 struct body_pool;
 
-/* Keeps blocks of up to `kept_bytes` in all. NULL: no memory. */
+/* Keeps blocks of up to `kept_bytes` in all. */
 struct body_pool *body_pool_new(size_t kept_bytes);
 /* Blocks that are in use stay until body_free. NULL is nothing. */
 void body_pool_free(struct body_pool *pool);

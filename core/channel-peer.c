@@ -46,7 +46,7 @@ void channel_give_up(struct channel *channel, const char *what, const struct osi
 {
     char why[CHANNEL_FAULT_SIZE];
 
-    snprintf(why, sizeof why, "%.48s cannot be sent: %.120s", what, reason->message == NULL ? "out of memory" : reason->message);
+    snprintf(why, sizeof why, "%.48s cannot be sent: %.120s", what, reason->message);
     pthread_mutex_lock(&channel->outbox_lock);
     channel_give_up_locked(channel, why);
     pthread_mutex_unlock(&channel->outbox_lock);

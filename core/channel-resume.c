@@ -10,23 +10,14 @@
 #include "core/json-build.h"
 #include "core/message.h"
 
-int channel_allow_resumption(struct channel *channel, const char *session, const char *token,
-                             bool resumes, struct osiris_error *error)
+void channel_allow_resumption(struct channel *channel, const char *session, const char *token, bool resumes)
 {
-    char *session_copy = strdup(session), *token_copy = strdup(token);
-
-    if (session_copy == NULL || token_copy == NULL) {
-        free(session_copy);
-        free(token_copy);
-        return osiris_error_set_errno(error, ENOMEM, "cannot make the link resumable");
-    }
     pthread_mutex_lock(&channel->outbox_lock);
-    channel->session = session_copy;
-    channel->token = token_copy;
+    channel->session = strdup(session);
+    channel->token = strdup(token);
     channel->resumes = resumes;
     channel->resumable = true;
     pthread_mutex_unlock(&channel->outbox_lock);
-    return 0;
 }
 
 void channel_forbid_resumption(struct channel *channel)
@@ -119,7 +110,7 @@ int channel_take_ack(struct channel *channel, json_object *message, struct osiri
     return result < 0 ? channel_violation(error, "it acknowledges what was not sent") : 0;
 }
 
-/* NULL: no memory. */
+/* NULL: no memory for a long one. */
 static struct frame_out *make_frame(const char *type, json_object *data)
 {
     _cleanup_buffer_ struct buffer encoded = BUFFER_INIT(FRAME_MAXIMUM_MESSAGE);
@@ -138,8 +129,6 @@ static void queue_ack(struct channel *channel)
 
     json_add_integer(data, "sequence", (int64_t)channel->received_sequence);
     struct frame_out *frame = make_frame("ack", data);
-    if (frame == NULL)
-        return; /* the next frame tries again */
     channel->unacknowledged_frames = channel->unacknowledged_bytes = 0;
     pthread_mutex_lock(&channel->outbox_lock);
     frame_list_append(&channel->messages, frame);

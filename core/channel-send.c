@@ -186,10 +186,10 @@ static void put_in_line(struct channel *channel, struct frame_out *frame)
 }
 
 /* The message of the parts behind the first, which is the same for all of them. */
-static int continue_body(struct body_out *body)
+static void continue_body(struct body_out *body)
 {
     if (body->goes_on)
-        return 0;
+        return;
     _cleanup_buffer_ struct buffer encoded = BUFFER_INIT(1 << 10);
     _cleanup_json_ json_object *message = json_object_new_object();
     json_object *data = json_object_new_object();
@@ -197,13 +197,11 @@ static int continue_body(struct body_out *body)
     json_add_string(message, "type", "more");
     json_add_integer(data, "stream", body->stream);
     json_add(message, "data", data);
-    if (message_encode(message, &encoded, NULL) < 0)
-        return -1;
+    (void)message_encode(message, &encoded, NULL);
     free(body->message);
     body->message_length = encoded.length;
     body->message = (uint8_t *)buffer_steal(&encoded);
-    body->goes_on = body->message != NULL;
-    return body->goes_on ? 0 : -1;
+    body->goes_on = true;
 }
 
 /* Puts the rest of a body behind those of other streams, but before what its own stream has in line. */
@@ -220,7 +218,7 @@ static void put_back(struct channel *channel, struct body_out *body)
         channel->last_body = body;
 }
 
-/* Puts the next part of the first body in line. -1: no memory. */
+/* Puts the next part of the first body in line. -1: no memory for its message. */
 static int put_part_in_line(struct channel *channel)
 {
     struct body_out *body = channel->bodies;
@@ -240,9 +238,9 @@ static int put_part_in_line(struct channel *channel)
         free_body_out(body);
         return 0;
     }
-    int result = continue_body(body);
+    continue_body(body);
     put_back(channel, body);
-    return result;
+    return 0;
 }
 
 static bool body_in_line(const struct channel *channel)
@@ -541,20 +539,12 @@ int channel_send_owed(struct channel *channel, json_object *message, struct osir
     return send_message(channel, message, OWED, error);
 }
 
-/* NULL: no memory; then the body is released. */
 static struct body_out *body_out_new(struct buffer *encoded, int64_t stream,
                                      const struct channel_body *given)
 {
     struct body_out *body = calloc(1, sizeof *body);
     struct body_owner *owner = given->length == 0 ? NULL : calloc(1, sizeof *owner);
 
-    if (body == NULL || (owner == NULL && given->length > 0)) {
-        free(body);
-        free(owner);
-        if (given->length > 0)
-            given->release(given->owner);
-        return NULL;
-    }
     if (owner != NULL) {
         owner->body = *given;
         atomic_init(&owner->references, 1);
@@ -586,8 +576,6 @@ int channel_send_encoded(struct channel *channel, struct buffer *message, int64_
 {
     struct body_out *body = body_out_new(message, stream, given == NULL ? &no_body : given);
 
-    if (body == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot send");
     pthread_mutex_lock(&channel->outbox_lock);
     bool closed = channel->closed;
     int result = 0;

@@ -48,8 +48,8 @@ struct channel *channel_new(int fd, struct osiris_error *error)
     struct channel *channel = calloc(1, sizeof *channel);
     int flags = fcntl(fd, F_GETFL);
 
-    if (channel == NULL || flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
-        osiris_error_set_errno(error, channel == NULL ? ENOMEM : errno, "cannot use the channel");
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+        osiris_error_set_errno(error, errno, "cannot use the channel");
         cleanup_close_value(&fd);
         free(channel);
         return NULL;
@@ -169,15 +169,10 @@ static void trace_received(struct channel *channel)
     pthread_mutex_unlock(&channel->outbox_lock);
 }
 
-static int queue_message(struct channel *channel, json_object *message,
-                         struct osiris_error *error)
+static void queue_message(struct channel *channel, json_object *message)
 {
     struct message_in *entry = calloc(1, sizeof *entry);
 
-    if (entry == NULL) {
-        json_object_put(message);
-        return osiris_error_set_errno(error, ENOMEM, "cannot receive");
-    }
     *entry = (struct message_in){.message = message,
                                  .length = channel->header.message_length,
                                  .body_length = channel->header.body_length};
@@ -189,13 +184,12 @@ static int queue_message(struct channel *channel, json_object *message,
     channel->message_count++;
     channel->message_bytes += entry->length;
     channel->body_waits = entry->body_length > 0;
-    return 0;
 }
 
-int channel_take_first(struct channel *channel, json_object *message, struct osiris_error *error)
+void channel_take_first(struct channel *channel, json_object *message)
 {
     channel->received_sequence = 1;
-    return queue_message(channel, message, error);
+    queue_message(channel, message);
 }
 
 /* The frame in hand is whole. */
@@ -230,7 +224,8 @@ static int finish_frame(struct channel *channel, struct osiris_error *error)
         json_object_put(message);
         return result;
     }
-    return queue_message(channel, message, error);
+    queue_message(channel, message);
+    return 0;
 }
 
 /* Whoever comes over a new link is a stranger until it has greeted: what it does wrong ends its link, not the

@@ -134,10 +134,9 @@ void channel_set_trace(struct channel *channel, channel_trace *trace, void *cont
 /* Resumption. */
 
 /* From now on sent frames are kept until they are acknowledged, and a broken link is not an error. `session` and
- * `token` are copied; `resumes`: this side sends the token (the orchestrator). Before anything that could get lost was
+ * `token` (below 64 KiB each) are copied; `resumes`: this side sends the token (the orchestrator). Before anything that could get lost was
  * sent: with hello, whose frames are kept, too. */
-int channel_allow_resumption(struct channel *channel, const char *session, const char *token,
-                             bool resumes, struct osiris_error *error);
+void channel_allow_resumption(struct channel *channel, const char *session, const char *token, bool resumes);
 /* hello has shown that the peer does not: nothing is kept any more. */
 void channel_forbid_resumption(struct channel *channel);
 bool channel_is_resumable(struct channel *channel);
@@ -167,7 +166,7 @@ bool channel_knows(const struct channel *channel, json_object *data);
 int channel_take_greeting(struct channel *channel, json_object *message,
                           struct osiris_error *error);
 /* [receiving thread] The first frame, number 1, came before the channel was made: `message` (taken) is handed out first. */
-int channel_take_first(struct channel *channel, json_object *message, struct osiris_error *error);
+void channel_take_first(struct channel *channel, json_object *message);
 
 /* The end. Whoever has all that it wants acknowledges it and closes the channel; the other knows then that nothing is to
  * be sent again. */

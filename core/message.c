@@ -107,7 +107,7 @@ static json_object *read_map(struct reader *reader, uint64_t count, unsigned dep
     if (weigh(reader, MESSAGE_MAP_WEIGHT - 1 + (size_t)count * MESSAGE_KEY_WEIGHT) < 0)
         return NULL;
     _cleanup_json_ json_object *object = json_object_new_object();
-    for (uint64_t i = 0; object != NULL && i < count; i++) {
+    for (uint64_t i = 0; i < count; i++) {
         _cleanup_free_ char *key = read_key(reader);
         if (key == NULL)
             return NULL;
@@ -134,7 +134,7 @@ static json_object *read_array(struct reader *reader, uint64_t count, unsigned d
     if (weigh(reader, MESSAGE_ARRAY_WEIGHT - 1) < 0)
         return NULL;
     _cleanup_json_ json_object *array = json_object_new_array();
-    for (uint64_t i = 0; array != NULL && i < count; i++) {
+    for (uint64_t i = 0; i < count; i++) {
         json_object *value = read_value(reader, depth + 1);
         if (reader->error->category != 0 || json_object_array_add(array, value) < 0) {
             json_object_put(value);

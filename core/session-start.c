@@ -54,18 +54,19 @@ static int open_channel(struct session_place *place, const struct osiris_channel
     place->remote = (made->flags & OSIRIS_CHANNEL_REMOTE) != 0;
     place->session->has_remote = place->session->has_remote || place->remote;
     place->worker_log = worker_log_new(made->diagnostics, place->session->options->redactor, place_take_line, place);
+    int reason = errno;
     place->channel = channel_new(made->socket, error);
-    if (place->worker_log == NULL && place->channel != NULL)
-        osiris_error_set_errno(error, ENOMEM, "cannot talk to the worker");
-    if (place->worker_log == NULL || place->channel == NULL)
+    if (place->channel == NULL)
         return -1;
+    if (place->worker_log == NULL)
+        return osiris_error_set_errno(error, reason, "cannot talk to the worker");
     channel_set_place(place->channel, place_body_room, place);
     place_trace(place);
     if (make_session_secret(place->session_id) < 0 || make_session_secret(place->token) < 0)
         return osiris_error_set_errno(error, errno, "cannot talk to the worker");
-    if (!adapter_thread_can_reconnect(place->adapter))
-        return 0;
-    return channel_allow_resumption(place->channel, place->session_id, place->token, true, error);
+    if (adapter_thread_can_reconnect(place->adapter))
+        channel_allow_resumption(place->channel, place->session_id, place->token, true);
+    return 0;
 }
 
 static int greet(struct session_place *place, const struct osiris_channel *made,
@@ -105,7 +106,7 @@ static void has_left(struct session_place *place, struct adapter_outcome *outcom
     if (place->worker_log != NULL)
         place_note_end(place, &outcome->end);
     /* Artifacts of groups that have committed. */
-    if (outcome->result < 0 && outcome->error.message != NULL)
+    if (outcome->result < 0)
         session_log(place->session, OSIRIS_WARNING, place->name, outcome->error.message);
     osiris_error_clear(&outcome->error);
     if (place->session->place_count == 1)

@@ -139,14 +139,17 @@ static int begin_session(struct worker *worker, struct door_visitor *visitor,
     if (!is_right)
         return 0;
     worker->channel = channel_new(steal_fd(&visitor->fd), error);
-    if (worker->channel == NULL ||
-        (may_resume && channel_allow_resumption(worker->channel, session, token, false, error) < 0))
+    if (worker->channel == NULL)
         return -1;
+    if (may_resume)
+        channel_allow_resumption(worker->channel, session, token, false);
     channel_set_place(worker->channel, worker_find_room, worker);
     worker->greeting_deadline_ms = clock_monotonic_ms() + WORKER_GREETING_MS;
     worker->resume_timeout_ms = RESUME_TIMEOUT_MS;
-    return resumes ? channel_take_greeting(worker->channel, visitor->message, error)
-                   : channel_take_first(worker->channel, steal_pointer(&visitor->message), error);
+    if (resumes)
+        return channel_take_greeting(worker->channel, visitor->message, error);
+    channel_take_first(worker->channel, steal_pointer(&visitor->message));
+    return 0;
 }
 
 /* The old link may be there still, as far as this side can see: its other end knows better. */
