@@ -74,8 +74,6 @@ static int read_after_steps(struct schedule *schedule, struct step *step,
     size_t count = json_array_count(after);
 
     step->after = calloc(count + 1, sizeof *step->after);
-    if (step->after == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot schedule");
     for (size_t i = 0; i < count; i++) {
         size_t found = schedule_find_step(
             schedule, json_object_get_string(json_object_array_get_idx(after, i)));
@@ -119,11 +117,9 @@ static size_t find_connection(struct schedule *schedule, const char *name, int64
 }
 
 /* Behind read_steps. */
-static int read_connections(struct schedule *schedule, struct osiris_error *error)
+static void read_connections(struct schedule *schedule)
 {
     schedule->connections = calloc(schedule->step_count + 1, sizeof *schedule->connections);
-    if (schedule->connections == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot schedule");
     for (size_t i = 0; i < schedule->step_count; i++) {
         struct step *step = &schedule->steps[i];
         struct group *group = &schedule->groups[step->group];
@@ -133,12 +129,9 @@ static int read_connections(struct schedule *schedule, struct osiris_error *erro
             continue;
         if (group->takes == NULL)
             group->takes = calloc(schedule->step_count, sizeof *group->takes);
-        if (group->takes == NULL)
-            return osiris_error_set_errno(error, ENOMEM, "cannot schedule");
         size_t which = find_connection(schedule, json_member_string(taken, "of", ""), json_member_integer(taken, "max", INT64_MAX));
         group->takes[which] += json_member_integer(taken, "count", 1);
     }
-    return 0;
 }
 
 static int read_groups(struct schedule *schedule, json_object *plan_groups,
@@ -150,8 +143,6 @@ static int read_groups(struct schedule *schedule, json_object *plan_groups,
         json_object *after = json_member(plan, "after");
         group->step_ids = json_member(plan, "steps");
         group->after = calloc(json_array_count(after) + 1, sizeof *group->after);
-        if (group->after == NULL)
-            return osiris_error_set_errno(error, ENOMEM, "cannot schedule");
         for (size_t j = 0; j < json_array_count(after); j++) {
             size_t found = find_group(schedule, plan_groups,
                                       json_object_get_int64(json_object_array_get_idx(after, j)));
@@ -169,25 +160,16 @@ struct schedule *schedule_new(json_object *plan, struct osiris_error *error)
     json_object *groups = json_member(plan, "groups");
     struct schedule *schedule = calloc(1, sizeof *schedule);
 
-    if (schedule == NULL) {
-        osiris_error_set_errno(error, ENOMEM, "cannot schedule");
-        return NULL;
-    }
     schedule->steps = calloc(json_array_count(steps) + 1, sizeof *schedule->steps);
     schedule->groups = calloc(json_array_count(groups) + 1, sizeof *schedule->groups);
-    if (schedule->steps == NULL || schedule->groups == NULL) {
-        osiris_error_set_errno(error, ENOMEM, "cannot schedule");
-        schedule_free(schedule);
-        return NULL;
-    }
     schedule->step_count = json_array_count(steps);
     schedule->group_count = json_array_count(groups);
     schedule->steps_at_a_time = SCHEDULE_STEPS_AT_A_TIME;
-    if (read_groups(schedule, groups, error) < 0 ||
-        read_steps(schedule, steps, groups, error) < 0 || read_connections(schedule, error) < 0) {
+    if (read_groups(schedule, groups, error) < 0 || read_steps(schedule, steps, groups, error) < 0) {
         schedule_free(schedule);
         return NULL;
     }
+    read_connections(schedule);
     return schedule;
 }
 

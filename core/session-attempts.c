@@ -49,11 +49,7 @@ void session_read_attempts(struct session *session)
 
 static char *artifacts_path(const struct session *session, const struct session_step *step)
 {
-    char *path = NULL;
-
-    return asprintf(&path, "%s/%s", rundir_artifacts_path(session->options->rundir), step->id) < 0
-               ? NULL
-               : path;
+    return memory_format("%s/%s", rundir_artifacts_path(session->options->rundir), step->id);
 }
 
 void session_note_artifacts(struct session *session)
@@ -63,7 +59,7 @@ void session_note_artifacts(struct session *session)
         if (!group_of(session, i)->may_repeat)
             continue;
         _cleanup_free_ char *path = artifacts_path(session, step);
-        step->artifacts = path == NULL ? NULL : folder_entries(path);
+        step->artifacts = folder_entries(path);
     }
 }
 
@@ -85,8 +81,7 @@ void session_sweep_artifacts(struct session *session)
     for (size_t i = 0; i < session->step_count; i++) {
         struct sweeping sweeping = {session, &session->steps[i]};
         _cleanup_free_ char *path = artifacts_path(session, sweeping.step);
-        if (path != NULL)
-            artifacts_sweep(path, warn_of_artifact, &sweeping);
+        artifacts_sweep(path, warn_of_artifact, &sweeping);
     }
 }
 
@@ -128,8 +123,7 @@ static void forget_attempt(struct session *session, size_t group)
         osiris_error_clear(&step->held);
         osiris_error_clear(&step->overdue);
         _cleanup_free_ char *path = artifacts_path(session, step);
-        if (path != NULL)
-            remove_new_entries(path, step->artifacts);
+        remove_new_entries(path, step->artifacts);
     }
 }
 
@@ -297,16 +291,13 @@ void session_warn_of_end(struct session_place *place, const struct osiris_error 
 {
     struct session *session = place->session;
     json_object *fields = json_object_new_object();
-    _cleanup_free_ char *text = NULL;
 
     json_add_string(fields, "place", place->name);
     json_add(fields, "detail", osiris_error_to_json(error));
     session_event(session, "close_failed", fields);
-    if (asprintf(&text, "%s; the output had been published before%s%s",
-                 error->message == NULL ? "the worker is gone" : error->message,
-                 error->hint == NULL ? "" : "; ", error->hint == NULL ? "" : error->hint) < 0)
-        text = NULL;
-    session_log(session, OSIRIS_WARNING, "worker", text == NULL ? "out of memory" : text);
+    _cleanup_free_ char *text = memory_format("%s; the output had been published before%s%s",
+                                              error->message, error->hint == NULL ? "" : "; ", error->hint == NULL ? "" : error->hint);
+    session_log(session, OSIRIS_WARNING, "worker", text);
 }
 
 /* A group that is being committed is past repeating: place_forget_requests answers for it. */
@@ -321,7 +312,7 @@ static enum loss lose_committing_group(struct session_place *place, size_t group
     }
     /* It may be there already. A run that has failed of something else tells of that only. */
     error->retryable = false;
-    if (place->session->failure.category != 0 && error->message != NULL)
+    if (place->session->failure.category != 0)
         session_log(place->session, OSIRIS_WARNING, "worker", error->message);
     return LOSS_FATAL;
 }
@@ -424,8 +415,7 @@ static void tell_retry(struct session *session, const struct session_group *grou
 {
     const struct session_options *options = session->options;
     const struct session_step *step = &session->steps[group->cause_step];
-    const char *message = group->cause.message == NULL ? "out of memory" : group->cause.message;
-    _cleanup_free_ char *clean = redactor_record_text(options->redactor, message);
+    _cleanup_free_ char *clean = redactor_record_text(options->redactor, group->cause.message);
     char delay[DURATION_TEXT_SIZE];
     char text[512];
 

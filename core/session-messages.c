@@ -12,6 +12,8 @@ static void shorten(const struct session *session, char **text)
     if (whole == NULL || strlen(whole) <= REDACT_TEXT_MAXIMUM)
         return;
     *text = redactor_short_text(session->options->redactor, whole);
+    if (*text == NULL)
+        *text = strdup("out of memory");
     free(whole);
 }
 

@@ -45,7 +45,7 @@ static const char **driver_paths(const struct session *session, size_t place)
     const char **paths = calloc(session->step_count + 1, sizeof *paths);
     size_t count = 0;
 
-    for (size_t i = 0; paths != NULL && i < session->step_count; i++) {
+    for (size_t i = 0; i < session->step_count; i++) {
         const char *driver =
             json_member_string(schedule_step(session->schedule, i), "driver", "");
         const struct component *component =
@@ -59,7 +59,7 @@ static const char **driver_paths(const struct session *session, size_t place)
     return paths;
 }
 
-static int init_place(struct session *session, size_t index)
+static void init_place(struct session *session, size_t index)
 {
     const struct session_options *options = session->options;
     struct session_place *place = &session->places[index];
@@ -67,12 +67,9 @@ static int init_place(struct session *session, size_t index)
     if (strcmp(place->name, options->adapter) == 0 && place->adapter_options == NULL)
         place->adapter_options = options->adapter_options;
     place->driver_paths = driver_paths(session, index);
-    if (place->driver_paths == NULL)
-        return -1;
     place->context = (struct osiris_adapter_context){
         .struct_size = sizeof place->context,
-        .manifest = json_text(options->compiled->manifest,
-                                                   JSON_C_TO_STRING_PLAIN, NULL),
+        .manifest = json_text(options->compiled->manifest, JSON_C_TO_STRING_PLAIN, NULL),
         .worker_path = options->worker_path,
         .driver_paths = place->driver_paths,
         .environment = (const char *const *)session->environment,
@@ -80,7 +77,6 @@ static int init_place(struct session *session, size_t index)
         .artifacts_dir = rundir_artifacts_path(options->rundir),
         .standard_output = options->gives_stdout ? STDOUT_FILENO : -1,
     };
-    return 0;
 }
 
 static void guard_adapters(const struct session *session)
@@ -92,19 +88,15 @@ static void guard_adapters(const struct session *session)
     adapter_guard_watch(names.failed || names.length == 0 ? "?" : names.data);
 }
 
-int session_make_places(struct session *session, struct osiris_error *error)
+void session_make_places(struct session *session)
 {
     session->places = calloc(session->step_count + 1, sizeof *session->places);
-    if (session->places == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot run");
     for (size_t i = 0; i < session->step_count; i++)
         session->steps[i].place =
             find_place(session, place_name(session, schedule_step(session->schedule, i)));
     for (size_t i = 0; i < session->place_count; i++)
-        if (init_place(session, i) < 0)
-            return osiris_error_set_errno(error, ENOMEM, "cannot run");
+        init_place(session, i);
     guard_adapters(session);
-    return 0;
 }
 
 void session_free_places(struct session *session)
@@ -221,8 +213,6 @@ static void describe_end(const struct session_place *place, const struct osiris_
         osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
                          "the worker exited with status %d while %s", end->code,
                          steps);
-    } else if (error->message == NULL) {
-        osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the worker is gone while %s", steps);
     } else {
         osiris_error_prefix(error, "lost the worker while %s", steps);
     }
@@ -234,20 +224,16 @@ static size_t find_crashed_step(const struct session_place *place, const struct 
 {
     const struct session *session = place->session;
     const char *signal_name = end->state == OSIRIS_WORKER_SIGNALLED ? sigabbrev_np(end->code) : NULL;
-    _cleanup_free_ char *what = NULL;
+    char what[32] = "out of memory";
 
-    if (signal_name == NULL)
-        what = strdup("out of memory");
-    else if (asprintf(&what, "SIG%s", signal_name) < 0)
-        what = NULL;
-    for (size_t i = 0; what != NULL && i < session->step_count; i++) {
-        _cleanup_free_ char *line = NULL;
+    if (signal_name != NULL)
+        snprintf(what, sizeof what, "SIG%s", signal_name);
+    for (size_t i = 0; i < session->step_count; i++) {
         if (activity(place, i) == IDLE)
             continue;
-        if (asprintf(&line, "osiris-worker: %s in step \"%s\" (%s)", what, session->steps[i].id,
-                     session->steps[i].component) < 0)
-            line = NULL;
-        if (line != NULL && worker_log_has_said(place->worker_log, line))
+        _cleanup_free_ char *line = memory_format("osiris-worker: %s in step \"%s\" (%s)", what, session->steps[i].id,
+                                                  session->steps[i].component);
+        if (worker_log_has_said(place->worker_log, line))
             return i;
     }
     return session->step_count;
@@ -288,7 +274,7 @@ static void say_why(struct session_place *place, const struct osiris_error *erro
     _cleanup_json_ json_object *message = json_object_new_object();
     bool end;
 
-    if (error->message == NULL || strstr(error->message, "violates the protocol") == NULL)
+    if (strstr(error->message, "violates the protocol") == NULL)
         return;
     json_add_string(message, "type", "error");
     json_add(message, "data", osiris_error_to_json(error));

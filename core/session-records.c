@@ -74,7 +74,7 @@ static int record_config(struct session *session, const struct session_step *ste
                          struct osiris_error *error)
 {
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(TEXT_LIMIT);
-    _cleanup_free_ char *path = NULL;
+    _cleanup_free_ char *path = memory_format("cfg/%s.json", step->id);
     json_object *config = config_of(session, step);
     json_object *keys = json_object_new_array();
     json_object *fields = step_fields(step);
@@ -82,9 +82,7 @@ static int record_config(struct session *session, const struct session_step *ste
 
     canonical_json(config, &text);
     buffer_append_char(&text, '\n');
-    if (asprintf(&path, "cfg/%s.json", step->id) < 0)
-        path = NULL;
-    if (text.failed || path == NULL) {
+    if (text.failed) {
         json_object_put(keys);
         json_object_put(fields);
         return out_of_memory(step, error);
@@ -125,10 +123,7 @@ static void record_stripped(struct session *session, const struct session_step *
 static int make_artifacts_dir(struct session *session, const struct session_step *step,
                               char **folder, struct osiris_error *error)
 {
-    if (asprintf(folder, "%s/%s", rundir_artifacts_path(session->options->rundir), step->id) < 0) {
-        *folder = NULL;
-        return out_of_memory(step, error);
-    }
+    *folder = memory_format("%s/%s", rundir_artifacts_path(session->options->rundir), step->id);
     if (make_directories(*folder, 0755, error) < 0)
         return -1;
     _cleanup_free_ char *shown = rundir_shown(session->options->rundir, *folder);
@@ -142,14 +137,14 @@ static int make_artifacts_dir(struct session *session, const struct session_step
 static int write_config(struct session *session, const struct session_step *step,
                         const char *folder, struct osiris_error *error)
 {
-    _cleanup_free_ char *path = NULL;
+    _cleanup_free_ char *path = memory_format("%s/cleaned_config.json", folder);
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(TEXT_LIMIT);
     _cleanup_json_ json_object *config = session_step_config(session, step);
     _cleanup_json_ json_object *clean = redactor_json(session->options->redactor, config);
 
     canonical_json(clean, &text);
     buffer_append_char(&text, '\n');
-    if (text.failed || asprintf(&path, "%s/cleaned_config.json", folder) < 0)
+    if (text.failed)
         return out_of_memory(step, error);
     if (atomic_file_write(path, text.data, text.length, 0644, error) < 0)
         return -1;

@@ -122,20 +122,18 @@ static size_t json_length(json_object *value)
 {
     size_t length;
 
-    return json_text(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length) == NULL
-               ? SIZE_MAX
-               : length;
+    (void)json_text(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
+    return length;
 }
 
 /* All of it, or if that is too long whose it is and how long it was. */
 static json_object *event_fields(const struct session_place *place, json_object *data, size_t length)
 {
     const struct session_step *step = step_here(place, json_member(data, "step_id"));
-    json_object *fields = NULL;
 
     if (length <= LONGEST_EVENT)
-        return json_object_deep_copy(data, &fields, NULL) < 0 ? NULL : fields;
-    fields = json_object_new_object();
+        return json_copy(data);
+    json_object *fields = json_object_new_object();
     json_add_string(fields, "step_id", step == NULL ? NULL : step->id);
     json_add_integer(fields, "omitted_bytes", (int64_t)length);
     return fields;

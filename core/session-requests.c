@@ -182,11 +182,9 @@ static json_object *steps_here(const struct session_place *place)
 
 char *session_temp_dir(const struct session *session)
 {
-    char *path = NULL;
     const struct session_options *options = session->options;
 
-    return asprintf(&path, "%s/tmp-%s", rundir_path(options->rundir), options->run_id) < 0 ? NULL
-                                                                                          : path;
+    return memory_format("%s/tmp-%s", rundir_path(options->rundir), options->run_id);
 }
 
 void place_send_prepare(struct session_place *place)

@@ -207,12 +207,12 @@ void session_fail(struct session *session, struct osiris_error *error);
 void session_end_orphans(struct session *session);
 
 /* session-requests.c: where the workers' temporary folders are. Nobody else has one of this name: the run's directory may
- * be a folder with other things in it (--out). NULL: no memory. */
+ * be a folder with other things in it (--out). */
 char *session_temp_dir(const struct session *session);
 
 /* session-records.c */
 
-/* The config as the driver gets it: without what is not its own. Free it; NULL: no memory. */
+/* The config as the driver gets it: without what is not its own. Free it. */
 json_object *session_step_config(const struct session *session, const struct session_step *step);
 /* Their inputs, configs and folders of artifacts; writes what stands in those. */
 int session_record_steps(struct session *session, struct osiris_error *error);
@@ -220,7 +220,7 @@ int session_record_steps(struct session *session, struct osiris_error *error);
 /* session-place.c */
 
 /* Finds out which places the plan names and which steps sit where. */
-int session_make_places(struct session *session, struct osiris_error *error);
+void session_make_places(struct session *session);
 void session_free_places(struct session *session);
 /* The worker cannot be talked to any more. Takes `error` (the channel's), which is overruled by how the worker
  * ended, if it did. */

@@ -127,8 +127,7 @@ static void note_failure(struct session *session, struct session_step *step, con
     json_add_string(fields, "error_type", session_error_type(error));
     json_add(fields, "detail", osiris_error_to_json(error));
     session_event(session, "step_failed", fields);
-    session_log(session, error->category == OSIRIS_ERROR_CANCELLED ? OSIRIS_INFO : OSIRIS_ERROR, step->id,
-                error->message == NULL ? "failed" : error->message);
+    session_log(session, error->category == OSIRIS_ERROR_CANCELLED ? OSIRIS_INFO : OSIRIS_ERROR, step->id, error->message);
     json_add(step->record, "error", osiris_error_to_json(error));
 }
 

@@ -25,8 +25,6 @@ int session_make_edges(struct session *session, struct osiris_error *error)
 
     session->edge_count = json_array_count(list);
     session->edges = calloc(session->edge_count + 1, sizeof *session->edges);
-    if (session->edges == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot run");
     for (size_t i = 0; i < session->edge_count; i++) {
         json_object *plan = json_object_array_get_idx(list, i);
         struct session_edge *edge = &session->edges[i];
@@ -244,7 +242,7 @@ void *place_body_room(void *context, json_object *message, size_t length,
     body_free(place->body);
     if (place->pool == NULL)
         place->pool = body_pool_new(KEPT_BYTES);
-    place->body = place->pool == NULL ? NULL : body_new(place->pool, length);
+    place->body = body_new(place->pool, length);
     if (place->body == NULL)
         osiris_error_set_errno(error, ENOMEM, "cannot pass a batch on");
     return place->body;
@@ -330,10 +328,6 @@ static void pass_body(struct session_place *from, struct session_place *to, json
     struct osiris_error error = OSIRIS_ERROR_INIT;
     struct passed_body *passed = malloc(sizeof *passed);
 
-    if (passed == NULL) {
-        place_break_with(from, OSIRIS_ERROR_INTERNAL, "out of memory");
-        return;
-    }
     passed->piece = (struct iovec){.iov_base = from->body, .iov_len = length};
     from->body = NULL;
     const struct channel_body body = {.pieces = &passed->piece,

@@ -12,6 +12,7 @@
 #include "core/json-access.h"
 #include "core/json-build.h"
 #include "core/litter.h"
+#include "core/memory.h"
 #include "core/remove-tree.h"
 #include "core/session-state.h"
 
@@ -258,8 +259,6 @@ static void loop(struct session *session)
 {
     struct pollfd *fds = calloc(1 + FDS_A_PLACE * session->place_count, sizeof *fds);
 
-    if (fds == NULL)
-        session_break_all(session, OSIRIS_ERROR_INTERNAL, "out of memory");
     while (!is_over(session)) {
         advance(session);
         if (is_over(session))
@@ -301,8 +300,6 @@ static int make_steps(struct session *session, struct osiris_error *error)
     session->steps = calloc(session->step_count + 1, sizeof *session->steps);
     session->groups = calloc(schedule_group_count(session->schedule) + 1, sizeof *session->groups);
     session->result->steps = json_object_new_object();
-    if (session->steps == NULL || session->groups == NULL || session->result->steps == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot run");
     session->result->steps_total = session->step_count;
     for (size_t i = 0; i < session->step_count; i++) {
         json_object *plan_step = schedule_step(session->schedule, i);
@@ -313,8 +310,6 @@ static int make_steps(struct session *session, struct osiris_error *error)
         json_add_string(step->record, "status", "skipped");
         json_add_string(step->record, "component", step->component);
         json_add(session->result->steps, step->id, step->record);
-        if (json_member(session->result->steps, step->id) != step->record)
-            return osiris_error_set_errno(error, ENOMEM, "cannot run");
     }
     session_read_attempts(session);
     return session_seed_jitter(session, error);
@@ -400,7 +395,7 @@ static int converse(struct session *session, struct osiris_error *error)
 static int prepare_places(struct session *session, struct osiris_error *error)
 {
     struct pollfd *fds = calloc(1 + FDS_A_PLACE * session->place_count, sizeof *fds);
-    int result = fds == NULL ? osiris_error_set_errno(error, ENOMEM, "cannot run") : 0;
+    int result = 0;
 
     for (size_t i = 0; result == 0 && i < session->place_count; i++)
         result = place_make_adapter(&session->places[i], error);
@@ -471,9 +466,8 @@ static void fill_environment(char *environment[SANITIZER_VARIABLES + 1])
 #ifdef OSIRIS_SANITIZED
     for (size_t i = 0; i < SANITIZER_VARIABLES; i++) {
         const char *value = getenv(sanitizer_variables[i]);
-        if (value != NULL &&
-            asprintf(&environment[count], "%s=%s", sanitizer_variables[i], value) >= 0)
-            count++;
+        if (value != NULL)
+            environment[count++] = memory_format("%s=%s", sanitizer_variables[i], value);
     }
 #endif
     environment[count] = NULL;
@@ -484,15 +478,12 @@ static void remove_temp_dir(const struct session *session)
 {
     _cleanup_free_ char *path = session_temp_dir(session);
 
-    if (path == NULL)
-        return;
     litter_remove(path, session->options->run_id);
 }
 
 static int run_places(struct session *session, struct osiris_error *error)
 {
     char *environment[SANITIZER_VARIABLES + 1];
-    int result = -1;
 
     session->sink = (struct adapter_sink){
         .log = on_adapter_log,
@@ -502,7 +493,11 @@ static int run_places(struct session *session, struct osiris_error *error)
     };
     fill_environment(environment);
     session->environment = environment;
-    if (session_make_places(session, error) == 0 && session_make_edges(session, error) == 0)
+    memory_insist();
+    session_make_places(session);
+    int result = session_make_edges(session, error);
+    memory_insist_no_more();
+    if (result == 0)
         result = with_places(session, error);
     session_free_places(session);
     /* Whatever became of the run: what such an adapter has left nobody knows. */
@@ -535,6 +530,20 @@ static void free_session(struct session *session)
     cleanup_close_value(&session->signal_fd);
 }
 
+/* Sized by the pipeline, as its compilation was: for that there is memory (memory.h). */
+static int set_up(struct session *session, struct osiris_error *error)
+{
+    const struct session_options *options = session->options;
+
+    memory_insist();
+    session->schedule = schedule_new(options->compiled->plan, error);
+    if (session->schedule != NULL && options->max_steps > 0)
+        schedule_bound_steps(session->schedule, options->max_steps);
+    int result = session->schedule == NULL ? -1 : make_steps(session, error);
+    memory_insist_no_more();
+    return result;
+}
+
 int session_run(const struct session_options *options, struct session_result *result,
                 struct osiris_error *error)
 {
@@ -554,12 +563,9 @@ int session_run(const struct session_options *options, struct session_result *re
     if (pthread_sigmask(SIG_BLOCK, &signals, &saved) != 0)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "cannot block signals");
     session.signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    session.schedule = schedule_new(options->compiled->plan, error);
-    if (session.schedule != NULL && options->max_steps > 0)
-        schedule_bound_steps(session.schedule, options->max_steps);
     if (session.signal_fd < 0)
         osiris_error_set_errno(error, errno, "cannot watch for signals");
-    else if (session.schedule != NULL && make_steps(&session, error) == 0) {
+    else if (set_up(&session, error) == 0) {
         rundir_metric(options->rundir, "steps_total", (double)session.step_count, NULL, NULL);
         orphans_adopt(&session.adoption);
         outcome = session_record_steps(&session, error) < 0 ? -1 : run_places(&session, error);
