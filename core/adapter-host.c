@@ -194,7 +194,7 @@ static int end_quietly(struct adapter_host *host, int level, const char *verb, i
 
     if (end_verb(host, verb, result, &error) == 0)
         return 0;
-    host->sink->log(host->sink->context, level, host->adapter->name, error.message == NULL ? "?" : error.message);
+    host->sink->log(host->sink->context, level, host->adapter->name, error.message);
     return -1;
 }
 
@@ -238,12 +238,7 @@ static int check_options(struct adapter_host *host, json_object *given, struct o
     _cleanup_json_ json_object *spec = json_parse(host->adapter->spec, NULL);
     json_object *schema = json_member(spec, "configSchema");
 
-    if (given == NULL)
-        host->values.config = json_object_new_object();
-    else if (json_object_deep_copy(given, &host->values.config, NULL) < 0)
-        host->values.config = NULL;
-    if (host->values.config == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot open the adapter");
+    host->values.config = given == NULL ? json_object_new_object() : json_copy(given);
     if (add_secret_options(host, spec) < 0)
         return osiris_error_set_errno(error, ENOMEM, "cannot keep secrets");
     if (schema == NULL)
@@ -267,11 +262,7 @@ struct adapter_host *adapter_host_open(const struct adapter_host_options *option
         return NULL;
     }
     struct adapter_host *host = calloc(1, sizeof *host);
-    if (host == NULL || host_values_init(&host->values) < 0) {
-        free(host);
-        osiris_error_set_errno(error, ENOMEM, "cannot open the adapter");
-        return NULL;
-    }
+    host_values_init(&host->values);
     pthread_mutex_init(&host->lock, NULL);
     host->values.misused = on_misuse;
     host->table = table_template;

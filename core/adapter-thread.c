@@ -5,6 +5,8 @@
 #include "core/adapter-thread-internal.h"
 #include "core/cleanup.h"
 #include "core/clock.h"
+#include "core/json-text.h"
+#include "core/memory.h"
 #include "core/pause.h"
 
 #define LOOKED_AFTER_MS 100 /* who waits for a call looks so often whether its thread is there */
@@ -12,25 +14,22 @@
 
 /* Copies. */
 
-static char *copy_text(const char *text, bool *failed)
+/* A manifest may be long. */
+static char *copy_text(const char *text)
 {
-    char *copy = text == NULL ? NULL : strdup(text);
-
-    *failed = *failed || (text != NULL && copy == NULL);
-    return copy;
+    return text == NULL ? NULL : memory_format("%s", text);
 }
 
 /* One block of pointers; the texts are their own. */
-static const char *const *copy_list(const char *const *list, bool *failed)
+static const char *const *copy_list(const char *const *list)
 {
     size_t count = 0;
 
     while (list[count] != NULL)
         count++;
     char **copy = calloc(count + 1, sizeof *copy);
-    *failed = *failed || copy == NULL;
-    for (size_t i = 0; copy != NULL && i < count; i++)
-        copy[i] = copy_text(list[i], failed);
+    for (size_t i = 0; i < count; i++)
+        copy[i] = copy_text(list[i]);
     return (const char *const *)copy;
 }
 
@@ -41,34 +40,30 @@ static void free_list(const char *const *list)
     free((void *)list);
 }
 
-static int copy_options(struct adapter_thread *thread, const struct adapter_host_options *given)
+static void copy_options(struct adapter_thread *thread, const struct adapter_host_options *given)
 {
     const struct osiris_adapter_context *context = given->context;
-    bool failed = false;
 
     thread->context = (struct osiris_adapter_context){
         .struct_size = sizeof thread->context,
-        .manifest = copy_text(context->manifest, &failed),
-        .worker_path = copy_text(context->worker_path, &failed),
-        .driver_paths = copy_list(context->driver_paths, &failed),
-        .environment = copy_list(context->environment, &failed),
-        .run_dir = copy_text(context->run_dir, &failed),
-        .artifacts_dir = copy_text(context->artifacts_dir, &failed),
+        .manifest = copy_text(context->manifest),
+        .worker_path = copy_text(context->worker_path),
+        .driver_paths = copy_list(context->driver_paths),
+        .environment = copy_list(context->environment),
+        .run_dir = copy_text(context->run_dir),
+        .artifacts_dir = copy_text(context->artifacts_dir),
         .standard_output = context->standard_output,
     };
     thread->options = (struct adapter_host_options){
-        .name = copy_text(given->name, &failed),
-        .adapter_path = copy_text(given->adapter_path, &failed),
-        .adapter_dir = copy_text(given->adapter_dir, &failed),
-        .run_id = copy_text(given->run_id, &failed),
+        .name = copy_text(given->name),
+        .adapter_path = copy_text(given->adapter_path),
+        .adapter_dir = copy_text(given->adapter_dir),
+        .run_id = copy_text(given->run_id),
+        .options = json_copy(given->options),
         .redactor = given->redactor,
         .sink = &thread->own_sink,
         .context = &thread->context,
     };
-    if (given->options != NULL &&
-        json_object_deep_copy(given->options, &thread->options.options, NULL) < 0)
-        failed = true;
-    return failed ? -1 : 0;
 }
 
 static void free_report(struct report *report)
@@ -118,24 +113,19 @@ static void wake_owner(const struct adapter_thread *thread)
     (void)!write(thread->fd, &one, sizeof one);
 }
 
-/* Takes `fields`. Without memory the report is lost. */
+/* Takes `fields`. */
 static void add_report(struct adapter_thread *thread, const struct report *given, const char *name,
                        const char *text)
 {
-    bool failed = false;
     struct report *report = malloc(sizeof *report);
 
-    if (report == NULL) {
-        json_object_put(given->fields);
-        return;
-    }
     *report = *given;
-    report->name = copy_text(name, &failed);
-    report->text = copy_text(text, &failed);
+    report->name = copy_text(name);
+    report->text = copy_text(text);
     pthread_mutex_lock(&thread->lock);
-    while (!failed && thread->report_count >= REPORTS_WAITING && !thread->left_behind)
+    while (thread->report_count >= REPORTS_WAITING && !thread->left_behind)
         pthread_cond_wait(&thread->changed, &thread->lock);
-    if (failed || thread->left_behind) {
+    if (thread->left_behind) {
         free_report(report);
     } else {
         *thread->end = report;
@@ -246,19 +236,15 @@ static void *serve(void *context)
     return NULL;
 }
 
-static int init_lock(struct adapter_thread *thread)
+static void init_lock(struct adapter_thread *thread)
 {
     pthread_condattr_t attributes;
 
-    if (pthread_mutex_init(&thread->lock, NULL) != 0)
-        return -1;
+    pthread_mutex_init(&thread->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    int result = pthread_cond_init(&thread->changed, &attributes);
+    pthread_cond_init(&thread->changed, &attributes);
     pthread_condattr_destroy(&attributes);
-    if (result != 0)
-        pthread_mutex_destroy(&thread->lock);
-    return result == 0 ? 0 : -1;
 }
 
 struct adapter_thread *adapter_thread_new(const struct adapter_host_options *options,
@@ -266,11 +252,7 @@ struct adapter_thread *adapter_thread_new(const struct adapter_host_options *opt
 {
     struct adapter_thread *thread = calloc(1, sizeof *thread);
 
-    if (thread == NULL || init_lock(thread) < 0) {
-        free(thread);
-        osiris_error_set_errno(error, ENOMEM, "cannot open the adapter");
-        return NULL;
-    }
+    init_lock(thread);
     thread->sink = options->sink;
     thread->own_sink = (struct adapter_sink){.log = on_log,
                                              .event = on_event,
@@ -280,7 +262,8 @@ struct adapter_thread *adapter_thread_new(const struct adapter_host_options *opt
     thread->end = &thread->first;
     thread->outcome.channel.socket = thread->outcome.channel.diagnostics = -1;
     thread->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int number = thread->fd < 0 ? errno : copy_options(thread, options) < 0 ? ENOMEM : 0;
+    int number = thread->fd < 0 ? errno : 0;
+    copy_options(thread, options);
     thread->guard.adapter = thread->options.name;
     thread->guard.wake_fd = thread->fd;
     if (number == 0)

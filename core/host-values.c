@@ -166,13 +166,11 @@ static size_t get_count(const struct osiris_host *host, int32_t scope, const cha
 /* json-c keeps a text inside the value, and may move it at the next call. */
 static void keep_text(struct host_values *values, bool found, json_object *value, void *answer)
 {
-    const char *text = found ? json_text(value, JSON_C_TO_STRING_PLAIN, NULL) : NULL;
-    json_object *kept = text == NULL ? NULL : json_string(text);
-
-    if (kept != NULL && json_object_array_add(values->texts, kept) == 0)
-        *(const char **)answer = json_object_get_string(kept);
-    else
-        json_object_put(kept);
+    if (!found)
+        return;
+    json_object *kept = json_string(json_text(value, JSON_C_TO_STRING_PLAIN, NULL));
+    json_append(values->texts, kept);
+    *(const char **)answer = json_object_get_string(kept);
 }
 
 static const char *get_json(const struct osiris_host *host, int32_t scope, const char *path)
@@ -183,13 +181,10 @@ static const char *get_json(const struct osiris_host *host, int32_t scope, const
     return text;
 }
 
-int host_values_init(struct host_values *values)
+void host_values_init(struct host_values *values)
 {
     *values = (struct host_values){.texts = json_object_new_array()};
-    if (values->texts == NULL)
-        return -1;
     pthread_mutex_init(&values->lock, NULL);
-    return 0;
 }
 
 void host_values_empty(struct host_values *values)

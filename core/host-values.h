@@ -21,8 +21,8 @@ struct host_values {
     void (*misused)(struct host_values *values, const char *function, const char *what);
 };
 
-/* Empty ones. -1: no memory, and there is nothing to clear. */
-int host_values_init(struct host_values *values);
+/* Empty ones. */
+void host_values_init(struct host_values *values);
 /* Nothing is there any more; whoever asks from now on finds that. What was given out is gone. */
 void host_values_empty(struct host_values *values);
 void host_values_clear(struct host_values *values);

@@ -27,10 +27,6 @@ struct worker_log *worker_log_new(int fd, struct redactor *redactor, void (*line
 {
     struct worker_log *log = calloc(1, sizeof *log);
 
-    if (log == NULL) {
-        cleanup_close_value(&fd);
-        return NULL;
-    }
     log->fd = fd;
     log->redactor = redactor;
     log->enough = WHOLE_LINE;
@@ -82,9 +78,7 @@ static void give(struct worker_log *log, size_t length)
         size_t part = left < WORKER_LOG_LINE ? left : WORKER_LOG_LINE;
         while (part < left && part > WORKER_LOG_LINE - 4 && ((unsigned char)at[part] & 0xc0) == 0x80)
             part--;
-        char *line = strndup(at, part);
-        if (line != NULL)
-            keep(log, line);
+        keep(log, strndup(at, part));
         at += part;
         left -= part;
     }

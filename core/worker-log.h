@@ -16,7 +16,8 @@
 
 struct worker_log;
 
-/* Takes `fd` (-1: there is nothing to read); borrows the redactor. `line` gets each line without its newline. NULL: no memory. */
+/* Takes `fd` (-1: there is nothing to read); borrows the redactor. `line` gets each line without its newline. NULL: `fd`
+ * cannot be used (errno). */
 struct worker_log *worker_log_new(int fd, struct redactor *redactor, void (*line)(void *context, const char *text),
                                   void *context);
 void worker_log_free(struct worker_log *log);

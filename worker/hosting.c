@@ -25,10 +25,7 @@ struct hosting *hosting_new(struct step *step)
 {
     struct hosting *hosting = calloc(1, sizeof *hosting);
 
-    if (hosting == NULL || host_values_init(&hosting->values) < 0) {
-        free(hosting);
-        return NULL;
-    }
+    host_values_init(&hosting->values);
     hosting->values.misused = on_misuse;
     hosting->step = step;
     hosting->driver = step->driver->name;

@@ -177,8 +177,7 @@ static bool answer_one(json_object *asked, size_t index, int answer)
     const struct osiris_driver *driver =
         plugin == NULL ? NULL : loader_driver(plugin, path, name, &error);
 
-    if (host_values_init(&question.values) < 0)
-        return false;
+    host_values_init(&question.values);
     question.values.config = json_object_get(json_member(asked, "config"));
     question.values.connection = json_object_get(json_member(asked, "connection"));
     question.errors = json_object_new_array();
