@@ -54,8 +54,6 @@ static int view_children(struct holder *holder, const struct ArrowArray *array,
     }
     for (int64_t i = 0; i < array->n_children; i++) {
         view->children[i] = calloc(1, sizeof(struct ArrowArray));
-        if (view->children[i] == NULL)
-            return -1;
         view->n_children = i + 1;
         if (make_view(holder, array->children[i], view->children[i]) < 0)
             return -1;
@@ -63,8 +61,6 @@ static int view_children(struct holder *holder, const struct ArrowArray *array,
     if (array->dictionary == NULL)
         return 0;
     view->dictionary = calloc(1, sizeof(struct ArrowArray));
-    if (view->dictionary == NULL)
-        return -1;
     return make_view(holder, array->dictionary, view->dictionary);
 }
 
@@ -89,10 +85,6 @@ int arrow_share(struct ArrowArray *array, struct ArrowArray *views, size_t count
     struct holder *holder = malloc(sizeof *holder);
     size_t made = 0;
 
-    if (holder == NULL) {
-        array->release(array);
-        return -1;
-    }
     atomic_init(&holder->references, 1);
     holder->array = *array;
     array->release = NULL;
@@ -166,8 +158,6 @@ static int copy_parts(const struct ArrowSchema *schema, struct ArrowSchema *out)
     }
     for (int64_t i = 0; i < schema->n_children; i++) {
         out->children[i] = calloc(1, sizeof(struct ArrowSchema));
-        if (out->children[i] == NULL)
-            return -1;
         out->n_children = i + 1;
         if (arrow_schema_copy(schema->children[i], out->children[i]) < 0)
             return -1;
@@ -175,7 +165,7 @@ static int copy_parts(const struct ArrowSchema *schema, struct ArrowSchema *out)
     if (schema->dictionary == NULL)
         return 0;
     out->dictionary = calloc(1, sizeof(struct ArrowSchema));
-    return out->dictionary == NULL ? -1 : arrow_schema_copy(schema->dictionary, out->dictionary);
+    return arrow_schema_copy(schema->dictionary, out->dictionary);
 }
 
 int arrow_schema_copy(const struct ArrowSchema *schema, struct ArrowSchema *out)

@@ -212,7 +212,7 @@ static int read_child(struct block *block, const struct ArrowSchema *schema,
                       struct ArrowArray **child)
 {
     *child = calloc(1, sizeof **child);
-    return *child == NULL ? -1 : read_array(block, schema, *child);
+    return read_array(block, schema, *child);
 }
 
 static int read_array(struct block *block, const struct ArrowSchema *schema,
@@ -230,8 +230,6 @@ static int read_array(struct block *block, const struct ArrowSchema *schema,
                                  .n_buffers = arrow_buffer_count(&type),
                                  .release = release_node};
     array->buffers = calloc((size_t)array->n_buffers + 1, sizeof(void *));
-    if (array->buffers == NULL)
-        return -1;
     for (int64_t i = 0; i < array->n_buffers; i++)
         if (take_buffer(block, &array->buffers[i]) < 0)
             return -1;
@@ -239,9 +237,8 @@ static int read_array(struct block *block, const struct ArrowSchema *schema,
     if (array->children == NULL)
         return -1;
     for (int64_t i = 0; i < schema->n_children; i++) {
-        int result = read_child(block, schema->children[i], &array->children[i]);
-        array->n_children += array->children[i] != NULL;
-        if (result < 0)
+        array->n_children++;
+        if (read_child(block, schema->children[i], &array->children[i]) < 0)
             return -1;
     }
     return schema->dictionary == NULL

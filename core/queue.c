@@ -15,6 +15,7 @@
 #include "core/arrow-share.h"
 #include "core/atomic-file.h"
 #include "core/batch.h"
+#include "core/memory.h"
 
 enum { ARRAY_COST = 256 };
 
@@ -46,8 +47,6 @@ struct queue *queue_new(uint64_t bound_bytes, bool elastic, const char *spill_di
 {
     struct queue *queue = calloc(1, sizeof *queue);
 
-    if (queue == NULL)
-        return NULL;
     pthread_mutex_init(&queue->items_lock, NULL);
     pthread_cond_init(&queue->changed, NULL);
     queue->bound = bound_bytes;
@@ -108,23 +107,16 @@ int queue_set_schema(struct queue *queue, const struct ArrowSchema *schema)
 
 static int open_spill_file(struct queue *queue, struct osiris_error *error)
 {
-    char *path = NULL;
-
     if (make_directories(queue->spill_dir, 0700, error) < 0)
         return -1;
     queue->spill_fd = open(queue->spill_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (queue->spill_fd >= 0)
         return 0;
-    if (asprintf(&path, "%s/spill.XXXXXX", queue->spill_dir) < 0)
-        return osiris_error_set_errno(error, ENOMEM, "cannot make a spill file");
+    _cleanup_free_ char *path = memory_format("%s/spill.XXXXXX", queue->spill_dir);
     queue->spill_fd = mkostemp(path, O_CLOEXEC);
-    int reason = errno;
-    if (queue->spill_fd >= 0)
-        (void)unlink(path);
-    free(path);
     if (queue->spill_fd < 0)
-        return osiris_error_set_errno(error, reason, "cannot make a spill file in \"%s\"",
-                                      queue->spill_dir);
+        return osiris_error_set_errno(error, errno, "cannot make a spill file in \"%s\"", queue->spill_dir);
+    (void)unlink(path);
     return 0;
 }
 
@@ -182,11 +174,6 @@ enum queue_result queue_put_quietly(struct queue *queue, struct ArrowArray *arra
     struct item *item = calloc(1, sizeof *item);
     enum queue_result result = QUEUE_OK;
 
-    if (item == NULL) {
-        array->release(array);
-        osiris_error_set_errno(error, ENOMEM, "cannot queue a batch");
-        return QUEUE_ERROR;
-    }
     item->array = *array;
     item->bytes = bytes;
     item->cost = bytes + cost_of_arrays(array);

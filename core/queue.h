@@ -25,7 +25,7 @@ enum queue_result {
     QUEUE_ERROR,     /* the spill file failed; the error is set */
 };
 
-/* `spill_dir` is for elastic queues (borrowed): where the file is made, on first need. NULL: no memory. */
+/* `spill_dir` is for elastic queues (borrowed): where the file is made, on first need. */
 struct queue *queue_new(uint64_t bound_bytes, bool elastic, const char *spill_dir);
 /* Releases what is still in it. No thread may use it any more. */
 void queue_free(struct queue *queue);

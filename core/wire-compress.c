@@ -43,8 +43,8 @@ json_object *wire_codecs(void)
 {
     json_object *names = json_object_new_array();
 
-    for (size_t i = 0; names != NULL && codecs[i] != NULL; i++)
-        json_object_array_add(names, json_string(codecs[i]));
+    for (size_t i = 0; codecs[i] != NULL; i++)
+        json_append(names, json_string(codecs[i]));
     return names;
 }
 

@@ -391,10 +391,6 @@ int wire_batch_decode(const struct ArrowSchema *schema, json_object *header, voi
                               .error = error};
 
     out->release = NULL;
-    if (decoder.holder == NULL) {
-        body_free(body);
-        return out_of_memory(&decoder);
-    }
     decoder.holder->body = body;
     atomic_init(&decoder.holder->references, 1);
     int result = decode_all(&decoder, schema, out);

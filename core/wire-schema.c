@@ -31,14 +31,14 @@ static char *to_hexadecimal(const char *bytes, size_t length)
     return text;
 }
 
-static int add_metadata(const struct ArrowSchema *schema, json_object *object)
+static int add_metadata(const struct ArrowSchema *schema, json_object *object, struct osiris_error *error)
 {
     if (schema->metadata == NULL)
         return 0;
     _cleanup_free_ char *text =
         to_hexadecimal(schema->metadata, arrow_metadata_length(schema->metadata));
     json_add_string(object, "metadata", text);
-    return text == NULL ? -1 : 0;
+    return text == NULL ? out_of_memory(error) : 0;
 }
 
 static json_object *encode(const struct ArrowSchema *schema, int depth, struct osiris_error *error)
@@ -57,7 +57,7 @@ static json_object *encode(const struct ArrowSchema *schema, int depth, struct o
         json_add_string(object, "name", schema->name);
     if (schema->flags != 0)
         json_add_integer(object, "flags", schema->flags);
-    bool failed = object == NULL || add_metadata(schema, object) < 0;
+    bool failed = add_metadata(schema, object, error) < 0;
     if (schema->n_children > 0) {
         children = json_object_new_array();
         json_add(object, "children", children);
@@ -76,8 +76,6 @@ static json_object *encode(const struct ArrowSchema *schema, int depth, struct o
     }
     if (!failed)
         return object;
-    if (error != NULL && error->category == 0)
-        out_of_memory(error);
     json_object_put(object);
     return NULL;
 }
@@ -98,7 +96,7 @@ static int malformed(struct osiris_error *error, const char *what)
 static void release_schema(struct ArrowSchema *schema)
 {
     for (int64_t i = 0; i < schema->n_children; i++) {
-        if (schema->children[i] != NULL && schema->children[i]->release != NULL)
+        if (schema->children[i]->release != NULL)
             schema->children[i]->release(schema->children[i]);
         free(schema->children[i]);
     }
@@ -180,8 +178,6 @@ static int decode_children(json_object *children, int depth, struct ArrowSchema 
         return out_of_memory(error);
     for (size_t i = 0; i < count; i++) {
         out->children[i] = calloc(1, sizeof(struct ArrowSchema));
-        if (out->children[i] == NULL)
-            return out_of_memory(error);
         out->n_children = (int64_t)i + 1;
         if (decode(json_object_array_get_idx(children, i), depth + 1, out->children[i], error) < 0)
             return -1;
@@ -213,8 +209,6 @@ static int decode_members(json_object *object, int depth, struct ArrowSchema *ou
     if (dictionary == NULL)
         return 0;
     out->dictionary = calloc(1, sizeof *out->dictionary);
-    if (out->dictionary == NULL)
-        return out_of_memory(error);
     return decode(dictionary, depth + 1, out->dictionary, error);
 }
 
