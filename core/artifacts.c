@@ -13,6 +13,7 @@
 
 #include "core/buffer.h"
 #include "core/cleanup.h"
+#include "core/memory.h"
 #include "core/remove-tree.h"
 #include "core/utf8.h"
 
@@ -123,14 +124,10 @@ static void sweep_folder(struct sweep *sweep, int fd, const char *path, unsigned
 
 static void remove_entry(const struct sweep *sweep, int folder, const char *name, const char *path)
 {
-    _cleanup_free_ char *whole = NULL;
-
     if (unlinkat(folder, name, 0) == 0)
         return;
-    if (asprintf(&whole, "%s/%s", sweep->folder, path) < 0)
-        whole = NULL;
-    if (whole != NULL)
-        remove_tree(whole);
+    _cleanup_free_ char *whole = memory_format("%s/%s", sweep->folder, path);
+    remove_tree(whole);
 }
 
 static void sweep_entry(struct sweep *sweep, int folder, const char *name, const char *path, unsigned depth)
@@ -158,13 +155,10 @@ static void sweep_folder(struct sweep *sweep, int fd, const char *path, unsigned
     if (folder == NULL && fd >= 0)
         (void)close(fd);
     for (struct dirent *entry = folder == NULL ? NULL : readdir(folder); entry != NULL; entry = readdir(folder)) {
-        _cleanup_free_ char *inner = NULL;
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        if (asprintf(&inner, "%s%s%s", path, path[0] == '\0' ? "" : "/", entry->d_name) < 0)
-            inner = NULL;
-        if (inner != NULL)
-            sweep_entry(sweep, dirfd(folder), entry->d_name, inner, depth);
+        _cleanup_free_ char *inner = memory_format("%s%s%s", path, path[0] == '\0' ? "" : "/", entry->d_name);
+        sweep_entry(sweep, dirfd(folder), entry->d_name, inner, depth);
     }
 }
 

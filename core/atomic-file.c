@@ -104,11 +104,8 @@ int atomic_file_write(const char *path, const void *bytes, size_t length, mode_t
                       struct osiris_error *error)
 {
     _cleanup_free_ char *temporary = malloc(strlen(path) + sizeof ".XXXXXX");
-    _cleanup_close_ int fd = -1, locked = -1;
+    _cleanup_close_ int fd = open_temporary(path, temporary), locked = -1;
 
-    if (temporary == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot write \"%s\"", path);
-    fd = open_temporary(path, temporary);
     if (fd < 0)
         return osiris_error_set_errno(error, errno, "cannot write \"%s\"", path);
     /* Some file systems say at the close only what is wrong; but the lock is kept until the name has gone. */
@@ -171,16 +168,13 @@ static int make_folder(const char *path, mode_t mode)
 int make_directories(const char *path, mode_t mode, struct osiris_error *error)
 {
     struct stat status;
-    _cleanup_free_ char *copy = NULL;
 
     if (make_folder(path, mode) == 0 || (errno == EEXIST && stat(path, &status) == 0 &&
                                          S_ISDIR(status.st_mode)))
         return 0;
     if (errno != ENOENT)
         return osiris_error_set_errno(error, errno, "cannot make the folder \"%s\"", path);
-    copy = strdup(path);
-    if (copy == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot make the folder \"%s\"", path);
+    _cleanup_free_ char *copy = strdup(path);
     for (char *slash = strchr(copy + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         if (make_folder(copy, mode) < 0 && errno != EEXIST)

@@ -12,6 +12,7 @@
 
 #include "core/atomic-file.h"
 #include "core/buffer.h"
+#include "core/memory.h"
 #include "core/output.h"
 #include "core/read-to-end.h"
 #include "core/remove-tree.h"
@@ -33,7 +34,6 @@ int litter_lock(const char *temp_dir)
 /* `head`, then the path that the descriptor has now. */
 static void note(const char *temp_dir, const char *head, int folder)
 {
-    _cleanup_free_ char *path = NULL, *entry = NULL;
     char self[64], target[PATH_MAX];
 
     snprintf(self, sizeof self, "/proc/self/fd/%d", folder);
@@ -41,12 +41,7 @@ static void note(const char *temp_dir, const char *head, int folder)
     if (length <= 0 || make_directories(temp_dir, 0755, NULL) < 0)
         return;
     target[length] = '\0';
-    if (asprintf(&path, "%s/" LIST_NAME, temp_dir) < 0)
-        path = NULL;
-    if (asprintf(&entry, "%s%s", head, target) < 0)
-        entry = NULL;
-    if (path == NULL || entry == NULL)
-        return;
+    _cleanup_free_ char *path = memory_format("%s/" LIST_NAME, temp_dir), *entry = memory_format("%s%s", head, target);
     _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     /* Whatever the umask is by now. */
     if (fd < 0 || fchmod(fd, 0600) < 0)

@@ -67,17 +67,8 @@ static int make_folder(struct output *output, const char *path)
         return -1;
     }
     mask_folder(output, path, 0777);
-    char **grown = reallocarray(output->made, output->made_count + 1, sizeof *grown);
-    char *copy = strdup(path);
-    if (grown != NULL)
-        output->made = grown;
-    if (grown == NULL || copy == NULL) {
-        free(copy);
-        (void)unlinkat(output->origin.folder, path, AT_REMOVEDIR);
-        errno = ENOMEM;
-        return -1;
-    }
-    output->made[output->made_count++] = copy;
+    output->made = reallocarray(output->made, output->made_count + 1, sizeof *output->made);
+    output->made[output->made_count++] = strdup(path);
     tell_made(output, path);
     return 0;
 }

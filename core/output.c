@@ -12,6 +12,7 @@
 #include <sys/vfs.h>
 
 #include "core/fingerprint.h"
+#include "core/memory.h"
 
 /* A name up to this long has room for ".osiris-<run id>-<pid>-<n>.tmp" within the usual 255 bytes. */
 #define STEM_MAXIMUM 150
@@ -40,14 +41,12 @@ static int split_path(struct output *output, const char *target, struct osiris_e
     const char *slash = strrchr(target, '/');
 
     output->name = strdup(slash == NULL ? target : slash + 1);
-    output->stem = output->name == NULL ? NULL : hidden_stem(output->name);
+    output->stem = hidden_stem(output->name);
     if (slash == NULL)
         output->folder_path = strdup(".");
     else
         output->folder_path = slash == target ? strdup("/")
                                               : strndup(target, (size_t)(slash - target));
-    if (output->name == NULL || output->stem == NULL || output->folder_path == NULL)
-        return output_fail(output, error, ENOMEM, "write");
     if (output->name[0] == '\0' || strcmp(output->name, ".") == 0 ||
         strcmp(output->name, "..") == 0)
         return output_fail(output, error, EISDIR, "write");
@@ -136,27 +135,17 @@ static bool is_hidden_name_of_run(const char *name, const char *mark)
 void output_remove_hidden(const char *path, const char *run_id)
 {
     _cleanup_dir_ DIR *folder = opendir(path);
-    _cleanup_free_ char *mark = NULL;
+    _cleanup_free_ char *mark = memory_format(".osiris-%s-", run_id);
 
-    if (asprintf(&mark, ".osiris-%s-", run_id) < 0)
-        mark = NULL;
-    if (folder == NULL || mark == NULL)
-        return;
-    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder))
+    for (struct dirent *entry = folder == NULL ? NULL : readdir(folder); entry != NULL; entry = readdir(folder))
         if (is_hidden_name_of_run(entry->d_name, mark))
             remove_unlocked(dirfd(folder), entry->d_name);
 }
 
-static int next_hidden_name(struct output *output, unsigned number)
+static void next_hidden_name(struct output *output, unsigned number)
 {
     free(output->hidden);
-    if (asprintf(&output->hidden, ".%s.osiris-%s-%d-%u.tmp", output->stem, output->run_id,
-                 (int)getpid(), number) < 0) {
-        output->hidden = NULL;
-        errno = ENOMEM;
-        return -1;
-    }
-    return 0;
+    output->hidden = memory_format(".%s.osiris-%s-%d-%u.tmp", output->stem, output->run_id, (int)getpid(), number);
 }
 
 static int give_up_hidden(struct output *output)
@@ -191,8 +180,7 @@ static int open_named(struct output *output, mode_t mode)
 {
     will_hide(output);
     for (unsigned number = 0; number < HIDDEN_NAMES; number++) {
-        if (next_hidden_name(output, number) < 0)
-            return -1;
+        next_hidden_name(output, number);
         output->fd = openat(output->folder, output->hidden,
                             O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
         if (output->fd >= 0 && lock_hidden(output->fd))
@@ -227,19 +215,18 @@ static char *follow_links(int origin, const char *path)
 {
     char *current = strdup(path);
 
-    for (int hops = 0; current != NULL && hops < 40; hops++) {
+    for (int hops = 0; hops < 40; hops++) {
         char target[PATH_MAX];
         ssize_t length = readlinkat(origin, current, target, sizeof target - 1);
         if (length < 0)
             return current;
         target[length] = '\0';
         char *slash = strrchr(current, '/');
-        char *next = NULL;
-        int made = target[0] == '/' || slash == NULL
-                       ? asprintf(&next, "%s", target)
-                       : asprintf(&next, "%.*s/%s", (int)(slash - current), current, target);
+        char *next = target[0] == '/' || slash == NULL
+                         ? strdup(target)
+                         : memory_format("%.*s/%s", (int)(slash - current), current, target);
         free(current);
-        current = made < 0 ? NULL : next;
+        current = next;
     }
     free(current);
     errno = ELOOP;
@@ -310,8 +297,6 @@ int output_open(const struct output_options *options, struct output **out,
 {
     struct output *output = calloc(1, sizeof *output);
 
-    if (output == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot write \"%s\"", options->path);
     output->fd = output->folder = -1;
     output->no_sync = options->no_sync;
     output->append = options->append;
@@ -322,9 +307,7 @@ int output_open(const struct output_options *options, struct output **out,
     output->context = options->context;
     output->path = strdup(options->path);
     output->run_id = strdup(options->run_id == NULL ? "" : options->run_id);
-    if (output->path == NULL || output->run_id == NULL) {
-        osiris_error_set_errno(error, ENOMEM, "cannot write \"%s\"", options->path);
-    } else if (options->path[0] == '\0') {
+    if (options->path[0] == '\0') {
         osiris_error_set(error, OSIRIS_ERROR_CONFIG, "the output's path is empty");
     } else {
         _cleanup_free_ char *target = follow_links(output->origin.folder, options->path);
@@ -343,15 +326,12 @@ int output_open_stream(const char *path, int fd, struct output **out, struct osi
 {
     struct output *output = calloc(1, sizeof *output);
 
-    if (output != NULL) {
-        output->device = output->stream = true;
-        output->folder = -1;
-        output->path = strdup(path);
-        output->fd = output->path == NULL ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    }
-    if (output == NULL || output->fd < 0) {
-        osiris_error_set_errno(error, output == NULL || output->path == NULL ? ENOMEM : errno,
-                               "cannot write \"%s\"", path);
+    output->device = output->stream = true;
+    output->folder = -1;
+    output->path = strdup(path);
+    output->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (output->fd < 0) {
+        osiris_error_set_errno(error, errno, "cannot write \"%s\"", path);
         output_close(output);
         return -1;
     }
@@ -371,17 +351,14 @@ bool output_is_published(const struct output *output)
 
 int output_identity(const struct output *output, char hex[FINGERPRINT_SIZE], struct osiris_error *error)
 {
-    _cleanup_free_ char *text = NULL;
     struct stat folder;
 
     if (output->device)
         return 1;
-    if (fstat(output->folder, &folder) < 0 ||
-        asprintf(&text, "%llu:%llu/%s", (unsigned long long)folder.st_dev, (unsigned long long)folder.st_ino,
-                 output->name) < 0) {
-        text = NULL;
+    if (fstat(output->folder, &folder) < 0)
         return osiris_error_set_errno(error, errno, "cannot write \"%s\"", output->path);
-    }
+    _cleanup_free_ char *text = memory_format("%llu:%llu/%s", (unsigned long long)folder.st_dev,
+                                              (unsigned long long)folder.st_ino, output->name);
     fingerprint(text, strlen(text), hex);
     return 0;
 }
@@ -447,8 +424,7 @@ static int link_unnamed(struct output *output)
     snprintf(self, sizeof self, "/proc/self/fd/%d", output->fd);
     (void)flock(output->fd, LOCK_EX | LOCK_NB);
     for (unsigned number = 0; number < HIDDEN_NAMES; number++) {
-        if (next_hidden_name(output, number) < 0)
-            return -1;
+        next_hidden_name(output, number);
         if (linkat(AT_FDCWD, self, output->folder, output->hidden, AT_SYMLINK_FOLLOW) == 0)
             return 0;
         if (errno != EEXIST)
