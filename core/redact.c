@@ -42,12 +42,7 @@ struct redactor *redactor_new(void)
 {
     struct redactor *redactor = calloc(1, sizeof *redactor);
 
-    if (redactor == NULL)
-        return NULL;
-    if (pthread_rwlock_init(&redactor->lock, NULL) != 0) {
-        free(redactor);
-        return NULL;
-    }
+    (void)pthread_rwlock_init(&redactor->lock, NULL);
     redactor->empty = true;
     return redactor;
 }
@@ -111,11 +106,8 @@ static int add_buffer(struct redactor *redactor, struct buffer *form, struct man
 static int add_json_form(struct redactor *redactor, const char *value, int flags, struct manner manner)
 {
     _cleanup_json_ json_object *string = json_string(value);
-    const char *text =
-        string == NULL ? NULL : json_text(string, JSON_C_TO_STRING_PLAIN | flags, NULL);
+    const char *text = json_text(string, JSON_C_TO_STRING_PLAIN | flags, NULL);
 
-    if (text == NULL)
-        return -1;
     return add_pattern(redactor, text + 1, strlen(text) - 2, manner);
 }
 
@@ -524,6 +516,8 @@ static void mask_in_place(struct redactor *redactor, const struct policy *policy
 {
     char *clean = *text == NULL ? NULL : masked(redactor, policy, *text, strlen(*text));
 
+    if (clean == NULL && *text != NULL)
+        clean = strdup("out of memory");
     free(*text);
     *text = clean;
 }

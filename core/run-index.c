@@ -23,9 +23,7 @@
 
 static char *path_in(const char *folder, const char *name)
 {
-    char *path = NULL;
-
-    return asprintf(&path, "%s/%s", folder, name) < 0 ? NULL : path;
+    return memory_format("%s/%s", folder, name);
 }
 
 /* What a full disk let through of a line, `length` bytes, is taken back, unless somebody has written behind it. */
@@ -63,8 +61,6 @@ int run_index_append(const char *index_dir, json_object *line, struct osiris_err
 {
     _cleanup_free_ char *path = path_in(index_dir, "runs.jsonl");
 
-    if (path == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot write the index of runs");
     if (make_directories(index_dir, 0755, error) < 0)
         return -1;
     _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644);
@@ -88,20 +84,17 @@ int run_index_add_running(const char *index_dir, const char *run_id, json_object
                           struct osiris_error *error)
 {
     _cleanup_free_ char *folder = path_in(index_dir, "running");
-    _cleanup_free_ char *path = folder == NULL ? NULL : path_in(folder, run_id);
+    _cleanup_free_ char *path = path_in(folder, run_id);
 
-    if (path == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot write the index of runs");
     return make_directories(folder, 0755, error) < 0 ? -1 : write_json(path, line, PLAIN, error);
 }
 
 void run_index_remove_running(const char *index_dir, const char *run_id)
 {
     _cleanup_free_ char *folder = path_in(index_dir, "running");
-    _cleanup_free_ char *path = folder == NULL ? NULL : path_in(folder, run_id);
+    _cleanup_free_ char *path = path_in(folder, run_id);
 
-    if (path != NULL)
-        (void)unlink(path);
+    (void)unlink(path);
 }
 
 void run_index_lock(int fd)
@@ -123,9 +116,9 @@ struct interrupted {
 static bool lies_in_run_logs(const char *base_dir, const char *run_dir)
 {
     _cleanup_free_ char *run_logs = path_in(base_dir, "run_logs/");
-    const char *prefix = run_logs == NULL || strcmp(base_dir, ".") != 0 ? run_logs : run_logs + strlen("./");
+    const char *prefix = strcmp(base_dir, ".") != 0 ? run_logs : run_logs + strlen("./");
 
-    if (prefix == NULL || strncmp(run_dir, prefix, strlen(prefix)) != 0)
+    if (strncmp(run_dir, prefix, strlen(prefix)) != 0)
         return false;
     _cleanup_close_ int folder = open_beneath(base_dir, run_dir + strlen(prefix) - strlen("run_logs/"));
     return folder >= 0;
@@ -149,12 +142,9 @@ static int open_regular(const char *path, int flags)
 static int lock_events(struct interrupted *run)
 {
     _cleanup_free_ char *path = path_in(run->run_dir, "events.jsonl");
-    _cleanup_close_ int fd = -1;
+    _cleanup_close_ int fd = open_regular(path, run->is_ours ? O_RDWR | O_APPEND : O_RDONLY);
     struct stat status;
 
-    if (path == NULL)
-        return -1;
-    fd = open_regular(path, run->is_ours ? O_RDWR | O_APPEND : O_RDONLY);
     if (fd < 0 || fstat(fd, &status) < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
         return -1;
     run->ended = status.st_mtim;
@@ -205,7 +195,7 @@ static json_object *read_status(const char *path)
 static json_object *find_line(const char *index_dir, const char *run_id)
 {
     _cleanup_free_ char *path = path_in(index_dir, "runs.jsonl");
-    _cleanup_file_ FILE *file = path == NULL ? NULL : fopen(path, "re");
+    _cleanup_file_ FILE *file = fopen(path, "re");
     _cleanup_free_ char *text = NULL;
     size_t size = 0;
 
@@ -283,10 +273,7 @@ static bool end_run(const struct interrupted *run, const char *status_path, json
 static bool settle(const struct interrupted *run, const char *index_dir, json_object *lines)
 {
     _cleanup_free_ char *path = path_in(run->run_dir, "status.json");
-    _cleanup_json_ json_object *status = path == NULL ? NULL : read_status(path);
-
-    if (status == NULL)
-        return false;
+    _cleanup_json_ json_object *status = read_status(path);
     bool has_status = strcmp(json_member_string(status, "status", "running"), "running") != 0;
     _cleanup_json_ json_object *line = find_line(index_dir, run->run_id);
     if (has_status)
@@ -303,14 +290,9 @@ static bool settle(const struct interrupted *run, const char *index_dir, json_ob
 /* Of what its worker has left: in a folder whose name nobody but a run of osiris gives. One that lives still removes it itself, and is looked at again by the next osiris. */
 static bool clear_litter(const struct interrupted *run)
 {
-    _cleanup_free_ char *path = NULL;
-
     if (!clock_is_ulid(run->run_id))
         return true;
-    if (asprintf(&path, "%s/tmp-%s", run->run_dir, run->run_id) < 0) {
-        path = NULL;
-        return false;
-    }
+    _cleanup_free_ char *path = memory_format("%s/tmp-%s", run->run_dir, run->run_id);
     return litter_remove_dead(path, run->run_id);
 }
 
@@ -319,7 +301,7 @@ static void look_at(const char *base_dir, const char *index_dir, const char *fol
 {
     _cleanup_free_ char *path = path_in(folder, name);
     size_t length;
-    _cleanup_free_ char *text = path == NULL ? NULL : read_whole_file(path, LINE_LIMIT, &length, NULL);
+    _cleanup_free_ char *text = read_whole_file(path, LINE_LIMIT, &length, NULL);
     _cleanup_json_ json_object *line = text == NULL ? NULL : json_parse(text, NULL);
     struct interrupted run = {
         .run_id = name,
@@ -357,8 +339,8 @@ static void remove_unfinished(DIR *dir, const char *name)
 json_object *run_index_end_interrupted(const char *base_dir)
 {
     _cleanup_free_ char *index_dir = path_in(base_dir, ".osiris/index");
-    _cleanup_free_ char *folder = index_dir == NULL ? NULL : path_in(index_dir, "running");
-    int fd = folder == NULL ? -1 : open_beneath(base_dir, ".osiris/index/running");
+    _cleanup_free_ char *folder = path_in(index_dir, "running");
+    int fd = open_beneath(base_dir, ".osiris/index/running");
     _cleanup_dir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     json_object *lines = json_object_new_array();
     const struct dirent *entry;

@@ -22,8 +22,8 @@ int run_index_add_running(const char *index_dir, const char *run_id, json_object
 void run_index_remove_running(const char *index_dir, const char *run_id);
 
 /* Says of the runs that were interrupted that they were: `aborted` in status.json and in the index, run_error in
- * events.jsonl. At most RUN_INDEX_LOOKED_AT of the running ones are looked at. Returns their lines (an array; free it), or
- * NULL. Of runs that ended with a full disk, what stands only in one of status.json and the index is put into the other.
+ * events.jsonl. At most RUN_INDEX_LOOKED_AT of the running ones are looked at. Returns their lines (an array; free it).
+ * Of runs that ended with a full disk, what stands only in one of status.json and the index is put into the other.
  * Records that lie elsewhere than in the project's run_logs (--out, or a mark that somebody has made) are read and left as they
  * are; only the index tells of their end. What cannot be written is left for the next time. */
 #define RUN_INDEX_LOOKED_AT 64

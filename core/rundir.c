@@ -45,20 +45,22 @@ static char *run_directory_name(const struct rundir_options *options)
     char stamp[32];
     struct tm parts;
     time_t now = time(NULL);
-    char *path = NULL;
 
     if (options->run_dir != NULL)
         return strdup(options->run_dir);
     gmtime_r(&now, &parts);
     strftime(stamp, sizeof stamp, "%Y-%m-%dT%H-%M-%SZ", &parts);
-    if (asprintf(&path, "%s%srun_logs/%s%s%s/%s_%s-%s",
-                 strcmp(options->base_dir, ".") == 0 ? "" : options->base_dir,
-                 strcmp(options->base_dir, ".") == 0 ? "" : "/",
-                 options->profile == NULL ? "" : options->profile,
-                 options->profile == NULL ? "" : "/", options->slug, stamp, options->run_id,
-                 options->manifest_short) < 0)
-        return NULL;
-    return path;
+    return memory_format("%s%srun_logs/%s%s%s/%s_%s-%s",
+                         strcmp(options->base_dir, ".") == 0 ? "" : options->base_dir,
+                         strcmp(options->base_dir, ".") == 0 ? "" : "/",
+                         options->profile == NULL ? "" : options->profile,
+                         options->profile == NULL ? "" : "/", options->slug, stamp, options->run_id,
+                         options->manifest_short);
+}
+
+static char *path_in(const struct rundir *rundir, const char *name)
+{
+    return memory_format("%s/%s", rundir->path, name);
 }
 
 static int refuse(const struct rundir *rundir, struct osiris_error *error)
@@ -72,13 +74,8 @@ static int refuse(const struct rundir *rundir, struct osiris_error *error)
 static int look_for_records(const struct rundir *rundir, struct osiris_error *error)
 {
     for (int i = 0; i <= RECORD_COUNT; i++) {
-        _cleanup_free_ char *path = NULL;
+        _cleanup_free_ char *path = path_in(rundir, i < RECORD_COUNT ? record_names[i] : "status.json");
         struct stat status;
-        if (asprintf(&path, "%s/%s", rundir->path,
-                     i < RECORD_COUNT ? record_names[i] : "status.json") < 0) {
-            path = NULL;
-            return osiris_error_set_errno(error, ENOMEM, "cannot open the run's records");
-        }
         if (lstat(path, &status) == 0)
             return refuse(rundir, error);
     }
@@ -88,12 +85,8 @@ static int look_for_records(const struct rundir *rundir, struct osiris_error *er
 /* O_EXCL decides between two runs that begin at once. */
 static int open_record(struct rundir *rundir, enum record record, struct osiris_error *error)
 {
-    _cleanup_free_ char *path = NULL;
+    _cleanup_free_ char *path = path_in(rundir, record_names[record]);
 
-    if (asprintf(&path, "%s/%s", rundir->path, record_names[record]) < 0) {
-        path = NULL;
-        return osiris_error_set_errno(error, ENOMEM, "cannot open the run's records");
-    }
     rundir->fds[record] = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
     if (rundir->fds[record] >= 0)
         return 0;
@@ -104,13 +97,10 @@ static int open_record(struct rundir *rundir, enum record record, struct osiris_
 static void remove_records(const struct rundir *rundir)
 {
     for (int i = 0; i < RECORD_COUNT; i++) {
-        _cleanup_free_ char *path = NULL;
         if (rundir->fds[i] < 0)
             continue;
-        if (asprintf(&path, "%s/%s", rundir->path, record_names[i]) < 0)
-            path = NULL;
-        else
-            (void)unlink(path);
+        _cleanup_free_ char *path = path_in(rundir, record_names[i]);
+        (void)unlink(path);
     }
 }
 
@@ -129,10 +119,6 @@ struct rundir *rundir_open(const struct rundir_options *options, struct osiris_e
 {
     struct rundir *rundir = calloc(1, sizeof *rundir);
 
-    if (rundir == NULL) {
-        osiris_error_set_errno(error, ENOMEM, "cannot open the run's records");
-        return NULL;
-    }
     rundir->status_room = -1;
     for (int i = 0; i < RECORD_COUNT; i++) {
         rundir->fds[i] = -1;
@@ -142,15 +128,11 @@ struct rundir *rundir_open(const struct rundir_options *options, struct osiris_e
     rundir->is_named = options->run_dir != NULL;
     rundir->path = run_directory_name(options);
     rundir->run_id = strdup(options->run_id);
-    if (rundir->path == NULL || rundir->run_id == NULL ||
-        asprintf(&rundir->artifacts, "%s/artifacts", rundir->path) < 0 ||
-        asprintf(&rundir->index_dir, "%s/.osiris/index", options->base_dir) < 0) {
-        osiris_error_set_errno(error, ENOMEM, "cannot open the run's records");
-    } else if (look_for_records(rundir, error) == 0 &&
-               make_directories(rundir->artifacts, 0755, error) == 0 &&
-               open_records(rundir, error) == 0) {
+    rundir->artifacts = path_in(rundir, "artifacts");
+    rundir->index_dir = memory_format("%s/.osiris/index", options->base_dir);
+    if (look_for_records(rundir, error) == 0 && make_directories(rundir->artifacts, 0755, error) == 0 &&
+        open_records(rundir, error) == 0)
         return rundir;
-    }
     rundir_free(rundir);
     return NULL;
 }
@@ -228,10 +210,8 @@ static void flush_if_full(struct rundir *rundir, enum record record)
 static void append_json(struct rundir *rundir, enum record record, json_object *line)
 {
     _cleanup_json_ json_object *clean = redactor_record(rundir->redactor, line);
-    const char *text = json_text(
-        clean, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, NULL);
+    const char *text = json_text(clean, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, NULL);
 
-    text = text == NULL ? "{}" : text;
     utf8_append(&rundir->pending[record], text, strlen(text));
     buffer_append_char(&rundir->pending[record], '\n');
     flush_if_full(rundir, record);
@@ -254,12 +234,11 @@ static void log_event(struct rundir *rundir, const char *event, json_object *fie
 {
     _cleanup_json_ json_object *clean = redactor_record(rundir->redactor, fields);
     const char *text =
-        clean == NULL ? "" : json_text(
-                                 clean, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, NULL);
+        clean == NULL ? "" : json_text(clean, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, NULL);
 
     begin_log_line(rundir, DEBUG_LOG, OSIRIS_DEBUG, NULL);
     buffer_append_format(&rundir->pending[DEBUG_LOG], "event: %s ", event);
-    utf8_append(&rundir->pending[DEBUG_LOG], text == NULL ? "" : text, text == NULL ? 0 : strlen(text));
+    utf8_append(&rundir->pending[DEBUG_LOG], text, strlen(text));
     buffer_append_char(&rundir->pending[DEBUG_LOG], '\n');
     flush_if_full(rundir, DEBUG_LOG);
 }
@@ -370,12 +349,8 @@ static int replace_status(struct rundir *rundir, const char *path, const struct 
                           struct osiris_error *error)
 {
     _cleanup_close_ int room = steal_fd(&rundir->status_room);
-    _cleanup_free_ char *temporary = NULL;
+    _cleanup_free_ char *temporary = memory_format("%s.%s", path, rundir->run_id);
 
-    if (asprintf(&temporary, "%s.%s", path, rundir->run_id) < 0) {
-        temporary = NULL;
-        return osiris_error_set_errno(error, ENOMEM, "cannot write the run's status");
-    }
     if (room >= 0 && atomic_file_write_reserved(room, temporary, path, text->data, text->length) == 0)
         return 0;
     return atomic_file_write(path, text->data, text->length, 0644, error);
@@ -385,20 +360,13 @@ static int write_status(struct rundir *rundir, json_object *status)
 {
     _cleanup_json_ json_object *clean = redactor_record(rundir->redactor, status);
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(16 << 20);
-    _cleanup_free_ char *path = NULL;
+    _cleanup_free_ char *path = path_in(rundir, "status.json");
     struct osiris_error error = OSIRIS_ERROR_INIT;
-    int result = -1;
 
-    buffer_append_text(&text,
-                       json_text(clean, JSON_C_TO_STRING_PRETTY |
-                                                                 JSON_C_TO_STRING_NOSLASHESCAPE, NULL));
+    buffer_append_text(&text, json_text(clean, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE, NULL));
     buffer_append_char(&text, '\n');
-    if (text.failed || asprintf(&path, "%s/status.json", rundir->path) < 0) {
-        path = NULL;
-        osiris_error_set_errno(&error, ENOMEM, "cannot write the run's status");
-    } else {
-        result = replace_status(rundir, path, &text, &error);
-    }
+    int result = text.failed ? osiris_error_set_errno(&error, ENOMEM, "cannot write the run's status")
+                             : replace_status(rundir, path, &text, &error);
     note_failure(rundir, &error);
     return result;
 }

@@ -36,8 +36,7 @@ void rundir_free(struct rundir *rundir);
 
 const char *rundir_path(const struct rundir *rundir);
 const char *rundir_artifacts_path(const struct rundir *rundir);
-/* A path in there as it may be shown and put on record: a folder that the user has named (--out) is a text from outside. Free it;
- * NULL: no memory. */
+/* A path in there as it may be shown and put on record: a folder that the user has named (--out) is a text from outside. Free it. */
 char *rundir_shown(const struct rundir *rundir, const char *path);
 
 /* Takes `fields` (an object, or NULL). Goes into debug.log, too. `ts`, `session` and `event` are put before them; a `ts` among the

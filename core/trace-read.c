@@ -45,7 +45,7 @@ static json_object *next_object(struct trace_reader *reader, struct osiris_error
 
     reader->line++;
     reader->offset += length + (newline != NULL);
-    if (tokener != NULL && length <= 2 * TRACE_RECORD_BYTES) {
+    if (length <= 2 * TRACE_RECORD_BYTES) {
         json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
         memory_insist();
         object = json_tokener_parse_ex(tokener, text, (int)length);
@@ -85,11 +85,7 @@ struct trace_reader *trace_reader_new(const char *name, const char *bytes, size_
 {
     struct trace_reader *reader = calloc(1, sizeof *reader);
 
-    if (reader == NULL || (reader->name = strdup(name)) == NULL) {
-        osiris_error_set_errno(error, ENOMEM, "cannot read the trace");
-        free(reader);
-        return NULL;
-    }
+    reader->name = strdup(name);
     reader->bytes = bytes;
     reader->length = length;
     if (read_header(reader, error) == 0)
@@ -200,8 +196,6 @@ static void append_message(struct buffer *line, json_object *message)
         message, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
     size_t shown = length;
 
-    if (text == NULL)
-        return;
     if (shown > TRACE_LINE_BYTES) {
         shown = TRACE_LINE_BYTES;
         while (shown > 0 && ((unsigned char)text[shown] & 0xc0) == 0x80)
