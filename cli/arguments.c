@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/memory.h"
 #include "core/near-miss.h"
 #include "core/utf8.h"
 
@@ -81,20 +82,16 @@ static const struct option_entry *find_option(const struct command_entry *comman
 static int unknown_option(const struct arguments *arguments, const char *word, size_t length,
                           struct osiris_error *error)
 {
-    const char *candidates[CANDIDATES_MAXIMUM] = {0};
+    char *candidates[CANDIDATES_MAXIMUM] = {0};
     size_t count = 0;
     _cleanup_free_ char *name = strndup(word, length);
-    char *dashed[CANDIDATES_MAXIMUM];
 
     for (const struct option_entry *option = arguments->command->options;
          option != NULL && option->name != NULL && count < CANDIDATES_MAXIMUM; option++)
-        if (asprintf(&dashed[count], "--%s", option->name) >= 0) {
-            candidates[count] = dashed[count];
-            count++;
-        }
-    unknown(error, arguments->path, "option", name == NULL ? "" : name, candidates, count);
+        candidates[count++] = memory_format("--%s", option->name);
+    unknown(error, arguments->path, "option", name, (const char *const *)candidates, count);
     while (count > 0)
-        free(dashed[--count]);
+        free(candidates[--count]);
     return -1;
 }
 
@@ -256,8 +253,6 @@ int arguments_parse(struct arguments *arguments, const struct command_entry *roo
         letters += strlen(argv[i]) + 1;
     arguments->given = calloc(letters, sizeof *arguments->given);
     arguments->operands = calloc((size_t)argc + 1, sizeof *arguments->operands);
-    if (arguments->given == NULL || arguments->operands == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot read the command line");
     if (read_words(arguments, argc, argv, error) < 0)
         return -1;
     return check_operands(arguments, error);
@@ -293,7 +288,7 @@ const char **arguments_values(const struct arguments *arguments, const char *nam
     const char **values = calloc(arguments->given_count + 1, sizeof *values);
     size_t count = 0;
 
-    for (size_t i = 0; values != NULL && i < arguments->given_count; i++)
+    for (size_t i = 0; i < arguments->given_count; i++)
         if (strcmp(arguments->given[i].option->name, name) == 0)
             values[count++] = arguments->given[i].value;
     return values;

@@ -61,7 +61,7 @@ void arguments_clear(struct arguments *arguments);
 bool arguments_flag(const struct arguments *arguments, const char *name);
 /* The last value given, or NULL. */
 const char *arguments_value(const struct arguments *arguments, const char *name);
-/* All values of a repeatable option, NULL-terminated; free the array. NULL: no memory. */
+/* All values of a repeatable option, NULL-terminated; free the array. */
 const char **arguments_values(const struct arguments *arguments, const char *name);
 
 /* Usage, summary, subcommands, options. */

@@ -6,6 +6,7 @@
 #include "core/adapter-file.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/memory.h"
 #include "core/paths.h"
 #include "core/places.h"
 
@@ -13,8 +14,6 @@ int build_check_driver_dirs(const struct arguments *arguments, struct osiris_err
 {
     _cleanup_free_ const char **folders = arguments_values(arguments, "driver-dir");
 
-    if (folders == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot look for drivers");
     for (size_t i = 0; folders[i] != NULL; i++) {
         _cleanup_dir_ DIR *folder = opendir(folders[i]);
         if (folder == NULL)
@@ -27,14 +26,7 @@ struct registry *build_registry(const struct arguments *arguments, struct osiris
 {
     _cleanup_free_ const char **driver_dirs = arguments_values(arguments, "driver-dir");
     _cleanup_free_ char *cache = paths_cache_dir();
-    _cleanup_free_ char *cache_dir = NULL;
-
-    if (driver_dirs == NULL ||
-        (cache != NULL && asprintf(&cache_dir, "%s/drivers", cache) < 0)) {
-        cache_dir = NULL;
-        osiris_error_set_errno(error, ENOMEM, "cannot look for drivers");
-        return NULL;
-    }
+    _cleanup_free_ char *cache_dir = cache == NULL ? NULL : memory_format("%s/drivers", cache);
     const struct registry_options options = {
         .driver_dirs = driver_dirs,
         .driver_path = paths_driver_path(),
@@ -112,10 +104,7 @@ static int find_places(struct build *build, const char *adapter)
     build->secrets = json_object_new_array();
     build->places = places_load(&request, build->secrets, &build->diagnostics);
     if (build->places == NULL)
-        return build->diagnostics.errors > errors ? -1
-                                                  : diagnostics_add(&build->diagnostics, DIAGNOSTIC_ERROR,
-                                                                    "out_of_memory", NULL, NULL, 0, NULL,
-                                                                    NULL, "out of memory");
+        return -1;
     for (size_t i = 0; i < pipeline->step_count; i++) {
         const struct pipeline_step *step = &pipeline->steps[i];
         _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
@@ -125,8 +114,7 @@ static int find_places(struct build *build, const char *adapter)
             diagnostics_add(&build->diagnostics, DIAGNOSTIC_ERROR, "unknown_place",
                             &step->run_on_where, pipeline->source, pipeline->source_length, NULL,
                             error.hint, "step \"%s\" cannot run on \"%s\": %s",
-                            step->id == NULL ? "?" : step->id, step->run_on,
-                            error.message == NULL ? "out of memory" : error.message);
+                            step->id == NULL ? "?" : step->id, step->run_on, error.message);
     }
     return build->diagnostics.errors > errors ? -1 : 0;
 }
@@ -144,8 +132,6 @@ int build_pipeline_file(struct build *build, const char *path, const char *profi
 {
     _cleanup_free_ const char **params = arguments_values(arguments, "param");
 
-    if (params == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot compile");
     if (check_profile(profile, error) < 0 || check_params(params, error) < 0)
         return -1;
     build->registry = build_registry(arguments, error);

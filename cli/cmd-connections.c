@@ -17,7 +17,6 @@ static json_object *load(const struct arguments *arguments, char **path)
 {
     _cleanup_diagnostics_ struct diagnostics diagnostics = DIAGNOSTICS_INIT;
     struct connections *connections = connections_load(getenv("OSIRIS_HOME"), &diagnostics);
-    json_object *list = NULL;
 
     *path = NULL;
     if (connections == NULL) {
@@ -26,9 +25,9 @@ static json_object *load(const struct arguments *arguments, char **path)
     }
     if (connections_path(connections) != NULL)
         *path = strdup(connections_path(connections));
-    list = connections_list(connections);
+    json_object *list = connections_list(connections);
     connections_free(connections);
-    return list == NULL ? json_object_new_array() : list;
+    return list;
 }
 
 static int no_connections(const struct arguments *arguments)

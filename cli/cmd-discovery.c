@@ -176,7 +176,7 @@ static int execute_run(const struct arguments *arguments)
 static void print_config(json_object *config)
 {
     const char *at = json_text(config, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE, NULL);
-    const char *end = at == NULL ? at : at + strlen(at);
+    const char *end = at + strlen(at);
 
     while (at < end) {
         bool harmless;

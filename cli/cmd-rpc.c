@@ -28,7 +28,7 @@ static void print_line(const struct trace_record *record)
 {
     _cleanup_free_ char *line = trace_describe(record);
 
-    terminal_print(stdout, "%10.3f ms  %s\n", record->ms, line == NULL ? "out of memory" : line);
+    terminal_print(stdout, "%10.3f ms  %s\n", record->ms, line);
 }
 
 /* Record by record: a trace is much larger in memory. */

@@ -54,35 +54,22 @@ static void run_clear(struct run *run)
 
 /* Secrets. */
 
-static int add_secret(struct run *run, const char *value, struct osiris_error *error)
-{
-    if (redactor_add(run->redactor, value) < 0)
-        return osiris_error_set_errno(error, ENOMEM, "cannot keep secrets");
-    return 0;
-}
-
-static int add_secrets(struct run *run, json_object *secrets, struct osiris_error *error)
+static void add_secrets(struct run *run, json_object *secrets)
 {
     for (size_t i = 0; i < json_array_count(secrets); i++)
-        if (add_secret(run, json_object_get_string(json_object_array_get_idx(secrets, i)), error) < 0)
-            return -1;
-    return 0;
+        redactor_add(run->redactor, json_object_get_string(json_object_array_get_idx(secrets, i)));
 }
 
-static int fill_redactor(struct run *run, struct osiris_error *error)
+static void fill_redactor(struct run *run)
 {
     run->redactor = redactor_new();
-    if (run->redactor == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot keep secrets");
-    if (add_secrets(run, run->build.compiled->secrets, error) < 0 || add_secrets(run, run->build.secrets, error) < 0)
-        return -1;
+    add_secrets(run, run->build.compiled->secrets);
+    add_secrets(run, run->build.secrets);
     json_object_object_foreach(run->options.environment, name, value)
     {
-        if (redact_key_is_secret(name) &&
-            add_secret(run, json_object_get_string(value), error) < 0)
-            return -1;
+        if (redact_key_is_secret(name))
+            redactor_add(run->redactor, json_object_get_string(value));
     }
-    return 0;
 }
 
 /* What may be shown and put on record of paths that the user has named. */
@@ -178,15 +165,10 @@ static int open_records(struct run *run, struct osiris_error *error)
 
 static int open_trace(struct run *run, struct osiris_error *error)
 {
-    _cleanup_error_ struct osiris_error no_path = OSIRIS_ERROR_INIT;
-    _cleanup_free_ char *path = rpc_debug_path(rundir_path(run->rundir), run->run_id, &no_path);
+    _cleanup_free_ char *path = rpc_debug_path(rundir_path(run->rundir), run->run_id);
 
-    if (path == NULL) {
-        if (no_path.category == 0)
-            return 0;
-        osiris_error_move(error, &no_path);
-        return -1;
-    }
+    if (path == NULL)
+        return 0;
     const struct trace_options options = {
         .path = path,
         .run_id = run->run_id,
@@ -205,7 +187,7 @@ static int open_trace(struct run *run, struct osiris_error *error)
                                      ? rundir_shown(run->rundir, path)
                                      : redactor_text(run->redactor, path, strlen(path));
     if (!run->arguments->json)
-        terminal_print(stderr, "osiris: the protocol is traced in %s\n", shown == NULL ? "?" : shown);
+        terminal_print(stderr, "osiris: the protocol is traced in %s\n", shown);
     return 0;
 }
 
@@ -215,8 +197,7 @@ static void close_trace(struct run *run)
 
     if (trace_writer_close(run->trace, &error) < 0) {
         redactor_error(run->redactor, &error);
-        terminal_print(stderr, "osiris: the trace is not complete: %s\n",
-                error.message == NULL ? "out of memory" : error.message);
+        terminal_print(stderr, "osiris: the trace is not complete: %s\n", error.message);
     }
     run->trace = NULL;
 }
@@ -230,8 +211,6 @@ static int run_session(struct run *run, struct osiris_error *error)
     };
     _cleanup_progress_ struct progress *progress = progress_new(&progress_options);
 
-    if (progress == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot show progress");
     /* Steps are told of with the heartbeat: what is watched has to move. */
     if (progress_is_live(progress) && run->options.limits.heartbeat_interval_ms == 0)
         run->options.limits.heartbeat_interval_ms = LIVE_HEARTBEAT_MS;
@@ -303,8 +282,7 @@ static int run_compiled(struct run *run)
     if (run_records_end(&run->records, status, run->result.steps, failed ? &error : NULL,
                         &records_error) < 0) {
         redactor_error(run->redactor, &records_error);
-        terminal_print(stderr, "osiris: the run's records are not complete: %s\n",
-                records_error.message == NULL ? "out of memory" : records_error.message);
+        terminal_print(stderr, "osiris: the run's records are not complete: %s\n", records_error.message);
     }
     release_signals(&held, &saved);
     const struct run_report report = report_of(run);
@@ -386,9 +364,8 @@ static int execute(const struct arguments *arguments)
         const struct run_report report = report_of(&run);
         return run_report_plan(&report);
     }
-    if (fill_redactor(&run, &error) < 0 ||
-        (clock_ulid(run.run_id) < 0 &&
-         osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "cannot make a run id") < 0))
+    fill_redactor(&run);
+    if (clock_ulid(run.run_id) < 0 && osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "cannot make a run id") < 0)
         return report_failure(arguments->json, "execution", &error, &run.build.diagnostics,
                               EXIT_CODE_FAILED);
     return run_compiled(&run);

@@ -41,10 +41,9 @@ static void hint_at_others(json_object *list, const char *reference, struct osir
 {
     _cleanup_free_ const char **names = calloc(json_array_count(list) + 1, sizeof *names);
 
-    for (size_t i = 0; names != NULL && i < json_array_count(list); i++)
+    for (size_t i = 0; i < json_array_count(list); i++)
         names[i] = json_member_string(json_object_array_get_idx(list, i), "connection", "");
-    _cleanup_free_ char *question =
-        names == NULL ? NULL : near_miss_question(reference, names, json_array_count(list));
+    _cleanup_free_ char *question = near_miss_question(reference, names, json_array_count(list));
     osiris_error_hint(error, "%s",
                       question == NULL ? "\"osiris connections list\" shows those that there are"
                                        : question);
@@ -120,12 +119,8 @@ static char *pipeline_text(const struct inquiry *inquiry)
     _cleanup_json_ json_object *pipeline = json_object_new_object();
     json_object *steps = json_object_new_array();
     json_object *step = json_object_new_object();
-    json_object *config = NULL;
+    json_object *config = inquiry->config == NULL ? json_object_new_object() : json_copy(inquiry->config);
 
-    if (inquiry->config == NULL)
-        config = json_object_new_object();
-    else
-        (void)json_object_deep_copy(inquiry->config, &config, NULL);
     json_add_string(config, "connection", inquiry->connection);
     json_add_string(step, "id", STEP_ID);
     json_add_string(step, "component", inquiry->component->name);
@@ -145,8 +140,7 @@ static int diagnostics_error(const struct diagnostics *diagnostics, struct osiri
         const struct diagnostic *item = &diagnostics->items[i];
         if (item->severity != DIAGNOSTIC_ERROR)
             continue;
-        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "%s",
-                         item->message == NULL ? "out of memory" : item->message);
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "%s", item->message);
         if (item->hint != NULL)
             osiris_error_hint(error, "%s", item->hint);
         return -1;
@@ -158,12 +152,8 @@ static int compile(struct asking *asking, struct osiris_error *error)
 {
     _cleanup_diagnostics_ struct diagnostics diagnostics = DIAGNOSTICS_INIT;
     _cleanup_free_ char *text = pipeline_text(asking->inquiry);
-    _cleanup_free_ char *path = NULL;
+    _cleanup_free_ char *path = memory_format("%s/question.yaml", asking->folder);
 
-    if (text == NULL || asprintf(&path, "%s/question.yaml", asking->folder) < 0) {
-        path = NULL;
-        return osiris_error_set_errno(error, ENOMEM, "cannot ask");
-    }
     if (atomic_file_write(path, text, strlen(text), 0600, error) < 0)
         return -1;
     const struct pipeline_options load = {.path = path, .registry = asking->inquiry->registry};
@@ -182,26 +172,19 @@ static int compile(struct asking *asking, struct osiris_error *error)
 
 /* Asking. */
 
-static int fill_redactor(struct asking *asking, struct osiris_error *error)
+static void fill_redactor(struct asking *asking)
 {
     json_object *secrets = asking->compiled->secrets;
 
     asking->redactor = redactor_new();
-    for (size_t i = 0; asking->redactor != NULL && i < json_array_count(secrets); i++)
-        if (redactor_add(asking->redactor,
-                         json_object_get_string(json_object_array_get_idx(secrets, i))) < 0)
-            return osiris_error_set_errno(error, ENOMEM, "cannot keep secrets");
-    return asking->redactor == NULL ? osiris_error_set_errno(error, ENOMEM, "cannot keep secrets") : 0;
+    for (size_t i = 0; i < json_array_count(secrets); i++)
+        redactor_add(asking->redactor, json_object_get_string(json_object_array_get_idx(secrets, i)));
 }
 
 static int open_records(struct asking *asking, struct osiris_error *error)
 {
-    _cleanup_free_ char *run_dir = NULL;
+    _cleanup_free_ char *run_dir = memory_format("%s/run", asking->folder);
 
-    if (asprintf(&run_dir, "%s/run", asking->folder) < 0) {
-        run_dir = NULL;
-        return osiris_error_set_errno(error, ENOMEM, "cannot ask");
-    }
     clock_ulid(asking->run_id);
     const struct rundir_options options = {
         .base_dir = asking->folder,
@@ -241,9 +224,10 @@ static json_object *ask(struct asking *asking, struct osiris_error *error)
 {
     const struct adapter_folders folders = {paths_adapter_path(), paths_adapter_dir()};
 
-    if (adapter_file_check("local", &folders, NULL, error) < 0 || compile(asking, error) < 0 ||
-        fill_redactor(asking, error) < 0 || open_records(asking, error) < 0 ||
-        run_session(asking, error) < 0)
+    if (adapter_file_check("local", &folders, NULL, error) < 0 || compile(asking, error) < 0)
+        return NULL;
+    fill_redactor(asking);
+    if (open_records(asking, error) < 0 || run_session(asking, error) < 0)
         return NULL;
     json_object *answer = json_member(json_member(asking->result.steps, STEP_ID), "result");
     if (answer == NULL) {

@@ -67,15 +67,9 @@ struct progress *progress_new(const struct progress_options *options)
     struct progress *progress = calloc(1, sizeof *progress);
     json_object *steps = json_member(options->plan, "steps");
 
-    if (progress == NULL)
-        return NULL;
     progress->options = *options;
     progress->step_count = json_array_count(steps);
     progress->steps = calloc(progress->step_count + 1, sizeof *progress->steps);
-    if (progress->steps == NULL) {
-        free(progress);
-        return NULL;
-    }
     for (size_t i = 0; i < progress->step_count; i++) {
         json_object *step = json_object_array_get_idx(steps, i);
         progress->steps[i].id = json_member_string(step, "id", "");
@@ -91,8 +85,6 @@ struct progress *progress_new(const struct progress_options *options)
 
 void progress_free(struct progress *progress)
 {
-    if (progress == NULL)
-        return;
     free(progress->steps);
     free(progress);
 }
@@ -192,8 +184,6 @@ static void append_step(const struct progress *progress, const struct step *step
             buffer_append_format(&line, "  %8s", report_bytes(step->bytes, text));
         buffer_append_format(&line, "  %s", report_duration(elapsed, text));
     }
-    if (line.failed)
-        return;
     cut(&line, layout->columns);
     buffer_append_text(out, "\033[2K");
     if (progress->color)

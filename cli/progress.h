@@ -19,7 +19,6 @@ struct progress_options {
     bool quiet;        /* --json: log lines and steps are not shown, a cancel is */
 };
 
-/* NULL: no memory. */
 struct progress *progress_new(const struct progress_options *options);
 /* Whether it redraws lines in place, and so wants to hear of progress often. */
 bool progress_is_live(const struct progress *progress);

@@ -6,22 +6,17 @@
 
 #include "core/json-build.h"
 #include "core/json-text.h"
+#include "core/memory.h"
 #include "core/terminal.h"
 #include "core/utf8.h"
 
 void report_error(const struct osiris_error *error, const char *place)
 {
-    _cleanup_free_ char *text = NULL;
-
-    if (asprintf(&text, "osiris: %s%s%s%s", place,
-                 error->message == NULL ? "out of memory" : error->message,
-                 error->hint == NULL ? "" : "; ", error->hint == NULL ? "" : error->hint) < 0) {
-        text = NULL;
-        fputs("osiris: out of memory\n", stderr);
-        return;
-    }
+    _cleanup_free_ char *text = memory_format("osiris: %s%s%s%s", place, error->message, error->hint == NULL ? "" : "; ",
+                                              error->hint == NULL ? "" : error->hint);
     _cleanup_free_ char *lines = terminal_lines(text);
-    fprintf(stderr, "%s\n", lines == NULL ? "osiris: out of memory" : lines);
+
+    fprintf(stderr, "%s\n", lines);
 }
 
 /* Names of files may be any bytes. */
@@ -31,9 +26,8 @@ void report_json(json_object *object)
         object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE, NULL);
     _cleanup_buffer_ struct buffer clean = BUFFER_INIT(SIZE_MAX / 2);
 
-    if (object != NULL && text != NULL)
-        utf8_append(&clean, text, strlen(text));
-    puts(clean.failed || clean.length == 0 ? "{\"status\": \"error\", \"message\": \"out of memory\"}" : clean.data);
+    utf8_append(&clean, text, strlen(text));
+    puts(clean.data);
     json_object_put(object);
 }
 

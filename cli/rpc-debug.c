@@ -6,6 +6,8 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "core/memory.h"
+
 static bool is_one_of(const char *text, const char *const *words)
 {
     for (; *words != NULL; words++)
@@ -53,22 +55,15 @@ static bool is_folder(const char *path)
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-char *rpc_debug_path(const char *run_dir, const char *run_id, struct osiris_error *error)
+char *rpc_debug_path(const char *run_dir, const char *run_id)
 {
     const char *value = variable();
-    char *path = NULL;
-    int length = 0;
 
     if (is_off(value))
         return NULL;
     if (is_on(value))
-        length = asprintf(&path, "%s/rpc.trace", run_dir);
-    else if (is_folder(value))
-        length = asprintf(&path, "%s/%s.trace", value, run_id);
-    else
-        length = asprintf(&path, "%s", value);
-    if (length >= 0)
-        return path;
-    osiris_error_set_errno(error, ENOMEM, "cannot trace the run");
-    return NULL;
+        return memory_format("%s/rpc.trace", run_dir);
+    if (is_folder(value))
+        return memory_format("%s/%s.trace", value, run_id);
+    return strdup(value);
 }

@@ -12,7 +12,7 @@
 
 /* -1: the variable says something else. */
 int rpc_debug_check(struct osiris_error *error);
-/* The trace's path (free it); NULL: none is wanted (no error set), or memory is short. */
-char *rpc_debug_path(const char *run_dir, const char *run_id, struct osiris_error *error);
+/* The trace's path (free it); NULL: none is wanted. */
+char *rpc_debug_path(const char *run_dir, const char *run_id);
 
 #endif

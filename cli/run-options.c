@@ -110,8 +110,6 @@ static int read_environment(struct run_options *options, const struct arguments 
     _cleanup_free_ const char **names = arguments_values(arguments, "pass-env");
 
     options->environment = json_object_new_object();
-    if (names == NULL || options->environment == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot read the environment");
     for (size_t i = 0; names[i] != NULL; i++) {
         const char *value = getenv(names[i]);
         if (value == NULL)

@@ -5,6 +5,7 @@
 
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/memory.h"
 
 double run_records_elapsed_ms(const struct run_records *records)
 {
@@ -47,10 +48,9 @@ static json_object *index_line(const struct run_records *records, const char *st
 {
     json_object *line = json_object_new_object();
     _cleanup_free_ char *run_dir = rundir_shown(records->rundir, rundir_path(records->rundir));
-    char *manifest = NULL;
+    _cleanup_free_ char *manifest =
+        records->build_dir == NULL ? NULL : memory_format("%s/manifest.yaml", records->build_dir);
 
-    if (records->build_dir == NULL || asprintf(&manifest, "%s/manifest.yaml", records->build_dir) < 0)
-        manifest = NULL;
     json_add_string(line, "run_id", records->run_id);
     json_add_string(line, "pipeline_slug", records->compiled->slug);
     json_add(line, "profile",
@@ -65,7 +65,6 @@ static json_object *index_line(const struct run_records *records, const char *st
     json_add_string(line, "run_logs_path", run_dir);
     json_add_string(line, "build_manifest_path", manifest);
     json_add(line, "tags", json_object_new_array());
-    free(manifest);
     return line;
 }
 
@@ -180,8 +179,7 @@ static void end_events(const struct run_records *records, double total_ms,
         json_add_number(fields, "duration", total_ms / 1000);
         json_add(fields, "detail", osiris_error_to_json(error));
         rundir_event(records->rundir, "run_error", fields);
-        rundir_log(records->rundir, OSIRIS_ERROR, error->step_id,
-                   error->message == NULL ? "out of memory" : error->message);
+        rundir_log(records->rundir, OSIRIS_ERROR, error->step_id, error->message);
     }
     rundir_metric(records->rundir, "total_duration", total_ms / 1000, "seconds", NULL);
 }

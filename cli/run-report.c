@@ -7,6 +7,7 @@
 #include "cli/summary.h"
 #include "core/json-access.h"
 #include "core/json-build.h"
+#include "core/memory.h"
 
 /* Where the step stands in its file, or the option that is at fault. */
 static struct source_location where_is(const struct run_report *report,
@@ -27,8 +28,6 @@ static struct source_location where_is(const struct run_report *report,
 static char *place_of(const struct run_report *report, const struct osiris_error *error)
 {
     json_object *steps = json_member(report->build->compiled->plan, "steps");
-    char *place = NULL;
-    int printed;
 
     if (error->step_id == NULL)
         return strdup("");
@@ -37,13 +36,10 @@ static char *place_of(const struct run_report *report, const struct osiris_error
         if (strcmp(json_member_string(step, "id", ""), error->step_id) != 0)
             continue;
         const struct source_location where = where_is(report, error);
-        printed = asprintf(&place, "step \"%s\" (%s) at %s:%u:%u: ", error->step_id,
-                           json_member_string(step, "component", "?"), report->pipeline_path,
-                           where.line, where.column);
-        return printed < 0 ? NULL : place;
+        return memory_format("step \"%s\" (%s) at %s:%u:%u: ", error->step_id, json_member_string(step, "component", "?"),
+                             report->pipeline_path, where.line, where.column);
     }
-    printed = asprintf(&place, "step \"%s\": ", error->step_id);
-    return printed < 0 ? NULL : place;
+    return memory_format("step \"%s\": ", error->step_id);
 }
 
 static json_object *duration_json(const struct run_report *report)
@@ -63,10 +59,7 @@ static void print_json(const struct run_report *report, const char *status,
 
     json_add_string(object, "status", status);
     json_add_string(object, "phase", "execution");
-    json_add_string(object, "message",
-                    !failed                  ? "the run has succeeded"
-                    : error->message == NULL ? "out of memory"
-                                             : error->message);
+    json_add_string(object, "message", failed ? error->message : "the run has succeeded");
     if (report->run_dir != NULL) {
         json_add_string(object, "session_id", report->run_id);
         json_add_string(object, "session_dir", report->run_dir);
@@ -91,7 +84,7 @@ void run_report_result(const struct run_report *report, const char *status, cons
     }
     if (error->category != 0) {
         _cleanup_free_ char *place = place_of(report, error);
-        report_error(error, place == NULL ? "" : place);
+        report_error(error, place);
     }
     summary_print(report->gives_stdout ? stderr : stdout, report->steps, status, report->total_ms,
                   report->compile_ms, report->run_dir);
