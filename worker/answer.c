@@ -7,7 +7,7 @@
 
 static int send_answer(struct channel *channel, json_object *message, struct osiris_error *error)
 {
-    int result = message == NULL ? -1 : channel_send_owed(channel, message, error);
+    int result = channel_send_owed(channel, message, error);
 
     json_object_put(message);
     return result;
@@ -76,7 +76,7 @@ void answer_message(struct channel *channel, const char *type, json_object *data
     json_add_string(message, "type", type);
     json_add(message, "data", data == NULL ? json_object_new_object() : data);
     /* Who has waited in vain has waited long enough: everybody behind would, too. */
-    if (message != NULL && channel_send(channel, message, wait, &failure) < 0 && failure.category == OSIRIS_ERROR_TIMEOUT)
+    if (channel_send(channel, message, wait, &failure) < 0 && failure.category == OSIRIS_ERROR_TIMEOUT)
         channel_give_up(channel, type, &failure);
     json_object_put(message);
 }

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "core/atomic-file.h"
+#include "core/memory.h"
 #include "worker/run.h"
 
 #define TRIES 100
@@ -19,25 +20,19 @@
 
 static char *claims_folder(const struct run *run)
 {
-    char *path = NULL;
-
-    return asprintf(&path, "%s/files-%s", run->temp_root, run->run_id) < 0 ? NULL : path;
+    return memory_format("%s/files-%s", run->temp_root, run->run_id);
 }
 
 static char *claim_path(const struct run *run, const char *identity)
 {
-    _cleanup_free_ char *folder = claims_folder(run);
-    char *path = NULL;
-
-    return folder == NULL || asprintf(&path, "%s/%s", folder, identity) < 0 ? NULL : path;
+    return memory_format("%s/files-%s/%s", run->temp_root, run->run_id, identity);
 }
 
 static int make_folder(const struct run *run, struct osiris_error *error)
 {
     _cleanup_free_ char *folder = claims_folder(run);
 
-    return folder == NULL ? osiris_error_set_errno(error, ENOMEM, "cannot open an output")
-                          : make_directories(folder, 0700, error);
+    return make_directories(folder, 0700, error);
 }
 
 static int refuse(const struct output *output, const char *other, struct osiris_error *error)
@@ -77,8 +72,6 @@ int claims_take(const struct step *step, struct step_output_file *file, struct o
         if (strcmp(other->identity, file->identity) == 0)
             return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is being written already", output_path(file->output));
     _cleanup_free_ char *path = claim_path(step->run, file->identity);
-    if (path == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot write \"%s\"", output_path(file->output));
     if (make_folder(step->run, error) < 0 || take(file->output, path, step->id, error) < 0)
         return -1;
     file->claimed = true;
@@ -87,16 +80,16 @@ int claims_take(const struct step *step, struct step_output_file *file, struct o
 
 void claims_drop(const struct run *run, const struct step_output_file *file)
 {
-    _cleanup_free_ char *path = file->claimed ? claim_path(run, file->identity) : NULL;
+    _cleanup_free_ char *path = claim_path(run, file->identity);
 
-    if (path != NULL)
+    if (file->claimed)
         (void)unlink(path);
 }
 
 void claims_remove_all(struct run *run)
 {
     _cleanup_free_ char *path = claims_folder(run);
-    _cleanup_dir_ DIR *folder = path == NULL ? NULL : opendir(path);
+    _cleanup_dir_ DIR *folder = opendir(path);
 
     if (folder == NULL)
         return;

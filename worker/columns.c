@@ -37,7 +37,7 @@ void columns_warn_of_equal_names(struct step *step, const struct ArrowSchema *sc
     for (size_t i = 1; i < count; i++)
         if (strcmp(names[i], names[i - 1]) == 0 && (i == 1 || strcmp(names[i], names[i - 2]) != 0))
             name_another(&list, equal++, names[i]);
-    if (equal > 0 && !list.failed)
+    if (equal > 0)
         host_say(step, "warning", "%.64s gives several columns of one name: %s; give each a name of its own (in SQL: with AS)",
                  step->component, list.data);
 }

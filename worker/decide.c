@@ -25,20 +25,19 @@ static struct decision_batch *new_batch(struct run *run, const char *request_id,
 {
     struct decision_batch *batch = calloc(1, sizeof *batch);
 
-    if (batch == NULL)
-        return NULL;
     batch->stage = stage;
     batch->request_id = strdup(request_id);
     batch->step_count = json_array_count(step_ids);
     batch->steps = calloc(batch->step_count + 1, sizeof *batch->steps);
     batch->published = json_object_new_array();
-    for (size_t i = 0; batch->steps != NULL && i < batch->step_count; i++)
+    if (batch->steps == NULL) {
+        free_batch(batch);
+        return NULL;
+    }
+    for (size_t i = 0; i < batch->step_count; i++)
         batch->steps[i] = run_find_step(
             run, json_object_get_string(json_object_array_get_idx(step_ids, i)));
-    if (batch->request_id != NULL && batch->steps != NULL && batch->published != NULL)
-        return batch;
-    free_batch(batch);
-    return NULL;
+    return batch;
 }
 
 static void decide_locked(struct step *step, struct decision_batch *batch)

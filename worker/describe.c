@@ -11,6 +11,7 @@
 #include "core/json-text.h"
 #include "core/loader.h"
 #include "core/guarded.h"
+#include "core/memory.h"
 
 #define DESCRIPTION_MAXIMUM (16u << 20)
 
@@ -85,7 +86,7 @@ static bool describe_in_child(void *path, int answer)
     _cleanup_json_ json_object *description = describe(path);
     const char *text = json_text(description, JSON_C_TO_STRING_PLAIN, NULL);
 
-    return text != NULL && write_fully(answer, text, strlen(text)) == 0;
+    return write_fully(answer, text, strlen(text)) == 0;
 }
 
 static json_object *describe_guarded(char *path)
@@ -93,17 +94,15 @@ static json_object *describe_guarded(char *path)
     _cleanup_buffer_ struct buffer answer = BUFFER_INIT(DESCRIPTION_MAXIMUM);
     _cleanup_free_ char *reason = guarded_run(describe_in_child, path, "it was loaded", &answer);
     json_object *description = reason == NULL ? json_parse(answer.data, NULL) : NULL;
-    _cleanup_free_ char *refusal = NULL;
 
     if (json_object_is_type(description, json_type_object))
         return description;
     json_object_put(description);
     description = json_object_new_object();
-    if (asprintf(&refusal, "plug-in \"%s\": %s", path,
-                 reason == NULL ? "its description is malformed" : reason) < 0)
-        refusal = NULL;
+    _cleanup_free_ char *refusal =
+        memory_format("plug-in \"%s\": %s", path, reason == NULL ? "its description is malformed" : reason);
     json_add_string(description, "file", path);
-    json_add_string(description, "error", refusal == NULL ? "out of memory" : refusal);
+    json_add_string(description, "error", refusal);
     return description;
 }
 
@@ -114,7 +113,5 @@ int worker_describe(int count, char **files)
     for (int i = 0; i < count; i++)
         json_append(all, describe_guarded(files[i]));
     const char *text = json_text(all, JSON_C_TO_STRING_PLAIN, NULL);
-    if (text == NULL || write_fully(STDOUT_FILENO, text, strlen(text)) < 0)
-        return 1;
-    return 0;
+    return write_fully(STDOUT_FILENO, text, strlen(text)) < 0;
 }

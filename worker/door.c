@@ -32,20 +32,19 @@ struct door {
 
 struct door *door_new(int listen_fd, struct osiris_error *error)
 {
-    struct door *door = calloc(1, sizeof *door);
     int flags = fcntl(listen_fd, F_GETFL), listens = 0;
     socklen_t length = sizeof listens;
 
-    if (door == NULL || flags < 0 || fcntl(listen_fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+    if (flags < 0 || fcntl(listen_fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
         getsockopt(listen_fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) < 0 || !listens) {
-        if (door != NULL && flags >= 0 && !listens)
+        if (flags >= 0 && !listens)
             osiris_error_set(error, OSIRIS_ERROR_CONFIG, "it is no listening socket");
         else
-            osiris_error_set_errno(error, door == NULL ? ENOMEM : errno, "cannot listen");
+            osiris_error_set_errno(error, errno, "cannot listen");
         cleanup_close_value(&listen_fd);
-        free(door);
         return NULL;
     }
+    struct door *door = calloc(1, sizeof *door);
     door->fd = listen_fd;
     return door;
 }

@@ -133,8 +133,6 @@ static int open_file(struct step *step, const char *path,
         .context = step->run,
     };
 
-    if (file == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot write \"%s\"", path);
     if (may_not_open(step, error)) {
         free(file);
         return -1;

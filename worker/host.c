@@ -10,6 +10,7 @@
 #include "core/json-access.h"
 #include "core/json-build.h"
 #include "core/json-text.h"
+#include "core/memory.h"
 #include "core/remove-tree.h"
 #include "worker/run.h"
 
@@ -70,14 +71,12 @@ static void say(struct step *step, const char *level, const char *message)
 
 void host_say(struct step *step, const char *level, const char *format, ...)
 {
-    _cleanup_free_ char *text = NULL;
     va_list arguments;
 
     va_start(arguments, format);
-    if (vasprintf(&text, format, arguments) < 0)
-        text = NULL;
+    _cleanup_free_ char *text = memory_vformat(format, arguments);
     va_end(arguments);
-    say(step, level, text == NULL ? "out of memory" : text);
+    say(step, level, text);
 }
 
 static void host_log(const struct osiris_host *host, int32_t level, const char *message)
@@ -168,6 +167,8 @@ static void report(struct step *step, const struct osiris_error_report *report)
         clean_in_place(step, &error->message);
         clean_in_place(step, &error->hint);
         clean_in_place(step, &error->option);
+        if (error->message == NULL)
+            error->message = strdup("what was reported is too long for the memory that there is");
     }
     pthread_mutex_unlock(&step->report_lock);
 }
@@ -250,7 +251,7 @@ void host_warn_of_report(struct step *step, const char *function)
 
     take_report(step, &error);
     if (error.category != 0)
-        host_say(step, "warning", "%s: %s", function, error.message == NULL ? "?" : error.message);
+        host_say(step, "warning", "%s: %s", function, error.message);
 }
 
 void host_forget_report(struct step *step)
@@ -266,7 +267,6 @@ void host_forget_report(struct step *step)
 static const char *step_folder(struct step *step, const char *root, char **folder)
 {
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
-    char *path = NULL;
 
     signs_give(step);
     pthread_mutex_lock(&step->report_lock);
@@ -274,11 +274,8 @@ static const char *step_folder(struct step *step, const char *root, char **folde
     pthread_mutex_unlock(&step->report_lock);
     if (known != NULL)
         return known;
-    if (asprintf(&path, "%s/%s", root, step->id) < 0)
-        path = NULL;
-    if (path == NULL || make_directories(path, 0755, &error) < 0) {
-        if (path == NULL)
-            osiris_error_set_errno(&error, ENOMEM, "cannot make the step's folder");
+    char *path = memory_format("%s/%s", root, step->id);
+    if (make_directories(path, 0755, &error) < 0) {
         host_report(step, &error);
         free(path);
         return NULL;
@@ -334,17 +331,16 @@ void host_sweep_artifacts(struct step *step)
 
 void host_renew_artifacts(struct step *step)
 {
-    _cleanup_free_ char *asked_for = step->artifacts_dir, *path = NULL;
+    _cleanup_free_ char *asked_for = step->artifacts_dir;
+    _cleanup_free_ char *path = memory_format("%s/%s", step->run->artifacts_dir, step->id);
 
     step->artifacts_dir = NULL;
     /* Who has not asked for the folder has left nothing in it. */
     if (step->artifacts != NULL && asked_for == NULL)
         return;
-    if (asprintf(&path, "%s/%s", step->run->artifacts_dir, step->id) < 0)
-        path = NULL;
-    if (path != NULL && step->artifacts != NULL)
+    if (step->artifacts != NULL)
         remove_new_entries(path, step->artifacts);
-    else if (path != NULL)
+    else
         step->artifacts = folder_entries(path);
 }
 

@@ -43,12 +43,7 @@ struct link_input *link_input_new(struct channel *channel, struct queue *queue, 
 {
     struct link_input *input = calloc(1, sizeof *input);
 
-    if (input != NULL)
-        input->pool = body_pool_new(KEPT_BYTES);
-    if (input == NULL || input->pool == NULL) {
-        free(input);
-        return NULL;
-    }
+    input->pool = body_pool_new(KEPT_BYTES);
     input->channel = channel;
     input->queue = queue;
     input->window = window;

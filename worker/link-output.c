@@ -33,8 +33,6 @@ struct link_output *link_output_new(struct channel *channel, uint64_t window)
 {
     struct link_output *output = calloc(1, sizeof *output);
 
-    if (output == NULL)
-        return NULL;
     output->channel = channel;
     output->window = (int64_t)window;
     pthread_mutex_init(&output->lock, NULL);
@@ -227,15 +225,13 @@ enum queue_result link_output_put(struct link_output *output, const struct Arrow
                                   struct ArrowArray *array, struct osiris_error *error)
 {
     enum queue_result result = wait_for_credit(output);
-    struct shipment *shipment = result == QUEUE_OK ? calloc(1, sizeof *shipment) : NULL;
-    const char *codec = choose_codec(output);
 
-    if (shipment == NULL) {
+    if (result != QUEUE_OK) {
         array->release(array);
-        if (result == QUEUE_OK)
-            osiris_error_set_errno(error, ENOMEM, "cannot send a batch");
-        return result == QUEUE_OK ? QUEUE_ERROR : result;
+        return result;
     }
+    struct shipment *shipment = calloc(1, sizeof *shipment);
+    const char *codec = choose_codec(output);
     shipment->array = *array;
     array->release = NULL;
     if (wire_batch_encode(schema, &shipment->array, &shipment->batch, error) < 0 ||

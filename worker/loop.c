@@ -204,8 +204,7 @@ static int check_silence(struct worker *worker, struct osiris_error *error)
                          (long long)(now - worker->last_heard_ms));
         if (!channel_is_resumable(worker->channel))
             return -1;
-        fprintf(stderr, "osiris-worker: %s; its link is given up\n",
-                error->message == NULL ? "?" : error->message);
+        fprintf(stderr, "osiris-worker: %s; its link is given up\n", error->message);
         osiris_error_clear(error);
         channel_drop_link(worker->channel);
     } else if (worker->heartbeat_interval_ms > 0 && !worker->cleaned &&

@@ -27,8 +27,7 @@
 /* The orchestrator is gone: nothing of the run may stay. */
 static void stop_alone(struct worker *worker, const struct osiris_error *error)
 {
-    fprintf(stderr, "osiris-worker: %s; stopping\n",
-            error->message == NULL ? "?" : error->message);
+    fprintf(stderr, "osiris-worker: %s; stopping\n", error->message);
     if (worker->channel != NULL)
         channel_shutdown(worker->channel);
     if (worker->run != NULL) {
@@ -81,10 +80,8 @@ static int work(int given_fd, bool listens, int stdout_fd)
 
     bound_free_memory();
     lifecycle_note_origin(&worker.origin);
-    if (ids == NULL)
-        osiris_error_set_errno(&error, ENOMEM, "cannot start");
-    if (ids == NULL || begin(&worker, given_fd, listens, &error) < 0) {
-        fprintf(stderr, "osiris-worker: %s\n", error.message == NULL ? "?" : error.message);
+    if (begin(&worker, given_fd, listens, &error) < 0) {
+        fprintf(stderr, "osiris-worker: %s\n", error.message);
         return 1;
     }
     if (worker_loop(&worker, &error) < 0)

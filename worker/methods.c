@@ -243,8 +243,7 @@ static int check_request(struct worker *worker, json_object *message, struct osi
     if (has(worker->ids, id))
         return osiris_error_set(violation, OSIRIS_ERROR_INTERNAL,
                                 "the peer violates the protocol: the id \"%s\" was used before", id);
-    if (json_object_object_add(worker->ids, id, NULL) < 0)
-        return osiris_error_set_errno(violation, ENOMEM, "cannot take a request in");
+    json_add(worker->ids, id, NULL);
     return 0;
 }
 

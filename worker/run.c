@@ -9,6 +9,7 @@
 #include "core/json-build.h"
 #include "core/litter.h"
 #include "core/loader.h"
+#include "core/memory.h"
 #include "core/paths.h"
 #include "core/remove-tree.h"
 
@@ -103,7 +104,7 @@ static int load_driver(struct step *step, json_object *plan_step, json_object *d
                                 "prepare: no file is given for the driver \"%s\"", name);
     /* One that was loaded before may have changed the working directory. */
     _cleanup_free_ char *file = paths_absolute(step->run->origin->path, path);
-    const struct osiris_plugin *plugin = loader_open(file == NULL ? path : file, error);
+    const struct osiris_plugin *plugin = loader_open(file, error);
     if (plugin == NULL)
         return -1;
     step->driver = loader_driver(plugin, path, name, error);
@@ -122,11 +123,9 @@ static int make_step(struct step *step, struct run *run, json_object *plan_step,
     step->component = copy_string(plan_step, "component");
     step->group = (int)json_member_integer(plan_step, "group", 0);
     json_object *connection = json_member(json_member(params, "connections"), id);
-    if (step->id == NULL || step->component == NULL)
-        return out_of_memory(error);
+    if (step->component == NULL)
+        return malformed(error, "a step has no component");
     step->connection = connection == NULL ? json_object_new_object() : json_object_get(connection);
-    if (step->connection == NULL)
-        return out_of_memory(error);
     return load_driver(step, plan_step, json_member(params, "drivers"), error);
 }
 
@@ -220,7 +219,7 @@ static int make_input(struct run *run, const struct plan_edge *plan, struct queu
     if (plan->from == NULL)
         edge->link_input =
             link_input_new(run->channel, queue, plan->queue_bytes, plan->elastic);
-    return plan->from == NULL && edge->link_input == NULL ? -1 : 0;
+    return 0;
 }
 
 static int make_output(struct run *run, const struct plan_edge *plan, struct queue *queue)
@@ -233,7 +232,7 @@ static int make_output(struct run *run, const struct plan_edge *plan, struct que
     edge->queue = queue;
     if (queue == NULL)
         edge->link_output = link_output_new(run->channel, plan->queue_bytes);
-    return queue == NULL && edge->link_output == NULL ? -1 : 0;
+    return 0;
 }
 
 static int make_edge(struct run *run, const struct plan_edge *edge, struct osiris_error *error)
@@ -245,7 +244,7 @@ static int make_edge(struct run *run, const struct plan_edge *edge, struct osiri
         return malformed(error, "an edge joins steps that it cannot");
     if (edge->to != NULL) {
         queue = make_queue(run, edge);
-        if (queue == NULL || make_input(run, edge, queue) < 0)
+        if (make_input(run, edge, queue) < 0)
             return out_of_memory(error);
     }
     if (edge->from != NULL && make_output(run, edge, queue) < 0)
@@ -317,10 +316,9 @@ static int choose_temp_dir(struct run *run, json_object *params, struct osiris_e
     if (run->temp_root == NULL)
         return malformed(error, "temp_dir is missing");
     run->made_temp_root = access(run->temp_root, F_OK) < 0;
-    if (clock_ulid(name) < 0 || asprintf(&run->temp_dir, "%s/%s", run->temp_root, name) < 0) {
-        run->temp_dir = NULL;
-        return out_of_memory(error);
-    }
+    if (clock_ulid(name) < 0)
+        return osiris_error_set_errno(error, errno, "cannot name a temporary folder");
+    run->temp_dir = memory_format("%s/%s", run->temp_root, name);
     run->temp_lock = litter_lock(run->temp_dir);
     return 0;
 }
@@ -342,10 +340,6 @@ struct run *run_new(struct channel *channel, json_object *params, const struct w
 {
     struct run *run = calloc(1, sizeof *run);
 
-    if (run == NULL) {
-        out_of_memory(error);
-        return NULL;
-    }
     run->channel = channel;
     run->origin = origin;
     run->stdout_fd = stdout_fd;
@@ -356,8 +350,6 @@ struct run *run_new(struct channel *channel, json_object *params, const struct w
     run->artifacts_dir = copy_path(run, params, "artifacts_dir");
     if (run->run_id == NULL || run->artifacts_dir == NULL)
         malformed(error, "run_id or artifacts_dir is missing");
-    else if (run->redactor == NULL)
-        out_of_memory(error);
     else if (choose_temp_dir(run, params, error) == 0 && add_secrets(run, json_member(params, "secrets"), error) == 0 &&
              set_environment(json_member(params, "environment"), error) == 0 &&
              make_steps(run, params, error) == 0 && make_edges(run, params, error) == 0)

@@ -270,7 +270,7 @@ void run_wake_reader(struct run *run);
 
 /* worker/hosting.c */
 
-/* [main thread] Lives for as long as the process. NULL: no memory. */
+/* [main thread] Lives for as long as the process. */
 struct hosting *hosting_new(struct step *step);
 /* [any thread] Around what a driver's call to its host does for it: the step that it is for. NULL: that is over; there is no
  * leaving then. */

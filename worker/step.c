@@ -530,8 +530,6 @@ int step_start(struct step *step, json_object *params, const char *request_id,
     step->verb = strdup(verb);
     step->request_id = strdup(request_id);
     step->hosting = hosting_new(step);
-    if (step->request_id == NULL || step->hosting == NULL || step->verb == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot run the step");
     step->hosting->values.config = config == NULL ? json_object_new_object() : json_object_get(config);
     step->hosting->values.connection = json_object_get(step->connection);
     host_init(step);

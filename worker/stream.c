@@ -37,8 +37,7 @@ static int from_result(struct step *step, struct input_stream *stream, enum queu
     case QUEUE_ERROR:
         break;
     }
-    snprintf(stream->error, sizeof stream->error, "%s",
-             error->message == NULL ? "out of memory" : error->message);
+    snprintf(stream->error, sizeof stream->error, "%s", error->message);
     /* The driver only sees an errno; the step's error shall have the whole story. */
     pthread_mutex_lock(&step->report_lock);
     if (step->reported.category == 0)
@@ -55,7 +54,7 @@ static int refuse_reading(struct step *step, struct input_stream *stream)
     osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "the driver \"%s\" reads its input \"%s\" %s; this is a fault of the driver",
                      step->driver->name, stream->edge->name,
                      atomic_load(&stream->released) ? "after it has released it" : "after its run");
-    snprintf(stream->error, sizeof stream->error, "%s", error.message == NULL ? "out of memory" : error.message);
+    snprintf(stream->error, sizeof stream->error, "%s", error.message);
     host_report(step, &error);
     return EINVAL;
 }
