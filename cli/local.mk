@@ -1,10 +1,11 @@
 # The `osiris` command: one file a subcommand.
 bin_PROGRAMS += osiris
 osiris_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_C_CFLAGS)
-# Libraries and plug-ins are to find the malloc of core/memory.c.
+# Libraries and plug-ins are to find the malloc of core/allocator.c and the _exit of core/adapter-exit.c.
 osiris_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 osiris_LDADD = libosiris-core.la
 osiris_SOURCES = \
+	core/adapter-exit.c \
 	core/allocator.c \
 	cli/arguments.c cli/arguments.h \
 	cli/build.c cli/build.h \

@@ -9,6 +9,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "core/process-end.h"
+
 #define STACK_SIZE (64u << 10)
 
 /* Not signals: how a thread has ended. */
@@ -39,7 +41,7 @@ static void on_late(int number)
     say((const char *const[]){"\nosiris: the run cannot be ended in order after the adapter \"",
                               guard == NULL ? "?" : guard->adapter, "\" has ended; it has failed\n"},
         3);
-    _exit(1);
+    process_end(1);
 }
 
 /* Async-signal-safe. */
@@ -80,8 +82,8 @@ static bool is_main_thread(void)
     return gettid() == process;
 }
 
-/* Of exit and quick_exit, on the thread that calls them. A child that an adapter has forked may exit as it likes. */
-static void on_exit_of_process(void)
+/* A child that an adapter has forked may exit as it likes. */
+void adapter_guard_meet_exit(void)
 {
     if (getpid() != process)
         return;
@@ -92,7 +94,7 @@ static void on_exit_of_process(void)
     say((const char *const[]){"\nosiris: a thread that an adapter (", all_adapters,
                               ") has started ends the process (exit); the run has failed\n"},
         3);
-    _exit(1);
+    process_end(1);
 }
 
 #ifndef OSIRIS_SANITIZED
@@ -106,7 +108,7 @@ static void on_crash(int number)
         say((const char *const[]){"\nosiris: SIG", name == NULL ? "?" : name, " on a thread that an adapter (",
                                   all_adapters, ") has started; the run has failed\n"},
             5);
-        _exit(1);
+        process_end(1);
     }
     /* Ours, or a child's: as it was. */
     (void)signal(number, SIG_DFL);
@@ -132,7 +134,7 @@ void adapter_guard_watch(const char *adapters)
     process = getpid();
     if (again)
         return;
-    (void)at_quick_exit(on_exit_of_process);
+    (void)at_quick_exit(adapter_guard_meet_exit);
 #ifndef OSIRIS_SANITIZED
     watch_crashes();
 #endif
@@ -140,7 +142,7 @@ void adapter_guard_watch(const char *adapters)
 
 void adapter_guard_go_first(void)
 {
-    (void)atexit(on_exit_of_process);
+    (void)atexit(adapter_guard_meet_exit);
 }
 
 /* A stack that has overflown has no room for a handler. */

@@ -1,10 +1,10 @@
 /*
- * What an adapter must not do, and can, as it runs in this process: end it (exit), crash, end its thread. A process that an adapter
+ * What an adapter must not do, and can, as it runs in this process: end it (exit, _exit), crash, end its thread. A process that an adapter
  * has ended must not look like a run that has succeeded, nor hang: its thread is stopped for good where that happens, its owner
  * is told (adapter-thread.h), and the run fails like any other, with records, and ends the workers. Should that not come to an end
  * within ADAPTER_GUARD_SECONDS, perhaps for what the stopped thread holds, the process exits with 1. On threads that an adapter has
- * started itself the process exits with 1 at once, after a line; the run's records are then ended by the next run. Only _exit and
- * SIGKILL cannot be met.
+ * started itself the process exits with 1 at once, after a line; the run's records are then ended by the next run. Only SIGKILL and
+ * system calls that the C library does not make cannot be met.
  *
  * Handlers are the process's, and so is the state: which adapter was the first to end.
  */
@@ -37,6 +37,9 @@ void adapter_guard_leave(struct adapter_guard *guard);
 void adapter_guard_call(struct adapter_guard *guard, const char *verb);
 /* [its thread] Whatever the adapter has registered to be called at the process's exit is called behind ours. */
 void adapter_guard_go_first(void);
+/* [any thread] This process is about to be ended, by a call that is met on its way. Returns if osiris does it, or a child that an
+ * adapter has forked, which may. Async-signal-safe. */
+void adapter_guard_meet_exit(void);
 /* [its thread] It has been unwound by pthread_exit. Async-signal-safe. */
 void adapter_guard_thread_ended(struct adapter_guard *guard);
 

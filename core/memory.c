@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/process-end.h"
+
 /* The thread's depth of memory_insist. */
 static __thread unsigned insisting;
 
@@ -51,5 +53,5 @@ __attribute__((weak)) void memory_exhausted(void)
 
     (void)!write(STDERR_FILENO, program_invocation_short_name, strlen(program_invocation_short_name));
     (void)!write(STDERR_FILENO, line, sizeof line - 1);
-    _exit(1);
+    process_end(1);
 }

@@ -1,6 +1,6 @@
 libosiris_core_la_SOURCES += \
 	core/adapter-file.c core/adapter-file.h \
-	core/adapter-guard.c core/adapter-guard.h \
+	core/adapter-guard.c core/adapter-guard.h core/process-end.h \
 	core/adapter-host.c core/adapter-host.h \
 	core/adapter-tasks.c \
 	core/adapter-thread.c core/adapter-thread.h core/adapter-thread-internal.h \

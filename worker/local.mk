@@ -1,7 +1,7 @@
 # osiris-worker: runs the steps.
 worker_PROGRAMS += osiris-worker
 osiris_worker_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_C_CFLAGS)
-# Libraries and plug-ins are to find the malloc of core/memory.c.
+# Libraries and plug-ins are to find the malloc of core/allocator.c.
 osiris_worker_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 osiris_worker_LDADD = libosiris-core.la $(JSON_C_LIBS)
 osiris_worker_SOURCES = $(worker_sources) worker/main.c core/allocator.c

@@ -13,9 +13,9 @@
  * a few times a second and gives up if that is so. `close` bounds its waits, too. The others return soon, or within the
  * timeout that they are given.
  *
- * An adapter runs in Osiris's own process, with whatever threads it starts. It never ends that process (exit), nor the thread that
- * it is called on: Osiris takes both, and a crash, for the adapter's fault, calls it no more, and fails the run. A child that it forks
- * ends with exec or _exit. _exit in Osiris's process itself cannot be met: nobody would write the run's records.
+ * An adapter runs in Osiris's own process, with whatever threads it starts. It never ends that process (exit, _exit), nor the thread
+ * that it is called on: Osiris takes both, and a crash, for the adapter's fault, calls it no more, and fails the run. A child that it
+ * forks ends with exec or _exit.
  *
  * `close` follows every successful `open`, whatever failed; afterwards nothing of the place is left:
  * no process, no sandbox, no file. Secrets reach the worker over the socket; an adapter sees none but

@@ -72,6 +72,15 @@ def test_quick_exit(folder):
 
 
 @test
+def test_exit_at_once(folder):
+    if SANITIZED:
+        raise Skip("a sanitizer has an _exit of its own")
+    for at in VERBS:
+        ends(at, "_exit")
+    ends("execute", "_Exit")
+
+
+@test
 def test_the_end_of_its_thread(folder):
     for at in VERBS:
         ends(at, "thread")
@@ -115,8 +124,9 @@ def test_nothing_of_it_was_published_before_there_is_a_worker(folder):
 @test
 def test_threads_that_an_adapter_has_started(folder):
     """At once, and the next run ends the records."""
-    for how, words in (("own_exit", "ends the process (exit)"), ("own_crash", "SIGSEGV on a thread")):
-        if SANITIZED and how == "own_crash":
+    for how, words in (("own_exit", "ends the process (exit)"), ("own__exit", "ends the process (exit)"),
+                       ("own_crash", "SIGSEGV on a thread")):
+        if SANITIZED and how != "own_exit":
             continue
         result = run(at="execute", how=how)
         assert_equal(result.code, 1, "exit code", result)
@@ -130,8 +140,9 @@ def test_threads_that_an_adapter_has_started(folder):
 
 @test
 def test_children_that_an_adapter_has_forked(folder):
-    result = run(at="prepare", how="child")
-    assert_equal(result.code, 0, "exit code", result)
+    for how in "exit", "quick_exit", "_exit", "_Exit":
+        result = run(at="prepare", how=f"child_{how}")
+        assert_equal(result.code, 0, f"exit code of {how}", result)
 
 
 @test

@@ -38,6 +38,10 @@ static void end(const char *how)
         exit(0);
     if (strcmp(how, "quick_exit") == 0)
         quick_exit(0);
+    if (strcmp(how, "_exit") == 0)
+        _exit(0);
+    if (strcmp(how, "_Exit") == 0)
+        _Exit(0);
     if (strcmp(how, "abort") == 0)
         abort();
     if (strcmp(how, "crash") == 0)
@@ -66,11 +70,11 @@ static int trouble(const struct osiris_host *host, const char *verb)
     if (strncmp(how, "own_", 4) == 0) {
         if (pthread_create(&thread, NULL, end_on_own_thread, (void *)(how + 4)) == 0)
             (void)pthread_join(thread, NULL);
-    } else if (strcmp(how, "child") == 0) {
+    } else if (strncmp(how, "child_", 6) == 0) {
         /* What it has forked may do all of that. */
         pid_t child = fork();
         if (child == 0)
-            exit(0);
+            end(how + 6);
         (void)waitpid(child, &status, 0);
     } else if (strcmp(how, "say_nothing") == 0) {
         host->log(host, OSIRIS_INFO, NULL);
@@ -84,7 +88,7 @@ static int trouble(const struct osiris_host *host, const char *verb)
         end(how);
         return 0;
     }
-    return strncmp(how, "own_", 4) == 0 || strcmp(how, "child") == 0 ? 0 : -1;
+    return strncmp(how, "own_", 4) == 0 || strncmp(how, "child_", 6) == 0 ? 0 : -1;
 }
 
 static void spoil(const char *give, struct osiris_channel *channel)
