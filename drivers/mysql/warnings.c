@@ -115,7 +115,8 @@ void mysql_warnings_move(struct mysql_warnings *to, struct mysql_warnings *from)
 
 void mysql_warnings_tell(const struct mysql_warnings *warnings, const struct osiris_host *host)
 {
-    char *text = warnings->count == 0 ? NULL : describe(warnings);
+    /* As an error it has been told already, and what other partitions had by then is no news. */
+    char *text = warnings->count == 0 || mysql_warnings_are_errors(host) ? NULL : describe(warnings);
 
     if (text != NULL)
         osiris_log(host, OSIRIS_WARNING, "%s", text);
