@@ -12,7 +12,7 @@
 #include "core/loader.h"
 #include "core/memory.h"
 #include "core/near-miss.h"
-#include "core/paths.h"
+#include "core/absolute-path.h"
 #include "core/spec-check.h"
 
 /* Each folder of the list, with its length. */
@@ -69,7 +69,7 @@ static void look_into(void *context, const char *folder, size_t length)
         return;
     _cleanup_free_ char *path = memory_format("%.*s/%s.so", (int)length, folder, search->name);
     /* An adapter that was loaded before may have changed the working directory. */
-    _cleanup_free_ char *absolute = paths_absolute(NULL, path);
+    _cleanup_free_ char *absolute = absolute_path(NULL, path);
     if (stat(absolute, &status) < 0)
         note_obstacle(search, folder, length, path, errno);
     else if (S_ISREG(status.st_mode))

@@ -50,13 +50,3 @@ char *paths_cache_dir(void)
         return memory_format("%s/osiris", cache);
     return home[0] == '/' ? memory_format("%s/.cache/osiris", home) : NULL;
 }
-
-char *paths_absolute(const char *folder, const char *path)
-{
-    /* "." and what begins with it */
-    while (path[0] == '.' && (path[1] == '/' || path[1] == '\0'))
-        path += path[1] == '/' ? 2 : 1;
-    _cleanup_free_ char *here = path[0] == '/' ? NULL : folder != NULL ? strdup(folder) : getcwd(NULL, 0);
-
-    return memory_format("%s%s%s", here == NULL ? "" : here, here == NULL || path[0] == '\0' ? "" : "/", path);
-}

@@ -21,8 +21,4 @@ const char *paths_adapter_dir(void);
  * it. The folder need not exist. */
 char *paths_cache_dir(void);
 
-/* A path that leads to the same from everywhere: what is relative begins in `folder`, or (NULL) in the working directory. Free
- * it. If there is no such folder any more it stays relative. */
-char *paths_absolute(const char *folder, const char *path);
-
 #endif

@@ -4,6 +4,7 @@ libosiris_core_la_CPPFLAGS += \
 	-DOSIRIS_ADAPTER_DIR='"$(adapterdir)"' \
 	-DOSIRIS_WORKER_DIR='"$(workerdir)"'
 libosiris_core_la_SOURCES += \
+	core/absolute-path.c core/absolute-path.h \
 	core/atomic-file.c core/atomic-file.h \
 	core/clock.c core/clock.h \
 	core/pause.c core/pause.h \

@@ -18,7 +18,7 @@
 #include "core/json-build.h"
 #include "core/json-text.h"
 #include "core/memory.h"
-#include "core/paths.h"
+#include "core/absolute-path.h"
 
 #define CACHE_FILE_MAXIMUM (16u << 20)
 
@@ -87,7 +87,7 @@ static void scan_folder(struct files *files, const char *path, size_t length, si
 {
     _cleanup_free_ char *given = strndup(path, length);
     /* What is loaded may change the working directory. */
-    _cleanup_free_ char *folder_path = paths_absolute(NULL, given);
+    _cleanup_free_ char *folder_path = absolute_path(NULL, given);
     _cleanup_dir_ DIR *folder = opendir(folder_path);
     const struct dirent *entry;
 

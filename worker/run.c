@@ -10,7 +10,7 @@
 #include "core/litter.h"
 #include "core/loader.h"
 #include "core/memory.h"
-#include "core/paths.h"
+#include "core/absolute-path.h"
 #include "core/remove-tree.h"
 
 #define DEFAULT_QUEUE_BYTES (1 << 20)
@@ -38,7 +38,7 @@ static char *copy_path(const struct run *run, json_object *params, const char *k
 {
     const char *path = json_member_string(params, key, NULL);
 
-    return path == NULL ? NULL : paths_absolute(run->origin->path, path);
+    return path == NULL ? NULL : absolute_path(run->origin->path, path);
 }
 
 struct step *run_find_step(struct run *run, const char *id)
@@ -103,7 +103,7 @@ static int load_driver(struct step *step, json_object *plan_step, json_object *d
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
                                 "prepare: no file is given for the driver \"%s\"", name);
     /* One that was loaded before may have changed the working directory. */
-    _cleanup_free_ char *file = paths_absolute(step->run->origin->path, path);
+    _cleanup_free_ char *file = absolute_path(step->run->origin->path, path);
     const struct osiris_plugin *plugin = loader_open(file, error);
     if (plugin == NULL)
         return -1;
