@@ -17,10 +17,10 @@
 #include <unistd.h>
 
 #include "bench/rpc.h"
-#include "core/channel.h"
-#include "core/clock.h"
-#include "core/json-access.h"
-#include "core/wire-batch.h"
+#include "core/wire/channel.h"
+#include "core/base/clock.h"
+#include "core/base/json-access.h"
+#include "core/wire/batch.h"
 #include "worker/link.h"
 
 #define WINDOW (2u << 20) /* queue_bytes of a run */

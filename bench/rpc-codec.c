@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "bench/rpc.h"
-#include "core/body.h"
-#include "core/clock.h"
-#include "core/json-access.h"
-#include "core/json-build.h"
-#include "core/message.h"
-#include "core/wire-batch.h"
+#include "core/wire/body.h"
+#include "core/base/clock.h"
+#include "core/base/json-access.h"
+#include "core/base/json-build.h"
+#include "core/wire/message.h"
+#include "core/wire/batch.h"
 
 enum { TIMES = 2000 };
 

@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "bench/rpc.h"
-#include "core/channel.h"
-#include "core/clock.h"
-#include "core/json-access.h"
-#include "core/json-build.h"
+#include "core/wire/channel.h"
+#include "core/base/clock.h"
+#include "core/base/json-access.h"
+#include "core/base/json-build.h"
 
 enum { PINGS = 400, STEPS = 200, TURNS_A_ROUND = 4, MESSAGE = 64 };
 

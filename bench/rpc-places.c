@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "bench/rpc.h"
-#include "core/cleanup.h"
-#include "core/clock.h"
+#include "core/base/cleanup.h"
+#include "core/base/clock.h"
 
 enum { ROWS = 8000000 };
 

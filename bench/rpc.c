@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "bench/rpc.h"
-#include "core/cleanup.h"
+#include "core/base/cleanup.h"
 
 void give_up(const char *what)
 {

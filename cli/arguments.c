@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "core/memory.h"
-#include "core/near-miss.h"
-#include "core/utf8.h"
+#include "core/base/memory.h"
+#include "core/base/near-miss.h"
+#include "core/base/utf8.h"
 
 /* More than any table has. */
 #define CANDIDATES_MAXIMUM 64

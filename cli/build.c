@@ -3,12 +3,12 @@
 
 #include <string.h>
 
-#include "core/adapter-file.h"
-#include "core/json-access.h"
-#include "core/json-build.h"
-#include "core/memory.h"
-#include "core/paths.h"
-#include "core/places.h"
+#include "orchestrator/registry/adapter-file.h"
+#include "core/base/json-access.h"
+#include "core/base/json-build.h"
+#include "core/base/memory.h"
+#include "orchestrator/registry/paths.h"
+#include "orchestrator/oml/places.h"
 
 int build_check_driver_dirs(const struct arguments *arguments, struct osiris_error *error)
 {

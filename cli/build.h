@@ -6,10 +6,10 @@
 #define OSIRIS_CLI_BUILD_H
 
 #include "cli/arguments.h"
-#include "core/compile.h"
-#include "core/diagnostic.h"
-#include "core/pipeline.h"
-#include "core/registry.h"
+#include "orchestrator/compile/compile.h"
+#include "orchestrator/oml/diagnostic.h"
+#include "orchestrator/oml/pipeline.h"
+#include "orchestrator/registry/registry.h"
 
 /* The options that build_pipeline and build_registry read; a command's table begins with them. */
 #define BUILD_OPTION_DRIVER_DIR                                                                    \
@@ -24,7 +24,7 @@ struct build {
     struct registry *registry;
     struct pipeline *pipeline;
     struct compiled *compiled;
-    json_object *places; /* see core/places.h */
+    json_object *places; /* see orchestrator/oml/places.h */
     json_object *secrets; /* [values] of the places' options, or NULL */
     json_object *adapters; /* those that can be had: keys */
     struct diagnostics diagnostics; /* warnings, too */

@@ -5,10 +5,10 @@
 #include "cli/build.h"
 #include "cli/commands.h"
 #include "cli/report.h"
-#include "core/json-access.h"
-#include "core/json-build.h"
-#include "core/json-text.h"
-#include "core/terminal.h"
+#include "core/base/json-access.h"
+#include "core/base/json-build.h"
+#include "core/base/json-text.h"
+#include "core/base/terminal.h"
 
 static const char *kind_name(int kind)
 {

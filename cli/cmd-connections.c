@@ -6,10 +6,10 @@
 #include "cli/commands.h"
 #include "cli/inquiry.h"
 #include "cli/report.h"
-#include "core/connections.h"
-#include "core/json-access.h"
-#include "core/json-build.h"
-#include "core/terminal.h"
+#include "orchestrator/oml/connections.h"
+#include "core/base/json-access.h"
+#include "core/base/json-build.h"
+#include "core/base/terminal.h"
 
 /* [{connection, family, alias, default, fields}] of the file that is found; *path (free it) is NULL without a file. NULL:
  * reported, *code is the exit code. */

@@ -7,10 +7,10 @@
 #include "cli/commands.h"
 #include "cli/inquiry.h"
 #include "cli/report.h"
-#include "core/json-access.h"
-#include "core/json-build.h"
-#include "core/json-text.h"
-#include "core/terminal.h"
+#include "core/base/json-access.h"
+#include "core/base/json-build.h"
+#include "core/base/json-text.h"
+#include "core/base/terminal.h"
 
 /* The config that the options make. NULL: the error is set. */
 static json_object *read_config(const struct arguments *arguments, struct osiris_error *error)

@@ -6,9 +6,9 @@
 
 #include "cli/commands.h"
 #include "cli/report.h"
-#include "core/json-text.h"
-#include "core/terminal.h"
-#include "core/trace.h"
+#include "core/base/json-text.h"
+#include "core/base/terminal.h"
+#include "orchestrator/records/trace.h"
 
 /* dump */
 

@@ -12,14 +12,14 @@
 #include "cli/run-options.h"
 #include "cli/run-records.h"
 #include "cli/run-report.h"
-#include "core/clock.h"
-#include "core/ending-signals.h"
-#include "core/json-access.h"
-#include "core/memory.h"
-#include "core/paths.h"
-#include "core/run-index.h"
-#include "core/session.h"
-#include "core/terminal.h"
+#include "core/base/clock.h"
+#include "core/base/ending-signals.h"
+#include "core/base/json-access.h"
+#include "core/base/memory.h"
+#include "orchestrator/registry/paths.h"
+#include "orchestrator/records/run-index.h"
+#include "orchestrator/session/session.h"
+#include "core/base/terminal.h"
 
 #define LIVE_HEARTBEAT_MS 200
 

@@ -2,8 +2,8 @@
 #include "cli/build.h"
 #include "cli/commands.h"
 #include "cli/report.h"
-#include "core/json-build.h"
-#include "core/terminal.h"
+#include "core/base/json-build.h"
+#include "core/base/terminal.h"
 
 static int execute(const struct arguments *arguments)
 {

@@ -6,19 +6,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/adapter-file.h"
-#include "core/atomic-file.h"
-#include "core/clock.h"
-#include "core/compile.h"
-#include "core/connections.h"
-#include "core/json-access.h"
-#include "core/json-build.h"
-#include "core/json-text.h"
-#include "core/memory.h"
-#include "core/near-miss.h"
-#include "core/paths.h"
-#include "core/remove-tree.h"
-#include "core/session.h"
+#include "orchestrator/registry/adapter-file.h"
+#include "core/base/atomic-file.h"
+#include "core/base/clock.h"
+#include "orchestrator/compile/compile.h"
+#include "orchestrator/oml/connections.h"
+#include "core/base/json-access.h"
+#include "core/base/json-build.h"
+#include "core/base/json-text.h"
+#include "core/base/memory.h"
+#include "core/base/near-miss.h"
+#include "orchestrator/registry/paths.h"
+#include "core/base/remove-tree.h"
+#include "orchestrator/session/session.h"
 
 #define STEP_ID "ask"
 

@@ -8,8 +8,8 @@
 
 #include <json-c/json.h>
 
-#include "core/error.h"
-#include "core/registry.h"
+#include "core/base/error.h"
+#include "orchestrator/registry/registry.h"
 
 struct inquiry {
     struct registry *registry;

@@ -1,12 +1,12 @@
 # The `osiris` command: one file a subcommand.
 bin_PROGRAMS += osiris
 osiris_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_C_CFLAGS)
-# Libraries and plug-ins are to find the malloc of core/allocator.c and the _exit of core/adapter-exit.c.
+# Libraries and plug-ins are to find the malloc of core/base/allocator.c and the _exit of orchestrator/adapter/exit.c.
 osiris_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
-osiris_LDADD = libosiris-core.la
+osiris_LDADD = libosiris-orchestrator.la
 osiris_SOURCES = \
-	core/adapter-exit.c \
-	core/allocator.c \
+	orchestrator/adapter/exit.c \
+	core/base/allocator.c \
 	cli/arguments.c cli/arguments.h \
 	cli/build.c cli/build.h \
 	cli/cmd-compile.c \

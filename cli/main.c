@@ -13,8 +13,8 @@
 #include "cli/build.h"
 #include "cli/commands.h"
 #include "cli/report.h"
-#include "core/adapter-guard.h"
-#include "core/memory.h"
+#include "orchestrator/adapter/guard.h"
+#include "core/base/memory.h"
 
 static const struct command_entry *const oml_commands[] = {&command_validate, NULL};
 

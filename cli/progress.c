@@ -9,10 +9,10 @@
 #include <sys/ioctl.h>
 
 #include "cli/report.h"
-#include "core/buffer.h"
-#include "core/clock.h"
-#include "core/json-access.h"
-#include "core/terminal.h"
+#include "core/base/buffer.h"
+#include "core/base/clock.h"
+#include "core/base/json-access.h"
+#include "core/base/terminal.h"
 
 #define REDRAW_INTERVAL_MS 100
 #define DEFAULT_COLUMNS 80

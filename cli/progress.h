@@ -9,7 +9,7 @@
 #include <json-c/json.h>
 #include <stdbool.h>
 
-#include "core/session.h"
+#include "orchestrator/session/session.h"
 
 struct progress;
 

@@ -4,11 +4,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "core/json-build.h"
-#include "core/json-text.h"
-#include "core/memory.h"
-#include "core/terminal.h"
-#include "core/utf8.h"
+#include "core/base/json-build.h"
+#include "core/base/json-text.h"
+#include "core/base/memory.h"
+#include "core/base/terminal.h"
+#include "core/base/utf8.h"
 
 void report_error(const struct osiris_error *error, const char *place)
 {

@@ -8,8 +8,8 @@
 #include <json-c/json.h>
 #include <stdbool.h>
 
-#include "core/diagnostic.h"
-#include "core/error.h"
+#include "orchestrator/oml/diagnostic.h"
+#include "core/base/error.h"
 
 enum exit_code {
     EXIT_CODE_SUCCESS = 0,

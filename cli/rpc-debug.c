@@ -6,7 +6,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-#include "core/memory.h"
+#include "core/base/memory.h"
 
 static bool is_one_of(const char *text, const char *const *words)
 {

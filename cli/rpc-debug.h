@@ -8,7 +8,7 @@
 #ifndef OSIRIS_CLI_RPC_DEBUG_H
 #define OSIRIS_CLI_RPC_DEBUG_H
 
-#include "core/trace.h"
+#include "orchestrator/records/trace.h"
 
 /* -1: the variable says something else. */
 int rpc_debug_check(struct osiris_error *error);

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "cli/rpc-debug.h"
-#include "core/duration.h"
-#include "core/json-build.h"
-#include "core/utf8.h"
+#include "orchestrator/oml/duration.h"
+#include "core/base/json-build.h"
+#include "core/base/utf8.h"
 
 static int choose_adapter(struct run_options *options, const struct arguments *arguments,
                           struct osiris_error *error)

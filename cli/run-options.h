@@ -3,7 +3,7 @@
 #define OSIRIS_CLI_RUN_OPTIONS_H
 
 #include "cli/arguments.h"
-#include "core/session.h"
+#include "orchestrator/session/session.h"
 
 struct run_options {
     const char *adapter; /* borrowed */

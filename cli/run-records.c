@@ -3,9 +3,9 @@
 
 #include "cli/run-records.h"
 
-#include "core/json-access.h"
-#include "core/json-build.h"
-#include "core/memory.h"
+#include "core/base/json-access.h"
+#include "core/base/json-build.h"
+#include "core/base/memory.h"
 
 double run_records_elapsed_ms(const struct run_records *records)
 {

@@ -4,10 +4,10 @@
 
 #include <stdint.h>
 
-#include "core/clock.h"
-#include "core/compile.h"
-#include "core/pipeline.h"
-#include "core/rundir.h"
+#include "core/base/clock.h"
+#include "orchestrator/compile/compile.h"
+#include "orchestrator/oml/pipeline.h"
+#include "orchestrator/records/rundir.h"
 
 struct run_records {
     struct rundir *rundir;

@@ -5,9 +5,9 @@
 
 #include "cli/report.h"
 #include "cli/summary.h"
-#include "core/json-access.h"
-#include "core/json-build.h"
-#include "core/memory.h"
+#include "core/base/json-access.h"
+#include "core/base/json-build.h"
+#include "core/base/memory.h"
 
 /* Where the step stands in its file, or the option that is at fault. */
 static struct source_location where_is(const struct run_report *report,

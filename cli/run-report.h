@@ -3,7 +3,7 @@
 #define OSIRIS_CLI_RUN_REPORT_H
 
 #include "cli/build.h"
-#include "core/redact.h"
+#include "core/base/redact.h"
 
 /* Everything is borrowed. */
 struct run_report {

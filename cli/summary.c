@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "cli/report.h"
-#include "core/json-access.h"
-#include "core/terminal.h"
+#include "core/base/json-access.h"
+#include "core/base/terminal.h"
 
 static int name_width(json_object *steps)
 {

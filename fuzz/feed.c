@@ -7,9 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/clock.h"
-#include "core/json-access.h"
-#include "core/message.h"
+#include "core/base/clock.h"
+#include "core/base/json-access.h"
+#include "core/wire/message.h"
 
 #define WAIT_MS 30
 #define LONGEST_BODY 65536

@@ -14,7 +14,7 @@
 
 #include <stdbool.h>
 
-#include "core/channel.h"
+#include "core/wire/channel.h"
 #include "fuzz.h"
 
 #define FEED_CHANNELS 2

@@ -8,11 +8,11 @@
 #include <string.h>
 
 #include "arrow-digest.h"
-#include "core/arrow-check.h"
-#include "core/body.h"
-#include "core/json-access.h"
-#include "core/message.h"
-#include "core/wire-batch.h"
+#include "core/arrow/check.h"
+#include "core/wire/body.h"
+#include "core/base/json-access.h"
+#include "core/wire/message.h"
+#include "core/wire/batch.h"
 
 #define MOST_VALUES 100000
 

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/channel.h"
+#include "core/wire/channel.h"
 
 #define BODY_LENGTH (FRAME_MAXIMUM_BODY + 4000)
 

@@ -1,7 +1,7 @@
 /* Any bytes as a run of frames: what is found lies inside them, and does not depend on how they arrive. */
 #include "fuzz.h"
 
-#include "core/frame.h"
+#include "core/wire/frame.h"
 
 /* No part of a whole frame is taken for one, nor does it touch the sequence. */
 static void check_parts(const uint8_t *data, size_t whole, uint64_t sequence)

@@ -1,7 +1,7 @@
 /* Any bytes as a message: refused with an error, or a value that is encoded and decoded to itself. */
 #include "fuzz.h"
 
-#include "core/message.h"
+#include "core/wire/message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

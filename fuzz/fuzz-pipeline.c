@@ -4,8 +4,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "core/canonical-json.h"
-#include "core/compile.h"
+#include "core/base/canonical-json.h"
+#include "orchestrator/compile/compile.h"
 
 static const char components[] =
     "[{\"file\": \"/x.so\", \"plugin\": \"x\", \"drivers\": ["

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/adapter-host.h"
-#include "core/session.h"
+#include "orchestrator/adapter/host.h"
+#include "orchestrator/session/session.h"
 
 #define PATIENCE_MS 20000
 

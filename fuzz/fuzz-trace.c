@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "core/trace.h"
+#include "orchestrator/records/trace.h"
 
 static void check_line(const struct trace_record *record)
 {

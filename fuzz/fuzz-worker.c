@@ -24,7 +24,7 @@ int worker_main(int argc, char **argv);
 #undef main
 
 #include "../tests/plugins/test-plugin.h"
-#include "core/loader.h"
+#include "core/plugin/loader.h"
 
 #define MOST_VALUES 20000
 #define PATIENCE_MS 10000

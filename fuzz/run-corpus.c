@@ -5,7 +5,7 @@
 #include <dirent.h>
 #include <string.h>
 
-#include "core/atomic-file.h"
+#include "core/base/atomic-file.h"
 #include "fuzz.h"
 
 #define LONGEST_INPUT (16u << 20)

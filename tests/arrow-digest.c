@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/arrow-layout.h"
+#include "core/arrow/layout.h"
 
 struct digest {
     uint64_t hash;

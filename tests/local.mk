@@ -1,4 +1,4 @@
-# Tests: units with Check (tests/unit/), the real binary (tests/cli/). A fragment an area.
+# Tests: units with Check (tests/unit/), the real binary (tests/cli/). A fragment a folder.
 AM_TESTS_ENVIRONMENT = \
 	OSIRIS=$(abs_top_builddir)/osiris; export OSIRIS; \
 	OSIRIS_WORKER=$(abs_top_builddir)/osiris-worker; export OSIRIS_WORKER; \
@@ -24,19 +24,26 @@ PY_LOG_COMPILER = $(PYTHON3)
 unit_cppflags = $(AM_CPPFLAGS) $(JSON_C_CFLAGS) $(MSGPACK_CFLAGS) $(FYAML_CFLAGS) $(CHECK_CFLAGS) -I$(top_srcdir)/tests
 unit_ldadd = libosiris-core.la $(CHECK_LIBS)
 EXTRA_DIST += tests/unit.h
-include tests/front.mk
-include tests/compile.mk
-include tests/records.mk
-include tests/rpc.mk
-include tests/plugins-built.mk
-include tests/plugins.mk
-include tests/stream.mk
-include tests/kit.mk
-include tests/csv.mk
-include tests/mysql.mk
-include tests/protocol.mk
-include tests/cli.mk
-include tests/campaign.mk
+EXTRA_DIST += tests/headers
+TESTS += tests/headers
+include tests/plugins/local.mk
+include tests/unit/core/base/local.mk
+include tests/unit/core/wire/local.mk
+include tests/unit/core/plugin/local.mk
+include tests/unit/core/output/local.mk
+include tests/unit/orchestrator/oml/local.mk
+include tests/unit/orchestrator/compile/local.mk
+include tests/unit/orchestrator/records/local.mk
+include tests/unit/orchestrator/session/local.mk
+include tests/unit/worker/local.mk
+include tests/unit/cli/local.mk
+include tests/unit/drivers/kit/local.mk
+include tests/unit/drivers/csv/local.mk
+include tests/csv/local.mk
+include tests/mysql/local.mk
+include tests/protocol/local.mk
+include tests/cli/local.mk
+include tests/campaign/local.mk
 
 # Descriptions of drivers that the tests of the real binary share.
 clean-local:

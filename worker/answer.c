@@ -1,5 +1,5 @@
 /* Messages from the worker to the orchestrator; see run.h. */
-#include "core/json-build.h"
+#include "core/base/json-build.h"
 #include "worker/run.h"
 
 /* A channel that is gone shows itself to the main thread, which ends the worker; and whoever cannot send what the orchestrator waits

@@ -1,5 +1,5 @@
 /* Heartbeats while the main thread cannot send any; see worker.h. */
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "worker/worker.h"
 
 static void *beat(void *context)

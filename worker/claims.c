@@ -11,8 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core/atomic-file.h"
-#include "core/memory.h"
+#include "core/base/atomic-file.h"
+#include "core/base/memory.h"
 #include "worker/run.h"
 
 #define TRIES 100

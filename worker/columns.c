@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/buffer.h"
+#include "core/base/buffer.h"
 #include "worker/run.h"
 
 #define MOST_NAMES 5

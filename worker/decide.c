@@ -6,8 +6,8 @@
  */
 #include <string.h>
 
-#include "core/json-access.h"
-#include "core/json-build.h"
+#include "core/base/json-access.h"
+#include "core/base/json-build.h"
 #include "worker/run.h"
 
 static void free_batch(struct decision_batch *batch)

@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/atomic-file.h"
-#include "core/buffer.h"
-#include "core/json-build.h"
-#include "core/json-text.h"
-#include "core/loader.h"
-#include "core/guarded.h"
-#include "core/memory.h"
+#include "core/base/atomic-file.h"
+#include "core/base/buffer.h"
+#include "core/base/json-build.h"
+#include "core/base/json-text.h"
+#include "core/plugin/loader.h"
+#include "core/plugin/guarded.h"
+#include "core/base/memory.h"
 
 #define DESCRIPTION_MAXIMUM (16u << 20)
 

@@ -7,10 +7,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "core/buffer.h"
-#include "core/clock.h"
-#include "core/frame.h"
-#include "core/message.h"
+#include "core/base/buffer.h"
+#include "core/base/clock.h"
+#include "core/wire/frame.h"
+#include "core/wire/message.h"
 
 #define GUEST_MS 10000        /* to send a first frame */
 #define GUEST_MESSAGE 65536u /* a hello or a resume is much shorter */

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 #define DOOR_GUESTS 4 /* at once; the oldest gives way */
 #define DOOR_POLL_FDS (1 + DOOR_GUESTS)

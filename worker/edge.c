@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/arrow-share.h"
-#include "core/json-access.h"
-#include "core/one-of.h"
+#include "core/arrow/share.h"
+#include "core/base/json-access.h"
+#include "core/base/one-of.h"
 #include "worker/run.h"
 
 /* Producing. */

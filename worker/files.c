@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core/litter.h"
+#include "core/output/litter.h"
 #include "worker/run.h"
 
 /* Inputs. */

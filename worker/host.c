@@ -4,14 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/artifacts.h"
-#include "core/atomic-file.h"
-#include "core/clock.h"
-#include "core/json-access.h"
-#include "core/json-build.h"
-#include "core/json-text.h"
-#include "core/memory.h"
-#include "core/remove-tree.h"
+#include "core/output/artifacts.h"
+#include "core/base/atomic-file.h"
+#include "core/base/clock.h"
+#include "core/base/json-access.h"
+#include "core/base/json-build.h"
+#include "core/base/json-text.h"
+#include "core/base/memory.h"
+#include "core/base/remove-tree.h"
 #include "worker/run.h"
 
 /* Reports. */

@@ -13,8 +13,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "core/memory.h"
-#include "core/orphans.h"
+#include "core/base/memory.h"
+#include "core/base/orphans.h"
 
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -42,7 +42,7 @@ static void print(const char *const *words, int count)
     (void)!writev(STDERR_FILENO, parts, count);
 }
 
-/* A line of its own, whatever was printed before: osiris looks for it (find_crashed_step in core/session-place.c). */
+/* A line of its own, whatever was printed before: osiris looks for it (find_crashed_step in orchestrator/session/place.c). */
 static void print_end(const char *what)
 {
     if (thread_step != NULL)

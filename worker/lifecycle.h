@@ -4,7 +4,7 @@
 #ifndef OSIRIS_WORKER_LIFECYCLE_H
 #define OSIRIS_WORKER_LIFECYCLE_H
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "worker/run.h"
 
 /* Before anything else: the channel moves to a private descriptor (returned), stdin becomes /dev/null, stdout

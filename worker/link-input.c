@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/arrow-check.h"
-#include "core/body.h"
-#include "core/json-access.h"
-#include "core/json-build.h"
-#include "core/wire-batch.h"
+#include "core/arrow/check.h"
+#include "core/wire/body.h"
+#include "core/base/json-access.h"
+#include "core/base/json-build.h"
+#include "core/wire/batch.h"
 #include "worker/link.h"
 
 /* Memory that is taken on a header's word, before any byte of the body has come. */

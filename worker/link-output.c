@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/arrow-share.h"
-#include "core/clock.h"
-#include "core/json-access.h"
-#include "core/json-build.h"
-#include "core/wire-batch.h"
+#include "core/arrow/share.h"
+#include "core/base/clock.h"
+#include "core/base/json-access.h"
+#include "core/base/json-build.h"
+#include "core/wire/batch.h"
 #include "worker/link.h"
 
 /* Bytes a second below which compressing pays: a core's compression is faster than the link. Measured while the

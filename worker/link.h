@@ -14,9 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/channel.h"
-#include "core/error.h"
-#include "core/queue.h"
+#include "core/wire/channel.h"
+#include "core/base/error.h"
+#include "worker/queue.h"
 
 struct link_output;
 
@@ -31,7 +31,7 @@ int link_output_credit(struct link_output *output, int64_t bytes, struct osiris_
 void link_output_close(struct link_output *output);
 /* [any thread] Wakes the producer, who is told QUEUE_CANCELLED. */
 void link_output_cancel(struct link_output *output);
-/* [producer] As their namesakes of core/queue.h. */
+/* [producer] As their namesakes of worker/queue.h. */
 int link_output_set_schema(struct link_output *output, const struct ArrowSchema *schema,
                            struct osiris_error *error);
 enum queue_result link_output_put(struct link_output *output, const struct ArrowSchema *schema,

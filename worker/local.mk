@@ -1,11 +1,13 @@
 # osiris-worker: runs the steps.
 worker_PROGRAMS += osiris-worker
 osiris_worker_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_C_CFLAGS)
-# Libraries and plug-ins are to find the malloc of core/allocator.c.
+# Libraries and plug-ins are to find the malloc of core/base/allocator.c.
 osiris_worker_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 osiris_worker_LDADD = libosiris-core.la $(JSON_C_LIBS)
-osiris_worker_SOURCES = $(worker_sources) worker/main.c core/allocator.c
+osiris_worker_SOURCES = $(worker_sources) worker/main.c core/base/allocator.c
 worker_sources = \
+	worker/batch.c worker/batch.h \
+	worker/queue.c worker/queue.h \
 	worker/answer.c \
 	worker/beats.c \
 	worker/claims.c \

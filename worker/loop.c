@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/clock.h"
-#include "core/json-access.h"
-#include "core/json-build.h"
+#include "core/base/clock.h"
+#include "core/base/json-access.h"
+#include "core/base/json-build.h"
 #include "worker/worker.h"
 
 #define RESUME_TIMEOUT_MS 60000 /* a worker waits so long for the link on which one that got lost comes again */

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "worker/describe.h"
 #include "worker/lifecycle.h"
 #include "worker/worker.h"

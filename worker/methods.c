@@ -2,10 +2,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/clock.h"
-#include "core/json-access.h"
-#include "core/json-build.h"
-#include "core/wire-batch.h"
+#include "core/base/clock.h"
+#include "core/base/json-access.h"
+#include "core/base/json-build.h"
+#include "core/wire/batch.h"
 #include "worker/lifecycle.h"
 #include "worker/worker.h"
 

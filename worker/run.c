@@ -4,14 +4,14 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/clock.h"
-#include "core/json-access.h"
-#include "core/json-build.h"
-#include "core/litter.h"
-#include "core/loader.h"
-#include "core/memory.h"
-#include "core/absolute-path.h"
-#include "core/remove-tree.h"
+#include "core/base/clock.h"
+#include "core/base/json-access.h"
+#include "core/base/json-build.h"
+#include "core/output/litter.h"
+#include "core/plugin/loader.h"
+#include "core/base/memory.h"
+#include "core/base/absolute-path.h"
+#include "core/base/remove-tree.h"
 
 #define DEFAULT_QUEUE_BYTES (1 << 20)
 #define LARGEST_QUEUE_BYTES (INT64_C(1) << 40) /* credits of it can be added up */

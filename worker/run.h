@@ -15,13 +15,13 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "core/channel.h"
-#include "core/error.h"
-#include "core/fingerprint.h"
-#include "core/host-values.h"
-#include "core/output.h"
-#include "core/queue.h"
-#include "core/redact.h"
+#include "core/wire/channel.h"
+#include "core/base/error.h"
+#include "core/base/fingerprint.h"
+#include "core/plugin/host-values.h"
+#include "core/output/output.h"
+#include "worker/queue.h"
+#include "core/base/redact.h"
 #include "worker/link.h"
 
 struct run;
@@ -161,7 +161,7 @@ struct run {
     char *temp_root; /* prepare's temp_dir */
     bool made_temp_root; /* it was not there */
     char *temp_dir;  /* a folder in it with a name of our own: the only one that is ever removed with what it has */
-    int temp_lock;   /* its descriptor (core/litter.h), or -1 */
+    int temp_lock;   /* its descriptor (core/output/litter.h), or -1 */
     int stdout_fd; /* the command's standard output, or -1; outlives the run */
     _Atomic bool stdout_taken; /* a step has it now: another would mix with it */
     struct step *steps;

@@ -3,7 +3,7 @@
  * the driver. While the host itself makes the driver wait (for an input, for a slow orchestrator, for the disk) it is not silent.
  * Step threads and drivers' own threads count; the main thread looks now and then.
  */
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "worker/run.h"
 
 void signs_give(struct step *step)

@@ -4,10 +4,10 @@
  */
 #include <string.h>
 
-#include "core/arrow-check.h"
-#include "core/clock.h"
-#include "core/json-access.h"
-#include "core/json-build.h"
+#include "core/arrow/check.h"
+#include "core/base/clock.h"
+#include "core/base/json-access.h"
+#include "core/base/json-build.h"
 #include "worker/lifecycle.h"
 #include "worker/run.h"
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/arrow-check.h"
+#include "core/arrow/check.h"
 #include "worker/run.h"
 
 /*

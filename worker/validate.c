@@ -6,14 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/atomic-file.h"
-#include "core/guarded.h"
-#include "core/host-values.h"
-#include "core/json-access.h"
-#include "core/json-build.h"
-#include "core/json-text.h"
-#include "core/loader.h"
-#include "core/read-to-end.h"
+#include "core/base/atomic-file.h"
+#include "core/plugin/guarded.h"
+#include "core/plugin/host-values.h"
+#include "core/base/json-access.h"
+#include "core/base/json-build.h"
+#include "core/base/json-text.h"
+#include "core/plugin/loader.h"
+#include "core/base/read-to-end.h"
 
 #define QUESTIONS_MAXIMUM (64u << 20)
 #define ANSWERS_MAXIMUM (16u << 20)

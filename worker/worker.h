@@ -10,7 +10,7 @@
 #ifndef OSIRIS_WORKER_WORKER_H
 #define OSIRIS_WORKER_WORKER_H
 
-#include "core/pause.h"
+#include "core/base/pause.h"
 #include "worker/door.h"
 #include "worker/run.h"
 

@@ -11,7 +11,7 @@ from tap import SANITIZED, Skip, step, write
 
 PRELOAD = BUILD / "tests/plugins/preload/.libs/starve.so"
 PROGRAMS = {"osiris": "osiris", "worker": pathlib.Path(WORKER).name}
-LARGE = 64 << 10  # MEMORY_SMALL of core/memory.h: what is smaller ends the process
+LARGE = 64 << 10  # MEMORY_SMALL of core/base/memory.h: what is smaller ends the process
 LEAST, SPACES, SPACE_STEP = 12 << 20, 600, 64 << 10  # of address space, from too little to load the programs with
 
 

@@ -580,7 +580,7 @@ def test_a_bad_body(folder):
 
 @test
 def test_vectors(folder):
-    """The file that tests/unit/test-vectors.c reads, read in Python."""
+    """The file that tests/unit/worker/test-vectors.c reads, read in Python."""
     done = subprocess.run([PYTHON(), "-B", PROTOCOL / "vectors.py"], capture_output=True, text=True)
     assert_equal((done.returncode, done.stderr), (0, ""), done.stdout)
     assert done.stdout.endswith(" vectors\n"), done.stdout

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "core/host-values.h"
+#include "core/plugin/host-values.h"
 #include "fixture.h"
 
 extern const struct osiris_plugin osiris_plugin;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks vectors.txt with frames.py and batches.py: the same file that tests/unit/test-vectors.c reads. Names what is wrong."""
+"""Checks vectors.txt with frames.py and batches.py: the same file that tests/unit/worker/test-vectors.c reads. Names what is wrong."""
 
 import json
 import pathlib

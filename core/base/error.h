@@ -1,0 +1,74 @@
+/*
+ * One error type for the whole core. A function that can fail returns 0 or -1 (or a pointer or NULL)
+ * and takes `struct osiris_error *error` last. The error is made once, where the facts are; callers
+ * may prefix where it happened, never repeat what happened. `error` may be NULL for a caller that
+ * does not care. A caller starts with OSIRIS_ERROR_INIT and ends with osiris_error_clear (or declares
+ * it _cleanup_error_).
+ */
+#ifndef OSIRIS_CORE_BASE_ERROR_H
+#define OSIRIS_CORE_BASE_ERROR_H
+
+#include <json-c/json.h>
+#include <osiris/host.h>
+#include <stdbool.h>
+
+#include "core/base/cleanup.h"
+
+struct osiris_error {
+    int category; /* OSIRIS_ERROR_…; 0: no error */
+    bool retryable;
+    int native_code;
+    char *native_state; /* owned; each may be NULL, but for the message of an error that is set */
+    char *message;
+    char *hint;
+    char *option;    /* of the step's config that is at fault: a key or a JSON pointer */
+    char *type;      /* error type name where the original has one: WorkerCrashError, … */
+    char *step_id;
+    char *component;
+};
+
+#define OSIRIS_ERROR_INIT                                                                          \
+    {                                                                                              \
+        0                                                                                          \
+    }
+#define _cleanup_error_ _cleanup_(osiris_error_clear)
+
+/* Sets the error (replacing one already there) and returns -1. */
+int osiris_error_set(struct osiris_error *error, int category, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The same with errno's text behind the message; the category follows from `number` (ENOENT:
+ * not_found, EACCES/EPERM/EROFS: permission, ETIMEDOUT: timeout, ECONNREFUSED…: connection, else io). */
+int osiris_error_set_errno(struct osiris_error *error, int number, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Adds what to do about it. Returns -1. */
+int osiris_error_hint(struct osiris_error *error, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Puts "prefix: " before the message. Returns -1. */
+int osiris_error_prefix(struct osiris_error *error, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* What a plug-in has reported, of whatever version its struct is. */
+void osiris_error_from_report(struct osiris_error *error, const struct osiris_error_report *report);
+
+void osiris_error_clear(struct osiris_error *error);
+
+/* Moves `from` to `to` (cleared first); `from` is empty afterwards. */
+void osiris_error_move(struct osiris_error *to, struct osiris_error *from);
+
+/* Copies `from` (which stays) over `to`. */
+void osiris_error_copy(struct osiris_error *to, const struct osiris_error *from);
+
+/* "config", "connection", …; "internal" for anything unknown. */
+const char *osiris_error_category_name(int category);
+/* The category of a name, or OSIRIS_ERROR_INTERNAL. */
+int osiris_error_category_from_name(const char *name);
+
+/* The wire and JSON form: {category, retryable, native_code, native_state, message, hint, option,
+ * type, step_id, component}, absent members left out. */
+json_object *osiris_error_to_json(const struct osiris_error *error);
+void osiris_error_from_json(struct osiris_error *error, json_object *object);
+
+#endif

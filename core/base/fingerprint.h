@@ -1,0 +1,11 @@
+/* SHA-256 in hex. */
+#ifndef OSIRIS_CORE_BASE_FINGERPRINT_H
+#define OSIRIS_CORE_BASE_FINGERPRINT_H
+
+#include <stddef.h>
+
+#define FINGERPRINT_SIZE 65 /* 64 hex digits and a NUL */
+
+void fingerprint(const void *bytes, size_t length, char hex[FINGERPRINT_SIZE]);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * The one redactor: it knows the secret values, and which key names are secret. Values may be added at any time from any
+ * thread; redaction is safe on any thread.
+ *
+ * A secret may be a word that we write ourselves: "success", "mysql", "2026". So each text passes the redactor where it comes in from
+ * outside (what drivers, servers and adapters say, paths and configs of users), and is masked there in full; what is built of it
+ * and of our own words is not masked again. Records, reports and traces pass it once more on their way out (redactor_record), for
+ * all secrets that can be no word of ours: those with other characters than letters, digits and _.:-, and those of 24 bytes and more.
+ */
+#ifndef OSIRIS_CORE_BASE_REDACT_H
+#define OSIRIS_CORE_BASE_REDACT_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/base/error.h"
+
+#define REDACT_MASK "***MASKED***"
+
+struct redactor;
+
+struct redactor *redactor_new(void);
+void redactor_free(struct redactor *redactor);
+
+/* Remembers a secret value, also in the forms in which it travels: percent-encoded, JSON-escaped,
+ * base64. Values shorter than 4 bytes are masked only where they stand alone (between non-word
+ * characters); the empty one is ignored. Returns 0 or -1 (out of memory). */
+int redactor_add(struct redactor *redactor, const char *value);
+
+/* A copy of a text from outside with every secret value replaced by REDACT_MASK (free it), NULL if out of memory. Whoever made the
+ * text may have cut it in the middle of a secret: so the beginning of one, REDACT_PREFIX bytes or more, is masked, too, where the
+ * text, a line of it or a quotation ends. */
+#define REDACT_PREFIX 6
+char *redactor_text(struct redactor *redactor, const char *text, size_t length);
+
+/* What drivers and workers say may be cut: a message has room for a few texts of this length, a line of the records for such an
+ * event's fields. */
+#define REDACT_TEXT_MAXIMUM ((size_t)64 << 10)
+#define REDACT_EVENT_MAXIMUM ((size_t)1 << 20)
+
+/* The same, at most REDACT_TEXT_MAXIMUM bytes long: the end of a longer one says that it was cut. Masked first, since
+ * half a secret is none that is known. */
+char *redactor_short_text(struct redactor *redactor, const char *text);
+
+/* How many of these bytes can be masked and passed on, if more of the same text is to come: behind them a secret may have begun. */
+size_t redactor_settled(struct redactor *redactor, const char *text, size_t length);
+
+/* The texts of an error that comes from outside. */
+void redactor_error(struct redactor *redactor, struct osiris_error *error);
+
+/* Deep copies of JSON values: strings redacted by value, and every string, number or array under a secret key name masked. The
+ * caller owns it. */
+
+/* Values as they were given: configs, parameters. Nobody has cut them. */
+json_object *redactor_json(struct redactor *redactor, json_object *value);
+/* A driver's answer to a question: its texts may have been cut, but a name that a secret begins with is a name. */
+json_object *redactor_answer(struct redactor *redactor, json_object *value);
+/* What an event says: texts, and keys that may be made of data. */
+json_object *redactor_event(struct redactor *redactor, json_object *value);
+/* What we write, on its way out: see above. */
+json_object *redactor_record(struct redactor *redactor, json_object *value);
+char *redactor_record_text(struct redactor *redactor, const char *text);
+
+/* A message between osiris and a worker: what it says for others is masked, what both go by is kept (redact-message.c). */
+json_object *redactor_message(struct redactor *redactor, json_object *message);
+
+/* password, token, api_key, *_pw, …; never primary_key and the like (docs/secrets.md has the list). */
+bool redact_key_is_secret(const char *key);
+
+#endif

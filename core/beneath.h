@@ -1,9 +1,0 @@
-/* Folders named by files that anybody may have written: a cloned project brings its own .osiris along. */
-#ifndef OSIRIS_CORE_BENEATH_H
-#define OSIRIS_CORE_BENEATH_H
-
-/* Opens the folder `path` below the folder `base`. No component of the path may be empty, "." or "..", and none a symbolic link.
- * A descriptor, or -1 with errno. */
-int open_beneath(const char *base, const char *path);
-
-#endif

@@ -1,0 +1,53 @@
+/* What one end of a channel knows of its peer: what it has not taken, since when it takes nothing, whether it is stopped; and giving
+ * the channel up. See channel.h. */
+#include <stdio.h>
+
+#include "core/wire/channel-internal.h"
+#include "core/base/clock.h"
+#include "core/base/pause.h"
+
+size_t channel_held_bytes(struct channel *channel)
+{
+    pthread_mutex_lock(&channel->outbox_lock);
+    size_t bytes = channel->body_lane_bytes + channel->sending.bytes + channel->kept.bytes;
+    pthread_mutex_unlock(&channel->outbox_lock);
+    return bytes;
+}
+
+int64_t channel_stuck_since(struct channel *channel)
+{
+    pthread_mutex_lock(&channel->outbox_lock);
+    int64_t since = channel->stuck_since_ms;
+    pthread_mutex_unlock(&channel->outbox_lock);
+    return since;
+}
+
+void channel_excuse_peer(struct channel *channel)
+{
+    pthread_mutex_lock(&channel->outbox_lock);
+    if (channel->stuck_since_ms != 0)
+        channel->stuck_since_ms = clock_monotonic_ms();
+    pthread_mutex_unlock(&channel->outbox_lock);
+}
+
+bool channel_has_paused_peer(const struct channel *channel)
+{
+    return channel->fd >= 0 && pause_has_peer(channel->fd);
+}
+
+void channel_give_up_locked(struct channel *channel, const char *why)
+{
+    if (channel->fault[0] == '\0')
+        snprintf(channel->fault, sizeof channel->fault, "%s", why);
+    channel_wake_locked(channel);
+}
+
+void channel_give_up(struct channel *channel, const char *what, const struct osiris_error *reason)
+{
+    char why[CHANNEL_FAULT_SIZE];
+
+    snprintf(why, sizeof why, "%.48s cannot be sent: %.120s", what, reason->message);
+    pthread_mutex_lock(&channel->outbox_lock);
+    channel_give_up_locked(channel, why);
+    pthread_mutex_unlock(&channel->outbox_lock);
+}

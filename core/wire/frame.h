@@ -1,0 +1,44 @@
+/*
+ * Frames of the protocol (docs/protocol.md): a header of 16 bytes, then a message, then a body. Encoding
+ * and judging a header, and an incremental decoder over received bytes. No I/O, no msgpack.
+ */
+#ifndef OSIRIS_CORE_WIRE_FRAME_H
+#define OSIRIS_CORE_WIRE_FRAME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/error.h"
+
+#define FRAME_HEADER_SIZE 16
+#define FRAME_MAXIMUM_MESSAGE (16u << 20)
+#define FRAME_MAXIMUM_BODY (1u << 20)
+
+struct frame_header {
+    uint32_t message_length; /* 1 … FRAME_MAXIMUM_MESSAGE */
+    uint32_t body_length;    /* 0 … FRAME_MAXIMUM_BODY */
+    uint64_t sequence;       /* 1, 2, 3, … on each side; 0: only in `resume` */
+};
+
+void frame_encode_header(const struct frame_header *header, uint8_t bytes[FRAME_HEADER_SIZE]);
+void frame_decode_header(const uint8_t bytes[FRAME_HEADER_SIZE], struct frame_header *header);
+/* The lengths are within bounds and the number is `expected`; else -1, and the error says what is wrong. */
+int frame_check_header(const struct frame_header *header, uint64_t expected,
+                       struct osiris_error *error);
+
+enum frame_result { FRAME_OK, FRAME_AGAIN, FRAME_VIOLATION };
+
+/* A whole frame in received bytes: the pointers are into them. */
+struct frame {
+    const uint8_t *message, *body;
+    size_t message_length, body_length;
+};
+
+/* Looks for one whole frame at the beginning of `bytes`. FRAME_OK: *frame is filled, *consumed says how
+ * many bytes it takes, and *sequence (the last number seen) has gone up. FRAME_AGAIN: more
+ * bytes are needed, *consumed says how many the frame takes in all (as far as is known). FRAME_VIOLATION: the error
+ * is set. A header is judged as soon as it is there. */
+enum frame_result frame_next(const uint8_t *bytes, size_t length, uint64_t *sequence,
+                             struct frame *frame, size_t *consumed, struct osiris_error *error);
+
+#endif

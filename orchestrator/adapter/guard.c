@@ -1,0 +1,205 @@
+/* Adapters that end the process, or crash; see adapter-guard.h. */
+#include "orchestrator/adapter/guard.h"
+
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "core/base/process-end.h"
+
+#define STACK_SIZE (64u << 10)
+
+/* Not signals: how a thread has ended. */
+enum { BY_EXIT = -1, BY_THREAD_EXIT = -2 };
+
+/* Thread-local, and read by handlers of the same thread only. */
+static __thread struct adapter_guard *own;
+/* Written once, before there is an adapter. */
+static char all_adapters[256];
+static pid_t process;
+static _Atomic(struct adapter_guard *) first_ended;
+
+/* Async-signal-safe. One call, so that no other thread's words come between. */
+static void say(const char *const *words, int count)
+{
+    struct iovec parts[8];
+
+    for (int i = 0; i < count; i++)
+        parts[i] = (struct iovec){.iov_base = (void *)(uintptr_t)words[i], .iov_len = strlen(words[i])};
+    (void)!writev(STDERR_FILENO, parts, count);
+}
+
+static void on_late(int number)
+{
+    struct adapter_guard *guard = atomic_load(&first_ended);
+
+    (void)number;
+    say((const char *const[]){"\nosiris: the run cannot be ended in order after the adapter \"",
+                              guard == NULL ? "?" : guard->adapter, "\" has ended; it has failed\n"},
+        3);
+    process_end(1);
+}
+
+/* Async-signal-safe. */
+static void note_end(struct adapter_guard *guard, int how)
+{
+    static const uint64_t one = 1;
+    struct adapter_guard *nobody = NULL;
+    struct sigaction late = {.sa_handler = on_late};
+
+    if (atomic_compare_exchange_strong(&first_ended, &nobody, guard)) {
+        sigemptyset(&late.sa_mask);
+        (void)sigaction(SIGALRM, &late, NULL);
+        (void)alarm(ADAPTER_GUARD_SECONDS);
+    }
+    atomic_store(&guard->ended, how);
+    (void)!write(guard->wake_fd, &one, sizeof one);
+}
+
+static void stop_for_good(struct adapter_guard *guard, int how) __attribute__((noreturn));
+
+static void stop_for_good(struct adapter_guard *guard, int how)
+{
+    sigset_t all;
+
+    note_end(guard, how);
+    sigfillset(&all);
+    for (;;)
+        (void)sigsuspend(&all);
+}
+
+void adapter_guard_thread_ended(struct adapter_guard *guard)
+{
+    note_end(guard, BY_THREAD_EXIT);
+}
+
+static bool is_main_thread(void)
+{
+    return gettid() == process;
+}
+
+/* A child that an adapter has forked may exit as it likes. */
+void adapter_guard_meet_exit(void)
+{
+    if (getpid() != process)
+        return;
+    if (own != NULL)
+        stop_for_good(own, BY_EXIT);
+    if (is_main_thread())
+        return;
+    say((const char *const[]){"\nosiris: a thread that an adapter (", all_adapters,
+                              ") has started ends the process (exit); the run has failed\n"},
+        3);
+    process_end(1);
+}
+
+#ifndef OSIRIS_SANITIZED
+static void on_crash(int number)
+{
+    const char *name = sigabbrev_np(number);
+
+    if (getpid() == process && own != NULL)
+        stop_for_good(own, number);
+    if (getpid() == process && !is_main_thread()) {
+        say((const char *const[]){"\nosiris: SIG", name == NULL ? "?" : name, " on a thread that an adapter (",
+                                  all_adapters, ") has started; the run has failed\n"},
+            5);
+        process_end(1);
+    }
+    /* Ours, or a child's: as it was. */
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
+}
+
+static void watch_crashes(void)
+{
+    static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP};
+    struct sigaction action = {.sa_handler = on_crash, .sa_flags = SA_ONSTACK | SA_NODEFER};
+
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++)
+        (void)sigaction(crashes[i], &action, NULL);
+}
+#endif
+
+void adapter_guard_watch(const char *adapters)
+{
+    bool again = process == getpid();
+
+    snprintf(all_adapters, sizeof all_adapters, "%s", adapters);
+    process = getpid();
+    if (again)
+        return;
+    (void)at_quick_exit(adapter_guard_meet_exit);
+#ifndef OSIRIS_SANITIZED
+    watch_crashes();
+#endif
+}
+
+void adapter_guard_go_first(void)
+{
+    (void)atexit(adapter_guard_meet_exit);
+}
+
+/* A stack that has overflown has no room for a handler. */
+void adapter_guard_enter(struct adapter_guard *guard)
+{
+    own = guard;
+#ifndef OSIRIS_SANITIZED
+    guard->stack = malloc(STACK_SIZE);
+    const stack_t stack = {.ss_sp = guard->stack, .ss_size = STACK_SIZE};
+    if (guard->stack != NULL)
+        (void)sigaltstack(&stack, NULL);
+#endif
+}
+
+void adapter_guard_leave(struct adapter_guard *guard)
+{
+    (void)guard;
+    own = NULL;
+#ifndef OSIRIS_SANITIZED
+    const stack_t none = {.ss_flags = SS_DISABLE};
+    (void)sigaltstack(&none, NULL);
+    free(guard->stack);
+#endif
+}
+
+void adapter_guard_call(struct adapter_guard *guard, const char *verb)
+{
+    atomic_store(&guard->verb, verb);
+}
+
+bool adapter_guard_has_ended(const struct adapter_guard *guard)
+{
+    return atomic_load(&guard->ended) != 0;
+}
+
+int adapter_guard_explain(const struct adapter_guard *guard, struct osiris_error *error)
+{
+    const char *verb = atomic_load(&guard->verb);
+    int how = atomic_load(&guard->ended);
+    const char *name = how > 0 ? sigabbrev_np(how) : NULL;
+
+    if (verb == NULL)
+        verb = "?";
+    if (how == BY_EXIT)
+        osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "adapter \"%s\": it has called exit in \"%s\"", guard->adapter, verb);
+    else if (how == BY_THREAD_EXIT)
+        osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "adapter \"%s\": it has ended its thread in \"%s\"",
+                         guard->adapter, verb);
+    else
+        osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "adapter \"%s\": it has crashed in \"%s\" (SIG%s)", guard->adapter,
+                         verb, name == NULL ? "?" : name);
+    return osiris_error_hint(error, "this is a fault of the adapter; what it has made may be left");
+}
+
+int adapter_guard_check(struct osiris_error *error)
+{
+    const struct adapter_guard *guard = atomic_load(&first_ended);
+
+    return guard == NULL ? 0 : adapter_guard_explain(guard, error);
+}

@@ -1,0 +1,431 @@
+/* An execution adapter on a thread of its own; see adapter-thread.h. */
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "orchestrator/adapter/thread-internal.h"
+#include "core/base/cleanup.h"
+#include "core/base/clock.h"
+#include "core/base/json-text.h"
+#include "core/base/memory.h"
+#include "core/base/pause.h"
+
+#define LOOKED_AFTER_MS 100 /* who waits for a call looks so often whether its thread is there */
+#define REPORTS_WAITING 256 /* beyond, the adapter waits until they are taken */
+
+/* Copies. */
+
+/* A manifest may be long. */
+static char *copy_text(const char *text)
+{
+    return text == NULL ? NULL : memory_format("%s", text);
+}
+
+/* One block of pointers; the texts are their own. */
+static const char *const *copy_list(const char *const *list)
+{
+    size_t count = 0;
+
+    while (list[count] != NULL)
+        count++;
+    char **copy = calloc(count + 1, sizeof *copy);
+    for (size_t i = 0; i < count; i++)
+        copy[i] = copy_text(list[i]);
+    return (const char *const *)copy;
+}
+
+static void free_list(const char *const *list)
+{
+    for (size_t i = 0; list != NULL && list[i] != NULL; i++)
+        free((char *)list[i]);
+    free((void *)list);
+}
+
+static void copy_options(struct adapter_thread *thread, const struct adapter_host_options *given)
+{
+    const struct osiris_adapter_context *context = given->context;
+
+    thread->context = (struct osiris_adapter_context){
+        .struct_size = sizeof thread->context,
+        .manifest = copy_text(context->manifest),
+        .worker_path = copy_text(context->worker_path),
+        .driver_paths = copy_list(context->driver_paths),
+        .environment = copy_list(context->environment),
+        .run_dir = copy_text(context->run_dir),
+        .artifacts_dir = copy_text(context->artifacts_dir),
+        .standard_output = context->standard_output,
+    };
+    thread->options = (struct adapter_host_options){
+        .name = copy_text(given->name),
+        .adapter_path = copy_text(given->adapter_path),
+        .adapter_dir = copy_text(given->adapter_dir),
+        .run_id = copy_text(given->run_id),
+        .options = json_copy(given->options),
+        .redactor = given->redactor,
+        .sink = &thread->own_sink,
+        .context = &thread->context,
+    };
+}
+
+static void free_report(struct report *report)
+{
+    free(report->name);
+    free(report->text);
+    json_object_put(report->fields);
+    free(report);
+}
+
+static void free_thread(struct adapter_thread *thread)
+{
+    const struct adapter_host_options *options = &thread->options;
+    const struct osiris_adapter_context *context = &thread->context;
+
+    while (thread->first != NULL) {
+        struct report *report = thread->first;
+        thread->first = report->next;
+        free_report(report);
+    }
+    osiris_error_clear(&thread->outcome.error);
+    cleanup_close_value(&thread->outcome.channel.socket);
+    cleanup_close_value(&thread->outcome.channel.diagnostics);
+    free((char *)options->name);
+    free((char *)options->adapter_path);
+    free((char *)options->adapter_dir);
+    free((char *)options->run_id);
+    json_object_put(options->options);
+    free((char *)context->manifest);
+    free((char *)context->worker_path);
+    free_list(context->driver_paths);
+    free_list(context->environment);
+    free((char *)context->run_dir);
+    free((char *)context->artifacts_dir);
+    cleanup_close_value(&thread->fd);
+    pthread_cond_destroy(&thread->changed);
+    pthread_mutex_destroy(&thread->lock);
+    free(thread);
+}
+
+/* Reports: made on the adapter's thread, taken on the owner's. */
+
+static void wake_owner(const struct adapter_thread *thread)
+{
+    static const uint64_t one = 1;
+
+    (void)!write(thread->fd, &one, sizeof one);
+}
+
+/* Takes `fields`. */
+static void add_report(struct adapter_thread *thread, const struct report *given, const char *name,
+                       const char *text)
+{
+    struct report *report = malloc(sizeof *report);
+
+    *report = *given;
+    report->name = copy_text(name);
+    report->text = copy_text(text);
+    pthread_mutex_lock(&thread->lock);
+    while (thread->report_count >= REPORTS_WAITING && !thread->left_behind)
+        pthread_cond_wait(&thread->changed, &thread->lock);
+    if (thread->left_behind) {
+        free_report(report);
+    } else {
+        *thread->end = report;
+        thread->end = &report->next;
+        thread->report_count++;
+        wake_owner(thread);
+        pthread_cond_broadcast(&thread->changed);
+    }
+    pthread_mutex_unlock(&thread->lock);
+}
+
+static void on_log(void *context, int level, const char *source, const char *message)
+{
+    add_report(context, &(struct report){.kind = REPORT_LOG, .level = level}, source, message);
+}
+
+static void on_event(void *context, const char *name, json_object *fields)
+{
+    add_report(context, &(struct report){.kind = REPORT_EVENT, .fields = fields}, name, NULL);
+}
+
+static void on_metric(void *context, const char *name, double value, const char *unit)
+{
+    add_report(context, &(struct report){.kind = REPORT_METRIC, .value = value}, name, unit);
+}
+
+static bool is_cancelled(void *context)
+{
+    const struct adapter_thread *thread = context;
+
+    return atomic_load(&thread->cancelled);
+}
+
+static void tell(const struct adapter_sink *sink, struct report *report)
+{
+    switch (report->kind) {
+    case REPORT_LOG:
+        sink->log(sink->context, report->level, report->name, report->text);
+        break;
+    case REPORT_EVENT:
+        sink->event(sink->context, report->name, report->fields);
+        report->fields = NULL;
+        break;
+    case REPORT_METRIC:
+        sink->metric(sink->context, report->name, report->value, report->text);
+        break;
+    }
+}
+
+/* The lock is held, but not while the sink is called. */
+static void tell_all(struct adapter_thread *thread)
+{
+    while (thread->first != NULL) {
+        struct report *report = thread->first;
+        thread->first = report->next;
+        if (thread->first == NULL)
+            thread->end = &thread->first;
+        thread->report_count--;
+        pthread_cond_broadcast(&thread->changed);
+        pthread_mutex_unlock(&thread->lock);
+        tell(thread->sink, report);
+        free_report(report);
+        pthread_mutex_lock(&thread->lock);
+    }
+}
+
+/* The thread. */
+
+/* The adapter has called pthread_exit. */
+static void on_unwound(void *context)
+{
+    struct adapter_thread *thread = context;
+
+    adapter_guard_thread_ended(&thread->guard);
+}
+
+static void *serve(void *context)
+{
+    struct adapter_thread *thread = context;
+    bool left_behind;
+
+    adapter_guard_enter(&thread->guard);
+    adapter_guard_go_first();
+    pthread_cleanup_push(on_unwound, thread);
+    pthread_mutex_lock(&thread->lock);
+    while (!thread->ending) {
+        if (thread->work == NULL) {
+            pthread_cond_wait(&thread->changed, &thread->lock);
+            continue;
+        }
+        pthread_mutex_unlock(&thread->lock);
+        thread->work(thread, thread->argument);
+        pthread_mutex_lock(&thread->lock);
+        thread->work = NULL;
+        thread->has_outcome = thread->is_task;
+        if (thread->is_task)
+            wake_owner(thread);
+        pthread_cond_broadcast(&thread->changed);
+    }
+    left_behind = thread->left_behind;
+    pthread_mutex_unlock(&thread->lock);
+    if (left_behind)
+        adapter_thread_close(thread, NULL);
+    pthread_cleanup_pop(0);
+    adapter_guard_leave(&thread->guard);
+    if (left_behind)
+        free_thread(thread);
+    return NULL;
+}
+
+static void init_lock(struct adapter_thread *thread)
+{
+    pthread_condattr_t attributes;
+
+    pthread_mutex_init(&thread->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&thread->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+struct adapter_thread *adapter_thread_new(const struct adapter_host_options *options,
+                                          struct osiris_error *error)
+{
+    struct adapter_thread *thread = calloc(1, sizeof *thread);
+
+    init_lock(thread);
+    thread->sink = options->sink;
+    thread->own_sink = (struct adapter_sink){.log = on_log,
+                                             .event = on_event,
+                                             .metric = on_metric,
+                                             .cancelled = is_cancelled,
+                                             .context = thread};
+    thread->end = &thread->first;
+    thread->outcome.channel.socket = thread->outcome.channel.diagnostics = -1;
+    thread->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int number = thread->fd < 0 ? errno : 0;
+    copy_options(thread, options);
+    thread->guard.adapter = thread->options.name;
+    thread->guard.wake_fd = thread->fd;
+    if (number == 0)
+        number = pthread_create(&thread->id, NULL, serve, thread);
+    if (number != 0) {
+        free_thread(thread);
+        osiris_error_set_errno(error, number, "cannot open the adapter");
+        return NULL;
+    }
+    return thread;
+}
+
+/* An adapter that has ended. Its thread is stopped for good, wherever it was, and what it was at is not touched any more. */
+
+static void fail_task(struct adapter_thread *thread)
+{
+    struct adapter_outcome outcome = {.task = thread->outcome.task,
+                                      .result = -1,
+                                      .channel = {.socket = -1, .diagnostics = -1},
+                                      .end.exit.state = OSIRIS_WORKER_LOST};
+
+    (void)adapter_guard_explain(&thread->guard, &outcome.error);
+    thread->outcome = outcome;
+    thread->has_outcome = true;
+    wake_owner(thread);
+}
+
+/* The lock is held. */
+static void look_after(struct adapter_thread *thread)
+{
+    if (thread->is_dead || !adapter_guard_has_ended(&thread->guard))
+        return;
+    thread->is_dead = true;
+    if (thread->work != NULL && thread->is_task)
+        fail_task(thread);
+    thread->work = NULL;
+}
+
+/* Until something has changed, or the time has come (monotonic; 0: none). The lock is held. False: it has come. */
+static bool wait_for_change(struct adapter_thread *thread, int64_t end_ns)
+{
+    int64_t now = clock_monotonic_ns(), next = now + LOOKED_AFTER_MS * INT64_C(1000000);
+
+    if (end_ns != 0 && end_ns <= now)
+        return false;
+    if (end_ns != 0 && end_ns < next)
+        next = end_ns;
+    const struct timespec deadline = {.tv_sec = next / 1000000000, .tv_nsec = next % 1000000000};
+    (void)pthread_cond_timedwait(&thread->changed, &thread->lock, &deadline);
+    look_after(thread);
+    return true;
+}
+
+/* Giving it work. */
+
+static void give(struct adapter_thread *thread, adapter_work work, void *argument, bool is_task)
+{
+    thread->work = work;
+    thread->argument = argument;
+    thread->is_task = is_task;
+    pthread_cond_broadcast(&thread->changed);
+}
+
+bool adapter_thread_call(struct adapter_thread *thread, adapter_work work, void *argument)
+{
+    pthread_mutex_lock(&thread->lock);
+    look_after(thread);
+    bool rests = thread->work == NULL && !thread->is_dead;
+    if (rests)
+        give(thread, work, argument, false);
+    while (rests && thread->work != NULL) {
+        (void)wait_for_change(thread, 0);
+        tell_all(thread);
+    }
+    tell_all(thread);
+    rests = rests && !thread->is_dead;
+    pthread_mutex_unlock(&thread->lock);
+    return rests;
+}
+
+void adapter_thread_give_task(struct adapter_thread *thread, adapter_work work)
+{
+    pthread_mutex_lock(&thread->lock);
+    thread->has_outcome = false;
+    look_after(thread);
+    if (thread->is_dead)
+        fail_task(thread);
+    else
+        give(thread, work, NULL, true);
+    pthread_mutex_unlock(&thread->lock);
+}
+
+void adapter_thread_free(struct adapter_thread *thread)
+{
+    if (thread == NULL)
+        return;
+    bool rests = adapter_thread_call(thread, adapter_thread_close, NULL);
+    pthread_mutex_lock(&thread->lock);
+    thread->ending = true;
+    thread->left_behind = !rests;
+    pthread_cond_broadcast(&thread->changed);
+    pthread_t id = thread->id;
+    pthread_mutex_unlock(&thread->lock);
+    if (!rests) {
+        (void)pthread_detach(id);
+        return;
+    }
+    (void)pthread_join(id, NULL);
+    free_thread(thread);
+}
+
+/* What comes of it. */
+
+bool adapter_thread_is_busy(struct adapter_thread *thread)
+{
+    pthread_mutex_lock(&thread->lock);
+    look_after(thread);
+    bool busy = thread->work != NULL;
+    pthread_mutex_unlock(&thread->lock);
+    return busy;
+}
+
+int adapter_thread_fd(const struct adapter_thread *thread)
+{
+    return thread->fd;
+}
+
+bool adapter_thread_take(struct adapter_thread *thread, struct adapter_outcome *outcome)
+{
+    uint64_t count;
+
+    (void)!read(thread->fd, &count, sizeof count);
+    pthread_mutex_lock(&thread->lock);
+    look_after(thread);
+    tell_all(thread);
+    bool has_outcome = thread->has_outcome;
+    if (has_outcome) {
+        thread->has_outcome = false;
+        *outcome = thread->outcome;
+        thread->outcome = (struct adapter_outcome){.channel = {.socket = -1, .diagnostics = -1}};
+    }
+    pthread_mutex_unlock(&thread->lock);
+    return has_outcome;
+}
+
+bool adapter_thread_wait(struct adapter_thread *thread, int timeout_ms)
+{
+    struct patience patience = {.left_ms = timeout_ms};
+    int64_t slice_ms;
+
+    pthread_mutex_lock(&thread->lock);
+    look_after(thread);
+    while (thread->work != NULL && (slice_ms = patience_next(&patience)) > 0) {
+        (void)wait_for_change(thread, clock_monotonic_ns() + slice_ms * 1000000);
+        tell_all(thread);
+    }
+    bool rests = thread->work == NULL;
+    pthread_mutex_unlock(&thread->lock);
+    return rests;
+}
+
+void adapter_thread_cancel(struct adapter_thread *thread)
+{
+    atomic_store(&thread->cancelled, true);
+}

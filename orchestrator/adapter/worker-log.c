@@ -1,0 +1,173 @@
+/* A worker's stderr, line by line; see worker-log.h. */
+#include "orchestrator/adapter/worker-log.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "core/base/buffer.h"
+#include "core/base/cleanup.h"
+
+/* A line of more bytes is cut before its secrets are masked, unless one lies where it would be cut: then at twice as many. */
+#define WHOLE_LINE ((size_t)64 << 10)
+#define LONGEST_LINE ((size_t)4 << 20)
+
+struct worker_log {
+    int fd;
+    struct redactor *redactor; /* borrowed */
+    struct buffer pending; /* the line that has no end yet */
+    size_t enough; /* bytes of it at which it is cut */
+    char *kept[WORKER_LOG_KEPT]; /* a ring; `next` is the oldest */
+    size_t next;
+    void (*line)(void *context, const char *text);
+    void *context;
+};
+
+struct worker_log *worker_log_new(int fd, struct redactor *redactor, void (*line)(void *context, const char *text),
+                                  void *context)
+{
+    struct worker_log *log = calloc(1, sizeof *log);
+
+    log->fd = fd;
+    log->redactor = redactor;
+    log->enough = WHOLE_LINE;
+    log->line = line;
+    log->context = context;
+    buffer_init(&log->pending, LONGEST_LINE + 65536);
+    if (fd >= 0) {
+        int flags = fcntl(fd, F_GETFL);
+        if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+            worker_log_free(log);
+            return NULL;
+        }
+    }
+    return log;
+}
+
+void worker_log_free(struct worker_log *log)
+{
+    if (log == NULL)
+        return;
+    cleanup_close_value(&log->fd);
+    for (size_t i = 0; i < WORKER_LOG_KEPT; i++)
+        free(log->kept[i]);
+    buffer_clear(&log->pending);
+    free(log);
+}
+
+int worker_log_fd(const struct worker_log *log)
+{
+    return log->fd;
+}
+
+/* Takes `text`. */
+static void keep(struct worker_log *log, char *text)
+{
+    log->line(log->context, text);
+    free(log->kept[log->next]);
+    log->kept[log->next] = text;
+    log->next = (log->next + 1) % WORKER_LOG_KEPT;
+}
+
+/* The first bytes of what is pending: masked, then cut between two characters. */
+static void give(struct worker_log *log, size_t length)
+{
+    _cleanup_free_ char *clean = length == 0 ? NULL : redactor_text(log->redactor, log->pending.data, length);
+    size_t left = clean == NULL ? 0 : strlen(clean);
+
+    for (const char *at = clean; left > 0;) {
+        size_t part = left < WORKER_LOG_LINE ? left : WORKER_LOG_LINE;
+        while (part < left && part > WORKER_LOG_LINE - 4 && ((unsigned char)at[part] & 0xc0) == 0x80)
+            part--;
+        keep(log, strndup(at, part));
+        at += part;
+        left -= part;
+    }
+    buffer_consume(&log->pending, length);
+}
+
+static void end_line(struct worker_log *log)
+{
+    give(log, log->pending.length);
+    buffer_reset(&log->pending);
+    log->enough = WHOLE_LINE;
+}
+
+/* What has no end yet, but is long. */
+static void give_beginning(struct worker_log *log)
+{
+    if (log->pending.length < log->enough)
+        return;
+    give(log, redactor_settled(log->redactor, log->pending.data, log->pending.length));
+    if (log->pending.length >= LONGEST_LINE)
+        end_line(log);
+    else if (log->pending.length >= log->enough)
+        log->enough *= 2;
+}
+
+static void take_bytes(struct worker_log *log, const char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i] == '\n')
+            end_line(log);
+        else if (bytes[i] != '\0')
+            buffer_append_char(&log->pending, bytes[i]);
+    }
+    give_beginning(log);
+}
+
+/* Whether there may be more. */
+static bool read_some(struct worker_log *log)
+{
+    char bytes[65536];
+    ssize_t got = read(log->fd, bytes, sizeof bytes);
+
+    if (got > 0) {
+        take_bytes(log, bytes, (size_t)got);
+        return true;
+    }
+    if (got < 0 && errno == EINTR)
+        return true;
+    if (got < 0 && errno == EAGAIN)
+        return false;
+    end_line(log);
+    (void)close(steal_fd(&log->fd));
+    return false;
+}
+
+void worker_log_read(struct worker_log *log)
+{
+    for (int i = 0; i < 4 && log->fd >= 0; i++)
+        if (!read_some(log))
+            return;
+}
+
+void worker_log_drain(struct worker_log *log)
+{
+    /* Bounded, for a grandchild may go on writing. */
+    for (int i = 0; i < 64 && log->fd >= 0; i++)
+        if (!read_some(log))
+            break;
+    end_line(log);
+}
+
+bool worker_log_has_said(const struct worker_log *log, const char *line)
+{
+    _cleanup_free_ char *clean = redactor_text(log->redactor, line, strlen(line));
+
+    for (size_t i = 0; clean != NULL && i < WORKER_LOG_KEPT; i++)
+        if (log->kept[i] != NULL && strcmp(log->kept[i], clean) == 0)
+            return true;
+    return false;
+}
+
+char *worker_log_last_words(const struct worker_log *log)
+{
+    _cleanup_buffer_ struct buffer text = BUFFER_INIT(WORKER_LOG_KEPT * (WORKER_LOG_LINE + 1));
+
+    for (size_t i = 0; i < WORKER_LOG_KEPT; i++) {
+        const char *line = log->kept[(log->next + i) % WORKER_LOG_KEPT];
+        if (line != NULL)
+            buffer_append_format(&text, "%s%s", text.length > 0 ? "\n" : "", line);
+    }
+    return buffer_steal(&text);
+}

@@ -1,0 +1,36 @@
+/*
+ * What a worker prints on its stderr: read without waiting, masked, cut into lines, handed on line by line, with the last
+ * ones kept for the message about a worker that died. Bounded: of a longer line each WORKER_LOG_LINE bytes are one. NUL bytes
+ * are left out, so that they hide nothing of what a secret has around them. One thread.
+ */
+#ifndef OSIRIS_ORCHESTRATOR_ADAPTER_WORKER_LOG_H
+#define OSIRIS_ORCHESTRATOR_ADAPTER_WORKER_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/base/redact.h"
+
+#define WORKER_LOG_LINE 8192
+#define WORKER_LOG_KEPT 8 /* lines */
+
+struct worker_log;
+
+/* Takes `fd` (-1: there is nothing to read); borrows the redactor. `line` gets each line without its newline. NULL: `fd`
+ * cannot be used (errno). */
+struct worker_log *worker_log_new(int fd, struct redactor *redactor, void (*line)(void *context, const char *text),
+                                  void *context);
+void worker_log_free(struct worker_log *log);
+
+/* -1 once the end has been reached. */
+int worker_log_fd(const struct worker_log *log);
+/* Reads what is there, at most some 256 KiB, without waiting. */
+void worker_log_read(struct worker_log *log);
+/* Reads all that is left without waiting, and a last line without a newline. */
+void worker_log_drain(struct worker_log *log);
+/* Whether one of the last lines is this one, with its secrets. */
+bool worker_log_has_said(const struct worker_log *log, const char *line);
+/* The last lines, joined by newlines, oldest first; "" if there were none. Free it; NULL: no memory. */
+char *worker_log_last_words(const struct worker_log *log);
+
+#endif

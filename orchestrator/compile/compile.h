@@ -1,0 +1,77 @@
+/*
+ * From a pipeline to what can be run: connections resolved, configs checked against the components'
+ * schemas, the graph of streams drawn, fingerprints taken. Same inputs, same bytes (but for the
+ * manifest's generated_at).
+ *
+ * The plan (plan.json) is what the scheduler and the worker run by:
+ *
+ *   { "pipeline": "orders-to-csv",
+ *     "steps":  [ { "id", "component", "driver" (canonical name), "kind": "extractor|processor|writer",
+ *                   "file" is NOT here (machine-dependent), "needs": [ids],
+ *                   "inputs": [ {"name", "from", "output", "edge"} ],
+ *                   "after": [ids of steps that must have run first, although no stream joins them],
+ *                   "group", "timeout_ms", "total_timeout_ms", "retry" (retry.h), "atomic" (false: the writer cannot take
+ *                   back what it has written), these four only where they say something,
+ *                   "connections" {"of": "@family.alias", "count", "max"}, how many it takes at a time of a connection that
+ *                   has a max_connections,
+ *                   "line", "column" } ],       in a topological order
+ *     "edges":  [ { "id", "from", "output", "to", "input", "mode": "bounded|elastic" } ],
+ *     "groups": [ { "id", "steps": [ids], "after": [group ids] } ] }
+ *
+ * An edge is elastic if it lies on an undirected cycle of the step graph, `after` relations included;
+ * any other may block its producer. A group is a set of steps joined by streams (groups that wait for
+ * each other in a circle are one); it succeeds, fails, commits and is retried as one.
+ */
+#ifndef OSIRIS_ORCHESTRATOR_COMPILE_COMPILE_H
+#define OSIRIS_ORCHESTRATOR_COMPILE_COMPILE_H
+
+#include <json-c/json.h>
+
+#include "orchestrator/oml/diagnostic.h"
+#include "core/base/error.h"
+#include "orchestrator/oml/pipeline.h"
+
+struct compiled {
+    char *slug;            /* the pipeline's name as a file name */
+    char *profile;         /* or NULL */
+    json_object *manifest; /* manifest.yaml's content; fingerprints inside */
+    json_object *plan;     /* plan.json */
+    json_object *configs;  /* {step id: config} as the pipeline has it, nothing of connections: cfg/<step>.json */
+    json_object *connections; /* {step id: {field: value}}, secrets inside: memory only, never written */
+    json_object *aliases;  /* {step id: {family, alias, max_connections?}}: which connection each step that takes one got */
+    json_object *secrets;  /* [secret values], for the redactor: memory only */
+    char manifest_hash[65];
+    char manifest_short[8]; /* the first seven characters */
+};
+
+/* Levels of a step's config and of its connection: a message's, less those that it puts around them. */
+#define COMPILE_MAXIMUM_HEIGHT 24
+
+struct compile_options {
+    const struct pipeline *pipeline;
+    const char *profile;          /* or NULL */
+    const char *osiris_home;      /* $OSIRIS_HOME or NULL */
+    const char *adapter;          /* or NULL */
+    const char *verb;             /* what the steps will be asked (driver.h); NULL: they run */
+    const char *worker_path; /* asks drivers what else is wrong with configs; NULL: nobody does */
+};
+
+/* Compiles. Problems go to `diagnostics`; returns 0 or -1. Of a pipeline that is broken all is checked that can be judged
+ * without the parts that are. */
+int compile_pipeline(const struct compile_options *options, struct diagnostics *diagnostics,
+                     struct compiled **out);
+void compiled_free(struct compiled *compiled);
+#define _cleanup_compiled_ _cleanup_(compiled_free_value)
+static inline void compiled_free_value(struct compiled **compiled)
+{
+    compiled_free(*compiled);
+}
+
+/* Writes build/pipelines/[<profile>/]<slug>/<short7>-<hash>/{manifest.yaml, cfg/<step>.json, plan.json,
+ * fingerprints.json, run_summary.json}, the LATEST pointer beside it, and
+ * .osiris/index/{last_compile.txt, latest/<slug>.txt}, all below base_dir and each by rename.
+ * *directory gets the build's directory (free it). */
+int compiled_write(const struct compiled *compiled, const char *base_dir, char **directory,
+                   struct osiris_error *error);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * Whether what a worker is told of a pipeline fits into messages, which are bounded: a config each, and all else at once. To find
+ * out when it is sent would cost the run.
+ */
+#include "orchestrator/compile/internal.h"
+#include "core/wire/frame.h"
+#include "core/base/json-build.h"
+#include "core/wire/message.h"
+
+#define MIB (1u << 20)
+/* Of a request besides the config: ids, streams. And of `prepare`: paths, names of steps, the environment. */
+#define BESIDE_CONFIG (64u << 10)
+#define BESIDE_PLAN MIB
+/* So short a message cannot have too many values. */
+#define NEVER_TOO_MANY (MESSAGE_MAXIMUM_WEIGHT / (2 * MESSAGE_MAP_WEIGHT))
+
+/* What is wrong with it as a part of a message that needs `beside` bytes for the rest, or NULL. */
+static const char *problem_of(json_object *value, size_t beside)
+{
+    _cleanup_buffer_ struct buffer encoded = BUFFER_INIT(FRAME_MAXIMUM_MESSAGE - beside);
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    if (message_encode(value, &encoded, &error) < 0)
+        return encoded.failed ? "16 MiB are allowed in a message to a worker" : "it is nested too deeply";
+    if (encoded.length <= NEVER_TOO_MANY)
+        return NULL;
+    _cleanup_json_ json_object *decoded =
+        message_decode((const uint8_t *)encoded.data, encoded.length, &error);
+    return decoded == NULL ? "it has more values than a message to a worker may have" : NULL;
+}
+
+const char *compile_config_problem(json_object *config)
+{
+    return problem_of(config, BESIDE_CONFIG);
+}
+
+int compile_check_prepare(const struct compiled *compiled, struct diagnostics *diagnostics)
+{
+    _cleanup_json_ json_object *all = json_object_new_object();
+
+    json_add(all, "plan", json_object_get(compiled->plan));
+    json_add(all, "connections", json_object_get(compiled->connections));
+    json_add(all, "secrets", json_object_get(compiled->secrets));
+    const char *problem = problem_of(all, BESIDE_PLAN);
+    if (problem == NULL)
+        return 0;
+    return diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "too_large", NULL, NULL, 0, NULL,
+                           "make several pipelines of it",
+                           "the plan and the connections of all steps are too large: %s", problem);
+}

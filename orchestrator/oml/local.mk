@@ -1,0 +1,30 @@
+# orchestrator/oml: What users write: YAML, pipelines, parameters, connections, places.
+# It includes core and orchestrator/registry (tests/layers.py).
+libosiris_orchestrator_la_SOURCES += \
+	orchestrator/oml/connections.c \
+	orchestrator/oml/connections.h \
+	orchestrator/oml/diagnostic.c \
+	orchestrator/oml/diagnostic.h \
+	orchestrator/oml/duration.c \
+	orchestrator/oml/duration.h \
+	orchestrator/oml/params.c \
+	orchestrator/oml/params.h \
+	orchestrator/oml/pipeline-internal.h \
+	orchestrator/oml/pipeline-limits.c \
+	orchestrator/oml/pipeline-needs.c \
+	orchestrator/oml/pipeline-secrets.c \
+	orchestrator/oml/pipeline-steps.c \
+	orchestrator/oml/pipeline.c \
+	orchestrator/oml/pipeline.h \
+	orchestrator/oml/places.c \
+	orchestrator/oml/places.h \
+	orchestrator/oml/retry.c \
+	orchestrator/oml/retry.h \
+	orchestrator/oml/variables.c \
+	orchestrator/oml/variables.h \
+	orchestrator/oml/yaml-build.c \
+	orchestrator/oml/yaml-internal.h \
+	orchestrator/oml/yaml-values.c \
+	orchestrator/oml/yaml.c \
+	orchestrator/oml/yaml.h \
+	$(NULL)

@@ -1,0 +1,112 @@
+/*
+ * A pipeline as the user wrote it (OML 0.1.0), read, checked and with its parameters filled in.
+ * Nothing here knows of connections' values, of graphs or of files that are written: compile.h does.
+ *
+ * Everything belongs to the struct pipeline and is freed with it; it does not change after loading.
+ */
+#ifndef OSIRIS_ORCHESTRATOR_OML_PIPELINE_H
+#define OSIRIS_ORCHESTRATOR_OML_PIPELINE_H
+
+#include <json-c/json.h>
+#include <stddef.h>
+
+#include "orchestrator/oml/diagnostic.h"
+#include "core/base/error.h"
+#include "orchestrator/registry/registry.h"
+#include "orchestrator/oml/retry.h"
+
+struct yaml_document;
+struct yaml_node;
+
+struct pipeline_input {
+    char *name;   /* "df", "df_orders", or the key under `inputs:` */
+    char *from;   /* id of the producing step */
+    char *output; /* "df" */
+    struct source_location where;
+};
+
+struct pipeline_step {
+    char *id;
+    char *component_name;              /* as written */
+    const struct component *component; /* of the registry */
+    char *mode;                        /* read, write or transform */
+    json_object *config;               /* an object, params substituted, `connection` taken out, and what is faulty */
+    json_object *faulty;               /* {key: null}: options whose problem is reported already; NULL: none */
+    bool config_is_partial;            /* one more may be meant by what has no meaning */
+    bool config_is_wrong;              /* something of it was reported, be it that something is missing */
+    char *run_on;                      /* the place's name, or NULL: where --adapter says */
+    int64_t timeout_ms;                /* of one attempt; 0: none */
+    int64_t total_timeout_ms;          /* of all attempts and the waits between; 0: none */
+    struct retry_policy retry;         /* max_attempts 0: there is none */
+    char *connection;                  /* "@family.alias", "@family", or NULL */
+    char **needs;                      /* NULL-terminated; the default (the step before) filled in */
+    /* Explicit `inputs:` only; NULL and 0 if absent. compile.c derives the others from needs. */
+    struct pipeline_input *inputs;
+    size_t input_count;
+    struct source_location where;            /* of the step */
+    struct source_location component_where;
+    struct source_location run_on_where;
+    struct source_location connection_where; /* of config.connection, or of the step */
+    struct source_location config_where;
+    const struct yaml_node *config_node; /* of the document; NULL if there is no config */
+};
+
+struct pipeline {
+    char *path; /* as given */
+    struct yaml_document *document;
+    struct registry *registry; /* borrowed */
+    const char *source; /* the file's text, for diagnostics */
+    size_t source_length;
+    char *oml_version;
+    char *name;
+    json_object *params;   /* {name: value}, resolved */
+    json_object *metadata; /* or NULL */
+    struct pipeline_step *steps;
+    size_t step_count;
+    bool is_broken;         /* it has errors: what is here is what could be read of it */
+    bool has_graph;         /* ids, components and needs are sound */
+    bool has_secret_params; /* the value of one may stand in a config */
+};
+
+struct pipeline_options {
+    const char *path;
+    const char *profile;       /* or NULL */
+    const char *const *params; /* NULL-terminated "name=value", or NULL */
+    struct registry *registry; /* must outlive the pipeline */
+};
+
+/* Limits on what a user's YAML file may be, checked before memory is taken. */
+#define YAML_MAXIMUM_BYTES (16u << 20)
+#define YAML_MAXIMUM_DEPTH 64
+#define PIPELINE_MAXIMUM_STEPS 1000
+#define PIPELINE_MAXIMUM_NEEDS 50000 /* of all steps together */
+
+/* Reads, validates and substitutes. All problems go to `diagnostics` in one go; returns 0 (there may be
+ * warnings) or -1. A pipeline with errors is there nevertheless, for compile_pipeline to find out what else is wrong;
+ * *out stays as it was only if there is nothing that could be read. */
+int pipeline_load(const struct pipeline_options *options, struct diagnostics *diagnostics,
+                  struct pipeline **out);
+void pipeline_free(struct pipeline *pipeline);
+#define _cleanup_pipeline_ _cleanup_(pipeline_free_value)
+static inline void pipeline_free_value(struct pipeline **pipeline)
+{
+    pipeline_free(*pipeline);
+}
+
+/* The place of a config key ("path", or "/ssl/mode" as a JSON pointer), or of the step's config. */
+struct source_location pipeline_config_location(const struct pipeline_step *step, const char *key);
+
+/* Whether the step's config has an option (a key, or a JSON pointer whose first key counts). */
+bool pipeline_has_option(const struct pipeline_step *step, const char *option);
+/* Whether it is one of the component's connection. */
+bool component_has_connection_field(const struct component *component, const char *option);
+
+/* The place of an option as a driver names it, in the config or of the connection that it comes from. */
+struct source_location pipeline_option_location(const struct pipeline_step *step, const char *option);
+
+/* A pipeline's diagnostic at a place inside it. */
+#define pipeline_diagnose(diagnostics, severity, type, pipeline, where, location, hint, ...)       \
+    diagnostics_add((diagnostics), (severity), (type), (where), (pipeline)->source,                \
+                    (pipeline)->source_length, (location), (hint), __VA_ARGS__)
+
+#endif

@@ -1,0 +1,42 @@
+/* Folders that lie where they are said to; see beneath.h. */
+#include "orchestrator/records/beneath.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/cleanup.h"
+
+#define FOLDER (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+
+/* The component that begins at `path`, `length` bytes long, of the folder that is open. */
+static int open_component(int folder, const char *path, size_t length)
+{
+    char name[NAME_MAX + 1];
+
+    if (length == 0 || length > NAME_MAX || (path[0] == '.' && (length == 1 || (length == 2 && path[1] == '.')))) {
+        errno = EINVAL;
+        return -1;
+    }
+    memcpy(name, path, length);
+    name[length] = '\0';
+    return openat(folder, name, FOLDER | O_NOFOLLOW);
+}
+
+int open_beneath(const char *base, const char *path)
+{
+    int folder = open(base, FOLDER);
+
+    for (;;) {
+        size_t length = strcspn(path, "/");
+        int inner = folder < 0 ? -1 : open_component(folder, path, length), number = errno;
+        cleanup_close_value(&folder);
+        errno = number;
+        if (inner < 0 || path[length] == '\0')
+            return inner;
+        folder = inner;
+        path += length + 1;
+    }
+}

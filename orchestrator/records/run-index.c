@@ -1,0 +1,359 @@
+/* Which runs there have been, and which go on; see run-index.h. */
+#include "orchestrator/records/run-index.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "core/base/atomic-file.h"
+#include "orchestrator/records/beneath.h"
+#include "core/base/buffer.h"
+#include "core/base/clock.h"
+#include "core/base/json-access.h"
+#include "core/base/json-build.h"
+#include "core/base/json-text.h"
+#include "core/output/litter.h"
+
+#define LINE_LIMIT (1u << 20)
+#define STATUS_LIMIT (16u << 20)
+#define PLAIN (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+#define PRETTY (JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE)
+
+static char *path_in(const char *folder, const char *name)
+{
+    return memory_format("%s/%s", folder, name);
+}
+
+/* What a full disk let through of a line, `length` bytes, is taken back, unless somebody has written behind it. */
+static void take_back(int fd, size_t length)
+{
+    off_t end = lseek(fd, 0, SEEK_CUR);
+    struct stat status;
+
+    if (end >= (off_t)length && fstat(fd, &status) == 0 && status.st_size == end)
+        (void)!ftruncate(fd, end - (off_t)length);
+}
+
+/* One write: lines of runs that end at the same time do not mix. */
+static int append_line(int fd, json_object *line)
+{
+    _cleanup_buffer_ struct buffer text = BUFFER_INIT(LINE_LIMIT);
+
+    buffer_append_text(&text, json_text(line, PLAIN, NULL));
+    buffer_append_char(&text, '\n');
+    if (text.failed) {
+        errno = ENOMEM;
+        return -1;
+    }
+    ssize_t written = write(fd, text.data, text.length);
+    if (written == (ssize_t)text.length)
+        return 0;
+    if (written >= 0) {
+        take_back(fd, (size_t)written);
+        errno = ENOSPC;
+    }
+    return -1;
+}
+
+int run_index_append(const char *index_dir, json_object *line, struct osiris_error *error)
+{
+    _cleanup_free_ char *path = path_in(index_dir, "runs.jsonl");
+
+    if (make_directories(index_dir, 0755, error) < 0)
+        return -1;
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (fd < 0 || append_line(fd, line) < 0)
+        return osiris_error_set_errno(error, errno, "cannot write \"%s\"", path);
+    return 0;
+}
+
+static int write_json(const char *path, json_object *object, int flags, struct osiris_error *error)
+{
+    _cleanup_buffer_ struct buffer text = BUFFER_INIT(STATUS_LIMIT);
+
+    buffer_append_text(&text, json_text(object, flags, NULL));
+    buffer_append_char(&text, '\n');
+    if (text.failed)
+        return osiris_error_set_errno(error, ENOMEM, "cannot write \"%s\"", path);
+    return atomic_file_write(path, text.data, text.length, 0644, error);
+}
+
+int run_index_add_running(const char *index_dir, const char *run_id, json_object *line,
+                          struct osiris_error *error)
+{
+    _cleanup_free_ char *folder = path_in(index_dir, "running");
+    _cleanup_free_ char *path = path_in(folder, run_id);
+
+    return make_directories(folder, 0755, error) < 0 ? -1 : write_json(path, line, PLAIN, error);
+}
+
+void run_index_remove_running(const char *index_dir, const char *run_id)
+{
+    _cleanup_free_ char *folder = path_in(index_dir, "running");
+    _cleanup_free_ char *path = path_in(folder, run_id);
+
+    (void)unlink(path);
+}
+
+void run_index_lock(int fd)
+{
+    (void)flock(fd, LOCK_EX | LOCK_NB);
+}
+
+/* Runs that were interrupted. */
+
+struct interrupted {
+    const char *run_id, *run_dir; /* borrowed from its line */
+    json_object *line;
+    bool is_ours; /* it lies in the project's run_logs: records elsewhere (--out) are read, but left as they are */
+    int events; /* its events.jsonl, locked */
+    struct timespec ended; /* when it last wrote there */
+};
+
+/* The mark may be anybody's: a cloned project brings some along. */
+static bool lies_in_run_logs(const char *base_dir, const char *run_dir)
+{
+    _cleanup_free_ char *run_logs = path_in(base_dir, "run_logs/");
+    const char *prefix = strcmp(base_dir, ".") != 0 ? run_logs : run_logs + strlen("./");
+
+    if (strncmp(run_dir, prefix, strlen(prefix)) != 0)
+        return false;
+    _cleanup_close_ int folder = open_beneath(base_dir, run_dir + strlen(prefix) - strlen("run_logs/"));
+    return folder >= 0;
+}
+
+/* What is no regular file is not even opened: a device may act on it. */
+static int open_regular(const char *path, int flags)
+{
+    struct stat status;
+
+    if (lstat(path, &status) < 0)
+        return -1;
+    if (!S_ISREG(status.st_mode)) {
+        errno = EINVAL;
+        return -1;
+    }
+    return open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+}
+
+/* Its lock is free. -1: it goes on, or nothing can be said. */
+static int lock_events(struct interrupted *run)
+{
+    _cleanup_free_ char *path = path_in(run->run_dir, "events.jsonl");
+    _cleanup_close_ int fd = open_regular(path, run->is_ours ? O_RDWR | O_APPEND : O_RDONLY);
+    struct stat status;
+
+    if (fd < 0 || fstat(fd, &status) < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return -1;
+    run->ended = status.st_mtim;
+    run->events = steal_fd(&fd);
+    return 0;
+}
+
+/* A last line that was cut off is none. */
+static void append_event(const struct interrupted *run, json_object *error)
+{
+    _cleanup_json_ json_object *event = json_object_new_object();
+    char now[CLOCK_TIMESTAMP_SIZE];
+
+    cut_to_whole_lines(run->events);
+    clock_timestamp(now);
+    json_add_string(event, "ts", now);
+    json_add_string(event, "session", run->run_id);
+    json_add_string(event, "event", "run_error");
+    json_add_string(event, "phase", "execution");
+    json_add_string(event, "error", json_member_string(error, "message", NULL));
+    json_add(event, "detail", json_object_get(error));
+    (void)append_line(run->events, event);
+}
+
+static json_object *interruption(json_object *status)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    osiris_error_set(&error, OSIRIS_ERROR_CANCELLED,
+                     "interrupted: osiris (process %lld) has ended without a word",
+                     (long long)json_member_integer(status, "pid", 0));
+    return osiris_error_to_json(&error);
+}
+
+static json_object *read_status(const char *path)
+{
+    struct stat link;
+    size_t length;
+    _cleanup_free_ char *text = lstat(path, &link) < 0 || !S_ISREG(link.st_mode)
+                                    ? NULL
+                                    : read_whole_file(path, STATUS_LIMIT, &length, NULL);
+    json_object *status = text == NULL ? NULL : json_parse(text, NULL);
+
+    return status == NULL ? json_object_new_object() : status;
+}
+
+/* What the index says of a run that has ended, or NULL. */
+static json_object *find_line(const char *index_dir, const char *run_id)
+{
+    _cleanup_free_ char *path = path_in(index_dir, "runs.jsonl");
+    _cleanup_file_ FILE *file = fopen(path, "re");
+    _cleanup_free_ char *text = NULL;
+    size_t size = 0;
+
+    while (file != NULL && getline(&text, &size, file) > 0) {
+        json_object *line = strstr(text, run_id) == NULL ? NULL : json_parse(text, NULL);
+        if (strcmp(json_member_string(line, "run_id", ""), run_id) == 0)
+            return line;
+        json_object_put(line);
+    }
+    return NULL;
+}
+
+static void copy_member(json_object *from, const char *key, json_object *to)
+{
+    json_object *value = json_member(from, key);
+
+    if (value != NULL)
+        json_add(to, key, json_object_get(value));
+}
+
+/* Of a run that has ended with a word, but with a full disk: the index or its status does not have it. */
+static bool complete_status(const struct interrupted *run, const char *status_path, json_object *status,
+                            json_object *line)
+{
+    char ended[CLOCK_TIMESTAMP_SIZE];
+
+    if (!run->is_ours)
+        return true;
+    clock_timestamp_of(&run->ended, ended);
+    copy_member(line, "status", status);
+    copy_member(line, "duration_ms", status);
+    json_add_string(status, "ended_at", ended);
+    json_object_object_del(status, "pid");
+    return write_json(status_path, status, PRETTY, NULL) == 0;
+}
+
+static bool complete_index(const struct interrupted *run, const char *index_dir, json_object *status)
+{
+    json_object *duration = json_member(status, "duration_ms");
+
+    copy_member(status, "status", run->line);
+    json_add_integer(run->line, "duration_ms", json_object_get_int64(duration));
+    json_object_object_del(run->line, "started_ms");
+    return run_index_append(index_dir, run->line, NULL) == 0;
+}
+
+/* Whether all of it is written. */
+static bool end_run(const struct interrupted *run, const char *status_path, json_object *status,
+                    const char *index_dir)
+{
+    char ended[CLOCK_TIMESTAMP_SIZE];
+    int64_t duration_ms = (int64_t)run->ended.tv_sec * 1000 + run->ended.tv_nsec / 1000000 -
+                          json_member_integer(run->line, "started_ms", 0);
+    json_object *error = interruption(status);
+
+    if (duration_ms < 0)
+        duration_ms = 0;
+    clock_timestamp_of(&run->ended, ended);
+    json_add_string(status, "status", "aborted");
+    json_add_string(status, "ended_at", ended);
+    json_add_integer(status, "duration_ms", duration_ms);
+    json_add(status, "error", error);
+    json_add_string(run->line, "status", "aborted");
+    json_add_integer(run->line, "duration_ms", duration_ms);
+    json_object_object_del(run->line, "started_ms");
+    if (run_index_append(index_dir, run->line, NULL) < 0)
+        return false;
+    if (!run->is_ours)
+        return true;
+    append_event(run, error);
+    return write_json(status_path, status, PRETTY, NULL) == 0;
+}
+
+/* Whether the entry is of no use any more. Adds the line of a run that was interrupted to `lines`. */
+static bool settle(const struct interrupted *run, const char *index_dir, json_object *lines)
+{
+    _cleanup_free_ char *path = path_in(run->run_dir, "status.json");
+    _cleanup_json_ json_object *status = read_status(path);
+    bool has_status = strcmp(json_member_string(status, "status", "running"), "running") != 0;
+    _cleanup_json_ json_object *line = find_line(index_dir, run->run_id);
+    if (has_status)
+        return line != NULL || complete_index(run, index_dir, status);
+    if (line != NULL)
+        return complete_status(run, path, status, line);
+    if (!end_run(run, path, status, index_dir))
+        return false;
+    if (run->is_ours)
+        json_append(lines, json_object_get(run->line));
+    return true;
+}
+
+/* Of what its worker has left: in a folder whose name nobody but a run of osiris gives. One that lives still removes it itself, and is looked at again by the next osiris. */
+static bool clear_litter(const struct interrupted *run)
+{
+    if (!clock_is_ulid(run->run_id))
+        return true;
+    _cleanup_free_ char *path = memory_format("%s/tmp-%s", run->run_dir, run->run_id);
+    return litter_remove_dead(path, run->run_id);
+}
+
+static void look_at(const char *base_dir, const char *index_dir, const char *folder, const char *name,
+                    json_object *lines)
+{
+    _cleanup_free_ char *path = path_in(folder, name);
+    size_t length;
+    _cleanup_free_ char *text = read_whole_file(path, LINE_LIMIT, &length, NULL);
+    _cleanup_json_ json_object *line = text == NULL ? NULL : json_parse(text, NULL);
+    struct interrupted run = {
+        .run_id = name,
+        .run_dir = json_member_string(line, "run_logs_path", NULL),
+        .line = line,
+        .events = -1,
+    };
+
+    if (run.run_dir == NULL)
+        return;
+    run.is_ours = lies_in_run_logs(base_dir, run.run_dir);
+    if (lock_events(&run) < 0) {
+        /* Somebody has removed its records: there is nothing left to be said. */
+        if (errno == ENOENT)
+            (void)unlink(path);
+        return;
+    }
+    /* Another osiris may have settled it since the entry was read. */
+    if (access(path, F_OK) == 0 && settle(&run, index_dir, lines) && clear_litter(&run))
+        (void)unlink(path);
+    (void)close(run.events);
+}
+
+/* An entry whose osiris was killed while it wrote it: whoever writes one holds its lock. */
+static void remove_unfinished(DIR *dir, const char *name)
+{
+    const char *end = strrchr(name, '.');
+    _cleanup_close_ int fd =
+        strcmp(end, ".tmp") == 0 ? openat(dirfd(dir), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
+
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+        (void)unlinkat(dirfd(dir), name, 0);
+}
+
+json_object *run_index_end_interrupted(const char *base_dir)
+{
+    _cleanup_free_ char *index_dir = path_in(base_dir, ".osiris/index");
+    _cleanup_free_ char *folder = path_in(index_dir, "running");
+    int fd = open_beneath(base_dir, ".osiris/index/running");
+    _cleanup_dir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    json_object *lines = json_object_new_array();
+    const struct dirent *entry;
+    int seen = 0;
+
+    while (dir != NULL && seen < RUN_INDEX_LOOKED_AT && (entry = readdir(dir)) != NULL) {
+        /* Those under which entries are written. */
+        if (strchr(entry->d_name, '.') != NULL) {
+            remove_unfinished(dir, entry->d_name);
+            continue;
+        }
+        look_at(base_dir, index_dir, folder, entry->d_name, lines);
+        seen++;
+    }
+    return lines;
+}

@@ -1,0 +1,406 @@
+/* A run's directory and its records; see rundir.h. */
+#include "orchestrator/records/rundir.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "core/base/atomic-file.h"
+#include "core/base/buffer.h"
+#include "core/base/clock.h"
+#include "core/base/json-build.h"
+#include "core/base/json-text.h"
+#include "orchestrator/records/run-index.h"
+#include "core/base/utf8.h"
+
+/* Lines wait in memory until there are so many bytes, or rundir_flush. */
+#define RECORD_BUFFER (64u << 10)
+#define RECORD_LIMIT (32u << 20)
+/* Kept for the last status.json: more than it has with a hundred steps. */
+#define STATUS_ROOM (64u << 10)
+
+enum record { EVENTS, METRICS, OSIRIS_LOG, DEBUG_LOG, RECORD_COUNT };
+
+static const char *const record_names[RECORD_COUNT] = {"events.jsonl", "metrics.jsonl",
+                                                       "osiris.log", "debug.log"};
+
+struct rundir {
+    char *path;
+    char *artifacts;
+    char *index_dir;
+    char *run_id;
+    struct redactor *redactor; /* borrowed */
+    bool is_named; /* the directory was, by the user */
+    int fds[RECORD_COUNT];
+    struct buffer pending[RECORD_COUNT];
+    int status_room; /* where the last status.json is written, or -1 */
+    struct osiris_error failure; /* the first */
+};
+
+static char *run_directory_name(const struct rundir_options *options)
+{
+    char stamp[32];
+    struct tm parts;
+    time_t now = time(NULL);
+
+    if (options->run_dir != NULL)
+        return strdup(options->run_dir);
+    gmtime_r(&now, &parts);
+    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H-%M-%SZ", &parts);
+    return memory_format("%s%srun_logs/%s%s%s/%s_%s-%s",
+                         strcmp(options->base_dir, ".") == 0 ? "" : options->base_dir,
+                         strcmp(options->base_dir, ".") == 0 ? "" : "/",
+                         options->profile == NULL ? "" : options->profile,
+                         options->profile == NULL ? "" : "/", options->slug, stamp, options->run_id,
+                         options->manifest_short);
+}
+
+static char *path_in(const struct rundir *rundir, const char *name)
+{
+    return memory_format("%s/%s", rundir->path, name);
+}
+
+static int refuse(const struct rundir *rundir, struct osiris_error *error)
+{
+    osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" has the records of another run already",
+                     rundir->path);
+    return osiris_error_hint(error, "name another folder, or move what is there away");
+}
+
+/* Before anything is made: a folder that is refused stays as it is. */
+static int look_for_records(const struct rundir *rundir, struct osiris_error *error)
+{
+    for (int i = 0; i <= RECORD_COUNT; i++) {
+        _cleanup_free_ char *path = path_in(rundir, i < RECORD_COUNT ? record_names[i] : "status.json");
+        struct stat status;
+        if (lstat(path, &status) == 0)
+            return refuse(rundir, error);
+    }
+    return 0;
+}
+
+/* O_EXCL decides between two runs that begin at once. */
+static int open_record(struct rundir *rundir, enum record record, struct osiris_error *error)
+{
+    _cleanup_free_ char *path = path_in(rundir, record_names[record]);
+
+    rundir->fds[record] = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
+    if (rundir->fds[record] >= 0)
+        return 0;
+    return errno == EEXIST ? refuse(rundir, error)
+                           : osiris_error_set_errno(error, errno, "cannot write \"%s\"", path);
+}
+
+static void remove_records(const struct rundir *rundir)
+{
+    for (int i = 0; i < RECORD_COUNT; i++) {
+        if (rundir->fds[i] < 0)
+            continue;
+        _cleanup_free_ char *path = path_in(rundir, record_names[i]);
+        (void)unlink(path);
+    }
+}
+
+static int open_records(struct rundir *rundir, struct osiris_error *error)
+{
+    for (int i = 0; i < RECORD_COUNT; i++)
+        if (open_record(rundir, (enum record)i, error) < 0) {
+            remove_records(rundir);
+            return -1;
+        }
+    run_index_lock(rundir->fds[EVENTS]);
+    return 0;
+}
+
+struct rundir *rundir_open(const struct rundir_options *options, struct osiris_error *error)
+{
+    struct rundir *rundir = calloc(1, sizeof *rundir);
+
+    rundir->status_room = -1;
+    for (int i = 0; i < RECORD_COUNT; i++) {
+        rundir->fds[i] = -1;
+        buffer_init(&rundir->pending[i], RECORD_LIMIT);
+    }
+    rundir->redactor = options->redactor;
+    rundir->is_named = options->run_dir != NULL;
+    rundir->path = run_directory_name(options);
+    rundir->run_id = strdup(options->run_id);
+    rundir->artifacts = path_in(rundir, "artifacts");
+    rundir->index_dir = memory_format("%s/.osiris/index", options->base_dir);
+    if (look_for_records(rundir, error) == 0 && make_directories(rundir->artifacts, 0755, error) == 0 &&
+        open_records(rundir, error) == 0)
+        return rundir;
+    rundir_free(rundir);
+    return NULL;
+}
+
+void rundir_free(struct rundir *rundir)
+{
+    if (rundir == NULL)
+        return;
+    rundir_flush(rundir);
+    for (int i = 0; i < RECORD_COUNT; i++) {
+        cleanup_close_value(&rundir->fds[i]);
+        buffer_clear(&rundir->pending[i]);
+    }
+    cleanup_close_value(&rundir->status_room);
+    osiris_error_clear(&rundir->failure);
+    free(rundir->path);
+    free(rundir->artifacts);
+    free(rundir->index_dir);
+    free(rundir->run_id);
+    free(rundir);
+}
+
+const char *rundir_path(const struct rundir *rundir)
+{
+    return rundir->path;
+}
+
+const char *rundir_artifacts_path(const struct rundir *rundir)
+{
+    return rundir->artifacts;
+}
+
+char *rundir_shown(const struct rundir *rundir, const char *path)
+{
+    return rundir->is_named ? redactor_text(rundir->redactor, path, strlen(path)) : strdup(path);
+}
+
+static void flush_record(struct rundir *rundir, enum record record)
+{
+    struct buffer *pending = &rundir->pending[record];
+    bool lost = pending->failed;
+
+    if (pending->length > 0 && rundir->fds[record] >= 0 &&
+        append_lines(rundir->fds[record], pending->data, pending->length) < 0 &&
+        rundir->failure.category == 0)
+        osiris_error_set_errno(&rundir->failure, errno, "cannot write \"%s/%s\"", rundir->path,
+                               record_names[record]);
+    if (lost && rundir->failure.category == 0)
+        osiris_error_set_errno(&rundir->failure, ENOMEM, "cannot keep \"%s/%s\"", rundir->path,
+                               record_names[record]);
+    buffer_reset(pending);
+}
+
+void rundir_flush(struct rundir *rundir)
+{
+    for (int i = 0; i < RECORD_COUNT; i++)
+        flush_record(rundir, (enum record)i);
+}
+
+/* One line stays one line, and nothing in it moves a terminal's cursor. */
+static void flatten(char *text)
+{
+    for (; *text != '\0'; text++)
+        if (((unsigned char)*text < 0x20 && *text != '\t') || *text == 0x7f)
+            *text = ' ';
+}
+
+static void flush_if_full(struct rundir *rundir, enum record record)
+{
+    if (rundir->pending[record].length > RECORD_BUFFER || rundir->pending[record].failed)
+        flush_record(rundir, record);
+}
+
+/* Takes `line`. */
+static void append_json(struct rundir *rundir, enum record record, json_object *line)
+{
+    _cleanup_json_ json_object *clean = redactor_record(rundir->redactor, line);
+    const char *text = json_text(clean, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, NULL);
+
+    utf8_append(&rundir->pending[record], text, strlen(text));
+    buffer_append_char(&rundir->pending[record], '\n');
+    flush_if_full(rundir, record);
+    json_object_put(line);
+}
+
+/* "2026-11-24 09:13:05,123 - extract-orders - [01K…] - INFO - ", as Python's logging has it. */
+static void begin_log_line(struct rundir *rundir, enum record record, int level, const char *source)
+{
+    static const char *const names[] = {"DEBUG", "INFO", "WARNING", "ERROR"};
+    char now[CLOCK_TIMESTAMP_SIZE];
+
+    clock_timestamp(now);
+    buffer_append_format(&rundir->pending[record], "%.10s %.8s,%.3s - %s - [%s] - %s - ", now, now + 11,
+                         now + 20, source == NULL ? "osiris" : source, rundir->run_id, names[level]);
+}
+
+/* In debug.log events stand among what is logged, so that it alone tells in which order things were. */
+static void log_event(struct rundir *rundir, const char *event, json_object *fields)
+{
+    _cleanup_json_ json_object *clean = redactor_record(rundir->redactor, fields);
+    const char *text =
+        clean == NULL ? "" : json_text(clean, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, NULL);
+
+    begin_log_line(rundir, DEBUG_LOG, OSIRIS_DEBUG, NULL);
+    buffer_append_format(&rundir->pending[DEBUG_LOG], "event: %s ", event);
+    utf8_append(&rundir->pending[DEBUG_LOG], text, strlen(text));
+    buffer_append_char(&rundir->pending[DEBUG_LOG], '\n');
+    flush_if_full(rundir, DEBUG_LOG);
+}
+
+static json_object *begin_line(const struct rundir *rundir, json_object *fields)
+{
+    char now[CLOCK_TIMESTAMP_SIZE];
+    json_object *line = json_object_new_object();
+    json_object *given = NULL;
+
+    clock_timestamp(now);
+    if (fields != NULL)
+        json_object_object_get_ex(fields, "ts", &given);
+    json_add(line, "ts",
+             given == NULL ? json_string(now) : json_object_get(given));
+    json_add_string(line, "session", rundir->run_id);
+    return line;
+}
+
+void rundir_event(struct rundir *rundir, const char *event, json_object *fields)
+{
+    json_object *line = begin_line(rundir, fields);
+
+    log_event(rundir, event, fields);
+    json_add_string(line, "event", event);
+    if (fields != NULL) {
+        json_object_object_foreach(fields, key, value)
+        {
+            if (strcmp(key, "ts") != 0 && strcmp(key, "session") != 0 && strcmp(key, "event") != 0)
+                json_add(line, key, json_object_get(value));
+        }
+        json_object_put(fields);
+    }
+    append_json(rundir, EVENTS, line);
+}
+
+void rundir_metric(struct rundir *rundir, const char *metric, double value, const char *unit,
+                   json_object *tags)
+{
+    json_object *line = begin_line(rundir, NULL);
+
+    json_add_string(line, "metric", metric);
+    /* Counts are printed as integers. */
+    if (value == (double)(int64_t)value && value > -9e15 && value < 9e15)
+        json_add_integer(line, "value", (int64_t)value);
+    else
+        json_add_number(line, "value", value);
+    json_add_string(line, "unit", unit);
+    if (tags != NULL)
+        json_add(line, "tags", tags);
+    append_json(rundir, METRICS, line);
+}
+
+void rundir_log(struct rundir *rundir, int level, const char *source, const char *message)
+{
+    _cleanup_free_ char *clean = redactor_record_text(rundir->redactor, message);
+
+    if (level < OSIRIS_DEBUG || level > OSIRIS_ERROR)
+        level = OSIRIS_INFO;
+    if (clean != NULL)
+        flatten(clean);
+    for (enum record record = OSIRIS_LOG; record <= DEBUG_LOG; record++) {
+        if (record == OSIRIS_LOG && level == OSIRIS_DEBUG)
+            continue;
+        begin_log_line(rundir, record, level, source);
+        buffer_append_format(&rundir->pending[record], "%s\n", clean == NULL ? "" : clean);
+        if (level == OSIRIS_ERROR)
+            flush_record(rundir, record);
+        else
+            flush_if_full(rundir, record);
+    }
+}
+
+void rundir_note(struct rundir *rundir, const char *source, const char *format, ...)
+{
+    va_list arguments;
+    char *text = NULL;
+
+    va_start(arguments, format);
+    if (vasprintf(&text, format, arguments) < 0)
+        text = NULL;
+    va_end(arguments);
+    if (text != NULL)
+        rundir_log(rundir, OSIRIS_INFO, source, text);
+    free(text);
+}
+
+/* The first failure of the run's records is told at the end. Takes `error`. */
+static void note_failure(struct rundir *rundir, struct osiris_error *error)
+{
+    if (rundir->failure.category == 0)
+        osiris_error_move(&rundir->failure, error);
+    osiris_error_clear(error);
+}
+
+static int append_index(struct rundir *rundir, json_object *index_line)
+{
+    _cleanup_json_ json_object *clean = redactor_record(rundir->redactor, index_line);
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+    int result = run_index_append(rundir->index_dir, clean, &error);
+
+    note_failure(rundir, &error);
+    return result;
+}
+
+/* The last one finds its room even on a disk that the run, or somebody else, has filled. */
+static int replace_status(struct rundir *rundir, const char *path, const struct buffer *text,
+                          struct osiris_error *error)
+{
+    _cleanup_close_ int room = steal_fd(&rundir->status_room);
+    _cleanup_free_ char *temporary = memory_format("%s.%s", path, rundir->run_id);
+
+    if (room >= 0 && atomic_file_write_reserved(room, temporary, path, text->data, text->length) == 0)
+        return 0;
+    return atomic_file_write(path, text->data, text->length, 0644, error);
+}
+
+static int write_status(struct rundir *rundir, json_object *status)
+{
+    _cleanup_json_ json_object *clean = redactor_record(rundir->redactor, status);
+    _cleanup_buffer_ struct buffer text = BUFFER_INIT(16 << 20);
+    _cleanup_free_ char *path = path_in(rundir, "status.json");
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    buffer_append_text(&text, json_text(clean, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE, NULL));
+    buffer_append_char(&text, '\n');
+    int result = text.failed ? osiris_error_set_errno(&error, ENOMEM, "cannot write the run's status")
+                             : replace_status(rundir, path, &text, &error);
+    note_failure(rundir, &error);
+    return result;
+}
+
+void rundir_begin(struct rundir *rundir, json_object *status, json_object *index_line)
+{
+    _cleanup_json_ json_object *owned_status = status;
+    _cleanup_json_ json_object *owned_line = index_line;
+    _cleanup_json_ json_object *clean = redactor_record(rundir->redactor, owned_line);
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    /* In this order: whoever finds the entry finds the lock, too. */
+    (void)run_index_add_running(rundir->index_dir, rundir->run_id, clean, &error);
+    note_failure(rundir, &error);
+    (void)write_status(rundir, owned_status);
+    rundir->status_room = atomic_file_reserve(rundir->path, STATUS_ROOM, 0644);
+}
+
+int rundir_finish(struct rundir *rundir, json_object *status, json_object *index_line,
+                  struct osiris_error *error)
+{
+    _cleanup_json_ json_object *owned_status = status;
+    _cleanup_json_ json_object *owned_line = index_line;
+
+    rundir_flush(rundir);
+    bool told = write_status(rundir, owned_status) == 0;
+    if (owned_line != NULL) {
+        told = append_index(rundir, owned_line) == 0 && told;
+        /* What does not stand in both is left to the next run (run_index_end_interrupted). */
+        if (told)
+            run_index_remove_running(rundir->index_dir, rundir->run_id);
+    }
+    if (rundir->failure.category == 0)
+        return 0;
+    osiris_error_move(error, &rundir->failure);
+    return -1;
+}

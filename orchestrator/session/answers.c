@@ -1,0 +1,358 @@
+/* What the worker answers to requests; see session-state.h and docs/protocol.md. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "core/base/json-access.h"
+#include "core/base/json-build.h"
+#include "orchestrator/session/state.h"
+
+static void answer_hello(struct session_place *place, json_object *result)
+{
+    struct session *session = place->session;
+    json_object *fields = json_object_new_object();
+    int64_t protocol = json_member_integer(result, "protocol", -1);
+    char version[64];
+
+    if (protocol != CHANNEL_PROTOCOL_VERSION) {
+        struct osiris_error error = OSIRIS_ERROR_INIT;
+        json_object_put(fields);
+        osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "the worker speaks protocol %lld, osiris speaks %d",
+                         (long long)protocol, CHANNEL_PROTOCOL_VERSION);
+        place_break(place, &error);
+        return;
+    }
+    place->worker_pid = (int)json_member_integer(result, "pid", 0);
+    json_add_integer(fields, "pid", place->worker_pid);
+    snprintf(version, sizeof version, "%s", json_member_string(result, "version", ""));
+    json_add_string(fields, "version", version);
+    json_add_string(fields, "place", place->name);
+    session_event(session, "worker_started", fields);
+    rundir_note(session->options->rundir, "worker", "started in place %s: process %d, version %s", place->name,
+                place->worker_pid, version[0] == '\0' ? "?" : version);
+    place->codecs = json_object_get(json_member(result, "compression"));
+    if (!json_member_boolean(result, "resume", false))
+        channel_forbid_resumption(place->channel);
+    place->phase = PLACE_PREPARING;
+    place->phase_deadline_ms = clock_monotonic_ms() + session->limits.prepare_ms;
+}
+
+/* What the drivers say that they need of the system (x-runtime), each once. */
+static json_object *requirements(const struct session *session, json_object *drivers)
+{
+    json_object *found = json_object_new_object();
+    json_object *names = json_object_new_array();
+
+    for (size_t i = 0; i < json_array_count(drivers); i++) {
+        const char *name = json_member_string(json_object_array_get_idx(drivers, i), "driver", "");
+        const struct component *component = registry_find(session->options->registry, name, NULL);
+        json_object *kinds =
+            component == NULL ? NULL : json_member(json_member(component->spec, "x-runtime"), "requirements");
+        if (!json_object_is_type(kinds, json_type_object))
+            continue;
+        json_object_object_foreach(kinds, kind, list)
+        {
+            (void)kind;
+            for (size_t j = 0; j < json_array_count(list); j++) {
+                const char *text = json_object_get_string(json_object_array_get_idx(list, j));
+                if (text != NULL)
+                    json_add(found, text, NULL);
+            }
+        }
+    }
+    json_object_object_foreach(found, requirement, unused)
+    {
+        (void)unused;
+        json_append(names, json_string(requirement));
+    }
+    json_object_put(found);
+    return names;
+}
+
+/* A driver is loaded with all that it needs, or not at all. */
+static void dependency_check(struct session_place *place, json_object *drivers)
+{
+    json_object *fields = json_object_new_object();
+
+    json_add_string(fields, "place", place->name);
+    json_add(fields, "present", requirements(place->session, drivers));
+    json_add(fields, "missing", json_object_new_array());
+    session_event(place->session, "dependency_check", fields);
+}
+
+static void session_initialized(struct session_place *place, json_object *names)
+{
+    json_object *fields = json_object_new_object();
+
+    json_add_string(fields, "session_id", place->session->options->run_id);
+    json_add_string(fields, "place", place->name);
+    json_add(fields, "drivers_loaded", json_object_get(names));
+    session_event(place->session, "session_initialized", fields);
+}
+
+static void answer_prepare(struct session_place *place, json_object *result)
+{
+    struct session *session = place->session;
+    json_object *drivers = json_member(result, "drivers");
+    json_object *names = json_object_new_array();
+    json_object *fields = json_object_new_object();
+
+    dependency_check(place, drivers);
+    for (size_t i = 0; i < json_array_count(drivers); i++) {
+        json_object *driver = json_object_array_get_idx(drivers, i);
+        const char *name = json_member_string(driver, "driver", "");
+        json_object *registered = json_object_new_object();
+        json_add_string(registered, "driver", name);
+        json_add_string(registered, "version", json_member_string(driver, "version", NULL));
+        json_add_string(registered, "status", "success");
+        session_event(session, "driver_registered", registered);
+        json_append(names, json_string(name));
+    }
+    json_add_string(fields, "place", place->name);
+    json_add(fields, "drivers", json_object_get(names));
+    session_event(session, "drivers_registered", fields);
+    session_initialized(place, names);
+    rundir_note(session->options->rundir, "worker", "ready in place %s: %zu drivers are loaded", place->name,
+                json_array_count(names));
+    json_object_put(names);
+    place->phase = PLACE_RUNNING;
+    place->phase_deadline_ms = 0;
+}
+
+void session_note_published(struct session *session, json_object *result)
+{
+    const struct session_options *options = session->options;
+    json_object *published = json_member(result, "published");
+
+    for (size_t i = 0; i < json_array_count(published); i++) {
+        json_object *file = json_object_array_get_idx(published, i);
+        const char *step_id = json_member_string(file, "step_id", "");
+        const char *path = json_member_string(file, "path", "");
+        int64_t bytes = json_member_integer(file, "bytes", 0);
+        size_t step = schedule_find_step(session->schedule, step_id);
+        json_object *fields = json_object_new_object();
+
+        json_add_string(fields, "step_id", step_id);
+        json_add_string(fields, "artifact_type", "output");
+        json_add_string(fields, "path", path);
+        json_add_integer(fields, "bytes", bytes);
+        session_event(session, "artifact_created", fields);
+        rundir_note(options->rundir, step_id, "published %s, %lld bytes", path, (long long)bytes);
+        if (step != (size_t)-1) {
+            json_object *record = session->steps[step].record;
+            if (json_member(record, "published") == NULL)
+                json_add(record, "published", json_object_new_array());
+            json_append(json_member(record, "published"), json_object_get(file));
+        }
+        if (options->observer != NULL && options->observer->published != NULL)
+            options->observer->published(options->observer_context, step_id, path, bytes);
+    }
+}
+
+static void group_committed(struct session *session, size_t group, bool success)
+{
+    session_tell_group(session, group);
+    schedule_group_committed(session->schedule, group, success);
+}
+
+void session_group_answered(struct session *session, size_t group, enum request_kind kind, bool failed)
+{
+    struct session_group *state = &session->groups[group];
+
+    state->failed = state->failed || failed;
+    if (--state->pending > 0)
+        return;
+    if (kind == REQUEST_ABORT)
+        schedule_group_aborted(session->schedule, group);
+    else if (kind == REQUEST_PHASE_COMMIT && !state->failed)
+        session_send_publish(session, group);
+    else
+        group_committed(session, group, !state->failed);
+}
+
+static bool is_about_group(enum request_kind kind)
+{
+    return kind == REQUEST_COMMIT || kind == REQUEST_PHASE_COMMIT || kind == REQUEST_PHASE_PUBLISH ||
+           kind == REQUEST_ABORT;
+}
+
+void place_forget_requests(struct session_place *place)
+{
+    while (place->request_count > 0) {
+        const struct session_request request = place->requests[--place->request_count];
+        if (is_about_group(request.kind))
+            session_group_answered(place->session, request.index, request.kind, !request.published);
+    }
+}
+
+static void step_failed(struct session *session, size_t index, json_object *object)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    session_read_error(session, &error, object);
+    session->steps[index].has_written = !json_member_boolean(object, "untouched", false);
+    session_step_failed(session, index, &error);
+}
+
+static void step_has_run(struct session *session, size_t index, json_object *result)
+{
+    struct session_step *step = &session->steps[index];
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    step->has_written = true;
+    if (step->overdue.category != 0) {
+        session_step_failed(session, index, &error);
+        return;
+    }
+    session_step_ended(session, index, result, NULL);
+    session_end_streams(session, index);
+    schedule_step_ended(session->schedule, index, true);
+}
+
+/* The worker does not say of which driver: of the first that it could not load. */
+static void registration_failed(struct session_place *place, const struct osiris_error *error)
+{
+    json_object *fields = json_object_new_object();
+
+    json_add_string(fields, "driver", error->component);
+    json_add_string(fields, "place", place->name);
+    json_add_string(fields, "error", error->message);
+    session_event(place->session, "driver_registration_failed", fields);
+}
+
+/* Cleanup is answered: nothing else that was asked of it will be. */
+static void clean(struct session_place *place)
+{
+    place->phase = PLACE_ENDED;
+    place_forget_requests(place);
+}
+
+static void answer_error(struct session_place *place, const struct session_request *request, json_object *object)
+{
+    struct session *session = place->session;
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    session_read_error(session, &error, object);
+    switch (request->kind) {
+    case REQUEST_STEP:
+        step_failed(session, request->index, object);
+        break;
+    case REQUEST_COMMIT:
+    case REQUEST_PHASE_COMMIT:
+    case REQUEST_PHASE_PUBLISH:
+    case REQUEST_ABORT:
+        session_fail(session, &error);
+        session_group_answered(session, request->index, request->kind, true);
+        break;
+    case REQUEST_CLEANUP:
+        clean(place);
+        if (schedule_succeeded(session->schedule))
+            session_warn_of_end(place, &error);
+        else
+            session_fail(session, &error);
+        break;
+    case REQUEST_CANCEL:
+        break;
+    case REQUEST_HELLO:
+    case REQUEST_PREPARE:
+        if (request->kind == REQUEST_PREPARE)
+            registration_failed(place, &error);
+        /* Without these there is nothing to go on with; prepare has nothing to take back. */
+        session_fail(session, &error);
+        place_send_cleanup(place);
+        if (place->phase == PLACE_BROKEN)
+            break;
+        place->phase = PLACE_CLEANING;
+        place->phase_deadline_ms = clock_monotonic_ms() + session->limits.exit_ms;
+        break;
+    }
+    osiris_error_clear(&error);
+}
+
+/* Counts go into records and summaries as they are. */
+static bool is_result_of_step(json_object *result)
+{
+    json_object *metrics = json_member(result, "metrics");
+
+    if (strcmp(json_member_string(result, "status", ""), "success") != 0)
+        return false;
+    if (metrics == NULL)
+        return true;
+    if (!json_object_is_type(metrics, json_type_object))
+        return false;
+    json_object_object_foreach(metrics, name, value)
+    {
+        (void)name;
+        if (!json_object_is_type(value, json_type_int) || json_object_get_int64(value) < 0 ||
+            json_object_get_int64(value) == INT64_MAX)
+            return false;
+    }
+    return true;
+}
+
+static void answer(struct session_place *place, const struct session_request *request, json_object *result)
+{
+    struct session *session = place->session;
+
+    switch (request->kind) {
+    case REQUEST_HELLO:
+        answer_hello(place, result);
+        break;
+    case REQUEST_PREPARE:
+        answer_prepare(place, result);
+        break;
+    case REQUEST_STEP:
+        if (is_result_of_step(result))
+            step_has_run(session, request->index, result);
+        else
+            place_violates(place, "a step's result is none");
+        break;
+    case REQUEST_COMMIT:
+    case REQUEST_PHASE_PUBLISH:
+        if (!request->published)
+            session_note_published(session, result);
+        session_group_answered(session, request->index, request->kind, false);
+        break;
+    case REQUEST_PHASE_COMMIT:
+    case REQUEST_ABORT:
+        session_group_answered(session, request->index, request->kind, false);
+        break;
+    case REQUEST_CANCEL:
+        break;
+    case REQUEST_CLEANUP:
+        clean(place);
+        break;
+    }
+}
+
+void place_take_answer(struct session_place *place, const char *id, json_object *message)
+{
+    struct session_request request;
+    json_object *error_object = json_member(message, "error");
+    json_object *result = json_member(message, "result");
+
+    if (id == NULL || !place_take_request(place, id, &request)) {
+        struct osiris_error error = OSIRIS_ERROR_INIT;
+        osiris_error_set(&error, OSIRIS_ERROR_INTERNAL,
+                         "the worker violates the protocol: it answered \"%.64s\", which was not asked",
+                         id == NULL ? "" : id);
+        place_break(place, &error);
+        return;
+    }
+    if ((error_object == NULL) == (result == NULL) ||
+        !json_object_is_type(result == NULL ? error_object : result, json_type_object)) {
+        place_violates(place, "an answer has neither a result nor an error");
+        return;
+    }
+    /* A greeting that failed ended the conversation; what was sent behind it is of no interest, but to places that wait
+     * with this one for the end of a group. */
+    if (place->phase == PLACE_CLEANING && request.kind != REQUEST_CLEANUP) {
+        if (is_about_group(request.kind))
+            session_group_answered(place->session, request.index, request.kind, true);
+        return;
+    }
+    if (error_object != NULL)
+        answer_error(place, &request, error_object);
+    else
+        answer(place, &request, result);
+}

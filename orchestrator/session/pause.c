@@ -1,0 +1,87 @@
+/*
+ * Time in which osiris did not run itself (Ctrl-Z, a virtual machine that stood still): it counts for nothing. What others do
+ * meanwhile cannot be told, and what they said has not been read. See session-state.h and pause.h.
+ */
+#include <stdio.h>
+
+#include "core/base/clock.h"
+#include "orchestrator/oml/duration.h"
+#include "orchestrator/session/state.h"
+
+/* A time from which something is counted; 0: not set. */
+static void put_off_beginning(int64_t *since_ms, int64_t pause, int64_t now)
+{
+    if (*since_ms != 0)
+        *since_ms = *since_ms + pause < now ? *since_ms + pause : now;
+}
+
+/* The end of a period; 0: not set. No more than a whole one is given. */
+static void put_off_end(int64_t *deadline_ms, int64_t pause, int64_t now, int64_t period_ms)
+{
+    if (*deadline_ms != 0)
+        *deadline_ms = *deadline_ms + pause < now + period_ms ? *deadline_ms + pause : now + period_ms;
+}
+
+static int64_t phase_period(const struct session_place *place)
+{
+    const struct session_limits *limits = &place->session->limits;
+
+    return place->phase == PLACE_GREETING    ? limits->hello_ms
+           : place->phase == PLACE_PREPARING ? limits->prepare_ms
+                                             : limits->exit_ms;
+}
+
+static void excuse_place(struct session_place *place, int64_t pause, int64_t now)
+{
+    struct session_link *link = &place->link;
+
+    put_off_end(&place->phase_deadline_ms, pause, now, phase_period(place));
+    for (size_t i = 0; i < place->request_count; i++)
+        put_off_end(&place->requests[i].deadline_ms, pause, now, place->session->limits.commit_ms);
+    put_off_beginning(&link->down_since_ms, pause, now);
+    put_off_beginning(&link->trouble_since_ms, pause, now);
+    put_off_beginning(&link->attempt_ms, pause, now);
+    put_off_beginning(&link->up_since_ms, pause, now);
+    place->last_heard_ms = now;
+    if (place->channel != NULL)
+        channel_excuse_peer(place->channel);
+}
+
+static void excuse_steps(struct session *session, int64_t pause, int64_t now)
+{
+    const struct session_limits *limits = &session->limits;
+
+    for (size_t i = 0; i < session->step_count; i++) {
+        put_off_beginning(&session->steps[i].started_ms, pause, now);
+        put_off_beginning(&session->steps[i].first_ms, pause, now);
+    }
+    for (size_t i = 0; i < schedule_group_count(session->schedule); i++)
+        put_off_end(&session->groups[i].stop_ms, pause, now, limits->cancel_grace_ms);
+    for (size_t i = 0; i < session->edge_count; i++)
+        put_off_end(&session->edges[i].end_ms, pause, now, limits->heartbeat_timeout_ms);
+}
+
+static void tell(struct session *session, int64_t pause)
+{
+    char text[128], duration[DURATION_TEXT_SIZE];
+
+    snprintf(text, sizeof text, "osiris did not run for %s; that time does not count",
+             duration_text(pause, duration));
+    session_log(session, OSIRIS_INFO, NULL, text);
+}
+
+void session_make_up_for_pause(struct session *session)
+{
+    int64_t pause = pause_take(&session->watch), now = clock_monotonic_ms();
+
+    if (pause == 0)
+        return;
+    put_off_end(&session->grace_deadline_ms, pause, now, session->limits.cancel_grace_ms);
+    if (!session->timed_out)
+        put_off_end(&session->run_deadline_ms, pause, now, session->options->timeout_ms);
+    excuse_steps(session, pause, now);
+    for (size_t i = 0; i < session->place_count; i++)
+        excuse_place(&session->places[i], pause, now);
+    if (pause >= 1000)
+        tell(session, pause);
+}

@@ -1,0 +1,192 @@
+/*
+ * Events, metrics and log lines of workers, that is of their drivers: put on record, but for what only osiris itself can say; see
+ * session-state.h.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/json-access.h"
+#include "core/base/json-build.h"
+#include "core/base/json-text.h"
+#include "core/base/one-of.h"
+#include "orchestrator/session/state.h"
+
+/* An event as our worker sends it: its fields, a name and a time. */
+#define LONGEST_EVENT (REDACT_EVENT_MAXIMUM + 2 * REDACT_TEXT_MAXIMUM)
+#define LONGEST_TAGS REDACT_TEXT_MAXIMUM
+#define REPORTS_MAXIMUM ((size_t)256 << 20)
+#define LINE_WEIGHT 128 /* of a line's time, run and source */
+
+static int level_from_name(const char *name)
+{
+    static const char *const names[] = {"debug", "info", "warning", "error"};
+
+    for (int i = 0; i < 4; i++)
+        if (strcmp(name, names[i]) == 0)
+            return i;
+    return OSIRIS_INFO;
+}
+
+/* What a worker has recorded stands in two files. It may be anybody's: its place has so much disk in a run, however many workers
+ * follow each other there. False: it was told once that this is used up. */
+static bool has_room(struct session_place *place, size_t length)
+{
+    char text[160];
+
+    if (place->reported_bytes < REPORTS_MAXIMUM) {
+        place->reported_bytes += 2 * (length + LINE_WEIGHT);
+        return true;
+    }
+    if (place->dropped_reports++ == 0) {
+        snprintf(text, sizeof text, "what place %.32s says fills %zu MiB of the run's records; the rest of it is dropped",
+                 place->name, REPORTS_MAXIMUM >> 20);
+        session_log(place->session, OSIRIS_WARNING, "worker", text);
+    }
+    return false;
+}
+
+void session_tell_dropped(struct session_place *place)
+{
+    json_object *fields;
+
+    if (place->dropped_reports == 0)
+        return;
+    fields = json_object_new_object();
+    json_add_string(fields, "place", place->name);
+    json_add_integer(fields, "count", place->dropped_reports);
+    session_event(place->session, "reports_dropped", fields);
+}
+
+void place_take_line(void *context, const char *text)
+{
+    struct session_place *place = context;
+
+    if (has_room(place, strlen(text)))
+        session_log(place->session, OSIRIS_DEBUG, "worker", text);
+}
+
+/* What osiris itself puts on record, and when: from anybody else it would be a lie. */
+static const char *const own_events[] = {
+    "adapter_collect_complete", "adapter_collect_start", "adapter_execute_complete",
+    "adapter_execute_start", "adapter_execution_error", "adapter_prepare_complete",
+    "adapter_prepare_start", "adapter_selected", "artifact_created", "artifacts_dir_created",
+    "cfg_opened", "cleanup_complete", "cleanup_start", "close_failed", "compile_complete",
+    "compile_error", "compile_start", "config_meta_stripped", "connection_resolve_complete",
+    "connection_resolve_start", "dependency_check", "driver_registered",
+    "driver_registration_failed", "drivers_registered", "inputs_resolved", "link_lost",
+    "link_resumed", "reports_dropped", "run_complete", "run_error", "run_start", "session_initialized",
+    "step_complete", "step_failed", "step_retry", "step_start", "worker_restart", "worker_started",
+    NULL};
+static const char *const own_metrics[] = {
+    "adapter_execution_duration", "adapter_exit_code", "compilation_duration",
+    "execution_duration",         "rows_processed",    "rows_read",
+    "rows_written",               "step_duration_ms",  "step_retry_delay_ms",
+    "steps_completed",            "steps_total",       "total_duration",
+    NULL};
+
+/* NULL, unless it is a step of this place that is named. */
+static const struct session_step *step_here(const struct session_place *place, json_object *named)
+{
+    const struct session *session = place->session;
+    size_t index = json_object_is_type(named, json_type_string)
+                       ? schedule_find_step(session->schedule, json_object_get_string(named))
+                       : (size_t)-1;
+
+    return index == (size_t)-1 || &session->places[session->steps[index].place] != place
+               ? NULL
+               : &session->steps[index];
+}
+
+/* It may say so of its own steps, and under names of its own. */
+static bool may_record(struct session_place *place, const char *name, const char *const *own,
+                       json_object *step_id)
+{
+    char text[256];
+    bool is_own = is_one_of(name, own);
+
+    if (!is_own && (step_id == NULL || step_here(place, step_id) != NULL))
+        return true;
+    snprintf(text, sizeof text, "\"%.64s\" is not recorded: %s", name,
+             is_own ? "only osiris itself says that" : "it is about a step that is not the worker's");
+    session_log(place->session, OSIRIS_WARNING, "worker", text);
+    return false;
+}
+
+static char *short_text(const struct session_place *place, const char *text)
+{
+    return text == NULL ? NULL : redactor_short_text(place->session->options->redactor, text);
+}
+
+static size_t json_length(json_object *value)
+{
+    size_t length;
+
+    (void)json_text(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
+    return length;
+}
+
+/* All of it, or if that is too long whose it is and how long it was. */
+static json_object *event_fields(const struct session_place *place, json_object *data, size_t length)
+{
+    const struct session_step *step = step_here(place, json_member(data, "step_id"));
+
+    if (length <= LONGEST_EVENT)
+        return json_copy(data);
+    json_object *fields = json_object_new_object();
+    json_add_string(fields, "step_id", step == NULL ? NULL : step->id);
+    json_add_integer(fields, "omitted_bytes", (int64_t)length);
+    return fields;
+}
+
+void place_take_event(struct session_place *place, json_object *data)
+{
+    _cleanup_free_ char *event = short_text(place, json_member_string(data, "event", NULL));
+    size_t length = json_length(data);
+
+    if (event == NULL || !has_room(place, length <= LONGEST_EVENT ? length : strlen(event)) ||
+        !may_record(place, event, own_events, json_member(data, "step_id")))
+        return;
+    json_object *fields = event_fields(place, data, length);
+    json_object_object_del(fields, "event");
+    session_event(place->session, event, fields);
+}
+
+void session_metric(struct session *session, const char *name, double value, const char *unit,
+                    json_object *tags)
+{
+    char text[256];
+
+    if (isfinite(value)) {
+        rundir_metric(session->options->rundir, name, value, unit, tags);
+        return;
+    }
+    json_object_put(tags);
+    snprintf(text, sizeof text, "\"%.64s\" is not recorded: its value is no number, or not a finite one", name);
+    session_log(session, OSIRIS_WARNING, "worker", text);
+}
+
+void place_take_metric(struct session_place *place, json_object *data)
+{
+    _cleanup_free_ char *metric = short_text(place, json_member_string(data, "metric", NULL));
+    _cleanup_free_ char *unit = short_text(place, json_member_string(data, "unit", NULL));
+    json_object *tags = json_member(data, "tags");
+    size_t tags_length = json_length(tags);
+    bool has_tags = tags_length <= LONGEST_TAGS;
+
+    if (metric != NULL &&
+        has_room(place, strlen(metric) + (unit == NULL ? 0 : strlen(unit)) + (has_tags ? tags_length : 0)) &&
+        may_record(place, metric, own_metrics, json_member(tags, "step")))
+        session_metric(place->session, metric, json_member_number(data, "value", NAN), unit,
+                       has_tags ? json_object_get(tags) : NULL);
+}
+
+void place_take_log(struct session_place *place, json_object *data)
+{
+    const struct session_step *step = step_here(place, json_member(data, "step_id"));
+    _cleanup_free_ char *message = short_text(place, json_member_string(data, "message", ""));
+
+    if (message != NULL && has_room(place, strlen(message)))
+        session_log(place->session, level_from_name(json_member_string(data, "level", "info")),
+                    step == NULL ? "worker" : step->id, message);
+}

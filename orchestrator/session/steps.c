@@ -1,0 +1,153 @@
+/* What the session keeps and tells of its steps and of itself: events, log lines, metrics, how a step ended; see
+ * session-state.h. */
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "core/base/json-access.h"
+#include "core/base/json-build.h"
+#include "orchestrator/session/state.h"
+
+void session_event(struct session *session, const char *event, json_object *fields)
+{
+    rundir_event(session->options->rundir, event, fields);
+}
+
+void session_log(struct session *session, int level, const char *source, const char *message)
+{
+    const struct session_options *options = session->options;
+
+    rundir_log(options->rundir, level, source, message);
+    if (options->observer == NULL || options->observer->log == NULL)
+        return;
+    _cleanup_free_ char *clean = redactor_record_text(options->redactor, message);
+    if (clean != NULL)
+        options->observer->log(options->observer_context, level, source, clean);
+}
+
+static const char *failed_status(const struct osiris_error *error)
+{
+    return error->category == OSIRIS_ERROR_CANCELLED ? "cancelled" : "failed";
+}
+
+static void record_step(struct session_step *step, const char *status, int64_t attempts, double duration_ms)
+{
+    json_add_string(step->record, "status", status);
+    json_add_integer(step->record, "rows", step->rows);
+    json_add_integer(step->record, "bytes", step->bytes);
+    json_add_number(step->record, "duration_ms", duration_ms);
+    json_add_integer(step->record, "attempts", attempts);
+    json_object_object_del(step->record, "error");
+}
+
+static json_object *step_fields(const struct session *session, const struct session_step *step)
+{
+    json_object *fields = json_object_new_object();
+    json_object *plan_step = schedule_step(session->schedule, (size_t)(step - session->steps));
+
+    json_add_string(fields, "step_id", step->id);
+    json_add_string(fields, "driver", json_member_string(plan_step, "driver", NULL));
+    return fields;
+}
+
+static json_object *step_tags(const struct session_step *step)
+{
+    json_object *tags = json_object_new_object();
+
+    json_add_string(tags, "step", step->id);
+    return tags;
+}
+
+/* Of a step that may run again only what its last attempt has counted is told. */
+static void step_metric(struct session *session, struct session_step *step, const char *metric, double value,
+                        const char *unit)
+{
+    size_t group = schedule_step_group(session->schedule, (size_t)(step - session->steps));
+
+    if (!session->groups[group].may_repeat || schedule_is_stopping(session->schedule)) {
+        rundir_metric(session->options->rundir, metric, value, unit, step_tags(step));
+        return;
+    }
+    json_object *entry = json_object_new_object();
+    json_add_string(entry, "metric", metric);
+    json_add_number(entry, "value", value);
+    json_add_string(entry, "unit", unit);
+    if (step->metrics == NULL)
+        step->metrics = json_object_new_array();
+    json_append(step->metrics, entry);
+}
+
+void session_tell_metrics(struct session *session, struct session_step *step)
+{
+    for (size_t i = 0; i < json_array_count(step->metrics); i++) {
+        json_object *entry = json_object_array_get_idx(step->metrics, i);
+        rundir_metric(session->options->rundir, json_member_string(entry, "metric", ""),
+                      json_member_number(entry, "value", 0), json_member_string(entry, "unit", NULL), step_tags(step));
+    }
+    json_object_put(step->metrics);
+    step->metrics = NULL;
+}
+
+const char *session_error_type(const struct osiris_error *error)
+{
+    return error->type != NULL ? error->type : osiris_error_category_name(error->category);
+}
+
+static void note_counts(struct session *session, struct session_step *step, json_object *result)
+{
+    static const char *const row_metrics[] = {"rows_read", "rows_written", "rows_processed"};
+    json_object *metrics = json_member(result, "metrics");
+
+    for (size_t i = 0; i < sizeof row_metrics / sizeof row_metrics[0]; i++) {
+        int64_t rows = json_member_integer(metrics, row_metrics[i], -1);
+        if (rows < 0)
+            continue;
+        step->rows = rows;
+        step_metric(session, step, row_metrics[i], (double)rows, "rows");
+    }
+    step->bytes = json_member_integer(metrics, "bytes", step->bytes);
+}
+
+static void note_success(struct session *session, struct session_step *step, double duration_ms)
+{
+    json_object *fields = step_fields(session, step);
+
+    json_add_integer(fields, "rows_processed", step->rows);
+    json_add_number(fields, "duration_ms", duration_ms);
+    session_event(session, "step_complete", fields);
+    rundir_note(session->options->rundir, step->id, "complete: %lld rows, %lld bytes, %.1f ms", (long long)step->rows,
+                (long long)step->bytes, duration_ms);
+    session->result->steps_completed++;
+}
+
+static void note_failure(struct session *session, struct session_step *step, const struct osiris_error *error)
+{
+    json_object *fields = step_fields(session, step);
+
+    json_add_string(fields, "error", error->message);
+    json_add_string(fields, "error_type", session_error_type(error));
+    json_add(fields, "detail", osiris_error_to_json(error));
+    session_event(session, "step_failed", fields);
+    session_log(session, error->category == OSIRIS_ERROR_CANCELLED ? OSIRIS_INFO : OSIRIS_ERROR, step->id, error->message);
+    json_add(step->record, "error", osiris_error_to_json(error));
+}
+
+void session_step_ended(struct session *session, size_t index, json_object *result, const struct osiris_error *error)
+{
+    const struct session_observer *observer = session->options->observer;
+    struct session_step *step = &session->steps[index];
+    double duration_ms = (double)(clock_monotonic_ns() - step->started_ns) / 1e6;
+
+    note_counts(session, step, result);
+    if (json_member(result, "result") != NULL)
+        json_add(step->record, "result", json_object_get(json_member(result, "result")));
+    record_step(step, error == NULL ? "success" : failed_status(error),
+                session->groups[schedule_step_group(session->schedule, index)].attempt, duration_ms);
+    step_metric(session, step, "step_duration_ms", duration_ms, "ms");
+    if (error == NULL)
+        note_success(session, step, duration_ms);
+    else
+        note_failure(session, step, error);
+    if (observer != NULL && observer->step_finished != NULL)
+        observer->step_finished(session->options->observer_context, step->id, error, step->rows, step->bytes,
+                                duration_ms);
+}

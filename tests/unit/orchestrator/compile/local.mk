@@ -1,0 +1,11 @@
+# Tests of orchestrator/compile/.
+if HAVE_CHECK
+tests_of_orchestrator_compile = \
+	tests/unit/orchestrator/compile/test-compile \
+	$(NULL)
+check_PROGRAMS += $(tests_of_orchestrator_compile)
+TESTS += $(tests_of_orchestrator_compile)
+tests_unit_orchestrator_compile_test_compile_SOURCES = tests/unit/orchestrator/compile/test-compile.c
+tests_unit_orchestrator_compile_test_compile_CPPFLAGS = $(unit_cppflags)
+tests_unit_orchestrator_compile_test_compile_LDADD = libosiris-orchestrator.la $(unit_ldadd)
+endif
