@@ -7,6 +7,7 @@ AM_TESTS_ENVIRONMENT = \
 	CK_FORK=$(check_fork); export CK_FORK; \
 	ASAN_OPTIONS=handle_segv=0:handle_abort=0; export ASAN_OPTIONS; \
 	TSAN_OPTIONS=handle_segv=0:handle_abort=0; export TSAN_OPTIONS; \
+	OWN_CPPFLAGS="-D_GNU_SOURCE -I$(abs_top_builddir) $(JSON_C_CFLAGS) $(FYAML_CFLAGS) $(MYSQL_CFLAGS) $(LZ4_CFLAGS) $(ZSTD_CFLAGS)"; export OWN_CPPFLAGS; \
 	srcdir=$(srcdir); top_srcdir=$(top_srcdir); CC="$(CC)"; CXX="$(CXX)"; export srcdir top_srcdir CC CXX; \
 	top_builddir=$(abs_top_builddir); export top_builddir;
 if SANITIZED
@@ -24,8 +25,11 @@ PY_LOG_COMPILER = $(PYTHON3)
 unit_cppflags = $(AM_CPPFLAGS) $(JSON_C_CFLAGS) $(MSGPACK_CFLAGS) $(FYAML_CFLAGS) $(CHECK_CFLAGS) -I$(top_srcdir)/tests
 unit_ldadd = libosiris-core.la $(CHECK_LIBS)
 EXTRA_DIST += tests/unit.h
-EXTRA_DIST += tests/headers
-TESTS += tests/headers
+EXTRA_DIST += tests/headers tests/layers.py tests/own-headers
+TESTS += tests/headers tests/own-headers
+if HAVE_PYTHON3
+TESTS += tests/layers.py
+endif
 include tests/plugins/local.mk
 include tests/unit/core/base/local.mk
 include tests/unit/core/wire/local.mk

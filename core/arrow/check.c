@@ -1,4 +1,4 @@
-/* Judging Arrow schemas and arrays; see arrow-check.h. */
+/* Judging Arrow schemas and arrays; see check.h. */
 #include "core/arrow/check.h"
 
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* Formats and buffers of Arrow arrays; see arrow-layout.h. */
+/* Formats and buffers of Arrow arrays; see layout.h. */
 #include "core/arrow/layout.h"
 
 #include <stddef.h>

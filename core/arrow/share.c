@@ -1,4 +1,4 @@
-/* Reference-counted views of batches, copies of schemas; see arrow-share.h. */
+/* Reference-counted views of batches, copies of schemas; see share.h. */
 #include "core/arrow/share.h"
 
 #include <stdatomic.h>

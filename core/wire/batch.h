@@ -23,7 +23,7 @@
 #define WIRE_MAXIMUM_NESTING 12 /* of types: two levels each in the message */
 
 /* Schemas: {format: str, name?: str, flags?: int, metadata?: str (hexadecimal), children?: [schema], dictionary?: schema}.
- * Encoding needs a checked schema (arrow-check.h); decoding checks. */
+ * Encoding needs a checked schema (core/arrow/check.h); decoding checks. */
 json_object *wire_schema_encode(const struct ArrowSchema *schema, struct osiris_error *error);
 int wire_schema_decode(json_object *object, struct ArrowSchema *out, struct osiris_error *error);
 
@@ -68,7 +68,7 @@ int wire_batch_decode(const struct ArrowSchema *schema, json_object *header, voi
 #define WIRE_ARRAY_WEIGHT 256
 #define WIRE_MINIMUM_PART 1024 /* of a body, but for its last one */
 
-/* wire-stream.c: what the batch with this header takes off its stream's credit, the same for all who count. What it returns is
+/* stream.c: what the batch with this header takes off its stream's credit, the same for all who count. What it returns is
  * wrong with the header ("a batch is …"), or NULL: all that can be told without the schema and the body. */
 const char *wire_batch_weigh(json_object *data, int64_t *weight);
 /* The same of a batch that is to be sent. */
@@ -82,10 +82,10 @@ void wire_strip(json_object *message);
 json_object *wire_codecs(void);
 bool wire_has_codec(const char *codec);
 
-/* wire-indices.c: whether an array's indices are in its dictionary, both checked but for that. */
+/* indices.c: whether an array's indices are in its dictionary, both checked but for that. */
 bool wire_indices_fit(const struct ArrowSchema *schema, const struct ArrowArray *array);
 
-/* wire-compress.c: one buffer. */
+/* compress.c: one buffer. */
 
 /* *out is a new buffer of *out_length bytes, or NULL if it would not shrink. -1: out of memory. */
 int wire_compress(const char *codec, const void *bytes, size_t length, void **out,

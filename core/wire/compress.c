@@ -1,4 +1,4 @@
-/* Codecs of the wire; see wire-batch.h. Each is there if the build found its library. */
+/* Codecs of the wire; see batch.h. Each is there if the build found its library. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /*
- * Batches from the wire; see wire-batch.h. Every number of a header is checked against what the schema needs and the
+ * Batches from the wire; see batch.h. Every number of a header is checked against what the schema needs and the
  * body has before anything points there; offsets are made to begin at zero in place, in memory that is ours.
  */
 #include <errno.h>

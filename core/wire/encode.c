@@ -1,5 +1,5 @@
 /*
- * Batches to the wire; see wire-batch.h.
+ * Batches to the wire; see batch.h.
  *
  * A slice is sent from a multiple of eight elements on, so that bitmaps need no shifting: the node's offset (0 … 7) says
  * where it begins. Offsets of texts and lists are sent as they are; the reader subtracts the first.

@@ -1,5 +1,5 @@
 /*
- * Indices of dictionaries from the wire; see wire-batch.h. A driver looks them up without a question, so none that counts
+ * Indices of dictionaries from the wire; see batch.h. A driver looks them up without a question, so none that counts
  * may lie outside of its dictionary. One under a null may be anything.
  */
 #include "core/arrow/layout.h"

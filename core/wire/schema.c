@@ -1,4 +1,4 @@
-/* Schemas on the wire; see wire-batch.h. */
+/* Schemas on the wire; see batch.h. */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* What everybody on a stream's way holds its messages to; see wire-batch.h and docs/protocol.md, "Streams". */
+/* What everybody on a stream's way holds its messages to; see batch.h and docs/protocol.md, "Streams". */
 #include <string.h>
 
 #include "core/arrow/check.h"

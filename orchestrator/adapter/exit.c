@@ -1,6 +1,6 @@
 /*
  * _exit and _Exit of the osiris program: as the C library's, but that an adapter cannot end the run with them without a word
- * (adapter-guard.h). Not of the library, and not of the worker, whose end osiris sees.
+ * (guard.h). Not of the library, and not of the worker, whose end osiris sees.
  */
 #include <stdlib.h>
 #include <unistd.h>

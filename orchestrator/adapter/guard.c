@@ -1,4 +1,4 @@
-/* Adapters that end the process, or crash; see adapter-guard.h. */
+/* Adapters that end the process, or crash; see guard.h. */
 #include "orchestrator/adapter/guard.h"
 
 #include <signal.h>

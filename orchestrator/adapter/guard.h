@@ -1,7 +1,7 @@
 /*
  * What an adapter must not do, and can, as it runs in this process: end it (exit, _exit), crash, end its thread. A process that an adapter
  * has ended must not look like a run that has succeeded, nor hang: its thread is stopped for good where that happens, its owner
- * is told (adapter-thread.h), and the run fails like any other, with records, and ends the workers. Should that not come to an end
+ * is told (thread.h), and the run fails like any other, with records, and ends the workers. Should that not come to an end
  * within ADAPTER_GUARD_SECONDS, perhaps for what the stopped thread holds, the process exits with 1. On threads that an adapter has
  * started itself the process exits with 1 at once, after a line; the run's records are then ended by the next run. Only SIGKILL and
  * system calls that the C library does not make cannot be met.

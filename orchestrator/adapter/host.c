@@ -1,4 +1,4 @@
-/* Finding, loading and calling an execution adapter; see adapter-host.h. */
+/* Finding, loading and calling an execution adapter; see host.h. */
 #include "orchestrator/adapter/host.h"
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* What the files of an adapter's thread share (adapter-thread.c, adapter-tasks.c). Private to them. */
+/* What the files of an adapter's thread share (thread.c, tasks.c). Private to them. */
 #ifndef OSIRIS_ORCHESTRATOR_ADAPTER_THREAD_INTERNAL_H
 #define OSIRIS_ORCHESTRATOR_ADAPTER_THREAD_INTERNAL_H
 
@@ -47,14 +47,14 @@ struct adapter_thread {
     size_t report_count;
 };
 
-/* adapter-thread.c */
+/* thread.c */
 
 /* Has the thread do it, and returns. Its owner takes the outcome. */
 void adapter_thread_give_task(struct adapter_thread *thread, adapter_work work);
 /* False: a task is under way, or the adapter has ended. Else the work is done, and what was reported meanwhile is told. */
 bool adapter_thread_call(struct adapter_thread *thread, adapter_work work, void *argument);
 
-/* adapter-tasks.c: [its thread] */
+/* tasks.c: [its thread] */
 void adapter_thread_close(struct adapter_thread *thread, void *unused);
 
 #endif

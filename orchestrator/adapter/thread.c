@@ -1,4 +1,4 @@
-/* An execution adapter on a thread of its own; see adapter-thread.h. */
+/* An execution adapter on a thread of its own; see thread.h. */
 #include <string.h>
 #include <sys/eventfd.h>
 

@@ -8,7 +8,7 @@
  * the adapter reports: the sink is called in adapter_thread_take and in what waits, never on the adapter's thread.
  *
  * An adapter that does not return from its task is left behind with all that it has: it uses nothing of its owner's. So is one that
- * ends the process, or crashes (adapter-guard.h): what it was at has failed, and calls do nothing from then on.
+ * ends the process, or crashes (guard.h): what it was at has failed, and calls do nothing from then on.
  */
 #ifndef OSIRIS_ORCHESTRATOR_ADAPTER_THREAD_H
 #define OSIRIS_ORCHESTRATOR_ADAPTER_THREAD_H
@@ -57,7 +57,7 @@ bool adapter_thread_wait(struct adapter_thread *thread, int timeout_ms);
 /* From now on the adapter hears that it is cancelled. */
 void adapter_thread_cancel(struct adapter_thread *thread);
 
-/* As those of adapter-host.h. While a task is under way there is no worker: it is LOST, and terminating it cancels the task. */
+/* As those of host.h. While a task is under way there is no worker: it is LOST, and terminating it cancels the task. */
 bool adapter_thread_can_reconnect(const struct adapter_thread *thread);
 int adapter_thread_reconnect(struct adapter_thread *thread, struct osiris_channel *channel,
                              struct osiris_error *error);

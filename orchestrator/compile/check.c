@@ -1,4 +1,4 @@
-/* A step's config and connection held against the schema of its component; see compile-configs.h. */
+/* A step's config and connection held against the schema of its component; see configs.h. */
 #include <string.h>
 
 #include "orchestrator/compile/configs.h"

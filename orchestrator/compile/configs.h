@@ -1,11 +1,11 @@
 /*
  * What the files share that look at steps' configs. Private to them.
  *
- *   compile-configs.c     a step's turn
- *   compile-connection.c  its connection, and what of the config is the connection's
- *   compile-check.c       schemas and constraints
- *   compile-drivers.c     what its driver says of it
- *   compile-outputs.c     steps that would write one file
+ *   configs.c     a step's turn
+ *   connection.c  its connection, and what of the config is the connection's
+ *   check.c       schemas and constraints
+ *   drivers.c     what its driver says of it
+ *   outputs.c     steps that would write one file
  */
 #ifndef OSIRIS_ORCHESTRATOR_COMPILE_CONFIGS_H
 #define OSIRIS_ORCHESTRATOR_COMPILE_CONFIGS_H
@@ -41,7 +41,7 @@ const char *compiler_step_name(const struct pipeline_step *step);
     pipeline_diagnose((compiler)->diagnostics, DIAGNOSTIC_ERROR, (type), (compiler)->pipeline,     \
                       (where), (compiler)->location, (hint), __VA_ARGS__)
 
-/* compile-connection.c */
+/* connection.c */
 
 /* What the component's spec says of them: x-connection-fields, or NULL. */
 json_object *compiler_connection_fields(const struct component *component);
@@ -58,7 +58,7 @@ void compiler_drop_connection_defaults(const struct pipeline_step *step, json_ob
 /* Fields that the connection lacks and the schema knows a default of. */
 void compiler_fill_connection_defaults(const struct pipeline_step *step, json_object *fields);
 
-/* compile-check.c */
+/* check.c */
 
 /* `fields` is NULL if the component has a connection that could not be resolved. */
 void compiler_check_config(struct config_compiler *compiler, json_object *config, json_object *fields);
@@ -66,13 +66,13 @@ void compiler_check_config(struct config_compiler *compiler, json_object *config
 void compiler_report(struct config_compiler *compiler, const char *option, const char *hint,
                      const char *message);
 
-/* compile-drivers.c: remembers what the step's driver is to be asked, if it can be. */
+/* drivers.c: remembers what the step's driver is to be asked, if it can be. */
 void compiler_add_question(struct config_compiler *compiler, json_object *config,
                            json_object *fields);
 /* Asks all of it, and reports what the drivers say. */
 void compiler_ask_drivers(struct config_compiler *compiler, const char *worker_path);
 
-/* compile-outputs.c: reports steps that would write one file. */
+/* outputs.c: reports steps that would write one file. */
 void compiler_check_outputs(struct config_compiler *compiler);
 
 #endif

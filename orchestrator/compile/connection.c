@@ -1,4 +1,4 @@
-/* The connection of a pipeline's step; see compile-configs.h. */
+/* The connection of a pipeline's step; see configs.h. */
 #include <stdio.h>
 #include <string.h>
 

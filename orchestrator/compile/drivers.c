@@ -1,4 +1,4 @@
-/* What only the drivers know to be wrong with configs; see compile-configs.h and ask-worker.h. */
+/* What only the drivers know to be wrong with configs; see configs.h and ask-worker.h. */
 #include <string.h>
 
 #include "orchestrator/registry/ask-worker.h"

@@ -5,11 +5,11 @@
 #include "orchestrator/compile/compile.h"
 #include "orchestrator/compile/graph.h"
 
-/* compile-configs.c: fills configs, connections and secrets, and checks them against the components' schemas. */
+/* configs.c: fills configs, connections and secrets, and checks them against the components' schemas. */
 void compile_configs(const struct compile_options *options, struct compiled *compiled,
                      struct diagnostics *diagnostics);
 
-/* compile-limits.c */
+/* limits.c */
 
 #define COMPILE_MAXIMUM_CONNECTIONS 100000
 
@@ -19,7 +19,7 @@ json_object *compiled_step_connections(const struct compiled *compiled, const st
 void compile_check_connections(const struct pipeline *pipeline, const struct graph *graph, const struct compiled *compiled,
                                struct diagnostics *diagnostics);
 
-/* compile-sizes.c: what is wrong with a config as a message to a worker, or NULL. */
+/* sizes.c: what is wrong with a config as a message to a worker, or NULL. */
 const char *compile_config_problem(json_object *config);
 /* The plan and all connections travel in one. 0, or -1 with the problem reported. */
 int compile_check_prepare(const struct compiled *compiled, struct diagnostics *diagnostics);

@@ -1,6 +1,6 @@
 /*
  * When a step that has failed is tried again, and after how long: the `retry` of a step, in numbers. No clock and no input or
- * output here; the session (session-attempts.c) waits and repeats.
+ * output here; the session (orchestrator/session/attempts.c) waits and repeats.
  */
 #ifndef OSIRIS_ORCHESTRATOR_OML_RETRY_H
 #define OSIRIS_ORCHESTRATOR_OML_RETRY_H

@@ -1,4 +1,4 @@
-/* What the worker answers to requests; see session-state.h and docs/protocol.md. */
+/* What the worker answers to requests; see state.h and docs/protocol.md. */
 #include <stdio.h>
 #include <string.h>
 

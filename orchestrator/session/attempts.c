@@ -1,6 +1,6 @@
 /*
  * Attempts of groups: what a failed step or a lost worker means, whether its group may have another attempt, and when that
- * begins; see session-state.h, retry.h, and docs/pipelines.md for the rules.
+ * begins; see state.h, retry.h, and docs/pipelines.md for the rules.
  *
  * The step that failed first decides by its `retry`. Its group is aborted as in a run that fails (schedule.h). What is known of
  * the attempt's steps is held back until it is clear whether there is another one.

@@ -1,4 +1,4 @@
-/* What may take only so long: the run, attempts of steps, and stopping; see session-state.h. All times are this process's monotonic
+/* What may take only so long: the run, attempts of steps, and stopping; see state.h. All times are this process's monotonic
  * clock, so that they mean the same wherever a step runs. */
 #include "core/base/clock.h"
 #include "orchestrator/oml/duration.h"
@@ -34,7 +34,7 @@ static void check_run(struct session *session)
     session_cancel_all(session);
 }
 
-/* One that has ended where nobody waited for what it was at (adapter-guard.h): the run cannot end well any more. */
+/* One that has ended where nobody waited for what it was at (orchestrator/adapter/guard.h): the run cannot end well any more. */
 static void check_adapters(struct session *session)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;

@@ -1,4 +1,4 @@
-/* The link to a place's worker: heartbeats, silence, and how one that broke is made again; see session-state.h. */
+/* The link to a place's worker: heartbeats, silence, and how one that broke is made again; see state.h. */
 #include <stdio.h>
 
 #include "core/base/clock.h"

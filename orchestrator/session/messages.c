@@ -1,4 +1,4 @@
-/* What the worker tells the session; see session-state.h and docs/protocol.md. */
+/* What the worker tells the session; see state.h and docs/protocol.md. */
 #include <stdlib.h>
 #include <string.h>
 

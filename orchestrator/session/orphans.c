@@ -1,4 +1,4 @@
-/* Processes that drivers have left when their worker was killed; see session-state.h and orphans.h. */
+/* Processes that drivers have left when their worker was killed; see state.h and orphans.h. */
 #include <stdio.h>
 #include <unistd.h>
 

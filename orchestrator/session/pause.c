@@ -1,6 +1,6 @@
 /*
  * Time in which osiris did not run itself (Ctrl-Z, a virtual machine that stood still): it counts for nothing. What others do
- * meanwhile cannot be told, and what they said has not been read. See session-state.h and pause.h.
+ * meanwhile cannot be told, and what they said has not been read. See state.h and pause.h.
  */
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-/* One place of a run: its adapter, its worker, its channel, and how these end; see session-state.h. */
+/* One place of a run: its adapter, its worker, its channel, and how these end; see state.h. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* What is recorded of the steps before any of them runs; see session-state.h. */
+/* What is recorded of the steps before any of them runs; see state.h. */
 #include <stdio.h>
 #include <string.h>
 

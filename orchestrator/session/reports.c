@@ -1,6 +1,6 @@
 /*
  * Events, metrics and log lines of workers, that is of their drivers: put on record, but for what only osiris itself can say; see
- * session-state.h.
+ * state.h.
  */
 #include <math.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* What the session asks of the worker; see session-state.h and docs/protocol.md. */
+/* What the session asks of the worker; see state.h and docs/protocol.md. */
 #include <stdio.h>
 #include <string.h>
 
@@ -40,7 +40,7 @@ void place_send(struct session_place *place, json_object *message)
     has_sent(place, result, &error);
 }
 
-/* All that is under way at a time is no more than the pipeline has: its configs once, which are bounded (compile-sizes.c), and a
+/* All that is under way at a time is no more than the pipeline has: its configs once, which are bounded (orchestrator/compile/sizes.c), and a
  * few words for each step and group. */
 static void send_asked(struct session_place *place, json_object *message)
 {

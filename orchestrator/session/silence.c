@@ -1,6 +1,6 @@
 /*
  * Drivers that say nothing: heartbeats tell which function of a driver is being called, and for how long it has not called back
- * into its host. Beyond a bound it is taken for hung: its step is stopped like one that is late; see session-state.h and
+ * into its host. Beyond a bound it is taken for hung: its step is stopped like one that is late; see state.h and
  * docs/drivers.md, "What bounds a call".
  */
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /*
  * How places come to have a worker, at first and when the last one is lost. What an adapter does for that takes its time, and
- * goes on beside the session's loop, on the adapter's own thread (adapter-thread.h): prepare, then execute; before another
- * worker, leave. See session-state.h.
+ * goes on beside the session's loop, on the adapter's own thread (orchestrator/adapter/thread.h): prepare, then execute; before another
+ * worker, leave. See state.h.
  */
 #include <stdio.h>
 #include <string.h>

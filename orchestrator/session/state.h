@@ -2,22 +2,22 @@
  * What the session's files share. Private to them.
  *
  *   session.c           the run: set-up, poll loop, signals, tear-down
- *   session-place.c     one place: its adapter, its worker, its channel, how they end
- *   session-start.c     how it comes to have one
- *   session-link.c      its link: heartbeats, silence, making a lost one again
- *   session-records.c   what is recorded of the steps before they run
- *   session-requests.c  what is asked of a worker
- *   session-messages.c  what a worker tells
- *   session-answers.c   what it answers
- *   session-steps.c     how a step ended; the session's own events, metrics, log lines
- *   session-reports.c   what of it goes on record
- *   session-trace.c     frames for debugging
- *   session-streams.c   batches between workers in different places
- *   session-attempts.c  failures, other attempts, other workers
- *   session-deadlines.c what may take only so long
- *   session-pause.c     time in which osiris did not run
- *   session-silence.c   drivers that hang
- *   session-orphans.c   processes that drivers have left
+ *   place.c     one place: its adapter, its worker, its channel, how they end
+ *   start.c     how it comes to have one
+ *   link.c      its link: heartbeats, silence, making a lost one again
+ *   records.c   what is recorded of the steps before they run
+ *   requests.c  what is asked of a worker
+ *   messages.c  what a worker tells
+ *   answers.c   what it answers
+ *   steps.c     how a step ended; the session's own events, metrics, log lines
+ *   reports.c   what of it goes on record
+ *   trace.c     frames for debugging
+ *   streams.c   batches between workers in different places
+ *   attempts.c  failures, other attempts, other workers
+ *   deadlines.c what may take only so long
+ *   pause.c     time in which osiris did not run
+ *   silence.c   drivers that hang
+ *   orphans.c   processes that drivers have left
  */
 #ifndef OSIRIS_ORCHESTRATOR_SESSION_STATE_H
 #define OSIRIS_ORCHESTRATOR_SESSION_STATE_H
@@ -201,23 +201,23 @@ struct session {
  * time, and what was held back of failed attempts is told. Takes `error`. */
 void session_fail(struct session *session, struct osiris_error *error);
 
-/* session-orphans.c: what a worker that was killed has left running on this machine has become this process's child. */
+/* orphans.c: what a worker that was killed has left running on this machine has become this process's child. */
 
 /* No worker and no adapter's process is there: whatever child is new, is one. */
 void session_end_orphans(struct session *session);
 
-/* session-requests.c: where the workers' temporary folders are. Nobody else has one of this name: the run's directory may
+/* requests.c: where the workers' temporary folders are. Nobody else has one of this name: the run's directory may
  * be a folder with other things in it (--out). */
 char *session_temp_dir(const struct session *session);
 
-/* session-records.c */
+/* records.c */
 
 /* The config as the driver gets it: without what is not its own. Free it. */
 json_object *session_step_config(const struct session *session, const struct session_step *step);
 /* Their inputs, configs and folders of artifacts; writes what stands in those. */
 int session_record_steps(struct session *session, struct osiris_error *error);
 
-/* session-place.c */
+/* place.c */
 
 /* Finds out which places the plan names and which steps sit where. */
 void session_make_places(struct session *session);
@@ -237,7 +237,7 @@ bool place_is_there(const struct session_place *place);
 /* Takes in what has come. */
 void place_receive(struct session_place *place, short revents);
 
-/* session-start.c */
+/* start.c */
 
 int place_make_adapter(struct session_place *place, struct osiris_error *error);
 /* The place is PLACE_OPENING until the adapter has done what leads to a worker, or cannot. */
@@ -257,18 +257,18 @@ void session_cancel_adapters(struct session *session);
 /* Waits for what the adapter is at; one that does not return is left. */
 void place_settle(struct session_place *place);
 
-/* session-link.c */
+/* link.c */
 
 void place_check_deadlines(struct session_place *place);
 /* The next moment at which place_check_deadlines has something to do. */
 int64_t place_next_deadline(const struct session_place *place);
 
-/* session-trace.c */
+/* trace.c */
 
 /* Has the frames of the place's channel traced, if the run is to be. */
 void place_trace(struct session_place *place);
 
-/* session-requests.c: each sends one request; failing to is a broken place. */
+/* requests.c: each sends one request; failing to is a broken place. */
 
 void place_send(struct session_place *place, json_object *message);
 void place_send_hello(struct session_place *place);
@@ -289,7 +289,7 @@ struct session_request *place_find_request(struct session_place *place, const ch
 /* Whether the place has published all that it was asked to of a group that is being committed. */
 bool place_has_published(const struct session_place *place, size_t group);
 
-/* session-messages.c */
+/* messages.c */
 
 /* One message from the worker (borrowed) with its body's length. */
 void place_handle(struct session_place *place, json_object *message, size_t body_length);
@@ -298,7 +298,7 @@ void session_read_error(const struct session *session, struct osiris_error *erro
 /* The worker does what the protocol forbids: breaks the place. */
 void place_violates(struct session_place *place, const char *what);
 
-/* session-answers.c */
+/* answers.c */
 
 /* `id` is NULL if the message has none that is a text. */
 void place_take_answer(struct session_place *place, const char *id, json_object *message);
@@ -310,7 +310,7 @@ void place_forget_requests(struct session_place *place);
 /* Files that have their names now. */
 void session_note_published(struct session *session, json_object *result);
 
-/* session-steps.c */
+/* steps.c */
 
 /* Notes how a step ended: record, events, metrics, observer. `error` is NULL if it has run. */
 void session_step_ended(struct session *session, size_t step, json_object *result,
@@ -328,7 +328,7 @@ void session_log(struct session *session, int level, const char *source, const c
 void session_metric(struct session *session, const char *name, double value, const char *unit,
                     json_object *tags);
 
-/* session-streams.c */
+/* streams.c */
 
 int session_make_edges(struct session *session, struct osiris_error *error);
 /* Numbers the streams of a step that is about to be requested, and adds them to the request. */
@@ -353,7 +353,7 @@ void session_blame_producer(struct session_place *reader, int64_t stream, const 
 bool place_pass_on(struct session_place *place, const char *type, json_object *message,
                    size_t body_length);
 
-/* session-reports.c: the data of an event, a metric, a log line (borrowed) */
+/* reports.c: the data of an event, a metric, a log line (borrowed) */
 
 void place_take_event(struct session_place *place, json_object *data);
 void place_take_metric(struct session_place *place, json_object *data);
@@ -363,7 +363,7 @@ void place_take_line(void *context, const char *text);
 /* Of what was said, what is not on record. */
 void session_tell_dropped(struct session_place *place);
 
-/* session-attempts.c */
+/* attempts.c */
 
 /* The plan's timeouts and retries; and, once osiris has put its own there, what artifacts there are already. */
 void session_read_attempts(struct session *session);
@@ -387,7 +387,7 @@ void session_tell_group(struct session *session, size_t group);
 void session_resume_groups(struct session *session);
 int64_t session_next_resumption(const struct session *session);
 
-/* session-deadlines.c */
+/* deadlines.c */
 
 void session_check_deadlines(struct session *session);
 /* The next moment at which session_check_deadlines or session_resume_groups has something to do. */
@@ -396,12 +396,12 @@ bool session_run_is_late(const struct session *session);
 void session_cancel_all(struct session *session);
 void session_break_all(struct session *session, int category, const char *message);
 
-/* session-pause.c */
+/* pause.c */
 
 /* If osiris did not run since it was looked last: nobody's time has gone by meanwhile, and workers have a new period to be heard. */
 void session_make_up_for_pause(struct session *session);
 
-/* session-silence.c */
+/* silence.c */
 
 /* A heartbeat: the step's driver is in this function, and has not called its host for so long. */
 void session_hear_of_function(struct session_place *place, size_t step, const char *function,

@@ -1,5 +1,5 @@
 /* What the session keeps and tells of its steps and of itself: events, log lines, metrics, how a step ended; see
- * session-state.h. */
+ * state.h. */
 #include <string.h>
 
 #include "core/base/clock.h"

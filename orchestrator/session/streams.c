@@ -1,6 +1,6 @@
 /*
  * Streams between workers in different places: schemas and headers of batches are checked, and passed on without a
- * look into the bodies. See session-state.h and docs/protocol.md.
+ * look into the bodies. See state.h and docs/protocol.md.
  */
 #include <stdlib.h>
 #include <string.h>

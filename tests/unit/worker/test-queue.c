@@ -1,4 +1,4 @@
-/* Queues of batches (worker/queue.h), with what they stand on: views (arrow-share.h) and spilled batches (batch.h). */
+/* Queues of batches (worker/queue.h), with what they stand on: views (core/arrow/share.h) and spilled batches (batch.h). */
 #include "unit.h"
 
 #include <errno.h>
