@@ -1,23 +1,23 @@
 /*
  * What the session's files share. Private to them.
  *
- *   session.c           the run: set-up, poll loop, signals, tear-down
- *   place.c     one place: its adapter, its worker, its channel, how they end
- *   start.c     how it comes to have one
- *   link.c      its link: heartbeats, silence, making a lost one again
- *   records.c   what is recorded of the steps before they run
- *   requests.c  what is asked of a worker
- *   messages.c  what a worker tells
- *   answers.c   what it answers
- *   steps.c     how a step ended; the session's own events, metrics, log lines
- *   reports.c   what of it goes on record
- *   trace.c     frames for debugging
- *   streams.c   batches between workers in different places
- *   attempts.c  failures, other attempts, other workers
- *   deadlines.c what may take only so long
- *   pause.c     time in which osiris did not run
- *   silence.c   drivers that hang
- *   orphans.c   processes that drivers have left
+ *   session.c    the run: set-up, poll loop, signals, tear-down
+ *   place.c      one place: its adapter, its worker, its channel, how they end
+ *   start.c      how it comes to have one
+ *   link.c       its link: heartbeats, silence, making a lost one again
+ *   records.c    what is recorded of the steps before they run
+ *   requests.c   what is asked of a worker
+ *   messages.c   what a worker tells
+ *   answers.c    what it answers
+ *   steps.c      how a step ended; the session's own events, metrics, log lines
+ *   reports.c    what of it goes on record
+ *   trace.c      frames for debugging
+ *   streams.c    batches between workers in different places
+ *   attempts.c   failures, other attempts, other workers
+ *   deadlines.c  what may take only so long
+ *   pause.c      time in which osiris did not run
+ *   silence.c    drivers that hang
+ *   orphans.c    processes that drivers have left
  */
 #ifndef OSIRIS_ORCHESTRATOR_SESSION_STATE_H
 #define OSIRIS_ORCHESTRATOR_SESSION_STATE_H
