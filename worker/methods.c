@@ -250,7 +250,7 @@ static int check_request(struct worker *worker, json_object *message, struct osi
 /* What is wrong with a stream, its producer has done; that there is no memory for it, nobody. */
 static void note_refusal(struct worker *worker, json_object *message, const struct osiris_error *error)
 {
-    if (error->category == OSIRIS_ERROR_INTERNAL)
+    if (error->category == OSIRIS_ERROR_INTERNAL && error->native_code != ENOMEM)
         worker->refused_stream = json_member_integer(json_member(message, "data"), "stream", 0);
 }
 

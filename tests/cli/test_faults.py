@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 
-from tap import (Skip, assert_equal, assert_in, assert_no_group, environment, events, files, finish,
+from tap import (BUILD, SANITIZED, Skip, assert_equal, assert_in, assert_no_group, environment, events, files, finish,
                  interrupt, main, osiris, pipeline, processes, read, run_directory, start, step, test,
                  wait_until, worker_of, write)
 
@@ -542,6 +542,29 @@ def test_parts_of_a_run_all_of_which_was_killed_are_cleared_by_the_next(folder):
     result = osiris("run", "pipeline.yaml")
     assert_equal(result.code, 0, "exit code", result)
     assert_equal(sorted(os.listdir("parts")), ["p-00001.csv", "p-00002.csv", "p.csv"], "files", result)
+
+
+@test
+def test_a_reader_without_memory_does_not_blame_its_producer(folder):
+    """In another place: each large allocation of the workers fails in turn, among them the room for a batch that comes."""
+    if SANITIZED:
+        raise Skip("a sanitizer's library wants to be loaded first")
+    pipeline(step("make", "test.generate", "read", rows=600, batch_rows=150, row_bytes=700),
+             {**step("save", "csv.writer", "write", path="out.csv"), "run_on": "other"})
+    write("osiris.yaml", "adapters: {other: {adapter: local}}\n")
+    worker = environment()["OSIRIS_WORKER"]
+    starve = f"LD_PRELOAD='{BUILD}/tests/plugins/preload/.libs/starve.so' STARVE_PROGRAM='{pathlib.Path(worker).name}'"
+    blamed = []
+    for number in range(1, 9):
+        write("worker", f"#!/bin/sh\ncase $1 in\n--channel-fd) exec env {starve} STARVE_AT={number} STARVE_SMALLEST=65536 "
+              f"'{worker}' \"$@\";;\n*) exec '{worker}' \"$@\";;\nesac\n").chmod(0o755)
+        result = osiris("run", "pipeline.yaml", env={"OSIRIS_WORKER": str(pathlib.Path("worker").resolve())})
+        if "cannot take a batch in: Cannot allocate memory" in result.err:
+            assert_equal(result.code, 1, "exit code", result)
+            error, = events(run_directory(), "run_error")
+            blamed.append(error["detail"]["step_id"])
+        shutil.rmtree("run_logs")
+    assert_equal(set(blamed), {"save"}, "steps that failed")
 
 
 @test
