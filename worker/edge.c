@@ -211,8 +211,7 @@ static bool was_named(const struct run *run, int64_t stream)
 
 static int violation(struct osiris_error *error, const char *what)
 {
-    return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the peer violates the protocol: %s",
-                            what);
+    return osiris_error_set_violation(error, "%s", what);
 }
 
 static int claim_stream(struct run *run, json_object *described, struct osiris_error *error)

@@ -118,8 +118,7 @@ int64_t link_input_stream(const struct link_input *input)
 
 static int violation(struct osiris_error *error, const char *what)
 {
-    return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the peer violates the protocol: %s",
-                            what);
+    return osiris_error_set_violation(error, "%s", what);
 }
 
 /* The first part of a batch: is it allowed, and how long is the whole? */

@@ -238,11 +238,9 @@ static int check_request(struct worker *worker, json_object *message, struct osi
     const char *id = json_member_string(message, "id", "");
 
     if (id[0] == '\0' || strlen(id) > LONGEST_ID || json_member_string(message, "method", NULL) == NULL)
-        return osiris_error_set(violation, OSIRIS_ERROR_INTERNAL,
-                                "the peer violates the protocol: a request has no id or no method");
+        return osiris_error_set_violation(violation, "a request has no id or no method");
     if (has(worker->ids, id))
-        return osiris_error_set(violation, OSIRIS_ERROR_INTERNAL,
-                                "the peer violates the protocol: the id \"%s\" was used before", id);
+        return osiris_error_set_violation(violation, "the id \"%s\" was used before", id);
     json_add(worker->ids, id, NULL);
     return 0;
 }
@@ -250,7 +248,7 @@ static int check_request(struct worker *worker, json_object *message, struct osi
 /* What is wrong with a stream, its producer has done; that there is no memory for it, nobody. */
 static void note_refusal(struct worker *worker, json_object *message, const struct osiris_error *error)
 {
-    if (error->category == OSIRIS_ERROR_INTERNAL && error->native_code != ENOMEM)
+    if (error->violation)
         worker->refused_stream = json_member_integer(json_member(message, "data"), "stream", 0);
 }
 

@@ -27,6 +27,15 @@ static char *format_text(const char *format, va_list arguments)
     return vasprintf(&text, format, arguments) < 0 ? strdup("out of memory") : text;
 }
 
+int osiris_error_blame_peer(struct osiris_error *error, const char *what)
+{
+    if (error == NULL)
+        return -1;
+    error->violation = true;
+    return osiris_error_prefix(error, "the peer violates the protocol%s%s", what == NULL ? "" : ": ",
+                               what == NULL ? "" : what);
+}
+
 static char *copy_text(const char *text)
 {
     char *copy = text == NULL ? NULL : strdup(text);
@@ -46,6 +55,21 @@ int osiris_error_set(struct osiris_error *error, int category, const char *forma
     osiris_error_clear(error);
     error->category = category;
     error->message = message;
+    return -1;
+}
+
+int osiris_error_set_violation(struct osiris_error *error, const char *format, ...)
+{
+    va_list arguments;
+
+    if (error == NULL)
+        return -1;
+    va_start(arguments, format);
+    char *what = format_text(format, arguments);
+    va_end(arguments);
+    osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the peer violates the protocol: %s", what);
+    error->violation = true;
+    free(what);
     return -1;
 }
 
@@ -159,6 +183,7 @@ void osiris_error_copy(struct osiris_error *to, const struct osiris_error *from)
     osiris_error_clear(to);
     *to = (struct osiris_error){.category = from->category,
                                 .retryable = from->retryable,
+                                .violation = from->violation,
                                 .native_code = from->native_code,
                                 .native_state = copy_text(from->native_state),
                                 .message = copy_text(from->message),

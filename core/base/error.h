@@ -17,6 +17,7 @@
 struct osiris_error {
     int category; /* OSIRIS_ERROR_…; 0: no error */
     bool retryable;
+    bool violation; /* the peer has done what the protocol forbids */
     int native_code;
     char *native_state; /* owned; each may be NULL, but for the message of an error that is set */
     char *message;
@@ -36,6 +37,13 @@ struct osiris_error {
 /* Sets the error (replacing one already there) and returns -1. */
 int osiris_error_set(struct osiris_error *error, int category, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The peer has done what the protocol forbids: "the peer violates the protocol: …", an internal error. */
+int osiris_error_set_violation(struct osiris_error *error, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* What is wrong, is so because of that: "the peer violates the protocol: WHAT: " before the message; `what` may be NULL. */
+int osiris_error_blame_peer(struct osiris_error *error, const char *what);
 
 /* The same with errno's text behind the message; the category follows from `number` (ENOENT:
  * not_found, EACCES/EPERM/EROFS: permission, ETIMEDOUT: timeout, ECONNREFUSED…: connection, else io). */

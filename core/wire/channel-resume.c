@@ -79,8 +79,7 @@ bool channel_is_message_of_type(json_object *message, const char *type)
 
 int channel_violation(struct osiris_error *error, const char *what)
 {
-    return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the peer violates the protocol: %s",
-                            what);
+    return osiris_error_set_violation(error, "%s", what);
 }
 
 /* Forgets what the peer has. */

@@ -45,8 +45,7 @@ struct decoder {
 
 static int malformed(struct decoder *decoder, const char *what)
 {
-    return osiris_error_set(decoder->error, OSIRIS_ERROR_INTERNAL,
-                            "the peer violates the protocol: a batch %s", what);
+    return osiris_error_set_violation(decoder->error, "a batch %s", what);
 }
 
 static int out_of_memory(struct decoder *decoder)
@@ -374,7 +373,7 @@ static int decode_all(struct decoder *decoder, const struct ArrowSchema *schema,
     else if (arrow_check_array(schema, out, decoder->error) == 0)
         return 0;
     else
-        osiris_error_prefix(decoder->error, "the peer violates the protocol");
+        osiris_error_blame_peer(decoder->error, NULL);
     out->release(out);
     return -1;
 }

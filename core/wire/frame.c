@@ -30,8 +30,7 @@ void frame_decode_header(const uint8_t bytes[FRAME_HEADER_SIZE], struct frame_he
 
 static int violation(struct osiris_error *error, const char *what)
 {
-    return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the peer violates the protocol: %s",
-                            what);
+    return osiris_error_set_violation(error, "%s", what);
 }
 
 int frame_check_header(const struct frame_header *header, uint64_t expected,

@@ -20,8 +20,7 @@ static json_object *read_value(struct reader *reader, unsigned depth);
 static int refuse(struct reader *reader, const char *what)
 {
     if (reader->error != NULL && reader->error->category == 0)
-        osiris_error_set(reader->error, OSIRIS_ERROR_INTERNAL,
-                         "the peer violates the protocol: %s", what);
+        osiris_error_set_violation(reader->error, "%s", what);
     return -1;
 }
 

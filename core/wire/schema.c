@@ -89,8 +89,7 @@ json_object *wire_schema_encode(const struct ArrowSchema *schema, struct osiris_
 
 static int malformed(struct osiris_error *error, const char *what)
 {
-    return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
-                            "the peer violates the protocol: a schema %s", what);
+    return osiris_error_set_violation(error, "a schema %s", what);
 }
 
 static void release_schema(struct ArrowSchema *schema)
@@ -228,7 +227,7 @@ int wire_schema_decode(json_object *object, struct ArrowSchema *out, struct osir
         return -1;
     if (arrow_check_schema(out, error) == 0)
         return 0;
-    osiris_error_prefix(error, "the peer violates the protocol: a schema");
+    osiris_error_blame_peer(error, "a schema");
     out->release(out);
     return -1;
 }

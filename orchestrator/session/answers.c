@@ -333,8 +333,7 @@ void place_take_answer(struct session_place *place, const char *id, json_object 
 
     if (id == NULL || !place_take_request(place, id, &request)) {
         struct osiris_error error = OSIRIS_ERROR_INIT;
-        osiris_error_set(&error, OSIRIS_ERROR_INTERNAL,
-                         "the worker violates the protocol: it answered \"%.64s\", which was not asked",
+        osiris_error_set_violation(&error, "it answered \"%.64s\", which was not asked",
                          id == NULL ? "" : id);
         place_break(place, &error);
         return;

@@ -55,7 +55,7 @@ void place_violates(struct session_place *place, const char *what)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "the worker violates the protocol: %s", what);
+    osiris_error_set_violation(&error, "%s", what);
     place_break(place, &error);
 }
 
@@ -96,8 +96,7 @@ static void handle_published(struct session_place *place, json_object *data)
 
     if (request == NULL || request->published ||
         (request->kind != REQUEST_COMMIT && request->kind != REQUEST_PHASE_PUBLISH)) {
-        place_break_with(place, OSIRIS_ERROR_INTERNAL,
-                         "the peer violates the protocol: it published what was not asked for");
+        place_violates(place, "it published what was not asked for");
         return;
     }
     request->published = true;

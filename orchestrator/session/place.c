@@ -274,7 +274,7 @@ static void say_why(struct session_place *place, const struct osiris_error *erro
     _cleanup_json_ json_object *message = json_object_new_object();
     bool end;
 
-    if (strstr(error->message, "violates the protocol") == NULL)
+    if (!error->violation)
         return;
     json_add_string(message, "type", "error");
     json_add(message, "data", osiris_error_to_json(error));

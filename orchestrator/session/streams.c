@@ -187,9 +187,7 @@ static void blame_step(struct session_place *place, const struct session_step *s
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    osiris_error_set(&error, OSIRIS_ERROR_INTERNAL,
-                     "the worker in place %s violates the protocol: a step has run and its stream does not end",
-                     place->name);
+    osiris_error_set_violation(&error, "in place %s a step has run and its stream does not end", place->name);
     error.step_id = strdup(step->id);
     error.component = strdup(step->component);
     place_break(place, &error);

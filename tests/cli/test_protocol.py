@@ -439,7 +439,7 @@ def test_a_step_has_run_and_its_stream_does_not_end(folder):
     result = osiris("run", "pipeline.yaml", env=both_workers("no-end") |
                     {"OSIRIS_HEARTBEAT_INTERVAL_MS": "100", "OSIRIS_HEARTBEAT_TIMEOUT_MS": "1000"})
     assert_equal(result.code, 1, "exit code", result)
-    assert_in("the worker in place strange violates the protocol: a step has run and its stream does not end", result.err, result)
+    assert_in("the peer violates the protocol: in place strange a step has run and its stream does not end", result.err, result)
     assert_in('step "make"', result.err, result)
     assert result.seconds < 30, result
 
