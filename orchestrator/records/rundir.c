@@ -13,8 +13,8 @@
 #include "core/base/clock.h"
 #include "core/base/json-build.h"
 #include "core/base/json-text.h"
-#include "orchestrator/records/run-index.h"
 #include "core/base/utf8.h"
+#include "orchestrator/records/run-index.h"
 
 /* Lines wait in memory until there are so many bytes, or rundir_flush. */
 #define RECORD_BUFFER (64u << 10)
@@ -356,6 +356,30 @@ static int replace_status(struct rundir *rundir, const char *path, const struct 
     return atomic_file_write(path, text->data, text->length, 0644, error);
 }
 
+static void print_status(json_object *status, struct buffer *text)
+{
+    buffer_append_text(text, json_text(status, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE, NULL));
+    buffer_append_char(text, '\n');
+}
+
+/* A disk that had no room from the start has that of the status which says that the run is on; what the steps came to may not fit
+ * into it. */
+static int overwrite_status(const char *path, json_object *status)
+{
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    _cleanup_buffer_ struct buffer text = BUFFER_INIT(16 << 20);
+    struct stat there;
+
+    if (fd < 0 || fstat(fd, &there) < 0 || !S_ISREG(there.st_mode))
+        return -1;
+    json_object_object_del(status, "steps");
+    print_status(status, &text);
+    if (text.failed || (uintmax_t)text.length > (uintmax_t)there.st_blocks * 512 ||
+        pwrite(fd, text.data, text.length, 0) != (ssize_t)text.length)
+        return -1;
+    return ftruncate(fd, (off_t)text.length);
+}
+
 static int write_status(struct rundir *rundir, json_object *status)
 {
     _cleanup_json_ json_object *clean = redactor_record(rundir->redactor, status);
@@ -363,10 +387,11 @@ static int write_status(struct rundir *rundir, json_object *status)
     _cleanup_free_ char *path = path_in(rundir, "status.json");
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    buffer_append_text(&text, json_text(clean, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE, NULL));
-    buffer_append_char(&text, '\n');
+    print_status(clean, &text);
     int result = text.failed ? osiris_error_set_errno(&error, ENOMEM, "cannot write the run's status")
                              : replace_status(rundir, path, &text, &error);
+    if (result < 0 && (error.native_code == ENOSPC || error.native_code == EDQUOT))
+        result = overwrite_status(path, clean);
     note_failure(rundir, &error);
     return result;
 }

@@ -438,6 +438,23 @@ def test_a_disk_that_is_full_at_the_end(folder):
 
 
 @test
+def test_a_disk_with_hardly_any_room_from_the_start(folder):
+    """What is left is not enough to keep room for the last status: it takes that of the first."""
+    export()
+    told = []
+    with small_disk("small") as fill:
+        for pages in range(1, 12):
+            fill()
+            os.truncate("small/filler", os.path.getsize("small/filler") - 4096 * pages)
+            result = osiris("run", "pipeline.yaml", "--out", f"small/rec{pages}")
+            status = pathlib.Path(f"small/rec{pages}/status.json")
+            if status.exists() and status.stat().st_size > 0:
+                told.append((result.code, json.loads(read(status))["status"]))
+            shutil.rmtree(f"small/rec{pages}", ignore_errors=True)
+    assert told and set(told) <= {(0, "success"), (1, "failed")}, told
+
+
+@test
 def test_an_index_on_a_full_disk(folder):
     """The next run puts into it what stands in the run's status, once."""
     with small_disk(".osiris") as fill:
