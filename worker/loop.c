@@ -57,25 +57,20 @@ static void make_up_for_pause(struct worker *worker)
         signs_excuse(&worker->run->steps[i], pause);
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static int poll_timeout(const struct worker *worker)
 {
     int64_t now = clock_monotonic_ms();
     int64_t next = now + 10000;
 
     if (worker->door != NULL)
-        next = earlier(next, door_next_deadline(worker->door));
+        next = clock_earlier(next, door_next_deadline(worker->door));
     if (!worker->greeted)
-        next = earlier(next, worker->greeting_deadline_ms);
+        next = clock_earlier(next, worker->greeting_deadline_ms);
     if (worker->lost_since_ms != 0) {
-        next = earlier(next, worker->lost_since_ms + worker->resume_timeout_ms);
+        next = clock_earlier(next, worker->lost_since_ms + worker->resume_timeout_ms);
     } else if (worker->heartbeat_interval_ms > 0) {
-        next = earlier(next, worker->last_sent_ms + worker->heartbeat_interval_ms);
-        next = earlier(next, worker->last_heard_ms + worker->heartbeat_timeout_ms);
+        next = clock_earlier(next, worker->last_sent_ms + worker->heartbeat_interval_ms);
+        next = clock_earlier(next, worker->last_heard_ms + worker->heartbeat_timeout_ms);
     }
     return next <= now ? 0 : (int)(next - now);
 }

@@ -10,6 +10,12 @@
 int64_t clock_monotonic_ms(void);
 int64_t clock_monotonic_ns(void);
 
+/* Of two deadlines. */
+static inline int64_t clock_earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* "2026-11-24T09:13:05.123456Z" */
 #define CLOCK_TIMESTAMP_SIZE 32
 void clock_timestamp(char text[CLOCK_TIMESTAMP_SIZE]);

@@ -142,25 +142,20 @@ void session_check_deadlines(struct session *session)
         place_check_deadlines(&session->places[i]);
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 int64_t session_next_deadline(const struct session *session)
 {
-    int64_t next = earlier(session_next_resumption(session), session_next_stream_end(session));
+    int64_t next = clock_earlier(session_next_resumption(session), session_next_stream_end(session));
 
     if (session->grace_deadline_ms != 0)
-        next = earlier(next, session->grace_deadline_ms);
+        next = clock_earlier(next, session->grace_deadline_ms);
     if (session->run_deadline_ms != 0 && !session->timed_out)
-        next = earlier(next, session->run_deadline_ms);
+        next = clock_earlier(next, session->run_deadline_ms);
     for (size_t i = 0; i < session->step_count; i++)
-        next = earlier(next, step_deadline(session, i));
+        next = clock_earlier(next, step_deadline(session, i));
     for (size_t i = 0; i < schedule_group_count(session->schedule); i++)
         if (session->groups[i].stop_ms != 0)
-            next = earlier(next, session->groups[i].stop_ms);
+            next = clock_earlier(next, session->groups[i].stop_ms);
     for (size_t i = 0; i < session->place_count; i++)
-        next = earlier(next, place_next_deadline(&session->places[i]));
+        next = clock_earlier(next, place_next_deadline(&session->places[i]));
     return next;
 }

@@ -146,11 +146,6 @@ static bool worker_is_dead(const struct session_place *place, int64_t now)
     return end.state == OSIRIS_WORKER_EXITED || end.state == OSIRIS_WORKER_SIGNALLED;
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* When the first answer that has a bound of its own is late. */
 static int64_t answer_deadline(const struct session_place *place)
 {
@@ -158,7 +153,7 @@ static int64_t answer_deadline(const struct session_place *place)
 
     for (size_t i = 0; i < place->request_count; i++)
         if (place->requests[i].deadline_ms != 0)
-            first = earlier(first, place->requests[i].deadline_ms);
+            first = clock_earlier(first, place->requests[i].deadline_ms);
     return first;
 }
 
@@ -211,15 +206,15 @@ int64_t place_next_deadline(const struct session_place *place)
     if (!place_is_there(place))
         return INT64_MAX;
     if (channel_is_up(place->channel)) {
-        next = earlier(place->last_sent_ms + limits->heartbeat_interval_ms,
+        next = clock_earlier(place->last_sent_ms + limits->heartbeat_interval_ms,
                        place->last_heard_ms + limits->heartbeat_timeout_ms);
-        next = earlier(next, answer_deadline(place));
-        next = earlier(next, stuck_deadline(place));
-        return place->phase_deadline_ms == 0 ? next : earlier(next, place->phase_deadline_ms);
+        next = clock_earlier(next, answer_deadline(place));
+        next = clock_earlier(next, stuck_deadline(place));
+        return place->phase_deadline_ms == 0 ? next : clock_earlier(next, place->phase_deadline_ms);
     }
     if (link->down_since_ms == 0)
         return 0;
     next = channel_is_lost(place->channel) ? link->next_attempt_ms
                                            : link->attempt_ms + limits->heartbeat_timeout_ms;
-    return earlier(next, link->trouble_since_ms + limits->resume_ms);
+    return clock_earlier(next, link->trouble_since_ms + limits->resume_ms);
 }
