@@ -10,6 +10,7 @@
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/base/json-text.h"
+#include "core/base/redact.h"
 #include "core/base/terminal.h"
 
 /* The config that the options make. NULL: the error is set. */
@@ -208,8 +209,17 @@ static int execute_plan(const struct arguments *arguments)
 {
     int code;
     json_object *answer = ask(arguments, "plan", &code);
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    return answer == NULL ? code : finish(arguments, answer, print_plan);
+    if (answer == NULL)
+        return code;
+    /* A range with a masked value would be another one. */
+    if (strstr(json_text(json_member(answer, "partitions"), JSON_C_TO_STRING_PLAIN, NULL), REDACT_MASK) == NULL)
+        return finish(arguments, answer, print_plan);
+    json_object_put(answer);
+    osiris_error_set(&error, OSIRIS_ERROR_DATA, "a value that the ranges need is a secret's, and is not shown");
+    osiris_error_hint(&error, "take another column with --partition-on, or another number of partitions");
+    return report_failure(arguments->json, "discovery", &error, NULL, EXIT_CODE_FAILED);
 }
 
 static const struct option_entry run_options[] = {

@@ -32,6 +32,7 @@ struct run {
     struct run_records records;
     struct session_result result;
     struct trace_writer *trace; /* or NULL */
+    json_object *warnings; /* of the session */
     char *build_dir;
     char *pipeline_path, *run_dir, *artifacts_dir; /* as they are shown */
     char run_id[CLOCK_ULID_SIZE];
@@ -46,6 +47,7 @@ static void run_clear(struct run *run)
     build_clear(&run->build);
     run_options_clear(&run->options);
     json_object_put(run->result.steps);
+    json_object_put(run->warnings);
     free(run->build_dir);
     free(run->pipeline_path);
     free(run->run_dir);
@@ -99,6 +101,7 @@ static struct run_report report_of(const struct run *run)
         .total_ms = run_records_elapsed_ms(&run->records),
         .compile_ms = run->records.compile_ms,
         .steps = run->result.steps,
+        .warnings = run->warnings,
     };
 }
 
@@ -204,10 +207,12 @@ static void close_trace(struct run *run)
 
 static int run_session(struct run *run, struct osiris_error *error)
 {
+    run->warnings = json_object_new_array();
     const struct progress_options progress_options = {
         .plan = run->build.compiled->plan,
         .verbose = arguments_flag(run->arguments, "verbose"),
         .quiet = run->arguments->json,
+        .warnings = run->warnings,
     };
     _cleanup_progress_ struct progress *progress = progress_new(&progress_options);
 

@@ -9,11 +9,13 @@
 #include <sys/ioctl.h>
 
 #include "cli/report.h"
+#include "core/base/json-build.h"
 #include "core/base/buffer.h"
 #include "core/base/clock.h"
 #include "core/base/json-access.h"
 #include "core/base/terminal.h"
 
+#define WARNINGS_KEPT 100
 #define REDRAW_INTERVAL_MS 100
 #define DEFAULT_COLUMNS 80
 #define DEFAULT_ROWS 24
@@ -367,12 +369,26 @@ static void on_step_finished(void *context, const char *step_id, const struct os
                    report_duration(duration_ms, duration_text));
 }
 
+static void keep_warning(const struct progress *progress, const char *source, const char *message)
+{
+    json_object *warnings = progress->options.warnings;
+
+    if (warnings == NULL || json_object_array_length(warnings) >= WARNINGS_KEPT)
+        return;
+    json_object *warning = json_object_new_object();
+    json_add_string(warning, "source", source);
+    json_add_string(warning, "message", message);
+    json_append(warnings, warning);
+}
+
 /* A step's failure is told once, as the run's error; the whole story is in osiris.log. */
 static void on_log(void *context, int level, const char *source, const char *message)
 {
     static const char *const names[] = {"debug", "info", "warning", "error"};
     struct progress *progress = context;
 
+    if (level == OSIRIS_WARNING)
+        keep_warning(progress, source, message);
     if (progress->options.quiet || level < OSIRIS_DEBUG || level > OSIRIS_ERROR)
         return;
     bool of_step = level == OSIRIS_ERROR && source != NULL && find_step(progress, source) != NULL;

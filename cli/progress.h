@@ -17,6 +17,7 @@ struct progress_options {
     json_object *plan; /* outlives it */
     bool verbose;      /* log lines of every level, not only warnings and errors */
     bool quiet;        /* --json: log lines and steps are not shown, a cancel is */
+    json_object *warnings; /* where to add what is not shown of them, [{source, message}]; or NULL; outlives it */
 };
 
 struct progress *progress_new(const struct progress_options *options);

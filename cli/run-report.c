@@ -71,6 +71,8 @@ static void print_json(const struct run_report *report, const char *status,
              report->steps == NULL ? json_object_new_object() : json_object_get(report->steps));
     if (failed)
         json_add(object, "error", osiris_error_to_json(error));
+    if (json_array_count(report->warnings) > 0)
+        json_add(object, "warnings", json_object_get(report->warnings));
     if (report->build->diagnostics.count > 0)
         json_add(object, "diagnostics", diagnostics_to_json(&report->build->diagnostics));
     report_json(redactor_record(report->redactor, object));

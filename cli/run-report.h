@@ -16,6 +16,7 @@ struct run_report {
     const char *adapter;
     double total_ms, compile_ms;
     json_object *steps; /* session_result's, or NULL */
+    json_object *warnings; /* of the session, [{source, message}] */
 };
 
 /* `status`: success, failed or cancelled. The error, redacted already, has no category after a success. */

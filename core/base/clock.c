@@ -38,11 +38,6 @@ void clock_timestamp(char text[CLOCK_TIMESTAMP_SIZE])
 
 static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-bool clock_is_ulid(const char *text)
-{
-    return strlen(text) == CLOCK_ULID_SIZE - 1 && strspn(text, digits) == CLOCK_ULID_SIZE - 1;
-}
-
 int clock_ulid(char text[CLOCK_ULID_SIZE])
 {
     struct timespec now;

@@ -2,6 +2,7 @@
 #include "core/base/redact.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -12,6 +13,8 @@
 #include "core/base/cleanup.h"
 #include "core/base/json-build.h"
 #include "core/base/json-text.h"
+
+#define LONGEST_QUOTED 4096 /* of what a server quotes: it cuts much earlier */
 
 #define SHORT_VALUE 4
 /* A shorter one of nothing but these may be a word of ours: an id, a name, a time. */
@@ -277,6 +280,27 @@ static size_t prefix_match(const struct pattern *pattern, const char *at, const 
     return 0;
 }
 
+/* How much of the end of a secret a quotation begins with that begins within it (a server quotes a statement from its fault on), or 0. */
+static size_t quoted_end(const struct redactor *redactor, const struct policy *policy, const char *text, size_t length, size_t at)
+{
+    size_t longest = 0;
+
+    if (at == 0 || strchr("'\"`", text[at - 1]) == NULL)
+        return 0;
+    for (size_t first = 0; first <= UCHAR_MAX; first++)
+        for (const struct pattern *pattern = redactor->patterns[first]; pattern != NULL; pattern = pattern->next) {
+            size_t most = pattern->length < length - at ? pattern->length : length - at;
+            if (pattern->alone || (pattern->plain && !policy->plain_too))
+                continue;
+            if (most > LONGEST_QUOTED)
+                most = LONGEST_QUOTED;
+            for (size_t count = most; count >= REDACT_PREFIX && count > longest; count--)
+                if (memcmp(pattern->text + pattern->length - count, text + at, count) == 0)
+                    longest = count;
+        }
+    return longest;
+}
+
 static bool is_alone(const char *text, size_t length, size_t at, size_t end)
 {
     return (at == 0 || !is_word((unsigned char)text[at - 1])) && (end == length || !is_word((unsigned char)text[end]));
@@ -315,6 +339,8 @@ static void mask(const struct redactor *redactor, const struct policy *policy, c
 
     for (size_t i = 0; i < length; i++) {
         size_t match = longest_match(redactor, policy, text, length, i);
+        if (match == 0 && policy->prefixes != PREFIX_NEVER)
+            match = quoted_end(redactor, policy, text, length, i);
         if (match == 0)
             continue;
         if (masked_to == 0 || i >= masked_to) {

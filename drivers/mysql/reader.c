@@ -365,7 +365,8 @@ static void note_loss(struct mysql_reader *reader)
     if (reader->delivered == 0)
         osiris_log(reader->host, OSIRIS_WARNING, "%s; no row had come, beginning again", reason);
     else
-        osiris_log(reader->host, OSIRIS_WARNING, "%s; going on behind the %lld rows that came", reason,
+        osiris_log(reader->host, OSIRIS_WARNING,
+                   "%s; going on behind the %lld rows that came (what the server has warned of in them is lost)", reason,
                    (long long)reader->delivered);
     disconnect(reader);
     reader->lost = true;

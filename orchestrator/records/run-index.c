@@ -16,6 +16,7 @@
 #include "core/base/json-text.h"
 #include "core/output/litter.h"
 
+#define INDEX_LIMIT (64 << 20)
 #define LINE_LIMIT (1u << 20)
 #define STATUS_LIMIT (16u << 20)
 #define PLAIN (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
@@ -63,7 +64,7 @@ int run_index_append(const char *index_dir, json_object *line, struct osiris_err
 
     if (make_directories(index_dir, 0755, error) < 0)
         return -1;
-    _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644);
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
     if (fd < 0 || append_line(fd, line) < 0)
         return osiris_error_set_errno(error, errno, "cannot write \"%s\"", path);
     return 0;
@@ -191,11 +192,25 @@ static json_object *read_status(const char *path)
     return status == NULL ? json_object_new_object() : status;
 }
 
+/* A cloned project may have anything of the name: a pipe, a link to a device, a file without end. */
+static FILE *open_index(const char *path)
+{
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    struct stat status;
+
+    if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size > INDEX_LIMIT)
+        return NULL;
+    FILE *file = fdopen(fd, "r");
+    if (file != NULL)
+        (void)steal_fd(&fd);
+    return file;
+}
+
 /* What the index says of a run that has ended, or NULL. */
 static json_object *find_line(const char *index_dir, const char *run_id)
 {
     _cleanup_free_ char *path = path_in(index_dir, "runs.jsonl");
-    _cleanup_file_ FILE *file = fopen(path, "re");
+    _cleanup_file_ FILE *file = open_index(path);
     _cleanup_free_ char *text = NULL;
     size_t size = 0;
 
@@ -287,10 +302,11 @@ static bool settle(const struct interrupted *run, const char *index_dir, json_ob
     return true;
 }
 
-/* Of what its worker has left: in a folder whose name nobody but a run of osiris gives. One that lives still removes it itself, and is looked at again by the next osiris. */
+/* Of what its worker has left. One that lives still removes it itself, and is looked at again by the next osiris. What a run with
+ * --out has left elsewhere stays: whoever made the entry may have named any folder. */
 static bool clear_litter(const struct interrupted *run)
 {
-    if (!clock_is_ulid(run->run_id))
+    if (!run->is_ours)
         return true;
     _cleanup_free_ char *path = memory_format("%s/tmp-%s", run->run_dir, run->run_id);
     return litter_remove_dead(path, run->run_id);

@@ -482,7 +482,7 @@ def test_folders_and_files_of_a_run_all_of_which_was_killed(folder):
     for name, path in ("one", "there/a/b/p.csv"), ("two", "there/kept/p.csv"):
         pipeline(step("make", "test.generate", "read", rows=5000, batch_rows=1000, hang_after=1000, scratch=True),
                  step("save", "csv.writer", "write", path=path, create_dirs=True, rows_per_file=100), path=f"{name}.yaml")
-    killed, living = start("run", "one.yaml", "--out", "one"), start("run", "two.yaml", "--out", "two")
+    killed, living = start("run", "one.yaml", "--out", "run_logs/one"), start("run", "two.yaml", "--out", "run_logs/two")
     workers = [worker_of(killed), worker_of(living)]
 
     def parts():
@@ -492,11 +492,11 @@ def test_folders_and_files_of_a_run_all_of_which_was_killed(folder):
     kill_both(killed, workers[0])
     export(rows=1, path="other.csv")
     before = parts()[workers[1]]
-    assert_equal(len(list(pathlib.Path("one").glob("tmp-*"))), 1, "temporary folders before")
-    assert_equal(osiris("run", "pipeline.yaml", "--out", "three").code, 0, "exit code")
-    assert_equal(list(pathlib.Path("one").glob("tmp-*")), [], "temporary folder")
+    assert_equal(len(list(pathlib.Path("run_logs/one").glob("tmp-*"))), 1, "temporary folders before")
+    assert_equal(osiris("run", "pipeline.yaml", "--out", "run_logs/three").code, 0, "exit code")
+    assert_equal(list(pathlib.Path("run_logs/one").glob("tmp-*")), [], "temporary folder")
     assert_equal(parts(), {workers[0]: 0, workers[1]: before}, "parts")
-    assert_equal(len(list(pathlib.Path("two").glob("tmp-*"))), 1, "temporary folder of who lives")
+    assert_equal(len(list(pathlib.Path("run_logs/two").glob("tmp-*"))), 1, "temporary folder of who lives")
     interrupt(living)
     living.wait(60)
     assert_equal([name for name in all_folders() if name.startswith("there")], ["there", "there/kept"], "folders")
@@ -506,19 +506,19 @@ def test_folders_and_files_of_a_run_all_of_which_was_killed(folder):
 def test_what_a_living_worker_has_is_left_alone(folder):
     """It holds the lock of its folder; here this process does, for a worker that outlives its osiris does not do so for long."""
     export(rows=5000, batch_rows=1000, hang_after=1000, scratch=True)
-    process = start("run", "pipeline.yaml", "--out", "one")
+    process = start("run", "pipeline.yaml", "--out", "run_logs/one")
     worker = worker_of(process)
-    wait_until(lambda: list(pathlib.Path("one").glob("tmp-*/*/make/*")), "the driver has a temporary file")
+    wait_until(lambda: list(pathlib.Path("run_logs/one").glob("tmp-*/*/make/*")), "the driver has a temporary file")
     kill_both(process, worker)
-    own = next(path for path in pathlib.Path("one").glob("tmp-*/*") if not path.name.startswith("files-"))
+    own = next(path for path in pathlib.Path("run_logs/one").glob("tmp-*/*") if not path.name.startswith("files-"))
     descriptor = os.open(own, os.O_RDONLY | os.O_DIRECTORY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     export(rows=1, path="other.csv")
-    assert_equal(osiris("run", "pipeline.yaml", "--out", "two").code, 0, "exit code")
-    assert list(pathlib.Path("one").glob("tmp-*/*/make/*")), "it was removed"
+    assert_equal(osiris("run", "pipeline.yaml", "--out", "run_logs/two").code, 0, "exit code")
+    assert list(pathlib.Path("run_logs/one").glob("tmp-*/*/make/*")), "it was removed"
     os.close(descriptor)
-    assert_equal(osiris("run", "pipeline.yaml", "--out", "three").code, 0, "exit code")
-    assert_equal(list(pathlib.Path("one").glob("tmp-*")), [], "temporary folder")
+    assert_equal(osiris("run", "pipeline.yaml", "--out", "run_logs/three").code, 0, "exit code")
+    assert_equal(list(pathlib.Path("run_logs/one").glob("tmp-*")), [], "temporary folder")
     assert_equal(list(pathlib.Path(".osiris/index/running").iterdir()), [], "running ones")
 
 

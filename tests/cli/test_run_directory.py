@@ -342,6 +342,7 @@ def forged_mark(path):
     run_id = "01K0000000000000000000000" + str(len(running()))
     write(f".osiris/index/running/{run_id}",
           json.dumps({"run_id": run_id, "run_logs_path": path, "status": "running", "started_ms": 1}))
+    return run_id
 
 
 @test
@@ -357,15 +358,19 @@ def test_marks_that_name_records_elsewhere(folder):
     os.symlink(outside / "linked", "run_logs/slug/linked")
     for path in ("run_logs/../../outside/victim", "../outside/victim", str(outside / "victim"), "run_logs/slug/linked",
                  "run_logs/./../../outside/victim", "run_logs//../../outside/victim"):
-        forged_mark(path)
+        run_id = forged_mark(path)
+        write(pathlib.Path(path) / f"tmp-{run_id}/sub/file", "precious")
     os.mkfifo(outside / "events.jsonl")
     forged_mark("../outside")
-    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in outside.glob("*/*")}
+    def all_of_it():
+        return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in outside.rglob("*") if path.is_file()}
+
+    before = all_of_it()
     export()
     result = osiris("run", "pipeline.yaml")
     assert_equal(result.code, 0, "exit code", result)
     assert "interrupted" not in result.err, result
-    assert_equal({path: (path.read_bytes(), path.stat().st_mtime_ns) for path in outside.glob("*/*")}, before, "records")
+    assert_equal(all_of_it(), before, "records")
     assert_equal(sorted(path.name for path in outside.iterdir()), ["events.jsonl", "linked", "victim"], "files")
     assert_equal([line["status"] for line in index()], ["aborted"] * 6 + ["success"], "index")
 
@@ -381,6 +386,20 @@ def test_folders_of_the_index_that_are_links(folder):
     assert_equal(result.code, 0, "exit code", result)
     assert_in("records are not complete", result.err, result)
     assert_equal(json.loads(victim.read_text()), {"run_logs_path": "nowhere"}, "the file that links name")
+
+
+@test
+def test_an_index_that_is_no_file(folder):
+    """A pipe would be waited for, a device read for ever."""
+    for number, make in enumerate((lambda path: os.mkfifo(path), lambda path: os.symlink("/dev/zero", path))):
+        write(f"run_logs/x{number}/events.jsonl", '{"event": "run_start"}\n')
+        forged_mark(f"run_logs/x{number}")
+        make(".osiris/index/runs.jsonl")
+        export()
+        result = osiris("run", "pipeline.yaml", timeout=60)
+        assert_equal(result.code, 0, "exit code", result)
+        assert_in("records are not complete", result.err, result)
+        os.unlink(".osiris/index/runs.jsonl")
 
 
 @test

@@ -42,6 +42,14 @@ def test_what_is_cut(folder):
 
 
 @test
+def test_with_json_they_are_in_the_answer(folder):
+    extract(**CUT)
+    warning, = run("--json").json()["warnings"]
+    assert_equal(warning["source"], "extract-it", "source")
+    assert_in("was cut by GROUP_CONCAT() (1260)", warning["message"])
+
+
+@test
 def test_what_becomes_null_or_something_else(folder):
     one("Division by 0 (1365)", 2, query="SELECT seq / 0 AS n FROM seq_1_to_2")
     one("Truncated incorrect INTEGER value: 'abc' (1292)", 1, query="SELECT CAST('abc' AS SIGNED) AS n")

@@ -160,6 +160,10 @@ START_TEST(test_texts_that_were_cut)
     expect(redactor, "C4nary-P4sswor\nnext", REDACT_MASK "\nnext");
     expect(redactor, "\"C4nary-P\\\" C4nary-P... C4nary-P…", "\"" REDACT_MASK "\\\" " REDACT_MASK "... " REDACT_MASK "…");
     expect(redactor, "'it's-qu'", "'" REDACT_MASK "'");
+    /* A quotation may begin within it. */
+    expect(redactor, "near 'P4ssword at line 1", "near '" REDACT_MASK " at line 1");
+    expect(redactor, "near 'quoted' `ssword`", "near '" REDACT_MASK "' `" REDACT_MASK "`");
+    expect(redactor, "near 'sword' P4ssword", "near 'sword' P4ssword");
     /* Less is too little, and what goes on is another word. */
     expect(redactor, "near 'C4nar' C4nary-P4ss is", "near 'C4nar' C4nary-P4ss is");
     redactor_free(redactor);
