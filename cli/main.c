@@ -15,6 +15,7 @@
 #include "cli/report.h"
 #include "orchestrator/adapter/guard.h"
 #include "core/base/memory.h"
+#include "core/base/process-end.h"
 
 static const struct command_entry *const oml_commands[] = {&command_validate, NULL};
 
@@ -115,5 +116,11 @@ int main(int argc, char **argv)
     /* An adapter that has called exit is still in it. */
     if (adapter_guard_check(NULL) < 0)
         _exit(code == EXIT_CODE_SUCCESS ? EXIT_CODE_FAILED : code);
+#ifndef OSIRIS_SANITIZED
+    /* Adapters are loaded here: what they have left for the process's exit could end it in another way. */
+    (void)fflush(NULL);
+    process_end(code);
+#else
     return code;
+#endif
 }

@@ -53,6 +53,7 @@ static void print_end(const char *what)
 
 void memory_exhausted(void)
 {
+    memory_say_it_once();
     if (thread_step != NULL)
         print_end("out of memory");
     else

@@ -2,8 +2,11 @@
 #include "core/base/memory.h"
 
 #include <errno.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "core/base/process-end.h"
@@ -47,11 +50,23 @@ char *memory_format(const char *format, ...)
     return text;
 }
 
+void memory_say_it_once(void)
+{
+    static atomic_flag said = ATOMIC_FLAG_INIT;
+
+    /* Another thread is about to end the process. */
+    while (atomic_flag_test_and_set(&said))
+        (void)pause();
+}
+
 __attribute__((weak)) void memory_exhausted(void)
 {
-    static const char line[] = ": out of memory\n";
+    static const char rest[] = ": out of memory\n";
+    const struct iovec line[] = {
+        {.iov_base = program_invocation_short_name, .iov_len = strlen(program_invocation_short_name)},
+        {.iov_base = (void *)(uintptr_t)rest, .iov_len = sizeof rest - 1}};
 
-    (void)!write(STDERR_FILENO, program_invocation_short_name, strlen(program_invocation_short_name));
-    (void)!write(STDERR_FILENO, line, sizeof line - 1);
+    memory_say_it_once();
+    (void)!writev(STDERR_FILENO, line, 2);
     process_end(1);
 }

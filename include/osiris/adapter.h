@@ -16,6 +16,8 @@
  * An adapter runs in Osiris's own process, with whatever threads it starts. It never ends that process (exit, _exit), nor the thread
  * that it is called on: Osiris takes both, and a crash, for the adapter's fault, calls it no more, and fails the run. A child that it
  * forks ends with exec or _exit.
+ * Its working directory and umask are its thread's alone, and those with which Osiris was started before each call; handlers of the
+ * process's exit that it registers are not run. It does not replace the process (execve without a fork): that cannot be met.
  *
  * `close` follows every successful `open`, whatever failed; afterwards nothing of the place is left:
  * no process, no sandbox, no file. Secrets reach the worker over the socket; an adapter sees none but

@@ -1,14 +1,18 @@
 /* Adapters that end the process, or crash; see guard.h. */
 #include "orchestrator/adapter/guard.h"
 
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "core/base/cleanup.h"
 #include "core/base/process-end.h"
 
 #define STACK_SIZE (64u << 10)
@@ -146,9 +150,23 @@ void adapter_guard_go_first(void)
 }
 
 /* A stack that has overflown has no room for a handler. */
+/* What an adapter makes of its working directory and umask is its thread's alone, where that can be. */
+static void leave_the_others(struct adapter_guard *guard)
+{
+    guard->home = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (unshare(CLONE_FS) == 0) {
+        guard->umask = umask(0);
+        (void)umask(guard->umask);
+    } else {
+        cleanup_close_value(&guard->home);
+        guard->home = -1;
+    }
+}
+
 void adapter_guard_enter(struct adapter_guard *guard)
 {
     own = guard;
+    leave_the_others(guard);
 #ifndef OSIRIS_SANITIZED
     guard->stack = malloc(STACK_SIZE);
     const stack_t stack = {.ss_sp = guard->stack, .ss_size = STACK_SIZE};
@@ -159,8 +177,8 @@ void adapter_guard_enter(struct adapter_guard *guard)
 
 void adapter_guard_leave(struct adapter_guard *guard)
 {
-    (void)guard;
     own = NULL;
+    cleanup_close_value(&guard->home);
 #ifndef OSIRIS_SANITIZED
     const stack_t none = {.ss_flags = SS_DISABLE};
     (void)sigaltstack(&none, NULL);
@@ -170,6 +188,10 @@ void adapter_guard_leave(struct adapter_guard *guard)
 
 void adapter_guard_call(struct adapter_guard *guard, const char *verb)
 {
+    if (guard->home >= 0) {
+        (void)!fchdir(guard->home);
+        (void)umask(guard->umask);
+    }
     atomic_store(&guard->verb, verb);
 }
 

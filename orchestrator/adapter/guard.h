@@ -25,6 +25,8 @@ struct adapter_guard {
     void *stack;                  /* for handlers of signals; owned by its thread */
     _Atomic(const char *) verb;   /* the call that it is in */
     atomic_int ended;             /* how; 0: it has not */
+    int home;                     /* its thread's: the folder and umask with which osiris was started; -1: shared with osiris */
+    mode_t umask;
 };
 
 /* [one thread] Installs the handlers, once. `adapters`: names for where they cannot be told apart. */
@@ -33,7 +35,7 @@ void adapter_guard_watch(const char *adapters);
 /* [its thread] The thread that calls is the adapter's from now on, until it leaves. */
 void adapter_guard_enter(struct adapter_guard *guard);
 void adapter_guard_leave(struct adapter_guard *guard);
-/* [its thread] The calls that it makes from now on are of this verb (a constant), or NULL. */
+/* [its thread] Working directory and umask are as osiris was started with, whatever the adapter has made of its own. The calls that it makes from now on are of this verb (a constant), or NULL. */
 void adapter_guard_call(struct adapter_guard *guard, const char *verb);
 /* [its thread] Whatever the adapter has registered to be called at the process's exit is called behind ours. */
 void adapter_guard_go_first(void);

@@ -206,7 +206,10 @@ static void *serve(void *context)
 {
     struct adapter_thread *thread = context;
     bool left_behind;
+    int unused;
 
+    /* An adapter that cancels its own thread is met in its call, not where the lock is held. */
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &unused);
     adapter_guard_enter(&thread->guard);
     adapter_guard_go_first();
     pthread_cleanup_push(on_unwound, thread);
@@ -217,7 +220,9 @@ static void *serve(void *context)
             continue;
         }
         pthread_mutex_unlock(&thread->lock);
+        (void)pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &unused);
         thread->work(thread, thread->argument);
+        (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &unused);
         pthread_mutex_lock(&thread->lock);
         thread->work = NULL;
         thread->has_outcome = thread->is_task;

@@ -302,12 +302,37 @@ static bool settle(const struct interrupted *run, const char *index_dir, json_ob
     return true;
 }
 
+static int open_folder_in(int folder, const char *name)
+{
+    return openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Small files that the run's osiris was writing when it was killed: beside its records, and beside its steps' configs. */
+static void remove_unfinished_records(const struct interrupted *run)
+{
+    _cleanup_close_ int records = open_folder_in(AT_FDCWD, run->run_dir);
+    int artifacts = records < 0 ? -1 : open_folder_in(records, "artifacts");
+    _cleanup_dir_ DIR *folder = artifacts < 0 ? NULL : fdopendir(artifacts);
+    _cleanup_free_ char *reserved = memory_format("status.json.%s", run->run_id);
+
+    if (records < 0)
+        return;
+    (void)unlinkat(records, "status.json.tmp", 0);
+    (void)unlinkat(records, reserved, 0);
+    for (struct dirent *entry = folder == NULL ? NULL : readdir(folder); entry != NULL; entry = readdir(folder)) {
+        _cleanup_close_ int step = entry->d_name[0] == '.' ? -1 : open_folder_in(dirfd(folder), entry->d_name);
+        if (step >= 0)
+            (void)unlinkat(step, "cleaned_config.json.tmp", 0);
+    }
+}
+
 /* Of what its worker has left. One that lives still removes it itself, and is looked at again by the next osiris. What a run with
  * --out has left elsewhere stays: whoever made the entry may have named any folder. */
 static bool clear_litter(const struct interrupted *run)
 {
     if (!run->is_ours)
         return true;
+    remove_unfinished_records(run);
     _cleanup_free_ char *path = memory_format("%s/tmp-%s", run->run_dir, run->run_id);
     return litter_remove_dead(path, run->run_id);
 }

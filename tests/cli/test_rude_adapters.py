@@ -53,7 +53,7 @@ def ends(at, how):
             raise Skip("a sanitizer handles signals")
         assert_in(f"(SIG{SIGNALS[how]})", fails(at, how, "crashed").err)
         return
-    fails(at, how, "ended its thread" if how == "thread" else "called exit")
+    fails(at, how, "ended its thread" if how in ("thread", "cancel") else "called exit")
 
 
 VERBS = ("open", "prepare", "execute", "collect", "close")
@@ -84,6 +84,34 @@ def test_exit_at_once(folder):
 def test_the_end_of_its_thread(folder):
     for at in VERBS:
         ends(at, "thread")
+
+
+@test
+def test_the_cancelling_of_its_thread(folder):
+    for at in ("open", "execute", "collect"):
+        ends(at, "cancel")
+
+
+@test
+def test_its_working_directory_and_umask_are_its_own(folder):
+    for number, at in enumerate(("open", "prepare", "collect")):
+        result = run("--out", f"records{number}", at=at, how="elsewhere")
+        assert_equal(result.code, 0, f"exit code after {at}", result)
+        assert_equal(json.loads(read(f"records{number}/status.json"))["status"], "success", "status")
+        assert_equal(len(read("out.csv").splitlines()), 11, "lines")
+        pathlib.Path("out.csv").unlink()
+
+
+@test
+def test_what_it_has_left_for_the_exit(folder):
+    """Is not run."""
+    if SANITIZED:
+        raise Skip("a sanitizer reports at the exit")
+    assert_equal(run(at="open", how="at_exit").code, 0, "exit code of a run that succeeds")
+    pathlib.Path("out.csv").unlink()
+    pathlib.Path("out.csv").mkdir()
+    result = run("--out", "records", at="open", how="at_exit")
+    assert_equal(result.code, 1, "exit code of a run that fails", result)
 
 
 @test

@@ -32,6 +32,11 @@ static int overflow(volatile const char *before, unsigned left)
     return left == 0 ? 0 : overflow(room, left - 1) + room[0];
 }
 
+static void end_at_exit(void)
+{
+    _exit(0);
+}
+
 static void end(const char *how)
 {
     if (strcmp(how, "exit") == 0)
@@ -50,6 +55,12 @@ static void end(const char *how)
         (void)overflow("x", 1u << 30);
     if (strcmp(how, "thread") == 0)
         pthread_exit(NULL);
+    if (strcmp(how, "cancel") == 0 && pthread_cancel(pthread_self()) == 0)
+        pthread_testcancel();
+    if (strcmp(how, "elsewhere") == 0 && chdir("/") == 0)
+        (void)umask(0777);
+    if (strcmp(how, "at_exit") == 0)
+        (void)atexit(end_at_exit);
 }
 
 static void *end_on_own_thread(void *how)
