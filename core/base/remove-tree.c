@@ -4,26 +4,42 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
 
+#define DEEPEST 64 /* that many descriptors are open */
+
 static bool is_dots(const char *name)
 {
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-/* All but those of `known`, which may be NULL. */
-static void remove_entries(int folder_fd, json_object *known, unsigned depth)
+/* Of one tree. */
+struct removal {
+    int top;
+    unsigned lifted; /* folders that were too deep, and lie in `top` now */
+};
+
+int open_folder_of_ours(int folder, const char *name)
 {
-    /* A driver that nests deeper than this cleans up itself. */
-    if (depth > 64) {
-        (void)close(folder_fd);
-        return;
-    }
+    const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    int fd = openat(folder, name, flags);
+
+    if (fd >= 0 || errno != EACCES || fchmodat(folder, name, 0700, 0) < 0)
+        return fd;
+    return openat(folder, name, flags);
+}
+
+/* Takes `folder_fd`. All but those of `known`, which may be NULL. */
+static void remove_entries(struct removal *removal, int folder_fd, json_object *known, unsigned depth)
+{
     _cleanup_dir_ DIR *folder = fdopendir(folder_fd);
+    char lifted[32];
+
     if (folder == NULL) {
         (void)close(folder_fd);
         return;
@@ -33,17 +49,38 @@ static void remove_entries(int folder_fd, json_object *known, unsigned depth)
             continue;
         if (unlinkat(dirfd(folder), entry->d_name, 0) == 0)
             continue;
-        int child = openat(dirfd(folder), entry->d_name,
-                           O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int child = open_folder_of_ours(dirfd(folder), entry->d_name);
+        if (child >= 0 && depth == DEEPEST) {
+            (void)close(child);
+            snprintf(lifted, sizeof lifted, ".deep-%u", removal->lifted + 1);
+            removal->lifted += renameat(dirfd(folder), entry->d_name, removal->top, lifted) == 0;
+            continue;
+        }
         if (child >= 0)
-            remove_entries(child, NULL, depth + 1);
+            remove_entries(removal, child, NULL, depth + 1);
         (void)unlinkat(dirfd(folder), entry->d_name, AT_REMOVEDIR);
     }
 }
 
+/* Takes `folder`. */
+static void remove_all_entries(int folder, json_object *known)
+{
+    struct removal removal = {.top = folder};
+    unsigned before;
+
+    /* What was too deep is less so the next time. */
+    do {
+        before = removal.lifted;
+        int again = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (again >= 0)
+            remove_entries(&removal, again, known, 0);
+    } while (removal.lifted > before);
+    (void)close(folder);
+}
+
 static int open_folder(const char *path)
 {
-    return open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return open_folder_of_ours(AT_FDCWD, path);
 }
 
 void remove_tree(const char *path)
@@ -52,7 +89,7 @@ void remove_tree(const char *path)
 
     if (folder < 0)
         return;
-    remove_entries(folder, NULL, 0);
+    remove_all_entries(folder, NULL);
     (void)rmdir(path);
 }
 
@@ -86,5 +123,5 @@ void remove_new_entries(const char *path, json_object *known)
     int folder = known == NULL ? -1 : open_folder(path);
 
     if (folder >= 0)
-        remove_entries(folder, known, 0);
+        remove_all_entries(folder, known);
 }

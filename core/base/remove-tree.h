@@ -15,4 +15,7 @@ void remove_tree(const char *path);
 json_object *folder_entries(const char *path);
 void remove_new_entries(const char *path, json_object *known);
 
+/* A folder that a driver of this user's has made, and perhaps closed to its owner. A descriptor, or -1 with errno. */
+int open_folder_of_ours(int folder, const char *name);
+
 #endif

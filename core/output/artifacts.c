@@ -143,26 +143,37 @@ static void sweep_entry(struct sweep *sweep, int folder, const char *name, const
         tell(sweep, path, why);
         remove_entry(sweep, folder, name, path);
     } else if (S_ISDIR(status.st_mode)) {
-        sweep_folder(sweep, openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), path, depth + 1);
+        int inner = open_folder_of_ours(folder, name);
+        if (inner < 0) {
+            tell(sweep, path, "its folder cannot be opened");
+            remove_entry(sweep, folder, name, path);
+        }
+        sweep_folder(sweep, inner, path, depth + 1);
     }
 }
 
 /* Takes `fd`. `path` is relative to the step's folder, "" for that itself. */
-static void sweep_folder(struct sweep *sweep, int fd, const char *path, unsigned depth)
+static void sweep_unknown(struct sweep *sweep, int fd, json_object *known, const char *path, unsigned depth)
 {
     _cleanup_dir_ DIR *folder = fd < 0 ? NULL : fdopendir(fd);
 
     if (folder == NULL && fd >= 0)
         (void)close(fd);
     for (struct dirent *entry = folder == NULL ? NULL : readdir(folder); entry != NULL; entry = readdir(folder)) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            json_object_object_get_ex(known, entry->d_name, NULL))
             continue;
         _cleanup_free_ char *inner = memory_format("%s%s%s", path, path[0] == '\0' ? "" : "/", entry->d_name);
         sweep_entry(sweep, dirfd(folder), entry->d_name, inner, depth);
     }
 }
 
-void artifacts_sweep(const char *folder, artifacts_tell *tell_one, void *context)
+static void sweep_folder(struct sweep *sweep, int fd, const char *path, unsigned depth)
+{
+    sweep_unknown(sweep, fd, NULL, path, depth);
+}
+
+static void sweep_all(const char *folder, json_object *known, artifacts_tell *tell_one, void *context)
 {
     struct sweep sweep = {.folder = folder, .tell = tell_one, .context = context};
     char text[96];
@@ -174,10 +185,21 @@ void artifacts_sweep(const char *folder, artifacts_tell *tell_one, void *context
     }
     if (sweep.root < 0)
         return;
-    sweep_folder(&sweep, openat(sweep.root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "", 1);
+    sweep_unknown(&sweep, openat(sweep.root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), known, "", 1);
     (void)close(sweep.root);
     if (sweep.count <= MOST_TOLD)
         return;
     snprintf(text, sizeof text, "%zu more artifacts are left out", sweep.count - MOST_TOLD);
     tell_one(context, text);
+}
+
+void artifacts_sweep(const char *folder, artifacts_tell *tell_one, void *context)
+{
+    sweep_all(folder, NULL, tell_one, context);
+}
+
+void artifacts_sweep_new(const char *folder, json_object *known, artifacts_tell *tell_one, void *context)
+{
+    if (known != NULL)
+        sweep_all(folder, known, tell_one, context);
 }

@@ -13,6 +13,7 @@
 #include "core/base/read-to-end.h"
 
 #define STRAYS_TIMEOUT_MS 1000
+#define NOT_SET_UP 125 /* the answer says why */
 
 static void be_child(guarded_work work, void *context, int answer) __attribute__((noreturn));
 
@@ -22,8 +23,12 @@ static void be_child(guarded_work work, void *context, int answer)
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     /* What a plug-in prints must not mix with the answers. */
-    if (null < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0)
-        _exit(1);
+    if (null < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0) {
+        char text[96];
+        int length = snprintf(text, sizeof text, "its process cannot be set up: %m");
+        (void)!write(answer, text, (size_t)length);
+        _exit(NOT_SET_UP);
+    }
     _exit(work(context, answer) ? 0 : 1);
 }
 
@@ -66,6 +71,8 @@ char *guarded_run(guarded_work work, void *context, const char *doing, struct bu
         return NULL;
     if (unread != 0)
         return memory_format("the answer cannot be read while %s: %s", doing, strerrordesc_np(unread));
+    if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_SET_UP && answer->length > 0)
+        return buffer_steal(answer);
     if (WIFSIGNALED(status))
         return memory_format("killed by SIG%s while %s", sigabbrev_np(WTERMSIG(status)), doing);
     return memory_format("it ended the process with status %d while %s", WEXITSTATUS(status), doing);

@@ -54,6 +54,7 @@ static char *artifacts_path(const struct session *session, const struct session_
 
 void session_note_artifacts(struct session *session)
 {
+    session->artifacts = folder_entries(rundir_artifacts_path(session->options->rundir));
     for (size_t i = 0; i < session->step_count; i++) {
         struct session_step *step = &session->steps[i];
         if (!group_of(session, i)->may_repeat)
@@ -72,7 +73,7 @@ static void warn_of_artifact(void *context, const char *text)
 {
     const struct sweeping *sweeping = context;
 
-    session_log(sweeping->session, OSIRIS_WARNING, sweeping->step->id, text);
+    session_log(sweeping->session, OSIRIS_WARNING, sweeping->step == NULL ? "adapter" : sweeping->step->id, text);
 }
 
 /* A worker that has died has not done it, and an adapter may have brought anything. */
@@ -83,6 +84,8 @@ void session_sweep_artifacts(struct session *session)
         _cleanup_free_ char *path = artifacts_path(session, sweeping.step);
         artifacts_sweep(path, warn_of_artifact, &sweeping);
     }
+    struct sweeping rest = {session, NULL};
+    artifacts_sweep_new(rundir_artifacts_path(session->options->rundir), session->artifacts, warn_of_artifact, &rest);
 }
 
 /* Holding back. */

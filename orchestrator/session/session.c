@@ -499,6 +499,7 @@ static int run_places(struct session *session, struct osiris_error *error)
     memory_insist_no_more();
     if (result == 0)
         result = with_places(session, error);
+    json_object_put(session->artifacts);
     session_free_places(session);
     /* Whatever became of the run: what such an adapter has left nobody knows. */
     if (result == 0)

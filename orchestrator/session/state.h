@@ -179,6 +179,7 @@ struct session {
     struct session_place *places;
     size_t place_count;
     char **environment; /* of the workers' processes */
+    json_object *artifacts; /* what stands in their folder from before; NULL: unknown */
     struct adapter_sink sink;
     int signal_fd;
     int64_t grace_deadline_ms; /* when a worker that does not stop is killed */

@@ -103,6 +103,15 @@ def test_its_working_directory_and_umask_are_its_own(folder):
 
 
 @test
+def test_what_it_brings_beside_the_artifacts_of_steps(folder):
+    result = run(at="collect", how="litter")
+    assert_equal(result.code, 0, "exit code", result)
+    artifacts = run_directory() / "artifacts"
+    assert_equal(sorted(path.name for path in artifacts.iterdir()), ["make", "save"], "artifacts")
+    assert_in('the artifact "pipe" is left out: it is a pipe', result.err, result)
+
+
+@test
 def test_what_it_has_left_for_the_exit(folder):
     """Is not run."""
     if SANITIZED:

@@ -129,8 +129,12 @@ static const struct osiris_host *host_of(void *state)
     return ((struct local *)state)->host;
 }
 
+/* Where artifacts go. */
+static char artifacts[4096];
+
 static int rude_open(const struct osiris_host *host, const struct osiris_adapter_context *context, void **state)
 {
+    snprintf(artifacts, sizeof artifacts, "%s", context->artifacts_dir);
     return trouble(host, "open") < 0 ? -1 : local_open(host, context, state);
 }
 
@@ -161,6 +165,10 @@ static int rude_terminate(void *state, int32_t how)
 
 static int rude_collect(void *state)
 {
+    int folder = strcmp(option(host_of(state), "how"), "litter") == 0 ? open(artifacts, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+    if (folder >= 0 && (mkfifoat(folder, "pipe", 0644) < 0 || mkdirat(folder, "red\033[31m", 0755) < 0 || close(folder) < 0))
+        return -1;
     return trouble(host_of(state), "collect") < 0 ? -1 : local_collect(state);
 }
 

@@ -5,6 +5,7 @@ tests_of_core_base = \
 	tests/unit/core/base/test-clock \
 	tests/unit/core/base/test-pause \
 	tests/unit/core/base/test-redact \
+	tests/unit/core/base/test-remove-tree \
 	tests/unit/core/base/test-terminal \
 	$(NULL)
 check_PROGRAMS += $(tests_of_core_base)
@@ -21,6 +22,9 @@ tests_unit_core_base_test_pause_LDADD = $(unit_ldadd)
 tests_unit_core_base_test_redact_SOURCES = tests/unit/core/base/test-redact.c
 tests_unit_core_base_test_redact_CPPFLAGS = $(unit_cppflags)
 tests_unit_core_base_test_redact_LDADD = $(unit_ldadd)
+tests_unit_core_base_test_remove_tree_SOURCES = tests/unit/core/base/test-remove-tree.c
+tests_unit_core_base_test_remove_tree_CPPFLAGS = $(unit_cppflags)
+tests_unit_core_base_test_remove_tree_LDADD = $(unit_ldadd)
 tests_unit_core_base_test_terminal_SOURCES = tests/unit/core/base/test-terminal.c
 tests_unit_core_base_test_terminal_CPPFLAGS = $(unit_cppflags)
 tests_unit_core_base_test_terminal_LDADD = $(unit_ldadd)
