@@ -41,6 +41,7 @@ def main(setup=None, teardown=None):
     # In the background of a shell, or behind nohup, they are ignored, which children would inherit.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     # A test file may import another one's fixtures: its tests are not meant then.
     chosen = [t for t in _tests if t.__module__ == "__main__" and (not wanted or t.__name__ in wanted)]
     print(f"1..{len(chosen)}", flush=True)
