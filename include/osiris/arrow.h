@@ -1,23 +1,28 @@
 /*
  * The Arrow C data interface and C stream interface: the struct definitions that Apache Arrow
- * specifies, written out so that a driver needs no Arrow library.
+ * specifies. They are repeated here so that a driver needs no Arrow library.
  *
  * Source: https://arrow.apache.org/docs/format/CDataInterface.html and
- * https://arrow.apache.org/docs/format/CStreamInterface.html. The guards are the specification's own,
- * so this header can be included beside any other copy.
+ * https://arrow.apache.org/docs/format/CStreamInterface.html. The guards are the specification's
+ * own, so this header can be included together with any other copy.
  *
- * Types that Osiris passes from step to step, by their formats: n b c C s S i I l L e f g, d:…, w:…, u U z Z, td… tt… ts… tD… ti…,
- * +s +l +L +w:… +m, and dictionaries of them with integer indices. A stream with a column of another one ends with an error that
- * names it: text and binary views (vu, vz), list views (+vl, +vL), run-end encoded (+r) and unions (+ud:…, +us:…) are not passed on.
+ * Types: Osiris passes these from step to step, by their formats: n b c C s S i I l L e f g, d:…,
+ * w:…, u U z Z, td… tt… ts… tD… ti…, +s +l +L +w:… +m, and dictionaries of them with integer
+ * indices. These are not supported: text and binary views (vu, vz), list views (+vl, +vL),
+ * run-end encoded (+r) and unions (+ud:…, +us:…). A stream with a column of such a type ends with
+ * an error that names it.
  *
- * A batch is a struct array, and may be a slice: its row i is element batch.offset + column->offset + i of the column's buffers, and
- * that bit of its validity bitmap, buffers[0] (NULL where nothing is null). So a reader adds both; and both again below a struct column.
+ * Slices: a batch is a struct array, and may be a slice. Its row i is element batch.offset +
+ * column->offset + i of the column's buffers, and the same bit of the column's validity bitmap,
+ * buffers[0] (NULL if nothing is null). A reader must therefore add both offsets, and both again
+ * below a struct column.
  *
- * Columns go by their place. Several of one name are passed on as they are, with a warning.
+ * Names: columns are identified by their position. Several columns with the same name are passed
+ * on unchanged, with a warning.
  *
- * Ownership, in short: a struct is live while its `release` is not NULL. Who holds a live struct calls
- * `release` once, or moves it (memcpy, then sets the source's `release` to NULL). Release callbacks
- * must be safe on any thread: Osiris releases a batch where its last reader is.
+ * Ownership: a struct is live while its `release` is not NULL. The owner of a live struct calls
+ * `release` once, or moves the struct (memcpy, then sets the source's `release` to NULL). Release
+ * callbacks must be safe on any thread: Osiris releases a batch on the thread of its last reader.
  */
 #ifndef OSIRIS_ARROW_H
 #define OSIRIS_ARROW_H
@@ -66,9 +71,9 @@ struct ArrowArray {
 #define ARROW_C_STREAM_INTERFACE
 
 struct ArrowArrayStream {
-    /* Each returns 0 or an errno value; the error text stays valid until the next call. */
+    /* Each returns 0 or an errno value. The error text is valid until the next call. */
     int (*get_schema)(struct ArrowArrayStream *, struct ArrowSchema *out);
-    /* End of stream: returns 0 and leaves out->release NULL. */
+    /* At the end of the stream it returns 0 and leaves out->release NULL. */
     int (*get_next)(struct ArrowArrayStream *, struct ArrowArray *out);
     const char *(*get_last_error)(struct ArrowArrayStream *);
     void (*release)(struct ArrowArrayStream *);
