@@ -1,6 +1,6 @@
 /*
- * The kit: a small static library (libosiris-kit.a, `pkg-config --libs osiris`) that builds Arrow batches. It
- * needs nothing at run time but libc, and nothing of Osiris: a driver may do without it.
+ * The kit is a small static library (libosiris-kit.a, `pkg-config --libs osiris`) that builds
+ * Arrow batches. At run time it needs only libc, and nothing of Osiris. Using it is optional.
  *
  *     const struct osiris_field fields[] = {{.name = "id", .type = OSIRIS_TYPE_INT64},
  *                                           {.name = "name", .type = OSIRIS_TYPE_UTF8}};
@@ -9,15 +9,18 @@
  *                                    osiris_builder_end_row(builder);
  *     when osiris_builder_is_full(builder, 2 << 20): osiris_builder_finish(builder, &array);
  *
- * Every column of a row gets exactly one append (a value or a null) before osiris_builder_end_row. Appends of values of
- * fixed size are a few instructions: room for `max_rows` rows is there from the start of a batch. Appends of bytes can fail (no
- * memory, or more than INT32_MAX bytes in a batch).
+ * Every column of a row gets exactly one append (a value or a null) before
+ * osiris_builder_end_row. Appends of fixed-size values take a few instructions: space for
+ * `max_rows` rows is allocated at the start of a batch. Appends of bytes can fail (out of memory,
+ * or more than INT32_MAX bytes in a batch).
  *
- * What goes wrong never shifts a column. osiris_builder_finish fails if a column has not exactly the batch's rows. A value of
- * another type than the column's, a column that there is none of, a row beyond max_rows, and a lack of memory in an append write
- * nothing and make the builder fail for good: each osiris_builder_finish from then on does. osiris_builder_error says why.
+ * An error never shifts a column. osiris_builder_finish fails if a column does not have exactly
+ * the rows of the batch. These errors write nothing and make every later osiris_builder_finish
+ * fail: a value of another type than the column's, a column that does not exist, a row beyond
+ * max_rows, and a lack of memory in an append. osiris_builder_error says why.
  *
- * A builder belongs to one thread. Finished batches are independent of it, and may be released on any thread.
+ * A builder belongs to one thread. Finished batches are independent of it and may be released on
+ * any thread.
  */
 #ifndef OSIRIS_KIT_H
 #define OSIRIS_KIT_H
@@ -30,7 +33,7 @@
 extern "C" {
 #endif
 
-/* Column types, each with the Arrow format that it makes. */
+/* Column types, each with the Arrow format that it produces. */
 enum {
     OSIRIS_TYPE_NULL = 0,         /* n: nulls only */
     OSIRIS_TYPE_BOOLEAN = 1,      /* b */
@@ -58,11 +61,11 @@ struct osiris_field {
     const char *name; /* copied */
     int32_t type;     /* OSIRIS_TYPE_… */
     int32_t precision, scale; /* decimals: 1…38 or 1…76 digits */
-    const char *zone; /* timestamps: "UTC" or another zone's name; NULL or "": without a zone; copied */
+    const char *zone; /* timestamps: "UTC" or another time zone; NULL or "": without one; copied */
 };
 
-/* How values are kept, which is what an append writes: int64 is also time64, timestamp and duration, int32 is also date32. For
- * the inline functions below only. */
+/* How values are stored, which is what an append writes: int64 also for time64, timestamp and
+ * duration, int32 also for date32. For the inline functions below only. */
 enum {
     OSIRIS_KEPT_BOOLEAN,
     OSIRIS_KEPT_INT8,
@@ -87,59 +90,66 @@ struct osiris_column {
     uint8_t *data;     /* utf8 and binary: the bytes */
     size_t data_length, data_capacity;
     int64_t length, null_count, capacity;
-    size_t value_size; /* bytes of a value; 0 for bits and nulls */
+    size_t value_size; /* bytes per value; 0 for bits and nulls */
     int32_t type;
-    int32_t refused; /* why nothing more is taken; 0: it is */
-    /* By how an append writes: the rows that there is room for, 0 if the column's values are kept in another way. So one
-     * comparison finds both a row too many and a wrong type. */
+    int32_t refused; /* why appends are refused; 0: they are accepted */
+    /* For each way of storing values: the number of rows that there is space for, or 0 if the
+     * column stores its values in another way. One comparison therefore finds a row too many and
+     * a wrong type. */
     int32_t room[OSIRIS_KEPT_COUNT];
 };
 
 struct osiris_builder;
 
-/* Bytes of a type's value of fixed size (of utf8 and binary: of an offset); 0: bits, nulls, no such type. */
+/* Bytes of a fixed-size value of this type (utf8 and binary: of an offset); 0: bits, nulls,
+ * unknown type. */
 size_t osiris_type_size(int32_t type);
 
-/* `max_rows`: rows in a batch, at least 1. NULL: no memory, or a field is malformed. Room for values of fixed size
- * is taken for all of them at once, so choose it by the row's width, too. */
+/* `max_rows`: maximum number of rows in a batch, at least 1. NULL: out of memory, or a field is
+ * malformed. Space for the fixed-size values of all these rows is allocated at once, so consider
+ * the width of a row, too. */
 struct osiris_builder *osiris_builder_new(const struct osiris_field *fields, size_t count,
                                           int64_t max_rows);
 void osiris_builder_free(struct osiris_builder *builder);
 
-/* The schema: a struct of the columns, all nullable. 0 or -1 (no memory). */
+/* The schema: a struct of the columns, all nullable. 0, or -1 (out of memory). */
 int osiris_builder_schema(const struct osiris_builder *builder, struct ArrowSchema *out);
 
-/* Valid until osiris_builder_free. Of an index that there is none of: a column that takes nothing, and the builder fails. */
+/* Valid until osiris_builder_free. If the index does not exist, the builder fails, and the returned
+ * column refuses all appends. */
 struct osiris_column *osiris_builder_column(struct osiris_builder *builder, size_t index);
 
-/* Rows in the batch under construction, and about how many bytes they take. */
+/* The rows in the batch under construction, and approximately the bytes that they take. */
 int64_t osiris_builder_rows(const struct osiris_builder *builder);
 size_t osiris_builder_bytes(const struct osiris_builder *builder);
 
-/* Ends a row: counts it. One beyond max_rows is not, and the builder fails. */
+/* Ends a row and counts it. A row beyond max_rows is not counted, and the builder fails. */
 void osiris_builder_end_row(struct osiris_builder *builder);
-/* Non-zero: the batch has max_rows rows, or `max_bytes` bytes. Finish it before the next row. */
+/* Non-zero: the batch has max_rows rows or `max_bytes` bytes. Finish it before the next row. */
 int osiris_builder_is_full(const struct osiris_builder *builder, size_t max_bytes);
 
-/* Moves the batch out, and begins the next. 0 or -1: there was no memory for the next one, or a column has not the batch's rows
- * (the batch is as it was then, and may be finished once that is mended), or the builder has failed for good. */
+/* Moves the batch to *out and begins the next one. 0, or -1: out of memory for the next batch; or
+ * a column does not have the rows of the batch (the batch is unchanged then, and may be finished
+ * once this is corrected); or the builder has failed permanently. */
 int osiris_builder_finish(struct osiris_builder *builder, struct ArrowArray *out);
 
-/* Why osiris_builder_finish has failed, or would now ("column \"id\" has 3 of the batch's 4 rows"); NULL: nothing is wrong. The
- * text is the builder's, and stays until the next call. A driver reports it as OSIRIS_ERROR_INTERNAL. */
+/* Why osiris_builder_finish has failed, or would fail now ("column \"id\" has 3 of the batch's 4
+ * rows"); NULL: nothing is wrong. The text belongs to the builder and is valid until the next
+ * call. A driver reports it as OSIRIS_ERROR_INTERNAL. */
 const char *osiris_builder_error(struct osiris_builder *builder);
 
-/* utf8, binary. 0; -1: no memory (the builder fails), or the batch would have more than INT32_MAX bytes in this column (nothing
- * was appended; the row wants another value). */
+/* utf8, binary. 0, or -1: out of memory (the builder fails), or the batch would have more than
+ * INT32_MAX bytes in this column (nothing was appended; the row still needs a value). */
 int osiris_append_bytes_slow(struct osiris_column *column, const void *bytes, size_t length);
 
-/* Makes the validity bitmap at the first null. */
+/* Allocates the validity bitmap at the first null. */
 void osiris_append_null_slow(struct osiris_column *column);
 
-/* An append for which there is no room. `kept`: how it would have written. */
+/* An append for which there is no space. `kept`: how it would have stored the value. */
 void osiris_append_refused(struct osiris_column *column, int32_t kept) __attribute__((cold));
 
-/* The length is read once, and counted before the value is written: behind a write the compiler would have to read it again. */
+/* The length is read once, and incremented before the value is written: after a write the
+ * compiler would have to read it again. */
 #define OSIRIS_HAS_ROOM(column, at, way) (__builtin_expect((at) < (column)->room[way], 1))
 
 #define OSIRIS_APPEND(name, ctype, way)                                                            \
@@ -185,7 +195,7 @@ static inline void osiris_append_boolean(struct osiris_column *column, int value
         column->values[at >> 3] |= (uint8_t)(1u << (at & 7));
 }
 
-/* `words`: 2 of a decimal128, 4 of a decimal256, the least significant first. */
+/* `words`: 2 for a decimal128, 4 for a decimal256, the least significant first. */
 static inline void osiris_append_decimal(struct osiris_column *column, const uint64_t *words)
 {
     const int64_t at = column->length;
@@ -222,16 +232,17 @@ static inline void osiris_append_null(struct osiris_column *column)
 
 #undef OSIRIS_HAS_ROOM
 
-/* Reports an error through the host, printf-like; always returns -1. `hint` may be NULL. */
+/* Reports an error to the host, printf-like. Always returns -1. `hint` may be NULL. */
 int osiris_fail(const struct osiris_host *host, int32_t category, int32_t retryable,
                 int32_t native_code, const char *native_state, const char *hint, const char *format,
                 ...) __attribute__((format(printf, 7, 8)));
 
-/* The same for an option that is wrong: a key of the config or connection, or a JSON pointer ("/columns/2"). */
+/* The same for an invalid option: a key of the config or connection, or a JSON pointer
+ * ("/columns/2"). */
 int osiris_refuse(const struct osiris_host *host, const char *option, const char *hint,
                   const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* Logs, printf-like. */
+/* Writes a log line, printf-like. */
 void osiris_log(const struct osiris_host *host, int32_t level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
