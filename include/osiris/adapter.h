@@ -24,6 +24,9 @@
  *  - Its working directory and umask belong to its thread alone. Before each call they are those
  *    with which Osiris was started.
  *  - Exit handlers that it registers in the process are not run.
+ *  - It leaves the handlers of SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS and SIGTRAP as
+ *    they are, and does not block these signals. Before each call Osiris restores both. A crash in
+ *    the same call that has changed them ends Osiris without a message.
  *  - It does not replace the process (execve without a fork). Osiris cannot recover from that.
  *
  * `close` follows every successful `open`, whatever failed. Afterwards nothing of the place is

@@ -119,14 +119,20 @@ static void on_crash(int number)
     (void)raise(number);
 }
 
+/* The process's handlers, and this thread's mask: a signal that is blocked, or handled by default, ends the process without a word. */
 static void watch_crashes(void)
 {
     static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP};
     struct sigaction action = {.sa_handler = on_crash, .sa_flags = SA_ONSTACK | SA_NODEFER};
+    sigset_t signals;
 
     sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++)
+    sigemptyset(&signals);
+    for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++) {
         (void)sigaction(crashes[i], &action, NULL);
+        sigaddset(&signals, crashes[i]);
+    }
+    (void)pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
 }
 #endif
 
@@ -193,6 +199,10 @@ void adapter_guard_call(struct adapter_guard *guard, const char *verb)
         (void)umask(guard->umask);
     }
     atomic_store(&guard->verb, verb);
+#ifndef OSIRIS_SANITIZED
+    if (process != 0)
+        watch_crashes();
+#endif
 }
 
 bool adapter_guard_has_ended(const struct adapter_guard *guard)

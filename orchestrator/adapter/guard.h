@@ -3,8 +3,8 @@
  * has ended must not look like a run that has succeeded, nor hang: its thread is stopped for good where that happens, its owner
  * is told (thread.h), and the run fails like any other, with records, and ends the workers. Should that not come to an end
  * within ADAPTER_GUARD_SECONDS, perhaps for what the stopped thread holds, the process exits with 1. On threads that an adapter has
- * started itself the process exits with 1 at once, after a line; the run's records are then ended by the next run. Only SIGKILL and
- * system calls that the C library does not make cannot be met.
+ * started itself the process exits with 1 at once, after a line; the run's records are then ended by the next run. SIGKILL, execve and
+ * system calls that the C library does not make cannot be met, nor a crash in a call that has itself reset or blocked the signal before.
  *
  * Handlers are the process's, and so is the state: which adapter was the first to end.
  */
@@ -35,7 +35,8 @@ void adapter_guard_watch(const char *adapters);
 /* [its thread] The thread that calls is the adapter's from now on, until it leaves. */
 void adapter_guard_enter(struct adapter_guard *guard);
 void adapter_guard_leave(struct adapter_guard *guard);
-/* [its thread] Working directory and umask are as osiris was started with, whatever the adapter has made of its own. The calls that it makes from now on are of this verb (a constant), or NULL. */
+/* [its thread] Working directory, umask and the handling of crashes are osiris's again, whatever the adapter has made of them in earlier calls.
+ * The calls that it makes from now on are of this verb (a constant), or NULL. */
 void adapter_guard_call(struct adapter_guard *guard, const char *verb);
 /* [its thread] Whatever the adapter has registered to be called at the process's exit is called behind ours. */
 void adapter_guard_go_first(void);

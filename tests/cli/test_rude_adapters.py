@@ -30,9 +30,9 @@ def forget(directory):
     directory.rename(f"forgotten-{time.monotonic_ns()}")
 
 
-def fails(at, how, words):
-    """With the line, and with records."""
-    result = run(at=at, how=how)
+def fails(at, how, words, options=None):
+    """With the line, and with records. `options`: the adapter's, if it is set up before it fails."""
+    result = run(**(options or {"at": at, "how": how}))
     assert_equal(result.code, 1, f"exit code of {how} at {at}", result)
     assert_in(f'adapter "rude": it has {words} in "{at}"', result.err, result)
     directory = run_directory()
@@ -130,6 +130,16 @@ def test_crashes(folder):
     for how in SIGNALS:
         for at in ("prepare", "execute", "collect", "close"):
             ends(at, how)
+
+
+@test
+def test_crashes_after_it_has_changed_how_signals_are_handled(folder):
+    """In an earlier call."""
+    if SANITIZED:
+        raise Skip("a sanitizer handles signals")
+    for how in "default_signals", "blocked_signals":
+        for before, at in ("open", "execute"), ("prepare", "collect"), ("execute", "worker_exit"):
+            assert_in("(SIGSEGV)", fails(at, how, "crashed", {"at": before, "how": how, "crash_at": at}).err)
 
 
 @test

@@ -37,6 +37,20 @@ static void end_at_exit(void)
     _exit(0);
 }
 
+static void reset_crash_signals(void)
+{
+    (void)signal(SIGSEGV, SIG_DFL);
+    (void)signal(SIGBUS, SIG_DFL);
+}
+
+static void block_signals(void)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, NULL);
+}
+
 static void end(const char *how)
 {
     if (strcmp(how, "exit") == 0)
@@ -61,6 +75,10 @@ static void end(const char *how)
         (void)umask(0777);
     if (strcmp(how, "at_exit") == 0)
         (void)atexit(end_at_exit);
+    if (strcmp(how, "default_signals") == 0)
+        reset_crash_signals();
+    if (strcmp(how, "blocked_signals") == 0)
+        block_signals();
 }
 
 static void *end_on_own_thread(void *how)
@@ -69,6 +87,8 @@ static void *end_on_own_thread(void *how)
     return NULL;
 }
 
+static int *volatile nowhere;
+
 /* 0, or -1 if the host was told of something. */
 static int trouble(const struct osiris_host *host, const char *verb)
 {
@@ -76,6 +96,9 @@ static int trouble(const struct osiris_host *host, const char *verb)
     pthread_t thread;
     int status;
 
+    /* No raise: a signal that is blocked would wait. */
+    if (strcmp(option(host, "crash_at"), verb) == 0)
+        *(volatile int *)nowhere = 1;
     if (strcmp(option(host, "at"), verb) != 0)
         return 0;
     if (strncmp(how, "own_", 4) == 0) {
@@ -183,7 +206,8 @@ static const struct osiris_adapter rude_adapter = {
     .name = LACKS > 0 ? "lame" : "rude",
     .version = LACKS == 2 ? NULL : "1.0.0",
     .spec = LACKS == 3 ? NULL : "{\"title\": \"Rude\", \"configSchema\": {\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"
-            "\"at\": {\"type\": \"string\"}, \"how\": {\"type\": \"string\"}, \"give\": {\"type\": \"string\"}}}}",
+            "\"at\": {\"type\": \"string\"}, \"how\": {\"type\": \"string\"}, \"give\": {\"type\": \"string\"}, "
+            "\"crash_at\": {\"type\": \"string\"}}}}",
     .open = rude_open,
     .prepare = rude_prepare,
     .execute = rude_execute,
