@@ -118,11 +118,16 @@ def test_what_it_has_left_for_the_exit(folder):
     """Is not run."""
     if SANITIZED:
         raise Skip("a sanitizer reports at the exit")
-    assert_equal(run(at="open", how="at_exit").code, 0, "exit code of a run that succeeds")
-    pathlib.Path("out.csv").unlink()
-    pathlib.Path("out.csv").mkdir()
-    result = run("--out", "records", at="open", how="at_exit")
-    assert_equal(result.code, 1, "exit code of a run that fails", result)
+    for how in "atexit_exit", "atexit__exit", "destructor_crash", "destructor__exit":
+        result = run(at="open", how=how)
+        assert_equal(result.code, 0, f"exit code of a run that succeeds, {how}", result)
+        assert_equal(len(read("out.csv").splitlines()), 11, "lines")
+        assert_in("out.csv", result.out, result)
+        pathlib.Path("out.csv").unlink()
+        pathlib.Path("out.csv").mkdir()
+        result = run(at="open", how=how)
+        assert_equal(result.code, 1, f"exit code of a run that fails, {how}", result)
+        pathlib.Path("out.csv").rmdir()
 
 
 @test

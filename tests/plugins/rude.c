@@ -32,9 +32,25 @@ static int overflow(volatile const char *before, unsigned left)
     return left == 0 ? 0 : overflow(room, left - 1) + room[0];
 }
 
+static void exit_at_exit(void)
+{
+    exit(0);
+}
+
 static void end_at_exit(void)
 {
     _exit(0);
+}
+
+/* What the destructor does, once a verb has asked for it. */
+static enum { DO_NOTHING, DO_CRASH, DO_EXIT } at_the_end;
+
+__attribute__((destructor)) static void destroy(void)
+{
+    if (at_the_end == DO_CRASH)
+        (void)raise(SIGSEGV);
+    if (at_the_end == DO_EXIT)
+        _exit(0);
 }
 
 static void reset_crash_signals(void)
@@ -73,8 +89,14 @@ static void end(const char *how)
         pthread_testcancel();
     if (strcmp(how, "elsewhere") == 0 && chdir("/") == 0)
         (void)umask(0777);
-    if (strcmp(how, "at_exit") == 0)
+    if (strcmp(how, "atexit_exit") == 0)
+        (void)atexit(exit_at_exit);
+    if (strcmp(how, "atexit__exit") == 0)
         (void)atexit(end_at_exit);
+    if (strcmp(how, "destructor_crash") == 0)
+        at_the_end = DO_CRASH;
+    if (strcmp(how, "destructor__exit") == 0)
+        at_the_end = DO_EXIT;
     if (strcmp(how, "default_signals") == 0)
         reset_crash_signals();
     if (strcmp(how, "blocked_signals") == 0)
