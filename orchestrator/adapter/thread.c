@@ -118,10 +118,13 @@ static void add_report(struct adapter_thread *thread, const struct report *given
                        const char *text)
 {
     struct report *report = malloc(sizeof *report);
+    int cancelling;
 
     *report = *given;
     report->name = copy_text(name);
     report->text = copy_text(text);
+    /* To wait and to write are where a cancelled thread ends; it would keep the lock. */
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     pthread_mutex_lock(&thread->lock);
     while (thread->report_count >= REPORTS_WAITING && !thread->left_behind)
         pthread_cond_wait(&thread->changed, &thread->lock);
@@ -135,6 +138,7 @@ static void add_report(struct adapter_thread *thread, const struct report *given
         pthread_cond_broadcast(&thread->changed);
     }
     pthread_mutex_unlock(&thread->lock);
+    (void)pthread_setcancelstate(cancelling, &cancelling);
 }
 
 static void on_log(void *context, int level, const char *source, const char *message)

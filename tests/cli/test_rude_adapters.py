@@ -92,6 +92,7 @@ def test_the_cancelling_of_its_thread(folder):
         raise Skip("a sanitizer does not notice that a cancelled thread's stack is unwound")
     for at in ("open", "execute", "collect"):
         ends(at, "cancel")
+        fails(at, "cancel_in_report", "ended its thread")
 
 
 @test

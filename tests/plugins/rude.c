@@ -132,6 +132,10 @@ static int trouble(const struct osiris_host *host, const char *verb)
         if (child == 0)
             end(how + 6);
         (void)waitpid(child, &status, 0);
+    } else if (strcmp(how, "cancel_in_report") == 0) {
+        (void)pthread_cancel(pthread_self());
+        host->log(host, OSIRIS_INFO, "cancelled");
+        pthread_testcancel();
     } else if (strcmp(how, "say_nothing") == 0) {
         host->log(host, OSIRIS_INFO, NULL);
     } else if (strcmp(how, "no_event") == 0) {
