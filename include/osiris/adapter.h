@@ -21,8 +21,8 @@
  *  - It never ends that process (exit, _exit), nor the thread that it is called on. Osiris treats
  *    both, and a crash, as the fault of the adapter, does not call it again, and fails the run.
  *  - A child that it forks ends with exec or _exit.
- *  - Its working directory and umask belong to its thread alone. Before each call they are those
- *    with which Osiris was started.
+ *  - Its working directory and umask belong to its thread alone, unless the system refuses that
+ *    (unshare), as in some containers. Before each call they are those with which Osiris was started.
  *  - Exit handlers that it registers in the process are not run.
  *  - It leaves the handlers of SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS and SIGTRAP as
  *    they are, and does not block these signals. Before each call Osiris restores both. A crash in

@@ -12,7 +12,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "core/base/cleanup.h"
 #include "core/base/process-end.h"
 
 #define STACK_SIZE (64u << 10)
@@ -25,6 +24,8 @@ static __thread struct adapter_guard *own;
 /* Written once, before there is an adapter. */
 static char all_adapters[256];
 static pid_t process;
+static int home = -1; /* the folder in which osiris was started */
+static mode_t first_umask;
 static _Atomic(struct adapter_guard *) first_ended;
 
 /* Async-signal-safe. One call, so that no other thread's words come between. */
@@ -48,6 +49,14 @@ static void on_late(int number)
     process_end(1);
 }
 
+void adapter_guard_go_home(void)
+{
+    if (home < 0)
+        return;
+    (void)!fchdir(home);
+    (void)umask(first_umask);
+}
+
 /* Async-signal-safe. */
 static void note_end(struct adapter_guard *guard, int how)
 {
@@ -60,6 +69,7 @@ static void note_end(struct adapter_guard *guard, int how)
         (void)sigaction(SIGALRM, &late, NULL);
         (void)alarm(ADAPTER_GUARD_SECONDS);
     }
+    adapter_guard_go_home();
     atomic_store(&guard->ended, how);
     (void)!write(guard->wake_fd, &one, sizeof one);
 }
@@ -144,6 +154,10 @@ void adapter_guard_watch(const char *adapters)
     process = getpid();
     if (again)
         return;
+    if (home < 0)
+        home = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    first_umask = umask(0);
+    (void)umask(first_umask);
     (void)at_quick_exit(adapter_guard_meet_exit);
 #ifndef OSIRIS_SANITIZED
     watch_crashes();
@@ -155,25 +169,13 @@ void adapter_guard_go_first(void)
     (void)atexit(adapter_guard_meet_exit);
 }
 
-/* A stack that has overflown has no room for a handler. */
-/* What an adapter makes of its working directory and umask is its thread's alone, where that can be. */
-static void leave_the_others(struct adapter_guard *guard)
-{
-    guard->home = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (unshare(CLONE_FS) == 0) {
-        guard->umask = umask(0);
-        (void)umask(guard->umask);
-    } else {
-        cleanup_close_value(&guard->home);
-        guard->home = -1;
-    }
-}
-
 void adapter_guard_enter(struct adapter_guard *guard)
 {
     own = guard;
-    leave_the_others(guard);
+    /* Refused in some containers: then they are everybody's, and it is enough that they are restored. */
+    (void)unshare(CLONE_FS);
 #ifndef OSIRIS_SANITIZED
+    /* A stack that has overflown has no room for a handler. */
     guard->stack = malloc(STACK_SIZE);
     const stack_t stack = {.ss_sp = guard->stack, .ss_size = STACK_SIZE};
     if (guard->stack != NULL)
@@ -184,7 +186,6 @@ void adapter_guard_enter(struct adapter_guard *guard)
 void adapter_guard_leave(struct adapter_guard *guard)
 {
     own = NULL;
-    cleanup_close_value(&guard->home);
 #ifndef OSIRIS_SANITIZED
     const stack_t none = {.ss_flags = SS_DISABLE};
     (void)sigaltstack(&none, NULL);
@@ -194,10 +195,7 @@ void adapter_guard_leave(struct adapter_guard *guard)
 
 void adapter_guard_call(struct adapter_guard *guard, const char *verb)
 {
-    if (guard->home >= 0) {
-        (void)!fchdir(guard->home);
-        (void)umask(guard->umask);
-    }
+    adapter_guard_go_home();
     atomic_store(&guard->verb, verb);
 #ifndef OSIRIS_SANITIZED
     if (process != 0)

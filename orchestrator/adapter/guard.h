@@ -6,7 +6,7 @@
  * started itself the process exits with 1 at once, after a line; the run's records are then ended by the next run. SIGKILL, execve and
  * system calls that the C library does not make cannot be met, nor a crash in a call that has itself reset or blocked the signal before.
  *
- * Handlers are the process's, and so is the state: which adapter was the first to end.
+ * Handlers are the process's, and so is the state: which adapter was the first to end, and where osiris was started.
  */
 #ifndef OSIRIS_ORCHESTRATOR_ADAPTER_GUARD_H
 #define OSIRIS_ORCHESTRATOR_ADAPTER_GUARD_H
@@ -25,11 +25,9 @@ struct adapter_guard {
     void *stack;                  /* for handlers of signals; owned by its thread */
     _Atomic(const char *) verb;   /* the call that it is in */
     atomic_int ended;             /* how; 0: it has not */
-    int home;                     /* its thread's: the folder and umask with which osiris was started; -1: shared with osiris */
-    mode_t umask;
 };
 
-/* [one thread] Installs the handlers, once. `adapters`: names for where they cannot be told apart. */
+/* [one thread, before adapters are called] Installs the handlers, and notes the working directory and umask, once. `adapters`: names for where they cannot be told apart. */
 void adapter_guard_watch(const char *adapters);
 
 /* [its thread] The thread that calls is the adapter's from now on, until it leaves. */
@@ -40,6 +38,8 @@ void adapter_guard_leave(struct adapter_guard *guard);
 void adapter_guard_call(struct adapter_guard *guard, const char *verb);
 /* [its thread] Whatever the adapter has registered to be called at the process's exit is called behind ours. */
 void adapter_guard_go_first(void);
+/* [its thread] Behind a call: the working directory and umask are osiris's again. Async-signal-safe. */
+void adapter_guard_go_home(void);
 /* [any thread] This process is about to be ended, by a call that is met on its way. Returns if osiris does it, or a child that an
  * adapter has forked, which may. Async-signal-safe. */
 void adapter_guard_meet_exit(void);

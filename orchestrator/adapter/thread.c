@@ -227,6 +227,7 @@ static void *serve(void *context)
         (void)pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &unused);
         thread->work(thread, thread->argument);
         (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &unused);
+        adapter_guard_go_home();
         pthread_mutex_lock(&thread->lock);
         thread->work = NULL;
         thread->has_outcome = thread->is_task;

@@ -1,8 +1,11 @@
 """Adapters that end osiris, crash in it, or hand over what is no channel (tests/plugins/rude.c): the run fails, says of which adapter
 and where, has records that say so, and leaves nobody."""
 
+import ctypes
 import json
 import pathlib
+import platform
+import struct
 import time
 
 from tap import (BUILD, SANITIZED, Skip, assert_equal, assert_in, assert_no_group, events, files, main, osiris, pipeline, read,
@@ -12,11 +15,25 @@ ADAPTERS = f"{BUILD}/.libs:{BUILD}/tests/plugins/adapters/.libs"
 SIGNALS = {"abort": "ABRT", "crash": "SEGV", "overflow": "SEGV"}
 
 
-def run(*arguments, **options):
+UNSHARE = {"x86_64": 272, "aarch64": 97}
+
+
+def without_unshare():
+    """The process may not call it, as in some containers: a seccomp filter has it fail with EPERM."""
+    code = b"".join(struct.pack("HBBI", *line) for line in (
+        (0x20, 0, 0, 0), (0x15, 0, 1, UNSHARE[platform.machine()]), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000)))
+    lines = ctypes.create_string_buffer(code)
+    program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", 4, ctypes.addressof(lines)))
+    libc = ctypes.CDLL(None)
+    if libc.prctl(38, 1, 0, 0, 0) != 0 or libc.prctl(22, 2, program) != 0 or libc.unshare(0) == 0:
+        raise OSError("no filter")
+
+
+def run(*arguments, preexec_fn=None, **options):
     write("osiris.yaml", json.dumps({"adapters": {"there": {"adapter": "rude", **options}}}))
     pipeline(step("make", "test.generate", "read", rows=10), step("save", "csv.writer", "write", path="out.csv"))
     return osiris("run", "pipeline.yaml", "--adapter", "there", *arguments,
-                  env={"OSIRIS_ADAPTER_PATH": ADAPTERS, "OSIRIS_HEARTBEAT_INTERVAL_MS": "100"})
+                  env={"OSIRIS_ADAPTER_PATH": ADAPTERS, "OSIRIS_HEARTBEAT_INTERVAL_MS": "100"}, preexec_fn=preexec_fn)
 
 
 def workers_are_gone(directory):
@@ -95,14 +112,26 @@ def test_the_cancelling_of_its_thread(folder):
         fails(at, "cancel_in_report", "ended its thread")
 
 
-@test
-def test_its_working_directory_and_umask_are_its_own(folder):
-    for number, at in enumerate(("open", "prepare", "collect")):
-        result = run("--out", f"records{number}", at=at, how="elsewhere")
+def goes_elsewhere(preexec_fn=None):
+    for number, at in enumerate(("open", "prepare", "execute", "collect", "close")):
+        result = run("--out", f"records{number}", at=at, how="elsewhere", preexec_fn=preexec_fn)
         assert_equal(result.code, 0, f"exit code after {at}", result)
         assert_equal(json.loads(read(f"records{number}/status.json"))["status"], "success", "status")
         assert_equal(len(read("out.csv").splitlines()), 11, "lines")
+        assert_equal(pathlib.Path("out.csv").stat().st_mode & 0o400, 0o400, "mode of the output")
         pathlib.Path("out.csv").unlink()
+
+
+@test
+def test_its_working_directory_and_umask_are_its_own(folder):
+    goes_elsewhere()
+
+
+@test
+def test_they_are_restored_where_they_cannot_be_its_own(folder):
+    if platform.machine() not in UNSHARE:
+        raise Skip("the number of unshare is not known")
+    goes_elsewhere(without_unshare)
 
 
 @test
