@@ -190,6 +190,8 @@ void adapter_guard_leave(struct adapter_guard *guard)
     const stack_t none = {.ss_flags = SS_DISABLE};
     (void)sigaltstack(&none, NULL);
     free(guard->stack);
+#else
+    (void)guard;
 #endif
 }
 

@@ -27,7 +27,8 @@ struct adapter_guard {
     atomic_int ended;             /* how; 0: it has not */
 };
 
-/* [one thread, before adapters are called] Installs the handlers, and notes the working directory and umask, once. `adapters`: names for where they cannot be told apart. */
+/* [one thread, before adapters are called] Installs the handlers, and notes the working directory and umask, once.
+ * `adapters`: names for where they cannot be told apart. */
 void adapter_guard_watch(const char *adapters);
 
 /* [its thread] The thread that calls is the adapter's from now on, until it leaves. */
