@@ -13,6 +13,8 @@ libosiris_orchestrator_la_SOURCES += \
 	orchestrator/compile/internal.h \
 	orchestrator/compile/limits.c \
 	orchestrator/compile/outputs.c \
+	orchestrator/compile/plan.c \
+	orchestrator/compile/plan.h \
 	orchestrator/compile/sizes.c \
 	orchestrator/compile/write.c \
 	$(NULL)
