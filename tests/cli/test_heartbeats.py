@@ -13,7 +13,7 @@ import time
 from tap import (BUILD, SANITIZED, Skip, assert_equal, assert_in, assert_no_group, events, files, finish, interrupt, main, osiris, pipeline,
                  processes, read, run_directory, start, step, test, wait_until, worker_of, write)
 
-QUICK = {"OSIRIS_HEARTBEAT_INTERVAL_MS": "100", "OSIRIS_HEARTBEAT_TIMEOUT_MS": "1000"}
+QUICK = {"OSIRIS_HEARTBEAT_INTERVAL_MS": "100", "OSIRIS_HEARTBEAT_TIMEOUT_MS": "2000"}
 
 
 def hanging(env=None, writer=False, **config):
@@ -156,7 +156,7 @@ def pass_time(seconds):
     wait_until(lambda: time.monotonic() > end, "time has gone by")
 
 
-def pauses(*whom, bounds=QUICK, seconds=3, arguments=(), **keys):
+def pauses(*whom, bounds=QUICK, seconds=5, arguments=(), **keys):
     """A run whose processes are stopped in the middle, for several times what the other may be silent. Ctrl-Z stops osiris alone: its
     worker leads a group of its own."""
     pipeline(step("make", "test.generate", "read", rows=100, batch_rows=1, delay_ms=10, scratch=True) | keys,
@@ -196,7 +196,8 @@ def test_both_are_stopped_and_the_worker_goes_on_first(folder):
 @test
 def test_a_pause_counts_for_no_timeout(folder):
     """Neither --timeout nor a step's own: the pause alone is longer than both."""
-    pauses("osiris", seconds=16, arguments=("--timeout", "15s"), timeout="15s")
+    bounds = {**QUICK, "OSIRIS_HEARTBEAT_TIMEOUT_MS": "8000"}
+    pauses("osiris", bounds=bounds, seconds=16, arguments=("--timeout", "15s"), timeout="15s")
 
 
 @test
