@@ -42,7 +42,7 @@ static void print(const char *const *words, int count)
     (void)!writev(STDERR_FILENO, parts, count);
 }
 
-/* A line of its own, whatever was printed before: osiris looks for it (find_crashed_step in orchestrator/session/place.c). */
+/* A line of its own, whatever was printed before: osiris looks for it (note_crash in orchestrator/adapter/worker-log.c). */
 static void print_end(const char *what)
 {
     if (thread_step != NULL)

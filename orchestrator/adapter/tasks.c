@@ -55,43 +55,68 @@ static int collect_artifacts(struct adapter_thread *thread, struct osiris_error 
     return adapter_host_collect(thread->host, error);
 }
 
-static void wait_for_worker(struct adapter_thread *thread, int exit_ms, struct adapter_worker_end *end)
+/* Time in which this process did not run counts for nothing. */
+static bool ends_within(struct adapter_thread *thread, int timeout_ms, struct osiris_worker_exit *exit)
 {
-    int64_t started_ms = clock_monotonic_ms();
     struct pause_watch watch;
 
-    end->killed_after_ms = 0;
     do {
-        pause_expect(&watch, exit_ms);
-        look_at_worker(thread, exit_ms, &end->exit);
-        if (end->exit.state != OSIRIS_WORKER_RUNNING)
-            return;
+        pause_expect(&watch, timeout_ms);
+        look_at_worker(thread, timeout_ms, exit);
+        if (exit->state != OSIRIS_WORKER_RUNNING)
+            return true;
     } while (pause_take(&watch) > 0);
+    return false;
+}
+
+static void await(struct adapter_thread *thread, void *unused)
+{
+    struct adapter_worker_end *end = &thread->outcome.end;
+    int64_t started_ms = clock_monotonic_ms();
+
+    (void)unused;
+    thread->outcome.result = 0;
+    *end = (struct adapter_worker_end){.exit.state = OSIRIS_WORKER_LOST};
+    if (thread->host == NULL)
+        return;
+    if (thread->patience.ask_ms > 0) {
+        if (ends_within(thread, thread->patience.ask_ms, &end->exit))
+            return;
+        terminate_worker(thread, OSIRIS_TERMINATE_ASK);
+    }
+    if (ends_within(thread, thread->patience.kill_ms, &end->exit))
+        return;
     end->killed_after_ms = clock_monotonic_ms() - started_ms;
     terminate_worker(thread, OSIRIS_TERMINATE_KILL);
-    look_at_worker(thread, exit_ms, &end->exit);
+    look_at_worker(thread, thread->patience.exit_ms, &end->exit);
+}
+
+static void close_adapter(struct adapter_thread *thread, void *unused)
+{
+    thread->outcome.result = 0;
+    if (thread->host != NULL)
+        adapter_thread_close(thread, unused);
 }
 
 static void leave(struct adapter_thread *thread, void *unused)
 {
-    struct adapter_outcome *outcome = &thread->outcome;
+    int collected = thread->host == NULL ? 0 : collect_artifacts(thread, &thread->outcome.error);
 
-    outcome->result = 0;
-    outcome->end = (struct adapter_worker_end){.exit.state = OSIRIS_WORKER_LOST};
-    if (thread->host == NULL)
-        return;
-    wait_for_worker(thread, thread->exit_ms, &outcome->end);
-    outcome->result = collect_artifacts(thread, &outcome->error);
-    adapter_thread_close(thread, unused);
+    close_adapter(thread, unused);
+    thread->outcome.result = collected;
 }
 
-void adapter_thread_begin(struct adapter_thread *thread, enum adapter_task task, int exit_ms)
+void adapter_thread_begin(struct adapter_thread *thread, enum adapter_task task, const struct adapter_patience *patience)
 {
-    static const adapter_work works[] = {
-        [ADAPTER_PREPARE] = prepare, [ADAPTER_EXECUTE] = execute, [ADAPTER_LEAVE] = leave};
+    static const adapter_work works[] = {[ADAPTER_PREPARE] = prepare,
+                                         [ADAPTER_EXECUTE] = execute,
+                                         [ADAPTER_AWAIT] = await,
+                                         [ADAPTER_LEAVE] = leave,
+                                         [ADAPTER_CLOSE] = close_adapter};
 
     thread->outcome.task = task;
-    thread->exit_ms = exit_ms;
+    if (patience != NULL)
+        thread->patience = *patience;
     adapter_thread_give_task(thread, works[task]);
 }
 
@@ -160,46 +185,4 @@ void adapter_thread_terminate(struct adapter_thread *thread, int how)
 {
     if (!adapter_thread_call(thread, terminate, &how))
         adapter_thread_cancel(thread);
-}
-
-struct ending {
-    int exit_ms;
-    struct adapter_worker_end *end;
-};
-
-static void end_worker(struct adapter_thread *thread, void *argument)
-{
-    const struct ending *asked = argument;
-
-    wait_for_worker(thread, asked->exit_ms, asked->end);
-}
-
-void adapter_thread_end_worker(struct adapter_thread *thread, int exit_ms,
-                               struct adapter_worker_end *end)
-{
-    struct ending asked = {exit_ms, end};
-
-    *end = (struct adapter_worker_end){.exit.state = OSIRIS_WORKER_LOST};
-    (void)adapter_thread_call(thread, end_worker, &asked);
-}
-
-struct collection {
-    struct osiris_error *error;
-    int result;
-};
-
-static void collect(struct adapter_thread *thread, void *argument)
-{
-    struct collection *asked = argument;
-
-    asked->result =
-        thread->host == NULL ? 0 : collect_artifacts(thread, asked->error);
-}
-
-int adapter_thread_collect(struct adapter_thread *thread, struct osiris_error *error)
-{
-    struct collection asked = {error, 0};
-
-    (void)adapter_thread_call(thread, collect, &asked);
-    return asked.result;
 }

@@ -34,7 +34,7 @@ struct adapter_thread {
     /* Of who is at work: the thread while `work` is set, else the owner. */
     struct adapter_host *host;
     struct adapter_outcome outcome;
-    int exit_ms; /* of ADAPTER_LEAVE */
+    struct adapter_patience patience; /* of ADAPTER_AWAIT */
     /* Guarded by `lock`. */
     pthread_mutex_t lock;
     pthread_cond_t changed;

@@ -387,15 +387,6 @@ void adapter_thread_free(struct adapter_thread *thread)
 
 /* What comes of it. */
 
-bool adapter_thread_is_busy(struct adapter_thread *thread)
-{
-    pthread_mutex_lock(&thread->lock);
-    look_after(thread);
-    bool busy = thread->work != NULL;
-    pthread_mutex_unlock(&thread->lock);
-    return busy;
-}
-
 int adapter_thread_fd(const struct adapter_thread *thread)
 {
     return thread->fd;
@@ -417,22 +408,6 @@ bool adapter_thread_take(struct adapter_thread *thread, struct adapter_outcome *
     }
     pthread_mutex_unlock(&thread->lock);
     return has_outcome;
-}
-
-bool adapter_thread_wait(struct adapter_thread *thread, int timeout_ms)
-{
-    struct patience patience = {.left_ms = timeout_ms};
-    int64_t slice_ms;
-
-    pthread_mutex_lock(&thread->lock);
-    look_after(thread);
-    while (thread->work != NULL && (slice_ms = patience_next(&patience)) > 0) {
-        (void)wait_for_change(thread, clock_monotonic_ns() + slice_ms * 1000000);
-        tell_all(thread);
-    }
-    bool rests = thread->work == NULL;
-    pthread_mutex_unlock(&thread->lock);
-    return rests;
 }
 
 void adapter_thread_cancel(struct adapter_thread *thread)

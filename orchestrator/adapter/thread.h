@@ -20,7 +20,16 @@ struct adapter_thread;
 enum adapter_task {
     ADAPTER_PREPARE = 1, /* adapter_host_open, adapter_host_prepare */
     ADAPTER_EXECUTE,     /* adapter_host_execute */
-    ADAPTER_LEAVE,       /* the worker's end, adapter_host_collect, adapter_host_close: may be prepared again */
+    ADAPTER_AWAIT,       /* the worker's end: adapter_host_worker_exit, and adapter_host_terminate as patience ends */
+    ADAPTER_LEAVE,       /* adapter_host_collect, adapter_host_close: may be prepared again */
+    ADAPTER_CLOSE,       /* adapter_host_close */
+};
+
+/* How long ADAPTER_AWAIT waits. Milliseconds. */
+struct adapter_patience {
+    int ask_ms;  /* then the worker is asked to end; 0: it is not */
+    int kill_ms; /* then it is killed */
+    int exit_ms; /* and waited for again */
 };
 
 /* How a worker has ended that was waited for. */
@@ -35,7 +44,7 @@ struct adapter_outcome {
     int result;                    /* 0 or -1 */
     struct osiris_error error;     /* the taker clears it */
     struct osiris_channel channel; /* of ADAPTER_EXECUTE; the taker owns its descriptors */
-    struct adapter_worker_end end; /* of ADAPTER_LEAVE */
+    struct adapter_worker_end end; /* of ADAPTER_AWAIT */
 };
 
 /* Starts the thread; the adapter is not loaded yet. Keeps copies of what the options hold but the sink, of which `cancelled` is
@@ -45,15 +54,12 @@ struct adapter_thread *adapter_thread_new(const struct adapter_host_options *opt
 /* Tears the place down. If a task is under way: leaves it behind, to be torn down should it ever return. */
 void adapter_thread_free(struct adapter_thread *thread);
 
-/* No task is under way. `exit_ms`: how long ADAPTER_LEAVE waits for the worker before and after it kills it. */
-void adapter_thread_begin(struct adapter_thread *thread, enum adapter_task task, int exit_ms);
-bool adapter_thread_is_busy(struct adapter_thread *thread);
+/* No task is under way. `patience`: of ADAPTER_AWAIT, else NULL. */
+void adapter_thread_begin(struct adapter_thread *thread, enum adapter_task task, const struct adapter_patience *patience);
 /* Readable when there are reports, or a task has ended. */
 int adapter_thread_fd(const struct adapter_thread *thread);
 /* Hands reports to the sink. True: a task has ended. */
 bool adapter_thread_take(struct adapter_thread *thread, struct adapter_outcome *outcome);
-/* Waits for the end of a task; false if it did not come in time. */
-bool adapter_thread_wait(struct adapter_thread *thread, int timeout_ms);
 /* From now on the adapter hears that it is cancelled. */
 void adapter_thread_cancel(struct adapter_thread *thread);
 
@@ -64,9 +70,5 @@ int adapter_thread_reconnect(struct adapter_thread *thread, struct osiris_channe
 void adapter_thread_worker_exit(struct adapter_thread *thread, int timeout_ms,
                                 struct osiris_worker_exit *result);
 void adapter_thread_terminate(struct adapter_thread *thread, int how);
-/* Waits for the worker's end, exit_ms long before it is killed and then again. */
-void adapter_thread_end_worker(struct adapter_thread *thread, int exit_ms,
-                               struct adapter_worker_end *end);
-int adapter_thread_collect(struct adapter_thread *thread, struct osiris_error *error);
 
 #endif

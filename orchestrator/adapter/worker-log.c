@@ -18,6 +18,7 @@ struct worker_log {
     size_t enough; /* bytes of it at which it is cut */
     char *kept[WORKER_LOG_KEPT]; /* a ring; `next` is the oldest */
     size_t next;
+    char *crash, *crashed_step; /* that a line has named; or NULL */
     void (*line)(void *context, const char *text);
     void *context;
 };
@@ -50,6 +51,8 @@ void worker_log_free(struct worker_log *log)
     cleanup_close_value(&log->fd);
     for (size_t i = 0; i < WORKER_LOG_KEPT; i++)
         free(log->kept[i]);
+    free(log->crash);
+    free(log->crashed_step);
     buffer_clear(&log->pending);
     free(log);
 }
@@ -85,8 +88,29 @@ static void give(struct worker_log *log, size_t length)
     buffer_consume(&log->pending, length);
 }
 
+/* osiris-worker: SIGSEGV in step "extract" (mysql.extractor) */
+static void note_crash(struct worker_log *log)
+{
+    static const char program[] = "osiris-worker: ", in_step[] = " in step \"", behind[] = "\" (";
+
+    if (log->pending.length < strlen(program) || memcmp(log->pending.data, program, strlen(program)) != 0)
+        return;
+    _cleanup_free_ char *line = strndup(log->pending.data, log->pending.length);
+    const char *what = line + strlen(program);
+    const char *step = strstr(what, in_step);
+    const char *end = step == NULL ? NULL : strstr(step + strlen(in_step), behind);
+    if (end == NULL)
+        return;
+    free(log->crash);
+    free(log->crashed_step);
+    log->crash = strndup(what, (size_t)(step - what));
+    step += strlen(in_step);
+    log->crashed_step = strndup(step, (size_t)(end - step));
+}
+
 static void end_line(struct worker_log *log)
 {
+    note_crash(log);
     give(log, log->pending.length);
     buffer_reset(&log->pending);
     log->enough = WHOLE_LINE;
@@ -150,14 +174,9 @@ void worker_log_drain(struct worker_log *log)
     end_line(log);
 }
 
-bool worker_log_has_said(const struct worker_log *log, const char *line)
+const char *worker_log_crashed_step(const struct worker_log *log, const char *what)
 {
-    _cleanup_free_ char *clean = redactor_text(log->redactor, line, strlen(line));
-
-    for (size_t i = 0; clean != NULL && i < WORKER_LOG_KEPT; i++)
-        if (log->kept[i] != NULL && strcmp(log->kept[i], clean) == 0)
-            return true;
-    return false;
+    return log->crash != NULL && strcmp(log->crash, what) == 0 ? log->crashed_step : NULL;
 }
 
 char *worker_log_last_words(const struct worker_log *log)

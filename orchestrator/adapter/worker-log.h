@@ -28,8 +28,9 @@ int worker_log_fd(const struct worker_log *log);
 void worker_log_read(struct worker_log *log);
 /* Reads all that is left without waiting, and a last line without a newline. */
 void worker_log_drain(struct worker_log *log);
-/* Whether one of the last lines is this one, with its secrets. */
-bool worker_log_has_said(const struct worker_log *log, const char *line);
+/* The step in whose thread the worker has ended by `what` ("SIGSEGV", "out of memory"), as its handler has said in its last words
+ * (worker/lifecycle.c); or NULL. A driver could print the same. */
+const char *worker_log_crashed_step(const struct worker_log *log, const char *what);
 /* The last lines, joined by newlines, oldest first; "" if there were none. Free it; NULL: no memory. */
 char *worker_log_last_words(const struct worker_log *log);
 

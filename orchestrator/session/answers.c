@@ -1,15 +1,25 @@
-/* What the worker answers to requests; see state.h and docs/protocol.md. */
+/* What workers answer to requests; see answers.h and docs/protocol.md. */
+#include "orchestrator/session/answers.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/clock.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
-#include "orchestrator/session/state.h"
+#include "orchestrator/session/attempts.h"
+#include "orchestrator/session/errors.h"
+#include "orchestrator/session/failure.h"
+#include "orchestrator/session/losses.h"
+#include "orchestrator/session/notes.h"
+#include "orchestrator/session/requests.h"
+#include "orchestrator/session/steps.h"
+#include "orchestrator/session/streams.h"
+#include "orchestrator/session/worker.h"
 
-static void answer_hello(struct session_place *place, json_object *result)
+static void answer_hello(struct session_worker *worker, json_object *result)
 {
-    struct session *session = place->session;
+    struct session *session = worker->place->session;
     json_object *fields = json_object_new_object();
     int64_t protocol = json_member_integer(result, "protocol", -1);
     char version[64];
@@ -19,22 +29,22 @@ static void answer_hello(struct session_place *place, json_object *result)
         json_object_put(fields);
         osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "the worker speaks protocol %lld, osiris speaks %d",
                          (long long)protocol, CHANNEL_PROTOCOL_VERSION);
-        place_break(place, &error);
+        worker_fail(worker, &error);
         return;
     }
-    place->worker_pid = (int)json_member_integer(result, "pid", 0);
-    json_add_integer(fields, "pid", place->worker_pid);
+    worker->pid = (int)json_member_integer(result, "pid", 0);
+    json_add_integer(fields, "pid", worker->pid);
     snprintf(version, sizeof version, "%s", json_member_string(result, "version", ""));
     json_add_string(fields, "version", version);
-    json_add_string(fields, "place", place->name);
+    json_add_string(fields, "place", worker->place->name);
     session_event(session, "worker_started", fields);
-    rundir_note(session->options->rundir, "worker", "started in place %s: process %d, version %s", place->name,
-                place->worker_pid, version[0] == '\0' ? "?" : version);
-    place->codecs = json_object_get(json_member(result, "compression"));
+    rundir_note(session->options->rundir, "worker", "started in place %s: process %d, version %s", worker->place->name,
+                worker->pid, version[0] == '\0' ? "?" : version);
+    worker->codecs = json_object_get(json_member(result, "compression"));
     if (!json_member_boolean(result, "resume", false))
-        channel_forbid_resumption(place->channel);
-    place->phase = PLACE_PREPARING;
-    place->phase_deadline_ms = clock_monotonic_ms() + session->limits.prepare_ms;
+        channel_forbid_resumption(worker->channel);
+    worker->phase = WORKER_PREPARING;
+    worker->phase_deadline_ms = clock_monotonic_ms() + session->limits.prepare_ms;
 }
 
 /* What the drivers say that they need of the system (x-runtime), each once. */
@@ -70,34 +80,34 @@ static json_object *requirements(const struct session *session, json_object *dri
 }
 
 /* A driver is loaded with all that it needs, or not at all. */
-static void dependency_check(struct session_place *place, json_object *drivers)
+static void dependency_check(struct session_worker *worker, json_object *drivers)
 {
     json_object *fields = json_object_new_object();
 
-    json_add_string(fields, "place", place->name);
-    json_add(fields, "present", requirements(place->session, drivers));
+    json_add_string(fields, "place", worker->place->name);
+    json_add(fields, "present", requirements(worker->place->session, drivers));
     json_add(fields, "missing", json_object_new_array());
-    session_event(place->session, "dependency_check", fields);
+    session_event(worker->place->session, "dependency_check", fields);
 }
 
-static void session_initialized(struct session_place *place, json_object *names)
+static void session_initialized(struct session_worker *worker, json_object *names)
 {
     json_object *fields = json_object_new_object();
 
-    json_add_string(fields, "session_id", place->session->options->run_id);
-    json_add_string(fields, "place", place->name);
+    json_add_string(fields, "session_id", worker->place->session->options->run_id);
+    json_add_string(fields, "place", worker->place->name);
     json_add(fields, "drivers_loaded", json_object_get(names));
-    session_event(place->session, "session_initialized", fields);
+    session_event(worker->place->session, "session_initialized", fields);
 }
 
-static void answer_prepare(struct session_place *place, json_object *result)
+static void answer_prepare(struct session_worker *worker, json_object *result)
 {
-    struct session *session = place->session;
+    struct session *session = worker->place->session;
     json_object *drivers = json_member(result, "drivers");
     json_object *names = json_object_new_array();
     json_object *fields = json_object_new_object();
 
-    dependency_check(place, drivers);
+    dependency_check(worker, drivers);
     for (size_t i = 0; i < json_array_count(drivers); i++) {
         json_object *driver = json_object_array_get_idx(drivers, i);
         const char *name = json_member_string(driver, "driver", "");
@@ -108,15 +118,15 @@ static void answer_prepare(struct session_place *place, json_object *result)
         session_event(session, "driver_registered", registered);
         json_append(names, json_string(name));
     }
-    json_add_string(fields, "place", place->name);
+    json_add_string(fields, "place", worker->place->name);
     json_add(fields, "drivers", json_object_get(names));
     session_event(session, "drivers_registered", fields);
-    session_initialized(place, names);
-    rundir_note(session->options->rundir, "worker", "ready in place %s: %zu drivers are loaded", place->name,
+    session_initialized(worker, names);
+    rundir_note(session->options->rundir, "worker", "ready in place %s: %zu drivers are loaded", worker->place->name,
                 json_array_count(names));
     json_object_put(names);
-    place->phase = PLACE_RUNNING;
-    place->phase_deadline_ms = 0;
+    worker->phase = WORKER_RUNNING;
+    worker->phase_deadline_ms = 0;
 }
 
 void session_note_published(struct session *session, json_object *result)
@@ -129,7 +139,7 @@ void session_note_published(struct session *session, json_object *result)
         const char *step_id = json_member_string(file, "step_id", "");
         const char *path = json_member_string(file, "path", "");
         int64_t bytes = json_member_integer(file, "bytes", 0);
-        size_t step = schedule_find_step(session->schedule, step_id);
+        size_t step = plan_find_step(session->plan, step_id);
         json_object *fields = json_object_new_object();
 
         json_add_string(fields, "step_id", step_id);
@@ -138,7 +148,7 @@ void session_note_published(struct session *session, json_object *result)
         json_add_integer(fields, "bytes", bytes);
         session_event(session, "artifact_created", fields);
         rundir_note(options->rundir, step_id, "published %s, %lld bytes", path, (long long)bytes);
-        if (step != (size_t)-1) {
+        if (step != PLAN_NONE) {
             json_object *record = session->steps[step].record;
             if (json_member(record, "published") == NULL)
                 json_add(record, "published", json_object_new_array());
@@ -149,25 +159,12 @@ void session_note_published(struct session *session, json_object *result)
     }
 }
 
-static void group_committed(struct session *session, size_t group, bool success)
-{
-    session_tell_group(session, group);
-    schedule_group_committed(session->schedule, group, success);
-}
-
-void session_group_answered(struct session *session, size_t group, enum request_kind kind, bool failed)
+static void group_answered(struct session *session, size_t group, bool failed)
 {
     struct session_group *state = &session->groups[group];
 
-    state->failed = state->failed || failed;
-    if (--state->pending > 0)
-        return;
-    if (kind == REQUEST_ABORT)
-        schedule_group_aborted(session->schedule, group);
-    else if (kind == REQUEST_PHASE_COMMIT && !state->failed)
-        session_send_publish(session, group);
-    else
-        group_committed(session, group, !state->failed);
+    state->pending--;
+    state->refused = state->refused || failed;
 }
 
 static bool is_about_group(enum request_kind kind)
@@ -176,12 +173,12 @@ static bool is_about_group(enum request_kind kind)
            kind == REQUEST_ABORT;
 }
 
-void place_forget_requests(struct session_place *place)
+void worker_forget_requests(struct session_worker *worker)
 {
-    while (place->request_count > 0) {
-        const struct session_request request = place->requests[--place->request_count];
+    while (worker->request_count > 0) {
+        const struct session_request request = worker->requests[--worker->request_count];
         if (is_about_group(request.kind))
-            session_group_answered(place->session, request.index, request.kind, !request.published);
+            group_answered(worker->place->session, request.index, !request.published);
     }
 }
 
@@ -210,26 +207,26 @@ static void step_has_run(struct session *session, size_t index, json_object *res
 }
 
 /* The worker does not say of which driver: of the first that it could not load. */
-static void registration_failed(struct session_place *place, const struct osiris_error *error)
+static void registration_failed(struct session_worker *worker, const struct osiris_error *error)
 {
     json_object *fields = json_object_new_object();
 
     json_add_string(fields, "driver", error->component);
-    json_add_string(fields, "place", place->name);
+    json_add_string(fields, "place", worker->place->name);
     json_add_string(fields, "error", error->message);
-    session_event(place->session, "driver_registration_failed", fields);
+    session_event(worker->place->session, "driver_registration_failed", fields);
 }
 
 /* Cleanup is answered: nothing else that was asked of it will be. */
-static void clean(struct session_place *place)
+static void clean(struct session_worker *worker)
 {
-    place->phase = PLACE_ENDED;
-    place_forget_requests(place);
+    worker->phase = WORKER_ENDED;
+    worker_forget_requests(worker);
 }
 
-static void answer_error(struct session_place *place, const struct session_request *request, json_object *object)
+static void answer_error(struct session_worker *worker, const struct session_request *request, json_object *object)
 {
-    struct session *session = place->session;
+    struct session *session = worker->place->session;
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
     session_read_error(session, &error, object);
@@ -242,12 +239,12 @@ static void answer_error(struct session_place *place, const struct session_reque
     case REQUEST_PHASE_PUBLISH:
     case REQUEST_ABORT:
         session_fail(session, &error);
-        session_group_answered(session, request->index, request->kind, true);
+        group_answered(session, request->index, true);
         break;
     case REQUEST_CLEANUP:
-        clean(place);
+        clean(worker);
         if (schedule_succeeded(session->schedule))
-            session_warn_of_end(place, &error);
+            session_warn_of_end(worker, &error);
         else
             session_fail(session, &error);
         break;
@@ -256,14 +253,10 @@ static void answer_error(struct session_place *place, const struct session_reque
     case REQUEST_HELLO:
     case REQUEST_PREPARE:
         if (request->kind == REQUEST_PREPARE)
-            registration_failed(place, &error);
+            registration_failed(worker, &error);
         /* Without these there is nothing to go on with; prepare has nothing to take back. */
         session_fail(session, &error);
-        place_send_cleanup(place);
-        if (place->phase == PLACE_BROKEN)
-            break;
-        place->phase = PLACE_CLEANING;
-        place->phase_deadline_ms = clock_monotonic_ms() + session->limits.exit_ms;
+        worker_send_cleanup(worker);
         break;
     }
     osiris_error_clear(&error);
@@ -290,68 +283,79 @@ static bool is_result_of_step(json_object *result)
     return true;
 }
 
-static void answer(struct session_place *place, const struct session_request *request, json_object *result)
+static void answer(struct session_worker *worker, const struct session_request *request, json_object *result)
 {
-    struct session *session = place->session;
+    struct session *session = worker->place->session;
 
     switch (request->kind) {
     case REQUEST_HELLO:
-        answer_hello(place, result);
+        answer_hello(worker, result);
         break;
     case REQUEST_PREPARE:
-        answer_prepare(place, result);
+        answer_prepare(worker, result);
         break;
     case REQUEST_STEP:
         if (is_result_of_step(result))
             step_has_run(session, request->index, result);
         else
-            place_violates(place, "a step's result is none");
+            worker_violates(worker, "a step's result is malformed");
         break;
     case REQUEST_COMMIT:
     case REQUEST_PHASE_PUBLISH:
         if (!request->published)
             session_note_published(session, result);
-        session_group_answered(session, request->index, request->kind, false);
+        group_answered(session, request->index, false);
         break;
     case REQUEST_PHASE_COMMIT:
     case REQUEST_ABORT:
-        session_group_answered(session, request->index, request->kind, false);
+        group_answered(session, request->index, false);
         break;
     case REQUEST_CANCEL:
         break;
     case REQUEST_CLEANUP:
-        clean(place);
+        clean(worker);
         break;
     }
 }
 
-void place_take_answer(struct session_place *place, const char *id, json_object *message)
+static bool take_request(struct session_worker *worker, const char *id, struct session_request *request)
+{
+    struct session_request *found = worker_find_request(worker, id);
+
+    if (found == NULL)
+        return false;
+    *request = *found;
+    *found = worker->requests[--worker->request_count];
+    return true;
+}
+
+void worker_take_answer(struct session_worker *worker, const char *id, json_object *message)
 {
     struct session_request request;
     json_object *error_object = json_member(message, "error");
     json_object *result = json_member(message, "result");
 
-    if (id == NULL || !place_take_request(place, id, &request)) {
+    if (id == NULL || !take_request(worker, id, &request)) {
         struct osiris_error error = OSIRIS_ERROR_INIT;
         osiris_error_set_violation(&error, "it answered \"%.64s\", which was not asked",
                          id == NULL ? "" : id);
-        place_break(place, &error);
+        worker_fail(worker, &error);
         return;
     }
     if ((error_object == NULL) == (result == NULL) ||
         !json_object_is_type(result == NULL ? error_object : result, json_type_object)) {
-        place_violates(place, "an answer has neither a result nor an error");
+        worker_violates(worker, "an answer has neither a result nor an error");
         return;
     }
-    /* A greeting that failed ended the conversation; what was sent behind it is of no interest, but to places that wait
+    /* A greeting that failed ended the conversation; what was sent behind it is of no interest, but to workers that wait
      * with this one for the end of a group. */
-    if (place->phase == PLACE_CLEANING && request.kind != REQUEST_CLEANUP) {
+    if (worker->phase == WORKER_CLEANING && request.kind != REQUEST_CLEANUP) {
         if (is_about_group(request.kind))
-            session_group_answered(place->session, request.index, request.kind, true);
+            group_answered(worker->place->session, request.index, true);
         return;
     }
     if (error_object != NULL)
-        answer_error(place, &request, error_object);
+        answer_error(worker, &request, error_object);
     else
-        answer(place, &request, result);
+        answer(worker, &request, result);
 }

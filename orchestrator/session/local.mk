@@ -2,24 +2,60 @@
 # It includes core and the other rooms of orchestrator (tests/layers.py).
 libosiris_orchestrator_la_SOURCES += \
 	orchestrator/session/answers.c \
+	orchestrator/session/answers.h \
+	orchestrator/session/artifacts.c \
+	orchestrator/session/artifacts.h \
 	orchestrator/session/attempts.c \
+	orchestrator/session/attempts.h \
+	orchestrator/session/blame.c \
+	orchestrator/session/blame.h \
 	orchestrator/session/deadlines.c \
+	orchestrator/session/deadlines.h \
+	orchestrator/session/errors.c \
+	orchestrator/session/errors.h \
+	orchestrator/session/failure.c \
+	orchestrator/session/failure.h \
 	orchestrator/session/link.c \
+	orchestrator/session/link.h \
+	orchestrator/session/loop.c \
+	orchestrator/session/loop.h \
+	orchestrator/session/losses.c \
+	orchestrator/session/losses.h \
 	orchestrator/session/messages.c \
+	orchestrator/session/messages.h \
+	orchestrator/session/notes.c \
+	orchestrator/session/notes.h \
 	orchestrator/session/orphans.c \
+	orchestrator/session/orphans.h \
 	orchestrator/session/pause.c \
+	orchestrator/session/pause.h \
 	orchestrator/session/place.c \
+	orchestrator/session/place.h \
+	orchestrator/session/receive.c \
+	orchestrator/session/receive.h \
 	orchestrator/session/records.c \
+	orchestrator/session/records.h \
 	orchestrator/session/reports.c \
+	orchestrator/session/reports.h \
 	orchestrator/session/requests.c \
+	orchestrator/session/requests.h \
 	orchestrator/session/schedule.c \
 	orchestrator/session/schedule.h \
+	orchestrator/session/send.c \
+	orchestrator/session/send.h \
 	orchestrator/session/session.c \
 	orchestrator/session/session.h \
+	orchestrator/session/settle.c \
+	orchestrator/session/settle.h \
 	orchestrator/session/silence.c \
-	orchestrator/session/start.c \
+	orchestrator/session/silence.h \
 	orchestrator/session/state.h \
 	orchestrator/session/steps.c \
+	orchestrator/session/steps.h \
 	orchestrator/session/streams.c \
+	orchestrator/session/streams.h \
 	orchestrator/session/trace.c \
+	orchestrator/session/trace.h \
+	orchestrator/session/worker.c \
+	orchestrator/session/worker.h \
 	$(NULL)

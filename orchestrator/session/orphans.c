@@ -1,8 +1,10 @@
-/* Processes that drivers have left when their worker was killed; see state.h and orphans.h. */
+/* Processes that drivers have left; see orphans.h. */
+#include "orchestrator/session/orphans.h"
+
 #include <stdio.h>
 #include <unistd.h>
 
-#include "orchestrator/session/state.h"
+#include "orchestrator/session/notes.h"
 
 #define TIMEOUT_MS 2000
 

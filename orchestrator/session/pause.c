@@ -1,12 +1,11 @@
-/*
- * Time in which osiris did not run itself (Ctrl-Z, a virtual machine that stood still): it counts for nothing. What others do
- * meanwhile cannot be told, and what they said has not been read. See state.h and pause.h.
- */
+/* Time in which osiris did not run; see pause.h. */
+#include "orchestrator/session/pause.h"
+
 #include <stdio.h>
 
 #include "core/base/clock.h"
 #include "orchestrator/oml/duration.h"
-#include "orchestrator/session/state.h"
+#include "orchestrator/session/notes.h"
 
 /* A time from which something is counted; 0: not set. */
 static void put_off_beginning(int64_t *since_ms, int64_t pause, int64_t now)
@@ -22,46 +21,46 @@ static void put_off_end(int64_t *deadline_ms, int64_t pause, int64_t now, int64_
         *deadline_ms = *deadline_ms + pause < now + period_ms ? *deadline_ms + pause : now + period_ms;
 }
 
-static int64_t phase_period(const struct session_place *place)
+static int64_t phase_period(const struct session_worker *worker)
 {
-    const struct session_limits *limits = &place->session->limits;
+    const struct session_limits *limits = &worker->place->session->limits;
 
-    return place->phase == PLACE_GREETING    ? limits->hello_ms
-           : place->phase == PLACE_PREPARING ? limits->prepare_ms
-                                             : limits->exit_ms;
+    return worker->phase == WORKER_GREETING    ? limits->hello_ms
+           : worker->phase == WORKER_PREPARING ? limits->prepare_ms
+                                               : limits->exit_ms;
 }
 
-static void excuse_place(struct session_place *place, int64_t pause, int64_t now)
+static void excuse_worker(struct session_worker *worker, int64_t pause, int64_t now)
 {
-    struct session_link *link = &place->link;
+    struct session_link *link = &worker->link;
 
-    put_off_end(&place->phase_deadline_ms, pause, now, phase_period(place));
-    for (size_t i = 0; i < place->request_count; i++)
-        put_off_end(&place->requests[i].deadline_ms, pause, now, place->session->limits.commit_ms);
+    put_off_end(&worker->phase_deadline_ms, pause, now, phase_period(worker));
+    for (size_t i = 0; i < worker->request_count; i++)
+        put_off_end(&worker->requests[i].deadline_ms, pause, now, worker->place->session->limits.commit_ms);
     put_off_beginning(&link->down_since_ms, pause, now);
     put_off_beginning(&link->trouble_since_ms, pause, now);
     put_off_beginning(&link->attempt_ms, pause, now);
     put_off_beginning(&link->up_since_ms, pause, now);
-    place->last_heard_ms = now;
-    if (place->channel != NULL)
-        channel_excuse_peer(place->channel);
+    worker->last_heard_ms = now;
+    if (worker->channel != NULL)
+        channel_excuse_peer(worker->channel);
 }
 
 static void excuse_steps(struct session *session, int64_t pause, int64_t now)
 {
     const struct session_limits *limits = &session->limits;
 
-    for (size_t i = 0; i < session->step_count; i++) {
+    for (size_t i = 0; i < session->plan->step_count; i++) {
         put_off_beginning(&session->steps[i].started_ms, pause, now);
         put_off_beginning(&session->steps[i].first_ms, pause, now);
     }
-    for (size_t i = 0; i < schedule_group_count(session->schedule); i++)
+    for (size_t i = 0; i < session->plan->group_count; i++)
         put_off_end(&session->groups[i].stop_ms, pause, now, limits->cancel_grace_ms);
-    for (size_t i = 0; i < session->edge_count; i++)
+    for (size_t i = 0; i < session->plan->edge_count; i++)
         put_off_end(&session->edges[i].end_ms, pause, now, limits->heartbeat_timeout_ms);
 }
 
-static void tell(struct session *session, int64_t pause)
+static void report(struct session *session, int64_t pause)
 {
     char text[128], duration[DURATION_TEXT_SIZE];
 
@@ -81,7 +80,9 @@ void session_make_up_for_pause(struct session *session)
         put_off_end(&session->run_deadline_ms, pause, now, session->options->timeout_ms);
     excuse_steps(session, pause, now);
     for (size_t i = 0; i < session->place_count; i++)
-        excuse_place(&session->places[i], pause, now);
+        put_off_end(&session->places[i].deadline_ms, pause, now, session->limits.cancel_grace_ms);
+    for (size_t i = 0; i < session->worker_count; i++)
+        excuse_worker(&session->workers[i], pause, now);
     if (pause >= 1000)
-        tell(session, pause);
+        report(session, pause);
 }

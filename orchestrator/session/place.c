@@ -1,19 +1,30 @@
-/* One place of a run: its adapter, its worker, its channel, and how these end; see state.h. */
-#include <poll.h>
+/* Places; see place.h. */
+#include "orchestrator/session/place.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
-#include "core/wire/body.h"
 #include "core/base/clock.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/base/json-text.h"
-#include "orchestrator/session/state.h"
+#include "core/wire/body.h"
+#include "orchestrator/adapter/guard.h"
+#include "orchestrator/session/failure.h"
+#include "orchestrator/session/notes.h"
+#include "orchestrator/session/orphans.h"
+#include "orchestrator/session/reports.h"
+#include "orchestrator/session/requests.h"
+#include "orchestrator/session/streams.h"
+#include "orchestrator/session/trace.h"
+#include "orchestrator/session/worker.h"
 
-#define BODIES_A_POLL 8 /* taken in before the loop looks at other places */
 #define UNASKED_MS 500 /* a worker that is reached again may have missed its orchestrator's leaving */
+/* A worker that has just died is not always a zombie yet when its socket has closed. */
+#define DYING_MS 1000
+#define KILLED_MS 2000
 
 /* Which places there are. */
 
@@ -32,41 +43,44 @@ static size_t find_place(struct session *session, const char *name)
 }
 
 /* A step without a place of its own is in the one that --adapter names. */
-static const char *place_name(const struct session *session, json_object *plan_step)
+static const char *place_name(const struct session *session, const struct plan_step *step)
 {
-    const char *name = json_member_string(plan_step, "place", "default");
+    return strcmp(step->place, "default") == 0 ? session->options->adapter : step->place;
+}
 
-    return strcmp(name, "default") == 0 ? session->options->adapter : name;
+static bool runs_in(const struct session_step *step, const struct session_place *place)
+{
+    return step->worker >= place->workers && step->worker < place->workers + WORKERS_A_PLACE;
 }
 
 /* The files of the drivers that the place's steps name, each once; NULL-terminated, strings borrowed. */
-static const char **driver_paths(const struct session *session, size_t place)
+static const char **driver_paths(const struct session_place *place)
 {
-    const char **paths = calloc(session->step_count + 1, sizeof *paths);
+    const struct session *session = place->session;
+    const char **paths = calloc(session->plan->step_count + 1, sizeof *paths);
     size_t count = 0;
 
-    for (size_t i = 0; i < session->step_count; i++) {
-        const char *driver =
-            json_member_string(schedule_step(session->schedule, i), "driver", "");
-        const struct component *component =
-            registry_find(session->options->registry, driver, NULL);
+    for (size_t i = 0; i < session->plan->step_count; i++) {
+        const struct session_step *step = &session->steps[i];
         size_t known = 0;
-        while (component != NULL && known < count && strcmp(paths[known], component->file) != 0)
+        if (step->driver == NULL || !runs_in(step, place))
+            continue;
+        while (known < count && strcmp(paths[known], step->driver->file) != 0)
             known++;
-        if (session->steps[i].place == place && component != NULL && known == count)
-            paths[count++] = component->file;
+        if (known == count)
+            paths[count++] = step->driver->file;
     }
     return paths;
 }
 
-static void init_place(struct session *session, size_t index)
+static void init_place(struct session_place *place)
 {
+    const struct session *session = place->session;
     const struct session_options *options = session->options;
-    struct session_place *place = &session->places[index];
 
     if (strcmp(place->name, options->adapter) == 0 && place->adapter_options == NULL)
         place->adapter_options = options->adapter_options;
-    place->driver_paths = driver_paths(session, index);
+    place->driver_paths = driver_paths(place);
     place->context = (struct osiris_adapter_context){
         .struct_size = sizeof place->context,
         .manifest = json_text(options->compiled->manifest, JSON_C_TO_STRING_PLAIN, NULL),
@@ -77,6 +91,16 @@ static void init_place(struct session *session, size_t index)
         .artifacts_dir = rundir_artifacts_path(options->rundir),
         .standard_output = options->gives_stdout ? STDOUT_FILENO : -1,
     };
+}
+
+static void make_workers(struct session *session)
+{
+    session->worker_count = session->place_count * WORKERS_A_PLACE;
+    session->workers = calloc(session->worker_count + 1, sizeof *session->workers);
+    for (size_t i = 0; i < session->worker_count; i++)
+        session->workers[i].place = &session->places[i / WORKERS_A_PLACE];
+    for (size_t i = 0; i < session->place_count; i++)
+        session->places[i].workers = &session->workers[i * WORKERS_A_PLACE];
 }
 
 static void guard_adapters(const struct session *session)
@@ -90,345 +114,405 @@ static void guard_adapters(const struct session *session)
 
 void session_make_places(struct session *session)
 {
-    session->places = calloc(session->step_count + 1, sizeof *session->places);
-    for (size_t i = 0; i < session->step_count; i++)
-        session->steps[i].place =
-            find_place(session, place_name(session, schedule_step(session->schedule, i)));
+    const struct plan *plan = session->plan;
+
+    session->places = calloc(plan->step_count + 1, sizeof *session->places);
+    for (size_t i = 0; i < plan->step_count; i++)
+        (void)find_place(session, place_name(session, &plan->steps[i]));
+    make_workers(session);
+    for (size_t i = 0; i < plan->step_count; i++)
+        session->steps[i].worker = session->places[find_place(session, place_name(session, &plan->steps[i]))].workers;
     for (size_t i = 0; i < session->place_count; i++)
-        init_place(session, i);
+        init_place(&session->places[i]);
     guard_adapters(session);
+}
+
+static void clear_worker(struct session_worker *worker)
+{
+    channel_free(worker->channel);
+    worker_log_free(worker->log);
+    json_object_put(worker->codecs);
+    free(worker->requests);
+    body_free(worker->body);
+    body_pool_free(worker->pool);
+    osiris_error_clear(&worker->failure);
 }
 
 void session_free_places(struct session *session)
 {
+    for (size_t i = 0; i < session->worker_count; i++)
+        clear_worker(&session->workers[i]);
     for (size_t i = 0; i < session->place_count; i++) {
-        struct session_place *place = &session->places[i];
-        channel_free(place->channel);
-        worker_log_free(place->worker_log);
-        place_settle(place);
-        adapter_thread_free(place->adapter);
-        json_object_put(place->codecs);
-        free(place->requests);
-        free(place->driver_paths);
-        body_free(place->body);
-        body_pool_free(place->pool);
+        adapter_thread_free(session->places[i].adapter);
+        free(session->places[i].driver_paths);
     }
+    free(session->workers);
     free(session->places);
+    session->workers = NULL;
+    session->places = NULL;
+    session->worker_count = session->place_count = 0;
 }
 
-/* Ending. */
+/* What adapters are asked. */
 
-bool place_is_over(const struct session_place *place)
+static void begin(struct session_place *place, enum place_phase phase, enum adapter_task task,
+                  const struct adapter_patience *patience)
 {
-    return place->phase == PLACE_ENDED || place->phase == PLACE_BROKEN;
+    place->phase = phase;
+    adapter_thread_begin(place->adapter, task, patience);
 }
 
-bool place_is_there(const struct session_place *place)
+static int make_adapter(struct session_place *place, struct osiris_error *error)
 {
-    return place->channel != NULL && !place_is_over(place);
+    const struct session_options *options = place->session->options;
+    const struct adapter_host_options host_options = {
+        .name = place->adapter_name,
+        .options = place->adapter_options,
+        .adapter_path = options->adapter_path,
+        .adapter_dir = options->adapter_dir,
+        .run_id = options->run_id,
+        .redactor = options->redactor,
+        .sink = &place->session->sink,
+        .context = &place->context,
+    };
+
+    place->adapter = adapter_thread_new(&host_options, error);
+    return place->adapter == NULL ? -1 : 0;
 }
 
-/* What the worker is at with a step. */
-enum step_activity { IDLE, RUNNING, COMMITTING, CLOSING };
-
-static enum step_activity activity(const struct session_place *place, size_t step)
+int session_prepare_places(struct session *session, struct osiris_error *error)
 {
-    const struct session *session = place->session;
-    size_t group = schedule_step_group(session->schedule, step);
-
-    if (&session->places[session->steps[step].place] != place)
-        return IDLE;
-    if (schedule_step_state(session->schedule, step) == STEP_REQUESTED)
-        return RUNNING;
-    if (schedule_group_state(session->schedule, group) != GROUP_COMMITTING)
-        return IDLE;
-    return place_has_published(place, group) ? CLOSING : COMMITTING;
+    for (size_t i = 0; i < session->place_count; i++)
+        if (make_adapter(&session->places[i], error) < 0)
+            return -1;
+    for (size_t i = 0; i < session->place_count; i++)
+        begin(&session->places[i], PLACE_PREPARING, ADAPTER_PREPARE, NULL);
+    return 0;
 }
 
-/* From `first` on: how many steps the worker is at something alike with; *next is the first step behind them. */
-static size_t count_alike(const struct session_place *place, size_t first, size_t *next)
+void session_start_workers(struct session *session)
 {
-    enum step_activity what = activity(place, first);
-    size_t count = 0, i = first;
-
-    for (; i < place->session->step_count; i++) {
-        enum step_activity now = activity(place, i);
-        if (now != IDLE && now != what)
-            break;
-        count += now == what;
-    }
-    *next = i;
-    return count;
+    for (size_t i = 0; i < session->place_count; i++)
+        if (session->places[i].phase == PLACE_PREPARED)
+            begin(&session->places[i], PLACE_STARTING, ADAPTER_EXECUTE, NULL);
 }
 
-/* "steps \"a\" (x.extractor), \"b\" (y.processor) and \"c\" (z.writer) were running" */
-static char *busy_steps(const struct session_place *place)
+void place_restart(struct session_place *place)
 {
-    static const char *const verbs[] = {
-        [RUNNING] = "running",
-        [COMMITTING] = "being committed (what it wrote may have been published)",
-        [CLOSING] = "being closed"};
-    const struct session *session = place->session;
-    _cleanup_buffer_ struct buffer text = BUFFER_INIT(1 << 16);
+    json_object *fields = json_object_new_object();
+    struct session_worker *worker = place->workers;
 
-    for (size_t i = 0, next; i < session->step_count; i = next) {
-        enum step_activity what = activity(place, i);
-        next = i + 1;
-        if (what == IDLE)
-            continue;
-        size_t count = count_alike(place, i, &next);
-        buffer_append_format(&text, "%s%s ", text.length > 0 ? " and " : "", count > 1 ? "steps" : "step");
-        for (size_t told = 0; told < count; i++) {
-            if (activity(place, i) != what)
-                continue;
-            const char *before = told == 0 ? "" : told + 1 == count ? " and " : ", ";
-            buffer_append_format(&text, "%s\"%s\" (%s)", before, session->steps[i].id,
-                                 session->steps[i].component);
-            told++;
-        }
-        buffer_append_format(&text, " %s %s", count > 1 ? "were" : "was", verbs[what]);
-    }
-    if (text.length == 0)
-        buffer_append_format(&text, "no step was running");
-    return buffer_steal(&text);
+    json_add_string(fields, "place", place->name);
+    session_event(place->session, "worker_restart", fields);
+    channel_free(worker->channel);
+    worker->channel = NULL;
+    worker->phase = WORKER_ABSENT;
+    begin(place, PLACE_LEAVING, ADAPTER_LEAVE, NULL);
 }
 
-static void describe_end(const struct session_place *place, const struct osiris_worker_exit *end,
-                         struct osiris_error *error)
+bool place_await_failed(struct session_place *place)
 {
-    _cleanup_free_ char *busy = busy_steps(place);
-    const char *steps = busy == NULL ? "steps were running" : busy;
-    const char *name;
+    const struct session_worker *worker = place->workers;
+    const struct adapter_patience patience = {
+        .kill_ms = worker->killed ? KILLED_MS : DYING_MS,
+        .exit_ms = (int)place->session->limits.exit_ms,
+    };
 
-    if (place->has_left) {
-        osiris_error_prefix(error, "the worker ended the session while %s", steps);
-    } else if (place->killed) {
-        osiris_error_prefix(error, "the worker was killed while %s", steps);
-    } else if (end->state == OSIRIS_WORKER_SIGNALLED) {
-        name = sigabbrev_np(end->code);
-        osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
-                         "the worker was killed by SIG%s while %s",
-                         name == NULL ? "?" : name, steps);
-    } else if (end->state == OSIRIS_WORKER_EXITED) {
-        osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
-                         "the worker exited with status %d while %s", end->code,
-                         steps);
-    } else {
-        osiris_error_prefix(error, "lost the worker while %s", steps);
-    }
-}
-
-/* The worker's crash handler names the step whose thread it was (on_crash in worker/lifecycle.c). A driver could print the same: so
- * only the signal and the steps that there were are looked for. step_count: it is not known. */
-static size_t find_crashed_step(const struct session_place *place, const struct osiris_worker_exit *end)
-{
-    const struct session *session = place->session;
-    const char *signal_name = end->state == OSIRIS_WORKER_SIGNALLED ? sigabbrev_np(end->code) : NULL;
-    char what[32] = "out of memory";
-
-    if (signal_name != NULL)
-        snprintf(what, sizeof what, "SIG%s", signal_name);
-    for (size_t i = 0; i < session->step_count; i++) {
-        if (activity(place, i) == IDLE)
-            continue;
-        _cleanup_free_ char *line = memory_format("osiris-worker: %s in step \"%s\" (%s)", what, session->steps[i].id,
-                                                  session->steps[i].component);
-        if (worker_log_has_said(place->worker_log, line))
-            return i;
-    }
-    return session->step_count;
-}
-
-/* The step that can be to blame, if there is only one. */
-static size_t find_only_step(const struct session_place *place)
-{
-    const struct session *session = place->session;
-    size_t found = session->step_count;
-
-    for (size_t i = 0; i < session->step_count; i++)
-        if (activity(place, i) != IDLE) {
-            if (found != session->step_count)
-                return session->step_count;
-            found = i;
-        }
-    return found;
-}
-
-static void blame_step(const struct session_place *place, const struct osiris_worker_exit *end,
-                       struct osiris_error *error)
-{
-    const struct session *session = place->session;
-    size_t found = find_crashed_step(place, end);
-
-    if (found == session->step_count)
-        found = find_only_step(place);
-    if (found == session->step_count || error->step_id != NULL)
-        return;
-    error->step_id = strdup(session->steps[found].id);
-    error->component = strdup(session->steps[found].component);
-}
-
-/* Tells a peer that breaks the rules why it is left; if it cannot hear it, so be it. */
-static void say_why(struct session_place *place, const struct osiris_error *error)
-{
-    _cleanup_json_ json_object *message = json_object_new_object();
-    bool end;
-
-    if (!error->violation)
-        return;
-    json_add_string(message, "type", "error");
-    json_add(message, "data", osiris_error_to_json(error));
-    if (channel_send(place->channel, message, false, NULL) == 0)
-        (void)channel_pump(place->channel, &end, NULL);
-}
-
-void place_break(struct session_place *place, struct osiris_error *error)
-{
-    struct osiris_worker_exit end;
-
-    if (place_is_over(place)) {
-        osiris_error_clear(error);
-        return;
-    }
-    place->phase = PLACE_BROKEN;
-    /* What is wrong with a stream is said with names of its columns. */
-    redactor_error(place->session->options->redactor, error);
-    if (place->channel != NULL) {
-        say_why(place, error);
-        channel_shutdown(place->channel);
-    }
-    /* A worker that has just died is not always a zombie yet when its socket has closed. */
-    adapter_thread_worker_exit(place->adapter, place->killed ? 2000 : 1000, &end);
-    if (end.state == OSIRIS_WORKER_RUNNING) {
-        adapter_thread_terminate(place->adapter, OSIRIS_TERMINATE_KILL);
-        place->killed = true;
-    }
-    if (place->worker_log != NULL)
-        worker_log_drain(place->worker_log);
-    describe_end(place, &end, error);
-    _cleanup_free_ char *words =
-        place->worker_log == NULL ? NULL : worker_log_last_words(place->worker_log);
-    if (words != NULL && words[0] != '\0')
-        osiris_error_hint(error, "its last words: %s", words);
-    free(error->type);
-    error->type = strdup("WorkerCrashError");
-    if (error->category != OSIRIS_ERROR_CANCELLED)
-        error->category = OSIRIS_ERROR_INTERNAL;
-    error->retryable = true;
-    blame_step(place, &end, error);
-    session_place_lost(place, error);
-    place_forget_requests(place);
-}
-
-void place_break_with(struct session_place *place, int category, const char *message)
-{
-    struct osiris_error error = OSIRIS_ERROR_INIT;
-
-    osiris_error_set(&error, category, "%s", message);
-    place_break(place, &error);
-}
-
-void place_kill(struct session_place *place)
-{
-    place->killed = true;
-    if (place->adapter != NULL)
-        adapter_thread_terminate(place->adapter, OSIRIS_TERMINATE_KILL);
+    if (place->adapter == NULL || place->phase != PLACE_STARTED)
+        return false;
+    begin(place, PLACE_AWAITING, ADAPTER_AWAIT, &patience);
+    return true;
 }
 
 /* Its last answer is acknowledged, so that it need not wait for a new link to give it again. */
-static void leave(struct session_place *place)
+static void end_worker(struct session_place *place)
 {
-    bool resumable = channel_is_resumable(place->channel);
-    struct osiris_worker_exit end;
+    struct session_worker *worker = place->workers;
+    bool resumable = worker->channel != NULL && channel_is_resumable(worker->channel);
+    const int exit_ms = (int)place->session->limits.exit_ms;
+    const struct adapter_patience patience = {
+        .ask_ms = resumable ? UNASKED_MS : 0,
+        .kill_ms = exit_ms,
+        .exit_ms = exit_ms,
+    };
 
-    if (resumable && place->phase == PLACE_ENDED)
-        channel_acknowledge_all(place->channel);
-    channel_free(place->channel);
-    place->channel = NULL;
-    if (!resumable)
-        return;
-    adapter_thread_worker_exit(place->adapter, UNASKED_MS, &end);
-    if (end.state == OSIRIS_WORKER_RUNNING)
-        adapter_thread_terminate(place->adapter, OSIRIS_TERMINATE_ASK);
+    if (resumable && worker->phase == WORKER_ENDED)
+        channel_acknowledge_all(worker->channel);
+    channel_free(worker->channel);
+    worker->channel = NULL;
+    begin(place, PLACE_AWAITING, ADAPTER_AWAIT, &patience);
+    place->deadline_ms = clock_monotonic_ms() + 3 * (int64_t)exit_ms;
 }
 
-void place_note_end(struct session_place *place, const struct adapter_worker_end *end)
+bool place_is_busy(const struct session_place *place)
 {
-    struct session *session = place->session;
-    char text[96];
+    return place->phase == PLACE_PREPARING || place->phase == PLACE_STARTING || place->phase == PLACE_AWAITING ||
+           place->phase == PLACE_LEAVING;
+}
 
-    if (end->killed_after_ms > 0) {
-        snprintf(text, sizeof text, "the worker did not end within %lld ms; it was killed",
-                 (long long)end->killed_after_ms);
-        session_log(session, OSIRIS_WARNING, "worker", text);
+void session_end_workers(struct session *session)
+{
+    for (size_t i = 0; i < session->place_count; i++) {
+        struct session_place *place = &session->places[i];
+        if (place->phase == PLACE_STARTED)
+            end_worker(place);
+        else if (place_is_busy(place))
+            place->deadline_ms = clock_monotonic_ms() + session->limits.exit_ms;
     }
-    if (place->worker_log != NULL)
-        worker_log_drain(place->worker_log);
-    worker_log_free(place->worker_log);
-    place->worker_log = NULL;
-    if (end->exit.state != OSIRIS_WORKER_RUNNING)
-        rundir_metric(session->options->rundir, "adapter_exit_code",
-                      end->exit.state == OSIRIS_WORKER_SIGNALLED ? 128 + end->exit.code
-                                                                 : end->exit.code,
-                      NULL, NULL);
 }
 
-void place_end_worker(struct session_place *place)
+void session_leave_places(struct session *session, bool collects)
 {
-    struct adapter_worker_end end;
-
-    place_settle(place);
-    if (place->adapter == NULL || (place->worker_log == NULL && place->channel == NULL))
-        return;
-    if (place->channel != NULL)
-        leave(place);
-    adapter_thread_end_worker(place->adapter, (int)place->session->limits.exit_ms, &end);
-    place_note_end(place, &end);
+    for (size_t i = 0; i < session->place_count; i++) {
+        struct session_place *place = &session->places[i];
+        place->deadline_ms = 0;
+        if (place_is_busy(place))
+            place->deadline_ms = clock_monotonic_ms() + session->limits.exit_ms;
+        else if (place->adapter != NULL)
+            begin(place, PLACE_LEAVING, collects ? ADAPTER_LEAVE : ADAPTER_CLOSE, NULL);
+    }
 }
 
-/* Receiving. */
+/* Talking to the worker that was started. */
 
-static void was_heard(struct session_place *place)
+static int make_session_secret(char text[SESSION_SECRET_SIZE])
 {
-    place->last_heard_ms = clock_monotonic_ms();
-    /* More of a body: nothing else can come in between. */
-    if (place->takes_body)
-        session_hear_of_streams(place, place->last_heard_ms);
+    unsigned char bytes[(SESSION_SECRET_SIZE - 1) / 2];
+
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+        return -1;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+    return 0;
 }
 
-void place_receive(struct session_place *place, short revents)
+static int open_channel(struct session_worker *worker, const struct osiris_channel *made, struct osiris_error *error)
+{
+    struct session *session = worker->place->session;
+
+    worker->remote = (made->flags & OSIRIS_CHANNEL_REMOTE) != 0;
+    session->has_remote = session->has_remote || worker->remote;
+    worker->log = worker_log_new(made->diagnostics, session->options->redactor, worker_report_line, worker);
+    int reason = errno;
+    worker->channel = channel_new(made->socket, error);
+    if (worker->channel == NULL)
+        return -1;
+    if (worker->log == NULL)
+        return osiris_error_set_errno(error, reason, "cannot talk to the worker");
+    channel_set_place(worker->channel, worker_body_room, worker);
+    worker_trace(worker);
+    if (make_session_secret(worker->session_id) < 0 || make_session_secret(worker->token) < 0)
+        return osiris_error_set_errno(error, errno, "cannot talk to the worker");
+    if (adapter_thread_can_reconnect(worker->place->adapter))
+        channel_allow_resumption(worker->channel, worker->session_id, worker->token, true);
+    return 0;
+}
+
+/* They are the channel's, also if that cannot be made. */
+static void greet(struct session_worker *worker, struct osiris_channel *made)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
-    bool end = false;
-    int pumped = channel_pump_ready(place->channel, revents, &end, &error), bodies = 1;
+    int opened = open_channel(worker, made, &error);
 
-    /* What came before the end or the fault still counts. */
-    while (!place_is_over(place)) {
-        struct osiris_error violation = OSIRIS_ERROR_INIT;
-        size_t body_length;
-        _cleanup_json_ json_object *message =
-            channel_receive_body(place->channel, &body_length, &violation);
-        if (message != NULL) {
-            if (body_length > 0)
-                place->takes_body = false;
-            place_handle(place, message, body_length);
-            continue;
-        }
-        if (violation.category != 0) {
-            osiris_error_clear(&error);
-            place_break(place, &violation);
-            return;
-        }
-        if (pumped <= 0 || end || bodies++ == BODIES_A_POLL || !channel_goes_on(place->channel))
-            break;
-        pumped = channel_pump_ready(place->channel, POLLIN, &end, &error);
+    made->socket = made->diagnostics = -1;
+    if (opened < 0) {
+        worker_fail(worker, &error);
+        return;
     }
-    if (place_is_over(place))
-        osiris_error_clear(&error);
-    else if (pumped < 0)
-        place_break(place, &error);
-    else if (end)
-        place_break_with(place, OSIRIS_ERROR_INTERNAL, "it closed its channel");
-    else if (channel_was_heard(place->channel))
-        was_heard(place);
+    worker->phase = WORKER_GREETING;
+    worker->takes_body = false;
+    worker->last_heard_ms = worker->last_sent_ms = clock_monotonic_ms();
+    worker->phase_deadline_ms = worker->last_heard_ms + worker->place->session->limits.hello_ms;
+    /* One round trip instead of two: the worker takes them in order. */
+    worker_send_hello(worker);
+    worker_send_prepare(worker);
+}
+
+/* What adapters have done. */
+
+static bool is_wanted(const struct session_worker *worker)
+{
+    const struct session *session = worker->place->session;
+
+    return worker->phase == WORKER_ABSENT && !schedule_is_stopping(session->schedule) &&
+           !schedule_finished(session->schedule);
+}
+
+/* There will be none. */
+static void give_up_worker(struct session_worker *worker, struct osiris_error *error)
+{
+    worker->place->phase = PLACE_ENDED;
+    if (worker->phase != WORKER_ABSENT)
+        return;
+    if (error != NULL && error->category != 0)
+        worker_fail_to_start(worker, error);
+    else
+        worker->phase = WORKER_LOST;
+}
+
+static void has_prepared(struct session_place *place)
+{
+    struct session_worker *worker = place->workers;
+
+    place->phase = PLACE_PREPARED;
+    if (!is_wanted(worker))
+        give_up_worker(worker, NULL);
+    else if (place->session->phase == SESSION_EXECUTING)
+        begin(place, PLACE_STARTING, ADAPTER_EXECUTE, NULL);
+}
+
+static void has_started(struct session_place *place, struct osiris_channel *made)
+{
+    struct session_worker *worker = place->workers;
+
+    /* Nobody talks to one that is not wanted; the adapter ends it when it is closed. */
+    place->phase = PLACE_STARTED;
+    if (is_wanted(worker))
+        greet(worker, made);
+    else
+        give_up_worker(worker, NULL);
+}
+
+static void record_exit(const struct session_place *place, const struct osiris_worker_exit *end)
+{
+    if (end->state == OSIRIS_WORKER_EXITED || end->state == OSIRIS_WORKER_SIGNALLED)
+        rundir_metric(place->session->options->rundir, "adapter_exit_code",
+                      end->state == OSIRIS_WORKER_SIGNALLED ? 128 + end->code : end->code, NULL, NULL);
+}
+
+static void has_ended(struct session_place *place, const struct adapter_worker_end *end)
+{
+    struct session_worker *worker = place->workers;
+    char text[96];
+
+    place->phase = PLACE_ENDED;
+    worker->end = end->exit;
+    worker->end_is_known = true;
+    if (end->killed_after_ms > 0 && worker->phase == WORKER_FAILED) {
+        worker->killed = true;
+    } else if (end->killed_after_ms > 0) {
+        snprintf(text, sizeof text, "the worker did not end within %lld ms; it was killed",
+                 (long long)end->killed_after_ms);
+        session_log(place->session, OSIRIS_WARNING, "worker", text);
+    }
+    if (worker->log != NULL)
+        worker_log_drain(worker->log);
+    record_exit(place, &end->exit);
+}
+
+static void forget_worker(struct session_worker *worker)
+{
+    worker_log_free(worker->log);
+    json_object_put(worker->codecs);
+    osiris_error_clear(&worker->failure);
+    worker->log = NULL;
+    worker->codecs = NULL;
+    worker->killed = worker->has_left = worker->never_started = worker->end_is_known = false;
+    worker->link = (struct session_link){0};
+    worker->phase_deadline_ms = 0;
+}
+
+/* Before another worker, and at the end, when artifacts that did not come home are a failure. */
+static void has_left(struct session_place *place, struct adapter_outcome *outcome)
+{
+    struct session *session = place->session;
+    bool at_the_end = session->phase >= SESSION_LEAVING;
+
+    place->phase = PLACE_LEFT;
+    if (outcome->result < 0)
+        session_log(session, at_the_end ? OSIRIS_ERROR : OSIRIS_WARNING, place->name, outcome->error.message);
+    if (outcome->result < 0 && at_the_end)
+        session_fail(session, &outcome->error);
+    if (at_the_end)
+        return;
+    if (session->place_count == 1)
+        session_end_orphans(session);
+    forget_worker(place->workers);
+    if (is_wanted(place->workers))
+        begin(place, PLACE_PREPARING, ADAPTER_PREPARE, NULL);
+    else
+        give_up_worker(place->workers, NULL);
+}
+
+void place_take_adapter(struct session_place *place)
+{
+    struct adapter_outcome outcome;
+
+    if (place->adapter == NULL || !adapter_thread_take(place->adapter, &outcome))
+        return;
+    switch (outcome.task) {
+    case ADAPTER_PREPARE:
+        if (outcome.result < 0)
+            give_up_worker(place->workers, &outcome.error);
+        else
+            has_prepared(place);
+        break;
+    case ADAPTER_EXECUTE:
+        if (outcome.result < 0)
+            give_up_worker(place->workers, &outcome.error);
+        else
+            has_started(place, &outcome.channel);
+        break;
+    case ADAPTER_AWAIT:
+        has_ended(place, &outcome.end);
+        break;
+    case ADAPTER_LEAVE:
+    case ADAPTER_CLOSE:
+        has_left(place, &outcome);
+        break;
+    }
+    cleanup_close_value(&outcome.channel.socket);
+    cleanup_close_value(&outcome.channel.diagnostics);
+    osiris_error_clear(&outcome.error);
+}
+
+/* Hurrying. */
+
+void session_stop_starting(struct session *session)
+{
+    for (size_t i = 0; i < session->place_count; i++) {
+        struct session_place *place = &session->places[i];
+        /* What is being left may have something to bring home. */
+        if (place->adapter != NULL && (place->phase == PLACE_PREPARING || place->phase == PLACE_STARTING))
+            adapter_thread_cancel(place->adapter);
+    }
+}
+
+void session_cancel_adapters(struct session *session)
+{
+    for (size_t i = 0; i < session->place_count; i++)
+        if (session->places[i].adapter != NULL)
+            adapter_thread_cancel(session->places[i].adapter);
+}
+
+void session_hurry_adapters(struct session *session, int64_t within_ms)
+{
+    int64_t latest = clock_monotonic_ms() + within_ms;
+
+    session_cancel_adapters(session);
+    for (size_t i = 0; i < session->place_count; i++) {
+        int64_t *deadline = &session->places[i].deadline_ms;
+        *deadline = *deadline == 0 ? latest : clock_earlier(*deadline, latest);
+    }
+}
+
+void place_check_deadline(struct session_place *place, int64_t now)
+{
+    struct session *session = place->session;
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    if (place->deadline_ms == 0 || now < place->deadline_ms)
+        return;
+    place->deadline_ms = 0;
+    if (!place_is_busy(place) || place->adapter == NULL)
+        return;
+    osiris_error_set(&error, OSIRIS_ERROR_TIMEOUT, "adapter \"%.64s\" does not return; what it has made is left behind",
+                     place->adapter_name);
+    session_log(session, OSIRIS_WARNING, place->name, error.message);
+    if (session->phase == SESSION_LEAVING && place->phase == PLACE_LEAVING)
+        session_fail(session, &error);
+    osiris_error_clear(&error);
+    adapter_thread_free(place->adapter);
+    place->adapter = NULL;
+    place->phase = PLACE_LEFT;
 }

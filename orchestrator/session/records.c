@@ -1,4 +1,6 @@
-/* What is recorded of the steps before any of them runs; see state.h. */
+/* What is recorded of the steps before any of them runs; see records.h. */
+#include "orchestrator/session/records.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -8,26 +10,20 @@
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/base/one-of.h"
-#include "orchestrator/session/state.h"
+#include "orchestrator/session/notes.h"
 
 #define TEXT_LIMIT (128u << 20)
 
 /* Of a config that are not the driver's: they have said what is made of it. */
 static const char *const meta_keys[] = {"component", "connection", NULL};
 
-static json_object *config_of(const struct session *session, const struct session_step *step)
-{
-    return json_member(session->options->compiled->configs, step->id);
-}
-
-json_object *session_step_config(const struct session *session, const struct session_step *step)
+json_object *session_step_config(const struct session_step *step)
 {
     json_object *own = json_object_new_object();
-    json_object *config = config_of(session, step);
 
-    if (config == NULL)
+    if (step->config == NULL)
         return own;
-    json_object_object_foreach(config, key, value)
+    json_object_object_foreach(step->config, key, value)
     {
         if (!is_one_of(key, meta_keys))
             json_add(own, key, json_object_get(value));
@@ -54,16 +50,12 @@ static int out_of_memory(const struct session_step *step, struct osiris_error *e
     return osiris_error_set_errno(error, ENOMEM, "cannot record the config of \"%s\"", step->id);
 }
 
-static void record_inputs(struct session *session, const struct session_step *step,
-                          json_object *plan_step)
+static void record_inputs(struct session *session, const struct session_step *step)
 {
-    json_object *inputs = json_member(plan_step, "inputs");
-
-    for (size_t i = 0; i < json_array_count(inputs); i++) {
-        json_object *input = json_object_array_get_idx(inputs, i);
+    for (size_t i = 0; i < step->plan->input_count; i++) {
         json_object *fields = step_fields(step);
-        json_add_string(fields, "from_step", json_member_string(input, "from", NULL));
-        json_add_string(fields, "key", json_member_string(input, "name", NULL));
+        json_add_string(fields, "from_step", step->plan->inputs[i].from);
+        json_add_string(fields, "key", step->plan->inputs[i].name);
         json_add_boolean(fields, "from_memory", true);
         session_event(session, "inputs_resolved", fields);
     }
@@ -75,7 +67,7 @@ static int record_config(struct session *session, const struct session_step *ste
 {
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(TEXT_LIMIT);
     _cleanup_free_ char *path = memory_format("cfg/%s.json", step->id);
-    json_object *config = config_of(session, step);
+    json_object *config = step->config;
     json_object *keys = json_object_new_array();
     json_object *fields = step_fields(step);
     char sha256[FINGERPRINT_SIZE];
@@ -108,7 +100,7 @@ static void record_stripped(struct session *session, const struct session_step *
     json_object *removed = json_object_new_array();
 
     for (size_t i = 0; meta_keys[i] != NULL; i++)
-        if (json_member(config_of(session, step), meta_keys[i]) != NULL)
+        if (json_member(step->config, meta_keys[i]) != NULL)
             json_append(removed, json_string(meta_keys[i]));
     if (json_array_count(removed) == 0) {
         json_object_put(removed);
@@ -139,7 +131,7 @@ static int write_config(struct session *session, const struct session_step *step
 {
     _cleanup_free_ char *path = memory_format("%s/cleaned_config.json", folder);
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(TEXT_LIMIT);
-    _cleanup_json_ json_object *config = session_step_config(session, step);
+    _cleanup_json_ json_object *config = session_step_config(step);
     _cleanup_json_ json_object *clean = redactor_json(session->options->redactor, config);
 
     canonical_json(clean, &text);
@@ -161,7 +153,7 @@ static int record_step(struct session *session, size_t index, struct osiris_erro
     const struct session_step *step = &session->steps[index];
     _cleanup_free_ char *folder = NULL;
 
-    record_inputs(session, step, schedule_step(session->schedule, index));
+    record_inputs(session, step);
     if (record_config(session, step, error) < 0 ||
         make_artifacts_dir(session, step, &folder, error) < 0)
         return -1;
@@ -171,11 +163,10 @@ static int record_step(struct session *session, size_t index, struct osiris_erro
 
 int session_record_steps(struct session *session, struct osiris_error *error)
 {
-    for (size_t i = 0; i < session->step_count; i++)
+    for (size_t i = 0; i < session->plan->step_count; i++)
         if (record_step(session, i, error) < 0) {
             redactor_error(session->options->redactor, error);
             return -1;
         }
-    session_note_artifacts(session);
     return 0;
 }

@@ -1,7 +1,6 @@
-/*
- * Events, metrics and log lines of workers, that is of their drivers: put on record, but for what only osiris itself can say; see
- * state.h.
- */
+/* Events, metrics and log lines of workers; see reports.h. */
+#include "orchestrator/session/reports.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +9,8 @@
 #include "core/base/json-build.h"
 #include "core/base/json-text.h"
 #include "core/base/one-of.h"
-#include "orchestrator/session/state.h"
+#include "orchestrator/session/notes.h"
+#include "orchestrator/session/worker.h"
 
 /* An event as our worker sends it: its fields, a name and a time. */
 #define LONGEST_EVENT (REDACT_EVENT_MAXIMUM + 2 * REDACT_TEXT_MAXIMUM)
@@ -46,7 +46,7 @@ static bool has_room(struct session_place *place, size_t length)
     return false;
 }
 
-void session_tell_dropped(struct session_place *place)
+void place_report_dropped(struct session_place *place)
 {
     json_object *fields;
 
@@ -58,12 +58,12 @@ void session_tell_dropped(struct session_place *place)
     session_event(place->session, "reports_dropped", fields);
 }
 
-void place_take_line(void *context, const char *text)
+void worker_report_line(void *context, const char *text)
 {
-    struct session_place *place = context;
+    const struct session_worker *worker = context;
 
-    if (has_room(place, strlen(text)))
-        session_log(place->session, OSIRIS_DEBUG, "worker", text);
+    if (has_room(worker->place, strlen(text)))
+        session_log(worker->place->session, OSIRIS_DEBUG, "worker", text);
 }
 
 /* What osiris itself puts on record, and when: from anybody else it would be a lie. */
@@ -85,37 +85,34 @@ static const char *const own_metrics[] = {
     "steps_completed",            "steps_total",       "total_duration",
     NULL};
 
-/* NULL, unless it is a step of this place that is named. */
-static const struct session_step *step_here(const struct session_place *place, json_object *named)
+/* NULL, unless it is a step of this worker that is named. */
+static const struct session_step *step_here(const struct session_worker *worker, json_object *named)
 {
-    const struct session *session = place->session;
-    size_t index = json_object_is_type(named, json_type_string)
-                       ? schedule_find_step(session->schedule, json_object_get_string(named))
-                       : (size_t)-1;
+    const struct session *session = worker->place->session;
+    size_t index = json_object_is_type(named, json_type_string) ? plan_find_step(session->plan, json_object_get_string(named))
+                                                                : PLAN_NONE;
 
-    return index == (size_t)-1 || &session->places[session->steps[index].place] != place
-               ? NULL
-               : &session->steps[index];
+    return index == PLAN_NONE || !worker_has_step(worker, index) ? NULL : &session->steps[index];
 }
 
 /* It may say so of its own steps, and under names of its own. */
-static bool may_record(struct session_place *place, const char *name, const char *const *own,
+static bool may_record(struct session_worker *worker, const char *name, const char *const *own,
                        json_object *step_id)
 {
     char text[256];
     bool is_own = is_one_of(name, own);
 
-    if (!is_own && (step_id == NULL || step_here(place, step_id) != NULL))
+    if (!is_own && (step_id == NULL || step_here(worker, step_id) != NULL))
         return true;
     snprintf(text, sizeof text, "\"%.64s\" is not recorded: %s", name,
              is_own ? "only osiris itself says that" : "it is about a step that is not the worker's");
-    session_log(place->session, OSIRIS_WARNING, "worker", text);
+    session_log(worker->place->session, OSIRIS_WARNING, "worker", text);
     return false;
 }
 
-static char *short_text(const struct session_place *place, const char *text)
+static char *short_text(const struct session_worker *worker, const char *text)
 {
-    return text == NULL ? NULL : redactor_short_text(place->session->options->redactor, text);
+    return text == NULL ? NULL : redactor_short_text(worker->place->session->options->redactor, text);
 }
 
 static size_t json_length(json_object *value)
@@ -127,9 +124,9 @@ static size_t json_length(json_object *value)
 }
 
 /* All of it, or if that is too long whose it is and how long it was. */
-static json_object *event_fields(const struct session_place *place, json_object *data, size_t length)
+static json_object *event_fields(const struct session_worker *worker, json_object *data, size_t length)
 {
-    const struct session_step *step = step_here(place, json_member(data, "step_id"));
+    const struct session_step *step = step_here(worker, json_member(data, "step_id"));
 
     if (length <= LONGEST_EVENT)
         return json_copy(data);
@@ -139,54 +136,40 @@ static json_object *event_fields(const struct session_place *place, json_object 
     return fields;
 }
 
-void place_take_event(struct session_place *place, json_object *data)
+void worker_report_event(struct session_worker *worker, json_object *data)
 {
-    _cleanup_free_ char *event = short_text(place, json_member_string(data, "event", NULL));
+    _cleanup_free_ char *event = short_text(worker, json_member_string(data, "event", NULL));
     size_t length = json_length(data);
 
-    if (event == NULL || !has_room(place, length <= LONGEST_EVENT ? length : strlen(event)) ||
-        !may_record(place, event, own_events, json_member(data, "step_id")))
+    if (event == NULL || !has_room(worker->place, length <= LONGEST_EVENT ? length : strlen(event)) ||
+        !may_record(worker, event, own_events, json_member(data, "step_id")))
         return;
-    json_object *fields = event_fields(place, data, length);
+    json_object *fields = event_fields(worker, data, length);
     json_object_object_del(fields, "event");
-    session_event(place->session, event, fields);
+    session_event(worker->place->session, event, fields);
 }
 
-void session_metric(struct session *session, const char *name, double value, const char *unit,
-                    json_object *tags)
+void worker_report_metric(struct session_worker *worker, json_object *data)
 {
-    char text[256];
-
-    if (isfinite(value)) {
-        rundir_metric(session->options->rundir, name, value, unit, tags);
-        return;
-    }
-    json_object_put(tags);
-    snprintf(text, sizeof text, "\"%.64s\" is not recorded: its value is no number, or not a finite one", name);
-    session_log(session, OSIRIS_WARNING, "worker", text);
-}
-
-void place_take_metric(struct session_place *place, json_object *data)
-{
-    _cleanup_free_ char *metric = short_text(place, json_member_string(data, "metric", NULL));
-    _cleanup_free_ char *unit = short_text(place, json_member_string(data, "unit", NULL));
+    _cleanup_free_ char *metric = short_text(worker, json_member_string(data, "metric", NULL));
+    _cleanup_free_ char *unit = short_text(worker, json_member_string(data, "unit", NULL));
     json_object *tags = json_member(data, "tags");
     size_t tags_length = json_length(tags);
     bool has_tags = tags_length <= LONGEST_TAGS;
 
     if (metric != NULL &&
-        has_room(place, strlen(metric) + (unit == NULL ? 0 : strlen(unit)) + (has_tags ? tags_length : 0)) &&
-        may_record(place, metric, own_metrics, json_member(tags, "step")))
-        session_metric(place->session, metric, json_member_number(data, "value", NAN), unit,
+        has_room(worker->place, strlen(metric) + (unit == NULL ? 0 : strlen(unit)) + (has_tags ? tags_length : 0)) &&
+        may_record(worker, metric, own_metrics, json_member(tags, "step")))
+        session_metric(worker->place->session, metric, json_member_number(data, "value", NAN), unit,
                        has_tags ? json_object_get(tags) : NULL);
 }
 
-void place_take_log(struct session_place *place, json_object *data)
+void worker_report_log(struct session_worker *worker, json_object *data)
 {
-    const struct session_step *step = step_here(place, json_member(data, "step_id"));
-    _cleanup_free_ char *message = short_text(place, json_member_string(data, "message", ""));
+    const struct session_step *step = step_here(worker, json_member(data, "step_id"));
+    _cleanup_free_ char *message = short_text(worker, json_member_string(data, "message", ""));
 
-    if (message != NULL && has_room(place, strlen(message)))
-        session_log(place->session, level_from_name(json_member_string(data, "level", "info")),
+    if (message != NULL && has_room(worker->place, strlen(message)))
+        session_log(worker->place->session, level_from_name(json_member_string(data, "level", "info")),
                     step == NULL ? "worker" : step->id, message);
 }

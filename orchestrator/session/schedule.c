@@ -1,29 +1,14 @@
 /* The order of steps and commits as a state machine; see schedule.h. */
 #include "orchestrator/session/schedule.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#include "core/base/json-access.h"
-
-struct step {
-    json_object *plan; /* borrowed */
-    const char *id;
-    size_t group;
-    size_t *after; /* steps that must have run */
-    size_t after_count;
-    enum step_state state;
-};
-
 struct group {
-    json_object *step_ids; /* borrowed */
-    size_t *after;         /* groups that must have committed */
-    size_t after_count;
     size_t unfinished; /* steps that are not STEP_RAN */
-    size_t step_count;
-    int64_t *takes; /* of each connection */
+    int64_t *takes;    /* of each connection, or NULL */
+    size_t holds;
     enum group_state state;
-    bool again;         /* its attempt has failed, and another may follow */
-    bool abort_is_done; /* while aborting: the abort has been answered */
 };
 
 /* Of which so many may be taken at a time. */
@@ -33,77 +18,15 @@ struct connection {
 };
 
 struct schedule {
+    const struct plan *plan;
+    enum step_state *steps;
+    struct group *groups;
     struct connection *connections;
     size_t connection_count;
-    size_t steps_at_a_time, steps_there; /* the latter, and `taken`, are as of the last sum_up */
-    struct step *steps;
-    size_t step_count;
-    struct group *groups;
-    size_t group_count;
+    size_t steps_at_a_time, steps_there; /* the latter and `taken` are as of the last sum_up */
     bool stopping;
     bool held;
 };
-
-size_t schedule_find_step(const struct schedule *schedule, const char *step_id)
-{
-    for (size_t i = 0; i < schedule->step_count; i++)
-        if (step_id != NULL && strcmp(schedule->steps[i].id, step_id) == 0)
-            return i;
-    return (size_t)-1;
-}
-
-static size_t find_group(const struct schedule *schedule, json_object *plan_groups, int64_t id)
-{
-    for (size_t i = 0; i < schedule->group_count; i++) {
-        json_object *group = json_object_array_get_idx(plan_groups, i);
-        if (json_object_get_int64(json_member(group, "id")) == id)
-            return i;
-    }
-    return (size_t)-1;
-}
-
-static int bad_plan(struct osiris_error *error, const char *what)
-{
-    return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the plan is malformed: %s", what);
-}
-
-static int read_after_steps(struct schedule *schedule, struct step *step,
-                            struct osiris_error *error)
-{
-    json_object *after = json_member(step->plan, "after");
-    size_t count = json_array_count(after);
-
-    step->after = calloc(count + 1, sizeof *step->after);
-    for (size_t i = 0; i < count; i++) {
-        size_t found = schedule_find_step(
-            schedule, json_object_get_string(json_object_array_get_idx(after, i)));
-        if (found == (size_t)-1)
-            return bad_plan(error, "a step comes after one that is not there");
-        step->after[step->after_count++] = found;
-    }
-    return 0;
-}
-
-static int read_steps(struct schedule *schedule, json_object *plan_steps, json_object *plan_groups,
-                      struct osiris_error *error)
-{
-    for (size_t i = 0; i < schedule->step_count; i++) {
-        struct step *step = &schedule->steps[i];
-        step->plan = json_object_array_get_idx(plan_steps, i);
-        step->id = json_object_get_string(json_member(step->plan, "id"));
-        if (step->id == NULL)
-            return bad_plan(error, "a step has no id");
-        step->group =
-            find_group(schedule, plan_groups, json_object_get_int64(json_member(step->plan, "group")));
-        if (step->group == (size_t)-1)
-            return bad_plan(error, "a step is in no group");
-        schedule->groups[step->group].unfinished++;
-    }
-    for (size_t i = 0; i < schedule->step_count; i++)
-        if (read_after_steps(schedule, &schedule->steps[i], error) < 0)
-            return -1;
-    return 0;
-}
 
 static size_t find_connection(struct schedule *schedule, const char *name, int64_t maximum)
 {
@@ -116,60 +39,33 @@ static size_t find_connection(struct schedule *schedule, const char *name, int64
     return i;
 }
 
-/* Behind read_steps. */
-static void read_connections(struct schedule *schedule)
+static void count_connections(struct schedule *schedule)
 {
-    schedule->connections = calloc(schedule->step_count + 1, sizeof *schedule->connections);
-    for (size_t i = 0; i < schedule->step_count; i++) {
-        struct step *step = &schedule->steps[i];
+    const struct plan *plan = schedule->plan;
+
+    schedule->connections = calloc(plan->step_count + 1, sizeof *schedule->connections);
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const struct plan_step *step = &plan->steps[i];
         struct group *group = &schedule->groups[step->group];
-        json_object *taken = json_member(step->plan, "connections");
-        group->step_count++;
-        if (taken == NULL)
+        if (step->connection == NULL)
             continue;
         if (group->takes == NULL)
-            group->takes = calloc(schedule->step_count, sizeof *group->takes);
-        size_t which = find_connection(schedule, json_member_string(taken, "of", ""), json_member_integer(taken, "max", INT64_MAX));
-        group->takes[which] += json_member_integer(taken, "count", 1);
+            group->takes = calloc(plan->step_count, sizeof *group->takes);
+        group->takes[find_connection(schedule, step->connection, step->connection_maximum)] += step->connection_count;
     }
 }
 
-static int read_groups(struct schedule *schedule, json_object *plan_groups,
-                       struct osiris_error *error)
+struct schedule *schedule_new(const struct plan *plan)
 {
-    for (size_t i = 0; i < schedule->group_count; i++) {
-        struct group *group = &schedule->groups[i];
-        json_object *plan = json_object_array_get_idx(plan_groups, i);
-        json_object *after = json_member(plan, "after");
-        group->step_ids = json_member(plan, "steps");
-        group->after = calloc(json_array_count(after) + 1, sizeof *group->after);
-        for (size_t j = 0; j < json_array_count(after); j++) {
-            size_t found = find_group(schedule, plan_groups,
-                                      json_object_get_int64(json_object_array_get_idx(after, j)));
-            if (found == (size_t)-1)
-                return bad_plan(error, "a group comes after one that is not there");
-            group->after[group->after_count++] = found;
-        }
-    }
-    return 0;
-}
-
-struct schedule *schedule_new(json_object *plan, struct osiris_error *error)
-{
-    json_object *steps = json_member(plan, "steps");
-    json_object *groups = json_member(plan, "groups");
     struct schedule *schedule = calloc(1, sizeof *schedule);
 
-    schedule->steps = calloc(json_array_count(steps) + 1, sizeof *schedule->steps);
-    schedule->groups = calloc(json_array_count(groups) + 1, sizeof *schedule->groups);
-    schedule->step_count = json_array_count(steps);
-    schedule->group_count = json_array_count(groups);
+    schedule->plan = plan;
+    schedule->steps = calloc(plan->step_count + 1, sizeof *schedule->steps);
+    schedule->groups = calloc(plan->group_count + 1, sizeof *schedule->groups);
     schedule->steps_at_a_time = SCHEDULE_STEPS_AT_A_TIME;
-    if (read_groups(schedule, groups, error) < 0 || read_steps(schedule, steps, groups, error) < 0) {
-        schedule_free(schedule);
-        return NULL;
-    }
-    read_connections(schedule);
+    for (size_t i = 0; i < plan->group_count; i++)
+        schedule->groups[i].unfinished = plan->groups[i].step_count;
+    count_connections(schedule);
     return schedule;
 }
 
@@ -177,12 +73,8 @@ void schedule_free(struct schedule *schedule)
 {
     if (schedule == NULL)
         return;
-    for (size_t i = 0; i < schedule->step_count; i++)
-        free(schedule->steps[i].after);
-    for (size_t i = 0; i < schedule->group_count; i++) {
-        free(schedule->groups[i].after);
+    for (size_t i = 0; i < schedule->plan->group_count; i++)
         free(schedule->groups[i].takes);
-    }
     free(schedule->connections);
     free(schedule->steps);
     free(schedule->groups);
@@ -194,10 +86,19 @@ void schedule_bound_steps(struct schedule *schedule, size_t steps)
     schedule->steps_at_a_time = steps;
 }
 
-/* A group comes to be there. */
-static void take(struct schedule *schedule, const struct group *group)
+/* Room. */
+
+static bool is_there(enum group_state state)
 {
-    schedule->steps_there += group->step_count;
+    return state != GROUP_WAITING && state != GROUP_COMMITTED && state != GROUP_FAILED;
+}
+
+/* A group comes to be there. */
+static void take(struct schedule *schedule, size_t index)
+{
+    const struct group *group = &schedule->groups[index];
+
+    schedule->steps_there += schedule->plan->groups[index].step_count;
     for (size_t i = 0; group->takes != NULL && i < schedule->connection_count; i++)
         schedule->connections[i].taken += group->takes[i];
 }
@@ -207,16 +108,16 @@ static void sum_up(struct schedule *schedule)
     schedule->steps_there = 0;
     for (size_t i = 0; i < schedule->connection_count; i++)
         schedule->connections[i].taken = 0;
-    for (size_t i = 0; i < schedule->group_count; i++) {
-        const struct group *group = &schedule->groups[i];
-        if (group->state != GROUP_WAITING && group->state != GROUP_COMMITTED && group->state != GROUP_FAILED)
-            take(schedule, group);
-    }
+    for (size_t i = 0; i < schedule->plan->group_count; i++)
+        if (is_there(schedule->groups[i].state))
+            take(schedule, i);
 }
 
 /* Alone there is room for any: that one group takes more of a connection than there may be, the compiler has refused. */
-static bool has_room(const struct schedule *schedule, const struct group *group)
+static bool has_room(const struct schedule *schedule, size_t index)
 {
+    const struct group *group = &schedule->groups[index];
+
     if (schedule->steps_there == 0)
         return true;
     for (size_t i = 0; group->takes != NULL && i < schedule->connection_count; i++) {
@@ -224,59 +125,97 @@ static bool has_room(const struct schedule *schedule, const struct group *group)
         if (group->takes[i] > 0 && connection->taken + group->takes[i] > connection->maximum)
             return false;
     }
-    return schedule->steps_there + group->step_count <= schedule->steps_at_a_time;
+    return schedule->steps_there + schedule->plan->groups[index].step_count <= schedule->steps_at_a_time;
 }
 
-static bool group_may_start(const struct schedule *schedule, const struct group *group)
+/* The next action. */
+
+static bool group_may_start(const struct schedule *schedule, size_t index)
 {
+    const struct plan_group *group = &schedule->plan->groups[index];
+
     for (size_t i = 0; i < group->after_count; i++)
         if (schedule->groups[group->after[i]].state != GROUP_COMMITTED)
             return false;
     return true;
 }
 
-static bool step_may_start(const struct schedule *schedule, const struct step *step)
+static bool step_may_start(const struct schedule *schedule, size_t index)
 {
-    if (step->state != STEP_WAITING || schedule->groups[step->group].state != GROUP_RUNNING)
+    const struct plan_step *step = &schedule->plan->steps[index];
+    const struct group *group = &schedule->groups[step->group];
+
+    if (schedule->steps[index] != STEP_PENDING || group->state != GROUP_RUNNING || group->holds > 0)
         return false;
     for (size_t i = 0; i < step->after_count; i++)
-        if (schedule->steps[step->after[i]].state != STEP_RAN)
+        if (schedule->steps[step->after[i]] != STEP_RAN)
             return false;
     return true;
 }
 
 static enum schedule_action next_abort(struct schedule *schedule, size_t *index)
 {
-    for (size_t i = 0; i < schedule->group_count; i++) {
+    for (size_t i = 0; i < schedule->plan->group_count; i++) {
         struct group *group = &schedule->groups[i];
-        if (group->state == GROUP_RUNNING && (schedule->stopping || group->again)) {
-            group->state = GROUP_ABORTING;
-            group->abort_is_done = false;
-            *index = i;
-            return SCHEDULE_ABORT;
-        }
+        bool fails = group->state == GROUP_FAILING;
+        if (group->holds > 0 || (!fails && !(group->state == GROUP_RUNNING && schedule->stopping)))
+            continue;
+        group->state = fails ? GROUP_RETRACTING : GROUP_ABORTING;
+        *index = i;
+        return SCHEDULE_ABORT;
     }
     return SCHEDULE_NOTHING;
 }
 
-/* Its abort is answered, and so are all of its steps. */
-static bool group_is_settled(const struct schedule *schedule, size_t index)
+/* All of its steps are answered. */
+static bool is_still(const struct schedule *schedule, size_t index)
 {
-    if (schedule->groups[index].state != GROUP_ABORTING || !schedule->groups[index].abort_is_done)
-        return false;
-    for (size_t i = 0; i < schedule->step_count; i++)
-        if (schedule->steps[i].group == index && schedule->steps[i].state == STEP_REQUESTED)
+    const struct plan_group *group = &schedule->plan->groups[index];
+
+    for (size_t i = 0; i < group->step_count; i++)
+        if (schedule->steps[group->steps[i]] == STEP_REQUESTED)
             return false;
     return true;
 }
 
 static enum schedule_action next_pause(struct schedule *schedule, size_t *index)
 {
-    for (size_t i = 0; i < schedule->group_count; i++)
-        if (schedule->groups[i].again && group_is_settled(schedule, i)) {
+    for (size_t i = 0; i < schedule->plan->group_count; i++)
+        if (schedule->groups[i].state == GROUP_RETRACTED && schedule->groups[i].holds == 0 && is_still(schedule, i)) {
             schedule->groups[i].state = GROUP_PAUSED;
             *index = i;
             return SCHEDULE_PAUSE;
+        }
+    return SCHEDULE_NOTHING;
+}
+
+static enum schedule_action next_commit(struct schedule *schedule, size_t *index)
+{
+    sum_up(schedule);
+    for (size_t i = 0; i < schedule->plan->group_count; i++) {
+        struct group *group = &schedule->groups[i];
+        if (group->holds > 0)
+            continue;
+        if (group->state == GROUP_WAITING && group_may_start(schedule, i) && has_room(schedule, i)) {
+            group->state = GROUP_RUNNING;
+            take(schedule, i);
+        }
+        if (group->state == GROUP_RUNNING && group->unfinished == 0) {
+            group->state = GROUP_COMMITTING;
+            *index = i;
+            return SCHEDULE_COMMIT;
+        }
+    }
+    return SCHEDULE_NOTHING;
+}
+
+static enum schedule_action next_step(struct schedule *schedule, size_t *index)
+{
+    for (size_t i = 0; i < schedule->plan->step_count && !schedule->held; i++)
+        if (step_may_start(schedule, i)) {
+            schedule->steps[i] = STEP_REQUESTED;
+            *index = i;
+            return SCHEDULE_START_STEP;
         }
     return SCHEDULE_NOTHING;
 }
@@ -285,46 +224,37 @@ enum schedule_action schedule_next(struct schedule *schedule, size_t *index)
 {
     enum schedule_action action = next_abort(schedule, index);
 
-    if (action == SCHEDULE_NOTHING && !schedule->stopping)
-        action = next_pause(schedule, index);
     if (action != SCHEDULE_NOTHING || schedule->stopping)
         return action;
-    sum_up(schedule);
-    for (size_t i = 0; i < schedule->group_count; i++) {
-        struct group *group = &schedule->groups[i];
-        if (group->state == GROUP_WAITING && group_may_start(schedule, group) && has_room(schedule, group)) {
-            group->state = GROUP_RUNNING;
-            take(schedule, group);
-        }
-        if (group->state == GROUP_RUNNING && group->unfinished == 0) {
-            group->state = GROUP_COMMITTING;
-            *index = i;
-            return SCHEDULE_COMMIT;
-        }
-    }
-    for (size_t i = 0; i < schedule->step_count && !schedule->held; i++)
-        if (step_may_start(schedule, &schedule->steps[i])) {
-            schedule->steps[i].state = STEP_REQUESTED;
-            *index = i;
-            return SCHEDULE_START_STEP;
-        }
-    return SCHEDULE_NOTHING;
+    action = next_pause(schedule, index);
+    if (action == SCHEDULE_NOTHING)
+        action = next_commit(schedule, index);
+    return action == SCHEDULE_NOTHING ? next_step(schedule, index) : action;
+}
+
+/* Reports. */
+
+static bool is_to_repeat(enum group_state state)
+{
+    return state == GROUP_FAILING || state == GROUP_RETRACTING || state == GROUP_RETRACTED || state == GROUP_PAUSED;
 }
 
 void schedule_step_ended(struct schedule *schedule, size_t index, bool success)
 {
-    struct step *step = &schedule->steps[index];
+    struct group *group = &schedule->groups[schedule->plan->steps[index].group];
 
-    if (step->state != STEP_REQUESTED)
+    if (schedule->steps[index] != STEP_REQUESTED)
         return;
-    if (success) {
-        step->state = STEP_RAN;
-        schedule->groups[step->group].unfinished--;
-    } else {
-        step->state = STEP_FAILED;
-        if (!schedule->groups[step->group].again)
-            schedule_stop(schedule);
-    }
+    schedule->steps[index] = success ? STEP_RAN : STEP_FAILED;
+    if (success)
+        group->unfinished--;
+    else if (!is_to_repeat(group->state))
+        schedule_stop(schedule);
+}
+
+void schedule_group_prepared(struct schedule *schedule, size_t group)
+{
+    schedule->groups[group].state = GROUP_PUBLISHING;
 }
 
 void schedule_group_committed(struct schedule *schedule, size_t group, bool success)
@@ -337,49 +267,65 @@ void schedule_group_committed(struct schedule *schedule, size_t group, bool succ
 
 void schedule_group_aborted(struct schedule *schedule, size_t group)
 {
-    schedule->groups[group].abort_is_done = true;
-    if (!schedule->groups[group].again)
-        schedule->groups[group].state = GROUP_FAILED;
+    bool again = schedule->groups[group].state == GROUP_RETRACTING;
+
+    schedule->groups[group].state = again ? GROUP_RETRACTED : GROUP_FAILED;
 }
 
 /* Nobody gets another attempt any more. */
 void schedule_stop(struct schedule *schedule)
 {
     schedule->stopping = true;
-    for (size_t i = 0; i < schedule->group_count; i++) {
-        struct group *group = &schedule->groups[i];
-        group->again = false;
-        if (group->state == GROUP_PAUSED ||
-            (group->state == GROUP_ABORTING && group->abort_is_done))
-            group->state = GROUP_FAILED;
+    for (size_t i = 0; i < schedule->plan->group_count; i++) {
+        enum group_state *state = &schedule->groups[i].state;
+        if (*state == GROUP_FAILING)
+            *state = GROUP_RUNNING;
+        else if (*state == GROUP_RETRACTING)
+            *state = GROUP_ABORTING;
+        else if (*state == GROUP_RETRACTED || *state == GROUP_PAUSED)
+            *state = GROUP_FAILED;
     }
 }
 
 void schedule_retry_group(struct schedule *schedule, size_t group)
 {
-    schedule->groups[group].again = !schedule->stopping;
+    if (!schedule->stopping && schedule->groups[group].state == GROUP_RUNNING)
+        schedule->groups[group].state = GROUP_FAILING;
 }
 
 void schedule_resume_group(struct schedule *schedule, size_t index)
 {
-    struct group *group = &schedule->groups[index];
+    const struct plan_group *group = &schedule->plan->groups[index];
 
-    if (group->state != GROUP_PAUSED)
+    if (schedule->groups[index].state != GROUP_PAUSED)
         return;
-    group->state = GROUP_RUNNING;
-    group->again = false;
-    group->unfinished = 0;
-    for (size_t i = 0; i < schedule->step_count; i++)
-        if (schedule->steps[i].group == index) {
-            schedule->steps[i].state = STEP_WAITING;
-            group->unfinished++;
-        }
+    schedule->groups[index].state = GROUP_RUNNING;
+    schedule->groups[index].unfinished = group->step_count;
+    for (size_t i = 0; i < group->step_count; i++)
+        schedule->steps[group->steps[i]] = STEP_PENDING;
 }
 
 void schedule_hold(struct schedule *schedule, bool hold)
 {
     schedule->held = hold;
 }
+
+void schedule_hold_group(struct schedule *schedule, size_t group)
+{
+    schedule->groups[group].holds++;
+}
+
+void schedule_release_group(struct schedule *schedule, size_t group)
+{
+    schedule->groups[group].holds--;
+}
+
+bool schedule_group_is_held(const struct schedule *schedule, size_t group)
+{
+    return schedule->groups[group].holds > 0;
+}
+
+/* What it has come to. */
 
 bool schedule_is_stopping(const struct schedule *schedule)
 {
@@ -388,49 +334,28 @@ bool schedule_is_stopping(const struct schedule *schedule)
 
 bool schedule_finished(const struct schedule *schedule)
 {
-    for (size_t i = 0; i < schedule->group_count; i++) {
+    for (size_t i = 0; i < schedule->plan->group_count; i++) {
         enum group_state state = schedule->groups[i].state;
-        if (state == GROUP_RUNNING || state == GROUP_COMMITTING || state == GROUP_ABORTING ||
-            state == GROUP_PAUSED || (state == GROUP_WAITING && !schedule->stopping))
+        if (is_there(state) || (state == GROUP_WAITING && !schedule->stopping))
             return false;
     }
-    for (size_t i = 0; i < schedule->step_count; i++)
-        if (schedule->steps[i].state == STEP_REQUESTED)
+    for (size_t i = 0; i < schedule->plan->step_count; i++)
+        if (schedule->steps[i] == STEP_REQUESTED)
             return false;
     return true;
 }
 
 bool schedule_succeeded(const struct schedule *schedule)
 {
-    for (size_t i = 0; i < schedule->group_count; i++)
+    for (size_t i = 0; i < schedule->plan->group_count; i++)
         if (schedule->groups[i].state != GROUP_COMMITTED)
             return false;
     return true;
 }
 
-size_t schedule_step_count(const struct schedule *schedule)
-{
-    return schedule->step_count;
-}
-
-json_object *schedule_step(const struct schedule *schedule, size_t step)
-{
-    return schedule->steps[step].plan;
-}
-
 enum step_state schedule_step_state(const struct schedule *schedule, size_t step)
 {
-    return schedule->steps[step].state;
-}
-
-json_object *schedule_group_steps(const struct schedule *schedule, size_t group)
-{
-    return schedule->groups[group].step_ids;
-}
-
-size_t schedule_group_count(const struct schedule *schedule)
-{
-    return schedule->group_count;
+    return schedule->steps[step];
 }
 
 enum group_state schedule_group_state(const struct schedule *schedule, size_t group)
@@ -438,7 +363,9 @@ enum group_state schedule_group_state(const struct schedule *schedule, size_t gr
     return schedule->groups[group].state;
 }
 
-size_t schedule_step_group(const struct schedule *schedule, size_t step)
+bool schedule_group_commits(const struct schedule *schedule, size_t group)
 {
-    return schedule->steps[step].group;
+    enum group_state state = schedule->groups[group].state;
+
+    return state == GROUP_COMMITTING || state == GROUP_PUBLISHING;
 }

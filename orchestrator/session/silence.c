@@ -1,15 +1,17 @@
-/*
- * Drivers that say nothing: heartbeats tell which function of a driver is being called, and for how long it has not called back
- * into its host. Beyond a bound it is taken for hung: its step is stopped like one that is late; see state.h and
- * docs/drivers.md, "What bounds a call".
- */
+/* Drivers that hang; see silence.h and docs/drivers.md, "What bounds a call". */
+#include "orchestrator/session/silence.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/clock.h"
 #include "orchestrator/oml/duration.h"
 #include "core/base/json-access.h"
-#include "orchestrator/session/state.h"
+#include "orchestrator/session/attempts.h"
+#include "orchestrator/session/failure.h"
+#include "orchestrator/session/notes.h"
+#include "orchestrator/session/requests.h"
+#include "orchestrator/session/worker.h"
 
 #define SHORT_PART 10   /* of the bound: what open and close may take */
 #define WARNING_PART 10 /* of a call's own bound: when it is told of */
@@ -20,12 +22,9 @@ static bool is_short(const char *function)
 }
 
 /* Its waits have bounds of their own, says the driver. */
-static bool bounds_its_waits(const struct session *session, size_t index)
+static bool bounds_its_waits(const struct session_step *step)
 {
-    const char *driver = json_member_string(schedule_step(session->schedule, index), "driver", "");
-    const struct component *component = registry_find(session->options->registry, driver, NULL);
-
-    return component != NULL && json_member_boolean(component->spec, "x-bounded-waits", false);
+    return step->driver != NULL && json_member_boolean(step->driver->spec, "x-bounded-waits", false);
 }
 
 /* INT64_MAX: none. */
@@ -37,7 +36,7 @@ static int64_t bound_of(const struct session *session, size_t index, const char 
         return INT64_MAX;
     if (is_short(function))
         return bound / SHORT_PART;
-    return bounds_its_waits(session, index) ? INT64_MAX : bound;
+    return bounds_its_waits(&session->steps[index]) ? INT64_MAX : bound;
 }
 
 static void warn(struct session *session, const struct session_step *step, const char *function,
@@ -65,54 +64,51 @@ static void silence_error(const struct session_step *step, const char *function,
 }
 
 /* Its group is past repeating. */
-static void stop_committing(struct session_place *place, struct session_step *step, size_t group,
-                            struct osiris_error *error)
+static void stop_committing(struct session_worker *worker, struct session_step *step, struct osiris_error *error)
 {
-    struct session *session = place->session;
+    struct session *session = worker->place->session;
 
-    if (place_has_published(place, group)) {
-        place_kill(place);
-        place_break(place, error);
+    if (worker_has_published(worker, step->plan->group)) {
+        worker_kill(worker);
+        worker_fail(worker, error);
         return;
     }
     osiris_error_copy(&step->overdue, error);
     session->late_commit = true;
     session_fail(session, error);
-    place_send_cancel(place);
+    worker_send_cancel(worker);
 }
 
-static void stop(struct session_place *place, size_t index, const char *function, int64_t silent_ms)
+static void stop(struct session_worker *worker, size_t index, const char *function, int64_t silent_ms)
 {
-    struct session *session = place->session;
+    struct session *session = worker->place->session;
     struct session_step *step = &session->steps[index];
-    size_t group = schedule_step_group(session->schedule, index);
     struct osiris_error error = OSIRIS_ERROR_INIT;
     bool runs = schedule_step_state(session->schedule, index) == STEP_REQUESTED;
 
     silence_error(step, function, silent_ms, runs, &error);
     if (runs)
         session_step_overdue(session, index, &error);
-    else if (schedule_group_state(session->schedule, group) == GROUP_COMMITTING)
-        stop_committing(place, step, group, &error);
+    else if (schedule_group_commits(session->schedule, step->plan->group))
+        stop_committing(worker, step, &error);
     /* What is being aborted has its own time. */
     osiris_error_clear(&error);
 }
 
-void session_hear_of_function(struct session_place *place, size_t index, const char *function,
-                              int64_t silent_ms)
+void session_check_silence(struct session_worker *worker, size_t index, const char *function, int64_t silent_ms)
 {
-    struct session *session = place->session;
+    struct session *session = worker->place->session;
     struct session_step *step = &session->steps[index];
     int64_t bound = bound_of(session, index, function);
 
-    if (&session->places[step->place] != place || step->overdue.category != 0)
+    if (step->overdue.category != 0)
         return;
     if (silent_ms >= 1000)
         silent_ms -= silent_ms % 1000;
     if (silent_ms < bound / WARNING_PART)
         step->warned_of_silence = false;
     else if (silent_ms >= bound)
-        stop(place, index, function, silent_ms);
+        stop(worker, index, function, silent_ms);
     else if (!step->warned_of_silence && bound < INT64_MAX) {
         step->warned_of_silence = true;
         warn(session, step, function, silent_ms, bound);

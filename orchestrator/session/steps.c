@@ -1,28 +1,10 @@
-/* What the session keeps and tells of its steps and of itself: events, log lines, metrics, how a step ended; see
- * state.h. */
-#include <string.h>
+/* How a step ended; see steps.h. */
+#include "orchestrator/session/steps.h"
 
 #include "core/base/clock.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
-#include "orchestrator/session/state.h"
-
-void session_event(struct session *session, const char *event, json_object *fields)
-{
-    rundir_event(session->options->rundir, event, fields);
-}
-
-void session_log(struct session *session, int level, const char *source, const char *message)
-{
-    const struct session_options *options = session->options;
-
-    rundir_log(options->rundir, level, source, message);
-    if (options->observer == NULL || options->observer->log == NULL)
-        return;
-    _cleanup_free_ char *clean = redactor_record_text(options->redactor, message);
-    if (clean != NULL)
-        options->observer->log(options->observer_context, level, source, clean);
-}
+#include "orchestrator/session/notes.h"
 
 static const char *failed_status(const struct osiris_error *error)
 {
@@ -39,13 +21,12 @@ static void record_step(struct session_step *step, const char *status, int64_t a
     json_object_object_del(step->record, "error");
 }
 
-static json_object *step_fields(const struct session *session, const struct session_step *step)
+static json_object *step_fields(const struct session_step *step)
 {
     json_object *fields = json_object_new_object();
-    json_object *plan_step = schedule_step(session->schedule, (size_t)(step - session->steps));
 
     json_add_string(fields, "step_id", step->id);
-    json_add_string(fields, "driver", json_member_string(plan_step, "driver", NULL));
+    json_add_string(fields, "driver", step->plan->driver);
     return fields;
 }
 
@@ -57,13 +38,11 @@ static json_object *step_tags(const struct session_step *step)
     return tags;
 }
 
-/* Of a step that may run again only what its last attempt has counted is told. */
+/* Of a step that may run again only what its last attempt has counted is reported. */
 static void step_metric(struct session *session, struct session_step *step, const char *metric, double value,
                         const char *unit)
 {
-    size_t group = schedule_step_group(session->schedule, (size_t)(step - session->steps));
-
-    if (!session->groups[group].may_repeat || schedule_is_stopping(session->schedule)) {
+    if (!session->groups[step->plan->group].may_repeat || schedule_is_stopping(session->schedule)) {
         rundir_metric(session->options->rundir, metric, value, unit, step_tags(step));
         return;
     }
@@ -76,7 +55,7 @@ static void step_metric(struct session *session, struct session_step *step, cons
     json_append(step->metrics, entry);
 }
 
-void session_tell_metrics(struct session *session, struct session_step *step)
+void session_report_metrics(struct session *session, struct session_step *step)
 {
     for (size_t i = 0; i < json_array_count(step->metrics); i++) {
         json_object *entry = json_object_array_get_idx(step->metrics, i);
@@ -85,11 +64,6 @@ void session_tell_metrics(struct session *session, struct session_step *step)
     }
     json_object_put(step->metrics);
     step->metrics = NULL;
-}
-
-const char *session_error_type(const struct osiris_error *error)
-{
-    return error->type != NULL ? error->type : osiris_error_category_name(error->category);
 }
 
 static void note_counts(struct session *session, struct session_step *step, json_object *result)
@@ -109,7 +83,7 @@ static void note_counts(struct session *session, struct session_step *step, json
 
 static void note_success(struct session *session, struct session_step *step, double duration_ms)
 {
-    json_object *fields = step_fields(session, step);
+    json_object *fields = step_fields(step);
 
     json_add_integer(fields, "rows_processed", step->rows);
     json_add_number(fields, "duration_ms", duration_ms);
@@ -121,7 +95,7 @@ static void note_success(struct session *session, struct session_step *step, dou
 
 static void note_failure(struct session *session, struct session_step *step, const struct osiris_error *error)
 {
-    json_object *fields = step_fields(session, step);
+    json_object *fields = step_fields(step);
 
     json_add_string(fields, "error", error->message);
     json_add_string(fields, "error_type", session_error_type(error));
@@ -141,7 +115,7 @@ void session_step_ended(struct session *session, size_t index, json_object *resu
     if (json_member(result, "result") != NULL)
         json_add(step->record, "result", json_object_get(json_member(result, "result")));
     record_step(step, error == NULL ? "success" : failed_status(error),
-                session->groups[schedule_step_group(session->schedule, index)].attempt, duration_ms);
+                session->groups[step->plan->group].attempt, duration_ms);
     step_metric(session, step, "step_duration_ms", duration_ms, "ms");
     if (error == NULL)
         note_success(session, step, duration_ms);

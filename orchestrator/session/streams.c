@@ -1,7 +1,6 @@
-/*
- * Streams between workers in different places: schemas and headers of batches are checked, and passed on without a
- * look into the bodies. See state.h and docs/protocol.md.
- */
+/* Streams between workers; see streams.h and docs/protocol.md. */
+#include "orchestrator/session/streams.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,8 +9,9 @@
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/base/one-of.h"
-#include "orchestrator/session/state.h"
 #include "core/wire/batch.h"
+#include "orchestrator/session/send.h"
+#include "orchestrator/session/worker.h"
 
 /* Of bodies that were passed on, for those that come. */
 #define KEPT_BYTES (4u << 20)
@@ -19,32 +19,28 @@
  * unacknowledged, 256 KiB and a frame; so much for links that are far. */
 #define HELD_BYTES (16u << 20)
 
-int session_make_edges(struct session *session, struct osiris_error *error)
+void session_make_edges(struct session *session)
 {
-    json_object *list = json_member(session->options->compiled->plan, "edges");
+    const struct plan *plan = session->plan;
 
-    session->edge_count = json_array_count(list);
-    session->edges = calloc(session->edge_count + 1, sizeof *session->edges);
-    for (size_t i = 0; i < session->edge_count; i++) {
-        json_object *plan = json_object_array_get_idx(list, i);
-        struct session_edge *edge = &session->edges[i];
-        edge->from = schedule_find_step(session->schedule, json_member_string(plan, "from", NULL));
-        edge->to = schedule_find_step(session->schedule, json_member_string(plan, "to", NULL));
-        if (edge->from == (size_t)-1 || edge->to == (size_t)-1)
-            return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
-                                    "the plan is malformed: an edge joins steps that are not there");
-        edge->crosses = session->steps[edge->from].place != session->steps[edge->to].place;
+    session->edges = calloc(plan->edge_count + 1, sizeof *session->edges);
+    for (size_t i = 0; i < plan->edge_count; i++) {
+        const struct plan_edge *edge = &plan->edges[i];
+        session->edges[i] = (struct session_edge){
+            .from = edge->from,
+            .to = edge->to,
+            .crosses = session->steps[edge->from].worker != session->steps[edge->to].worker,
+        };
     }
-    return 0;
 }
 
-static struct session_place *place_of(struct session *session, size_t step)
+static struct session_worker *worker_of(struct session *session, size_t step)
 {
-    return &session->places[session->steps[step].place];
+    return session->steps[step].worker;
 }
 
 /* Codecs that may be used between the two: none where both links are local ones. */
-static json_object *common_codecs(const struct session_place *from, const struct session_place *to)
+static json_object *common_codecs(const struct session_worker *from, const struct session_worker *to)
 {
     json_object *common = json_object_new_array();
 
@@ -66,7 +62,7 @@ static json_object *describe_output(struct session *session, size_t index)
     json_add_integer(output, "edge", (int64_t)index);
     json_add_integer(output, "stream", edge->stream);
     json_add(output, "compression",
-             common_codecs(place_of(session, edge->from), place_of(session, edge->to)));
+             common_codecs(worker_of(session, edge->from), worker_of(session, edge->to)));
     return output;
 }
 
@@ -84,7 +80,7 @@ void session_open_streams(struct session *session, size_t step, json_object *par
 {
     json_object *outputs = NULL;
 
-    for (size_t i = 0; i < session->edge_count; i++) {
+    for (size_t i = 0; i < session->plan->edge_count; i++) {
         struct session_edge *edge = &session->edges[i];
         if (!edge->crosses || (edge->from != step && edge->to != step))
             continue;
@@ -107,13 +103,13 @@ void session_open_streams(struct session *session, size_t step, json_object *par
 
 void session_drop_streams(struct session *session, size_t group)
 {
-    for (size_t i = 0; i < session->edge_count; i++)
-        if (schedule_step_group(session->schedule, session->edges[i].from) == group)
+    for (size_t i = 0; i < session->plan->edge_count; i++)
+        if (session->plan->steps[session->edges[i].from].group == group)
             session->edges[i].stream = session->edges[i].end_ms = session->edges[i].withheld = 0;
 }
 
 /* What a reader says, `bytes` unless they are 0. */
-static void tell_producer(struct session_place *producer, const struct session_edge *edge, const char *type,
+static void send_to_producer(struct session_worker *producer, const struct session_edge *edge, const char *type,
                           int64_t bytes)
 {
     _cleanup_json_ json_object *message = json_object_new_object();
@@ -124,43 +120,43 @@ static void tell_producer(struct session_place *producer, const struct session_e
     if (bytes != 0)
         json_add_integer(data, "bytes", bytes);
     json_add(message, "data", data);
-    place_send(producer, message);
+    worker_send(producer, message);
 }
 
 static void close_stream(struct session *session, struct session_edge *edge)
 {
-    struct session_place *producer = place_of(session, edge->from);
+    struct session_worker *producer = worker_of(session, edge->from);
 
-    if (edge->closed || edge->state == STREAM_ENDED || producer->phase != PLACE_RUNNING)
+    if (edge->closed || edge->state == STREAM_ENDED || producer->phase != WORKER_RUNNING)
         return;
     edge->closed = true;
-    tell_producer(producer, edge, "close", 0);
+    send_to_producer(producer, edge, "close", 0);
 }
 
 /* A reader that gives credit and does not read, or acknowledges nothing, would have everything held here. */
 static void pass_credit(struct session *session, struct session_edge *edge)
 {
-    struct session_place *producer = place_of(session, edge->from);
-    const struct session_place *reader = place_of(session, edge->to);
+    struct session_worker *producer = worker_of(session, edge->from);
+    const struct session_worker *reader = worker_of(session, edge->to);
     int64_t bytes = edge->withheld;
 
-    if (bytes == 0 || producer->phase != PLACE_RUNNING || reader->phase != PLACE_RUNNING ||
+    if (bytes == 0 || producer->phase != WORKER_RUNNING || reader->phase != WORKER_RUNNING ||
         channel_held_bytes(reader->channel) >= HELD_BYTES)
         return;
     edge->withheld = 0;
     edge->credit += bytes;
-    tell_producer(producer, edge, "credit", bytes);
+    send_to_producer(producer, edge, "credit", bytes);
 }
 
 void session_pass_credits(struct session *session)
 {
-    for (size_t i = 0; i < session->edge_count; i++)
+    for (size_t i = 0; i < session->plan->edge_count; i++)
         pass_credit(session, &session->edges[i]);
 }
 
 void session_end_streams(struct session *session, size_t step)
 {
-    for (size_t i = 0; i < session->edge_count; i++) {
+    for (size_t i = 0; i < session->plan->edge_count; i++) {
         struct session_edge *edge = &session->edges[i];
         if (!edge->crosses || edge->stream == 0)
             continue;
@@ -171,38 +167,38 @@ void session_end_streams(struct session *session, size_t step)
     }
 }
 
-void session_hear_of_streams(struct session_place *place, int64_t now)
+void session_extend_streams(struct session_worker *worker, int64_t now)
 {
-    struct session *session = place->session;
+    struct session *session = worker->place->session;
 
-    for (size_t i = 0; i < session->edge_count; i++) {
+    for (size_t i = 0; i < session->plan->edge_count; i++) {
         struct session_edge *edge = &session->edges[i];
-        if (edge->end_ms != 0 && place_of(session, edge->from) == place)
+        if (edge->end_ms != 0 && worker_of(session, edge->from) == worker)
             edge->end_ms = now + session->limits.heartbeat_timeout_ms;
     }
 }
 
 /* Its answer said that the step has run. */
-static void blame_step(struct session_place *place, const struct session_step *step)
+static void blame_step(struct session_worker *worker, const struct session_step *step)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    osiris_error_set_violation(&error, "in place %s a step has run and its stream does not end", place->name);
+    osiris_error_set_violation(&error, "in place %s a step has run and its stream does not end", worker->place->name);
     error.step_id = strdup(step->id);
     error.component = strdup(step->component);
-    place_break(place, &error);
+    worker_fail(worker, &error);
 }
 
 void session_check_streams(struct session *session, int64_t now)
 {
-    for (size_t i = 0; i < session->edge_count; i++) {
+    for (size_t i = 0; i < session->plan->edge_count; i++) {
         struct session_edge *edge = &session->edges[i];
-        struct session_place *producer = place_of(session, edge->from);
+        struct session_worker *producer = worker_of(session, edge->from);
         if (edge->end_ms == 0 || now < edge->end_ms)
             continue;
         /* While there is no link nothing can come. */
         edge->end_ms = now + session->limits.heartbeat_timeout_ms;
-        if (!place_is_there(producer) || !channel_is_up(producer->channel))
+        if (!worker_is_there(producer) || !channel_is_up(producer->channel))
             continue;
         edge->end_ms = 0;
         blame_step(producer, &session->steps[edge->from]);
@@ -213,7 +209,7 @@ int64_t session_next_stream_end(const struct session *session)
 {
     int64_t next = INT64_MAX;
 
-    for (size_t i = 0; i < session->edge_count; i++)
+    for (size_t i = 0; i < session->plan->edge_count; i++)
         if (session->edges[i].end_ms != 0 && session->edges[i].end_ms < next)
             next = session->edges[i].end_ms;
     return next;
@@ -223,32 +219,31 @@ int64_t session_next_stream_end(const struct session *session)
 
 static struct session_edge *find_stream(struct session *session, int64_t stream)
 {
-    for (size_t i = 0; i < session->edge_count; i++)
+    for (size_t i = 0; i < session->plan->edge_count; i++)
         if (session->edges[i].crosses && session->edges[i].stream == stream)
             return &session->edges[i];
     return NULL;
 }
 
-void *place_body_room(void *context, json_object *message, size_t length,
-                      struct osiris_error *error)
+void *worker_body_room(void *context, json_object *message, size_t length, struct osiris_error *error)
 {
-    struct session_place *place = context;
+    struct session_worker *worker = context;
 
     (void)message;
-    place->takes_body = true;
+    worker->takes_body = true;
     /* At most FRAME_MAXIMUM_BODY, and what it belongs to is checked when it has come. */
-    body_free(place->body);
-    if (place->pool == NULL)
-        place->pool = body_pool_new(KEPT_BYTES);
-    place->body = body_new(place->pool, length);
-    if (place->body == NULL)
+    body_free(worker->body);
+    if (worker->pool == NULL)
+        worker->pool = body_pool_new(KEPT_BYTES);
+    worker->body = body_new(worker->pool, length);
+    if (worker->body == NULL)
         osiris_error_set_errno(error, ENOMEM, "cannot pass a batch on");
-    return place->body;
+    return worker->body;
 }
 
 static bool is_agreed(struct session *session, const struct session_edge *edge, const char *codec)
 {
-    _cleanup_json_ json_object *agreed = common_codecs(place_of(session, edge->from), place_of(session, edge->to));
+    _cleanup_json_ json_object *agreed = common_codecs(worker_of(session, edge->from), worker_of(session, edge->to));
 
     for (size_t i = 0; i < json_array_count(agreed); i++)
         if (strcmp(json_object_get_string(json_object_array_get_idx(agreed, i)), codec) == 0)
@@ -320,10 +315,8 @@ static void free_passed_body(void *owner)
     free(body);
 }
 
-static void pass_body(struct session_place *from, struct session_place *to, json_object *message,
-                      size_t length)
+static void pass_body(struct session_worker *from, struct session_worker *to, json_object *message, size_t length)
 {
-    struct osiris_error error = OSIRIS_ERROR_INIT;
     struct passed_body *passed = malloc(sizeof *passed);
 
     passed->piece = (struct iovec){.iov_base = from->body, .iov_len = length};
@@ -333,111 +326,108 @@ static void pass_body(struct session_place *from, struct session_place *to, json
                                       .length = length,
                                       .release = free_passed_body,
                                       .owner = passed};
-    if (channel_send_body(to->channel, message, &body, &error) < 0)
-        place_break(to, &error);
+    worker_send_body(to, message, &body);
 }
 
-static void pass(struct session_place *from, struct session_place *to, json_object *message,
-                 size_t body_length)
+static void pass(struct session_worker *from, struct session_worker *to, json_object *message, size_t body_length)
 {
-    if (to->phase != PLACE_RUNNING)
+    if (to->phase != WORKER_RUNNING)
         return; /* its end is known elsewhere */
-    if (body_length > 0) {
+    if (body_length > 0)
         pass_body(from, to, message, body_length);
-        return;
-    }
-    struct osiris_error error = OSIRIS_ERROR_INIT;
-    /* Behind the stream's bodies. */
-    if (channel_send_body(to->channel, message, NULL, &error) < 0)
-        place_break(to, &error);
+    else
+        worker_send_body(to, message, NULL);
 }
 
 /* Its producer shall hear what is wrong with it, not the reader be left for having refused it. */
-static bool is_schema(struct session_place *place, json_object *message)
+static bool is_schema(struct session_worker *worker, json_object *message)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
     struct ArrowSchema schema;
 
     if (wire_schema_decode(json_member(json_member(message, "data"), "schema"), &schema, &error) < 0) {
-        place_break(place, &error);
+        worker_fail(worker, &error);
         return false;
     }
     schema.release(&schema);
     return true;
 }
 
-static void pass_from_producer(struct session_place *place, struct session_edge *edge,
-                               const char *type, json_object *message, size_t body_length)
+static void pass_from_producer(struct session_worker *worker, struct session_edge *edge, const char *type,
+                               json_object *message, size_t body_length)
 {
-    const char *wrong = place_of(place->session, edge->from) != place
-                            ? "it sends a stream that is not its own"
-                            : follow(place->session, edge, type, message, body_length);
+    struct session *session = worker->place->session;
+    const char *wrong = worker_of(session, edge->from) != worker ? "it sends a stream that is not its own"
+                                                                 : follow(session, edge, type, message, body_length);
 
     if (wrong != NULL)
-        place_violates(place, wrong);
-    else if (strcmp(type, "schema") != 0 || is_schema(place, message))
-        pass(place, place_of(place->session, edge->to), message, body_length);
+        worker_violates(worker, wrong);
+    else if (strcmp(type, "schema") != 0 || is_schema(worker, message))
+        pass(worker, worker_of(session, edge->to), message, body_length);
 }
 
-static void pass_from_reader(struct session_place *place, struct session_edge *edge,
-                             const char *type, json_object *message)
+static void pass_from_reader(struct session_worker *worker, struct session_edge *edge, const char *type,
+                             json_object *message)
 {
+    struct session *session = worker->place->session;
     int64_t bytes = json_member_integer(json_member(message, "data"), "bytes", 0);
 
-    if (place_of(place->session, edge->to) != place) {
-        place_violates(place, "it reads a stream that is not its own");
+    if (worker_of(session, edge->to) != worker) {
+        worker_violates(worker, "it reads a stream that is not its own");
         return;
     }
     if (strcmp(type, "close") == 0) {
-        close_stream(place->session, edge);
-    } else if (bytes <= 0 || bytes > place->session->limits.queue_bytes - edge->withheld - edge->credit) {
-        place_violates(place, bytes <= 0 ? "a credit is no number of bytes"
-                                         : "a stream has more credit than its queue has room");
+        close_stream(session, edge);
+    } else if (bytes <= 0 || bytes > session->limits.queue_bytes - edge->withheld - edge->credit) {
+        worker_violates(worker, bytes <= 0 ? "a credit is not a number of bytes"
+                                           : "a stream has more credit than its queue has room");
     } else {
         edge->withheld += bytes;
-        pass_credit(place->session, edge);
+        pass_credit(session, edge);
     }
 }
 
-void session_blame_producer(struct session_place *reader, int64_t stream, const struct osiris_error *refusal)
+void session_blame_producer(struct session_worker *reader, int64_t stream, const struct osiris_error *refusal)
 {
-    struct session *session = reader->session;
+    struct session *session = reader->place->session;
     const struct session_edge *edge = stream > 0 ? find_stream(session, stream) : NULL;
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    if (edge == NULL || place_of(session, edge->to) != reader || edge->state == STREAM_NEW)
+    if (edge == NULL || worker_of(session, edge->to) != reader || edge->state == STREAM_NEW)
         return;
-    struct session_place *producer = place_of(session, edge->from);
+    struct session_worker *producer = worker_of(session, edge->from);
     osiris_error_copy(&error, refusal);
     osiris_error_prefix(&error, "step \"%s\" cannot take what step \"%s\" in place %s sends", session->steps[edge->to].id,
-                        session->steps[edge->from].id, producer->name);
+                        session->steps[edge->from].id, producer->place->name);
     error.step_id = strdup(session->steps[edge->from].id);
     error.component = strdup(session->steps[edge->from].component);
-    place_break(producer, &error);
+    worker_fail(producer, &error);
 }
 
-bool place_pass_on(struct session_place *place, const char *type, json_object *message,
-                   size_t body_length)
+bool worker_pass_on(struct session_worker *worker, const char *type, json_object *message, size_t body_length)
 {
     static const char *const producers[] = {"schema", "batch", "more", "end", NULL};
     static const char *const readers[] = {"credit", "close", NULL};
+    struct session *session = worker->place->session;
     bool from_producer = is_one_of(type, producers);
 
     if (!from_producer && !is_one_of(type, readers))
         return false;
     int64_t stream = json_member_integer(json_member(message, "data"), "stream", 0);
-    struct session_edge *edge = find_stream(place->session, stream);
-    if (stream <= 0 || stream > place->session->last_stream)
-        place_violates(place, "a message is of a stream that there never was");
-    else if (body_length > 0 && strcmp(type, "batch") != 0 && strcmp(type, "more") != 0)
-        place_violates(place, "a body comes where none may");
-    if (place_is_over(place))
+    struct session_edge *edge = find_stream(session, stream);
+    if (stream <= 0 || stream > session->last_stream) {
+        worker_violates(worker, "a message is of a stream that there never was");
         return true;
+    }
+    if (body_length > 0 && strcmp(type, "batch") != 0 && strcmp(type, "more") != 0) {
+        worker_violates(worker, "a body comes where none may");
+        return true;
+    }
     wire_strip(message);
     /* A stream of an attempt that is over meets nobody. */
     if (edge != NULL && from_producer)
-        pass_from_producer(place, edge, type, message, body_length);
+        pass_from_producer(worker, edge, type, message, body_length);
     else if (edge != NULL)
-        pass_from_reader(place, edge, type, message);
+        pass_from_reader(worker, edge, type, message);
     return true;
 }

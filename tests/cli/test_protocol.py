@@ -308,9 +308,9 @@ VIOLATIONS = {
     "long-count": "longer than its message",
     "unknown-id": "nobody asked",
     "answer-twice": "req_1",
-    "another-status": "a step's result is none",
-    "negative-count": "a step's result is none",
-    "no-result": "a step's result is none",
+    "another-status": "a step's result is malformed",
+    "negative-count": "a step's result is malformed",
+    "no-result": "a step's result is malformed",
     "published-too-early": "it published what was not asked for",
 }
 

@@ -1,0 +1,407 @@
+/* The poll loop; see loop.h. */
+#include "orchestrator/session/loop.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/json-build.h"
+#include "orchestrator/session/artifacts.h"
+#include "orchestrator/session/attempts.h"
+#include "orchestrator/session/deadlines.h"
+#include "orchestrator/session/failure.h"
+#include "orchestrator/session/notes.h"
+#include "orchestrator/session/pause.h"
+#include "orchestrator/session/place.h"
+#include "orchestrator/session/receive.h"
+#include "orchestrator/session/reports.h"
+#include "orchestrator/session/requests.h"
+#include "orchestrator/session/settle.h"
+#include "orchestrator/session/streams.h"
+#include "orchestrator/session/worker.h"
+
+#define FLUSH_INTERVAL_MS 250
+
+/* Signals: the first cancels, the second kills. Not a second SIGHUP: of a terminal that closes kernel and shell both tell. */
+
+static void cancel(struct session *session, int signal_number)
+{
+    const struct session_options *options = session->options;
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    session->result->signal_number = signal_number;
+    /* All that the steps had to do is done. */
+    if (session->phase >= SESSION_ENDING) {
+        session_hurry_adapters(session, session->limits.cancel_grace_ms);
+        return;
+    }
+    session_cancel_adapters(session);
+    osiris_error_set(&error, OSIRIS_ERROR_CANCELLED, "cancelled by SIG%s", sigabbrev_np(signal_number));
+    session_fail(session, &error);
+    if (options->observer != NULL && options->observer->cancelling != NULL)
+        options->observer->cancelling(options->observer_context, signal_number);
+    session_send_cancel(session);
+}
+
+static void read_signals(struct session *session)
+{
+    struct signalfd_siginfo info;
+
+    while (read(session->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (session->result->signal_number == 0)
+            cancel(session, (int)info.ssi_signo);
+        else if (info.ssi_signo != SIGHUP && session->phase >= SESSION_ENDING)
+            session_hurry_adapters(session, 0);
+        else if (info.ssi_signo != SIGHUP)
+            session_fail_workers(session, OSIRIS_ERROR_CANCELLED, "killed by a second signal");
+    }
+}
+
+/* Executing: steps and groups. */
+
+static void start_step(struct session *session, size_t index)
+{
+    const struct session_options *options = session->options;
+    const struct session_step *step = &session->steps[index];
+    int64_t attempt = session->groups[step->plan->group].attempt;
+    json_object *fields = json_object_new_object();
+
+    json_add_string(fields, "step_id", step->id);
+    json_add_string(fields, "driver", step->plan->driver);
+    json_add_integer(fields, "attempt", attempt);
+    session_event(session, "step_start", fields);
+    rundir_note(options->rundir, step->id, "started (%s), attempt %lld", step->component, (long long)attempt);
+    if (options->observer != NULL && options->observer->step_started != NULL)
+        options->observer->step_started(options->observer_context, step->id, step->component);
+    session_send_step(session, index);
+}
+
+static bool any_is_getting_ready(const struct session *session)
+{
+    for (size_t i = 0; i < session->worker_count; i++)
+        if (session->workers[i].phase == WORKER_GREETING || session->workers[i].phase == WORKER_PREPARING)
+            return true;
+    return false;
+}
+
+static void clean_up(struct session *session)
+{
+    if (!session->cleaning)
+        session_event(session, "cleanup_start", NULL);
+    session->cleaning = true;
+    for (size_t i = 0; i < session->worker_count; i++)
+        if (session->workers[i].phase == WORKER_RUNNING)
+            worker_send_cleanup(&session->workers[i]);
+}
+
+static void schedule_actions(struct session *session)
+{
+    size_t index;
+
+    for (;;) {
+        switch (schedule_next(session->schedule, &index)) {
+        case SCHEDULE_START_STEP:
+            start_step(session, index);
+            break;
+        case SCHEDULE_COMMIT:
+            session_send_commit(session, index);
+            break;
+        case SCHEDULE_ABORT:
+            session_send_abort(session, index);
+            break;
+        case SCHEDULE_PAUSE:
+            session_pause_group(session, index);
+            break;
+        case SCHEDULE_NOTHING:
+            return;
+        }
+    }
+}
+
+static void execute(struct session *session)
+{
+    if (session->cleaning)
+        return;
+    session_resume(session);
+    schedule_actions(session);
+    if (schedule_finished(session->schedule) && !any_is_getting_ready(session))
+        clean_up(session);
+}
+
+/* Phases. */
+
+static void phase_event(struct session *session, const char *event)
+{
+    json_object *fields = json_object_new_object();
+
+    json_add_string(fields, "adapter", session->options->adapter);
+    session_event(session, event, fields);
+}
+
+static void execution_error(struct session *session)
+{
+    json_object *fields = json_object_new_object();
+
+    json_add_string(fields, "adapter", session->options->adapter);
+    json_add_string(fields, "error", session->failure.message);
+    json_add_string(fields, "error_type", session_error_type(&session->failure));
+    session_event(session, "adapter_execution_error", fields);
+}
+
+/* Rows of the writers, or, if none has written any, those that were read. */
+static int64_t total_rows(const struct session *session)
+{
+    int64_t written = 0, read = 0;
+
+    for (size_t i = 0; i < session->plan->step_count; i++) {
+        if (session->plan->steps[i].kind == PLAN_WRITER)
+            written += session->steps[i].rows;
+        else if (session->plan->steps[i].kind == PLAN_EXTRACTOR)
+            read += session->steps[i].rows;
+    }
+    return written > 0 ? written : read;
+}
+
+static void begin_executing(struct session *session)
+{
+    session->phase = SESSION_EXECUTING;
+    phase_event(session, "adapter_prepare_complete");
+    phase_event(session, "adapter_execute_start");
+    session->executing_ns = clock_monotonic_ns();
+    session_start_workers(session);
+}
+
+static void begin_closing(struct session *session)
+{
+    session->phase = SESSION_CLOSING;
+    execution_error(session);
+    session_leave_places(session, false);
+}
+
+static void begin_ending(struct session *session)
+{
+    json_object *fields = json_object_new_object();
+
+    session->phase = SESSION_ENDING;
+    json_add_integer(fields, "steps_executed", (int64_t)session->result->steps_completed);
+    json_add_integer(fields, "total_rows", total_rows(session));
+    session_event(session, "cleanup_complete", fields);
+    session_end_workers(session);
+}
+
+/* A signal or a timeout that came too late for everything not to be published has stopped nothing. */
+static void clear_late_failure(struct session *session)
+{
+    if (!schedule_succeeded(session->schedule) ||
+        (session->failure.category != OSIRIS_ERROR_CANCELLED && !session->timed_out && !session->late_commit))
+        return;
+    osiris_error_clear(&session->failure);
+    session->result->signal_number = 0;
+}
+
+static void begin_leaving(struct session *session)
+{
+    json_object *fields = json_object_new_object();
+
+    for (size_t i = 0; i < session->place_count; i++)
+        place_report_dropped(&session->places[i]);
+    clear_late_failure(session);
+    json_add_string(fields, "adapter", session->options->adapter);
+    json_add_boolean(fields, "success", session->failure.category == 0);
+    session_event(session, "adapter_execute_complete", fields);
+    if (session->failure.category != 0)
+        execution_error(session);
+    rundir_metric(session->options->rundir, "adapter_execution_duration",
+                  (double)(clock_monotonic_ns() - session->executing_ns) / 1e9, "seconds", NULL);
+    phase_event(session, "adapter_collect_start");
+    session->phase = SESSION_LEAVING;
+    session_leave_places(session, true);
+}
+
+static void end(struct session *session)
+{
+    if (session->phase == SESSION_LEAVING) {
+        session_sweep_artifacts(session);
+        phase_event(session, "adapter_collect_complete");
+    }
+    session->phase = SESSION_DONE;
+}
+
+static bool any_is_busy(const struct session *session)
+{
+    for (size_t i = 0; i < session->place_count; i++)
+        if (place_is_busy(&session->places[i]))
+            return true;
+    return false;
+}
+
+/* Those whose workers are wanted. */
+static bool any_prepares(const struct session *session)
+{
+    for (size_t i = 0; i < session->worker_count; i++)
+        if (session->workers[i].phase == WORKER_FAILED ||
+            (session->workers[i].place->phase == PLACE_PREPARING && session->workers[i].phase == WORKER_ABSENT))
+            return true;
+    return false;
+}
+
+static bool all_are_over(const struct session *session)
+{
+    for (size_t i = 0; i < session->worker_count; i++)
+        if (!worker_is_over(&session->workers[i]))
+            return false;
+    /* Lost workers may be replaced. */
+    return schedule_is_stopping(session->schedule) || schedule_finished(session->schedule);
+}
+
+static void advance(struct session *session)
+{
+    switch (session->phase) {
+    case SESSION_PREPARING:
+        if (any_prepares(session))
+            return;
+        if (session->failure.category != 0)
+            begin_closing(session);
+        else
+            begin_executing(session);
+        return;
+    case SESSION_EXECUTING:
+        execute(session);
+        if (all_are_over(session))
+            begin_ending(session);
+        return;
+    case SESSION_ENDING:
+        if (!any_is_busy(session))
+            begin_leaving(session);
+        return;
+    case SESSION_LEAVING:
+    case SESSION_CLOSING:
+        if (!any_is_busy(session))
+            end(session);
+        return;
+    case SESSION_DONE:
+        return;
+    }
+}
+
+/* Waiting, and what came. */
+
+#define FDS_OF_WORKERS(session) (1 + (session)->place_count)
+#define FDS_A_WORKER 3
+
+static nfds_t fill_fds(const struct session *session, struct pollfd *fds)
+{
+    nfds_t count = 0;
+
+    fds[count++] = (struct pollfd){.fd = session->signal_fd, .events = POLLIN};
+    for (size_t i = 0; i < session->place_count; i++) {
+        const struct adapter_thread *adapter = session->places[i].adapter;
+        fds[count++] = (struct pollfd){.fd = adapter == NULL ? -1 : adapter_thread_fd(adapter), .events = POLLIN};
+    }
+    for (size_t i = 0; i < session->worker_count; i++) {
+        const struct session_worker *worker = &session->workers[i];
+        bool there = worker_is_there(worker);
+        fds[count++] = (struct pollfd){.fd = there ? channel_fd(worker->channel) : -1,
+                                       .events = there ? channel_poll_events(worker->channel) : 0};
+        fds[count++] = (struct pollfd){.fd = there ? channel_wake_fd(worker->channel) : -1, .events = POLLIN};
+        fds[count++] = (struct pollfd){.fd = worker->log == NULL ? -1 : worker_log_fd(worker->log), .events = POLLIN};
+    }
+    return count;
+}
+
+static int poll_timeout(const struct session *session)
+{
+    int64_t now = clock_monotonic_ms();
+    int64_t next = session_next_deadline(session);
+
+    if (session->phase == SESSION_EXECUTING)
+        next = clock_earlier(next, session_next_resumption(session));
+    next = clock_earlier(next, now + FLUSH_INTERVAL_MS);
+    return next <= now ? 0 : (int)(next - now);
+}
+
+/* Without poll nothing more can be heard of workers, only of adapters. */
+static void cannot_poll(struct session *session)
+{
+    const struct timespec moment = {.tv_nsec = 10000000};
+
+    session_fail_workers(session, OSIRIS_ERROR_INTERNAL, "cannot poll");
+    for (size_t i = 0; i < session->place_count; i++)
+        place_take_adapter(&session->places[i]);
+    (void)nanosleep(&moment, NULL);
+}
+
+static void serve(struct session *session, const struct pollfd *fds)
+{
+    if (fds[0].revents != 0)
+        read_signals(session);
+    for (size_t i = 0; i < session->worker_count; i++) {
+        struct session_worker *worker = &session->workers[i];
+        const struct pollfd *own = &fds[FDS_OF_WORKERS(session) + FDS_A_WORKER * i];
+        if (own[2].revents != 0 && worker->log != NULL)
+            worker_log_read(worker->log);
+        if ((own[0].revents != 0 || own[1].revents != 0) && worker_is_there(worker))
+            worker_receive(worker, own[0].revents);
+    }
+    for (size_t i = 0; i < session->place_count; i++)
+        if (fds[1 + i].revents != 0)
+            place_take_adapter(&session->places[i]);
+}
+
+static void wait_for_others(struct session *session, struct pollfd *fds)
+{
+    int timeout_ms = poll_timeout(session);
+
+    pause_expect(&session->watch, timeout_ms);
+    int ready = poll(fds, fill_fds(session, fds), timeout_ms);
+    int reason = errno;
+    session_make_up_for_pause(session);
+    if (ready > 0)
+        serve(session, fds);
+    else if (ready < 0 && reason != EINTR)
+        cannot_poll(session);
+}
+
+/* Also while so much comes that the loop never rests. */
+static void flush_records(struct session *session)
+{
+    int64_t now = clock_monotonic_ms();
+
+    if (now < session->next_flush_ms)
+        return;
+    rundir_flush(session->options->rundir);
+    session->next_flush_ms = now + FLUSH_INTERVAL_MS;
+}
+
+/* Until there is nothing to do but to wait. */
+static void settle_and_advance(struct session *session)
+{
+    enum session_phase phase;
+
+    do {
+        phase = session->phase;
+        (void)session_settle(session);
+        advance(session);
+    } while (session_settle(session) || phase != session->phase);
+}
+
+void session_loop(struct session *session)
+{
+    struct pollfd *fds = calloc(FDS_OF_WORKERS(session) + FDS_A_WORKER * session->worker_count, sizeof *fds);
+
+    for (;;) {
+        settle_and_advance(session);
+        if (session->phase == SESSION_DONE)
+            break;
+        wait_for_others(session, fds);
+        session_pass_credits(session);
+        session_check_deadlines(session);
+        flush_records(session);
+    }
+    free(fds);
+}

@@ -1,0 +1,198 @@
+/* What the end of a worker means for groups; see losses.h. */
+#include "orchestrator/session/losses.h"
+
+#include <string.h>
+
+#include "core/base/json-build.h"
+#include "core/base/memory.h"
+#include "orchestrator/session/attempts.h"
+#include "orchestrator/session/failure.h"
+#include "orchestrator/session/notes.h"
+#include "orchestrator/session/worker.h"
+
+enum loss { LOST_NOTHING, LOSS_DEALT_WITH, LOSS_FATAL };
+
+/* Groups that run. */
+
+/* Of the group's steps in the worker that run or have run: the one that is known to have ended it, or else the first that
+ * allows another attempt, or else the first. PLAN_NONE: there is none. */
+static size_t step_to_blame(const struct session_worker *worker, size_t group, const struct osiris_error *error)
+{
+    const struct session *session = worker->place->session;
+    const struct plan_group *steps = &session->plan->groups[group];
+    size_t blamed = PLAN_NONE;
+
+    for (size_t i = 0; i < steps->step_count; i++) {
+        size_t step = steps->steps[i];
+        enum step_state state = schedule_step_state(session->schedule, step);
+        if (!worker_has_step(worker, step) || (state != STEP_REQUESTED && state != STEP_RAN))
+            continue;
+        if (error->step_id != NULL && strcmp(error->step_id, session->steps[step].id) == 0)
+            return step;
+        if (blamed == PLAN_NONE ||
+            (session_step_allows(session, step, error) && !session_step_allows(session, blamed, error)))
+            blamed = step;
+    }
+    return blamed;
+}
+
+static void lose_step(struct session *session, size_t index, const struct osiris_error *error)
+{
+    struct osiris_error own = OSIRIS_ERROR_INIT;
+
+    session->steps[index].has_written = true; /* nobody knows */
+    osiris_error_copy(&own, error);
+    session_step_failed(session, index, &own);
+    osiris_error_clear(&own);
+}
+
+static void lose_steps(const struct session_worker *worker, size_t group, const struct osiris_error *error)
+{
+    struct session *session = worker->place->session;
+    const struct plan_group *steps = &session->plan->groups[group];
+
+    for (size_t i = 0; i < steps->step_count; i++)
+        if (worker_has_step(worker, steps->steps[i]) &&
+            schedule_step_state(session->schedule, steps->steps[i]) == STEP_REQUESTED)
+            lose_step(session, steps->steps[i], error);
+}
+
+static enum loss lose_running_group(struct session_worker *worker, size_t group, const struct osiris_error *error)
+{
+    struct session *session = worker->place->session;
+    size_t blamed = step_to_blame(worker, group, error);
+    enum group_state state = schedule_group_state(session->schedule, group);
+    bool dealt_with = true;
+
+    if (blamed == PLAN_NONE || state == GROUP_WAITING || state == GROUP_COMMITTED || state == GROUP_FAILED)
+        return LOST_NOTHING;
+    if (schedule_step_state(session->schedule, blamed) == STEP_REQUESTED)
+        lose_step(session, blamed, error);
+    else if (session->groups[group].cause.category == 0)
+        dealt_with = session_begin_again(session, blamed, error);
+    lose_steps(worker, group, error);
+    return dealt_with ? LOSS_DEALT_WITH : LOSS_FATAL;
+}
+
+/* Groups that are paused, or being committed. */
+
+/* It waits for its next attempt, which has failed thereby before it has begun. */
+static enum loss lose_paused_group(struct session_worker *worker, size_t number, const struct osiris_error *error)
+{
+    struct session *session = worker->place->session;
+    struct session_group *group = &session->groups[number];
+    int64_t *restart_ms = &worker->place->restart_ms;
+
+    if (!session_step_allows(session, group->cause_step, error))
+        return LOSS_FATAL;
+    session_set_cause(session, group->cause_step, error);
+    session_pause_again(session, number);
+    if (*restart_ms == 0 || *restart_ms > group->resume_ms)
+        *restart_ms = group->resume_ms;
+    return LOSS_DEALT_WITH;
+}
+
+void session_warn_of_end(struct session_worker *worker, const struct osiris_error *error)
+{
+    struct session *session = worker->place->session;
+    json_object *fields = json_object_new_object();
+
+    json_add_string(fields, "place", worker->place->name);
+    json_add(fields, "detail", osiris_error_to_json(error));
+    session_event(session, "close_failed", fields);
+    _cleanup_free_ char *text = memory_format("%s; the output had been published before%s%s",
+                                              error->message, error->hint == NULL ? "" : "; ", error->hint == NULL ? "" : error->hint);
+    session_log(session, OSIRIS_WARNING, "worker", text);
+}
+
+static bool owes_answer(const struct session_worker *worker, size_t group)
+{
+    for (size_t i = 0; i < worker->request_count; i++) {
+        enum request_kind kind = worker->requests[i].kind;
+        if ((kind == REQUEST_COMMIT || kind == REQUEST_PHASE_PUBLISH) && worker->requests[i].index == group)
+            return true;
+    }
+    return false;
+}
+
+/* It is past repeating. */
+static enum loss lose_committing_group(struct session_worker *worker, size_t group, struct osiris_error *error)
+{
+    struct session *session = worker->place->session;
+    bool publishing = schedule_group_state(session->schedule, group) == GROUP_PUBLISHING;
+
+    if (worker_has_published(worker, group) || (publishing && !owes_answer(worker, group))) {
+        session_warn_of_end(worker, error);
+        return LOSS_DEALT_WITH;
+    }
+    /* Also what it has committed is not published any more. */
+    session->groups[group].refused = true;
+    /* It may be there already. A run that has failed of something else tells of that only. */
+    error->retryable = false;
+    if (session->failure.category != 0)
+        session_log(session, OSIRIS_WARNING, "worker", error->message);
+    return LOSS_FATAL;
+}
+
+static enum loss lose_group(struct session_worker *worker, size_t group, struct osiris_error *error)
+{
+    if (!worker_has_group(worker, group))
+        return LOST_NOTHING;
+    switch (schedule_group_state(worker->place->session->schedule, group)) {
+    case GROUP_PAUSED:
+        return lose_paused_group(worker, group, error);
+    case GROUP_COMMITTING:
+    case GROUP_PUBLISHING:
+        return lose_committing_group(worker, group, error);
+    default:
+        return lose_running_group(worker, group, error);
+    }
+}
+
+/* Groups that wait. */
+
+/* Nothing of a group had begun here. Those that were to may have another worker, if one of their steps may be repeated: that counts
+ * as an attempt, so that a place whose workers keep dying is given up. */
+static bool lose_waiting_groups(struct session_worker *worker, const struct osiris_error *error)
+{
+    struct session *session = worker->place->session;
+    size_t cause = PLAN_NONE;
+
+    for (size_t i = 0; i < session->plan->step_count; i++) {
+        enum group_state state = schedule_group_state(session->schedule, session->plan->steps[i].group);
+        if (!worker_has_step(worker, i) || state == GROUP_COMMITTED)
+            continue;
+        if (state != GROUP_WAITING)
+            return false;
+        if (cause == PLAN_NONE && session_step_allows(session, i, error))
+            cause = i;
+    }
+    if (cause == PLAN_NONE)
+        return false;
+    struct session_group *group = &session->groups[session->plan->steps[cause].group];
+    session_set_cause(session, cause, error);
+    session_pause_again(session, session->plan->steps[cause].group);
+    osiris_error_clear(&group->cause); /* no attempt of its steps has failed of that */
+    worker->place->restart_ms = group->resume_ms;
+    return true;
+}
+
+void session_lose_worker(struct session_worker *worker, struct osiris_error *error)
+{
+    struct session *session = worker->place->session;
+    enum loss worst = LOST_NOTHING;
+
+    worker->place->restart_ms = 0;
+    for (size_t i = 0; i < session->plan->group_count; i++) {
+        enum loss loss = lose_group(worker, i, error);
+        worst = loss > worst ? loss : worst;
+    }
+    if (worst == LOST_NOTHING && lose_waiting_groups(worker, error))
+        worst = LOSS_DEALT_WITH;
+    /* A worker that dies with nothing to lose could not start, or dies at its end. */
+    if (worst == LOST_NOTHING && schedule_succeeded(session->schedule))
+        session_warn_of_end(worker, error);
+    else if (worst != LOSS_DEALT_WITH)
+        session_fail(session, error);
+    osiris_error_clear(error);
+}

@@ -1,0 +1,55 @@
+/* Taking in what workers have sent; see receive.h. */
+#include "orchestrator/session/receive.h"
+
+#include <poll.h>
+
+#include "core/base/clock.h"
+#include "orchestrator/session/messages.h"
+#include "orchestrator/session/streams.h"
+#include "orchestrator/session/worker.h"
+
+#define BODIES_A_POLL 8 /* taken in before the loop looks at other workers */
+
+static void note_heard(struct session_worker *worker)
+{
+    worker->last_heard_ms = clock_monotonic_ms();
+    /* More of a body: nothing else can come in between. */
+    if (worker->takes_body)
+        session_extend_streams(worker, worker->last_heard_ms);
+}
+
+void worker_receive(struct session_worker *worker, short revents)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+    bool end = false;
+    int pumped = channel_pump_ready(worker->channel, revents, &end, &error), bodies = 1;
+
+    /* What came before the end or the fault still counts. */
+    while (worker_is_there(worker)) {
+        struct osiris_error violation = OSIRIS_ERROR_INIT;
+        size_t body_length;
+        _cleanup_json_ json_object *message =
+            channel_receive_body(worker->channel, &body_length, &violation);
+        if (message != NULL) {
+            if (body_length > 0)
+                worker->takes_body = false;
+            worker_handle(worker, message, body_length);
+            continue;
+        }
+        if (violation.category != 0) {
+            worker_fail(worker, &violation);
+            break;
+        }
+        if (pumped <= 0 || end || bodies++ == BODIES_A_POLL || !channel_goes_on(worker->channel))
+            break;
+        pumped = channel_pump_ready(worker->channel, POLLIN, &end, &error);
+    }
+    /* Of these only the first counts. */
+    if (pumped < 0)
+        worker_fail(worker, &error);
+    else if (end)
+        worker_fail_with(worker, OSIRIS_ERROR_INTERNAL, "it closed its channel");
+    else if (worker_is_there(worker) && channel_was_heard(worker->channel))
+        note_heard(worker);
+    osiris_error_clear(&error);
+}

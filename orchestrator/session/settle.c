@@ -1,0 +1,196 @@
+/* Drawing the consequences; see settle.h. */
+#include "orchestrator/session/settle.h"
+
+#include "core/base/clock.h"
+#include "orchestrator/session/answers.h"
+#include "orchestrator/session/attempts.h"
+#include "orchestrator/session/blame.h"
+#include "orchestrator/session/losses.h"
+#include "orchestrator/session/place.h"
+#include "orchestrator/session/requests.h"
+#include "orchestrator/session/worker.h"
+
+/* The run's failure. */
+
+/* Nothing of a failed attempt is held back any more, nobody needs workers that are being made, and who is to stop has so much time. */
+static bool settle_failure(struct session *session)
+{
+    if (session->failure.category == 0 || session->failure_is_settled)
+        return false;
+    session->failure_is_settled = true;
+    for (size_t i = 0; i < session->plan->group_count; i++)
+        session_report_group(session, i);
+    session_stop_starting(session);
+    session->grace_deadline_ms = clock_monotonic_ms() + session->limits.cancel_grace_ms;
+    return true;
+}
+
+/* Workers that have failed. */
+
+/* Of those the one that failed first: what follows from it may be what the others have failed of. */
+static struct session_worker *first_failed(const struct session *session)
+{
+    struct session_worker *first = NULL;
+
+    for (size_t i = 0; i < session->worker_count; i++) {
+        struct session_worker *worker = &session->workers[i];
+        if (worker->phase == WORKER_FAILED && (first == NULL || worker->failure_number < first->failure_number))
+            first = worker;
+    }
+    return first;
+}
+
+/* All at the same time. One that was never there, or whose adapter is at something else, is lost. */
+static void await_ends(struct session *session)
+{
+    for (size_t i = 0; i < session->worker_count; i++) {
+        struct session_worker *worker = &session->workers[i];
+        if (worker->phase != WORKER_FAILED || worker->end_is_known || worker->place->phase == PLACE_AWAITING)
+            continue;
+        if (worker->never_started || !place_await_failed(worker->place)) {
+            worker->end = (struct osiris_worker_exit){.state = OSIRIS_WORKER_LOST};
+            worker->end_is_known = true;
+        }
+    }
+}
+
+static void release_groups(const struct session_worker *worker)
+{
+    struct session *session = worker->place->session;
+
+    for (size_t i = 0; i < session->plan->group_count; i++)
+        if (worker_has_group(worker, i))
+            schedule_release_group(session->schedule, i);
+}
+
+static void settle_worker(struct session_worker *worker)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    osiris_error_move(&error, &worker->failure);
+    worker->phase = WORKER_LOST;
+    if (!worker->never_started)
+        worker_explain_end(worker, &error);
+    worker_log_free(worker->log);
+    worker->log = NULL;
+    session_lose_worker(worker, &error);
+    worker_forget_requests(worker);
+    release_groups(worker);
+}
+
+static bool settle_workers(struct session *session)
+{
+    bool settled = false;
+
+    await_ends(session);
+    for (struct session_worker *worker; (worker = first_failed(session)) != NULL && worker->end_is_known; settled = true)
+        settle_worker(worker);
+    return settled;
+}
+
+/* Groups. */
+
+static bool settle_group(struct session *session, size_t number)
+{
+    struct session_group *group = &session->groups[number];
+    enum group_state state = schedule_group_state(session->schedule, number);
+    bool commits = schedule_group_commits(session->schedule, number);
+
+    if (group->pending > 0 || (!commits && state != GROUP_RETRACTING && state != GROUP_ABORTING))
+        return false;
+    if (!commits) {
+        schedule_group_aborted(session->schedule, number);
+    } else if (state == GROUP_COMMITTING && !group->refused && session_group_is_spread(session, number)) {
+        schedule_group_prepared(session->schedule, number);
+        session_send_publish(session, number);
+    } else {
+        session_report_group(session, number);
+        schedule_group_committed(session->schedule, number, !group->refused);
+    }
+    return true;
+}
+
+/* What was asked of a group is answered by all of its workers. */
+static bool settle_groups(struct session *session)
+{
+    bool settled = false;
+
+    for (size_t i = 0; i < session->plan->group_count; i++)
+        if (!schedule_group_is_held(session->schedule, i))
+            settled = settle_group(session, i) || settled;
+    return settled;
+}
+
+bool session_settle(struct session *session)
+{
+    bool settled = settle_workers(session);
+
+    settled = settle_groups(session) || settled;
+    return settle_failure(session) || settled;
+}
+
+/* Resuming. */
+
+static bool may_restart(const struct session *session)
+{
+    return !schedule_is_stopping(session->schedule) && !schedule_finished(session->schedule);
+}
+
+/* Not before its groups know what they have lost. */
+static bool is_to_restart(const struct session_worker *worker)
+{
+    const struct session *session = worker->place->session;
+
+    if (worker->phase != WORKER_LOST)
+        return false;
+    for (size_t i = 0; i < session->plan->group_count; i++) {
+        enum group_state state = schedule_group_state(session->schedule, i);
+        bool rests = state == GROUP_WAITING || state == GROUP_COMMITTED || state == GROUP_FAILED || state == GROUP_PAUSED;
+        if (!rests && worker_has_group(worker, i))
+            return false;
+    }
+    return true;
+}
+
+static void restart_workers(struct session *session)
+{
+    for (size_t i = 0; i < session->worker_count && may_restart(session); i++) {
+        struct session_place *place = session->workers[i].place;
+        if (is_to_restart(&session->workers[i]) && clock_monotonic_ms() >= place->restart_ms)
+            place_restart(place);
+    }
+}
+
+static bool workers_are_ready(const struct session *session)
+{
+    for (size_t i = 0; i < session->worker_count; i++)
+        if (session->workers[i].phase != WORKER_RUNNING)
+            return false;
+    return true;
+}
+
+void session_resume(struct session *session)
+{
+    int64_t now = clock_monotonic_ms();
+
+    restart_workers(session);
+    bool ready = workers_are_ready(session);
+    schedule_hold(session->schedule, !ready);
+    for (size_t i = 0; ready && i < session->plan->group_count; i++)
+        if (schedule_group_state(session->schedule, i) == GROUP_PAUSED && now >= session->groups[i].resume_ms)
+            session_resume_group(session, i);
+}
+
+int64_t session_next_resumption(const struct session *session)
+{
+    int64_t next = INT64_MAX;
+    bool ready = workers_are_ready(session);
+
+    for (size_t i = 0; ready && i < session->plan->group_count; i++)
+        if (schedule_group_state(session->schedule, i) == GROUP_PAUSED)
+            next = clock_earlier(next, session->groups[i].resume_ms);
+    for (size_t i = 0; i < session->worker_count && may_restart(session); i++)
+        if (is_to_restart(&session->workers[i]))
+            next = clock_earlier(next, session->workers[i].place->restart_ms);
+    return next;
+}
