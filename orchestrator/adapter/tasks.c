@@ -55,6 +55,22 @@ static int collect_artifacts(struct adapter_thread *thread, struct osiris_error 
     return adapter_host_collect(thread->host, error);
 }
 
+static void reconnect(struct adapter_thread *thread, void *unused)
+{
+    struct adapter_outcome *outcome = &thread->outcome;
+
+    (void)unused;
+    outcome->result = -1;
+    outcome->end = (struct adapter_worker_end){.exit.state = OSIRIS_WORKER_LOST};
+    if (thread->host == NULL)
+        return;
+    look_at_worker(thread, 0, &outcome->end.exit);
+    if (outcome->end.exit.state == OSIRIS_WORKER_EXITED || outcome->end.exit.state == OSIRIS_WORKER_SIGNALLED)
+        return;
+    adapter_guard_call(&thread->guard, "reconnect");
+    outcome->result = adapter_host_reconnect(thread->host, &outcome->channel, &outcome->error);
+}
+
 /* Time in which this process did not run counts for nothing. */
 static bool ends_within(struct adapter_thread *thread, int timeout_ms, struct osiris_worker_exit *exit)
 {
@@ -110,6 +126,7 @@ void adapter_thread_begin(struct adapter_thread *thread, enum adapter_task task,
 {
     static const adapter_work works[] = {[ADAPTER_PREPARE] = prepare,
                                          [ADAPTER_EXECUTE] = execute,
+                                         [ADAPTER_RECONNECT] = reconnect,
                                          [ADAPTER_AWAIT] = await,
                                          [ADAPTER_LEAVE] = leave,
                                          [ADAPTER_CLOSE] = close_adapter};
@@ -125,29 +142,6 @@ void adapter_thread_begin(struct adapter_thread *thread, enum adapter_task task,
 bool adapter_thread_can_reconnect(const struct adapter_thread *thread)
 {
     return adapter_host_can_reconnect(thread->host);
-}
-
-struct reconnection {
-    struct osiris_channel *channel;
-    struct osiris_error *error;
-    int result;
-};
-
-static void reconnect(struct adapter_thread *thread, void *argument)
-{
-    struct reconnection *asked = argument;
-
-    adapter_guard_call(&thread->guard, "reconnect");
-    asked->result = adapter_host_reconnect(thread->host, asked->channel, asked->error);
-}
-
-int adapter_thread_reconnect(struct adapter_thread *thread, struct osiris_channel *channel,
-                             struct osiris_error *error)
-{
-    struct reconnection asked = {channel, error, -1};
-
-    (void)adapter_thread_call(thread, reconnect, &asked);
-    return asked.result;
 }
 
 struct look {

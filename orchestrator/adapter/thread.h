@@ -20,6 +20,7 @@ struct adapter_thread;
 enum adapter_task {
     ADAPTER_PREPARE = 1, /* adapter_host_open, adapter_host_prepare */
     ADAPTER_EXECUTE,     /* adapter_host_execute */
+    ADAPTER_RECONNECT,   /* adapter_host_worker_exit, and if the worker runs adapter_host_reconnect */
     ADAPTER_AWAIT,       /* the worker's end: adapter_host_worker_exit, and adapter_host_terminate as patience ends */
     ADAPTER_LEAVE,       /* adapter_host_collect, adapter_host_close: may be prepared again */
     ADAPTER_CLOSE,       /* adapter_host_close */
@@ -43,8 +44,8 @@ struct adapter_outcome {
     enum adapter_task task;
     int result;                    /* 0 or -1 */
     struct osiris_error error;     /* the taker clears it */
-    struct osiris_channel channel; /* of ADAPTER_EXECUTE; the taker owns its descriptors */
-    struct adapter_worker_end end; /* of ADAPTER_AWAIT */
+    struct osiris_channel channel; /* of ADAPTER_EXECUTE and ADAPTER_RECONNECT; the taker owns its descriptors */
+    struct adapter_worker_end end; /* of ADAPTER_AWAIT, and of ADAPTER_RECONNECT that has failed */
 };
 
 /* Starts the thread; the adapter is not loaded yet. Keeps copies of what the options hold but the sink, of which `cancelled` is
@@ -65,8 +66,6 @@ void adapter_thread_cancel(struct adapter_thread *thread);
 
 /* As those of host.h. While a task is under way there is no worker: it is LOST, and terminating it cancels the task. */
 bool adapter_thread_can_reconnect(const struct adapter_thread *thread);
-int adapter_thread_reconnect(struct adapter_thread *thread, struct osiris_channel *channel,
-                             struct osiris_error *error);
 void adapter_thread_worker_exit(struct adapter_thread *thread, int timeout_ms,
                                 struct osiris_worker_exit *result);
 void adapter_thread_terminate(struct adapter_thread *thread, int how);

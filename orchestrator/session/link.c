@@ -70,30 +70,42 @@ static void link_is_up(struct session_worker *worker, int64_t now)
     link_event(worker, "link_resumed", down_ms);
 }
 
+/* The adapter may take its time. */
 static void attempt(struct session_worker *worker, int64_t now)
 {
     struct session_link *link = &worker->link;
-    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
-    struct osiris_worker_exit end;
-    struct osiris_channel made;
+    struct session_place *place = worker->place;
 
-    adapter_thread_worker_exit(worker->place->adapter, 0, &end);
-    if (end.state == OSIRIS_WORKER_EXITED || end.state == OSIRIS_WORKER_SIGNALLED) {
-        worker_fail_with(worker, OSIRIS_ERROR_INTERNAL, "it closed its channel");
-        return;
-    }
     link->pause_ms = link->pause_ms == 0 ? 1 : 2 * link->pause_ms;
     if (link->pause_ms > LONGEST_PAUSE_MS)
         link->pause_ms = LONGEST_PAUSE_MS;
     link->attempt_ms = now;
+    place->phase = PLACE_RECONNECTING;
+    adapter_thread_begin(place->adapter, ADAPTER_RECONNECT, NULL);
+}
+
+void worker_take_link(struct session_worker *worker, struct adapter_outcome *outcome)
+{
+    struct session_link *link = &worker->link;
+    int64_t now = clock_monotonic_ms();
+    int32_t state = outcome->end.exit.state;
+
+    worker->place->phase = PLACE_STARTED;
+    worker->place->deadline_ms = 0;
+    if (!worker_is_there(worker))
+        return;
+    link->attempt_ms = now;
     link->next_attempt_ms = now + link->pause_ms;
-    if (adapter_thread_reconnect(worker->place->adapter, &made, &error) == 0 &&
-        channel_reconnect(worker->channel, made.socket, &error) == 0) {
+    if (outcome->result < 0 && (state == OSIRIS_WORKER_EXITED || state == OSIRIS_WORKER_SIGNALLED)) {
+        worker_fail_with(worker, OSIRIS_ERROR_INTERNAL, "it closed its channel");
+        return;
+    }
+    if (outcome->result == 0 && channel_reconnect(worker->channel, steal_fd(&outcome->channel.socket), &outcome->error) == 0) {
         worker->last_sent_ms = now;
         link->judged = false;
     } else {
         session_log(worker->place->session, OSIRIS_DEBUG, "worker",
-                    error.message == NULL ? "cannot connect again" : error.message);
+                    outcome->error.message == NULL ? "cannot connect again" : outcome->error.message);
     }
 }
 
@@ -118,7 +130,7 @@ static void make_link_again(struct session_worker *worker, int64_t now)
         worker_fail_with(worker, OSIRIS_ERROR_CONNECTION, text);
         return;
     }
-    if (channel_is_lost(worker->channel) && now >= link->next_attempt_ms)
+    if (channel_is_lost(worker->channel) && now >= link->next_attempt_ms && worker->place->phase == PLACE_STARTED)
         attempt(worker, now);
 }
 
@@ -218,7 +230,9 @@ int64_t worker_next_deadline(const struct session_worker *worker)
     }
     if (link->down_since_ms == 0)
         return 0;
-    next = channel_is_lost(worker->channel) ? link->next_attempt_ms
-                                           : link->attempt_ms + limits->heartbeat_timeout_ms;
+    if (!channel_is_lost(worker->channel))
+        next = link->attempt_ms + limits->heartbeat_timeout_ms;
+    else
+        next = worker->place->phase == PLACE_STARTED ? link->next_attempt_ms : INT64_MAX;
     return clock_earlier(next, link->trouble_since_ms + limits->resume_ms);
 }

@@ -13,6 +13,7 @@
 #include "core/wire/body.h"
 #include "orchestrator/adapter/guard.h"
 #include "orchestrator/session/failure.h"
+#include "orchestrator/session/link.h"
 #include "orchestrator/session/notes.h"
 #include "orchestrator/session/orphans.h"
 #include "orchestrator/session/reports.h"
@@ -210,17 +211,27 @@ void place_restart(struct session_place *place)
     begin(place, PLACE_LEAVING, ADAPTER_LEAVE, NULL);
 }
 
+bool place_is_busy(const struct session_place *place)
+{
+    return place->phase == PLACE_PREPARING || place->phase == PLACE_STARTING || place->phase == PLACE_RECONNECTING ||
+           place->phase == PLACE_AWAITING || place->phase == PLACE_LEAVING;
+}
+
 bool place_await_failed(struct session_place *place)
 {
+    const struct session *session = place->session;
     const struct session_worker *worker = place->workers;
     const struct adapter_patience patience = {
         .kill_ms = worker->killed ? KILLED_MS : DYING_MS,
-        .exit_ms = (int)place->session->limits.exit_ms,
+        .exit_ms = (int)session->limits.exit_ms,
     };
 
-    if (place->adapter == NULL || place->phase != PLACE_STARTED)
+    if (place->adapter == NULL || (place->phase != PLACE_STARTED && place->phase != PLACE_RECONNECTING))
         return false;
-    begin(place, PLACE_AWAITING, ADAPTER_AWAIT, &patience);
+    if (place->phase == PLACE_STARTED)
+        begin(place, PLACE_AWAITING, ADAPTER_AWAIT, &patience);
+    else if (place->deadline_ms == 0)
+        place->deadline_ms = clock_monotonic_ms() + session->limits.exit_ms;
     return true;
 }
 
@@ -242,12 +253,6 @@ static void end_worker(struct session_place *place)
     worker->channel = NULL;
     begin(place, PLACE_AWAITING, ADAPTER_AWAIT, &patience);
     place->deadline_ms = clock_monotonic_ms() + 3 * (int64_t)exit_ms;
-}
-
-bool place_is_busy(const struct session_place *place)
-{
-    return place->phase == PLACE_PREPARING || place->phase == PLACE_STARTING || place->phase == PLACE_AWAITING ||
-           place->phase == PLACE_LEAVING;
 }
 
 void session_end_workers(struct session *session)
@@ -452,6 +457,9 @@ void place_take_adapter(struct session_place *place)
             give_up_worker(place->workers, &outcome.error);
         else
             has_started(place, &outcome.channel);
+        break;
+    case ADAPTER_RECONNECT:
+        worker_take_link(place->workers, &outcome);
         break;
     case ADAPTER_AWAIT:
         has_ended(place, &outcome.end);

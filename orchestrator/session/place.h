@@ -14,7 +14,7 @@ int session_prepare_places(struct session *session, struct osiris_error *error);
 void session_start_workers(struct session *session);
 /* A lost worker is replaced: its place is left, then prepared anew. */
 void place_restart(struct session_place *place);
-/* The end of a worker that has failed. False: there is none to wait for. */
+/* The end of a worker that has failed is waited for, when the adapter has returned from what it is at. False: there is none to wait for. */
 bool place_await_failed(struct session_place *place);
 /* The run ends: the ends of all workers are waited for. */
 void session_end_workers(struct session *session);

@@ -130,6 +130,7 @@ enum place_phase {
     PLACE_PREPARED,
     PLACE_STARTING, /* a worker */
     PLACE_STARTED,
+    PLACE_RECONNECTING, /* makes the link to its worker again */
     PLACE_AWAITING, /* the end of its worker */
     PLACE_ENDED,    /* that has ended, or could not be started */
     PLACE_LEAVING,  /* brings home what is there, and closes: before it is prepared again, or at the end of the run */

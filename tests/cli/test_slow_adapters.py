@@ -1,5 +1,5 @@
-"""Adapters that take their time to start a worker (tests/plugins/flaky.c holds it while a file is there): nobody else waits for
-that, and nobody waits for it in vain."""
+"""Adapters that take their time to start a worker, to find out how one has ended, or to bring artifacts home (tests/plugins/flaky.c
+does so while a file is there): nobody else waits for that, and nobody waits for it in vain."""
 
 import json
 import os
@@ -43,10 +43,10 @@ def is_held():
     return recorded("held")
 
 
-def lose_worker():
-    """Kills the worker in a; its successor is held."""
+def lose_worker(name="hold"):
+    """Kills the worker in a; its successor, or word of its end, is held."""
     wait_until(lambda: [log for log in pathlib.Path("run_logs").rglob("debug.log") if "hanging" in read(log)], "the driver hangs")
-    write("hold", "")
+    write(name, "")
     wait_until(lambda: workers("a"), "it is known")
     os.kill(workers("a")[0], signal.SIGKILL)
     wait_until(is_held, "the adapter is at it")
@@ -76,6 +76,77 @@ def test_others_go_on(folder):
     assert_equal(len(read("save.csv").splitlines()), 101, "lines")
     assert_equal([len(workers(place)) for place in "abc"], [2, 1, 1], "workers")
     assert_all_gone()
+
+
+@test
+def test_others_go_on_while_an_end_is_waited_for(folder):
+    process = begin(hold_end=f"{os.getcwd()}/hold_end")
+    lose_worker("hold_end")
+    assert_equal(recorded("step_complete", step_id="far"), [], "ended")
+    wait_until(lambda: recorded("step_complete", step_id="far"), "the others are done")
+    assert_equal(recorded("worker_restart"), [], "nobody knows of it yet")
+    os.unlink("hold_end")
+    result = finish(process)
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal(len(read("far.csv").splitlines()), 1501, "lines")
+    assert_equal(len(read("save.csv").splitlines()), 101, "lines")
+    assert_equal([len(workers(place)) for place in "abc"], [2, 1, 1], "workers")
+    assert_in("was killed by SIGKILL", recorded("step_retry")[0][1]["error"], result)
+    assert_all_gone()
+
+
+@test
+def test_a_signal_while_an_end_is_waited_for(folder):
+    process = begin(hold_end=f"{os.getcwd()}/hold_end")
+    lose_worker("hold_end")
+    interrupt(process)
+    wait_until(lambda: recorded("step_failed", step_id="far"), "others are cancelled meanwhile")
+    os.unlink("hold_end")
+    result = finish(process)
+    assert_equal(result.code, 130, "exit code", result)
+    assert_equal(outputs(), [], "files left")
+    assert_all_gone()
+
+
+def collecting(**options):
+    """A run that has published, whose adapter is bringing artifacts home."""
+    options = "".join(f", {name}: {str(value).lower()}" for name, value in options.items())
+    write("osiris.yaml", f"adapters: {{a: {{adapter: flaky, hold_collect: {os.getcwd()}/hold{options}}}}}\n")
+    write("hold", "")
+    pathlib.Path("run_logs").mkdir()
+    pipeline({**step("make", "test.generate", "read", rows=10), "run_on": "a"},
+             {**step("save", "csv.writer", "write", needs=["make"], path="save.csv"), "run_on": "a"})
+    process = start("run", "pipeline.yaml", env={"OSIRIS_ADAPTER_PATH": ADAPTERS, "OSIRIS_CANCEL_GRACE_MS": "300"})
+    wait_until(is_held, "artifacts are on their way")
+    return process
+
+
+@test
+def test_artifacts_come_home(folder):
+    process = collecting()
+    os.unlink("hold")
+    assert_equal(finish(process).code, 0, "exit code")
+    assert_equal(outputs(), ["save.csv"], "files")
+
+
+@test
+def test_a_signal_while_artifacts_come_home(folder):
+    process = collecting()
+    interrupt(process)
+    result = finish(process)
+    assert_equal(result.code, 130, "exit code", result)
+    assert_in("gave up", result.err, result)
+    assert_equal(outputs(), ["save.csv"], "files")
+
+
+@test
+def test_an_adapter_that_does_not_return_from_collecting_is_left(folder):
+    process = collecting(deaf=True)
+    interrupt(process)
+    result = finish(process)
+    assert_equal(result.code, 130, "exit code", result)
+    assert_in('adapter "flaky" does not return; what it has made is left behind', result.err, result)
+    assert_equal(outputs(), ["save.csv"], "files")
 
 
 @test

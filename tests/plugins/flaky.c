@@ -44,6 +44,8 @@ static const char spec[] =
     "\"silent_after\": {\"type\": \"integer\", \"default\": -1, \"description\": \"carries nothing from then on\"},"
     "\"silent\": {\"type\": \"string\", \"enum\": [\"both\", \"to_worker\", \"from_worker\"], \"default\": \"both\"},"
     "\"hold\": {\"type\": \"string\", \"description\": \"no worker is started while this file is there\"},"
+    "\"hold_end\": {\"type\": \"string\", \"description\": \"nobody hears of a worker's end while this file is there\"},"
+    "\"hold_collect\": {\"type\": \"string\", \"description\": \"artifacts come home when this file is gone\"},"
     "\"deaf\": {\"type\": \"boolean\", \"default\": false, \"description\": \"also when cancelled\"},"
     "\"strangers\": {\"type\": \"boolean\", \"default\": false}}}}";
 
@@ -79,7 +81,7 @@ struct flaky {
     int64_t strangers, strangers_heard;
 };
 
-static int fail(struct flaky *flaky, const char *what)
+static int fail(const struct flaky *flaky, const char *what)
 {
     char message[256];
 
@@ -421,12 +423,11 @@ static int flaky_prepare(void *state)
     return listen_somewhere(state);
 }
 
-/* An adapter that takes its time. */
-static int wait_for_leave(struct flaky *flaky)
+/* An adapter that takes its time. `option` names a file. */
+static int wait_for_leave(const struct flaky *flaky, const char *option, int deaf)
 {
     const struct osiris_host *host = flaky->host;
-    const char *path = host->get_string(host, OSIRIS_CONFIG, "hold", NULL);
-    int deaf = host->get_boolean(host, OSIRIS_CONFIG, "deaf", 0);
+    const char *path = host->get_string(host, OSIRIS_CONFIG, option, NULL);
 
     if (path == NULL || access(path, F_OK) != 0)
         return 0;
@@ -441,12 +442,17 @@ static int wait_for_leave(struct flaky *flaky)
     return 0;
 }
 
+static int is_deaf(const struct flaky *flaky)
+{
+    return flaky->host->get_boolean(flaky->host, OSIRIS_CONFIG, "deaf", 0);
+}
+
 static int flaky_execute(void *state, struct osiris_channel *channel)
 {
     struct flaky *flaky = state;
     int pipes[2];
 
-    if (wait_for_leave(flaky) < 0)
+    if (wait_for_leave(flaky, "hold", is_deaf(flaky)) < 0)
         return -1;
     if (pipe2(pipes, O_CLOEXEC) < 0)
         return fail(flaky, "cannot make a pipe");
@@ -510,6 +516,8 @@ static int flaky_worker_exit(void *state, int32_t timeout_ms, struct osiris_work
 {
     int64_t deadline = now_ms() + timeout_ms;
 
+    if (timeout_ms > 0)
+        (void)wait_for_leave(state, "hold_end", 1);
     for (;;) {
         look(state, result);
         if (result->state != OSIRIS_WORKER_RUNNING || now_ms() >= deadline)
@@ -530,8 +538,7 @@ static int flaky_terminate(void *state, int32_t how)
 
 static int flaky_collect(void *state)
 {
-    (void)state;
-    return 0;
+    return wait_for_leave(state, "hold_collect", is_deaf(state));
 }
 
 static void flaky_close(void *state)
