@@ -120,6 +120,12 @@ WRAPPED(const char *, rundir_artifacts_path, const struct rundir *rundir)
     return "/no-such-folder/artifacts";
 }
 
+WRAPPED(const char *, rundir_temp_path, const struct rundir *rundir)
+{
+    (void)rundir;
+    return "/no-such-folder/tmp";
+}
+
 WRAPPED(char *, rundir_shown, const struct rundir *rundir, const char *path)
 {
     (void)rundir;

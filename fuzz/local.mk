@@ -31,7 +31,7 @@ fuzz_run_session_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=adapter_host_open,--wrap=adapter_host_prepare,--wrap=adapter_host_execute \
 	-Wl,--wrap=adapter_host_can_reconnect,--wrap=adapter_host_worker_exit,--wrap=adapter_host_terminate \
 	-Wl,--wrap=adapter_host_collect,--wrap=adapter_host_close,--wrap=rundir_path \
-	-Wl,--wrap=rundir_artifacts_path,--wrap=rundir_shown,--wrap=rundir_event,--wrap=rundir_metric \
+	-Wl,--wrap=rundir_artifacts_path,--wrap=rundir_temp_path,--wrap=rundir_shown,--wrap=rundir_event,--wrap=rundir_metric \
 	-Wl,--wrap=rundir_log,--wrap=rundir_note,--wrap=rundir_flush,--wrap=atomic_file_write \
 	-Wl,--wrap=make_directories,--wrap=remove_tree \
 	$(NULL)

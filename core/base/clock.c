@@ -64,3 +64,8 @@ int clock_ulid(char text[CLOCK_ULID_SIZE])
     text[26] = '\0';
     return 0;
 }
+
+bool clock_is_ulid(const char *text)
+{
+    return strlen(text) == CLOCK_ULID_SIZE - 1 && strspn(text, digits) == CLOCK_ULID_SIZE - 1;
+}

@@ -25,5 +25,7 @@ void clock_timestamp_of(const struct timespec *time, char text[CLOCK_TIMESTAMP_S
  * characters of Crockford's base 32. Returns 0 or -1. */
 #define CLOCK_ULID_SIZE 27
 int clock_ulid(char text[CLOCK_ULID_SIZE]);
+/* Whether the text could be one. */
+bool clock_is_ulid(const char *text);
 
 #endif

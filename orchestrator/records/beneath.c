@@ -5,14 +5,16 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
 
 #define FOLDER (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
-/* The component that begins at `path`, `length` bytes long, of the folder that is open. */
-static int open_component(int folder, const char *path, size_t length)
+/* The component that begins at `path`, `length` bytes long, of the folder that is open. `mode`: of one that is made if it is missing,
+ * or NULL. */
+static int open_component(int folder, const char *path, size_t length, const mode_t *mode)
 {
     char name[NAME_MAX + 1];
 
@@ -22,16 +24,18 @@ static int open_component(int folder, const char *path, size_t length)
     }
     memcpy(name, path, length);
     name[length] = '\0';
+    if (mode != NULL && mkdirat(folder, name, *mode) < 0 && errno != EEXIST)
+        return -1;
     return openat(folder, name, FOLDER | O_NOFOLLOW);
 }
 
-int open_beneath(const char *base, const char *path)
+static int walk(const char *base, const char *path, const mode_t *mode)
 {
     int folder = open(base, FOLDER);
 
     for (;;) {
         size_t length = strcspn(path, "/");
-        int inner = folder < 0 ? -1 : open_component(folder, path, length), number = errno;
+        int inner = folder < 0 ? -1 : open_component(folder, path, length, mode), number = errno;
         cleanup_close_value(&folder);
         errno = number;
         if (inner < 0 || path[length] == '\0')
@@ -39,4 +43,14 @@ int open_beneath(const char *base, const char *path)
         folder = inner;
         path += length + 1;
     }
+}
+
+int open_beneath(const char *base, const char *path)
+{
+    return walk(base, path, NULL);
+}
+
+int make_beneath(const char *base, const char *path, mode_t mode)
+{
+    return walk(base, path, &mode);
 }

@@ -326,15 +326,26 @@ static void remove_unfinished_records(const struct interrupted *run)
     }
 }
 
-/* Of what its worker has left. One that lives still removes it itself, and is looked at again by the next osiris. What a run with
- * --out has left elsewhere stays: whoever made the entry may have named any folder. */
-static bool clear_litter(const struct interrupted *run)
+/* What its workers have left in the project. One that lives still removes it itself, and is looked at again by the next osiris: false. */
+static bool clear_temporary(const char *base_dir, const char *run_id)
 {
+    _cleanup_free_ char *inner = memory_format(RUN_INDEX_TEMPORARY "/%s", run_id), *path = path_in(base_dir, inner);
+    _cleanup_close_ int folder = open_beneath(base_dir, inner);
+
+    return folder < 0 || litter_remove_dead(path, run_id);
+}
+
+/* The same, and what has been left beside its records. What a run with --out has left there stays: whoever made the entry may have named
+ * any folder. */
+static bool clear_litter(const struct interrupted *run, const char *base_dir)
+{
+    bool is_clear = clear_temporary(base_dir, run->run_id);
+
     if (!run->is_ours)
-        return true;
+        return is_clear;
     remove_unfinished_records(run);
     _cleanup_free_ char *path = memory_format("%s/tmp-%s", run->run_dir, run->run_id);
-    return litter_remove_dead(path, run->run_id);
+    return litter_remove_dead(path, run->run_id) && is_clear;
 }
 
 static void look_at(const char *base_dir, const char *index_dir, const char *folder, const char *name,
@@ -356,12 +367,12 @@ static void look_at(const char *base_dir, const char *index_dir, const char *fol
     run.is_ours = lies_in_run_logs(base_dir, run.run_dir);
     if (lock_events(&run) < 0) {
         /* Somebody has removed its records: there is nothing left to be said. */
-        if (errno == ENOENT)
+        if (errno == ENOENT && clear_temporary(base_dir, name))
             (void)unlink(path);
         return;
     }
     /* Another osiris may have settled it since the entry was read. */
-    if (access(path, F_OK) == 0 && settle(&run, index_dir, lines) && clear_litter(&run))
+    if (access(path, F_OK) == 0 && settle(&run, index_dir, lines) && clear_litter(&run, base_dir))
         (void)unlink(path);
     (void)close(run.events);
 }
@@ -393,6 +404,8 @@ json_object *run_index_end_interrupted(const char *base_dir)
             remove_unfinished(dir, entry->d_name);
             continue;
         }
+        if (!clock_is_ulid(entry->d_name))
+            continue;
         look_at(base_dir, index_dir, folder, entry->d_name, lines);
         seen++;
     }

@@ -4,6 +4,8 @@
  *   runs.jsonl       one line a run that has ended, appended with one write
  *   running/<run id> a run that goes on: its line to be, and where its records are
  *
+ * and .osiris/tmp/<run id>: what its workers have for a time.
+ *
  * A run holds a lock (flock) on its events.jsonl for as long as its process lives: a run that is among the running ones
  * although nobody holds its lock was interrupted (kill -9, a power cut), whatever process has its number now. Where a
  * filesystem knows no such locks, such runs stay as they are.
@@ -25,7 +27,9 @@ void run_index_remove_running(const char *index_dir, const char *run_id);
  * events.jsonl. At most RUN_INDEX_LOOKED_AT of the running ones are looked at. Returns their lines (an array; free it).
  * Of runs that ended with a full disk, what stands only in one of status.json and the index is put into the other.
  * Records that lie elsewhere than in the project's run_logs (--out, or a mark that somebody has made) are read and left as they
- * are; only the index tells of their end. What cannot be written is left for the next time. */
+ * are; only the index tells of their end. What their dead workers have left in RUN_INDEX_TEMPORARY is removed, and what is noted there
+ * (core/output/litter.h). What cannot be written is left for the next time. */
+#define RUN_INDEX_TEMPORARY ".osiris/tmp"
 #define RUN_INDEX_LOOKED_AT 64
 json_object *run_index_end_interrupted(const char *base_dir);
 

@@ -14,6 +14,7 @@
 #include "core/base/json-build.h"
 #include "core/base/json-text.h"
 #include "core/base/utf8.h"
+#include "orchestrator/records/beneath.h"
 #include "orchestrator/records/run-index.h"
 
 /* Lines wait in memory until there are so many bytes, or rundir_flush. */
@@ -30,6 +31,7 @@ static const char *const record_names[RECORD_COUNT] = {"events.jsonl", "metrics.
 struct rundir {
     char *path;
     char *artifacts;
+    char *temporary;
     char *index_dir;
     char *run_id;
     struct redactor *redactor; /* borrowed */
@@ -115,6 +117,15 @@ static int open_records(struct rundir *rundir, struct osiris_error *error)
     return 0;
 }
 
+static char *choose_temporary(const struct rundir *rundir, const char *base_dir)
+{
+    _cleanup_close_ int folder = make_beneath(base_dir, RUN_INDEX_TEMPORARY, 0755);
+
+    if (folder >= 0 && faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) == 0)
+        return memory_format("%s/" RUN_INDEX_TEMPORARY "/%s", base_dir, rundir->run_id);
+    return memory_format("%s/tmp-%s", rundir->path, rundir->run_id);
+}
+
 struct rundir *rundir_open(const struct rundir_options *options, struct osiris_error *error)
 {
     struct rundir *rundir = calloc(1, sizeof *rundir);
@@ -131,8 +142,10 @@ struct rundir *rundir_open(const struct rundir_options *options, struct osiris_e
     rundir->artifacts = path_in(rundir, "artifacts");
     rundir->index_dir = memory_format("%s/.osiris/index", options->base_dir);
     if (look_for_records(rundir, error) == 0 && make_directories(rundir->artifacts, 0755, error) == 0 &&
-        open_records(rundir, error) == 0)
+        open_records(rundir, error) == 0) {
+        rundir->temporary = choose_temporary(rundir, options->base_dir);
         return rundir;
+    }
     rundir_free(rundir);
     return NULL;
 }
@@ -150,6 +163,7 @@ void rundir_free(struct rundir *rundir)
     osiris_error_clear(&rundir->failure);
     free(rundir->path);
     free(rundir->artifacts);
+    free(rundir->temporary);
     free(rundir->index_dir);
     free(rundir->run_id);
     free(rundir);
@@ -163,6 +177,11 @@ const char *rundir_path(const struct rundir *rundir)
 const char *rundir_artifacts_path(const struct rundir *rundir)
 {
     return rundir->artifacts;
+}
+
+const char *rundir_temp_path(const struct rundir *rundir)
+{
+    return rundir->temporary;
 }
 
 char *rundir_shown(const struct rundir *rundir, const char *path)

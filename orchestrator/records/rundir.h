@@ -36,6 +36,10 @@ void rundir_free(struct rundir *rundir);
 
 const char *rundir_path(const struct rundir *rundir);
 const char *rundir_artifacts_path(const struct rundir *rundir);
+/* What the temporary folders of the run's workers are in: made by the first of them, removed with all that is in it when they are gone. It
+ * lies in the project, wherever the records are, so that the next run clears it if this one is killed (run-index.h); if the project cannot
+ * have it (it is only read, or .osiris or its tmp is a link), beside the records. */
+const char *rundir_temp_path(const struct rundir *rundir);
 /* A path in there as it may be shown and put on record: a folder that the user has named (--out) is a text from outside. Free it. */
 char *rundir_shown(const struct rundir *rundir, const char *path);
 

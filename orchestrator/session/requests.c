@@ -77,9 +77,7 @@ static json_object *steps_here(const struct session_worker *worker)
 
 char *session_temp_dir(const struct session *session)
 {
-    const struct session_options *options = session->options;
-
-    return memory_format("%s/tmp-%s", rundir_path(options->rundir), options->run_id);
+    return strdup(rundir_temp_path(session->options->rundir));
 }
 
 void worker_send_prepare(struct session_worker *worker)

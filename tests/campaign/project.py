@@ -173,6 +173,7 @@ class Project:
         there = self.outputs()
         left = sorted(set(there) - set(self.expected) - set(ignore))
         left += [str(path) for path in self.folder.rglob("*") if LITTER.search(path.name) and path.name not in self.own]
+        left += [str(path) for path in self.folder.glob(".osiris/tmp/*")]
         # A run's own folder that has nothing in it yet is no litter.
         left += [str(path) for path in self.folder.rglob("*") if path.is_dir() and not any(path.iterdir())
                  and path.relative_to(self.folder).parts[0] not in ("run_logs", ".osiris")]

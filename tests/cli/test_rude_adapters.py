@@ -59,7 +59,7 @@ def fails(at, how, words, options=None):
     index = json.loads(read(".osiris/index/runs.jsonl").splitlines()[-1])
     assert_equal(index["status"], "failed", "status in the index")
     workers_are_gone(directory)
-    assert_equal([str(path) for path in directory.glob("tmp*")], [], "temporary folders")
+    assert_equal([str(path) for path in [*directory.glob("tmp*"), *pathlib.Path(".osiris/tmp").iterdir()]], [], "temporary folders")
     forget(directory)
     return result
 

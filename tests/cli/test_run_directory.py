@@ -167,7 +167,8 @@ def test_logs(folder):
 
 
 def scratch_folders(directory):
-    return [path.name for path in pathlib.Path(directory).iterdir() if path.name.startswith("tmp-")]
+    """The temporary folders of the project's runs, and those beside the records in `directory`."""
+    return [str(path) for path in [*pathlib.Path(".osiris/tmp").glob("*"), *pathlib.Path(directory).glob("tmp*-*")]]
 
 
 @test
@@ -337,6 +338,28 @@ def test_a_run_that_was_killed(folder):
     assert_equal(len(index()), 3, "lines of the index")
 
 
+@test
+def test_small_files_that_a_killed_run_was_writing(folder):
+    """They go with the next run; files of the user's that have such names do not, nor what lies behind a link."""
+    process, directory = hanging()
+    worker = worker_of(process)
+    process.kill()
+    process.wait()
+    assert_no_group(worker)
+    run_id = status_of(directory)["run_id"]
+    unfinished = [write(directory / name, "half") for name in
+                  ("status.json.tmp", f"status.json.{run_id}", "artifacts/make/cleaned_config.json.tmp",
+                   "artifacts/save/cleaned_config.json.tmp")]
+    outside = write("outside/cleaned_config.json.tmp", "precious")
+    os.symlink(folder / "outside", directory / "artifacts/linked")
+    kept = [outside, *(write(directory / name, "precious") for name in ("status.json.backup", "artifacts/make/status.json.tmp"))]
+    export()
+    result = osiris("run", "pipeline.yaml", "--out", "other")
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal([path for path in unfinished if path.exists()], [], "unfinished files")
+    assert_equal([read(path) for path in kept], ["precious"] * 3, "other files")
+
+
 def forged_mark(path):
     """As a cloned project may bring it along."""
     run_id = "01K0000000000000000000000" + str(len(running()))
@@ -476,7 +499,8 @@ def test_a_disk_with_hardly_any_room_from_the_start(folder):
 @test
 def test_an_index_on_a_full_disk(folder):
     """The next run puts into it what stands in the run's status, once."""
-    with small_disk(".osiris") as fill:
+    os.mkdir(".osiris")
+    with small_disk(".osiris/index") as fill:
         process, directory = hanging()
         fill()
         interrupt(process)
@@ -486,7 +510,7 @@ def test_an_index_on_a_full_disk(folder):
         status = status_of(directory)
         assert_equal(status["status"], "cancelled", "status")
         assert_equal(running(), [status["run_id"]], "running ones")
-        os.unlink(".osiris/filler")
+        os.unlink(".osiris/index/filler")
         export()
         for name in ("second", "third"):
             result = osiris("run", "pipeline.yaml", "--out", name)

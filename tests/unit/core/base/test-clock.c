@@ -71,5 +71,20 @@ START_TEST(test_ulids_differ)
 }
 END_TEST
 
+START_TEST(test_what_is_a_ulid)
+{
+    char text[CLOCK_ULID_SIZE];
+
+    ck_assert_int_eq(clock_ulid(text), 0);
+    ck_assert(clock_is_ulid(text));
+    ck_assert(clock_is_ulid("01ARZ3NDEKTSV4RRFFQ69G5FAV"));
+    ck_assert(!clock_is_ulid(""));
+    ck_assert(!clock_is_ulid("01ARZ3NDEKTSV4RRFFQ69G5FA"));
+    ck_assert(!clock_is_ulid("01ARZ3NDEKTSV4RRFFQ69G5FAV0"));
+    ck_assert(!clock_is_ulid("01ARZ3NDEKTSV4RRFFQ69G5FA/"));
+    ck_assert(!clock_is_ulid("01ARZ3NDEKTSV4RRFFQ69G5FAU"));
+}
+END_TEST
+
 UNIT_MAIN("clock", test_monotonic_never_goes_back, test_timestamp_is_now_in_utc,
-          test_ulid_begins_with_the_time, test_ulids_differ)
+          test_ulid_begins_with_the_time, test_ulids_differ, test_what_is_a_ulid)

@@ -79,6 +79,21 @@ START_TEST(test_layout)
 }
 END_TEST
 
+START_TEST(test_temporary_folders_lie_in_the_project)
+{
+    char records[64], command[128], expected[256];
+
+    strcpy(records, "/tmp/osr-out.XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(records));
+    struct rundir *rundir = open_in(records, NULL);
+    snprintf(command, sizeof command, "rm -rf %s", records);
+    ck_assert_int_eq(system(command), 0);
+    snprintf(expected, sizeof expected, "%s/.osiris/tmp/01ARZ3NDEKTSV4RRFFQ69G5FAV", base);
+    ck_assert_str_eq(rundir_temp_path(rundir), expected);
+    remove_all(rundir);
+}
+END_TEST
+
 START_TEST(test_records_are_redacted_lines)
 {
     struct rundir *rundir = open_in(NULL, NULL);
@@ -249,6 +264,6 @@ START_TEST(test_records_of_another_run)
 }
 END_TEST
 
-UNIT_MAIN("rundir", test_layout, test_records_are_redacted_lines,
+UNIT_MAIN("rundir", test_layout, test_temporary_folders_lie_in_the_project, test_records_are_redacted_lines,
           test_any_bytes_make_one_valid_line, test_errors_are_written_at_once,
           test_unusable_folder, test_full_disk_is_remembered, test_no_half_lines, test_records_of_another_run)
