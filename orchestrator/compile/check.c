@@ -24,10 +24,12 @@ static bool is_spec_secret(const struct component *component, const char *pointe
 static bool has_secret_value(const struct problem_context *problem, const char *pointer)
 {
     json_object *secrets = problem->compiler->compiled->secrets;
-    const char *text = json_member_string(problem->connection, pointer + 1, NULL);
+    json_object *value = json_member(problem->connection, pointer + 1);
+    /* A number can be a secret, too. */
+    const char *text = value == NULL ? NULL : json_object_get_string(value);
 
-    if (text == NULL || problem->connection == NULL)
-        return text == NULL && strchr(pointer + 1, '/') != NULL;
+    if (text == NULL)
+        return strchr(pointer + 1, '/') != NULL;
     for (size_t i = 0; i < json_array_count(secrets); i++)
         if (strstr(text, json_object_get_string(json_object_array_get_idx(secrets, i))) != NULL)
             return true;

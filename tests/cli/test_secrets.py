@@ -242,6 +242,17 @@ def test_options_of_adapters_that_cannot_be_filled_in(folder):
 
 
 @test
+def test_numbers_that_are_secrets_in_connections(folder):
+    write("osiris_connections.yaml", "connections: {mysql: {it: {host: h, port: '${API_TOKEN}', database: d, user: u}}}\n")
+    pipeline(step("make", "mysql.extractor", "read", connection="@mysql.it", query="select 1"),
+             step("save", "csv.writer", "write", path="out.csv"))
+    result = osiris("validate", "pipeline.yaml", env={"API_TOKEN": "4711471147"})
+    assert_equal(result.code, 2, "exit code", result)
+    assert_in('"port" must be at most 65535', result.err, result)
+    assert_hidden({"out": result.out, "err": result.err}, "4711471147")
+
+
+@test
 def test_paths_of_users(folder):
     pin = "fluffykitten"
     texts = leak(pin, "--out", f"here-{pin}")
