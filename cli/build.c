@@ -61,24 +61,38 @@ static int check_profile(const char *profile, struct osiris_error *error)
     return 0;
 }
 
-int build_check_adapter(struct build *build, const char *place, struct osiris_error *error)
+/* {spec} or {error}, borrowed. To ask takes a process: each is asked once. */
+static json_object *describe_adapter(struct build *build, const char *adapter)
 {
     const struct adapter_folders folders = {paths_adapter_path(), paths_adapter_dir()};
-    const char *adapter = json_member_string(json_member(build->places, place), "adapter", place);
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    json_object *found = json_member(build->adapters, adapter);
 
-    /* Trying one takes a process. */
-    if (json_object_object_get_ex(build->adapters, adapter, NULL))
-        return 0;
-    if (adapter_file_check(adapter, &folders, build->places, error) < 0)
-        return -1;
+    if (found != NULL)
+        return found;
+    json_object *spec = adapter_file_describe(adapter, &folders, build->places, &error);
+    found = json_object_new_object();
+    json_add(found, spec == NULL ? "error" : "spec", spec == NULL ? osiris_error_to_json(&error) : spec);
     if (build->adapters == NULL)
         build->adapters = json_object_new_object();
-    json_add(build->adapters, adapter, NULL);
-    return 0;
+    json_add(build->adapters, adapter, found);
+    return found;
+}
+
+int build_check_adapter(struct build *build, const char *place, struct osiris_error *error)
+{
+    const char *adapter = json_member_string(json_member(build->places, place), "adapter", place);
+    json_object *refusal = json_member(describe_adapter(build, adapter), "error");
+
+    if (refusal == NULL)
+        return 0;
+    osiris_error_from_json(error, refusal);
+    return -1;
 }
 
 /* Who uses places: the steps that name one, and all others. */
 struct users {
+    struct build *build;
     const struct pipeline *pipeline;
     const char *adapter; /* or NULL */
 };
@@ -93,12 +107,19 @@ static bool is_used(void *context, const char *name)
     return users->adapter != NULL && strcmp(users->adapter, name) == 0;
 }
 
+static json_object *spec_of_adapter(void *context, const char *adapter)
+{
+    const struct users *users = context;
+
+    return json_member(describe_adapter(users->build, adapter), "spec");
+}
+
 /* Every place that a step names has to be there: to find out later would cost a run. */
 static int find_places(struct build *build, const char *adapter)
 {
     const struct pipeline *pipeline = build->pipeline;
-    struct users users = {pipeline, adapter};
-    const struct places_request request = {getenv("OSIRIS_HOME"), is_used, &users};
+    struct users users = {build, pipeline, adapter};
+    const struct places_request request = {getenv("OSIRIS_HOME"), is_used, spec_of_adapter, &users};
     size_t errors = build->diagnostics.errors;
 
     build->secrets = json_object_new_array();

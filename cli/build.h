@@ -26,7 +26,7 @@ struct build {
     struct compiled *compiled;
     json_object *places; /* see orchestrator/oml/places.h */
     json_object *secrets; /* [values] of the places' options, or NULL */
-    json_object *adapters; /* those that can be had: keys */
+    json_object *adapters; /* those that were looked for, {name: {spec} | {error}}, or NULL */
     struct diagnostics diagnostics; /* warnings, too */
 };
 

@@ -224,7 +224,10 @@ static json_object *ask(struct asking *asking, struct osiris_error *error)
 {
     const struct adapter_folders folders = {paths_adapter_path(), paths_adapter_dir()};
 
-    if (adapter_file_check("local", &folders, NULL, error) < 0 || compile(asking, error) < 0)
+    json_object *spec = adapter_file_describe("local", &folders, NULL, error);
+
+    json_object_put(spec);
+    if (spec == NULL || compile(asking, error) < 0)
         return NULL;
     fill_redactor(asking);
     if (open_records(asking, error) < 0 || run_session(asking, error) < 0)

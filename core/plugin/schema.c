@@ -305,10 +305,17 @@ static void check_array(struct checker *checker, json_object *schema, json_objec
     }
 }
 
+json_object *schema_of_property(json_object *schema, const char *name)
+{
+    json_object *own = json_member(json_member(schema, "properties"), name);
+    json_object *additional = json_member(schema, "additionalProperties");
+
+    return own != NULL || !json_object_is_type(additional, json_type_object) ? own : additional;
+}
+
 static void check_object(struct checker *checker, json_object *schema, json_object *value,
                          const char *pointer)
 {
-    json_object *properties = json_member(schema, "properties");
     json_object *required = json_member(schema, "required");
     json_object *additional = json_member(schema, "additionalProperties");
 
@@ -321,11 +328,9 @@ static void check_object(struct checker *checker, json_object *schema, json_obje
     }
     json_object_object_foreach(value, key, member)
     {
-        json_object *inner = json_member(properties, key);
+        json_object *inner = schema_of_property(schema, key);
         if (inner != NULL)
             check_inner(checker, inner, member, pointer, key);
-        else if (json_object_is_type(additional, json_type_object))
-            check_inner(checker, additional, member, pointer, key);
         else if (additional != NULL && !json_object_get_boolean(additional))
             report(checker, pointer, NULL, "has no option \"%s\"", key);
     }

@@ -19,6 +19,9 @@ typedef void (*schema_problem)(void *context, const char *pointer, const char *m
 /* Checks; returns how many problems there are. */
 size_t schema_check(json_object *schema, json_object *value, schema_problem problem, void *context);
 
+/* The schema of a property of that name: its own, or that of all others; NULL: there is none. Borrowed. */
+json_object *schema_of_property(json_object *schema, const char *name);
+
 /* Adds the defaults of absent properties of an object, nested ones too. */
 void schema_fill_defaults(json_object *schema, json_object *value);
 

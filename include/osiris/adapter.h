@@ -99,9 +99,11 @@ struct osiris_adapter {
     const char *name;     /* "local", "e2b": what --adapter takes, and the file name without ".so" */
     const char *version;
     /* JSON: title, description, configSchema (the options of the adapter), secrets (JSON pointers
-     * to secret options, "/api_key"). The values of these options are masked in everything that
-     * the adapter reports. So are options with secret names, and values from variables with such
-     * names. */
+     * to secret options, "/api_key"). The options are checked when a pipeline that uses them is
+     * compiled, and before `open`. One that configSchema does not mention is refused with
+     * "additionalProperties": false, and otherwise causes a warning unless that is true or a
+     * schema. The values of secret options are masked in everything that the adapter reports. So
+     * are options with secret names, and values from variables with such names. */
     const char *spec;
 
     int (*open)(const struct osiris_host *host, const struct osiris_adapter_context *context,

@@ -198,49 +198,12 @@ static int end_quietly(struct adapter_host *host, int level, const char *verb, i
     return -1;
 }
 
-/* Every text and number in it. Options are of a bounded height, as the file that they come from. */
-static int add_secrets(struct redactor *redactor, json_object *value)
-{
-    int result = 0;
-
-    for (size_t i = 0; i < json_array_count(value); i++)
-        result |= add_secrets(redactor, json_object_array_get_idx(value, i));
-    if (json_object_is_type(value, json_type_object)) {
-        json_object_object_foreach(value, key, member)
-        {
-            (void)key;
-            result |= add_secrets(redactor, member);
-        }
-    } else if (json_object_is_type(value, json_type_string) || json_object_is_type(value, json_type_int) ||
-               json_object_is_type(value, json_type_double)) {
-        result |= redactor_add(redactor, json_object_get_string(value));
-    }
-    return result;
-}
-
-/* Those that the spec names, by JSON pointer. */
-static int add_secret_options(const struct adapter_host *host, json_object *spec)
-{
-    json_object *list = json_member(spec, "secrets");
-    int result = 0;
-
-    for (size_t i = 0; i < json_array_count(list); i++) {
-        const char *pointer = json_object_get_string(json_object_array_get_idx(list, i));
-        json_object *value = NULL;
-        if (json_pointer_get(host->values.config, pointer, &value) == 0)
-            result |= add_secrets(host->redactor, value);
-    }
-    return result;
-}
-
 static int check_options(struct adapter_host *host, json_object *given, struct osiris_error *error)
 {
     _cleanup_json_ json_object *spec = json_parse(host->adapter->spec, NULL);
     json_object *schema = json_member(spec, "configSchema");
 
     host->values.config = given == NULL ? json_object_new_object() : json_copy(given);
-    if (add_secret_options(host, spec) < 0)
-        return osiris_error_set_errno(error, ENOMEM, "cannot keep secrets");
     if (schema == NULL)
         return 0;
     schema_fill_defaults(schema, host->values.config);

@@ -29,7 +29,7 @@ struct adapter_host_options {
     const char *adapter_path;
     const char *adapter_dir;
     const char *run_id;
-    struct redactor *redactor; /* outlives it: for what the adapter says; gets its secrets */
+    struct redactor *redactor; /* outlives it: for what the adapter says; knows the secrets among the options */
     const struct adapter_sink *sink;             /* outlives it */
     const struct osiris_adapter_context *context; /* outlives it */
 };

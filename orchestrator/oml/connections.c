@@ -298,7 +298,7 @@ static json_object *resolve_field(const struct resolving *resolving, const struc
                   (request->is_secret != NULL && request->is_secret(request->context, key->text));
 
     if (node->kind != YAML_SCALAR || type == CONNECTION_FIELD_KNOWN || !variables_is_one(node->text))
-        return variables_node(&resolving->reader, key, node, secret);
+        return variables_value(&resolving->reader, &(struct variables_value){key, node, NULL, NULL, secret});
     /* One variable and nothing else is what the field takes: "${PORT}" is a number, ${DATABASE} is text. */
     return variables_scalar(&resolving->reader, key, node, secret, type == CONNECTION_FIELD_OTHER);
 }
@@ -310,7 +310,7 @@ int connections_resolve(struct connections *connections, const struct connection
     const struct yaml_node *node = choose(connections, request, chosen, diagnostics);
     const struct resolving resolving = {
         .request = request,
-        .reader = {connections->variables, connections->document, "the connections file", secrets, diagnostics},
+        .reader = {connections->variables, connections->document, "the connections file", secrets, diagnostics, NULL},
     };
     size_t errors = diagnostics->errors;
 

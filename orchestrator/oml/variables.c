@@ -2,6 +2,7 @@
 #include "orchestrator/oml/variables.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/atomic-file.h"
@@ -10,6 +11,7 @@
 #include "core/base/memory.h"
 #include "core/base/redact.h"
 #include "core/base/utf8.h"
+#include "core/plugin/schema.h"
 
 #define DOTENV_MAXIMUM (1u << 20)
 #define VALUE_MAXIMUM (1u << 20)
@@ -234,23 +236,101 @@ json_object *variables_scalar(const struct variables_reader *reader, const struc
     return yaml_to_json(&typed);
 }
 
-/* Trees are of a bounded height, see yaml.h. */
-json_object *variables_node(const struct variables_reader *reader, const struct yaml_node *key, const struct yaml_node *node,
-                            bool secret)
+/* Whether a schema lets a value be text. */
+static bool takes_text(json_object *schema)
 {
-    json_object *result;
+    json_object *type = json_member(schema, "type");
+
+    if (type == NULL || json_object_is_type(type, json_type_string))
+        return type == NULL || strcmp(json_object_get_string(type), "string") == 0;
+    for (size_t i = 0; i < json_array_count(type); i++)
+        if (strcmp(json_object_get_string(json_object_array_get_idx(type, i)), "string") == 0)
+            return true;
+    return false;
+}
+
+static bool is_plain(const struct variables_value *value)
+{
+    const char *type = json_member_string(value->schema, "type", NULL);
+
+    if (!variables_is_one(value->node->text) || json_member(value->schema, "type") == NULL)
+        return value->node->plain;
+    if (type != NULL && strcmp(type, "string") == 0)
+        return false;
+    return !takes_text(value->schema) || value->node->plain;
+}
+
+static json_object *read_scalar(const struct variables_reader *reader, const struct variables_value *value)
+{
+    bool plain = is_plain(value);
+    json_object *result = variables_scalar(reader, value->key, value->node, value->secret, plain);
+
+    if (!value->secret || !plain || takes_text(value->schema) || !json_object_is_type(result, json_type_string))
+        return result;
+    _cleanup_free_ char *text = strdup(json_object_get_string(result));
+    const struct yaml_node typed = {.kind = YAML_SCALAR, .plain = true, .text = text};
+    json_object_put(result);
+    return yaml_to_json(&typed);
+}
+
+static bool is_listed(json_object *pointers, const char *pointer)
+{
+    for (size_t i = 0; i < json_array_count(pointers); i++)
+        if (strcmp(json_object_get_string(json_object_array_get_idx(pointers, i)), pointer) == 0)
+            return true;
+    return false;
+}
+
+/* A JSON pointer (RFC 6901) to what a key names in what `pointer` shows. */
+static char *pointer_in(const char *pointer, const char *key)
+{
+    _cleanup_buffer_ struct buffer text = BUFFER_INIT(VALUE_MAXIMUM);
+
+    buffer_append_format(&text, "%s/", pointer);
+    for (; *key != '\0'; key++)
+        if (*key == '~' || *key == '/')
+            buffer_append_text(&text, *key == '~' ? "~0" : "~1");
+        else
+            buffer_append_char(&text, *key);
+    return text.failed ? strdup("") : buffer_steal(&text);
+}
+
+json_object *variables_entry(const struct variables_reader *reader, const struct variables_value *collection, size_t index)
+{
+    const struct yaml_node *node = collection->node;
+    struct variables_value inner = {collection->key, node->items[index], NULL, NULL, collection->secret};
+    _cleanup_free_ char *pointer = NULL;
+    char number[24];
+
+    if (node->kind == YAML_SEQUENCE) {
+        snprintf(number, sizeof number, "%zu", index);
+        inner.schema = json_member(collection->schema, "items");
+    } else {
+        inner.key = node->keys[index];
+        inner.schema = schema_of_property(collection->schema, inner.key->text);
+        inner.secret = inner.secret || redact_key_is_secret(inner.key->text);
+    }
+    if (collection->pointer != NULL && json_array_count(reader->pointers) > 0) {
+        inner.pointer = pointer = pointer_in(collection->pointer, node->kind == YAML_SEQUENCE ? number : inner.key->text);
+        inner.secret = inner.secret || is_listed(reader->pointers, pointer);
+    }
+    return variables_value(reader, &inner);
+}
+
+/* Trees are of a bounded height, see yaml.h. */
+json_object *variables_value(const struct variables_reader *reader, const struct variables_value *value)
+{
+    const struct yaml_node *node = value->node;
 
     if (node->kind == YAML_SCALAR)
-        return variables_scalar(reader, key, node, secret, node->plain);
-    result = node->kind == YAML_SEQUENCE ? json_object_new_array() : json_object_new_object();
+        return read_scalar(reader, value);
+    json_object *result = node->kind == YAML_SEQUENCE ? json_object_new_array() : json_object_new_object();
     for (size_t i = 0; i < node->count; i++) {
-        if (node->kind == YAML_SEQUENCE) {
-            json_append(result, variables_node(reader, key, node->items[i], secret));
-            continue;
-        }
-        const struct yaml_node *inner = node->keys[i];
-        json_add(result, inner->text,
-                 variables_node(reader, inner, node->items[i], secret || redact_key_is_secret(inner->text)));
+        json_object *inner = variables_entry(reader, value, i);
+        if (node->kind == YAML_SEQUENCE)
+            json_append(result, inner);
+        else
+            json_add(result, node->keys[i]->text, inner);
     }
     return result;
 }

@@ -29,6 +29,7 @@ struct variables_reader {
     json_object *secrets;  /* an array that gets secret values: of secret keys, and of variables with secret names wherever they are
                               filled in */
     struct diagnostics *diagnostics;
+    json_object *pointers; /* JSON pointers of values that are secret, as a spec has them, or NULL */
 };
 
 /* A scalar's value with its variables filled in; `key` is the nearest one above. A secret is text, whatever it looks like; else
@@ -37,8 +38,19 @@ struct variables_reader {
 json_object *variables_scalar(const struct variables_reader *reader, const struct yaml_node *key, const struct yaml_node *node,
                               bool secret, bool plain);
 
-/* The same of any node, typed as it stands there. What lies in a secret, or under a key name that says secret, is secret. */
-json_object *variables_node(const struct variables_reader *reader, const struct yaml_node *key, const struct yaml_node *node,
-                            bool secret);
+/* A value that is read, and what is known of it. */
+struct variables_value {
+    const struct yaml_node *key;  /* the nearest one above */
+    const struct yaml_node *node;
+    const char *pointer;          /* the JSON pointer to it, or NULL: the reader's pointers are not for it */
+    json_object *schema;          /* what it is to be, or NULL */
+    bool secret;
+};
+
+/* The same of any node, typed as it stands there; but a scalar that is one variable and nothing else, in quotes or not, takes the type
+ * of its schema, and so does a secret that cannot be text. What lies in a secret, or under a key name that says secret, is secret. */
+json_object *variables_value(const struct variables_reader *reader, const struct variables_value *value);
+/* One entry of such a mapping or sequence. */
+json_object *variables_entry(const struct variables_reader *reader, const struct variables_value *collection, size_t index);
 
 #endif

@@ -9,6 +9,7 @@
 #include "core/base/buffer.h"
 #include "core/plugin/guarded.h"
 #include "core/base/json-build.h"
+#include "core/base/json-text.h"
 #include "core/plugin/loader.h"
 #include "core/base/memory.h"
 #include "core/base/near-miss.h"
@@ -147,39 +148,48 @@ char *adapter_file_find(const char *name, const struct adapter_folders *folders,
     return NULL;
 }
 
-/* Trying it. */
+/* Describing it. */
 
-struct trial {
+#define DESCRIPTION_MAXIMUM (16u << 20)
+#define DESCRIBED '+' /* the spec is behind it */
+#define REFUSED '-'   /* the reason is behind it */
+
+struct description {
     const char *path, *name;
 };
 
-/* In a child: writes why it cannot be used, or only the end of a line. */
-static bool try_to_load(void *context, int answer)
+/* In a child. */
+static bool describe(void *context, int answer)
 {
-    const struct trial *trial = context;
+    const struct description *description = context;
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
-    const struct osiris_plugin *plugin = loader_open(trial->path, &error);
+    const struct osiris_plugin *plugin = loader_open(description->path, &error);
+    const struct osiris_adapter *adapter =
+        plugin == NULL ? NULL : loader_adapter(plugin, description->path, description->name, &error);
+    const char *text = adapter == NULL ? error.message : adapter->spec;
+    const char kind = adapter == NULL ? REFUSED : DESCRIBED;
 
-    if (plugin != NULL)
-        (void)loader_adapter(plugin, trial->path, trial->name, &error);
-    const char *reason = error.category == 0 ? "" : error.message;
-    return write_fully(answer, reason, strlen(reason)) == 0 && write_fully(answer, "\n", 1) == 0;
+    return write_fully(answer, &kind, 1) == 0 && write_fully(answer, text, strlen(text)) == 0;
 }
 
-int adapter_file_check(const char *name, const struct adapter_folders *folders, json_object *places,
-                       struct osiris_error *error)
+json_object *adapter_file_describe(const char *name, const struct adapter_folders *folders, json_object *places,
+                                   struct osiris_error *error)
 {
     _cleanup_free_ char *path = adapter_file_find(name, folders, places, error);
-    _cleanup_buffer_ struct buffer answer = BUFFER_INIT(1 << 20);
-    struct trial trial = {path, name};
+    _cleanup_buffer_ struct buffer answer = BUFFER_INIT(DESCRIPTION_MAXIMUM);
+    struct description description = {path, name};
 
     if (path == NULL)
-        return -1;
-    _cleanup_free_ char *reason = guarded_run(try_to_load, &trial, "it was loaded", &answer);
-    if (reason != NULL)
-        return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "plug-in \"%s\": %s", path, reason);
-    if (answer.data[0] == '\n')
-        return 0;
-    return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "%.*s", (int)strcspn(answer.data, "\n"),
-                            answer.data);
+        return NULL;
+    _cleanup_free_ char *reason = guarded_run(describe, &description, "it was loaded", &answer);
+    _cleanup_json_ json_object *spec =
+        reason == NULL && answer.data[0] == DESCRIBED ? json_parse(answer.data + 1, NULL) : NULL;
+    if (json_object_is_type(spec, json_type_object))
+        return steal_pointer(&spec);
+    if (reason == NULL && answer.data[0] == REFUSED)
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "%.*s", (int)strcspn(answer.data + 1, "\n"), answer.data + 1);
+    else
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "plug-in \"%s\": %s", path,
+                         reason == NULL ? "its description is malformed" : reason);
+    return NULL;
 }

@@ -1,6 +1,7 @@
 /*
  * The files of execution adapters: <name>.so in one of the folders of OSIRIS_ADAPTER_PATH, or in the installed one. Osiris
- * loads an adapter itself, so each is tried in a child process first: one that crashes when it is loaded makes an error.
+ * loads an adapter itself when it runs a pipeline; until then each is loaded in a child process, which says what it is: one that crashes
+ * when it is loaded makes an error, and what only looks at a pipeline loads none.
  */
 #ifndef OSIRIS_ORCHESTRATOR_REGISTRY_ADAPTER_FILE_H
 #define OSIRIS_ORCHESTRATOR_REGISTRY_ADAPTER_FILE_H
@@ -18,8 +19,9 @@ struct adapter_folders {
 char *adapter_file_find(const char *name, const struct adapter_folders *folders,
                         json_object *places, struct osiris_error *error);
 
-/* Whether the file is there, can be loaded and has the adapter: 0 or -1. Call it while there is one thread. */
-int adapter_file_check(const char *name, const struct adapter_folders *folders, json_object *places,
-                       struct osiris_error *error);
+/* The adapter's spec (an object; free it), or NULL with the error set: the file is not there, cannot be loaded or has no such adapter.
+ * Call it while there is one thread. */
+json_object *adapter_file_describe(const char *name, const struct adapter_folders *folders, json_object *places,
+                                   struct osiris_error *error);
 
 #endif

@@ -6,7 +6,7 @@ import os
 import pathlib
 import signal
 
-from tap import (assert_equal, assert_in, assert_no_group, events, files, finish, interrupt, main,
+from tap import (BUILD, assert_equal, assert_in, assert_no_group, events, files, finish, interrupt, main,
                  metrics, osiris, pipeline, read, run_directory, start, step, test, wait_until,
                  write)
 
@@ -428,14 +428,70 @@ def test_wrong_adapters(folder):
         refused("invalid_adapter", "osiris.yaml:1:")
 
 
+ADAPTERS = f"{BUILD}/.libs:{BUILD}/tests/plugins/adapters/.libs"
+
+
+def place_with(*options, used=True):
+    """A place of the adapter keyed; a pipeline of which a step runs there, or none; and what validate and run say of it."""
+    lines = "".join(f"    {option}\n" for option in options)
+    write("osiris.yaml", f"adapters:\n  cloud:\n    adapter: keyed\n{lines}  unused:\n    adapter: not-installed\n    port: ${{UNSET}}\n")
+    pipeline(at("cloud" if used else "default", "make", "test.generate", "read", rows=10),
+             step("save", "csv.writer", "write", path="out.csv"))
+
+
+def says(*parts, code=2, command=("validate",), env=None):
+    result = osiris(*command, "pipeline.yaml", env={"OSIRIS_ADAPTER_PATH": ADAPTERS, **(env or {})})
+    assert_equal(result.code, code, "exit code", result)
+    for part in parts:
+        assert_in(part, result.err, result)
+    return result
+
+
 @test
 def test_options_of_an_adapter_are_checked(folder):
-    write("osiris.yaml", "adapters: {odd: {adapter: local, no_such: 1}}\n")
-    pipeline(at("odd", "make", "test.generate", "read", rows=10),
-             step("save", "csv.writer", "write", path="out.csv"))
-    result = runs(code=1)
-    assert_in("no_such", result.err, result)
-    assert_equal(outputs(), [], "files left", result)
+    """Before anything runs: by all commands that compile, all problems in one go, each at its place."""
+    place_with("port: eighty", "prot: 80", "url: [x]", "fail: never", "pin:", "api_key: ${KEY}")
+    for command in ("validate",), ("compile",), ("run",), ("run", "--dry-run"):
+        result = says('osiris.yaml:4:11: error: "port" must be of the type integer, is a string: "eighty" [invalid_adapter_option]',
+                      'osiris.yaml:5:5: error: the adapter "keyed" has no option "prot" [unknown_adapter_option]',
+                      'did you mean "port"?',
+                      'osiris.yaml:6:10: error: "url" must be of the type string, is a list: […]',
+                      'osiris.yaml:7:11: error: "fail" must be prepare or execute, is "never"',
+                      "osiris.yaml:9:14: error: the environment variable KEY is not set", command=command)
+        assert "not-installed" not in result.err and "UNSET" not in result.err, result
+    assert_equal(outputs(), [], "files left")
+    assert not pathlib.Path("run_logs").exists(), "there are records"
+    answer = says(command=("validate", "--json")).json()
+    found = {(entry["type"], entry["file"], entry.get("line"), entry.get("column"), entry.get("location")) for entry in answer["diagnostics"]}
+    assert ("invalid_adapter_option", "osiris.yaml", 4, 11, "adapters.cloud") in found, found
+    place_with("nested: {deep: 1}", used=False)
+    says(code=0)
+    says('the adapter "keyed" has no option "nested"', command=("run", "--adapter", "cloud"))
+
+
+@test
+def test_variables_take_the_type_of_their_option(folder):
+    for port in ('"${PORT}"', "'${PORT}'", "${PORT}"):
+        place_with(f"port: {port}", "url: ${PORT}", 'pin: "${PIN}"', "deep: {level: '${PORT}'}")
+        says(code=0, env={"PORT": "8080", "PIN": "0815"})
+        says('osiris.yaml:4:11: error: "port" must be of the type integer, is a string: "http"',
+             env={"PORT": "http", "PIN": "0815"})
+    place_with('port: "80${PORT}"')
+    says('"port" must be of the type integer, is a string: "8080"', env={"PORT": "80"})
+    place_with('port: "8080"')
+    says('"port" must be of the type integer, is a string: "8080"')
+
+
+@test
+def test_an_adapter_that_cannot_be_had(folder):
+    """Only who uses it has to have it."""
+    place_with(used=False)
+    says(code=0)
+    runs(env={"OSIRIS_ADAPTER_PATH": ADAPTERS})
+    write("osiris.yaml", "adapters: {cloud: {adapter: not-installed, port: x}}\n")
+    pipeline(at("cloud", "make", "test.generate", "read", rows=10), step("save", "csv.writer", "write", path="out.csv"))
+    result = says('cannot run on "cloud": there is no execution adapter "not-installed"', "[unknown_place]")
+    assert "port" not in result.err, result
 
 
 @test

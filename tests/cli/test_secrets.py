@@ -234,11 +234,32 @@ def test_options_of_adapters_that_cannot_be_filled_in(folder):
     assert_hidden(texts, *KEYS.values())
     for name in ("E2B_API_KEY", "URL_TOKEN"):
         secret = "C4nary-" * 20
-        texts = keyed("--adapter", "cloud", code=1, env={name: secret})
+        texts = keyed("--adapter", "cloud", code=2, env={name: secret})
         assert_hidden(texts, secret[:6])
-    texts = keyed("--adapter", "cloud", options="    token: literal-secret\n", code=1)
+    texts = keyed("--adapter", "cloud", options="    token: literal-secret\n", code=2)
     assert_in("warning: the secret \"token\" stands in osiris.yaml (line 9)", texts["err"])
     assert_hidden(texts, "literal-secret")
+
+
+@test
+def test_wrong_values_of_secret_options(folder):
+    """Of a secret nothing is shown, whoever says that it is one, wherever it stands, and of whatever type it is."""
+    pipeline({**step("make", "test.generate", "read", rows=10), "run_on": "cloud"}, step("save", "csv.writer", "write", path="out.csv"))
+    for option, values, told in (
+            ("api_key: ${LONG_KEY}", {"LONG_KEY": "C4nary-" * 20}, '"api_key" must have at most 60 characters'),
+            ("pin: [C4nary-first, C4nary-second]", {}, '"pin" is not what the adapter takes; its value is secret'),
+            ("pin: {a: C4nary-inner}", {}, '"pin" is not what the adapter takes; its value is secret'),
+            ("port: ${API_TOKEN}", {"API_TOKEN": "C4nary-text"}, '"port" must be of the type integer'),
+            ("fail: ${API_TOKEN}", {"API_TOKEN": "4711471147"}, '"fail" must be prepare or execute'),
+            ("url: ['x${API_TOKEN}y']", {"API_TOKEN": "C4nary-text"}, '"url" must be of the type string'),
+            ("deep: ${API_TOKEN}", {"API_TOKEN": "4711471147"}, '"deep" must be of the type object'),
+            ("deep: {code: C4nary-deep, other: '${UNSET_ONE}'}", {}, "the environment variable UNSET_ONE is not set")):
+        write("osiris.yaml", f"adapters:\n  cloud:\n    adapter: keyed\n    {option}\n")
+        for command in ("validate",), ("run",), ("validate", "--json"):
+            result = osiris(*command, "pipeline.yaml", env={"OSIRIS_ADAPTER_PATH": ADAPTERS, **values})
+            assert_equal(result.code, 2, f"exit code of {command} with {option}", result)
+            assert_in(told, (result.out + result.err).replace('\\"', '"'), result)
+            assert_hidden({"out": result.out, "err": result.err}, "C4nary", "4711471147")
 
 
 @test

@@ -6,6 +6,7 @@ tests_of_orchestrator_oml = \
 	tests/unit/orchestrator/oml/test-pipeline-edges \
 	tests/unit/orchestrator/oml/test-diagnostic \
 	tests/unit/orchestrator/oml/test-connections \
+	tests/unit/orchestrator/oml/test-places \
 	tests/unit/orchestrator/oml/test-retry \
 	$(NULL)
 check_PROGRAMS += $(tests_of_orchestrator_oml)
@@ -25,6 +26,9 @@ tests_unit_orchestrator_oml_test_diagnostic_LDADD = libosiris-orchestrator.la $(
 tests_unit_orchestrator_oml_test_connections_SOURCES = tests/unit/orchestrator/oml/test-connections.c
 tests_unit_orchestrator_oml_test_connections_CPPFLAGS = $(unit_cppflags)
 tests_unit_orchestrator_oml_test_connections_LDADD = libosiris-orchestrator.la $(unit_ldadd)
+tests_unit_orchestrator_oml_test_places_SOURCES = tests/unit/orchestrator/oml/test-places.c
+tests_unit_orchestrator_oml_test_places_CPPFLAGS = $(unit_cppflags)
+tests_unit_orchestrator_oml_test_places_LDADD = libosiris-orchestrator.la $(unit_ldadd)
 tests_unit_orchestrator_oml_test_retry_SOURCES = tests/unit/orchestrator/oml/test-retry.c
 tests_unit_orchestrator_oml_test_retry_CPPFLAGS = $(unit_cppflags)
 tests_unit_orchestrator_oml_test_retry_LDADD = libosiris-orchestrator.la $(unit_ldadd)
