@@ -234,6 +234,11 @@ def files(folder="."):
     return sorted(found)
 
 
+def temporary_folders():
+    """What the workers of runs have for a time, in the project or beside a run's records."""
+    return sorted(str(path) for pattern in (".osiris/tmp/*", "run_logs/**/tmp-*") for path in pathlib.Path().glob(pattern))
+
+
 def assert_equal(got, expected, what="value", context=""):
     assert got == expected, f"{what}: expected {expected!r}, got {got!r}\n{context}"
 

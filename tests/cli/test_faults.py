@@ -10,8 +10,8 @@ import signal
 import subprocess
 
 from tap import (BUILD, SANITIZED, Skip, assert_equal, assert_in, assert_no_group, environment, events, files, finish,
-                 interrupt, main, osiris, pipeline, processes, read, run_directory, start, step, test,
-                 wait_until, worker_of, write)
+                 interrupt, main, osiris, pipeline, processes, read, run_directory, start, step, temporary_folders,
+                 test, wait_until, worker_of, write)
 
 
 def export(path="out.csv", **generate):
@@ -457,12 +457,9 @@ def kill_both(process, worker):
     assert_no_group(worker)
 
 
-def temporary_folders():
-    return [path.name for path in pathlib.Path(".osiris/tmp").iterdir()]
-
-
-def run_id_of(directory):
-    return json.loads(read(pathlib.Path(directory) / "status.json"))["run_id"]
+def temporary_folder_of(directory):
+    run_id = json.loads(read(pathlib.Path(directory) / "status.json"))["run_id"]
+    return f".osiris/tmp/{run_id}"
 
 
 def all_folders():
@@ -501,9 +498,9 @@ def test_folders_and_files_of_a_run_all_of_which_was_killed(folder):
     kill_both(killed, workers[0])
     export(rows=1, path="other.csv")
     before = parts()[workers[1]]
-    assert_equal(sorted(temporary_folders()), sorted(map(run_id_of, ("run_logs/one", "run_logs/two"))), "temporary folders before")
+    assert_equal(temporary_folders(), sorted(map(temporary_folder_of, ("run_logs/one", "run_logs/two"))), "temporary folders before")
     assert_equal(osiris("run", "pipeline.yaml", "--out", "run_logs/three").code, 0, "exit code")
-    assert_equal(temporary_folders(), [run_id_of("run_logs/two")], "temporary folder of who lives")
+    assert_equal(temporary_folders(), [temporary_folder_of("run_logs/two")], "temporary folder of who lives")
     assert_equal(parts(), {workers[0]: 0, workers[1]: before}, "parts")
     interrupt(living)
     living.wait(60)
@@ -530,7 +527,7 @@ def test_a_run_with_records_elsewhere_all_of_which_was_killed(folder):
         os.makedirs(f"project{number}")
         os.chdir(f"project{number}")
         hang_with_scratch(elsewhere)
-        assert_equal(temporary_folders(), [run_id_of(elsewhere)], "temporary folders before")
+        assert_equal(temporary_folders(), [temporary_folder_of(elsewhere)], "temporary folders before")
         before = sorted(path.name for path in elsewhere.iterdir())
         assert_equal([name for name in before if name.startswith("tmp")], [], "temporary folders beside the records")
         if not keep:

@@ -10,8 +10,9 @@ import socket
 import subprocess
 import time
 
-from tap import (BUILD, SANITIZED, Skip, assert_equal, assert_in, assert_no_group, events, files, finish, interrupt, main, osiris, pipeline,
-                 processes, read, run_directory, start, step, test, wait_until, worker_of, write)
+from tap import (BUILD, SANITIZED, Skip, assert_equal, assert_in, assert_no_group, events, files, finish, interrupt,
+                 main, osiris, pipeline, processes, read, run_directory, start, step, temporary_folders, test,
+                 wait_until, worker_of, write)
 
 QUICK = {"OSIRIS_HEARTBEAT_INTERVAL_MS": "100", "OSIRIS_HEARTBEAT_TIMEOUT_MS": "2000"}
 
@@ -51,10 +52,6 @@ def test_a_driver_may_take_longer_to_load_than_silence_may_last(folder):
     assert_equal(result.code, 1, "exit code", result)
     assert_in("no heartbeat came", result.err, result)
     assert_no_group(worker)
-
-
-def temporary():
-    return [str(path) for path in run_directory().glob("tmp*")]
 
 
 def outputs():
@@ -132,7 +129,7 @@ def test_a_worker_that_is_stopped(folder):
                  {id: ("WorkerCrashError", "internal", True) for id in ("make", "save")}, "step_failed")
     assert_no_group(worker)
     assert_equal(outputs(), [], "files left", result)
-    assert_equal(temporary(), [], "temporary files")
+    assert_equal(temporary_folders(), [], "temporary files")
 
 
 @test
@@ -203,13 +200,13 @@ def test_a_pause_counts_for_no_timeout(folder):
 @test
 def test_an_orchestrator_that_is_killed(folder):
     process, worker = hanging()
-    assert temporary(), "there is no temporary file that could stay"
+    assert temporary_folders(), "there is no temporary file that could stay"
     began = time.monotonic()
     process.kill()
     process.wait()
     assert_no_group(worker)
     report("a worker whose orchestrator was killed was gone after", began)
-    assert_equal(temporary(), [], "temporary files")
+    assert_equal(temporary_folders(), [], "temporary files")
     assert_equal(outputs(), [], "files left")
 
 

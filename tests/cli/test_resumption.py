@@ -8,7 +8,8 @@ import shutil
 import signal
 
 from tap import (BUILD, SANITIZED, assert_equal, assert_in, assert_no_group, events, files, finish, interrupt, main,
-                 metrics, osiris, pipeline, read, run_directory, start, step, test, wait_until, write)
+                 metrics, osiris, pipeline, read, run_directory, start, step, temporary_folders, test, wait_until,
+                 write)
 
 ADAPTERS = f"{BUILD}/.libs:{BUILD}/tests/plugins/adapters/.libs"
 CUTS = int(os.environ.get("OSIRIS_TEST_CUTS", "100" if SANITIZED else "400"))
@@ -76,7 +77,7 @@ def each_once(steps, rows):
     for metric in metrics(directory, "rows_written"):
         assert_equal(metric["value"], rows, "rows written")
     assert_equal(len(events(directory, "worker_started")), len(metrics(directory, "link_cuts")), "workers")
-    assert_equal(list(directory.glob("tmp*")), [], "temporary files")
+    assert_equal(temporary_folders(), [], "temporary files")
 
 
 def uncut(**generate):
@@ -183,7 +184,7 @@ def test_a_link_that_never_comes_back(folder):
         directory = run_directory()
         error = json.loads(read(directory / "status.json"))["error"]
         assert_equal((error["type"], error["retryable"]), ("WorkerCrashError", True), "the error")
-        assert_equal(list(directory.glob("tmp*")), [], "temporary files")
+        assert_equal(temporary_folders(), [], "temporary files")
         forget_run()
 
 

@@ -6,7 +6,7 @@ import pathlib
 import signal
 
 from tap import (assert_equal, assert_in, assert_no_group, events, files, finish, interrupt, main, metrics, osiris,
-                 pipeline, read, run_directory, start, step, test, wait_until, write)
+                 pipeline, read, run_directory, start, step, temporary_folders, test, wait_until, write)
 
 QUICK = {"max_attempts": 3, "initial_delay_ms": 1}
 
@@ -59,7 +59,7 @@ def outputs():
 
 def nothing_left():
     assert_equal(outputs(), [], "files left")
-    assert_equal([str(path) for path in run_directory().glob("tmp*")], [], "temporary files")
+    assert_equal(temporary_folders(), [], "temporary files")
 
 
 def counts(name, step_id):

@@ -8,8 +8,8 @@ import platform
 import struct
 import time
 
-from tap import (BUILD, SANITIZED, Skip, assert_equal, assert_in, assert_no_group, events, files, main, osiris, pipeline, read,
-                 run_directory, step, test, write)
+from tap import (BUILD, SANITIZED, Skip, assert_equal, assert_in, assert_no_group, events, files, main, osiris,
+                 pipeline, read, run_directory, step, temporary_folders, test, write)
 
 ADAPTERS = f"{BUILD}/.libs:{BUILD}/tests/plugins/adapters/.libs"
 SIGNALS = {"abort": "ABRT", "crash": "SEGV", "overflow": "SEGV"}
@@ -59,7 +59,7 @@ def fails(at, how, words, options=None):
     index = json.loads(read(".osiris/index/runs.jsonl").splitlines()[-1])
     assert_equal(index["status"], "failed", "status in the index")
     workers_are_gone(directory)
-    assert_equal([str(path) for path in [*directory.glob("tmp*"), *pathlib.Path(".osiris/tmp").iterdir()]], [], "temporary folders")
+    assert_equal(temporary_folders(), [], "temporary folders")
     forget(directory)
     return result
 
