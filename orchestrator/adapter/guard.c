@@ -64,13 +64,14 @@ static void note_end(struct adapter_guard *guard, int how)
     struct adapter_guard *nobody = NULL;
     struct sigaction late = {.sa_handler = on_late};
 
+    adapter_guard_go_home();
+    /* Who finds it in first_ended asks how. */
+    atomic_store(&guard->ended, how);
     if (atomic_compare_exchange_strong(&first_ended, &nobody, guard)) {
         sigemptyset(&late.sa_mask);
         (void)sigaction(SIGALRM, &late, NULL);
         (void)alarm(ADAPTER_GUARD_SECONDS);
     }
-    adapter_guard_go_home();
-    atomic_store(&guard->ended, how);
     (void)!write(guard->wake_fd, &one, sizeof one);
 }
 

@@ -75,16 +75,10 @@ static json_object *steps_here(const struct session_worker *worker)
     return here;
 }
 
-char *session_temp_dir(const struct session *session)
-{
-    return strdup(rundir_temp_path(session->options->rundir));
-}
-
 void worker_send_prepare(struct session_worker *worker)
 {
     const struct session *session = worker->place->session;
     const struct session_options *options = session->options;
-    _cleanup_free_ char *temporary = session_temp_dir(session);
     json_object *params = json_object_new_object();
 
     json_add_string(params, "run_id", options->run_id);
@@ -96,7 +90,7 @@ void worker_send_prepare(struct session_worker *worker)
     json_add(params, "secrets", shared(options->compiled->secrets));
     json_add(params, "environment", shared(options->environment));
     json_add_string(params, "artifacts_dir", rundir_artifacts_path(options->rundir));
-    json_add_string(params, "temp_dir", temporary);
+    json_add_string(params, "temp_dir", rundir_temp_path(options->rundir));
     json_add_integer(params, "queue_bytes", session->limits.queue_bytes);
     json_add_integer(params, "spill_bytes", session->limits.spill_bytes);
     (void)worker_send_request(worker, REQUEST_PREPARE, "prepare", 0, params);

@@ -19,8 +19,4 @@ void session_send_cancel(struct session *session);
 void worker_send_cleanup(struct session_worker *worker);
 void worker_send_heartbeat(struct session_worker *worker);
 
-/* Where the workers' temporary folders are. Nobody else has one of this name: the run's directory may
- * be a folder with other things in it (--out). */
-char *session_temp_dir(const struct session *session);
-
 #endif

@@ -147,14 +147,6 @@ static void fill_environment(char *environment[SANITIZER_VARIABLES + 1])
 
 /* Running. */
 
-/* What a worker that was killed could not remove itself. */
-static void remove_temp_dir(const struct session *session)
-{
-    _cleanup_free_ char *path = session_temp_dir(session);
-
-    litter_remove(path, session->options->run_id);
-}
-
 static void prepare_event(struct session *session)
 {
     json_object *fields = json_object_new_object();
@@ -199,7 +191,8 @@ static int run(struct session *session, struct osiris_error *error)
     if (result == 0)
         result = adapter_guard_check(error);
     session_end_orphans(session);
-    remove_temp_dir(session);
+    /* What a worker that was killed could not remove itself. */
+    litter_remove(rundir_temp_path(options->rundir), options->run_id);
     orphans_release(&session->adoption);
     rundir_metric(options->rundir, "steps_completed", (double)session->result->steps_completed, NULL, NULL);
     rundir_metric(options->rundir, "execution_duration", (double)(clock_monotonic_ns() - started_ns) / 1e9, "seconds",
