@@ -514,8 +514,9 @@ def hang_with_scratch(records):
     write("pipeline.yaml", read("pipeline.yaml").replace('"path": "there', '"create_dirs": true, "path": "there'))
     process = start("run", "pipeline.yaml", "--out", records)
     worker = worker_of(process)
-    wait_until(lambda: list(pathlib.Path(".").glob(".osiris/tmp/*/*/make/*")) and pathlib.Path("there/a").is_dir(),
-               "there are a temporary file and folders")
+    log = pathlib.Path(records) / "debug.log"
+    wait_until(lambda: list(pathlib.Path(".").glob(".osiris/tmp/*/*/make/*")) and pathlib.Path("there/a").is_dir() and
+               log.exists() and "hanging" in read(log), "there are a temporary file and folders, and the driver hangs")
     kill_both(process, worker)
 
 
