@@ -6,6 +6,7 @@
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/base/memory.h"
+#include "orchestrator/records/own-names.h"
 
 double run_records_elapsed_ms(const struct run_records *records)
 {
@@ -98,7 +99,7 @@ static void start_event(const struct run_records *records)
     json_add_string(fields, "file_type", "oml");
     json_add(fields, "profile", profile == NULL ? NULL : json_string(profile));
     json_add(fields, "params", redactor_json(records->redactor, records->pipeline->params));
-    rundir_event(records->rundir, "run_start", fields);
+    rundir_own_event(records->rundir, EVENT_RUN_START, fields);
     rundir_note(records->rundir, NULL, "run of %s begins: osiris %s, process %lld, adapter %s%s%s",
                 records->pipeline_path, PACKAGE_VERSION, (long long)getpid(), records->adapter,
                 profile == NULL ? "" : ", profile ", profile == NULL ? "" : profile);
@@ -118,8 +119,8 @@ static void connection_events(const struct run_records *records)
             json_add_string(fields, "alias", json_member_string(entry, "alias", NULL));
             if (complete)
                 json_add_boolean(fields, "ok", true);
-            rundir_event(records->rundir,
-                         complete ? "connection_resolve_complete" : "connection_resolve_start", fields);
+            rundir_own_event(records->rundir,
+                         complete ? EVENT_CONNECTION_RESOLVE_COMPLETE : EVENT_CONNECTION_RESOLVE_START, fields);
         }
     }
 }
@@ -130,15 +131,15 @@ static void compile_events(const struct run_records *records)
     json_object *complete = timed_fields(records->compiled_at);
 
     json_add_string(start, "pipeline", records->pipeline_path);
-    rundir_event(records->rundir, "compile_start", start);
+    rundir_own_event(records->rundir, EVENT_COMPILE_START, start);
     connection_events(records);
     json_add_string(complete, "pipeline", records->pipeline_path);
     json_add_string(complete, "manifest_hash", records->compiled->manifest_hash);
     json_add_number(complete, "duration", records->compile_ms / 1000);
-    rundir_event(records->rundir, "compile_complete", complete);
+    rundir_own_event(records->rundir, EVENT_COMPILE_COMPLETE, complete);
     rundir_note(records->rundir, NULL, "compiled in %.1f ms, manifest %s", records->compile_ms,
                 records->compiled->manifest_short);
-    rundir_metric(records->rundir, "compilation_duration", records->compile_ms / 1000, "seconds",
+    rundir_own_metric(records->rundir, METRIC_COMPILATION_DURATION, records->compile_ms / 1000, "seconds",
                   NULL);
 }
 
@@ -150,7 +151,7 @@ void run_records_begin(const struct run_records *records)
     start_event(records);
     compile_events(records);
     json_add_string(selected, "adapter", records->adapter);
-    rundir_event(records->rundir, "adapter_selected", selected);
+    rundir_own_event(records->rundir, EVENT_ADAPTER_SELECTED, selected);
     rundir_flush(records->rundir);
 }
 
@@ -162,7 +163,7 @@ void run_records_compile_error(const struct run_records *records,
     json_add_string(fields, "pipeline", records->pipeline_path);
     json_add_string(fields, "error", error->message);
     json_add(fields, "detail", osiris_error_to_json(error));
-    rundir_event(records->rundir, "compile_error", fields);
+    rundir_own_event(records->rundir, EVENT_COMPILE_ERROR, fields);
 }
 
 static void end_events(const struct run_records *records, double total_ms,
@@ -172,16 +173,16 @@ static void end_events(const struct run_records *records, double total_ms,
 
     if (error == NULL) {
         json_add_number(fields, "total_duration", total_ms / 1000);
-        rundir_event(records->rundir, "run_complete", fields);
+        rundir_own_event(records->rundir, EVENT_RUN_COMPLETE, fields);
     } else {
         json_add_string(fields, "phase", "execution");
         json_add_string(fields, "error", error->message);
         json_add_number(fields, "duration", total_ms / 1000);
         json_add(fields, "detail", osiris_error_to_json(error));
-        rundir_event(records->rundir, "run_error", fields);
+        rundir_own_event(records->rundir, EVENT_RUN_ERROR, fields);
         rundir_log(records->rundir, OSIRIS_ERROR, error->step_id, error->message);
     }
-    rundir_metric(records->rundir, "total_duration", total_ms / 1000, "seconds", NULL);
+    rundir_own_metric(records->rundir, METRIC_TOTAL_DURATION, total_ms / 1000, "seconds", NULL);
 }
 
 int run_records_end(const struct run_records *records, const char *status, json_object *steps,

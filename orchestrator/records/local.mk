@@ -3,6 +3,8 @@
 libosiris_orchestrator_la_SOURCES += \
 	orchestrator/records/beneath.c \
 	orchestrator/records/beneath.h \
+	orchestrator/records/own-names.c \
+	orchestrator/records/own-names.h \
 	orchestrator/records/run-index.c \
 	orchestrator/records/run-index.h \
 	orchestrator/records/rundir.c \

@@ -37,7 +37,7 @@ static void answer_hello(struct session_worker *worker, json_object *result)
     snprintf(version, sizeof version, "%s", json_member_string(result, "version", ""));
     json_add_string(fields, "version", version);
     json_add_string(fields, "place", worker->place->name);
-    session_event(session, "worker_started", fields);
+    session_event(session, EVENT_WORKER_STARTED, fields);
     rundir_note(session->options->rundir, "worker", "started in place %s: process %d, version %s", worker->place->name,
                 worker->pid, version[0] == '\0' ? "?" : version);
     worker->codecs = json_object_get(json_member(result, "compression"));
@@ -87,7 +87,7 @@ static void dependency_check(struct session_worker *worker, json_object *drivers
     json_add_string(fields, "place", worker->place->name);
     json_add(fields, "present", requirements(worker->place->session, drivers));
     json_add(fields, "missing", json_object_new_array());
-    session_event(worker->place->session, "dependency_check", fields);
+    session_event(worker->place->session, EVENT_DEPENDENCY_CHECK, fields);
 }
 
 static void session_initialized(struct session_worker *worker, json_object *names)
@@ -97,7 +97,7 @@ static void session_initialized(struct session_worker *worker, json_object *name
     json_add_string(fields, "session_id", worker->place->session->options->run_id);
     json_add_string(fields, "place", worker->place->name);
     json_add(fields, "drivers_loaded", json_object_get(names));
-    session_event(worker->place->session, "session_initialized", fields);
+    session_event(worker->place->session, EVENT_SESSION_INITIALIZED, fields);
 }
 
 static void answer_prepare(struct session_worker *worker, json_object *result)
@@ -115,12 +115,12 @@ static void answer_prepare(struct session_worker *worker, json_object *result)
         json_add_string(registered, "driver", name);
         json_add_string(registered, "version", json_member_string(driver, "version", NULL));
         json_add_string(registered, "status", "success");
-        session_event(session, "driver_registered", registered);
+        session_event(session, EVENT_DRIVER_REGISTERED, registered);
         json_append(names, json_string(name));
     }
     json_add_string(fields, "place", worker->place->name);
     json_add(fields, "drivers", json_object_get(names));
-    session_event(session, "drivers_registered", fields);
+    session_event(session, EVENT_DRIVERS_REGISTERED, fields);
     session_initialized(worker, names);
     rundir_note(session->options->rundir, "worker", "ready in place %s: %zu drivers are loaded", worker->place->name,
                 json_array_count(names));
@@ -146,7 +146,7 @@ void session_note_published(struct session *session, json_object *result)
         json_add_string(fields, "artifact_type", "output");
         json_add_string(fields, "path", path);
         json_add_integer(fields, "bytes", bytes);
-        session_event(session, "artifact_created", fields);
+        session_event(session, EVENT_ARTIFACT_CREATED, fields);
         rundir_note(options->rundir, step_id, "published %s, %lld bytes", path, (long long)bytes);
         if (step != PLAN_NONE) {
             json_object *record = session->steps[step].record;
@@ -214,7 +214,7 @@ static void registration_failed(struct session_worker *worker, const struct osir
     json_add_string(fields, "driver", error->component);
     json_add_string(fields, "place", worker->place->name);
     json_add_string(fields, "error", error->message);
-    session_event(worker->place->session, "driver_registration_failed", fields);
+    session_event(worker->place->session, EVENT_DRIVER_REGISTRATION_FAILED, fields);
 }
 
 /* Cleanup is answered: nothing else that was asked of it will be. */

@@ -147,9 +147,9 @@ static void record_retry(struct session *session, const struct session_group *gr
     json_add_string(fields, "error", group->cause.message);
     json_add_string(fields, "error_type", session_error_type(&group->cause));
     json_add(fields, "detail", osiris_error_to_json(&group->cause));
-    session_event(session, "step_retry", fields);
+    session_event(session, EVENT_STEP_RETRY, fields);
     json_add_string(tags, "step", step->id);
-    rundir_metric(session->options->rundir, "step_retry_delay_ms", (double)delay_ms, "ms", tags);
+    rundir_own_metric(session->options->rundir, METRIC_STEP_RETRY_DELAY_MS, (double)delay_ms, "ms", tags);
 }
 
 static void report_retry(struct session *session, const struct session_group *group, int64_t delay_ms)

@@ -12,7 +12,7 @@
 #define QUIET_MS 500 /* so long after a worker's last word it is looked whether it lives */
 #define LONGEST_PAUSE_MS 200 /* between two attempts; the first comes at once */
 
-static void link_event(struct session_worker *worker, const char *event, int64_t down_ms)
+static void link_event(struct session_worker *worker, enum own_event event, int64_t down_ms)
 {
     json_object *fields = json_object_new_object();
 
@@ -52,7 +52,7 @@ static void link_went_down(struct session_worker *worker, int64_t now)
     worker->link.down_since_ms = now;
     session_log(worker->place->session, OSIRIS_WARNING, "worker",
                 "the link to the worker is lost; making it again");
-    link_event(worker, "link_lost", -1);
+    link_event(worker, EVENT_LINK_LOST, -1);
 }
 
 /* Nobody could be heard meanwhile, and what was waited for could not come. */
@@ -67,7 +67,7 @@ static void link_is_up(struct session_worker *worker, int64_t now)
     for (size_t i = 0; i < worker->request_count; i++)
         if (worker->requests[i].deadline_ms != 0)
             worker->requests[i].deadline_ms += down_ms;
-    link_event(worker, "link_resumed", down_ms);
+    link_event(worker, EVENT_LINK_RESUMED, down_ms);
 }
 
 /* The adapter may take its time. */

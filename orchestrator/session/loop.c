@@ -74,7 +74,7 @@ static void start_step(struct session *session, size_t index)
     json_add_string(fields, "step_id", step->id);
     json_add_string(fields, "driver", step->plan->driver);
     json_add_integer(fields, "attempt", attempt);
-    session_event(session, "step_start", fields);
+    session_event(session, EVENT_STEP_START, fields);
     rundir_note(options->rundir, step->id, "started (%s), attempt %lld", step->component, (long long)attempt);
     if (options->observer != NULL && options->observer->step_started != NULL)
         options->observer->step_started(options->observer_context, step->id, step->component);
@@ -92,7 +92,7 @@ static bool any_is_getting_ready(const struct session *session)
 static void clean_up(struct session *session)
 {
     if (!session->cleaning)
-        session_event(session, "cleanup_start", NULL);
+        session_event(session, EVENT_CLEANUP_START, NULL);
     session->cleaning = true;
     for (size_t i = 0; i < session->worker_count; i++)
         if (session->workers[i].phase == WORKER_RUNNING)
@@ -135,7 +135,7 @@ static void execute(struct session *session)
 
 /* Phases. */
 
-static void phase_event(struct session *session, const char *event)
+static void phase_event(struct session *session, enum own_event event)
 {
     json_object *fields = json_object_new_object();
 
@@ -150,7 +150,7 @@ static void execution_error(struct session *session)
     json_add_string(fields, "adapter", session->options->adapter);
     json_add_string(fields, "error", session->failure.message);
     json_add_string(fields, "error_type", session_error_type(&session->failure));
-    session_event(session, "adapter_execution_error", fields);
+    session_event(session, EVENT_ADAPTER_EXECUTION_ERROR, fields);
 }
 
 /* Rows of the writers, or, if none has written any, those that were read. */
@@ -170,8 +170,8 @@ static int64_t total_rows(const struct session *session)
 static void begin_executing(struct session *session)
 {
     session->phase = SESSION_EXECUTING;
-    phase_event(session, "adapter_prepare_complete");
-    phase_event(session, "adapter_execute_start");
+    phase_event(session, EVENT_ADAPTER_PREPARE_COMPLETE);
+    phase_event(session, EVENT_ADAPTER_EXECUTE_START);
     session->executing_ns = clock_monotonic_ns();
     session_start_workers(session);
 }
@@ -190,7 +190,7 @@ static void begin_ending(struct session *session)
     session->phase = SESSION_ENDING;
     json_add_integer(fields, "steps_executed", (int64_t)session->result->steps_completed);
     json_add_integer(fields, "total_rows", total_rows(session));
-    session_event(session, "cleanup_complete", fields);
+    session_event(session, EVENT_CLEANUP_COMPLETE, fields);
     session_end_workers(session);
 }
 
@@ -213,12 +213,12 @@ static void begin_leaving(struct session *session)
     clear_late_failure(session);
     json_add_string(fields, "adapter", session->options->adapter);
     json_add_boolean(fields, "success", session->failure.category == 0);
-    session_event(session, "adapter_execute_complete", fields);
+    session_event(session, EVENT_ADAPTER_EXECUTE_COMPLETE, fields);
     if (session->failure.category != 0)
         execution_error(session);
-    rundir_metric(session->options->rundir, "adapter_execution_duration",
+    rundir_own_metric(session->options->rundir, METRIC_ADAPTER_EXECUTION_DURATION,
                   (double)(clock_monotonic_ns() - session->executing_ns) / 1e9, "seconds", NULL);
-    phase_event(session, "adapter_collect_start");
+    phase_event(session, EVENT_ADAPTER_COLLECT_START);
     session->phase = SESSION_LEAVING;
     session_leave_places(session, true);
 }
@@ -227,7 +227,7 @@ static void end(struct session *session)
 {
     if (session->phase == SESSION_LEAVING) {
         session_sweep_artifacts(session);
-        phase_event(session, "adapter_collect_complete");
+        phase_event(session, EVENT_ADAPTER_COLLECT_COMPLETE);
     }
     session->phase = SESSION_DONE;
 }

@@ -99,7 +99,7 @@ void session_warn_of_end(struct session_worker *worker, const struct osiris_erro
 
     json_add_string(fields, "place", worker->place->name);
     json_add(fields, "detail", osiris_error_to_json(error));
-    session_event(session, "close_failed", fields);
+    session_event(session, EVENT_CLOSE_FAILED, fields);
     _cleanup_free_ char *text = memory_format("%s; the output had been published before%s%s",
                                               error->message, error->hint == NULL ? "" : "; ", error->hint == NULL ? "" : error->hint);
     session_log(session, OSIRIS_WARNING, "worker", text);

@@ -4,9 +4,9 @@
 #include <math.h>
 #include <stdio.h>
 
-void session_event(struct session *session, const char *event, json_object *fields)
+void session_event(struct session *session, enum own_event event, json_object *fields)
 {
-    rundir_event(session->options->rundir, event, fields);
+    rundir_own_event(session->options->rundir, event, fields);
 }
 
 void session_log(struct session *session, int level, const char *source, const char *message)
@@ -21,17 +21,35 @@ void session_log(struct session *session, int level, const char *source, const c
         options->observer->log(options->observer_context, level, source, clean);
 }
 
-void session_metric(struct session *session, const char *name, double value, const char *unit, json_object *tags)
+static void refuse(struct session *session, const char *source, const char *name, const char *reason)
 {
     char text[256];
 
-    if (isfinite(value)) {
+    snprintf(text, sizeof text, "\"%.64s\" is not recorded: %s", name, reason);
+    session_log(session, OSIRIS_WARNING, source, text);
+}
+
+static const char only_ours[] = "only osiris itself says that";
+
+void session_foreign_event(struct session *session, const char *source, const char *event, json_object *fields)
+{
+    if (!own_event_has_name(event)) {
+        rundir_event(session->options->rundir, event, fields);
+        return;
+    }
+    json_object_put(fields);
+    refuse(session, source, event, only_ours);
+}
+
+void session_foreign_metric(struct session *session, const char *source, const char *name, double value, const char *unit,
+                            json_object *tags)
+{
+    if (isfinite(value) && !own_metric_has_name(name)) {
         rundir_metric(session->options->rundir, name, value, unit, tags);
         return;
     }
     json_object_put(tags);
-    snprintf(text, sizeof text, "\"%.64s\" is not recorded: its value is not a number, or not finite", name);
-    session_log(session, OSIRIS_WARNING, "worker", text);
+    refuse(session, source, name, isfinite(value) ? only_ours : "its value is not a number, or not finite");
 }
 
 const char *session_error_type(const struct osiris_error *error)

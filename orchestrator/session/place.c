@@ -204,7 +204,7 @@ void place_restart(struct session_place *place)
     struct session_worker *worker = place->workers;
 
     json_add_string(fields, "place", place->name);
-    session_event(place->session, "worker_restart", fields);
+    session_event(place->session, EVENT_WORKER_RESTART, fields);
     channel_free(worker->channel);
     worker->channel = NULL;
     worker->phase = WORKER_ABSENT;
@@ -381,7 +381,7 @@ static void has_started(struct session_place *place, struct osiris_channel *made
 static void record_exit(const struct session_place *place, const struct osiris_worker_exit *end)
 {
     if (end->state == OSIRIS_WORKER_EXITED || end->state == OSIRIS_WORKER_SIGNALLED)
-        rundir_metric(place->session->options->rundir, "adapter_exit_code",
+        rundir_own_metric(place->session->options->rundir, METRIC_ADAPTER_EXIT_CODE,
                       end->state == OSIRIS_WORKER_SIGNALLED ? 128 + end->code : end->code, NULL, NULL);
 }
 

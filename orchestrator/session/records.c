@@ -57,7 +57,7 @@ static void record_inputs(struct session *session, const struct session_step *st
         json_add_string(fields, "from_step", step->plan->inputs[i].from);
         json_add_string(fields, "key", step->plan->inputs[i].name);
         json_add_boolean(fields, "from_memory", true);
-        session_event(session, "inputs_resolved", fields);
+        session_event(session, EVENT_INPUTS_RESOLVED, fields);
     }
 }
 
@@ -91,7 +91,7 @@ static int record_config(struct session *session, const struct session_step *ste
     json_add_string(fields, "path", path);
     json_add_string(fields, "sha256", sha256);
     json_add(fields, "keys", keys);
-    session_event(session, "cfg_opened", fields);
+    session_event(session, EVENT_CFG_OPENED, fields);
     return 0;
 }
 
@@ -109,7 +109,7 @@ static void record_stripped(struct session *session, const struct session_step *
     json_object *fields = step_fields(step);
     json_add(fields, "keys_removed", removed);
     json_add_boolean(fields, "config_meta_stripped", true);
-    session_event(session, "config_meta_stripped", fields);
+    session_event(session, EVENT_CONFIG_META_STRIPPED, fields);
 }
 
 static int make_artifacts_dir(struct session *session, const struct session_step *step,
@@ -121,7 +121,7 @@ static int make_artifacts_dir(struct session *session, const struct session_step
     _cleanup_free_ char *shown = rundir_shown(session->options->rundir, *folder);
     json_object *fields = step_fields(step);
     json_add_string(fields, "path", shown);
-    session_event(session, "artifacts_dir_created", fields);
+    session_event(session, EVENT_ARTIFACTS_DIR_CREATED, fields);
     return 0;
 }
 
@@ -144,7 +144,7 @@ static int write_config(struct session *session, const struct session_step *step
     json_object *fields = step_fields(step);
     json_add_string(fields, "artifact_type", "cleaned_config");
     json_add_string(fields, "path", shown);
-    session_event(session, "artifact_created", fields);
+    session_event(session, EVENT_ARTIFACT_CREATED, fields);
     return 0;
 }
 

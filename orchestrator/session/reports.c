@@ -8,7 +8,6 @@
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/base/json-text.h"
-#include "core/base/one-of.h"
 #include "orchestrator/session/notes.h"
 #include "orchestrator/session/worker.h"
 
@@ -55,7 +54,7 @@ void place_report_dropped(struct session_place *place)
     fields = json_object_new_object();
     json_add_string(fields, "place", place->name);
     json_add_integer(fields, "count", place->dropped_reports);
-    session_event(place->session, "reports_dropped", fields);
+    session_event(place->session, EVENT_REPORTS_DROPPED, fields);
 }
 
 void worker_report_line(void *context, const char *text)
@@ -65,25 +64,6 @@ void worker_report_line(void *context, const char *text)
     if (has_room(worker->place, strlen(text)))
         session_log(worker->place->session, OSIRIS_DEBUG, "worker", text);
 }
-
-/* What osiris itself puts on record, and when: from anybody else it would be a lie. */
-static const char *const own_events[] = {
-    "adapter_collect_complete", "adapter_collect_start", "adapter_execute_complete",
-    "adapter_execute_start", "adapter_execution_error", "adapter_prepare_complete",
-    "adapter_prepare_start", "adapter_selected", "artifact_created", "artifacts_dir_created",
-    "cfg_opened", "cleanup_complete", "cleanup_start", "close_failed", "compile_complete",
-    "compile_error", "compile_start", "config_meta_stripped", "connection_resolve_complete",
-    "connection_resolve_start", "dependency_check", "driver_registered",
-    "driver_registration_failed", "drivers_registered", "inputs_resolved", "link_lost",
-    "link_resumed", "reports_dropped", "run_complete", "run_error", "run_start", "session_initialized",
-    "step_complete", "step_failed", "step_retry", "step_start", "worker_restart", "worker_started",
-    NULL};
-static const char *const own_metrics[] = {
-    "adapter_execution_duration", "adapter_exit_code", "compilation_duration",
-    "execution_duration",         "rows_processed",    "rows_read",
-    "rows_written",               "step_duration_ms",  "step_retry_delay_ms",
-    "steps_completed",            "steps_total",       "total_duration",
-    NULL};
 
 /* NULL, unless it is a step of this worker that is named. */
 static const struct session_step *step_here(const struct session_worker *worker, json_object *named)
@@ -95,17 +75,14 @@ static const struct session_step *step_here(const struct session_worker *worker,
     return index == PLAN_NONE || !worker_has_step(worker, index) ? NULL : &session->steps[index];
 }
 
-/* It may say so of its own steps, and under names of its own. */
-static bool may_record(struct session_worker *worker, const char *name, const char *const *own,
-                       json_object *step_id)
+/* It may report on its own steps. */
+static bool may_record(struct session_worker *worker, const char *name, json_object *step_id)
 {
     char text[256];
-    bool is_own = is_one_of(name, own);
 
-    if (!is_own && (step_id == NULL || step_here(worker, step_id) != NULL))
+    if (step_id == NULL || step_here(worker, step_id) != NULL)
         return true;
-    snprintf(text, sizeof text, "\"%.64s\" is not recorded: %s", name,
-             is_own ? "only osiris itself says that" : "it is about a step that is not the worker's");
+    snprintf(text, sizeof text, "\"%.64s\" is not recorded: it is about a step that is not the worker's", name);
     session_log(worker->place->session, OSIRIS_WARNING, "worker", text);
     return false;
 }
@@ -142,11 +119,11 @@ void worker_report_event(struct session_worker *worker, json_object *data)
     size_t length = json_length(data);
 
     if (event == NULL || !has_room(worker->place, length <= LONGEST_EVENT ? length : strlen(event)) ||
-        !may_record(worker, event, own_events, json_member(data, "step_id")))
+        !may_record(worker, event, json_member(data, "step_id")))
         return;
     json_object *fields = event_fields(worker, data, length);
     json_object_object_del(fields, "event");
-    session_event(worker->place->session, event, fields);
+    session_foreign_event(worker->place->session, "worker", event, fields);
 }
 
 void worker_report_metric(struct session_worker *worker, json_object *data)
@@ -159,8 +136,8 @@ void worker_report_metric(struct session_worker *worker, json_object *data)
 
     if (metric != NULL &&
         has_room(worker->place, strlen(metric) + (unit == NULL ? 0 : strlen(unit)) + (has_tags ? tags_length : 0)) &&
-        may_record(worker, metric, own_metrics, json_member(tags, "step")))
-        session_metric(worker->place->session, metric, json_member_number(data, "value", NAN), unit,
+        may_record(worker, metric, json_member(tags, "step")))
+        session_foreign_metric(worker->place->session, "worker", metric, json_member_number(data, "value", NAN), unit,
                        has_tags ? json_object_get(tags) : NULL);
 }
 

@@ -69,12 +69,12 @@ static void on_adapter_log(void *context, int level, const char *source, const c
 
 static void on_adapter_event(void *context, const char *name, json_object *fields)
 {
-    session_event(context, name, fields);
+    session_foreign_event(context, "adapter", name, fields);
 }
 
 static void on_adapter_metric(void *context, const char *name, double value, const char *unit)
 {
-    session_metric(context, name, value, unit, NULL);
+    session_foreign_metric(context, "adapter", name, value, unit, NULL);
 }
 
 /* Set-up. */
@@ -152,7 +152,7 @@ static void prepare_event(struct session *session)
     json_object *fields = json_object_new_object();
 
     json_add_string(fields, "adapter", session->options->adapter);
-    session_event(session, "adapter_prepare_start", fields);
+    session_event(session, EVENT_ADAPTER_PREPARE_START, fields);
 }
 
 static int run_places(struct session *session, struct osiris_error *error)
@@ -179,7 +179,7 @@ static int run(struct session *session, struct osiris_error *error)
     const struct session_options *options = session->options;
     int64_t started_ns = clock_monotonic_ns();
 
-    rundir_metric(options->rundir, "steps_total", (double)session->plan->step_count, NULL, NULL);
+    rundir_own_metric(options->rundir, METRIC_STEPS_TOTAL, (double)session->plan->step_count, NULL, NULL);
     orphans_adopt(&session->adoption);
     int result = session_record_steps(session, error);
     if (result == 0) {
@@ -194,8 +194,8 @@ static int run(struct session *session, struct osiris_error *error)
     /* What a worker that was killed could not remove itself. */
     litter_remove(rundir_temp_path(options->rundir), options->run_id);
     orphans_release(&session->adoption);
-    rundir_metric(options->rundir, "steps_completed", (double)session->result->steps_completed, NULL, NULL);
-    rundir_metric(options->rundir, "execution_duration", (double)(clock_monotonic_ns() - started_ns) / 1e9, "seconds",
+    rundir_own_metric(options->rundir, METRIC_STEPS_COMPLETED, (double)session->result->steps_completed, NULL, NULL);
+    rundir_own_metric(options->rundir, METRIC_EXECUTION_DURATION, (double)(clock_monotonic_ns() - started_ns) / 1e9, "seconds",
                   NULL);
     return result;
 }

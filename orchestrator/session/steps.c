@@ -39,15 +39,15 @@ static json_object *step_tags(const struct session_step *step)
 }
 
 /* Of a step that may run again only what its last attempt has counted is reported. */
-static void step_metric(struct session *session, struct session_step *step, const char *metric, double value,
+static void step_metric(struct session *session, struct session_step *step, enum own_metric metric, double value,
                         const char *unit)
 {
     if (!session->groups[step->plan->group].may_repeat || schedule_is_stopping(session->schedule)) {
-        rundir_metric(session->options->rundir, metric, value, unit, step_tags(step));
+        rundir_own_metric(session->options->rundir, metric, value, unit, step_tags(step));
         return;
     }
     json_object *entry = json_object_new_object();
-    json_add_string(entry, "metric", metric);
+    json_add_integer(entry, "metric", metric);
     json_add_number(entry, "value", value);
     json_add_string(entry, "unit", unit);
     if (step->metrics == NULL)
@@ -59,8 +59,8 @@ void session_report_metrics(struct session *session, struct session_step *step)
 {
     for (size_t i = 0; i < json_array_count(step->metrics); i++) {
         json_object *entry = json_object_array_get_idx(step->metrics, i);
-        rundir_metric(session->options->rundir, json_member_string(entry, "metric", ""),
-                      json_member_number(entry, "value", 0), json_member_string(entry, "unit", NULL), step_tags(step));
+        rundir_own_metric(session->options->rundir, (enum own_metric)json_member_integer(entry, "metric", 0),
+                          json_member_number(entry, "value", 0), json_member_string(entry, "unit", NULL), step_tags(step));
     }
     json_object_put(step->metrics);
     step->metrics = NULL;
@@ -68,11 +68,11 @@ void session_report_metrics(struct session *session, struct session_step *step)
 
 static void note_counts(struct session *session, struct session_step *step, json_object *result)
 {
-    static const char *const row_metrics[] = {"rows_read", "rows_written", "rows_processed"};
+    static const enum own_metric row_metrics[] = {METRIC_ROWS_READ, METRIC_ROWS_WRITTEN, METRIC_ROWS_PROCESSED};
     json_object *metrics = json_member(result, "metrics");
 
     for (size_t i = 0; i < sizeof row_metrics / sizeof row_metrics[0]; i++) {
-        int64_t rows = json_member_integer(metrics, row_metrics[i], -1);
+        int64_t rows = json_member_integer(metrics, own_metric_name(row_metrics[i]), -1);
         if (rows < 0)
             continue;
         step->rows = rows;
@@ -87,7 +87,7 @@ static void note_success(struct session *session, struct session_step *step, dou
 
     json_add_integer(fields, "rows_processed", step->rows);
     json_add_number(fields, "duration_ms", duration_ms);
-    session_event(session, "step_complete", fields);
+    session_event(session, EVENT_STEP_COMPLETE, fields);
     rundir_note(session->options->rundir, step->id, "complete: %lld rows, %lld bytes, %.1f ms", (long long)step->rows,
                 (long long)step->bytes, duration_ms);
     session->result->steps_completed++;
@@ -100,7 +100,7 @@ static void note_failure(struct session *session, struct session_step *step, con
     json_add_string(fields, "error", error->message);
     json_add_string(fields, "error_type", session_error_type(error));
     json_add(fields, "detail", osiris_error_to_json(error));
-    session_event(session, "step_failed", fields);
+    session_event(session, EVENT_STEP_FAILED, fields);
     session_log(session, error->category == OSIRIS_ERROR_CANCELLED ? OSIRIS_INFO : OSIRIS_ERROR, step->id, error->message);
     json_add(step->record, "error", osiris_error_to_json(error));
 }
@@ -116,7 +116,7 @@ void session_step_ended(struct session *session, size_t index, json_object *resu
         json_add(step->record, "result", json_object_get(json_member(result, "result")));
     record_step(step, error == NULL ? "success" : failed_status(error),
                 session->groups[step->plan->group].attempt, duration_ms);
-    step_metric(session, step, "step_duration_ms", duration_ms, "ms");
+    step_metric(session, step, METRIC_STEP_DURATION_MS, duration_ms, "ms");
     if (error == NULL)
         note_success(session, step, duration_ms);
     else

@@ -118,6 +118,18 @@ def lines_of(text):
 
 
 @test
+def test_the_documentation_names_all_events_and_no_others(folder):
+    names = read(SOURCE / "orchestrator" / "records" / "own-names.h")
+    events_of_osiris = set(re.findall(r'X\([A-Z_]+, "([a-z_]+)"\)', names[names.index("OWN_EVENTS"):names.index("OWN_METRICS")]))
+    document = read(SOURCE / "docs" / "records.md")
+    section = document[document.index("## events.jsonl"):document.index("## osiris.log")]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("|")]
+    named = {name.strip() for row in rows[2:] for name in re.split("[,;]", row)} | {"link_lost", "link_resumed", "close_failed"}
+    assert_equal(sorted(named), sorted(events_of_osiris), "events")
+    assert all(name in section for name in named), section
+
+
+@test
 def test_all_events_and_their_fields(folder):
     """docs/records.md has them, too."""
     write("osiris_connections.yaml", "connections:\n  test:\n    main: {password: '${TEST_PASSWORD}', default: true}\n")
