@@ -147,7 +147,8 @@ struct osiris_host {
     /* Reports [any thread]. They may wait for a slow orchestrator, for a limited time, and never
      * fail. */
     void (*log)(const struct osiris_host *, int32_t level, const char *message);
-    /* `json` is the text of an object with the event's fields, or NULL. */
+    /* `json` is the text of an object with the event's fields, or NULL. Events and metrics under
+     * the names that Osiris itself uses (docs/records.md) are not recorded; there is a warning. */
     void (*event)(const struct osiris_host *, const char *name, const char *json);
     /* `value` must be finite; otherwise there is a warning and no metric. `unit` may be NULL. The
      * host itself counts the rows and bytes of streams and outputs. */
