@@ -88,6 +88,8 @@ static void make_step(struct session *session, size_t index)
     step->id = step->plan->id;
     step->component = step->plan->component;
     step->driver = registry_find(options->registry, step->plan->driver, NULL);
+    step->bounds_its_waits =
+        step->driver != NULL && json_member_boolean(step->driver->spec, "x-bounded-waits", false);
     step->config = json_member(options->compiled->configs, step->id);
     step->record = json_object_new_object();
     json_add_string(step->record, "status", "skipped");

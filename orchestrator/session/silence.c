@@ -6,7 +6,6 @@
 
 #include "core/base/clock.h"
 #include "orchestrator/oml/duration.h"
-#include "core/base/json-access.h"
 #include "orchestrator/session/attempts.h"
 #include "orchestrator/session/failure.h"
 #include "orchestrator/session/notes.h"
@@ -21,12 +20,6 @@ static bool is_short(const char *function)
     return strcmp(function, "open") == 0 || strcmp(function, "close") == 0;
 }
 
-/* Its waits have bounds of their own, says the driver. */
-static bool bounds_its_waits(const struct session_step *step)
-{
-    return step->driver != NULL && json_member_boolean(step->driver->spec, "x-bounded-waits", false);
-}
-
 /* INT64_MAX: none. */
 static int64_t bound_of(const struct session *session, size_t index, const char *function)
 {
@@ -36,7 +29,7 @@ static int64_t bound_of(const struct session *session, size_t index, const char 
         return INT64_MAX;
     if (is_short(function))
         return bound / SHORT_PART;
-    return bounds_its_waits(&session->steps[index]) ? INT64_MAX : bound;
+    return session->steps[index].bounds_its_waits ? INT64_MAX : bound;
 }
 
 static void warn(struct session *session, const struct session_step *step, const char *function,

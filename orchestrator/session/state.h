@@ -159,6 +159,7 @@ struct session_step {
     const char *id, *component; /* the plan's */
     const struct component *driver; /* as the registry knows it, or NULL */
     json_object *config;            /* borrowed, or NULL */
+    bool bounds_its_waits;          /* its driver says so (x-bounded-waits) */
     struct session_worker *worker;
     int64_t started_ns;
     int64_t rows, bytes;
