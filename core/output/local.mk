@@ -6,9 +6,14 @@ libosiris_core_la_SOURCES += \
 	core/output/litter.c \
 	core/output/litter.h \
 	core/output/output-append.c \
+	core/output/output-append.h \
 	core/output/output-aside.c \
 	core/output/output-folders.c \
-	core/output/output-internal.h \
+	core/output/output-folders.h \
+	core/output/output-hidden.c \
+	core/output/output-hidden.h \
+	core/output/output-state.c \
+	core/output/output-state.h \
 	core/output/output.c \
 	core/output/output.h \
 	$(NULL)

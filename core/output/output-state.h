@@ -1,8 +1,6 @@
-/*
- * What the files of output.h share.
- */
-#ifndef OSIRIS_CORE_OUTPUT_OUTPUT_INTERNAL_H
-#define OSIRIS_CORE_OUTPUT_OUTPUT_INTERNAL_H
+/* An output as the files know it that make up output.h. Private to them. */
+#ifndef OSIRIS_CORE_OUTPUT_OUTPUT_STATE_H
+#define OSIRIS_CORE_OUTPUT_OUTPUT_STATE_H
 
 #include <sys/stat.h>
 
@@ -38,18 +36,5 @@ struct output {
 
 /* The error of a call that failed with `number` as it was to `what` the output. -1. */
 int output_fail(struct output *output, struct osiris_error *error, int number, const char *what);
-
-/* Gives an unnamed file its hidden name. */
-int output_name_unnamed(struct output *output, struct osiris_error *error);
-
-/* output-folders.c: the target's folder, made if it is missing and `create`; what was made goes again as long as it is empty. The
- * new file's mode becomes `mode` less the origin's umask. */
-int output_open_folder(struct output *output, bool create, struct osiris_error *error);
-void output_remove_made_folders(struct output *output);
-void output_mask_file(const struct output *output, mode_t mode);
-
-/* output-append.c: begins the output with the file that is there; and whether that is there still. */
-int output_copy_original(struct output *output, struct osiris_error *error);
-int output_check_original(struct output *output, struct osiris_error *error);
 
 #endif
