@@ -2,9 +2,9 @@
  * the channel up. See channel.h. */
 #include <stdio.h>
 
-#include "core/wire/channel-internal.h"
 #include "core/base/clock.h"
 #include "core/base/pause.h"
+#include "core/wire/channel-state.h"
 
 size_t channel_held_bytes(struct channel *channel)
 {
@@ -33,13 +33,6 @@ void channel_excuse_peer(struct channel *channel)
 bool channel_has_paused_peer(const struct channel *channel)
 {
     return channel->fd >= 0 && pause_has_peer(channel->fd);
-}
-
-void channel_give_up_locked(struct channel *channel, const char *why)
-{
-    if (channel->fault[0] == '\0')
-        snprintf(channel->fault, sizeof channel->fault, "%s", why);
-    channel_wake_locked(channel);
 }
 
 void channel_give_up(struct channel *channel, const char *what, const struct osiris_error *reason)

@@ -19,8 +19,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/wire/channel-internal.h"
 #include "core/base/clock.h"
+#include "core/wire/channel-flush.h"
+#include "core/wire/channel-resume.h"
 #include "core/wire/message.h"
 
 #define READ_SIZE 65536
@@ -129,13 +130,6 @@ void channel_set_trace(struct channel *channel, channel_trace *trace, void *cont
     channel->trace = trace;
     channel->trace_context = context;
     pthread_mutex_unlock(&channel->outbox_lock);
-}
-
-void channel_trace_frame(struct channel *channel, bool sent, const struct frame_header *header,
-                         const uint8_t *message, const struct iovec *body, size_t body_pieces)
-{
-    if (channel->trace != NULL)
-        channel->trace(channel->trace_context, sent, header, message, body, body_pieces);
 }
 
 void channel_get_counts(struct channel *channel, struct channel_counts *counts)

@@ -1,54 +1,21 @@
 /*
- * What the channel's files share (channel.c, channel-peer.c, channel-send.c, channel-resume.c). Private to them.
+ * A channel as its files know it (channel.c, channel-peer.c, channel-flush.c, channel-send.c, channel-resume.c), and what each of them
+ * does to it. Private to them.
  *
  * `outbox_lock` guards the lanes, the link and the sequence of what is sent. The receiving side's fields belong to the
  * one thread that receives.
  */
-#ifndef OSIRIS_CORE_WIRE_CHANNEL_INTERNAL_H
-#define OSIRIS_CORE_WIRE_CHANNEL_INTERNAL_H
+#ifndef OSIRIS_CORE_WIRE_CHANNEL_STATE_H
+#define OSIRIS_CORE_WIRE_CHANNEL_STATE_H
 
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "core/base/buffer.h"
 #include "core/wire/channel.h"
+#include "core/wire/frame-list.h"
 
 #define CHANNEL_FAULT_SIZE 192
-
-/* A body that one or more frames are cut from. */
-struct body_owner {
-    struct channel_body body;
-    atomic_size_t references;
-};
-
-/* A frame in line. Its first piece is its header and message, which lie behind the pieces. */
-struct frame_out {
-    struct frame_out *next;
-    uint64_t sequence;
-    size_t length; /* of all pieces */
-    size_t head_length;
-    struct body_owner *owner; /* or NULL */
-    bool in_body_lane;
-    bool is_request; /* channel_send_request: the outbox's bound is not about it */
-    size_t piece_count;
-    struct iovec pieces[];
-};
-
-struct frame_list {
-    struct frame_out *first, *last;
-    size_t count, bytes;
-};
-
-/* A message with a body of which not all parts are in line yet. */
-struct body_out {
-    struct body_out *next;
-    uint8_t *message; /* of the next part */
-    size_t message_length;
-    bool goes_on; /* it is `more` */
-    int64_t stream; /* its number: messages of one stream keep their order */
-    struct body_owner *owner; /* NULL: a message without a body that must not overtake its stream's */
-    size_t piece, piece_offset, left;
-};
 
 enum link_state {
     LINK_UP,
@@ -116,38 +83,15 @@ struct channel {
     size_t unacknowledged_frames, unacknowledged_bytes;
 };
 
-/* channel-peer.c. `_locked`: outbox_lock is held. What came first is told. */
-void channel_give_up_locked(struct channel *channel, const char *why);
+/* `_locked`: outbox_lock is held. */
 
-/* channel-send.c. `_locked`: outbox_lock is held. */
-
-/* A frame of this message and of `length` bytes of body from where `body` stands; NULL: no memory. */
-struct frame_out *frame_out_new(const uint8_t *message, size_t message_length,
-                                struct body_out *body, size_t body_length);
-void frame_out_free(struct frame_out *frame);
-void frame_list_append(struct frame_list *list, struct frame_out *frame);
-struct frame_out *frame_list_take(struct frame_list *list);
-void frame_list_clear(struct frame_list *list);
-/* Unlocks, and frees what is done with. */
-void channel_unlock(struct channel *channel);
-/* Writes what the socket takes. -1 with errno if it is broken and cannot be resumed. */
-int channel_flush_locked(struct channel *channel);
-bool channel_has_work_locked(const struct channel *channel);
+/* The receiving thread is to look. */
 void channel_wake_locked(struct channel *channel);
-void channel_clear_lanes(struct channel *channel);
-void channel_trace_frame(struct channel *channel, bool sent, const struct frame_header *header,
-                         const uint8_t *message, const struct iovec *body, size_t body_pieces);
-
-/* channel-resume.c */
-
+/* What came first is told. */
+void channel_give_up_locked(struct channel *channel, const char *why);
 /* The link is broken: 0 if it may be resumed. */
 int channel_lose_link_locked(struct channel *channel);
-/* The peer's `ack`. */
-int channel_take_ack(struct channel *channel, json_object *message, struct osiris_error *error);
-/* A frame has come; acknowledges if it is time. An `ack` calls for none. */
-void channel_acknowledge(struct channel *channel, size_t bytes, bool is_ack);
-bool channel_is_message_of_type(json_object *message, const char *type);
-/* "the peer violates the protocol: …"; -1 */
-int channel_violation(struct osiris_error *error, const char *what);
+void channel_trace_frame(struct channel *channel, bool sent, const struct frame_header *header,
+                         const uint8_t *message, const struct iovec *body, size_t body_pieces);
 
 #endif
