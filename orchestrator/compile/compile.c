@@ -7,7 +7,9 @@
 
 #include "core/base/canonical-json.h"
 #include "core/base/clock.h"
-#include "orchestrator/compile/internal.h"
+#include "orchestrator/compile/configs.h"
+#include "orchestrator/compile/limits.h"
+#include "orchestrator/compile/sizes.h"
 #include "core/base/fingerprint.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"

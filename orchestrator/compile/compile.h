@@ -46,6 +46,8 @@ struct compiled {
 
 /* Levels of a step's config and of its connection: a message's, less those that it puts around them. */
 #define COMPILE_MAXIMUM_HEIGHT 24
+/* A connection allows at most so many at a time. */
+#define COMPILE_MAXIMUM_CONNECTIONS 100000
 
 struct compile_options {
     const struct pipeline *pipeline;

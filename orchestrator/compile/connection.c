@@ -1,8 +1,9 @@
-/* The connection of a pipeline's step; see configs.h. */
+/* The connection of a pipeline's step; see connection.h. */
+#include "orchestrator/compile/connection.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "orchestrator/compile/configs.h"
 #include "orchestrator/oml/connections.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
