@@ -5,6 +5,7 @@
 
 #include "orchestrator/compile/connection.h"
 #include "orchestrator/oml/connections.h"
+#include "orchestrator/oml/pipeline-option.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/plugin/schema.h"

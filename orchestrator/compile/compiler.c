@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "orchestrator/oml/pipeline-option.h"
+
 void compiler_choose_step(struct config_compiler *compiler, size_t index)
 {
     compiler->step = &compiler->pipeline->steps[index];

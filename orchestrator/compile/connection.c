@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "orchestrator/oml/connections.h"
+#include "orchestrator/oml/pipeline-option.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/base/near-miss.h"

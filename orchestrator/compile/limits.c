@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "orchestrator/oml/pipeline-option.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "orchestrator/oml/pipeline-option.h"
 #include "core/base/json-access.h"
 #include "core/base/memory.h"
 

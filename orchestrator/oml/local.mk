@@ -9,11 +9,18 @@ libosiris_orchestrator_la_SOURCES += \
 	orchestrator/oml/duration.h \
 	orchestrator/oml/params.c \
 	orchestrator/oml/params.h \
-	orchestrator/oml/pipeline-internal.h \
 	orchestrator/oml/pipeline-limits.c \
+	orchestrator/oml/pipeline-limits.h \
 	orchestrator/oml/pipeline-needs.c \
+	orchestrator/oml/pipeline-needs.h \
+	orchestrator/oml/pipeline-option.c \
+	orchestrator/oml/pipeline-option.h \
+	orchestrator/oml/pipeline-reader.c \
+	orchestrator/oml/pipeline-reader.h \
 	orchestrator/oml/pipeline-secrets.c \
+	orchestrator/oml/pipeline-secrets.h \
 	orchestrator/oml/pipeline-steps.c \
+	orchestrator/oml/pipeline-steps.h \
 	orchestrator/oml/pipeline.c \
 	orchestrator/oml/pipeline.h \
 	orchestrator/oml/places.c \
