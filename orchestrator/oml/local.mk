@@ -30,7 +30,9 @@ libosiris_orchestrator_la_SOURCES += \
 	orchestrator/oml/variables.c \
 	orchestrator/oml/variables.h \
 	orchestrator/oml/yaml-build.c \
-	orchestrator/oml/yaml-internal.h \
+	orchestrator/oml/yaml-build.h \
+	orchestrator/oml/yaml-document.c \
+	orchestrator/oml/yaml-document.h \
 	orchestrator/oml/yaml-values.c \
 	orchestrator/oml/yaml.c \
 	orchestrator/oml/yaml.h \

@@ -1,6 +1,6 @@
-/* What the files that read YAML share (yaml.c, yaml-build.c, yaml-values.c). Private to them. */
-#ifndef OSIRIS_ORCHESTRATOR_OML_YAML_INTERNAL_H
-#define OSIRIS_ORCHESTRATOR_OML_YAML_INTERNAL_H
+/* A YAML file as its readers know it (yaml.c, yaml-build.c). Private to them. */
+#ifndef OSIRIS_ORCHESTRATOR_OML_YAML_DOCUMENT_H
+#define OSIRIS_ORCHESTRATOR_OML_YAML_DOCUMENT_H
 
 #include "orchestrator/oml/yaml.h"
 
@@ -17,8 +17,5 @@ struct yaml_document {
 void yaml_problem(const struct yaml_document *document, struct diagnostics *diagnostics,
                   const char *type, const struct source_location *where, const char *hint,
                   const char *format, ...) __attribute__((format(printf, 6, 7)));
-
-/* yaml-build.c: parses the source into nodes. 0, or -1 if it can't be parsed. */
-int yaml_build(struct yaml_document *document, struct diagnostics *diagnostics);
 
 #endif
