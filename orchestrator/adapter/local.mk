@@ -6,7 +6,7 @@ libosiris_orchestrator_la_SOURCES += \
 	orchestrator/adapter/host.c \
 	orchestrator/adapter/host.h \
 	orchestrator/adapter/tasks.c \
-	orchestrator/adapter/thread-internal.h \
+	orchestrator/adapter/thread-work.h \
 	orchestrator/adapter/thread.c \
 	orchestrator/adapter/thread.h \
 	orchestrator/adapter/worker-log.c \

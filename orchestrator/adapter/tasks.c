@@ -1,17 +1,9 @@
 /* What an adapter's thread is asked for: tasks, and short calls; see thread.h. */
-#include "orchestrator/adapter/thread-internal.h"
+#include "orchestrator/adapter/thread-work.h"
 #include "core/base/clock.h"
 #include "core/base/pause.h"
 
 /* Tasks. */
-
-void adapter_thread_close(struct adapter_thread *thread, void *unused)
-{
-    (void)unused;
-    adapter_guard_call(&thread->guard, "close");
-    adapter_host_close(thread->host);
-    thread->host = NULL;
-}
 
 static void prepare(struct adapter_thread *thread, void *unused)
 {

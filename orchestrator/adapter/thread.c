@@ -2,7 +2,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#include "orchestrator/adapter/thread-internal.h"
+#include "orchestrator/adapter/thread-work.h"
 #include "core/base/cleanup.h"
 #include "core/base/clock.h"
 #include "core/base/json-text.h"
@@ -197,6 +197,14 @@ static void tell_all(struct adapter_thread *thread)
 }
 
 /* The thread. */
+
+void adapter_thread_close(struct adapter_thread *thread, void *unused)
+{
+    (void)unused;
+    adapter_guard_call(&thread->guard, "close");
+    adapter_host_close(thread->host);
+    thread->host = NULL;
+}
 
 /* The adapter has called pthread_exit. */
 static void on_unwound(void *context)

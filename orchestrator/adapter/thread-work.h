@@ -1,6 +1,6 @@
-/* What the files of an adapter's thread share (thread.c, tasks.c). Private to them. */
-#ifndef OSIRIS_ORCHESTRATOR_ADAPTER_THREAD_INTERNAL_H
-#define OSIRIS_ORCHESTRATOR_ADAPTER_THREAD_INTERNAL_H
+/* An adapter's thread as its files know it, and giving it work. Private to thread.c and tasks.c, which asks it for what thread.h has. */
+#ifndef OSIRIS_ORCHESTRATOR_ADAPTER_THREAD_WORK_H
+#define OSIRIS_ORCHESTRATOR_ADAPTER_THREAD_WORK_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -47,14 +47,11 @@ struct adapter_thread {
     size_t report_count;
 };
 
-/* thread.c */
-
 /* Has the thread do it, and returns. Its owner takes the outcome. */
 void adapter_thread_give_task(struct adapter_thread *thread, adapter_work work);
 /* False: a task is under way, or the adapter has ended. Else the work is done, and what was reported meanwhile is told. */
 bool adapter_thread_call(struct adapter_thread *thread, adapter_work work, void *argument);
-
-/* tasks.c: [its thread] */
+/* [its thread] Closes the adapter, which tears the place down. */
 void adapter_thread_close(struct adapter_thread *thread, void *unused);
 
 #endif
