@@ -162,7 +162,6 @@ static int compile(struct asking *asking, struct osiris_error *error)
     const struct compile_options options = {
         .pipeline = asking->pipeline,
         .osiris_home = getenv("OSIRIS_HOME"),
-        .adapter = "local",
         .verb = asking->inquiry->verb,
     };
     if (compile_pipeline(&options, &diagnostics, &asking->compiled) < 0)

@@ -363,17 +363,6 @@ static char *make_slug(const char *name)
     return buffer_steal(&slug);
 }
 
-static int check_profile(const struct compile_options *options, struct diagnostics *diagnostics)
-{
-    const char *profile = options->profile;
-
-    /* It becomes a folder's name. */
-    if (profile == NULL || (profile[0] != '.' && profile[0] != '\0' && strchr(profile, '/') == NULL))
-        return 0;
-    return diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "unknown_profile", NULL, NULL, 0, NULL,
-                           NULL, "\"%s\" cannot be a profile's name", profile);
-}
-
 int compile_pipeline(const struct compile_options *options, struct diagnostics *diagnostics,
                      struct compiled **out)
 {
@@ -387,7 +376,6 @@ int compile_pipeline(const struct compile_options *options, struct diagnostics *
     compiled->secrets = json_object_new_array();
     compiled->slug = make_slug(options->pipeline->name == NULL ? "" : options->pipeline->name);
     compiled->profile = options->profile == NULL ? NULL : strdup(options->profile);
-    (void)check_profile(options, diagnostics);
     if (options->pipeline->has_graph)
         (void)graph_make(options->pipeline, &graph, diagnostics);
     compile_configs(options, compiled, diagnostics);

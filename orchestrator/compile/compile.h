@@ -51,9 +51,8 @@ struct compiled {
 
 struct compile_options {
     const struct pipeline *pipeline;
-    const char *profile;          /* or NULL */
+    const char *profile;          /* that the pipeline was loaded with, or NULL */
     const char *osiris_home;      /* $OSIRIS_HOME or NULL */
-    const char *adapter;          /* or NULL */
     const char *verb;             /* what the steps will be asked (driver.h); NULL: they run */
     const char *worker_path; /* asks drivers what else is wrong with configs; NULL: nobody does */
 };
