@@ -262,8 +262,7 @@ static bool end_run(const struct interrupted *run, const char *status_path, json
                     const char *index_dir)
 {
     char ended[CLOCK_TIMESTAMP_SIZE];
-    int64_t duration_ms = (int64_t)run->ended.tv_sec * 1000 + run->ended.tv_nsec / 1000000 -
-                          json_member_integer(run->line, "started_ms", 0);
+    int64_t duration_ms = clock_ms_of(&run->ended) - json_member_integer(run->line, "started_ms", 0);
     json_object *error = interruption(status);
 
     if (duration_ms < 0)
