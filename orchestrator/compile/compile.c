@@ -13,6 +13,7 @@
 #include "core/base/fingerprint.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
+#include "core/plugin/kind.h"
 
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -22,11 +23,6 @@
 #define JSON_LIMIT (512u << 20)
 
 /* The plan. */
-
-static const char *kind_name(int kind)
-{
-    return kind == OSIRIS_EXTRACTOR ? "extractor" : kind == OSIRIS_WRITER ? "writer" : "processor";
-}
 
 /* Streams are numbered by their place in the plan's edges. */
 static int64_t stream_number(const struct graph *graph, size_t index)

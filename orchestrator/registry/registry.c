@@ -9,6 +9,7 @@
 #include "core/base/json-build.h"
 #include "core/base/memory.h"
 #include "core/base/near-miss.h"
+#include "core/plugin/kind.h"
 #include "orchestrator/registry/registry-files.h"
 #include "core/base/utf8.h"
 
@@ -29,15 +30,6 @@ struct registry {
     size_t count, capacity;
     json_object *refused; /* [{file, error, names?}] */
 };
-
-static int kind_from_name(const char *name)
-{
-    if (strcmp(name, "extractor") == 0)
-        return OSIRIS_EXTRACTOR;
-    if (strcmp(name, "processor") == 0)
-        return OSIRIS_PROCESSOR;
-    return strcmp(name, "writer") == 0 ? OSIRIS_WRITER : 0;
-}
 
 static bool is_called(const struct component *component, const char *name)
 {
