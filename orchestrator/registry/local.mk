@@ -7,6 +7,8 @@ libosiris_orchestrator_la_SOURCES += \
 	orchestrator/registry/ask-worker.h \
 	orchestrator/registry/paths.c \
 	orchestrator/registry/paths.h \
+	orchestrator/registry/plugin-files.c \
+	orchestrator/registry/plugin-files.h \
 	orchestrator/registry/registry-files.c \
 	orchestrator/registry/registry-files.h \
 	orchestrator/registry/registry.c \
