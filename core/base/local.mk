@@ -12,6 +12,8 @@ libosiris_core_la_SOURCES += \
 	core/base/cleanup.h \
 	core/base/clock.c \
 	core/base/clock.h \
+	core/base/condition.c \
+	core/base/condition.h \
 	core/base/ending-signals.c \
 	core/base/ending-signals.h \
 	core/base/error.c \

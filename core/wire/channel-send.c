@@ -1,8 +1,8 @@
 /* The sending half of a channel: room in the outbox, and what is put into the lanes; see channel.h. */
 #include <errno.h>
-#include <time.h>
 
 #include "core/base/clock.h"
+#include "core/base/condition.h"
 #include "core/base/json-access.h"
 #include "core/base/pause.h"
 #include "core/wire/channel-flush.h"
@@ -22,14 +22,6 @@ static int flush_and_wake(struct channel *channel, bool had_work, struct osiris_
     if (channel_has_work_locked(channel) || channel->link == LINK_LOST)
         channel_wake_locked(channel);
     return 0;
-}
-
-static void wait_a_slice(struct channel *channel, int64_t slice_ms)
-{
-    int64_t end_ns = clock_monotonic_ns() + slice_ms * 1000000;
-    const struct timespec end = {.tv_sec = end_ns / 1000000000, .tv_nsec = end_ns % 1000000000};
-
-    (void)pthread_cond_timedwait(&channel->outbox_room, &channel->outbox_lock, &end);
 }
 
 /* Bodies are bounded by credits, and requests by who asks, not by the outbox. */
@@ -71,7 +63,8 @@ static int wait_for_room_locked(struct channel *channel, size_t length, bool wai
             return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT,
                                     "the peer has read nothing for %d s", seconds);
         else
-            wait_a_slice(channel, slice_ms);
+            (void)condition_wait_until(&channel->outbox_room, &channel->outbox_lock,
+                                       clock_monotonic_ns() + slice_ms * 1000000);
     }
     if (channel->closed)
         return osiris_error_set_errno(error, EPIPE, "the channel is closed");

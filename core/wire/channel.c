@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/condition.h"
 #include "core/wire/channel-flush.h"
 #include "core/wire/channel-resume.h"
 #include "core/wire/message.h"
@@ -32,17 +33,6 @@
 #define MOST_TRIES 32
 #define FEWEST_TRIES 8
 #define TRYING_NS 20000
-
-static void init_locks(struct channel *channel)
-{
-    pthread_condattr_t attributes;
-
-    pthread_mutex_init(&channel->outbox_lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&channel->outbox_room, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
 
 struct channel *channel_new(int fd, struct osiris_error *error)
 {
@@ -65,7 +55,8 @@ struct channel *channel_new(int fd, struct osiris_error *error)
     }
     channel->tries = MOST_TRIES;
     buffer_init(&channel->inbox, FRAME_MAXIMUM_MESSAGE);
-    init_locks(channel);
+    pthread_mutex_init(&channel->outbox_lock, NULL);
+    condition_init(&channel->outbox_room);
     return channel;
 }
 

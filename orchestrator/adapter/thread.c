@@ -5,6 +5,7 @@
 #include "orchestrator/adapter/thread-work.h"
 #include "core/base/cleanup.h"
 #include "core/base/clock.h"
+#include "core/base/condition.h"
 #include "core/base/json-text.h"
 #include "core/base/memory.h"
 #include "core/base/pause.h"
@@ -254,23 +255,13 @@ static void *serve(void *context)
     return NULL;
 }
 
-static void init_lock(struct adapter_thread *thread)
-{
-    pthread_condattr_t attributes;
-
-    pthread_mutex_init(&thread->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&thread->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
 struct adapter_thread *adapter_thread_new(const struct adapter_host_options *options,
                                           struct osiris_error *error)
 {
     struct adapter_thread *thread = calloc(1, sizeof *thread);
 
-    init_lock(thread);
+    pthread_mutex_init(&thread->lock, NULL);
+    condition_init(&thread->changed);
     thread->sink = options->sink;
     thread->own_sink = (struct adapter_sink){.log = on_log,
                                              .event = on_event,
@@ -329,8 +320,7 @@ static bool wait_for_change(struct adapter_thread *thread, int64_t end_ns)
         return false;
     if (end_ns != 0 && end_ns < next)
         next = end_ns;
-    const struct timespec deadline = {.tv_sec = next / 1000000000, .tv_nsec = next % 1000000000};
-    (void)pthread_cond_timedwait(&thread->changed, &thread->lock, &deadline);
+    (void)condition_wait_until(&thread->changed, &thread->lock, next);
     look_after(thread);
     return true;
 }
