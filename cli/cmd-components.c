@@ -7,7 +7,7 @@
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/base/json-text.h"
-#include "core/base/terminal.h"
+#include "orchestrator/base/terminal.h"
 #include "core/plugin/kind.h"
 
 static json_object *component_json(const struct component *component)

@@ -15,7 +15,7 @@
 #include "core/base/json-build.h"
 #include "core/base/json-text.h"
 #include "core/base/memory.h"
-#include "core/base/near-miss.h"
+#include "orchestrator/base/near-miss.h"
 #include "orchestrator/registry/paths.h"
 #include "core/base/remove-tree.h"
 #include "orchestrator/session/session.h"

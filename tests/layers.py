@@ -17,13 +17,14 @@ CORE = {
     "core/output": {"core/base"},
 }
 ORCHESTRATOR = {
-    "orchestrator/registry": set(),
-    "orchestrator/oml": {"orchestrator/registry"},
-    "orchestrator/compile": {"orchestrator/registry", "orchestrator/oml"},
-    "orchestrator/records": set(),
-    "orchestrator/adapter": {"orchestrator/registry"},
-    "orchestrator/session": {"orchestrator/registry", "orchestrator/oml", "orchestrator/compile", "orchestrator/records",
-                             "orchestrator/adapter"},
+    "orchestrator/base": set(),
+    "orchestrator/registry": {"orchestrator/base"},
+    "orchestrator/oml": {"orchestrator/base", "orchestrator/registry"},
+    "orchestrator/compile": {"orchestrator/base", "orchestrator/registry", "orchestrator/oml"},
+    "orchestrator/records": {"orchestrator/base"},
+    "orchestrator/adapter": {"orchestrator/base", "orchestrator/registry"},
+    "orchestrator/session": {"orchestrator/base", "orchestrator/registry", "orchestrator/oml", "orchestrator/compile",
+                             "orchestrator/records", "orchestrator/adapter"},
 }
 # Drivers and plugins include what is installed, and their own folder.
 ROOMS = {

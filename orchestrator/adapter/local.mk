@@ -1,5 +1,5 @@
 # orchestrator/adapter: An execution adapter in use.
-# It includes core and orchestrator/registry (tests/layers.py).
+# It includes core, orchestrator/base and orchestrator/registry (tests/layers.py).
 libosiris_orchestrator_la_SOURCES += \
 	orchestrator/adapter/guard.c \
 	orchestrator/adapter/guard.h \

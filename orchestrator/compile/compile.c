@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/base/canonical-json.h"
+#include "orchestrator/base/canonical-json.h"
 #include "core/base/clock.h"
 #include "orchestrator/compile/configs.h"
 #include "orchestrator/compile/limits.h"

@@ -8,7 +8,7 @@
 #include "orchestrator/oml/pipeline-option.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
-#include "core/base/near-miss.h"
+#include "orchestrator/base/near-miss.h"
 
 #define MAX_CONNECTIONS "max_connections" /* a field of any family, which the schedule keeps */
 

@@ -1,5 +1,5 @@
 # orchestrator/compile: From a pipeline to a manifest, configs and a plan.
-# It includes core, orchestrator/registry and orchestrator/oml (tests/layers.py).
+# It includes core, orchestrator/base, orchestrator/registry and orchestrator/oml (tests/layers.py).
 libosiris_orchestrator_la_SOURCES += \
 	orchestrator/compile/check.c \
 	orchestrator/compile/check.h \

@@ -1,5 +1,5 @@
 # orchestrator/oml: What users write: YAML, pipelines, parameters, connections, places.
-# It includes core and orchestrator/registry (tests/layers.py).
+# It includes core, orchestrator/base and orchestrator/registry (tests/layers.py).
 libosiris_orchestrator_la_SOURCES += \
 	orchestrator/oml/connections.c \
 	orchestrator/oml/connections.h \

@@ -9,7 +9,7 @@
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/base/json-text.h"
-#include "core/base/near-miss.h"
+#include "orchestrator/base/near-miss.h"
 #include "core/base/utf8.h"
 
 #define REFERENCE "${params."

@@ -1,7 +1,7 @@
 /* What the readers of a pipeline share; see pipeline-reader.h. */
 #include "orchestrator/oml/pipeline-reader.h"
 
-#include "core/base/near-miss.h"
+#include "orchestrator/base/near-miss.h"
 
 char *pipeline_question(const struct pipeline_reader *reader, const char *wanted,
                         const char *const *candidates, size_t count)

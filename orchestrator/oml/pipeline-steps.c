@@ -7,11 +7,11 @@
 #include "core/base/json-access.h"
 #include "core/base/one-of.h"
 #include "core/base/json-build.h"
-#include "core/base/near-miss.h"
+#include "orchestrator/base/near-miss.h"
 #include "orchestrator/oml/pipeline-limits.h"
 #include "orchestrator/oml/pipeline-option.h"
 #include "orchestrator/oml/pipeline-secrets.h"
-#include "core/base/terminal.h"
+#include "orchestrator/base/terminal.h"
 
 static const char *const step_keys[] = {"id",     "component", "uses",        "mode",
                                         "needs",  "inputs",    "config",      "with",

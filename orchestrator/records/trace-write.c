@@ -12,6 +12,7 @@
 #include "core/base/json-text.h"
 #include "core/wire/message.h"
 #include "orchestrator/records/trace.h"
+#include "orchestrator/base/redact-message.h"
 
 #define AS_LINE (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
 

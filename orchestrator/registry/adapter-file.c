@@ -10,7 +10,7 @@
 #include "core/base/json-build.h"
 #include "core/plugin/loader.h"
 #include "core/base/memory.h"
-#include "core/base/near-miss.h"
+#include "orchestrator/base/near-miss.h"
 #include "core/base/absolute-path.h"
 #include "core/plugin/spec-check.h"
 #include "orchestrator/registry/plugin-files.h"

@@ -8,7 +8,7 @@
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/base/memory.h"
-#include "core/base/near-miss.h"
+#include "orchestrator/base/near-miss.h"
 #include "core/plugin/kind.h"
 #include "orchestrator/registry/registry-files.h"
 #include "core/base/utf8.h"

@@ -4,6 +4,7 @@
 
 #include "core/base/json-access.h"
 #include "orchestrator/session/state.h"
+#include "orchestrator/base/redact-message.h"
 
 static void shorten(const struct session *session, char **text)
 {

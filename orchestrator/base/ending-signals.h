@@ -1,6 +1,6 @@
 /* Which signals ask osiris to end: it cancels then, and tears down what it has made. */
-#ifndef OSIRIS_CORE_BASE_ENDING_SIGNALS_H
-#define OSIRIS_CORE_BASE_ENDING_SIGNALS_H
+#ifndef OSIRIS_ORCHESTRATOR_BASE_ENDING_SIGNALS_H
+#define OSIRIS_ORCHESTRATOR_BASE_ENDING_SIGNALS_H
 
 #include <signal.h>
 

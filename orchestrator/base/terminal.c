@@ -1,5 +1,5 @@
 /* Texts for terminals; see terminal.h. */
-#include "core/base/terminal.h"
+#include "orchestrator/base/terminal.h"
 
 #include <ctype.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* One form for one value; see canonical-json.h. */
-#include "core/base/canonical-json.h"
+#include "orchestrator/base/canonical-json.h"
 
 #include <ctype.h>
 #include <string.h>

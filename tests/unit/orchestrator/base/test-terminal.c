@@ -1,10 +1,10 @@
-/* Texts for terminals (core/base/terminal.h): formats as printf's, and nothing harmful in what is filled in. */
+/* Texts for terminals (orchestrator/base/terminal.h): formats as printf's, and nothing harmful in what is filled in. */
 #include "unit.h"
 
 #include <stdarg.h>
 #include <string.h>
 
-#include "core/base/terminal.h"
+#include "orchestrator/base/terminal.h"
 
 static void expect(const char *expected, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -1,6 +1,6 @@
 /* JSON with one form for one value: keys sorted by bytes, no blanks. What fingerprints are taken of. */
-#ifndef OSIRIS_CORE_BASE_CANONICAL_JSON_H
-#define OSIRIS_CORE_BASE_CANONICAL_JSON_H
+#ifndef OSIRIS_ORCHESTRATOR_BASE_CANONICAL_JSON_H
+#define OSIRIS_ORCHESTRATOR_BASE_CANONICAL_JSON_H
 
 #include <json-c/json.h>
 

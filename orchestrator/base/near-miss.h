@@ -1,6 +1,6 @@
 /* Suggestions for a name that was mistyped. */
-#ifndef OSIRIS_CORE_BASE_NEAR_MISS_H
-#define OSIRIS_CORE_BASE_NEAR_MISS_H
+#ifndef OSIRIS_ORCHESTRATOR_BASE_NEAR_MISS_H
+#define OSIRIS_ORCHESTRATOR_BASE_NEAR_MISS_H
 
 #include <stddef.h>
 

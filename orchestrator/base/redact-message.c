@@ -2,12 +2,13 @@
  * Messages between osiris and its workers, masked: they are structure of ours with texts from outside in it. Names of steps,
  * components and places, states and times stay what they are; everything else that is a text is taken for one from outside.
  */
+#include "orchestrator/base/redact-message.h"
+
 #include <string.h>
 
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/base/one-of.h"
-#include "core/base/redact.h"
 
 /* Members whose values osiris and the worker choose from words that both know. */
 static const char *const own_members[] = {

@@ -4,8 +4,8 @@
  * U+202A to U+202E, U+2066 to U+2069), and bytes that are no UTF-8. Everything that is printed for people goes through here, and
  * shows each of them as "?". What is printed as JSON does not: it is read by programs.
  */
-#ifndef OSIRIS_CORE_BASE_TERMINAL_H
-#define OSIRIS_CORE_BASE_TERMINAL_H
+#ifndef OSIRIS_ORCHESTRATOR_BASE_TERMINAL_H
+#define OSIRIS_ORCHESTRATOR_BASE_TERMINAL_H
 
 #include <stdarg.h>
 #include <stdbool.h>

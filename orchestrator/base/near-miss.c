@@ -1,5 +1,5 @@
 /* Suggestions for a name that was mistyped; see near-miss.h. */
-#include "core/base/near-miss.h"
+#include "orchestrator/base/near-miss.h"
 
 #include <stdbool.h>
 #include <stdint.h>

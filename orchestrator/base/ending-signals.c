@@ -1,5 +1,5 @@
 /* Which signals ask osiris to end; see ending-signals.h. */
-#include "core/base/ending-signals.h"
+#include "orchestrator/base/ending-signals.h"
 
 #include <stddef.h>
 
