@@ -3,6 +3,8 @@
 libosiris_core_la_SOURCES += \
 	core/output/artifacts.c \
 	core/output/artifacts.h \
+	core/output/hidden.c \
+	core/output/hidden.h \
 	core/output/litter.c \
 	core/output/litter.h \
 	core/output/output-append.c \

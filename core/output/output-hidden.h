@@ -8,7 +8,5 @@
 int output_open_temporary(struct output *output, mode_t mode, bool named);
 /* Gives an unnamed file its hidden name. */
 int output_name_unnamed(struct output *output, struct osiris_error *error);
-/* Removes what an earlier process left of the same target, and of others of its series. */
-void output_remove_stale(const struct output *output);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "core/base/fingerprint.h"
 #include "core/base/memory.h"
+#include "core/output/hidden.h"
 #include "core/output/output-append.h"
 #include "core/output/output-folders.h"
 #include "core/output/output-hidden.h"
@@ -120,7 +121,7 @@ static int open_in_folder(struct output *output, const char *target,
         return output_fail(output, error, errno, "write");
     if (options->mode != 0)
         mode = options->mode & 0777;
-    output_remove_stale(output);
+    hidden_remove_stale(output->folder, output->stem);
     if (output_open_temporary(output, mode, options->named) < 0)
         return output_fail(output, error, errno, "write");
     /* The umask does not apply to a mode that was there before or is asked for. */

@@ -90,8 +90,6 @@ int output_sync_folder(struct output *output, struct osiris_error *error);
 int output_make_ready(struct output *output, struct osiris_error *error);
 /* Makes it appear. The output must be finished. Frees nothing. */
 int output_publish(struct output *output, struct osiris_error *error);
-/* Removes the hidden files of a run, none of whose processes lives any more, from a folder. */
-void output_remove_hidden(const char *folder, const char *run_id);
 /* Closes and, unless it was published, removes every trace, folders that it made (if empty) included. */
 void output_close(struct output *output);
 

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/output/hidden.h"
 #include "core/output/output.h"
 
 static char folder[] = "/tmp/osiris-output.XXXXXX";
@@ -198,12 +199,12 @@ START_TEST(test_what_a_dead_run_hid_is_removed)
     write_file(".held.osiris-RUN-1-0.tmp", "");
     int held = open(".held.osiris-RUN-1-0.tmp", O_RDONLY);
     ck_assert_int_eq(flock(held, LOCK_EX), 0);
-    output_remove_hidden(folder, "RUN");
+    hidden_remove_of_run(folder, "RUN");
     ck_assert_int_eq(count("."), 4);
     ck_assert_int_lt(access(".one.osiris-RUN-1-0.tmp", F_OK), 0);
     ck_assert_int_lt(access(".two.osiris-RUN-22-3.tmp", F_OK), 0);
     close(held);
-    output_remove_hidden("nowhere", "RUN");
+    hidden_remove_of_run("nowhere", "RUN");
     leave();
 }
 END_TEST
