@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "core/base/json-access.h"
 #include "core/base/one-of.h"
 #include "orchestrator/oml/pipeline-needs.h"
 #include "orchestrator/oml/pipeline-secrets.h"

@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include "core/base/atomic-file.h"
-#include "core/base/buffer.h"
 #include "core/base/clock.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
