@@ -46,14 +46,14 @@ static void mask_folder(const struct output *output, const char *path, mode_t mo
 
 /* Folders. */
 
-static void tell_made(const struct output *output, const char *path)
+static void report_made(const struct output *output, const char *path)
 {
-    if (output->tell_made == NULL)
+    if (output->report_made == NULL)
         return;
     _cleanup_close_ int folder =
         openat(output->origin.folder, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (folder >= 0)
-        output->tell_made(output->context, folder);
+        output->report_made(output->context, folder);
 }
 
 /* Makes one folder and notes it, so that it can be taken back. */
@@ -71,7 +71,7 @@ static int make_folder(struct output *output, const char *path)
     mask_folder(output, path, 0777);
     output->made = reallocarray(output->made, output->made_count + 1, sizeof *output->made);
     output->made[output->made_count++] = strdup(path);
-    tell_made(output, path);
+    report_made(output, path);
     return 0;
 }
 

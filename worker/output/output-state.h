@@ -29,7 +29,7 @@ struct output {
     bool aside;         /* set aside: no descriptor of its own, `folder` is the shelf's */
     int64_t final_size; /* then */
     void (*hides_in)(void *context, int folder);
-    void (*tell_made)(void *context, int folder);
+    void (*report_made)(void *context, int folder);
     void *context;
     int64_t written_back; /* up to here the disk has been told */
 };

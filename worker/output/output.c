@@ -143,7 +143,7 @@ int output_open(const struct output_options *options, struct output **out,
     output->masks = options->origin != NULL;
     output->origin = output->masks ? *options->origin : (struct output_origin){.folder = AT_FDCWD};
     output->hides_in = options->hides_in;
-    output->tell_made = options->made;
+    output->report_made = options->made;
     output->context = options->context;
     output->path = strdup(options->path);
     output->run_id = strdup(options->run_id == NULL ? "" : options->run_id);
