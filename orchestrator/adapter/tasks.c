@@ -29,7 +29,7 @@ static void execute(struct adapter_thread *thread, void *unused)
     adapter_guard_go_first();
 }
 
-static void look_at_worker(struct adapter_thread *thread, int timeout_ms, struct osiris_worker_exit *result)
+static void get_worker_exit(struct adapter_thread *thread, int timeout_ms, struct osiris_worker_exit *result)
 {
     adapter_guard_call(&thread->guard, "worker_exit");
     adapter_host_worker_exit(thread->host, timeout_ms, result);
@@ -55,16 +55,16 @@ static void wait_for_worker(struct adapter_thread *thread, int exit_ms, struct a
     end->killed_after_ms = 0;
     do {
         pause_expect(&watch, exit_ms);
-        look_at_worker(thread, exit_ms, &end->exit);
+        get_worker_exit(thread, exit_ms, &end->exit);
         if (end->exit.state != OSIRIS_WORKER_RUNNING)
             return;
     } while (pause_take(&watch) > 0);
     end->killed_after_ms = clock_monotonic_ms() - started_ms;
     terminate_worker(thread, OSIRIS_TERMINATE_KILL);
-    look_at_worker(thread, exit_ms, &end->exit);
+    get_worker_exit(thread, exit_ms, &end->exit);
 }
 
-static void leave(struct adapter_thread *thread, void *unused)
+static void leave_place(struct adapter_thread *thread, void *unused)
 {
     struct adapter_outcome *outcome = &thread->outcome;
 
@@ -80,11 +80,11 @@ static void leave(struct adapter_thread *thread, void *unused)
 void adapter_thread_begin(struct adapter_thread *thread, enum adapter_task task, int exit_ms)
 {
     static const adapter_work works[] = {
-        [ADAPTER_PREPARE] = prepare, [ADAPTER_EXECUTE] = execute, [ADAPTER_LEAVE] = leave};
+        [ADAPTER_PREPARE] = prepare, [ADAPTER_EXECUTE] = execute, [ADAPTER_LEAVE] = leave_place};
 
     thread->outcome.task = task;
     thread->exit_ms = exit_ms;
-    adapter_thread_give_task(thread, works[task]);
+    adapter_thread_start_task(thread, works[task]);
 }
 
 /* Calls. */
@@ -117,27 +117,27 @@ int adapter_thread_reconnect(struct adapter_thread *thread, struct osiris_channe
     return asked.result;
 }
 
-struct look {
+struct exit_query {
     int timeout_ms;
     struct osiris_worker_exit *result;
 };
 
-static void look(struct adapter_thread *thread, void *argument)
+static void query_exit(struct adapter_thread *thread, void *argument)
 {
-    const struct look *asked = argument;
+    const struct exit_query *asked = argument;
 
     if (thread->host != NULL)
-        look_at_worker(thread, asked->timeout_ms, asked->result);
+        get_worker_exit(thread, asked->timeout_ms, asked->result);
 }
 
 void adapter_thread_worker_exit(struct adapter_thread *thread, int timeout_ms,
                                 struct osiris_worker_exit *result)
 {
-    struct look asked = {timeout_ms, result};
+    struct exit_query asked = {timeout_ms, result};
 
     *result = (struct osiris_worker_exit){.struct_size = sizeof *result,
                                           .state = OSIRIS_WORKER_LOST};
-    (void)adapter_thread_call(thread, look, &asked);
+    (void)adapter_thread_call(thread, query_exit, &asked);
 }
 
 static void terminate(struct adapter_thread *thread, void *argument)

@@ -48,7 +48,7 @@ struct adapter_thread {
 };
 
 /* Has the thread do it, and returns. Its owner takes the outcome. */
-void adapter_thread_give_task(struct adapter_thread *thread, adapter_work work);
+void adapter_thread_start_task(struct adapter_thread *thread, adapter_work work);
 /* False: a task is under way, or the adapter has ended. Else the work is done, and what was reported meanwhile is told. */
 bool adapter_thread_call(struct adapter_thread *thread, adapter_work work, void *argument);
 /* [its thread] Closes the adapter, which tears the place down. */
