@@ -51,9 +51,9 @@ int host_values_blame(struct osiris_error *error, const char *function, const ch
 }
 
 /* Every getter is this, with the values locked. */
-typedef void (*values_read)(struct host_values *values, bool found, json_object *value, void *answer);
+typedef void (*values_reader)(struct host_values *values, bool found, json_object *value, void *answer);
 
-static void read_value(const struct osiris_host *host, const char *function, int32_t scope, const char *path, values_read read,
+static void read_value(const struct osiris_host *host, const char *function, int32_t scope, const char *path, values_reader reader,
                  void *answer)
 {
     struct host_values *values = host_values_of(host, function);
@@ -66,7 +66,7 @@ static void read_value(const struct osiris_host *host, const char *function, int
                         : scope == OSIRIS_CONNECTION ? values->connection
                                                      : NULL;
     bool found = find(root, path, &value);
-    read(values, found, value, answer);
+    reader(values, found, value, answer);
     pthread_mutex_unlock(&values->lock);
 }
 
