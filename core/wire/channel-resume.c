@@ -184,7 +184,7 @@ static void forget_partial_frame(struct channel *channel)
     channel->incoming = NULL;
     channel->body = NULL;
     channel->body_filled = 0;
-    channel->unheard_bytes = 0;
+    channel->quiet_bytes = 0;
 }
 
 static void trace_greeting(struct channel *channel)

@@ -80,7 +80,7 @@ static int no_room_for_owed_locked(struct channel *channel, size_t length,
         (waiting <= CHANNEL_OUTBOX_BYTES || waiting + length <= 2 * CHANNEL_OUTBOX_BYTES))
         return 0;
     if (!channel->closed)
-        channel_give_up_locked(channel, "the peer asks and does not read");
+        channel_fail_locked(channel, "the peer asks and does not read");
     return osiris_error_set_errno(error, EPIPE, channel->closed ? "the channel is closed"
                                                                 : "the peer asks and does not read");
 }

@@ -13,7 +13,7 @@ void channel_wake_locked(struct channel *channel)
         channel->woken = write(channel->wake_fd, &one, sizeof one) == (ssize_t)sizeof one;
 }
 
-void channel_give_up_locked(struct channel *channel, const char *why)
+void channel_fail_locked(struct channel *channel, const char *why)
 {
     if (channel->fault[0] == '\0')
         snprintf(channel->fault, sizeof channel->fault, "%s", why);

@@ -78,8 +78,8 @@ struct channel {
     bool violated;
     struct osiris_error violation; /* until it is handed out */
     uint64_t received_sequence;
-    size_t unheard_bytes; /* since the last sign of life */
-    bool heard;           /* there was one, which nobody has been told of */
+    size_t quiet_bytes; /* since the last sign of life */
+    bool active;        /* there was one, which nobody has asked for */
     size_t unacknowledged_frames, unacknowledged_bytes;
 };
 
@@ -88,7 +88,7 @@ struct channel {
 /* The receiving thread is to look. */
 void channel_wake_locked(struct channel *channel);
 /* What came first is told. */
-void channel_give_up_locked(struct channel *channel, const char *why);
+void channel_fail_locked(struct channel *channel, const char *why);
 /* The link is broken: 0 if it may be resumed. */
 int channel_lose_link_locked(struct channel *channel);
 void channel_trace_frame(struct channel *channel, bool sent, const struct frame_header *header,

@@ -185,8 +185,8 @@ static int finish_frame(struct channel *channel, struct osiris_error *error)
         FRAME_HEADER_SIZE + (size_t)channel->header.message_length + channel->header.body_length;
 
     trace_received(channel);
-    channel->heard = true;
-    channel->unheard_bytes = 0;
+    channel->active = true;
+    channel->quiet_bytes = 0;
     channel->after_body = channel->header.body_length > 0;
     channel->last_length = channel->after_body ? channel->header.message_length : 0;
     channel->incoming = NULL;
@@ -297,10 +297,10 @@ static int take_bytes(struct channel *channel, const struct iovec *room, size_t 
     size_t first = got < room[0].iov_len ? got : room[0].iov_len;
     int result = 0;
 
-    channel->unheard_bytes += got;
-    if (channel->unheard_bytes >= CHANNEL_SIGN_BYTES) {
-        channel->heard = true;
-        channel->unheard_bytes = 0;
+    channel->quiet_bytes += got;
+    if (channel->quiet_bytes >= CHANNEL_SIGN_BYTES) {
+        channel->active = true;
+        channel->quiet_bytes = 0;
     }
     if (!channel->has_header) {
         channel->header_filled += first;
@@ -432,7 +432,7 @@ static bool may_try_again(const struct channel *channel, struct trying *trying)
     return true;
 }
 
-static void learn(struct channel *channel, const struct trying *trying)
+static void adjust_tries(struct channel *channel, const struct trying *trying)
 {
     if (trying->until_ns != 0 && channel->tries > FEWEST_TRIES)
         channel->tries /= 2;
@@ -464,7 +464,7 @@ static int pump_in(struct channel *channel, bool *end, struct osiris_error *erro
         got -= (ssize_t)channel->ahead_end;
         channel->violated = take_bytes(channel, room, (size_t)got, &channel->violation) < 0;
     }
-    learn(channel, &trying);
+    adjust_tries(channel, &trying);
     return any;
 }
 
@@ -536,12 +536,12 @@ json_object *channel_receive(struct channel *channel, struct osiris_error *error
     return channel_receive_body(channel, &body_length, error);
 }
 
-bool channel_was_heard(struct channel *channel)
+bool channel_was_active(struct channel *channel)
 {
-    bool heard = channel->heard;
+    bool active = channel->active;
 
-    channel->heard = false;
-    return heard;
+    channel->active = false;
+    return active;
 }
 
 bool channel_goes_on(const struct channel *channel)

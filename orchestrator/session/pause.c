@@ -44,7 +44,7 @@ static void excuse_place(struct session_place *place, int64_t pause, int64_t now
     put_off_beginning(&link->up_since_ms, pause, now);
     place->last_heard_ms = now;
     if (place->channel != NULL)
-        channel_excuse_peer(place->channel);
+        channel_restart_stuck(place->channel);
 }
 
 static void excuse_steps(struct session *session, int64_t pause, int64_t now)

@@ -429,6 +429,6 @@ void place_receive(struct session_place *place, short revents)
         place_break(place, &error);
     else if (end)
         place_break_with(place, OSIRIS_ERROR_INTERNAL, "it closed its channel");
-    else if (channel_was_heard(place->channel))
+    else if (channel_was_active(place->channel))
         was_heard(place);
 }
