@@ -29,7 +29,7 @@ void worker_log_read(struct worker_log *log);
 /* Reads all that is left without waiting, and a last line without a newline. */
 void worker_log_drain(struct worker_log *log);
 /* Whether one of the last lines is this one, with its secrets. */
-bool worker_log_has_said(const struct worker_log *log, const char *line);
+bool worker_log_has_line(const struct worker_log *log, const char *line);
 /* The last lines, joined by newlines, oldest first; "" if there were none. Free it; NULL: no memory. */
 char *worker_log_last_words(const struct worker_log *log);
 

@@ -233,7 +233,7 @@ static size_t find_crashed_step(const struct session_place *place, const struct 
             continue;
         _cleanup_free_ char *line = memory_format("osiris-worker: %s in step \"%s\" (%s)", what, session->steps[i].id,
                                                   session->steps[i].component);
-        if (worker_log_has_said(place->worker_log, line))
+        if (worker_log_has_line(place->worker_log, line))
             return i;
     }
     return session->step_count;
