@@ -284,7 +284,7 @@ static bool end_run(const struct interrupted *run, const char *status_path, json
 }
 
 /* Whether the entry is of no use any more. Adds the line of a run that was interrupted to `lines`. */
-static bool settle(const struct interrupted *run, const char *index_dir, json_object *lines)
+static bool is_settled(const struct interrupted *run, const char *index_dir, json_object *lines)
 {
     _cleanup_free_ char *path = path_in(run->run_dir, "status.json");
     _cleanup_json_ json_object *status = read_status(path);
@@ -336,7 +336,7 @@ static bool clear_litter(const struct interrupted *run)
     return litter_remove_dead(path, run->run_id);
 }
 
-static void look_at(const char *base_dir, const char *index_dir, const char *folder, const char *name,
+static void end_interrupted(const char *base_dir, const char *index_dir, const char *folder, const char *name,
                     json_object *lines)
 {
     _cleanup_free_ char *path = path_in(folder, name);
@@ -360,7 +360,7 @@ static void look_at(const char *base_dir, const char *index_dir, const char *fol
         return;
     }
     /* Another osiris may have settled it since the entry was read. */
-    if (access(path, F_OK) == 0 && settle(&run, index_dir, lines) && clear_litter(&run))
+    if (access(path, F_OK) == 0 && is_settled(&run, index_dir, lines) && clear_litter(&run))
         (void)unlink(path);
     (void)close(run.events);
 }
@@ -392,7 +392,7 @@ json_object *run_index_end_interrupted(const char *base_dir)
             remove_unfinished(dir, entry->d_name);
             continue;
         }
-        look_at(base_dir, index_dir, folder, entry->d_name, lines);
+        end_interrupted(base_dir, index_dir, folder, entry->d_name, lines);
         seen++;
     }
     return lines;

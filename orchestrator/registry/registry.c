@@ -158,7 +158,7 @@ static void refuse_clash(struct registry *registry, const struct entry *entry,
 }
 
 /* Of two entries with a common name the one in the earlier folder stays; in one folder neither does. */
-static void settle_clashes(struct registry *registry)
+static void refuse_clashes(struct registry *registry)
 {
     _cleanup_free_ bool *doomed = calloc(registry->count + 1, sizeof *doomed);
 
@@ -197,7 +197,7 @@ struct registry *registry_new_from_json(json_object *descriptions)
         json_object *description = json_object_array_get_idx(descriptions, i);
         add_description(registry, description, (size_t)json_member_integer(description, "folder", 0));
     }
-    settle_clashes(registry);
+    refuse_clashes(registry);
     if (registry->count > 0)
         qsort(registry->entries, registry->count, sizeof *registry->entries, by_name);
     return registry;
