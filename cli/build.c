@@ -173,7 +173,6 @@ int build_pipeline_file(struct build *build, const char *path, const char *profi
         .pipeline = build->pipeline,
         .profile = profile,
         .osiris_home = getenv("OSIRIS_HOME"),
-        .adapter = adapter,
         .worker_path = paths_worker(),
     };
     if (compile_pipeline(&compile, &build->diagnostics, &build->compiled) < 0)

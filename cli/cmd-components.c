@@ -1,5 +1,4 @@
 /* osiris components: which drivers there are, what each can do, and which files were refused. */
-#include <osiris/driver.h>
 #include <string.h>
 
 #include "cli/build.h"
@@ -8,21 +7,8 @@
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/base/json-text.h"
-#include "core/base/terminal.h"
-
-static const char *kind_name(int kind)
-{
-    switch (kind) {
-    case OSIRIS_EXTRACTOR:
-        return "extractor";
-    case OSIRIS_PROCESSOR:
-        return "processor";
-    case OSIRIS_WRITER:
-        return "writer";
-    default:
-        return "unknown";
-    }
-}
+#include "orchestrator/base/terminal.h"
+#include "core/plugin/kind.h"
 
 static json_object *component_json(const struct component *component)
 {

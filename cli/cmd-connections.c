@@ -9,7 +9,7 @@
 #include "orchestrator/oml/connections.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
-#include "core/base/terminal.h"
+#include "orchestrator/base/terminal.h"
 
 /* [{connection, family, alias, default, fields}] of the file that is found; *path (free it) is NULL without a file. NULL:
  * reported, *code is the exit code. */

@@ -11,7 +11,7 @@
 #include "core/base/json-build.h"
 #include "core/base/json-text.h"
 #include "core/base/redact.h"
-#include "core/base/terminal.h"
+#include "orchestrator/base/terminal.h"
 
 /* The config that the options make. NULL: the error is set. */
 static json_object *read_config(const struct arguments *arguments, struct osiris_error *error)

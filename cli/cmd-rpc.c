@@ -7,7 +7,7 @@
 #include "cli/commands.h"
 #include "cli/report.h"
 #include "core/base/json-text.h"
-#include "core/base/terminal.h"
+#include "orchestrator/base/terminal.h"
 #include "orchestrator/records/trace.h"
 
 /* dump */

@@ -13,13 +13,13 @@
 #include "cli/run-records.h"
 #include "cli/run-report.h"
 #include "core/base/clock.h"
-#include "core/base/ending-signals.h"
+#include "orchestrator/base/ending-signals.h"
 #include "core/base/json-access.h"
 #include "core/base/memory.h"
 #include "orchestrator/registry/paths.h"
 #include "orchestrator/records/run-index.h"
 #include "orchestrator/session/session.h"
-#include "core/base/terminal.h"
+#include "orchestrator/base/terminal.h"
 
 #define LIVE_HEARTBEAT_MS 200
 

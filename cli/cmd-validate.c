@@ -3,7 +3,7 @@
 #include "cli/commands.h"
 #include "cli/report.h"
 #include "core/base/json-build.h"
-#include "core/base/terminal.h"
+#include "orchestrator/base/terminal.h"
 
 static int execute(const struct arguments *arguments)
 {

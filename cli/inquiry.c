@@ -15,7 +15,7 @@
 #include "core/base/json-build.h"
 #include "core/base/json-text.h"
 #include "core/base/memory.h"
-#include "core/base/near-miss.h"
+#include "orchestrator/base/near-miss.h"
 #include "orchestrator/registry/paths.h"
 #include "core/base/remove-tree.h"
 #include "orchestrator/session/session.h"
@@ -162,7 +162,6 @@ static int compile(struct asking *asking, struct osiris_error *error)
     const struct compile_options options = {
         .pipeline = asking->pipeline,
         .osiris_home = getenv("OSIRIS_HOME"),
-        .adapter = "local",
         .verb = asking->inquiry->verb,
     };
     if (compile_pipeline(&options, &diagnostics, &asking->compiled) < 0)

@@ -13,7 +13,7 @@
 #include "core/base/buffer.h"
 #include "core/base/clock.h"
 #include "core/base/json-access.h"
-#include "core/base/terminal.h"
+#include "orchestrator/base/terminal.h"
 
 #define WARNINGS_KEPT 100
 #define REDRAW_INTERVAL_MS 100

@@ -7,7 +7,7 @@
 #include "core/base/json-build.h"
 #include "core/base/json-text.h"
 #include "core/base/memory.h"
-#include "core/base/terminal.h"
+#include "orchestrator/base/terminal.h"
 #include "core/base/utf8.h"
 
 void report_error(const struct osiris_error *error, const char *place)

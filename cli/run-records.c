@@ -3,6 +3,7 @@
 
 #include "cli/run-records.h"
 
+#include "core/base/clock.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/base/memory.h"
@@ -72,13 +73,11 @@ static json_object *index_line(const struct run_records *records, const char *st
 /* While it goes on. */
 static void note_running(const struct run_records *records)
 {
-    struct timespec now;
     json_object *status = status_of(records, "running", NULL);
     json_object *line = index_line(records, "running", 0);
 
-    clock_gettime(CLOCK_REALTIME, &now);
     json_add_integer(status, "pid", getpid());
-    json_add_integer(line, "started_ms", (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+    json_add_integer(line, "started_ms", clock_realtime_ms());
     rundir_begin(records->rundir, status, line);
 }
 

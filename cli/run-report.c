@@ -8,6 +8,7 @@
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/base/memory.h"
+#include "orchestrator/oml/pipeline-option.h"
 
 /* Where the step stands in its file, or the option that is at fault. */
 static struct source_location where_is(const struct run_report *report,

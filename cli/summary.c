@@ -6,7 +6,7 @@
 
 #include "cli/report.h"
 #include "core/base/json-access.h"
-#include "core/base/terminal.h"
+#include "orchestrator/base/terminal.h"
 
 static int name_width(json_object *steps)
 {

@@ -4,7 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "core/base/canonical-json.h"
+#include "orchestrator/base/canonical-json.h"
 #include "orchestrator/compile/compile.h"
 
 static const char components[] =

@@ -17,7 +17,7 @@ fuzz_run_batch_CPPFLAGS = $(fuzz_cppflags) -I$(top_srcdir)/tests
 fuzz_run_batch_LDADD = libosiris-core.la
 # The worker with its loop, but without what it does to its process and to folders.
 fuzz_run_worker_SOURCES = fuzz/fuzz-worker.c fuzz/feed.c fuzz/feed.h fuzz/run-corpus.c fuzz/fuzz.h tests/arrow-digest.c tests/arrow-digest.h \
-	worker/answer.c worker/batch.c worker/queue.c worker/beats.c worker/claims.c worker/columns.c worker/decide.c worker/describe.c worker/door.c worker/edge.c worker/files.c worker/host.c worker/hosting.c worker/inquire.c worker/link-input.c worker/link-output.c worker/loop.c worker/methods.c worker/run.c \
+	$(worker_output_sources) worker/answer.c worker/batch.c worker/queue.c worker/beats.c worker/claims.c worker/columns.c worker/decide.c worker/describe.c worker/door.c worker/edge.c worker/files.c worker/host.c worker/hosting.c worker/inquire.c worker/link-input.c worker/link-output.c worker/loop.c worker/methods.c worker/run.c \
 	worker/signs.c worker/step.c worker/stream.c worker/validate.c
 fuzz_run_worker_CPPFLAGS = $(fuzz_cppflags) -I$(top_srcdir)/tests
 # A thread that ends in the middle gives back what it has.

@@ -6,6 +6,7 @@ libosiris_orchestrator_la_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_C_CFLAGS) $(FYAML_CFL
 	-DOSIRIS_WORKER_DIR='"$(workerdir)"'
 libosiris_orchestrator_la_LIBADD = libosiris-core.la $(FYAML_LIBS)
 libosiris_orchestrator_la_SOURCES =
+include orchestrator/base/local.mk
 include orchestrator/registry/local.mk
 include orchestrator/oml/local.mk
 include orchestrator/compile/local.mk

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Which folder may include which (TAP): the arrows of docs/architecture.md. What is listed is allowed, nothing else."""
+"""Which folder may include which, and which files of a folder may call each other (TAP): the arrows of docs/architecture.md. What is
+listed is allowed, nothing else."""
 
 import os
 import pathlib
@@ -16,19 +17,21 @@ CORE = {
     "core/output": {"core/base"},
 }
 ORCHESTRATOR = {
-    "orchestrator/registry": set(),
-    "orchestrator/oml": {"orchestrator/registry"},
-    "orchestrator/compile": {"orchestrator/registry", "orchestrator/oml"},
-    "orchestrator/records": set(),
-    "orchestrator/adapter": {"orchestrator/registry"},
-    "orchestrator/session": {"orchestrator/registry", "orchestrator/oml", "orchestrator/compile", "orchestrator/records",
-                             "orchestrator/adapter"},
+    "orchestrator/base": set(),
+    "orchestrator/registry": {"orchestrator/base"},
+    "orchestrator/oml": {"orchestrator/base", "orchestrator/registry"},
+    "orchestrator/compile": {"orchestrator/base", "orchestrator/registry", "orchestrator/oml"},
+    "orchestrator/records": {"orchestrator/base"},
+    "orchestrator/adapter": {"orchestrator/base", "orchestrator/registry"},
+    "orchestrator/session": {"orchestrator/base", "orchestrator/registry", "orchestrator/oml", "orchestrator/compile",
+                             "orchestrator/records", "orchestrator/adapter"},
 }
 # Drivers and plugins include what is installed, and their own folder.
 ROOMS = {
     **CORE,
     **{room: others | set(CORE) for room, others in ORCHESTRATOR.items()},
-    "worker": set(CORE),
+    "worker": set(CORE) | {"worker/output"},
+    "worker/output": set(CORE),
     "cli": set(CORE) | set(ORCHESTRATOR),
     "drivers/kit": set(),
     "drivers/csv": set(),
@@ -36,7 +39,19 @@ ROOMS = {
     "plugins/local": set(),
 }
 
+# Modules (x.c with x.h) that still call each other in a circle. No name is to be added; one that has left its circle leaves this table.
+KNOWN_CIRCLES = {
+    "worker": {"claims", "columns", "decide", "files", "host", "hosting", "inquire", "run", "step", "stream"},
+    "drivers/csv": {"cell", "json", "name", "options"},
+    "drivers/mysql": {"connect", "init-sql"},
+}
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
+COMMENT_OR_TEXT = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'', re.DOTALL)
+# Of a function or a variable that other files can use: it begins in the first column, and is not static.
+DEFINITION = re.compile(r"^(?!static\b|typedef\b|extern\b)\w[\w \t*\n]*?\b(\w+)(?:\([^;{}]*\)\s*\n\{|(?:\[\w*\])*\s*=)", re.MULTILINE)
+DECLARATION = re.compile(r"^\w[^;{}#]*\([^;{}]*\)[^;{}]*;", re.MULTILINE)
+NAME = re.compile(r"(?<![.>\w])[A-Za-z_]\w*")
 number, failures = 0, 0
 
 
@@ -96,9 +111,36 @@ def includes(path):
     return found
 
 
+def code(path):
+    return COMMENT_OR_TEXT.sub(" ", (TOP / path).read_text())
+
+
+def calls(paths):
+    """Which modules use functions and variables of which others in their folder, and which. A declaration in a header is no use."""
+    texts = {path: code(path) for path in paths}
+    owners = {}
+    for path, text in texts.items():
+        if path.suffix == ".c":
+            for name in DEFINITION.findall(text):
+                owners.setdefault((str(path.parent), name), str(path.with_suffix("")))
+    uses = {}
+    for path, text in texts.items():
+        module = str(path.with_suffix(""))
+        for name in NAME.findall(text if path.suffix == ".c" else DECLARATION.sub(" ", text)):
+            owner = owners.get((str(path.parent), name), module)
+            if owner != module:
+                uses.setdefault(module, {}).setdefault(owner, set()).add(name)
+    return uses
+
+
+def describe(circle, uses):
+    return [f"{module} -> {other}: {' '.join(sorted(names))}" for module in circle for other, names in uses[module].items()
+            if other in circle]
+
+
 included = {str(path): includes(path) for path in sources()}
 folders = sorted({folder_of(name) for name in included})
-print(f"1..{len(ROOMS) + 3}")
+print(f"1..{2 * len(ROOMS) + 3}")
 report(not set(folders) - set(ROOMS), "every folder is a room", sorted(set(folders) - set(ROOMS)))
 for room in ROOMS:
     wrong = [f"{name} includes {other}" for name, others in included.items() if folder_of(name) == room for other in others
@@ -108,4 +150,13 @@ missing = [f"{name} includes {other}" for name, others in included.items() for o
 report(not missing, "files are included by their path from the top", missing)
 circles = cycles({name: [other for other in others if other in included] for name, others in included.items()})
 report(not circles, "no files include each other in a circle", [" ".join(circle) for circle in circles])
+uses = calls(list(sources()))
+circles = cycles(uses)
+for room in ROOMS:
+    here = [circle for circle in circles if folder_of(circle[0]) == room]
+    names = {pathlib.PurePosixPath(module).name for circle in here for module in circle}
+    known = KNOWN_CIRCLES.get(room, set())
+    why = [line for circle in here if names - known for line in describe(circle, uses)]
+    why += [f"{name} is in no circle any more: take it out of KNOWN_CIRCLES" for name in sorted(known - names)]
+    report(not why, f"the modules of {room} call each other in no circle" + (" but the known ones" if known else ""), why)
 sys.exit(failures > 0)

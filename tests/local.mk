@@ -34,12 +34,13 @@ include tests/plugins/local.mk
 include tests/unit/core/base/local.mk
 include tests/unit/core/wire/local.mk
 include tests/unit/core/plugin/local.mk
-include tests/unit/core/output/local.mk
+include tests/unit/orchestrator/base/local.mk
 include tests/unit/orchestrator/oml/local.mk
 include tests/unit/orchestrator/compile/local.mk
 include tests/unit/orchestrator/records/local.mk
 include tests/unit/orchestrator/session/local.mk
 include tests/unit/worker/local.mk
+include tests/unit/worker/output/local.mk
 include tests/unit/cli/local.mk
 include tests/unit/drivers/kit/local.mk
 include tests/unit/drivers/csv/local.mk

@@ -36,7 +36,7 @@ static void send_error(struct channel *channel, const char *request_id, json_obj
     json_add_string(message, "id", request_id);
     json_add(message, "error", error);
     if (send_answer(channel, message, &failure) < 0)
-        channel_give_up(channel, "an answer", &failure);
+        channel_fail(channel, "an answer", &failure);
 }
 
 void answer_error(struct channel *channel, const char *request_id,
@@ -65,7 +65,7 @@ void answer_published(struct channel *channel, const char *request_id, json_obje
     json_add_string(message, "type", "published");
     json_add(message, "data", data);
     if (send_answer(channel, message, &failure) < 0)
-        channel_give_up(channel, "what was published", &failure);
+        channel_fail(channel, "what was published", &failure);
 }
 
 void answer_message(struct channel *channel, const char *type, json_object *data, bool wait)
@@ -77,6 +77,6 @@ void answer_message(struct channel *channel, const char *type, json_object *data
     json_add(message, "data", data == NULL ? json_object_new_object() : data);
     /* Who has waited in vain has waited long enough: everybody behind would, too. */
     if (channel_send(channel, message, wait, &failure) < 0 && failure.category == OSIRIS_ERROR_TIMEOUT)
-        channel_give_up(channel, type, &failure);
+        channel_fail(channel, type, &failure);
     json_object_put(message);
 }

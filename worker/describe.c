@@ -11,21 +11,10 @@
 #include "core/base/json-text.h"
 #include "core/plugin/loader.h"
 #include "core/plugin/guarded.h"
+#include "core/plugin/kind.h"
 #include "core/base/memory.h"
 
 #define DESCRIPTION_MAXIMUM (16u << 20)
-
-static const char *kind_name(int kind)
-{
-    switch (kind) {
-    case OSIRIS_EXTRACTOR:
-        return "extractor";
-    case OSIRIS_PROCESSOR:
-        return "processor";
-    default:
-        return "writer";
-    }
-}
 
 static json_object *describe_driver(const struct osiris_driver *driver)
 {

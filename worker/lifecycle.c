@@ -53,7 +53,7 @@ static void print_end(const char *what)
 
 void memory_exhausted(void)
 {
-    memory_say_it_once();
+    memory_wait_unless_first();
     if (thread_step != NULL)
         print_end("out of memory");
     else

@@ -93,7 +93,7 @@ static void send_about(struct link_input *input, const char *type, int64_t bytes
     json_add(message, "data", data);
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     if (channel_send_owed(input->channel, message, &error) < 0)
-        channel_give_up(input->channel, type, &error);
+        channel_fail(input->channel, type, &error);
 }
 
 /* Counted before it is sent: the answer may be quicker than we are. */

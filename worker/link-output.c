@@ -246,5 +246,5 @@ void link_output_finish(struct link_output *output)
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
     if (channel_send_body(output->channel, message, NULL, &error) < 0)
-        channel_give_up(output->channel, "the end of a stream", &error);
+        channel_fail(output->channel, "the end of a stream", &error);
 }

@@ -99,7 +99,7 @@ static int receive(struct worker *worker, short revents, bool *end, struct osiri
         if (message == NULL && violation.category == 0) {
             if (pumped <= 0 || *end || bodies++ == BODIES_A_POLL || !channel_goes_on(worker->channel)) {
                 run_wake_reader(worker->run);
-                if (channel_was_heard(worker->channel))
+                if (channel_was_active(worker->channel))
                     worker->last_heard_ms = clock_monotonic_ms();
                 return pumped < 0 ? -1 : 0;
             }

@@ -98,7 +98,7 @@ int arrow_share(struct ArrowArray *array, struct ArrowArray *views, size_t count
 
 /* Schemas. */
 
-static void release_schema(struct ArrowSchema *schema)
+void arrow_schema_release(struct ArrowSchema *schema)
 {
     for (int64_t i = 0; i < schema->n_children; i++) {
         if (schema->children[i]->release != NULL)
@@ -106,11 +106,9 @@ static void release_schema(struct ArrowSchema *schema)
         free(schema->children[i]);
     }
     free(schema->children);
-    if (schema->dictionary != NULL) {
-        if (schema->dictionary->release != NULL)
-            schema->dictionary->release(schema->dictionary);
-        free(schema->dictionary);
-    }
+    if (schema->dictionary != NULL && schema->dictionary->release != NULL)
+        schema->dictionary->release(schema->dictionary);
+    free(schema->dictionary);
     free((char *)schema->format);
     free((char *)schema->name);
     free((char *)schema->metadata);
@@ -170,9 +168,9 @@ static int copy_parts(const struct ArrowSchema *schema, struct ArrowSchema *out)
 
 int arrow_schema_copy(const struct ArrowSchema *schema, struct ArrowSchema *out)
 {
-    *out = (struct ArrowSchema){.flags = schema->flags, .release = release_schema};
+    *out = (struct ArrowSchema){.flags = schema->flags, .release = arrow_schema_release};
     if (copy_parts(schema, out) == 0)
         return 0;
-    release_schema(out);
+    arrow_schema_release(out);
     return -1;
 }

@@ -14,6 +14,9 @@ int arrow_share(struct ArrowArray *array, struct ArrowArray *views, size_t count
 /* A deep copy. -1: out of memory. */
 int arrow_schema_copy(const struct ArrowSchema *schema, struct ArrowSchema *out);
 
+/* The release of a schema each of whose parts is an allocation of its own: texts, metadata, children, the dictionary. */
+void arrow_schema_release(struct ArrowSchema *schema);
+
 /* Bytes that a schema's metadata take. */
 size_t arrow_metadata_length(const char *metadata);
 

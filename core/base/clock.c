@@ -19,6 +19,19 @@ int64_t clock_monotonic_ms(void)
     return clock_monotonic_ns() / 1000000;
 }
 
+int64_t clock_ms_of(const struct timespec *time)
+{
+    return (int64_t)time->tv_sec * 1000 + time->tv_nsec / 1000000;
+}
+
+int64_t clock_realtime_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return clock_ms_of(&now);
+}
+
 void clock_timestamp_of(const struct timespec *time, char text[CLOCK_TIMESTAMP_SIZE])
 {
     struct tm parts;
@@ -40,13 +53,11 @@ static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 int clock_ulid(char text[CLOCK_ULID_SIZE])
 {
-    struct timespec now;
     uint8_t random[10];
 
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
         return -1;
-    clock_gettime(CLOCK_REALTIME, &now);
-    uint64_t time_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    uint64_t time_ms = (uint64_t)clock_realtime_ms();
     for (int i = 9; i >= 0; i--) {
         text[i] = digits[time_ms & 31];
         time_ms >>= 5;

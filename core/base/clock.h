@@ -10,6 +10,10 @@
 int64_t clock_monotonic_ms(void);
 int64_t clock_monotonic_ns(void);
 
+/* A moment of CLOCK_REALTIME, and now, in milliseconds since 1970. */
+int64_t clock_ms_of(const struct timespec *time);
+int64_t clock_realtime_ms(void);
+
 /* Of two deadlines. */
 static inline int64_t clock_earlier(int64_t a, int64_t b)
 {

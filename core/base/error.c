@@ -212,7 +212,8 @@ const char *osiris_error_category_name(int category)
     return category_names[category];
 }
 
-int osiris_error_category_from_name(const char *name)
+/* The category of a name, or OSIRIS_ERROR_INTERNAL. */
+static int category_from_name(const char *name)
 {
     for (size_t i = 1; i < CATEGORY_COUNT; i++)
         if (name != NULL && strcmp(category_names[i], name) == 0)
@@ -256,7 +257,7 @@ void osiris_error_from_json(struct osiris_error *error, json_object *object)
         return;
     osiris_error_clear(error);
     _cleanup_free_ char *category = get_text(object, "category");
-    error->category = osiris_error_category_from_name(category);
+    error->category = category_from_name(category);
     if (json_object_object_get_ex(object, "retryable", &value))
         error->retryable = json_object_get_boolean(value);
     if (json_object_object_get_ex(object, "native_code", &value))

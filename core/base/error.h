@@ -71,8 +71,6 @@ void osiris_error_copy(struct osiris_error *to, const struct osiris_error *from)
 
 /* "config", "connection", …; "internal" for anything unknown. */
 const char *osiris_error_category_name(int category);
-/* The category of a name, or OSIRIS_ERROR_INTERNAL. */
-int osiris_error_category_from_name(const char *name);
 
 /* The wire and JSON form: {category, retryable, native_code, native_state, message, hint, option,
  * type, step_id, component}, absent members left out. */

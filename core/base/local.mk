@@ -7,13 +7,11 @@ libosiris_core_la_SOURCES += \
 	core/base/atomic-file.h \
 	core/base/buffer.c \
 	core/base/buffer.h \
-	core/base/canonical-json.c \
-	core/base/canonical-json.h \
 	core/base/cleanup.h \
 	core/base/clock.c \
 	core/base/clock.h \
-	core/base/ending-signals.c \
-	core/base/ending-signals.h \
+	core/base/condition.c \
+	core/base/condition.h \
 	core/base/error.c \
 	core/base/error.h \
 	core/base/fingerprint.c \
@@ -24,8 +22,6 @@ libosiris_core_la_SOURCES += \
 	core/base/json-text.h \
 	core/base/memory.c \
 	core/base/memory.h \
-	core/base/near-miss.c \
-	core/base/near-miss.h \
 	core/base/one-of.h \
 	core/base/orphans.c \
 	core/base/orphans.h \
@@ -34,14 +30,11 @@ libosiris_core_la_SOURCES += \
 	core/base/process-end.h \
 	core/base/read-to-end.c \
 	core/base/read-to-end.h \
-	core/base/redact-message.c \
 	core/base/redact.c \
 	core/base/redact.h \
 	core/base/remove-tree.c \
 	core/base/remove-tree.h \
 	core/base/secret-keys.c \
-	core/base/terminal.c \
-	core/base/terminal.h \
 	core/base/utf8.c \
 	core/base/utf8.h \
 	$(NULL)

@@ -50,12 +50,12 @@ char *memory_format(const char *format, ...)
     return text;
 }
 
-void memory_say_it_once(void)
+void memory_wait_unless_first(void)
 {
-    static atomic_flag said = ATOMIC_FLAG_INIT;
+    static atomic_flag taken = ATOMIC_FLAG_INIT;
 
     /* Another thread is about to end the process. */
-    while (atomic_flag_test_and_set(&said))
+    while (atomic_flag_test_and_set(&taken))
         (void)pause();
 }
 
@@ -66,7 +66,7 @@ __attribute__((weak)) void memory_exhausted(void)
         {.iov_base = program_invocation_short_name, .iov_len = strlen(program_invocation_short_name)},
         {.iov_base = (void *)(uintptr_t)rest, .iov_len = sizeof rest - 1}};
 
-    memory_say_it_once();
+    memory_wait_unless_first();
     (void)!writev(STDERR_FILENO, line, 2);
     process_end(1);
 }

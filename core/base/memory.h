@@ -19,7 +19,7 @@
 /* Says so and ends the process; needs no memory. A program may have one of its own, which says more. */
 _Noreturn void memory_exhausted(void);
 /* Returns on the first thread that has run out; the others wait for the end. */
-void memory_say_it_once(void);
+void memory_wait_unless_first(void);
 
 /* Between the two, on this thread, no allocation may fail, whatever its size: around calls of libraries that go on with a wrong
  * value then. They nest. */

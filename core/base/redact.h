@@ -62,9 +62,6 @@ json_object *redactor_event(struct redactor *redactor, json_object *value);
 json_object *redactor_record(struct redactor *redactor, json_object *value);
 char *redactor_record_text(struct redactor *redactor, const char *text);
 
-/* A message between osiris and a worker: what it says for others is masked, what both go by is kept (redact-message.c). */
-json_object *redactor_message(struct redactor *redactor, json_object *message);
-
 /* password, token, api_key, *_pw, …; never primary_key and the like (docs/secrets.md has the list). */
 bool redact_key_is_secret(const char *key);
 

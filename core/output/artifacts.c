@@ -24,7 +24,7 @@
 struct sweep {
     const char *folder;
     int root;
-    artifacts_tell *tell;
+    artifacts_report *report;
     void *context;
     size_t count; /* left out */
 };
@@ -55,7 +55,7 @@ static void append_shown(struct buffer *text, const char *path)
     }
 }
 
-static void tell(struct sweep *sweep, const char *path, const char *why)
+static void report_left_out(struct sweep *sweep, const char *path, const char *why)
 {
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(5 * PATH_MAXIMUM);
 
@@ -65,7 +65,7 @@ static void tell(struct sweep *sweep, const char *path, const char *why)
     buffer_append_text(&text, "the artifact \"");
     append_shown(&text, path);
     buffer_append_format(&text, "\" is left out: %s", why);
-    sweep->tell(sweep->context, text.failed ? "an artifact with a long name is left out" : text.data);
+    sweep->report(sweep->context, text.failed ? "an artifact with a long name is left out" : text.data);
 }
 
 /* Links. */
@@ -140,12 +140,12 @@ static void sweep_entry(struct sweep *sweep, int folder, const char *name, const
     if (why == NULL && depth == DEEPEST && S_ISDIR(status.st_mode))
         why = "its folders are too deep";
     if (why != NULL) {
-        tell(sweep, path, why);
+        report_left_out(sweep, path, why);
         remove_entry(sweep, folder, name, path);
     } else if (S_ISDIR(status.st_mode)) {
         int inner = open_folder_of_ours(folder, name);
         if (inner < 0) {
-            tell(sweep, path, "its folder cannot be opened");
+            report_left_out(sweep, path, "its folder cannot be opened");
             remove_entry(sweep, folder, name, path);
         }
         sweep_folder(sweep, inner, path, depth + 1);
@@ -173,15 +173,15 @@ static void sweep_folder(struct sweep *sweep, int fd, const char *path, unsigned
     sweep_unknown(sweep, fd, NULL, path, depth);
 }
 
-static void sweep_all(const char *folder, json_object *known, artifacts_tell *tell_one, void *context)
+static void sweep_all(const char *folder, json_object *known, artifacts_report *report_one, void *context)
 {
-    struct sweep sweep = {.folder = folder, .tell = tell_one, .context = context};
+    struct sweep sweep = {.folder = folder, .report = report_one, .context = context};
     char text[96];
 
     sweep.root = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (sweep.root < 0 && (errno == ELOOP || errno == ENOTDIR)) {
         (void)unlink(folder);
-        tell_one(context, "the step's artifacts are left out: their folder was replaced by something else");
+        report_one(context, "the step's artifacts are left out: their folder was replaced by something else");
     }
     if (sweep.root < 0)
         return;
@@ -190,16 +190,16 @@ static void sweep_all(const char *folder, json_object *known, artifacts_tell *te
     if (sweep.count <= MOST_TOLD)
         return;
     snprintf(text, sizeof text, "%zu more artifacts are left out", sweep.count - MOST_TOLD);
-    tell_one(context, text);
+    report_one(context, text);
 }
 
-void artifacts_sweep(const char *folder, artifacts_tell *tell_one, void *context)
+void artifacts_sweep(const char *folder, artifacts_report *report_one, void *context)
 {
-    sweep_all(folder, NULL, tell_one, context);
+    sweep_all(folder, NULL, report_one, context);
 }
 
-void artifacts_sweep_new(const char *folder, json_object *known, artifacts_tell *tell_one, void *context)
+void artifacts_sweep_new(const char *folder, json_object *known, artifacts_report *report_one, void *context)
 {
     if (known != NULL)
-        sweep_all(folder, known, tell_one, context);
+        sweep_all(folder, known, report_one, context);
 }

@@ -9,12 +9,12 @@
 #include <json-c/json.h>
 
 /* `text` says what was left out, and why; at most a dozen times. */
-typedef void artifacts_tell(void *context, const char *text);
+typedef void artifacts_report(void *context, const char *text);
 
 /* `folder` is one step's. A missing one is fine. Nobody writes there any more. */
-void artifacts_sweep(const char *folder, artifacts_tell *tell, void *context);
+void artifacts_sweep(const char *folder, artifacts_report *report, void *context);
 /* Of the folder that has the steps' folders: what has come since `known` (folder_entries) was made; NULL: nothing is known, nothing
  * is swept. */
-void artifacts_sweep_new(const char *folder, json_object *known, artifacts_tell *tell, void *context);
+void artifacts_sweep_new(const char *folder, json_object *known, artifacts_report *report, void *context);
 
 #endif

@@ -13,7 +13,7 @@
 #include "core/base/atomic-file.h"
 #include "core/base/buffer.h"
 #include "core/base/memory.h"
-#include "core/output/output.h"
+#include "core/output/hidden.h"
 #include "core/base/read-to-end.h"
 #include "core/base/remove-tree.h"
 
@@ -102,7 +102,7 @@ static void clear_noted(const struct buffer *list, const char *run_id)
     for (size_t at = 0; at < end; at += strlen(list->data + at) + 1) {
         const char *entry = list->data + at;
         if (entry[0] == 'h' && strcmp(entry, last) != 0)
-            output_remove_hidden(entry + 1, run_id);
+            hidden_remove_of_run(entry + 1, run_id);
         if (entry[0] == 'h')
             last = entry;
     }

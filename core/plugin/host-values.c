@@ -23,7 +23,7 @@ void host_values_serve(struct host_values *values)
     served = values;
 }
 
-static void tell(struct host_values *values, const char *function, const char *what)
+static void report_misuse(struct host_values *values, const char *function, const char *what)
 {
     if (values != NULL && values->misused != NULL)
         values->misused(values, function, what);
@@ -33,14 +33,14 @@ struct host_values *host_values_of(const struct osiris_host *host, const char *f
 {
     if (host != NULL && host->context != NULL)
         return host->context;
-    tell(served, function, "the host");
+    report_misuse(served, function, "the host");
     return NULL;
 }
 
 bool host_values_has(struct host_values *values, const void *given, const char *function, const char *what)
 {
     if (given == NULL)
-        tell(values, function, what);
+        report_misuse(values, function, what);
     return given != NULL;
 }
 
@@ -51,9 +51,9 @@ int host_values_blame(struct osiris_error *error, const char *function, const ch
 }
 
 /* Every getter is this, with the values locked. */
-typedef void (*values_look)(struct host_values *values, bool found, json_object *value, void *answer);
+typedef void (*values_reader)(struct host_values *values, bool found, json_object *value, void *answer);
 
-static void look(const struct osiris_host *host, const char *function, int32_t scope, const char *path, values_look give,
+static void read_value(const struct osiris_host *host, const char *function, int32_t scope, const char *path, values_reader reader,
                  void *answer)
 {
     struct host_values *values = host_values_of(host, function);
@@ -66,11 +66,11 @@ static void look(const struct osiris_host *host, const char *function, int32_t s
                         : scope == OSIRIS_CONNECTION ? values->connection
                                                      : NULL;
     bool found = find(root, path, &value);
-    give(values, found, value, answer);
+    reader(values, found, value, answer);
     pthread_mutex_unlock(&values->lock);
 }
 
-static void look_at_type(struct host_values *values, bool found, json_object *value, void *answer)
+static void read_type(struct host_values *values, bool found, json_object *value, void *answer)
 {
     static const int32_t types[] = {[json_type_boolean] = OSIRIS_BOOLEAN, [json_type_int] = OSIRIS_INTEGER,
                                     [json_type_double] = OSIRIS_NUMBER,   [json_type_string] = OSIRIS_STRING,
@@ -86,11 +86,11 @@ static int32_t value_type(const struct osiris_host *host, int32_t scope, const c
 {
     int32_t type = OSIRIS_ABSENT;
 
-    look(host, "value_type", scope, path, look_at_type, &type);
+    read_value(host, "value_type", scope, path, read_type, &type);
     return type;
 }
 
-static void look_at_string(struct host_values *values, bool found, json_object *value, void *answer)
+static void read_string(struct host_values *values, bool found, json_object *value, void *answer)
 {
     (void)values, (void)found;
     if (json_object_is_type(value, json_type_string))
@@ -100,11 +100,11 @@ static void look_at_string(struct host_values *values, bool found, json_object *
 static const char *get_string(const struct osiris_host *host, int32_t scope, const char *path,
                               const char *fallback)
 {
-    look(host, "get_string", scope, path, look_at_string, &fallback);
+    read_value(host, "get_string", scope, path, read_string, &fallback);
     return fallback;
 }
 
-static void look_at_integer(struct host_values *values, bool found, json_object *value, void *answer)
+static void read_integer(struct host_values *values, bool found, json_object *value, void *answer)
 {
     (void)values, (void)found;
     if (json_object_is_type(value, json_type_int))
@@ -114,11 +114,11 @@ static void look_at_integer(struct host_values *values, bool found, json_object 
 static int64_t get_integer(const struct osiris_host *host, int32_t scope, const char *path,
                            int64_t fallback)
 {
-    look(host, "get_integer", scope, path, look_at_integer, &fallback);
+    read_value(host, "get_integer", scope, path, read_integer, &fallback);
     return fallback;
 }
 
-static void look_at_number(struct host_values *values, bool found, json_object *value, void *answer)
+static void read_number(struct host_values *values, bool found, json_object *value, void *answer)
 {
     (void)values, (void)found;
     if (json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_double))
@@ -128,11 +128,11 @@ static void look_at_number(struct host_values *values, bool found, json_object *
 static double get_number(const struct osiris_host *host, int32_t scope, const char *path,
                          double fallback)
 {
-    look(host, "get_number", scope, path, look_at_number, &fallback);
+    read_value(host, "get_number", scope, path, read_number, &fallback);
     return fallback;
 }
 
-static void look_at_boolean(struct host_values *values, bool found, json_object *value, void *answer)
+static void read_boolean(struct host_values *values, bool found, json_object *value, void *answer)
 {
     (void)values, (void)found;
     if (json_object_is_type(value, json_type_boolean))
@@ -142,7 +142,7 @@ static void look_at_boolean(struct host_values *values, bool found, json_object 
 static int32_t get_boolean(const struct osiris_host *host, int32_t scope, const char *path,
                            int32_t fallback)
 {
-    look(host, "get_boolean", scope, path, look_at_boolean, &fallback);
+    read_value(host, "get_boolean", scope, path, read_boolean, &fallback);
     return fallback;
 }
 
@@ -159,7 +159,7 @@ static size_t get_count(const struct osiris_host *host, int32_t scope, const cha
 {
     size_t count = 0;
 
-    look(host, "get_count", scope, path, count_members, &count);
+    read_value(host, "get_count", scope, path, count_members, &count);
     return count;
 }
 
@@ -177,7 +177,7 @@ static const char *get_json(const struct osiris_host *host, int32_t scope, const
 {
     const char *text = NULL;
 
-    look(host, "get_json", scope, path, keep_text, &text);
+    read_value(host, "get_json", scope, path, keep_text, &text);
     return text;
 }
 

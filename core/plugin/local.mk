@@ -5,6 +5,8 @@ libosiris_core_la_SOURCES += \
 	core/plugin/guarded.h \
 	core/plugin/host-values.c \
 	core/plugin/host-values.h \
+	core/plugin/kind.c \
+	core/plugin/kind.h \
 	core/plugin/loader.c \
 	core/plugin/loader.h \
 	core/plugin/schema.c \

@@ -11,7 +11,6 @@
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/base/json-text.h"
-#include "core/base/near-miss.h"
 #include "core/base/redact.h"
 
 #define MAXIMUM_DEPTH 32

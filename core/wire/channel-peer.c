@@ -2,9 +2,9 @@
  * the channel up. See channel.h. */
 #include <stdio.h>
 
-#include "core/wire/channel-internal.h"
 #include "core/base/clock.h"
 #include "core/base/pause.h"
+#include "core/wire/channel-state.h"
 
 size_t channel_held_bytes(struct channel *channel)
 {
@@ -22,7 +22,7 @@ int64_t channel_stuck_since(struct channel *channel)
     return since;
 }
 
-void channel_excuse_peer(struct channel *channel)
+void channel_restart_stuck(struct channel *channel)
 {
     pthread_mutex_lock(&channel->outbox_lock);
     if (channel->stuck_since_ms != 0)
@@ -35,19 +35,12 @@ bool channel_has_paused_peer(const struct channel *channel)
     return channel->fd >= 0 && pause_has_peer(channel->fd);
 }
 
-void channel_give_up_locked(struct channel *channel, const char *why)
-{
-    if (channel->fault[0] == '\0')
-        snprintf(channel->fault, sizeof channel->fault, "%s", why);
-    channel_wake_locked(channel);
-}
-
-void channel_give_up(struct channel *channel, const char *what, const struct osiris_error *reason)
+void channel_fail(struct channel *channel, const char *what, const struct osiris_error *reason)
 {
     char why[CHANNEL_FAULT_SIZE];
 
     snprintf(why, sizeof why, "%.48s cannot be sent: %.120s", what, reason->message);
     pthread_mutex_lock(&channel->outbox_lock);
-    channel_give_up_locked(channel, why);
+    channel_fail_locked(channel, why);
     pthread_mutex_unlock(&channel->outbox_lock);
 }

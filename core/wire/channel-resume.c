@@ -1,13 +1,14 @@
 /* A channel that outlives its link: acknowledging, keeping, greeting again; see channel.h. */
+#include "core/wire/channel-resume.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#include "core/wire/channel-internal.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
+#include "core/wire/channel-flush.h"
 #include "core/wire/message.h"
 
 void channel_allow_resumption(struct channel *channel, const char *session, const char *token, bool resumes)
@@ -24,9 +25,7 @@ void channel_forbid_resumption(struct channel *channel)
 {
     pthread_mutex_lock(&channel->outbox_lock);
     channel->resumable = false;
-    struct frame_out *frame;
-    while ((frame = frame_list_take(&channel->kept)) != NULL)
-        frame_list_append(&channel->done, frame);
+    frame_list_move(&channel->done, &channel->kept);
     channel_unlock(channel);
 }
 
@@ -46,21 +45,6 @@ bool channel_is_lost(const struct channel *channel)
 bool channel_is_up(const struct channel *channel)
 {
     return channel->link == LINK_UP;
-}
-
-int channel_lose_link_locked(struct channel *channel)
-{
-    if (!channel->resumable || channel->closed)
-        return -1;
-    channel->link = LINK_LOST;
-    frame_out_free(channel->greeting);
-    channel->greeting = NULL;
-    channel->sending_offset = 0;
-    channel->stuck_since_ms = 0;
-    /* The descriptor is closed by the receiving thread, which may be polling it. */
-    (void)shutdown(channel->fd, SHUT_RDWR);
-    channel_wake_locked(channel);
-    return 0;
 }
 
 void channel_drop_link(struct channel *channel)
@@ -200,7 +184,7 @@ static void forget_partial_frame(struct channel *channel)
     channel->incoming = NULL;
     channel->body = NULL;
     channel->body_filled = 0;
-    channel->unheard_bytes = 0;
+    channel->quiet_bytes = 0;
 }
 
 static void trace_greeting(struct channel *channel)
@@ -255,12 +239,9 @@ static bool same_secret(const char *a, const char *b)
 static void rewind_sending(struct channel *channel)
 {
     struct frame_list line = {0};
-    struct frame_out *frame;
 
-    while ((frame = frame_list_take(&channel->kept)) != NULL)
-        frame_list_append(&line, frame);
-    while ((frame = frame_list_take(&channel->sending)) != NULL)
-        frame_list_append(&line, frame);
+    frame_list_move(&line, &channel->kept);
+    frame_list_move(&line, &channel->sending);
     channel->sending = line;
     channel->sending_offset = 0;
 }

@@ -19,8 +19,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/wire/channel-internal.h"
 #include "core/base/clock.h"
+#include "core/base/condition.h"
+#include "core/wire/channel-flush.h"
+#include "core/wire/channel-resume.h"
 #include "core/wire/message.h"
 
 #define READ_SIZE 65536
@@ -31,17 +33,6 @@
 #define MOST_TRIES 32
 #define FEWEST_TRIES 8
 #define TRYING_NS 20000
-
-static void init_locks(struct channel *channel)
-{
-    pthread_condattr_t attributes;
-
-    pthread_mutex_init(&channel->outbox_lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&channel->outbox_room, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
 
 struct channel *channel_new(int fd, struct osiris_error *error)
 {
@@ -64,7 +55,8 @@ struct channel *channel_new(int fd, struct osiris_error *error)
     }
     channel->tries = MOST_TRIES;
     buffer_init(&channel->inbox, FRAME_MAXIMUM_MESSAGE);
-    init_locks(channel);
+    pthread_mutex_init(&channel->outbox_lock, NULL);
+    condition_init(&channel->outbox_room);
     return channel;
 }
 
@@ -131,13 +123,6 @@ void channel_set_trace(struct channel *channel, channel_trace *trace, void *cont
     pthread_mutex_unlock(&channel->outbox_lock);
 }
 
-void channel_trace_frame(struct channel *channel, bool sent, const struct frame_header *header,
-                         const uint8_t *message, const struct iovec *body, size_t body_pieces)
-{
-    if (channel->trace != NULL)
-        channel->trace(channel->trace_context, sent, header, message, body, body_pieces);
-}
-
 void channel_get_counts(struct channel *channel, struct channel_counts *counts)
 {
     pthread_mutex_lock(&channel->outbox_lock);
@@ -200,8 +185,8 @@ static int finish_frame(struct channel *channel, struct osiris_error *error)
         FRAME_HEADER_SIZE + (size_t)channel->header.message_length + channel->header.body_length;
 
     trace_received(channel);
-    channel->heard = true;
-    channel->unheard_bytes = 0;
+    channel->active = true;
+    channel->quiet_bytes = 0;
     channel->after_body = channel->header.body_length > 0;
     channel->last_length = channel->after_body ? channel->header.message_length : 0;
     channel->incoming = NULL;
@@ -312,10 +297,10 @@ static int take_bytes(struct channel *channel, const struct iovec *room, size_t 
     size_t first = got < room[0].iov_len ? got : room[0].iov_len;
     int result = 0;
 
-    channel->unheard_bytes += got;
-    if (channel->unheard_bytes >= CHANNEL_SIGN_BYTES) {
-        channel->heard = true;
-        channel->unheard_bytes = 0;
+    channel->quiet_bytes += got;
+    if (channel->quiet_bytes >= CHANNEL_SIGN_BYTES) {
+        channel->active = true;
+        channel->quiet_bytes = 0;
     }
     if (!channel->has_header) {
         channel->header_filled += first;
@@ -447,7 +432,7 @@ static bool may_try_again(const struct channel *channel, struct trying *trying)
     return true;
 }
 
-static void learn(struct channel *channel, const struct trying *trying)
+static void adjust_tries(struct channel *channel, const struct trying *trying)
 {
     if (trying->until_ns != 0 && channel->tries > FEWEST_TRIES)
         channel->tries /= 2;
@@ -479,7 +464,7 @@ static int pump_in(struct channel *channel, bool *end, struct osiris_error *erro
         got -= (ssize_t)channel->ahead_end;
         channel->violated = take_bytes(channel, room, (size_t)got, &channel->violation) < 0;
     }
-    learn(channel, &trying);
+    adjust_tries(channel, &trying);
     return any;
 }
 
@@ -551,12 +536,12 @@ json_object *channel_receive(struct channel *channel, struct osiris_error *error
     return channel_receive_body(channel, &body_length, error);
 }
 
-bool channel_was_heard(struct channel *channel)
+bool channel_was_active(struct channel *channel)
 {
-    bool heard = channel->heard;
+    bool active = channel->active;
 
-    channel->heard = false;
-    return heard;
+    channel->active = false;
+    return active;
 }
 
 bool channel_goes_on(const struct channel *channel)

@@ -61,7 +61,7 @@ int channel_send_owed(struct channel *channel, json_object *message, struct osir
 
 /* [any thread] Something cannot be sent that the peer waits for, because of `reason`: better no channel than a peer that waits for
  * ever. From then on channel_pump fails, and says "WHAT cannot be sent: REASON". */
-void channel_give_up(struct channel *channel, const char *what, const struct osiris_error *reason);
+void channel_fail(struct channel *channel, const char *what, const struct osiris_error *reason);
 
 /* What a message brings with it: pieces of memory that stay as they are until `release`, which is called on any
  * thread, when they are sent (and acknowledged) or never will be. */
@@ -107,7 +107,7 @@ json_object *channel_receive_body(struct channel *channel, size_t *body_length,
 
 /* [receiving thread] Whether the peer has given a sign of life since this was last asked: a whole frame (an `ack`, too),
  * or CHANNEL_SIGN_BYTES more of one. Bytes that come one by one are none. */
-bool channel_was_heard(struct channel *channel);
+bool channel_was_active(struct channel *channel);
 
 /* [receiving thread] A body has been handed out, and the header of a next frame came with it: what follows is worth another
  * pump without a poll. */
@@ -119,7 +119,7 @@ size_t channel_held_bytes(struct channel *channel);
 /* Since when (clock_monotonic_ms) the peer has taken nothing of what waits for it; 0: nothing waits. */
 int64_t channel_stuck_since(struct channel *channel);
 /* This process did not run: what went before says nothing of the peer. */
-void channel_excuse_peer(struct channel *channel);
+void channel_restart_stuck(struct channel *channel);
 /* [receiving thread] The peer is a process of this machine, and stopped (pause.h). */
 bool channel_has_paused_peer(const struct channel *channel);
 

@@ -92,23 +92,6 @@ static int malformed(struct osiris_error *error, const char *what)
     return osiris_error_set_violation(error, "a schema %s", what);
 }
 
-static void release_schema(struct ArrowSchema *schema)
-{
-    for (int64_t i = 0; i < schema->n_children; i++) {
-        if (schema->children[i]->release != NULL)
-            schema->children[i]->release(schema->children[i]);
-        free(schema->children[i]);
-    }
-    free(schema->children);
-    if (schema->dictionary != NULL && schema->dictionary->release != NULL)
-        schema->dictionary->release(schema->dictionary);
-    free(schema->dictionary);
-    free((char *)schema->format);
-    free((char *)schema->name);
-    free((char *)schema->metadata);
-    schema->release = NULL;
-}
-
 static int digit(char c)
 {
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
@@ -214,10 +197,10 @@ static int decode_members(json_object *object, int depth, struct ArrowSchema *ou
 static int decode(json_object *object, int depth, struct ArrowSchema *out,
                   struct osiris_error *error)
 {
-    *out = (struct ArrowSchema){.release = release_schema};
+    *out = (struct ArrowSchema){.release = arrow_schema_release};
     if (decode_members(object, depth, out, error) == 0)
         return 0;
-    release_schema(out);
+    arrow_schema_release(out);
     return -1;
 }
 

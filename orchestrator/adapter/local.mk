@@ -1,12 +1,12 @@
 # orchestrator/adapter: An execution adapter in use.
-# It includes core and orchestrator/registry (tests/layers.py).
+# It includes core, orchestrator/base and orchestrator/registry (tests/layers.py).
 libosiris_orchestrator_la_SOURCES += \
 	orchestrator/adapter/guard.c \
 	orchestrator/adapter/guard.h \
 	orchestrator/adapter/host.c \
 	orchestrator/adapter/host.h \
 	orchestrator/adapter/tasks.c \
-	orchestrator/adapter/thread-internal.h \
+	orchestrator/adapter/thread-work.h \
 	orchestrator/adapter/thread.c \
 	orchestrator/adapter/thread.h \
 	orchestrator/adapter/worker-log.c \

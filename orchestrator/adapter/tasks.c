@@ -1,17 +1,9 @@
 /* What an adapter's thread is asked for: tasks, and short calls; see thread.h. */
-#include "orchestrator/adapter/thread-internal.h"
+#include "orchestrator/adapter/thread-work.h"
 #include "core/base/clock.h"
 #include "core/base/pause.h"
 
 /* Tasks. */
-
-void adapter_thread_close(struct adapter_thread *thread, void *unused)
-{
-    (void)unused;
-    adapter_guard_call(&thread->guard, "close");
-    adapter_host_close(thread->host);
-    thread->host = NULL;
-}
 
 static void prepare(struct adapter_thread *thread, void *unused)
 {
@@ -37,7 +29,7 @@ static void execute(struct adapter_thread *thread, void *unused)
     adapter_guard_go_first();
 }
 
-static void look_at_worker(struct adapter_thread *thread, int timeout_ms, struct osiris_worker_exit *result)
+static void get_worker_exit(struct adapter_thread *thread, int timeout_ms, struct osiris_worker_exit *result)
 {
     adapter_guard_call(&thread->guard, "worker_exit");
     adapter_host_worker_exit(thread->host, timeout_ms, result);
@@ -64,7 +56,7 @@ static void reconnect(struct adapter_thread *thread, void *unused)
     outcome->end = (struct adapter_worker_end){.exit.state = OSIRIS_WORKER_LOST};
     if (thread->host == NULL)
         return;
-    look_at_worker(thread, 0, &outcome->end.exit);
+    get_worker_exit(thread, 0, &outcome->end.exit);
     if (outcome->end.exit.state == OSIRIS_WORKER_EXITED || outcome->end.exit.state == OSIRIS_WORKER_SIGNALLED)
         return;
     adapter_guard_call(&thread->guard, "reconnect");
@@ -78,7 +70,7 @@ static bool ends_within(struct adapter_thread *thread, int timeout_ms, struct os
 
     do {
         pause_expect(&watch, timeout_ms);
-        look_at_worker(thread, timeout_ms, exit);
+        get_worker_exit(thread, timeout_ms, exit);
         if (exit->state != OSIRIS_WORKER_RUNNING)
             return true;
     } while (pause_take(&watch) > 0);
@@ -104,7 +96,7 @@ static void await(struct adapter_thread *thread, void *unused)
         return;
     end->killed_after_ms = clock_monotonic_ms() - started_ms;
     terminate_worker(thread, OSIRIS_TERMINATE_KILL);
-    look_at_worker(thread, thread->patience.exit_ms, &end->exit);
+    get_worker_exit(thread, thread->patience.exit_ms, &end->exit);
 }
 
 static void close_adapter(struct adapter_thread *thread, void *unused)
@@ -134,7 +126,7 @@ void adapter_thread_begin(struct adapter_thread *thread, enum adapter_task task,
     thread->outcome.task = task;
     if (patience != NULL)
         thread->patience = *patience;
-    adapter_thread_give_task(thread, works[task]);
+    adapter_thread_start_task(thread, works[task]);
 }
 
 /* Calls. */
@@ -154,7 +146,7 @@ static void look(struct adapter_thread *thread, void *argument)
     const struct look *asked = argument;
 
     if (thread->host != NULL)
-        look_at_worker(thread, asked->timeout_ms, asked->result);
+        get_worker_exit(thread, asked->timeout_ms, asked->result);
 }
 
 void adapter_thread_worker_exit(struct adapter_thread *thread, int timeout_ms,

@@ -2,14 +2,15 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#include "orchestrator/adapter/thread-internal.h"
+#include "orchestrator/adapter/thread-work.h"
 #include "core/base/cleanup.h"
 #include "core/base/clock.h"
+#include "core/base/condition.h"
 #include "core/base/json-text.h"
 #include "core/base/memory.h"
 #include "core/base/pause.h"
 
-#define LOOKED_AFTER_MS 100 /* who waits for a call looks so often whether its thread is there */
+#define CHECKED_EVERY_MS 100 /* who waits for a call checks so often whether its thread is there */
 #define REPORTS_WAITING 256 /* beyond, the adapter waits until they are taken */
 
 /* Copies. */
@@ -163,7 +164,7 @@ static bool is_cancelled(void *context)
     return atomic_load(&thread->cancelled);
 }
 
-static void tell(const struct adapter_sink *sink, struct report *report)
+static void deliver(const struct adapter_sink *sink, struct report *report)
 {
     switch (report->kind) {
     case REPORT_LOG:
@@ -180,7 +181,7 @@ static void tell(const struct adapter_sink *sink, struct report *report)
 }
 
 /* The lock is held, but not while the sink is called. */
-static void tell_all(struct adapter_thread *thread)
+static void deliver_reports(struct adapter_thread *thread)
 {
     while (thread->first != NULL) {
         struct report *report = thread->first;
@@ -190,13 +191,21 @@ static void tell_all(struct adapter_thread *thread)
         thread->report_count--;
         pthread_cond_broadcast(&thread->changed);
         pthread_mutex_unlock(&thread->lock);
-        tell(thread->sink, report);
+        deliver(thread->sink, report);
         free_report(report);
         pthread_mutex_lock(&thread->lock);
     }
 }
 
 /* The thread. */
+
+void adapter_thread_close(struct adapter_thread *thread, void *unused)
+{
+    (void)unused;
+    adapter_guard_call(&thread->guard, "close");
+    adapter_host_close(thread->host);
+    thread->host = NULL;
+}
 
 /* The adapter has called pthread_exit. */
 static void on_unwound(void *context)
@@ -246,23 +255,13 @@ static void *serve(void *context)
     return NULL;
 }
 
-static void init_lock(struct adapter_thread *thread)
-{
-    pthread_condattr_t attributes;
-
-    pthread_mutex_init(&thread->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&thread->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
 struct adapter_thread *adapter_thread_new(const struct adapter_host_options *options,
                                           struct osiris_error *error)
 {
     struct adapter_thread *thread = calloc(1, sizeof *thread);
 
-    init_lock(thread);
+    pthread_mutex_init(&thread->lock, NULL);
+    condition_init(&thread->changed);
     thread->sink = options->sink;
     thread->own_sink = (struct adapter_sink){.log = on_log,
                                              .event = on_event,
@@ -302,7 +301,7 @@ static void fail_task(struct adapter_thread *thread)
 }
 
 /* The lock is held. */
-static void look_after(struct adapter_thread *thread)
+static void check_thread(struct adapter_thread *thread)
 {
     if (thread->is_dead || !adapter_guard_has_ended(&thread->guard))
         return;
@@ -315,21 +314,20 @@ static void look_after(struct adapter_thread *thread)
 /* Until something has changed, or the time has come (monotonic; 0: none). The lock is held. False: it has come. */
 static bool wait_for_change(struct adapter_thread *thread, int64_t end_ns)
 {
-    int64_t now = clock_monotonic_ns(), next = now + LOOKED_AFTER_MS * INT64_C(1000000);
+    int64_t now = clock_monotonic_ns(), next = now + CHECKED_EVERY_MS * INT64_C(1000000);
 
     if (end_ns != 0 && end_ns <= now)
         return false;
     if (end_ns != 0 && end_ns < next)
         next = end_ns;
-    const struct timespec deadline = {.tv_sec = next / 1000000000, .tv_nsec = next % 1000000000};
-    (void)pthread_cond_timedwait(&thread->changed, &thread->lock, &deadline);
-    look_after(thread);
+    (void)condition_wait_until(&thread->changed, &thread->lock, next);
+    check_thread(thread);
     return true;
 }
 
 /* Giving it work. */
 
-static void give(struct adapter_thread *thread, adapter_work work, void *argument, bool is_task)
+static void assign(struct adapter_thread *thread, adapter_work work, void *argument, bool is_task)
 {
     thread->work = work;
     thread->argument = argument;
@@ -340,29 +338,29 @@ static void give(struct adapter_thread *thread, adapter_work work, void *argumen
 bool adapter_thread_call(struct adapter_thread *thread, adapter_work work, void *argument)
 {
     pthread_mutex_lock(&thread->lock);
-    look_after(thread);
+    check_thread(thread);
     bool rests = thread->work == NULL && !thread->is_dead;
     if (rests)
-        give(thread, work, argument, false);
+        assign(thread, work, argument, false);
     while (rests && thread->work != NULL) {
         (void)wait_for_change(thread, 0);
-        tell_all(thread);
+        deliver_reports(thread);
     }
-    tell_all(thread);
+    deliver_reports(thread);
     rests = rests && !thread->is_dead;
     pthread_mutex_unlock(&thread->lock);
     return rests;
 }
 
-void adapter_thread_give_task(struct adapter_thread *thread, adapter_work work)
+void adapter_thread_start_task(struct adapter_thread *thread, adapter_work work)
 {
     pthread_mutex_lock(&thread->lock);
     thread->has_outcome = false;
-    look_after(thread);
+    check_thread(thread);
     if (thread->is_dead)
         fail_task(thread);
     else
-        give(thread, work, NULL, true);
+        assign(thread, work, NULL, true);
     pthread_mutex_unlock(&thread->lock);
 }
 
@@ -398,8 +396,8 @@ bool adapter_thread_take(struct adapter_thread *thread, struct adapter_outcome *
 
     (void)!read(thread->fd, &count, sizeof count);
     pthread_mutex_lock(&thread->lock);
-    look_after(thread);
-    tell_all(thread);
+    check_thread(thread);
+    deliver_reports(thread);
     bool has_outcome = thread->has_outcome;
     if (has_outcome) {
         thread->has_outcome = false;

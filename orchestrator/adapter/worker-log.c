@@ -72,7 +72,7 @@ static void keep(struct worker_log *log, char *text)
 }
 
 /* The first bytes of what is pending: masked, then cut between two characters. */
-static void give(struct worker_log *log, size_t length)
+static void emit(struct worker_log *log, size_t length)
 {
     _cleanup_free_ char *clean = length == 0 ? NULL : redactor_text(log->redactor, log->pending.data, length);
     size_t left = clean == NULL ? 0 : strlen(clean);
@@ -111,17 +111,17 @@ static void note_crash(struct worker_log *log)
 static void end_line(struct worker_log *log)
 {
     note_crash(log);
-    give(log, log->pending.length);
+    emit(log, log->pending.length);
     buffer_reset(&log->pending);
     log->enough = WHOLE_LINE;
 }
 
 /* What has no end yet, but is long. */
-static void give_beginning(struct worker_log *log)
+static void emit_beginning(struct worker_log *log)
 {
     if (log->pending.length < log->enough)
         return;
-    give(log, redactor_settled(log->redactor, log->pending.data, log->pending.length));
+    emit(log, redactor_settled(log->redactor, log->pending.data, log->pending.length));
     if (log->pending.length >= LONGEST_LINE)
         end_line(log);
     else if (log->pending.length >= log->enough)
@@ -136,7 +136,7 @@ static void take_bytes(struct worker_log *log, const char *bytes, size_t length)
         else if (bytes[i] != '\0')
             buffer_append_char(&log->pending, bytes[i]);
     }
-    give_beginning(log);
+    emit_beginning(log);
 }
 
 /* Whether there may be more. */

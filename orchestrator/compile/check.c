@@ -1,8 +1,11 @@
-/* A step's config and connection held against the schema of its component; see configs.h. */
+/* A step's config and connection held against the schema of its component; see check.h. */
+#include "orchestrator/compile/check.h"
+
 #include <string.h>
 
-#include "orchestrator/compile/configs.h"
+#include "orchestrator/compile/connection.h"
 #include "orchestrator/oml/connections.h"
+#include "orchestrator/oml/pipeline-option.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/plugin/schema.h"
@@ -34,18 +37,6 @@ static bool has_secret_value(const struct problem_context *problem, const char *
         if (strstr(text, json_object_get_string(json_object_array_get_idx(secrets, i))) != NULL)
             return true;
     return false;
-}
-
-void compiler_report(struct config_compiler *compiler, const char *option, const char *hint, const char *message)
-{
-    const struct pipeline_step *step = compiler->step;
-    struct source_location where = option == NULL ? step->config_where : pipeline_option_location(step, option);
-    const char *type = option == NULL                                            ? "invalid_config"
-                       : pipeline_has_option(step, option)                       ? "invalid_config_value"
-                       : component_has_connection_field(step->component, option) ? "invalid_connection"
-                                                                                 : "invalid_config";
-
-    compiler_error(compiler, type, &where, hint, "%s", message);
 }
 
 /* What the component's spec says of the option that the pointer begins with, or NULL. */

@@ -5,12 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/base/canonical-json.h"
+#include "orchestrator/base/canonical-json.h"
 #include "core/base/clock.h"
-#include "orchestrator/compile/internal.h"
+#include "orchestrator/compile/configs.h"
+#include "orchestrator/compile/limits.h"
+#include "orchestrator/compile/sizes.h"
 #include "core/base/fingerprint.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
+#include "core/plugin/kind.h"
 
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -20,11 +23,6 @@
 #define JSON_LIMIT (512u << 20)
 
 /* The plan. */
-
-static const char *kind_name(int kind)
-{
-    return kind == OSIRIS_EXTRACTOR ? "extractor" : kind == OSIRIS_WRITER ? "writer" : "processor";
-}
 
 /* Streams are numbered by their place in the plan's edges. */
 static int64_t stream_number(const struct graph *graph, size_t index)
@@ -361,17 +359,6 @@ static char *make_slug(const char *name)
     return buffer_steal(&slug);
 }
 
-static int check_profile(const struct compile_options *options, struct diagnostics *diagnostics)
-{
-    const char *profile = options->profile;
-
-    /* It becomes a folder's name. */
-    if (profile == NULL || (profile[0] != '.' && profile[0] != '\0' && strchr(profile, '/') == NULL))
-        return 0;
-    return diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "unknown_profile", NULL, NULL, 0, NULL,
-                           NULL, "\"%s\" cannot be a profile's name", profile);
-}
-
 int compile_pipeline(const struct compile_options *options, struct diagnostics *diagnostics,
                      struct compiled **out)
 {
@@ -385,7 +372,6 @@ int compile_pipeline(const struct compile_options *options, struct diagnostics *
     compiled->secrets = json_object_new_array();
     compiled->slug = make_slug(options->pipeline->name == NULL ? "" : options->pipeline->name);
     compiled->profile = options->profile == NULL ? NULL : strdup(options->profile);
-    (void)check_profile(options, diagnostics);
     if (options->pipeline->has_graph)
         (void)graph_make(options->pipeline, &graph, diagnostics);
     compile_configs(options, compiled, diagnostics);

@@ -46,12 +46,13 @@ struct compiled {
 
 /* Levels of a step's config and of its connection: a message's, less those that it puts around them. */
 #define COMPILE_MAXIMUM_HEIGHT 24
+/* A connection allows at most so many at a time. */
+#define COMPILE_MAXIMUM_CONNECTIONS 100000
 
 struct compile_options {
     const struct pipeline *pipeline;
-    const char *profile;          /* or NULL */
+    const char *profile;          /* that the pipeline was loaded with, or NULL */
     const char *osiris_home;      /* $OSIRIS_HOME or NULL */
-    const char *adapter;          /* or NULL */
     const char *verb;             /* what the steps will be asked (driver.h); NULL: they run */
     const char *worker_path; /* asks drivers what else is wrong with configs; NULL: nobody does */
 };

@@ -1,18 +1,19 @@
 /* Configs and connections of a pipeline's steps: resolved, defaults filled in, checked; see compile.h. */
+#include "orchestrator/compile/configs.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "orchestrator/compile/configs.h"
+#include "orchestrator/compile/check.h"
+#include "orchestrator/compile/connection.h"
+#include "orchestrator/compile/drivers.h"
+#include "orchestrator/compile/outputs.h"
+#include "orchestrator/compile/sizes.h"
 #include "orchestrator/oml/connections.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/base/json-text.h"
 #include "core/plugin/schema.h"
-
-const char *compiler_step_name(const struct pipeline_step *step)
-{
-    return step->id == NULL ? step->component_name : step->id;
-}
 
 /* Levels of collections. */
 static unsigned height_of(json_object *value)
@@ -114,14 +115,6 @@ static void compile_step(struct config_compiler *compiler)
     if (step->connection != NULL)
         json_add_string(config, "connection", step->connection);
     json_add(compiler->compiled->configs, step->id, config);
-}
-
-void compiler_choose_step(struct config_compiler *compiler, size_t index)
-{
-    compiler->step = &compiler->pipeline->steps[index];
-    compiler->alias = NULL;
-    compiler->max_connections = 0;
-    snprintf(compiler->location, sizeof compiler->location, "steps[%zu].config", index);
 }
 
 void compile_configs(const struct compile_options *options, struct compiled *compiled, struct diagnostics *diagnostics)

@@ -1,12 +1,14 @@
-/* The connection of a pipeline's step; see configs.h. */
+/* The connection of a pipeline's step; see connection.h. */
+#include "orchestrator/compile/connection.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "orchestrator/compile/configs.h"
 #include "orchestrator/oml/connections.h"
+#include "orchestrator/oml/pipeline-option.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
-#include "core/base/near-miss.h"
+#include "orchestrator/base/near-miss.h"
 
 #define MAX_CONNECTIONS "max_connections" /* a field of any family, which the schedule keeps */
 

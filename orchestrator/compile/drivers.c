@@ -1,8 +1,10 @@
-/* What only the drivers know to be wrong with configs; see configs.h and ask-worker.h. */
+/* What only the drivers know to be wrong with configs; see drivers.h and ask-worker.h. */
+#include "orchestrator/compile/drivers.h"
+
 #include <string.h>
 
 #include "orchestrator/registry/ask-worker.h"
-#include "orchestrator/compile/configs.h"
+#include "orchestrator/compile/connection.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/base/json-text.h"

@@ -2,10 +2,12 @@
  * How many connections steps take at a time, where their connection says how many there may be (max_connections): steps that
  * run at the same time keep it (orchestrator/session/schedule), but those that stream to each other have to run at the same time.
  */
+#include "orchestrator/compile/limits.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "orchestrator/compile/internal.h"
+#include "orchestrator/oml/pipeline-option.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 

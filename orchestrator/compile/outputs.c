@@ -2,10 +2,12 @@
  * Steps that would write one file: the second would replace what the first one wrote. What is the same text in both configs
  * is seen here; whatever else leads to one file, when it is opened (worker/claims.c).
  */
+#include "orchestrator/compile/outputs.h"
+
 #include <string.h>
 #include <sys/stat.h>
 
-#include "orchestrator/compile/configs.h"
+#include "orchestrator/oml/pipeline-option.h"
 #include "core/base/json-access.h"
 #include "core/base/memory.h"
 

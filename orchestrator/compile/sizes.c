@@ -2,7 +2,8 @@
  * Whether what a worker is told of a pipeline fits into messages, which are bounded: a config each, and all else at once. To find
  * out when it is sent would cost the run.
  */
-#include "orchestrator/compile/internal.h"
+#include "orchestrator/compile/sizes.h"
+
 #include "core/wire/frame.h"
 #include "core/base/json-build.h"
 #include "core/wire/message.h"

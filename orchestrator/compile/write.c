@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "core/base/atomic-file.h"
-#include "core/base/canonical-json.h"
+#include "orchestrator/base/canonical-json.h"
 #include "orchestrator/compile/compile.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"

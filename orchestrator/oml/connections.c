@@ -8,7 +8,7 @@
 #include "core/base/buffer.h"
 #include "core/base/json-build.h"
 #include "core/base/memory.h"
-#include "core/base/near-miss.h"
+#include "orchestrator/base/near-miss.h"
 #include "core/base/redact.h"
 #include "orchestrator/oml/variables.h"
 #include "orchestrator/oml/yaml.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/base/json-build.h"
-#include "core/base/terminal.h"
+#include "orchestrator/base/terminal.h"
 
 #define SHOWN_WIDTH 120     /* characters of a line that are kept and shown */
 #define HIDDEN_MAXIMUM 1000 /* with more places to hide, all lines are hidden */

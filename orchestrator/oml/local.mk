@@ -1,5 +1,5 @@
 # orchestrator/oml: What users write: YAML, pipelines, parameters, connections, places.
-# It includes core and orchestrator/registry (tests/layers.py).
+# It includes core, orchestrator/base and orchestrator/registry (tests/layers.py).
 libosiris_orchestrator_la_SOURCES += \
 	orchestrator/oml/connections.c \
 	orchestrator/oml/connections.h \
@@ -9,11 +9,18 @@ libosiris_orchestrator_la_SOURCES += \
 	orchestrator/oml/duration.h \
 	orchestrator/oml/params.c \
 	orchestrator/oml/params.h \
-	orchestrator/oml/pipeline-internal.h \
 	orchestrator/oml/pipeline-limits.c \
+	orchestrator/oml/pipeline-limits.h \
 	orchestrator/oml/pipeline-needs.c \
+	orchestrator/oml/pipeline-needs.h \
+	orchestrator/oml/pipeline-option.c \
+	orchestrator/oml/pipeline-option.h \
+	orchestrator/oml/pipeline-reader.c \
+	orchestrator/oml/pipeline-reader.h \
 	orchestrator/oml/pipeline-secrets.c \
+	orchestrator/oml/pipeline-secrets.h \
 	orchestrator/oml/pipeline-steps.c \
+	orchestrator/oml/pipeline-steps.h \
 	orchestrator/oml/pipeline.c \
 	orchestrator/oml/pipeline.h \
 	orchestrator/oml/places.c \
@@ -23,7 +30,9 @@ libosiris_orchestrator_la_SOURCES += \
 	orchestrator/oml/variables.c \
 	orchestrator/oml/variables.h \
 	orchestrator/oml/yaml-build.c \
-	orchestrator/oml/yaml-internal.h \
+	orchestrator/oml/yaml-build.h \
+	orchestrator/oml/yaml-document.c \
+	orchestrator/oml/yaml-document.h \
 	orchestrator/oml/yaml-values.c \
 	orchestrator/oml/yaml.c \
 	orchestrator/oml/yaml.h \

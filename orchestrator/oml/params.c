@@ -9,7 +9,7 @@
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/base/json-text.h"
-#include "core/base/near-miss.h"
+#include "orchestrator/base/near-miss.h"
 #include "core/base/utf8.h"
 
 #define REFERENCE "${params."
@@ -257,7 +257,7 @@ static void unresolved(struct filling *filling, const struct yaml_node *node, co
 }
 
 /* The value of a reference, whose name is `length` long; false if it has none (reported). */
-static bool look_up(struct filling *filling, const struct yaml_node *node, const char *location,
+static bool find_value(struct filling *filling, const struct yaml_node *node, const char *location,
                     const char *name_start, size_t length, json_object **value)
 {
     struct params *params = filling->params;
@@ -311,7 +311,7 @@ static json_object *fill_text(struct filling *filling, const struct yaml_node *n
                          "a reference to a parameter has no end");
             return NULL;
         }
-        bool found = look_up(filling, node, location, name, (size_t)(end - name), &value) &&
+        bool found = find_value(filling, node, location, name, (size_t)(end - name), &value) &&
                      may_fill(filling, node, location, value);
         /* One reference and nothing else keeps the value's type. */
         if (found && start == node->text && end[1] == '\0')

@@ -1,10 +1,12 @@
-/* A step's `timeout` and `retry`: how long it may take, and what happens when it has failed; see pipeline.h. */
+/* A step's `timeout` and `retry`: how long it may take, and what happens when it has failed; see pipeline-limits.h. */
+#include "orchestrator/oml/pipeline-limits.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "orchestrator/oml/duration.h"
 #include "core/base/json-access.h"
-#include "orchestrator/oml/pipeline-internal.h"
+#include "core/base/one-of.h"
 
 /* One of the two keys of a step: what is there, and what the pipeline's parameters make of it. */
 struct limits {
@@ -49,7 +51,7 @@ static void check_names(const struct limits *limits, const char *type, const cha
         count++;
     for (size_t i = 0; i < limits->node->count; i++) {
         const struct yaml_node *key = limits->node->keys[i];
-        if (pipeline_key_is_known(key->text, known))
+        if (is_one_of(key->text, known))
             continue;
         _cleanup_free_ char *question = pipeline_question(limits->reader, key->text, known, count);
         reader_error(limits->reader, type, &key->where, limits->location, question,

@@ -1,10 +1,11 @@
-/* Reading what steps need of each other: needs, inputs, cycles; see pipeline.h. */
+/* Reading what steps need of each other: needs, inputs, cycles; see pipeline-needs.h. */
+#include "orchestrator/oml/pipeline-needs.h"
+
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/buffer.h"
-#include "orchestrator/oml/pipeline-internal.h"
 
 #define NONE SIZE_MAX
 

@@ -1,9 +1,10 @@
-/* Literal secrets in a pipeline: they would end up in the build's files, so they are refused; see pipeline.h. */
+/* Literal secrets in a pipeline: they would end up in the build's files, so they are refused; see pipeline-secrets.h. */
+#include "orchestrator/oml/pipeline-secrets.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/json-access.h"
-#include "orchestrator/oml/pipeline-internal.h"
 #include "core/base/redact.h"
 
 #define SECRET_LONGEST_HARMLESS 4

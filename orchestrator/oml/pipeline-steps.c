@@ -1,12 +1,17 @@
-/* Reading a pipeline's steps: ids, components, modes, configs; see pipeline.h. */
+/* Reading a pipeline's steps: ids, components, modes, configs; see pipeline-steps.h. */
+#include "orchestrator/oml/pipeline-steps.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/json-access.h"
+#include "core/base/one-of.h"
 #include "core/base/json-build.h"
-#include "core/base/near-miss.h"
-#include "orchestrator/oml/pipeline-internal.h"
-#include "core/base/terminal.h"
+#include "orchestrator/base/near-miss.h"
+#include "orchestrator/oml/pipeline-limits.h"
+#include "orchestrator/oml/pipeline-option.h"
+#include "orchestrator/oml/pipeline-secrets.h"
+#include "orchestrator/base/terminal.h"
 
 static const char *const step_keys[] = {"id",     "component", "uses",        "mode",
                                         "needs",  "inputs",    "config",      "with",
@@ -46,7 +51,7 @@ static void check_keys(struct pipeline_reader *reader, const struct place *place
     check_legacy(reader, place, "config", "with");
     for (size_t i = 0; i < place->node->count; i++) {
         const struct yaml_node *key = place->node->keys[i];
-        if (pipeline_key_is_known(key->text, step_keys))
+        if (is_one_of(key->text, step_keys))
             continue;
         _cleanup_free_ char *question = pipeline_question(
             reader, key->text, step_keys, sizeof step_keys / sizeof step_keys[0] - 1);

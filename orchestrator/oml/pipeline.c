@@ -4,28 +4,14 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "core/base/json-access.h"
-#include "core/base/near-miss.h"
-#include "orchestrator/oml/pipeline-internal.h"
+#include "core/base/one-of.h"
+#include "orchestrator/oml/pipeline-needs.h"
+#include "orchestrator/oml/pipeline-secrets.h"
+#include "orchestrator/oml/pipeline-steps.h"
 
 static const char *const top_level_keys[] = {"oml_version", "name",     "steps",       "params",
                                              "profiles",    "metadata", "description", NULL};
 static const char *const forbidden_keys[] = {"version", "connectors", "tasks", "outputs", NULL};
-
-bool pipeline_key_is_known(const char *key, const char *const *known)
-{
-    for (; *known != NULL; known++)
-        if (strcmp(*known, key) == 0)
-            return true;
-    return false;
-}
-
-char *pipeline_question(const struct pipeline_reader *reader, const char *wanted,
-                        const char *const *candidates, size_t count)
-{
-    return diagnostics_are_full(reader->diagnostics) ? NULL
-                                                     : near_miss_question(wanted, candidates, count);
-}
 
 static void check_top_level_keys(struct pipeline_reader *reader, const struct yaml_node *root)
 {
@@ -39,11 +25,11 @@ static void check_top_level_keys(struct pipeline_reader *reader, const struct ya
 
     for (size_t i = 0; i < root->count; i++) {
         const struct yaml_node *key = root->keys[i];
-        if (pipeline_key_is_known(key->text, forbidden_keys)) {
+        if (is_one_of(key->text, forbidden_keys)) {
             reader_error(reader, "forbidden_key", &key->where, key->text,
                          "an OML pipeline has steps, each with its component",
                          "the key \"%s\" is not allowed", key->text);
-        } else if (!pipeline_key_is_known(key->text, top_level_keys)) {
+        } else if (!is_one_of(key->text, top_level_keys)) {
             _cleanup_free_ char *question = pipeline_question(
                 reader, key->text, top_level_keys, sizeof top_level_keys / sizeof top_level_keys[0] - 1);
             reader_warning(reader, "unknown_key", &key->where, key->text,
@@ -141,7 +127,7 @@ static void check_profile(struct pipeline_reader *reader, const struct yaml_node
     }
     for (size_t i = 0; i < profile->count; i++) {
         const struct yaml_node *inner = profile->keys[i];
-        if (pipeline_key_is_known(inner->text, known))
+        if (is_one_of(inner->text, known))
             continue;
         _cleanup_free_ char *question = pipeline_question(
             reader, inner->text, known, sizeof known / sizeof known[0] - 1);
@@ -257,75 +243,4 @@ void pipeline_free(struct pipeline *pipeline)
     yaml_free(pipeline->document);
     free(pipeline->path);
     free(pipeline);
-}
-
-struct source_location pipeline_config_location(const struct pipeline_step *step, const char *key)
-{
-    const struct yaml_node *node = step->config_node;
-    struct source_location where = step->config_where;
-
-    if (key[0] != '/') {
-        const struct yaml_node *found = yaml_get_key(node, key);
-        return found == NULL ? where : found->where;
-    }
-    while (node != NULL && *key == '/') {
-        size_t length = strcspn(++key, "/");
-        _cleanup_free_ char *name = strndup(key, length);
-        const struct yaml_node *next = NULL;
-        if (node->kind == YAML_MAPPING) {
-            const struct yaml_node *found = yaml_get_key(node, name);
-            next = yaml_get(node, name);
-            if (found != NULL)
-                where = found->where;
-        } else if (node->kind == YAML_SEQUENCE) {
-            size_t index = strtoul(name, NULL, 10);
-            next = index < node->count ? node->items[index] : NULL;
-            if (next != NULL)
-                where = next->where;
-        }
-        node = next;
-        key += length;
-    }
-    return where;
-}
-
-/* Of a key or a JSON pointer the first key, which is `length` long. */
-static const char *first_key(const char *option, size_t *length)
-{
-    const char *key = option + (option[0] == '/');
-
-    *length = strcspn(key, "/");
-    return key;
-}
-
-bool pipeline_has_option(const struct pipeline_step *step, const char *option)
-{
-    size_t length;
-    const char *start = first_key(option, &length);
-    _cleanup_free_ char *key = strndup(start, length);
-
-    return json_object_object_get_ex(step->config, key, NULL);
-}
-
-bool component_has_connection_field(const struct component *component, const char *option)
-{
-    json_object *fields = json_member(component->spec, "x-connection-fields");
-    size_t length = 0;
-    const char *key = option == NULL ? NULL : first_key(option, &length);
-
-    for (size_t i = 0; key != NULL && i < json_array_count(fields); i++) {
-        const char *field = json_member_string(json_object_array_get_idx(fields, i), "name", "");
-        if (strncmp(field, key, length) == 0 && field[length] == '\0')
-            return true;
-    }
-    return false;
-}
-
-struct source_location pipeline_option_location(const struct pipeline_step *step,
-                                                const char *option)
-{
-    if (pipeline_has_option(step, option))
-        return pipeline_config_location(step, option);
-    return component_has_connection_field(step->component, option) ? step->connection_where
-                                                                   : step->config_where;
 }

@@ -11,7 +11,7 @@
 #include "core/base/json-build.h"
 #include "core/base/json-text.h"
 #include "core/base/memory.h"
-#include "core/base/near-miss.h"
+#include "orchestrator/base/near-miss.h"
 #include "core/plugin/schema.h"
 #include "orchestrator/oml/variables.h"
 #include "orchestrator/oml/yaml.h"

@@ -50,7 +50,7 @@ uint32_t retry_kind(const char *name)
     return 0;
 }
 
-json_object *retry_kinds_to_json(uint32_t set)
+static json_object *kinds_to_json(uint32_t set)
 {
     json_object *names = json_object_new_array();
 
@@ -113,9 +113,9 @@ json_object *retry_to_json(const struct retry_policy *policy)
     json_add_integer(object, "max_delay_ms", policy->max_delay_ms);
     json_add_number(object, "jitter", policy->jitter);
     if (policy->on_errors != 0)
-        json_add(object, "on_errors", retry_kinds_to_json(policy->on_errors));
+        json_add(object, "on_errors", kinds_to_json(policy->on_errors));
     if (policy->skip_on_errors != 0)
-        json_add(object, "skip_on_errors", retry_kinds_to_json(policy->skip_on_errors));
+        json_add(object, "skip_on_errors", kinds_to_json(policy->skip_on_errors));
     json_add_boolean(object, "unsafe", policy->unsafe);
     return object;
 }

@@ -30,8 +30,6 @@ struct retry_policy {
 /* A set with the kind of errors of this name: a category, the original's name for one, or WorkerCrashError. 0: there is
  * none. A cancelled step is never tried again, so that category is none either. */
 uint32_t retry_kind(const char *name);
-/* The canonical names of a set. */
-json_object *retry_kinds_to_json(uint32_t kinds);
 
 bool retry_backoff_from_name(const char *name, enum retry_backoff *backoff);
 /* The plan's form, and back. */

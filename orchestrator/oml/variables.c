@@ -8,6 +8,7 @@
 #include "core/base/atomic-file.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
+#include "core/base/buffer.h"
 #include "core/base/memory.h"
 #include "core/base/redact.h"
 #include "core/base/utf8.h"

@@ -9,7 +9,6 @@
 #include <json-c/json.h>
 #include <stdbool.h>
 
-#include "core/base/buffer.h"
 #include "orchestrator/oml/yaml.h"
 
 struct variables;

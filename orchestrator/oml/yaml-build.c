@@ -1,11 +1,12 @@
 /* From libfyaml's events to a tree of nodes with places; see yaml.h. */
+#include "orchestrator/oml/yaml-build.h"
+
 #include <libfyaml.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "core/base/memory.h"
 #include "orchestrator/oml/pipeline.h"
-#include "orchestrator/oml/yaml-internal.h"
 
 struct anchor {
     char *name;

@@ -1,5 +1,5 @@
 # orchestrator/records: What a run leaves: its directory, the index, traces.
-# It includes core (tests/layers.py).
+# It includes core and orchestrator/base (tests/layers.py).
 libosiris_orchestrator_la_SOURCES += \
 	orchestrator/records/beneath.c \
 	orchestrator/records/beneath.h \

@@ -262,8 +262,7 @@ static bool end_run(const struct interrupted *run, const char *status_path, json
                     const char *index_dir)
 {
     char ended[CLOCK_TIMESTAMP_SIZE];
-    int64_t duration_ms = (int64_t)run->ended.tv_sec * 1000 + run->ended.tv_nsec / 1000000 -
-                          json_member_integer(run->line, "started_ms", 0);
+    int64_t duration_ms = clock_ms_of(&run->ended) - json_member_integer(run->line, "started_ms", 0);
     json_object *error = interruption(status);
 
     if (duration_ms < 0)
@@ -285,7 +284,7 @@ static bool end_run(const struct interrupted *run, const char *status_path, json
 }
 
 /* Whether the entry is of no use any more. Adds the line of a run that was interrupted to `lines`. */
-static bool settle(const struct interrupted *run, const char *index_dir, json_object *lines)
+static bool is_settled(const struct interrupted *run, const char *index_dir, json_object *lines)
 {
     _cleanup_free_ char *path = path_in(run->run_dir, "status.json");
     _cleanup_json_ json_object *status = read_status(path);
@@ -348,7 +347,7 @@ static bool clear_litter(const struct interrupted *run, const char *base_dir)
     return litter_remove_dead(path, run->run_id) && is_clear;
 }
 
-static void look_at(const char *base_dir, const char *index_dir, const char *folder, const char *name,
+static void end_interrupted(const char *base_dir, const char *index_dir, const char *folder, const char *name,
                     json_object *lines)
 {
     _cleanup_free_ char *path = path_in(folder, name);
@@ -372,7 +371,7 @@ static void look_at(const char *base_dir, const char *index_dir, const char *fol
         return;
     }
     /* Another osiris may have settled it since the entry was read. */
-    if (access(path, F_OK) == 0 && settle(&run, index_dir, lines) && clear_litter(&run, base_dir))
+    if (access(path, F_OK) == 0 && is_settled(&run, index_dir, lines) && clear_litter(&run, base_dir))
         (void)unlink(path);
     (void)close(run.events);
 }
@@ -406,7 +405,7 @@ json_object *run_index_end_interrupted(const char *base_dir)
         }
         if (!clock_is_ulid(entry->d_name))
             continue;
-        look_at(base_dir, index_dir, folder, entry->d_name, lines);
+        end_interrupted(base_dir, index_dir, folder, entry->d_name, lines);
         seen++;
     }
     return lines;

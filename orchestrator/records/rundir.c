@@ -73,7 +73,7 @@ static int refuse(const struct rundir *rundir, struct osiris_error *error)
 }
 
 /* Before anything is made: a folder that is refused stays as it is. */
-static int look_for_records(const struct rundir *rundir, struct osiris_error *error)
+static int refuse_records(const struct rundir *rundir, struct osiris_error *error)
 {
     for (int i = 0; i <= RECORD_COUNT; i++) {
         _cleanup_free_ char *path = path_in(rundir, i < RECORD_COUNT ? record_names[i] : "status.json");
@@ -141,7 +141,7 @@ struct rundir *rundir_open(const struct rundir_options *options, struct osiris_e
     rundir->run_id = strdup(options->run_id);
     rundir->artifacts = path_in(rundir, "artifacts");
     rundir->index_dir = memory_format("%s/.osiris/index", options->base_dir);
-    if (look_for_records(rundir, error) == 0 && make_directories(rundir->artifacts, 0755, error) == 0 &&
+    if (refuse_records(rundir, error) == 0 && make_directories(rundir->artifacts, 0755, error) == 0 &&
         open_records(rundir, error) == 0) {
         rundir->temporary = choose_temporary(rundir, options->base_dir);
         return rundir;

@@ -8,7 +8,7 @@
 #include "core/base/json-text.h"
 #include "core/base/memory.h"
 #include "core/wire/message.h"
-#include "core/base/terminal.h"
+#include "orchestrator/base/terminal.h"
 #include "orchestrator/records/trace.h"
 
 /* A message's levels, and those that the record puts around it. */

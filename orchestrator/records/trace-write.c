@@ -5,13 +5,13 @@
 #include <sys/stat.h>
 
 #include "core/base/atomic-file.h"
-#include "core/base/buffer.h"
 #include "core/base/clock.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/base/json-text.h"
 #include "core/wire/message.h"
 #include "orchestrator/records/trace.h"
+#include "orchestrator/base/redact-message.h"
 
 #define AS_LINE (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
 

@@ -1,7 +1,6 @@
 /* Finding the files of execution adapters; see adapter-file.h. */
 #include "orchestrator/registry/adapter-file.h"
 
-#include <dirent.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -12,30 +11,12 @@
 #include "core/base/json-text.h"
 #include "core/plugin/loader.h"
 #include "core/base/memory.h"
-#include "core/base/near-miss.h"
+#include "orchestrator/base/near-miss.h"
 #include "core/base/absolute-path.h"
 #include "core/plugin/spec-check.h"
+#include "orchestrator/registry/plugin-files.h"
 
-/* Each folder of the list, with its length. */
-typedef void (*visit_folder)(void *context, const char *folder, size_t length);
-
-static void each_folder(const char *folders, visit_folder visit, void *context)
-{
-    while (folders != NULL && *folders != '\0') {
-        size_t length = strcspn(folders, ":");
-        if (length > 0)
-            visit(context, folders, length);
-        folders += length + (folders[length] == ':');
-    }
-}
-
-static void each_of_both(const struct adapter_folders *folders, visit_folder visit, void *context)
-{
-    each_folder(folders->path, visit, context);
-    each_folder(folders->installed_dir, visit, context);
-}
-
-/* Looking for one. */
+/* Finding one. */
 
 struct search {
     const char *name;
@@ -45,55 +26,65 @@ struct search {
 };
 
 /* A folder that is listed need not be there, and need not have the file; but whatever is there can be read. */
-static void note_obstacle(struct search *search, const char *folder, size_t length, const char *path, int number)
+static void note_obstacle(struct search *search, const char *folder, const char *path, int number)
 {
-    _cleanup_free_ char *copy = strndup(folder, length);
-    _cleanup_dir_ DIR *directory = opendir(copy);
+    _cleanup_dir_ DIR *directory = opendir(folder);
     struct stat status;
 
     if (search->obstacle.category != 0)
         return;
     if (directory == NULL && errno != ENOENT)
-        osiris_error_set_errno(&search->obstacle, errno, "the folder \"%s\" cannot be read", copy);
+        osiris_error_set_errno(&search->obstacle, errno, "the folder \"%s\" cannot be read", folder);
     else if (number != ENOENT || lstat(path, &status) == 0)
         osiris_error_set_errno(&search->obstacle, number, "plug-in \"%s\"", path);
 }
 
-static void look_into(void *context, const char *folder, size_t length)
+static void search_folder(struct search *search, const char *folder)
 {
-    struct search *search = context;
     struct stat status;
 
-    buffer_append_format(search->tried, "%s%.*s", search->tried->length > 0 ? ", " : "",
-                         (int)length, folder);
+    buffer_append_format(search->tried, "%s%s", search->tried->length > 0 ? ", " : "", folder);
     if (search->found != NULL)
         return;
-    _cleanup_free_ char *path = memory_format("%.*s/%s.so", (int)length, folder, search->name);
+    _cleanup_free_ char *path = memory_format("%s/%s.so", folder, search->name);
     /* An adapter that was loaded before may have changed the working directory. */
     _cleanup_free_ char *absolute = absolute_path(NULL, path);
     if (stat(absolute, &status) < 0)
-        note_obstacle(search, folder, length, path, errno);
+        note_obstacle(search, folder, path, errno);
     else if (S_ISREG(status.st_mode))
         search->found = steal_pointer(&absolute);
     else if (search->obstacle.category == 0)
         osiris_error_set(&search->obstacle, OSIRIS_ERROR_CONFIG, "plug-in \"%s\": it is not a file", path);
 }
 
+static void search_folders(struct search *search, const char *list)
+{
+    char *folder;
+
+    for (; (folder = plugin_folders_next(&list)) != NULL; free(folder))
+        search_folder(search, folder);
+}
+
 /* What else there is: {name: null} */
 
-static void list_folder(void *context, const char *folder, size_t length)
+static void list_folder(json_object *names, const char *path)
 {
-    _cleanup_free_ char *path = strndup(folder, length);
-    _cleanup_dir_ DIR *directory = opendir(path);
+    _cleanup_dir_ DIR *folder = opendir(path);
+    const char *file;
+    size_t length;
 
-    for (struct dirent *entry = directory == NULL ? NULL : readdir(directory); entry != NULL;
-         entry = readdir(directory)) {
-        size_t size = strlen(entry->d_name);
-        if (size < 4 || strcmp(entry->d_name + size - 3, ".so") != 0)
-            continue;
-        entry->d_name[size - 3] = '\0';
-        json_add(context, entry->d_name, NULL);
+    while (folder != NULL && (file = plugin_files_next(folder, &length)) != NULL) {
+        _cleanup_free_ char *name = strndup(file, length);
+        json_add(names, name, NULL);
     }
+}
+
+static void list_folders(json_object *names, const char *list)
+{
+    char *folder;
+
+    for (; (folder = plugin_folders_next(&list)) != NULL; free(folder))
+        list_folder(names, folder);
 }
 
 static char *question(const char *name, const struct adapter_folders *folders, json_object *places)
@@ -101,7 +92,8 @@ static char *question(const char *name, const struct adapter_folders *folders, j
     _cleanup_json_ json_object *names = json_object_new_object();
     size_t count = 0;
 
-    each_of_both(folders, list_folder, names);
+    list_folders(names, folders->path);
+    list_folders(names, folders->installed_dir);
     if (places != NULL) {
         json_object_object_foreach(places, place, unused)
         {
@@ -129,7 +121,8 @@ char *adapter_file_find(const char *name, const struct adapter_folders *folders,
         osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is not an adapter's name", name);
         return NULL;
     }
-    each_of_both(folders, look_into, &search);
+    search_folders(&search, folders->path);
+    search_folders(&search, folders->installed_dir);
     _cleanup_error_ struct osiris_error obstacle = search.obstacle;
     if (search.found != NULL)
         return search.found;

@@ -1,5 +1,5 @@
 # orchestrator/registry: What can be a step, and where it is: folders, descriptions, adapters' files.
-# It includes core (tests/layers.py).
+# It includes core and orchestrator/base (tests/layers.py).
 libosiris_orchestrator_la_SOURCES += \
 	orchestrator/registry/adapter-file.c \
 	orchestrator/registry/adapter-file.h \
@@ -7,6 +7,8 @@ libosiris_orchestrator_la_SOURCES += \
 	orchestrator/registry/ask-worker.h \
 	orchestrator/registry/paths.c \
 	orchestrator/registry/paths.h \
+	orchestrator/registry/plugin-files.c \
+	orchestrator/registry/plugin-files.h \
 	orchestrator/registry/registry-files.c \
 	orchestrator/registry/registry-files.h \
 	orchestrator/registry/registry.c \

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/base/cleanup.h"
 #include "core/base/memory.h"
 
 static const char *from_environment(const char *name, const char *fallback)

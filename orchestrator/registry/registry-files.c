@@ -6,11 +6,11 @@
  */
 #include "orchestrator/registry/registry-files.h"
 
-#include <dirent.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "orchestrator/registry/ask-worker.h"
+#include "orchestrator/registry/plugin-files.h"
 #include "core/base/atomic-file.h"
 #include "core/base/buffer.h"
 #include "core/base/fingerprint.h"
@@ -83,47 +83,35 @@ static void note_unreadable(struct files *files, const char *path, int number)
 }
 
 /* Adds the folder's *.so files. */
-static void scan_folder(struct files *files, const char *path, size_t length, size_t number)
+static void scan_folder(struct files *files, const char *path, size_t number)
 {
-    _cleanup_free_ char *given = strndup(path, length);
     /* What is loaded may change the working directory. */
-    _cleanup_free_ char *folder_path = absolute_path(NULL, given);
+    _cleanup_free_ char *folder_path = absolute_path(NULL, path);
     _cleanup_dir_ DIR *folder = opendir(folder_path);
-    const struct dirent *entry;
+    const char *name;
+    size_t length;
 
     if (folder == NULL) {
         note_unreadable(files, folder_path, errno);
         return;
     }
-    while (errno = 0, (entry = readdir(folder)) != NULL) {
-        size_t name_length = strlen(entry->d_name);
-        if (entry->d_name[0] == '.' || name_length < 4 ||
-            strcmp(entry->d_name + name_length - 3, ".so") != 0)
-            continue;
-        files_add(files, memory_format("%s/%s", folder_path, entry->d_name), number);
-    }
+    while ((name = plugin_files_next(folder, &length)) != NULL)
+        files_add(files, memory_format("%s/%s", folder_path, name), number);
     note_unreadable(files, folder_path, errno);
-}
-
-static void scan_path(struct files *files, const char *path, size_t *number)
-{
-    while (path != NULL && *path != '\0') {
-        size_t length = strcspn(path, ":");
-        if (length > 0)
-            scan_folder(files, path, length, (*number)++);
-        path += length + (path[length] == ':');
-    }
 }
 
 static void scan(struct files *files, const struct registry_options *options)
 {
+    const char *list = options->driver_path;
     size_t number = 0;
+    char *folder;
 
     for (size_t i = 0; options->driver_dirs != NULL && options->driver_dirs[i] != NULL; i++)
-        scan_folder(files, options->driver_dirs[i], strlen(options->driver_dirs[i]), number++);
-    scan_path(files, options->driver_path, &number);
+        scan_folder(files, options->driver_dirs[i], number++);
+    for (; (folder = plugin_folders_next(&list)) != NULL; free(folder))
+        scan_folder(files, folder, number++);
     if (options->installed_dir != NULL)
-        scan_folder(files, options->installed_dir, strlen(options->installed_dir), number);
+        scan_folder(files, options->installed_dir, number);
     if (files->count > 0)
         qsort(files->items, files->count, sizeof *files->items, by_folder_and_path);
 }

@@ -8,7 +8,8 @@
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/base/memory.h"
-#include "core/base/near-miss.h"
+#include "orchestrator/base/near-miss.h"
+#include "core/plugin/kind.h"
 #include "orchestrator/registry/registry-files.h"
 #include "core/base/utf8.h"
 
@@ -29,15 +30,6 @@ struct registry {
     size_t count, capacity;
     json_object *refused; /* [{file, error, names?}] */
 };
-
-static int kind_from_name(const char *name)
-{
-    if (strcmp(name, "extractor") == 0)
-        return OSIRIS_EXTRACTOR;
-    if (strcmp(name, "processor") == 0)
-        return OSIRIS_PROCESSOR;
-    return strcmp(name, "writer") == 0 ? OSIRIS_WRITER : 0;
-}
 
 static bool is_called(const struct component *component, const char *name)
 {
@@ -166,7 +158,7 @@ static void refuse_clash(struct registry *registry, const struct entry *entry,
 }
 
 /* Of two entries with a common name the one in the earlier folder stays; in one folder neither does. */
-static void settle_clashes(struct registry *registry)
+static void refuse_clashes(struct registry *registry)
 {
     _cleanup_free_ bool *doomed = calloc(registry->count + 1, sizeof *doomed);
 
@@ -205,7 +197,7 @@ struct registry *registry_new_from_json(json_object *descriptions)
         json_object *description = json_object_array_get_idx(descriptions, i);
         add_description(registry, description, (size_t)json_member_integer(description, "folder", 0));
     }
-    settle_clashes(registry);
+    refuse_clashes(registry);
     if (registry->count > 0)
         qsort(registry->entries, registry->count, sizeof *registry->entries, by_name);
     return registry;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/json-access.h"
+#include "orchestrator/base/redact-message.h"
 #include "orchestrator/session/answers.h"
 #include "orchestrator/session/errors.h"
 #include "orchestrator/session/reports.h"

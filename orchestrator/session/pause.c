@@ -43,7 +43,7 @@ static void excuse_worker(struct session_worker *worker, int64_t pause, int64_t 
     put_off_beginning(&link->up_since_ms, pause, now);
     worker->last_heard_ms = now;
     if (worker->channel != NULL)
-        channel_excuse_peer(worker->channel);
+        channel_restart_stuck(worker->channel);
 }
 
 static void excuse_steps(struct session *session, int64_t pause, int64_t now)

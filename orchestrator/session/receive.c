@@ -49,7 +49,7 @@ void worker_receive(struct session_worker *worker, short revents)
         worker_fail(worker, &error);
     else if (end)
         worker_fail_with(worker, OSIRIS_ERROR_INTERNAL, "it closed its channel");
-    else if (worker_is_there(worker) && channel_was_heard(worker->channel))
+    else if (worker_is_there(worker) && channel_was_active(worker->channel))
         note_heard(worker);
     osiris_error_clear(&error);
 }

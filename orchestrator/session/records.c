@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/base/atomic-file.h"
-#include "core/base/canonical-json.h"
+#include "orchestrator/base/canonical-json.h"
 #include "core/base/fingerprint.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"

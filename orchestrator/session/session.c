@@ -6,7 +6,7 @@
 #include <sys/signalfd.h>
 
 #include "core/base/clock.h"
-#include "core/base/ending-signals.h"
+#include "orchestrator/base/ending-signals.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/base/memory.h"

@@ -638,6 +638,19 @@ def test_parameters_and_profiles(folder):
 
 
 @test
+def test_profiles_that_name_no_folder_or_are_not_there(folder):
+    """A profile names folders: none leads out of them, be it that the pipeline has it."""
+    pipeline(step("make", "test.generate", "read", rows=1), step("save", "csv.writer", "write", path="out.csv"),
+             profiles={name: {} for name in ("../out", ".hidden", "a/b")})
+    for name in ("../out", ".hidden", "a/b", "", "other"):
+        for command in ("run", "compile"):
+            result = osiris(command, "pipeline.yaml", f"--profile={name}")
+            assert_equal(result.code, 2, f"exit code of {command} --profile={name}", result)
+            assert_in(f'"{name}"', result.err, result)
+            assert_equal(sorted(os.listdir()), ["pipeline.yaml"], "what is there", result)
+
+
+@test
 def test_secrets_of_a_driver_that_prints_them(folder):
     """The driver logs its connection's secret and prints it on both outputs."""
     write("osiris_connections.yaml",

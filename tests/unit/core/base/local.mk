@@ -6,7 +6,6 @@ tests_of_core_base = \
 	tests/unit/core/base/test-pause \
 	tests/unit/core/base/test-redact \
 	tests/unit/core/base/test-remove-tree \
-	tests/unit/core/base/test-terminal \
 	$(NULL)
 check_PROGRAMS += $(tests_of_core_base)
 TESTS += $(tests_of_core_base)
@@ -25,7 +24,4 @@ tests_unit_core_base_test_redact_LDADD = $(unit_ldadd)
 tests_unit_core_base_test_remove_tree_SOURCES = tests/unit/core/base/test-remove-tree.c
 tests_unit_core_base_test_remove_tree_CPPFLAGS = $(unit_cppflags)
 tests_unit_core_base_test_remove_tree_LDADD = $(unit_ldadd)
-tests_unit_core_base_test_terminal_SOURCES = tests/unit/core/base/test-terminal.c
-tests_unit_core_base_test_terminal_CPPFLAGS = $(unit_cppflags)
-tests_unit_core_base_test_terminal_LDADD = $(unit_ldadd)
 endif

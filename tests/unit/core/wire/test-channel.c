@@ -404,7 +404,7 @@ START_TEST(test_signs_of_life)
     bool end;
 
     make_pair(&channel, &fd);
-    ck_assert(!channel_was_heard(channel));
+    ck_assert(!channel_was_active(channel));
     memset(text, 'x', 2 * CHANNEL_SIGN_BYTES - 1);
     json_object_object_add(message, "text", json_object_new_string(text));
     ck_assert_int_eq(message_encode(message, &encoded, NULL), 0);
@@ -414,13 +414,13 @@ START_TEST(test_signs_of_life)
     for (size_t at = 0; at < encoded.length; at++) {
         ck_assert_int_eq(write(fd, encoded.data + at, 1), 1);
         ck_assert_int_eq(channel_pump(channel, &end, NULL), 1);
-        signs += channel_was_heard(channel);
+        signs += channel_was_active(channel);
         if (at < CHANNEL_SIGN_BYTES / 2)
             ck_assert_int_eq(signs, 0);
     }
     /* Two on the way, and the whole. */
     ck_assert_int_eq(signs, 3);
-    ck_assert(!channel_was_heard(channel));
+    ck_assert(!channel_was_active(channel));
     json_object *received = channel_receive(channel, NULL);
     ck_assert_ptr_nonnull(received);
     json_object_put(received);
@@ -444,8 +444,8 @@ START_TEST(test_a_channel_that_is_given_up)
     ck_assert_int_eq(channel_pump(channel, &end, &error), 0);
     ck_assert_int_eq(poll(&poll_fd, 1, 0), 0);
     osiris_error_set(&reason, OSIRIS_ERROR_IO, "there is no ink");
-    channel_give_up(channel, "an answer", &reason);
-    channel_give_up(channel, "another", &reason);
+    channel_fail(channel, "an answer", &reason);
+    channel_fail(channel, "another", &reason);
     ck_assert_int_eq(poll(&poll_fd, 1, 0), 1);
     ck_assert_int_eq(channel_pump_ready(channel, 0, &end, &error), -1);
     ck_assert_str_eq(error.message, "an answer cannot be sent: there is no ink");

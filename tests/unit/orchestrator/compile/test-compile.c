@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/base/canonical-json.h"
+#include "orchestrator/base/canonical-json.h"
 #include "orchestrator/compile/compile.h"
 #include "core/base/json-access.h"
 #include "orchestrator/oml/yaml.h"

@@ -10,7 +10,7 @@
 #include "core/base/buffer.h"
 #include "orchestrator/compile/compile.h"
 #include "core/base/json-access.h"
-#include "core/base/near-miss.h"
+#include "orchestrator/base/near-miss.h"
 #include "orchestrator/oml/pipeline.h"
 
 static const char components[] =

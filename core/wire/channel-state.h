@@ -1,0 +1,97 @@
+/*
+ * A channel as its files know it (channel.c, channel-peer.c, channel-flush.c, channel-send.c, channel-resume.c), and what each of them
+ * does to it. Private to them.
+ *
+ * `outbox_lock` guards the lanes, the link and the sequence of what is sent. The receiving side's fields belong to the
+ * one thread that receives.
+ */
+#ifndef OSIRIS_CORE_WIRE_CHANNEL_STATE_H
+#define OSIRIS_CORE_WIRE_CHANNEL_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "core/base/buffer.h"
+#include "core/wire/channel.h"
+#include "core/wire/frame-list.h"
+
+#define CHANNEL_FAULT_SIZE 192
+
+enum link_state {
+    LINK_UP,
+    LINK_LOST,     /* there is none; channel_reconnect brings another */
+    LINK_GREETING, /* a new one; the peer's `resume` has not come */
+};
+
+struct message_in {
+    struct message_in *next;
+    json_object *message;
+    size_t length, body_length;
+};
+
+struct channel {
+    int fd;
+    int wake_fd;
+    pthread_mutex_t outbox_lock;
+    pthread_cond_t outbox_room;
+    _Atomic enum link_state link; /* written with the lock held */
+    struct frame_list messages; /* lane of messages, not numbered yet */
+    size_t request_bytes;       /* of requests among them */
+    struct body_out *bodies, *last_body; /* lane of bodies */
+    size_t body_lane_bytes;              /* what they cost */
+    struct frame_list sending;  /* numbered; the first may be on its way */
+    size_t sending_offset;      /* bytes of it that are gone */
+    struct frame_list kept;     /* sent, not acknowledged */
+    struct frame_list done;     /* to be freed without the lock: releasing a body is foreign code */
+    struct frame_out *greeting; /* a `resume` that is still to be sent */
+    uint64_t sent_sequence;
+    int64_t stuck_since_ms; /* the socket is full, and nothing has gone; 0: it is not */
+    bool closed;
+    bool woken; /* wake_fd is readable */
+    char fault[CHANNEL_FAULT_SIZE]; /* why it cannot go on; "": it can */
+    channel_trace *trace;
+    void *trace_context;
+    struct channel_counts counts;
+    /* Resumption. */
+    bool resumable, resumes;
+    char *session, *token;
+    uint64_t peer_received; /* of ours, by its acks */
+    /* The receiving thread's. */
+    channel_place *place;
+    void *place_context;
+    uint8_t header_bytes[FRAME_HEADER_SIZE];
+    size_t header_filled;
+    uint8_t ahead[CHANNEL_READ_AHEAD]; /* bytes behind the frame in hand */
+    size_t ahead_at, ahead_end;
+    bool after_body; /* the last frame had one: so may the next */
+    size_t last_length; /* of its message then, else 0 */
+    bool has_header;
+    struct frame_header header;
+    struct buffer inbox;   /* the message */
+    json_object *incoming; /* decoded, its body is awaited */
+    uint8_t *body;         /* where it goes; NULL: place has not been asked */
+    size_t body_filled;
+    unsigned tries; /* to get the rest of a body without a poll: as many as have paid */
+    struct message_in *first_message, *last_message;
+    size_t message_count, message_bytes;
+    bool body_waits; /* the last of them has a body */
+    bool violated;
+    struct osiris_error violation; /* until it is handed out */
+    uint64_t received_sequence;
+    size_t quiet_bytes; /* since the last sign of life */
+    bool active;        /* there was one, which nobody has asked for */
+    size_t unacknowledged_frames, unacknowledged_bytes;
+};
+
+/* `_locked`: outbox_lock is held. */
+
+/* The receiving thread is to look. */
+void channel_wake_locked(struct channel *channel);
+/* What came first is told. */
+void channel_fail_locked(struct channel *channel, const char *why);
+/* The link is broken: 0 if it may be resumed. */
+int channel_lose_link_locked(struct channel *channel);
+void channel_trace_frame(struct channel *channel, bool sent, const struct frame_header *header,
+                         const uint8_t *message, const struct iovec *body, size_t body_pieces);
+
+#endif

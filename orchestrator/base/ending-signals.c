@@ -1,0 +1,15 @@
+/* Which signals ask osiris to end; see ending-signals.h. */
+#include "orchestrator/base/ending-signals.h"
+
+#include <stddef.h>
+
+void ending_signals(sigset_t *signals)
+{
+    struct sigaction hangup;
+
+    sigemptyset(signals);
+    sigaddset(signals, SIGINT);
+    sigaddset(signals, SIGTERM);
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
+        sigaddset(signals, SIGHUP);
+}

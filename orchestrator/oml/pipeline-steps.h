@@ -1,0 +1,10 @@
+/* Reading a pipeline's steps. */
+#ifndef OSIRIS_ORCHESTRATOR_OML_PIPELINE_STEPS_H
+#define OSIRIS_ORCHESTRATOR_OML_PIPELINE_STEPS_H
+
+#include "orchestrator/oml/pipeline-reader.h"
+
+/* Everything of them but what they need of each other. */
+void pipeline_read_steps(struct pipeline_reader *reader, const struct yaml_node *steps);
+
+#endif

@@ -1,0 +1,21 @@
+/* A YAML file as its readers know it (yaml.c, yaml-build.c). Private to them. */
+#ifndef OSIRIS_ORCHESTRATOR_OML_YAML_DOCUMENT_H
+#define OSIRIS_ORCHESTRATOR_OML_YAML_DOCUMENT_H
+
+#include "orchestrator/oml/yaml.h"
+
+struct yaml_document {
+    char *path;
+    char *source;
+    size_t source_length;
+    struct yaml_node *root;
+    struct yaml_node **nodes; /* all of them, for freeing */
+    size_t node_count, node_capacity;
+};
+
+/* Reports an error of the file itself; of a line that may hold a secret the text is not shown. */
+void yaml_problem(const struct yaml_document *document, struct diagnostics *diagnostics,
+                  const char *type, const struct source_location *where, const char *hint,
+                  const char *format, ...) __attribute__((format(printf, 6, 7)));
+
+#endif

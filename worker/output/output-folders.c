@@ -1,0 +1,123 @@
+/*
+ * Folders of outputs, and the modes of what is new; see output.h.
+ */
+#include "worker/output/output-folders.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/xattr.h>
+
+#include "worker/output/output-state.h"
+
+/* Modes. */
+
+/* Whether new files there get their modes from an access control list, and no umask counts. */
+static bool has_default_list(int folder)
+{
+    return fgetxattr(folder, "system.posix_acl_default", NULL, 0) > 0;
+}
+
+/* What was made with the process's umask gets the mode that the origin's gives. */
+static bool is_masked_otherwise(const struct output *output, const struct stat *status, mode_t mode)
+{
+    return output->masks && (status->st_mode & 0777) != (mode & ~output->origin.umask);
+}
+
+/* A file system that has no such modes has the last word. */
+void output_mask_file(const struct output *output, mode_t mode)
+{
+    struct stat status;
+
+    if (fstat(output->fd, &status) == 0 && is_masked_otherwise(output, &status, mode) && !has_default_list(output->folder))
+        (void)fchmod(output->fd, mode & ~output->origin.umask);
+}
+
+/* It has inherited the list of its parent, if there is one. */
+static void mask_folder(const struct output *output, const char *path, mode_t mode)
+{
+    struct stat status;
+
+    if (fstatat(output->origin.folder, path, &status, 0) < 0 || !is_masked_otherwise(output, &status, mode))
+        return;
+    _cleanup_close_ int fd = openat(output->origin.folder, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || !has_default_list(fd))
+        (void)fchmodat(output->origin.folder, path, (status.st_mode & 07000) | (mode & ~output->origin.umask), 0);
+}
+
+/* Folders. */
+
+static void report_made(const struct output *output, const char *path)
+{
+    if (output->report_made == NULL)
+        return;
+    _cleanup_close_ int folder =
+        openat(output->origin.folder, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder >= 0)
+        output->report_made(output->context, folder);
+}
+
+/* Makes one folder and notes it, so that it can be taken back. */
+static int make_folder(struct output *output, const char *path)
+{
+    struct stat status;
+
+    if (mkdirat(output->origin.folder, path, 0777) < 0) {
+        int reason = errno;
+        if (reason == EEXIST || (fstatat(output->origin.folder, path, &status, 0) == 0 && S_ISDIR(status.st_mode)))
+            return 0;
+        errno = reason;
+        return -1;
+    }
+    mask_folder(output, path, 0777);
+    output->made = reallocarray(output->made, output->made_count + 1, sizeof *output->made);
+    output->made[output->made_count++] = strdup(path);
+    report_made(output, path);
+    return 0;
+}
+
+/* Makes what is missing of the folder's path. An error names the part that cannot be made. */
+static int make_parents(struct output *output, struct osiris_error *error)
+{
+    char *path = output->folder_path;
+
+    for (char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
+        if (slash != NULL)
+            *slash = '\0';
+        int result = make_folder(output, path);
+        if (result < 0)
+            osiris_error_set_errno(error, errno, "cannot make the folder \"%s\" for \"%s\"", path,
+                                   output->path);
+        if (slash != NULL)
+            *slash = '/';
+        if (result < 0 || slash == NULL)
+            return result;
+    }
+}
+
+/* Removes the folders that were made, innermost first, as long as they are empty. */
+void output_remove_made_folders(struct output *output)
+{
+    while (output->made_count > 0 &&
+           unlinkat(output->origin.folder, output->made[output->made_count - 1], AT_REMOVEDIR) == 0)
+        free(output->made[--output->made_count]);
+}
+
+int output_open_folder(struct output *output, bool create, struct osiris_error *error)
+{
+    const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+
+    output->folder = openat(output->origin.folder, output->folder_path, flags);
+    if (output->folder < 0 && errno == ENOENT && create) {
+        if (make_parents(output, error) < 0)
+            return -1;
+        output->folder = openat(output->origin.folder, output->folder_path, flags);
+    }
+    if (output->folder >= 0)
+        return 0;
+    int reason = errno;
+    osiris_error_set_errno(error, reason, "cannot write \"%s\": the folder \"%s\"", output->path,
+                           output->folder_path);
+    if (reason == ENOENT)
+        osiris_error_hint(error, "make the folder, or let create_dirs do it");
+    return -1;
+}

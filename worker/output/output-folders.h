@@ -1,0 +1,13 @@
+/* The folder of an output's target. Private to the files of output.h. */
+#ifndef OSIRIS_WORKER_OUTPUT_OUTPUT_FOLDERS_H
+#define OSIRIS_WORKER_OUTPUT_OUTPUT_FOLDERS_H
+
+#include "worker/output/output.h"
+
+/* Opens it; if it is missing and `create`, makes it: what was made goes again as long as it is empty. */
+int output_open_folder(struct output *output, bool create, struct osiris_error *error);
+void output_remove_made_folders(struct output *output);
+/* The new file's mode becomes `mode` less the origin's umask. */
+void output_mask_file(const struct output *output, mode_t mode);
+
+#endif

@@ -1,0 +1,12 @@
+/* Hidden files beside an output's target. Private to the files of output.h. */
+#ifndef OSIRIS_WORKER_OUTPUT_OUTPUT_HIDDEN_H
+#define OSIRIS_WORKER_OUTPUT_OUTPUT_HIDDEN_H
+
+#include "worker/output/output.h"
+
+/* Opens the file that is written to: unnamed where the filesystem can, unless `named`. -1 with errno. */
+int output_open_temporary(struct output *output, mode_t mode, bool named);
+/* Gives an unnamed file its hidden name. */
+int output_name_unnamed(struct output *output, struct osiris_error *error);
+
+#endif

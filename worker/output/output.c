@@ -1,0 +1,297 @@
+/* Output files that appear whole or not at all; see output.h. */
+#include "worker/output/output.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/base/fingerprint.h"
+#include "core/base/memory.h"
+#include "core/output/hidden.h"
+#include "worker/output/output-append.h"
+#include "worker/output/output-folders.h"
+#include "worker/output/output-hidden.h"
+#include "worker/output/output-state.h"
+
+/* A name up to this long has room for ".osiris-<run id>-<pid>-<n>.tmp" within the usual 255 bytes. */
+#define STEM_MAXIMUM 150
+#define WRITE_BACK_STEP ((int64_t)16 << 20)
+
+/* Names. */
+
+static char *hidden_stem(const char *name)
+{
+    char hex[FINGERPRINT_SIZE];
+
+    if (strlen(name) <= STEM_MAXIMUM)
+        return strdup(name);
+    fingerprint(name, strlen(name), hex);
+    return strdup(hex);
+}
+
+static int split_path(struct output *output, const char *target, struct osiris_error *error)
+{
+    const char *slash = strrchr(target, '/');
+
+    output->name = strdup(slash == NULL ? target : slash + 1);
+    output->stem = hidden_stem(output->name);
+    if (slash == NULL)
+        output->folder_path = strdup(".");
+    else
+        output->folder_path = slash == target ? strdup("/")
+                                              : strndup(target, (size_t)(slash - target));
+    if (output->name[0] == '\0' || strcmp(output->name, ".") == 0 ||
+        strcmp(output->name, "..") == 0)
+        return output_fail(output, error, EISDIR, "write");
+    return 0;
+}
+
+/* The target. */
+
+/* What a symbolic link points to, or the path itself; NULL with errno. The end of the way need not exist. */
+static char *follow_links(int origin, const char *path)
+{
+    char *current = strdup(path);
+
+    for (int hops = 0; hops < 40; hops++) {
+        char target[PATH_MAX];
+        ssize_t length = readlinkat(origin, current, target, sizeof target - 1);
+        if (length < 0)
+            return current;
+        target[length] = '\0';
+        char *slash = strrchr(current, '/');
+        char *next = target[0] == '/' || slash == NULL
+                         ? strdup(target)
+                         : memory_format("%.*s/%s", (int)(slash - current), current, target);
+        free(current);
+        current = next;
+    }
+    free(current);
+    errno = ELOOP;
+    return NULL;
+}
+
+/* Judges what is there already. Its mode is kept. */
+static int check_target(struct output *output, const char *target, mode_t *mode, bool *keep,
+                        struct osiris_error *error)
+{
+    struct stat status;
+
+    *keep = false;
+    if (fstatat(output->origin.folder, target, &status, 0) < 0)
+        return 0;
+    if (S_ISDIR(status.st_mode))
+        return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "cannot write \"%s\": it is a directory",
+                                output->path);
+    if (S_ISCHR(status.st_mode)) {
+        output->device = true;
+        return 0;
+    }
+    if (!S_ISREG(status.st_mode))
+        return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
+                                "cannot write \"%s\": it is not a regular file", output->path);
+    /* A rename would not ask whether the file is write-protected. */
+    if (faccessat(output->origin.folder, target, W_OK, AT_EACCESS) < 0)
+        return output_fail(output, error, errno, "replace");
+    *mode = status.st_mode & 0777;
+    *keep = true;
+    return 0;
+}
+
+static int open_in_folder(struct output *output, const char *target,
+                          const struct output_options *options, struct osiris_error *error)
+{
+    mode_t mode = 0666;
+    bool keep;
+
+    if (check_target(output, target, &mode, &keep, error) < 0)
+        return -1;
+    if (output->device) {
+        output->fd = openat(output->origin.folder, target, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        return output->fd < 0 ? output_fail(output, error, errno, "write") : 0;
+    }
+    if (split_path(output, target, error) < 0 ||
+        output_open_folder(output, options->create_directories, error) < 0)
+        return -1;
+    struct stat status;
+    if (fstatat(output->folder, output->name, &status, AT_SYMLINK_NOFOLLOW) < 0 &&
+        errno == ENAMETOOLONG)
+        return output_fail(output, error, errno, "write");
+    if (options->mode != 0)
+        mode = options->mode & 0777;
+    hidden_remove_stale(output->folder, output->stem);
+    if (output_open_temporary(output, mode, options->named) < 0)
+        return output_fail(output, error, errno, "write");
+    /* The umask does not apply to a mode that was there before or is asked for. */
+    if (!keep && options->mode == 0)
+        output_mask_file(output, mode);
+    else if (fchmod(output->fd, mode) < 0)
+        return output_fail(output, error, errno, "set the mode of");
+    return options->append ? output_copy_original(output, error) : 0;
+}
+
+int output_open(const struct output_options *options, struct output **out,
+                struct osiris_error *error)
+{
+    struct output *output = calloc(1, sizeof *output);
+
+    output->fd = output->folder = -1;
+    output->no_sync = options->no_sync;
+    output->append = options->append;
+    output->masks = options->origin != NULL;
+    output->origin = output->masks ? *options->origin : (struct output_origin){.folder = AT_FDCWD};
+    output->hides_in = options->hides_in;
+    output->report_made = options->made;
+    output->context = options->context;
+    output->path = strdup(options->path);
+    output->run_id = strdup(options->run_id == NULL ? "" : options->run_id);
+    if (options->path[0] == '\0') {
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "the output's path is empty");
+    } else {
+        _cleanup_free_ char *target = follow_links(output->origin.folder, options->path);
+        if (target == NULL) {
+            output_fail(output, error, errno, "write");
+        } else if (open_in_folder(output, target, options, error) == 0) {
+            *out = output;
+            return 0;
+        }
+    }
+    output_close(output);
+    return -1;
+}
+
+int output_open_stream(const char *path, int fd, struct output **out, struct osiris_error *error)
+{
+    struct output *output = calloc(1, sizeof *output);
+
+    output->device = output->stream = true;
+    output->folder = -1;
+    output->path = strdup(path);
+    output->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (output->fd < 0) {
+        osiris_error_set_errno(error, errno, "cannot write \"%s\"", path);
+        output_close(output);
+        return -1;
+    }
+    *out = output;
+    return 0;
+}
+
+bool output_is_stream(const struct output *output)
+{
+    return output->stream;
+}
+
+bool output_is_published(const struct output *output)
+{
+    return output->published;
+}
+
+int output_identity(const struct output *output, char hex[FINGERPRINT_SIZE], struct osiris_error *error)
+{
+    struct stat folder;
+
+    if (output->device)
+        return 1;
+    if (fstat(output->folder, &folder) < 0)
+        return osiris_error_set_errno(error, errno, "cannot write \"%s\"", output->path);
+    _cleanup_free_ char *text = memory_format("%llu:%llu/%s", (unsigned long long)folder.st_dev,
+                                              (unsigned long long)folder.st_ino, output->name);
+    fingerprint(text, strlen(text), hex);
+    return 0;
+}
+
+int output_fd(const struct output *output)
+{
+    return output->fd;
+}
+
+const char *output_path(const struct output *output)
+{
+    return output->path;
+}
+
+int64_t output_initial_size(const struct output *output)
+{
+    return output->initial_size;
+}
+
+/* Left to itself, the system would keep most of a file until the fsync, whose wait nothing overlaps with. */
+void output_write_back(struct output *output)
+{
+    if (output->device || output->no_sync || output->aside)
+        return;
+    const int64_t size = output_size(output);
+    if (size - output->written_back < WRITE_BACK_STEP)
+        return;
+    /* It is only a hint: what is wrong with the disk, fsync will say. */
+    (void)sync_file_range(output->fd, output->written_back, size - output->written_back,
+                          SYNC_FILE_RANGE_WRITE);
+    output->written_back = size;
+}
+
+int output_finish(struct output *output, struct osiris_error *error)
+{
+    if (output->aside)
+        return 0;
+    if (output_check_original(output, error) < 0)
+        return -1;
+    if (!output->device && !output->no_sync && fsync(output->fd) < 0)
+        return output_fail(output, error, errno, "write");
+    output->finished = true;
+    return 0;
+}
+
+int output_make_ready(struct output *output, struct osiris_error *error)
+{
+    if (output->device || output->published)
+        return 0;
+    if (!output->finished)
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                                "\"%s\" was to be published before it was finished", output->path);
+    if (output_check_original(output, error) < 0)
+        return -1;
+    return output->hidden == NULL ? output_name_unnamed(output, error) : 0;
+}
+
+int output_publish(struct output *output, struct osiris_error *error)
+{
+    if (output->device || output->published)
+        return 0;
+    if (output_make_ready(output, error) < 0)
+        return -1;
+    if (renameat(output->folder, output->hidden, output->folder, output->name) < 0)
+        return output_fail(output, error, errno, "publish");
+    output->published = true;
+    free(output->hidden);
+    output->hidden = NULL;
+    /* Some filesystems cannot sync a folder; the rename has happened all the same. */
+    if (!output->no_sync && !output->aside && fsync(output->folder) < 0 && errno != EINVAL && errno != ENOTSUP)
+        return output_fail(output, error, errno, "sync the folder of");
+    return 0;
+}
+
+void output_close(struct output *output)
+{
+    if (output == NULL)
+        return;
+    if (output->hidden != NULL)
+        (void)unlinkat(output->folder, output->hidden, 0);
+    cleanup_close_value(&output->fd);
+    if (!output->aside)
+        cleanup_close_value(&output->folder);
+    if (!output->published)
+        output_remove_made_folders(output);
+    while (output->made_count > 0)
+        free(output->made[--output->made_count]);
+    free(output->made);
+    free(output->path);
+    free(output->name);
+    free(output->stem);
+    free(output->hidden);
+    free(output->run_id);
+    free(output->folder_path);
+    free(output);
+}
