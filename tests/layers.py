@@ -30,8 +30,7 @@ ORCHESTRATOR = {
 ROOMS = {
     **CORE,
     **{room: others | set(CORE) for room, others in ORCHESTRATOR.items()},
-    "worker": set(CORE) | {"worker/output"},
-    "worker/output": set(CORE),
+    "worker": set(CORE),
     "cli": set(CORE) | set(ORCHESTRATOR),
     "drivers/kit": set(),
     "drivers/csv": set(),

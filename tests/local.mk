@@ -40,7 +40,7 @@ include tests/unit/orchestrator/compile/local.mk
 include tests/unit/orchestrator/records/local.mk
 include tests/unit/orchestrator/session/local.mk
 include tests/unit/worker/local.mk
-include tests/unit/worker/output/local.mk
+include tests/unit/core/output/local.mk
 include tests/unit/cli/local.mk
 include tests/unit/drivers/kit/local.mk
 include tests/unit/drivers/csv/local.mk

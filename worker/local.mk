@@ -4,10 +4,8 @@ osiris_worker_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_C_CFLAGS)
 # Libraries and plug-ins are to find the malloc of core/base/allocator.c.
 osiris_worker_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 osiris_worker_LDADD = libosiris-core.la $(JSON_C_LIBS)
-include worker/output/local.mk
 osiris_worker_SOURCES = $(worker_sources) worker/main.c core/base/allocator.c
 worker_sources = \
-	$(worker_output_sources) \
 	worker/batch.c worker/batch.h \
 	worker/queue.c worker/queue.h \
 	worker/answer.c \

@@ -19,7 +19,7 @@
 #include "core/base/error.h"
 #include "core/base/fingerprint.h"
 #include "core/plugin/host-values.h"
-#include "worker/output/output.h"
+#include "core/output/output.h"
 #include "worker/queue.h"
 #include "core/base/redact.h"
 #include "worker/link.h"

@@ -1,5 +1,5 @@
 /*
- * What a worker that is killed leaves: hidden files of outputs (worker/output/output.h) and folders that were made for them, anywhere. The worker
+ * What a worker that is killed leaves: hidden files of outputs (core/output/output.h) and folders that were made for them, anywhere. The worker
  * keeps a list of these in its own temporary folder, which osiris reads when the worker is gone: the osiris of the run, or, if that was
  * killed, too, the next one's. A worker that lives holds the lock of its folder.
  */

@@ -1,13 +1,13 @@
 /*
  * Folders of outputs, and the modes of what is new; see output.h.
  */
-#include "worker/output/output-folders.h"
+#include "core/output/output-folders.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <sys/xattr.h>
 
-#include "worker/output/output-state.h"
+#include "core/output/output-state.h"
 
 /* Modes. */
 

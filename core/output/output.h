@@ -19,8 +19,8 @@
  * see litter.h.)
  * One thread at a time for one output.
  */
-#ifndef OSIRIS_WORKER_OUTPUT_OUTPUT_H
-#define OSIRIS_WORKER_OUTPUT_OUTPUT_H
+#ifndef OSIRIS_CORE_OUTPUT_OUTPUT_H
+#define OSIRIS_CORE_OUTPUT_OUTPUT_H
 
 #include <stdbool.h>
 #include <stdint.h>

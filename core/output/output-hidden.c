@@ -1,5 +1,5 @@
 /* Making an output's file, unnamed or hidden (core/output/hidden.h); see output.h. */
-#include "worker/output/output-hidden.h"
+#include "core/output/output-hidden.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 
 #include "core/output/hidden.h"
-#include "worker/output/output-folders.h"
-#include "worker/output/output-state.h"
+#include "core/output/output-folders.h"
+#include "core/output/output-state.h"
 
 #define HIDDEN_NAMES 1000
 

@@ -1,10 +1,10 @@
 /* An output as the files know it that make up output.h. Private to them. */
-#ifndef OSIRIS_WORKER_OUTPUT_OUTPUT_STATE_H
-#define OSIRIS_WORKER_OUTPUT_OUTPUT_STATE_H
+#ifndef OSIRIS_CORE_OUTPUT_OUTPUT_STATE_H
+#define OSIRIS_CORE_OUTPUT_OUTPUT_STATE_H
 
 #include <sys/stat.h>
 
-#include "worker/output/output.h"
+#include "core/output/output.h"
 
 struct output {
     int fd;

@@ -1,4 +1,4 @@
-/* Output files that appear whole or not at all (worker/output/output.h). */
+/* Output files that appear whole or not at all (core/output/output.h). */
 #include "unit.h"
 
 #include <dirent.h>
@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "core/output/hidden.h"
-#include "worker/output/output.h"
+#include "core/output/output.h"
 
 static char folder[] = "/tmp/osiris-output.XXXXXX";
 

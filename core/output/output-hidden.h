@@ -1,8 +1,8 @@
 /* Hidden files beside an output's target. Private to the files of output.h. */
-#ifndef OSIRIS_WORKER_OUTPUT_OUTPUT_HIDDEN_H
-#define OSIRIS_WORKER_OUTPUT_OUTPUT_HIDDEN_H
+#ifndef OSIRIS_CORE_OUTPUT_OUTPUT_HIDDEN_H
+#define OSIRIS_CORE_OUTPUT_OUTPUT_HIDDEN_H
 
-#include "worker/output/output.h"
+#include "core/output/output.h"
 
 /* Opens the file that is written to: unnamed where the filesystem can, unless `named`. -1 with errno. */
 int output_open_temporary(struct output *output, mode_t mode, bool named);

@@ -8,8 +8,8 @@
 #include <sys/file.h>
 #include <time.h>
 
-#include "worker/output/output-hidden.h"
-#include "worker/output/output-state.h"
+#include "core/output/output-hidden.h"
+#include "core/output/output-state.h"
 
 #define LOCK_TRIES 100
 

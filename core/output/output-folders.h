@@ -1,8 +1,8 @@
 /* The folder of an output's target. Private to the files of output.h. */
-#ifndef OSIRIS_WORKER_OUTPUT_OUTPUT_FOLDERS_H
-#define OSIRIS_WORKER_OUTPUT_OUTPUT_FOLDERS_H
+#ifndef OSIRIS_CORE_OUTPUT_OUTPUT_FOLDERS_H
+#define OSIRIS_CORE_OUTPUT_OUTPUT_FOLDERS_H
 
-#include "worker/output/output.h"
+#include "core/output/output.h"
 
 /* Opens it; if it is missing and `create`, makes it: what was made goes again as long as it is empty. */
 int output_open_folder(struct output *output, bool create, struct osiris_error *error);

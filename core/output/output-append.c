@@ -1,12 +1,12 @@
 /*
  * Outputs that begin with a copy of the file that is there; see output.h.
  */
-#include "worker/output/output-append.h"
+#include "core/output/output-append.h"
 
 #include <fcntl.h>
 
 #include "core/base/atomic-file.h"
-#include "worker/output/output-state.h"
+#include "core/output/output-state.h"
 
 #define COPY_BLOCK ((size_t)1 << 18)
 #define COPY_RANGE ((size_t)1 << 30)

@@ -1,5 +1,5 @@
 /* Output files that appear whole or not at all; see output.h. */
-#include "worker/output/output.h"
+#include "core/output/output.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -10,10 +10,10 @@
 #include "core/base/fingerprint.h"
 #include "core/base/memory.h"
 #include "core/output/hidden.h"
-#include "worker/output/output-append.h"
-#include "worker/output/output-folders.h"
-#include "worker/output/output-hidden.h"
-#include "worker/output/output-state.h"
+#include "core/output/output-append.h"
+#include "core/output/output-folders.h"
+#include "core/output/output-hidden.h"
+#include "core/output/output-state.h"
 
 /* A name up to this long has room for ".osiris-<run id>-<pid>-<n>.tmp" within the usual 255 bytes. */
 #define STEM_MAXIMUM 150

@@ -1,4 +1,4 @@
-/* Outputs with an origin (worker/output/output.h): wherever the process has gone, and whatever its umask is by now. */
+/* Outputs with an origin (core/output/output.h): wherever the process has gone, and whatever its umask is by now. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -8,7 +8,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "worker/output/output.h"
+#include "core/output/output.h"
 #include "core/base/remove-tree.h"
 #include "unit.h"
 
