@@ -28,6 +28,7 @@
 #include "orchestrator/adapter/guard.h"
 #include "orchestrator/adapter/thread.h"
 #include "core/base/buffer.h"
+#include "core/base/ending-signals.h"
 #include "core/wire/channel.h"
 #include "core/base/orphans.h"
 #include "core/base/pause.h"
@@ -182,6 +183,7 @@ struct session {
     json_object *artifacts; /* what stands in their folder from before; NULL: unknown */
     struct adapter_sink sink;
     int signal_fd;
+    struct signal_tally signals;
     int64_t grace_deadline_ms; /* when a worker that does not stop is killed */
     int64_t run_deadline_ms;   /* 0: none */
     bool timed_out;            /* the run */
