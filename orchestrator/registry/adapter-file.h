@@ -6,6 +6,7 @@
 #define OSIRIS_ORCHESTRATOR_REGISTRY_ADAPTER_FILE_H
 
 #include <json-c/json.h>
+#include <stdbool.h>
 
 #include "core/base/error.h"
 
@@ -17,6 +18,9 @@ struct adapter_folders {
 /* The file's path (free it), or NULL with the error set. `places` (places.h, or NULL) has names that may have been meant. */
 char *adapter_file_find(const char *name, const struct adapter_folders *folders,
                         json_object *places, struct osiris_error *error);
+
+/* Whether that file is the one of the installed folder. */
+bool adapter_file_is_installed(const char *name, const struct adapter_folders *folders);
 
 /* Whether the file is there, can be loaded and has the adapter: 0 or -1. Call it while there is one thread. */
 int adapter_file_check(const char *name, const struct adapter_folders *folders, json_object *places,

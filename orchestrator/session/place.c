@@ -79,15 +79,6 @@ static void init_place(struct session *session, size_t index)
     };
 }
 
-static void guard_adapters(const struct session *session)
-{
-    _cleanup_buffer_ struct buffer names = BUFFER_INIT(1 << 16);
-
-    for (size_t i = 0; i < session->place_count; i++)
-        buffer_append_format(&names, "%s%s", i > 0 ? ", " : "", session->places[i].adapter_name);
-    adapter_guard_watch(names.failed || names.length == 0 ? "?" : names.data);
-}
-
 void session_make_places(struct session *session)
 {
     session->places = calloc(session->step_count + 1, sizeof *session->places);
@@ -96,7 +87,7 @@ void session_make_places(struct session *session)
             find_place(session, place_name(session, schedule_step(session->schedule, i)));
     for (size_t i = 0; i < session->place_count; i++)
         init_place(session, i);
-    guard_adapters(session);
+    adapter_guard_watch();
 }
 
 void session_free_places(struct session *session)
