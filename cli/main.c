@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "cli/arguments.h"
 #include "cli/build.h"
@@ -16,7 +17,6 @@
 #include "cli/supervise.h"
 #include "orchestrator/adapter/guard.h"
 #include "core/base/memory.h"
-#include "core/base/process-end.h"
 
 static const struct command_entry *const oml_commands[] = {&command_validate, NULL};
 
@@ -125,5 +125,5 @@ int main(int argc, char **argv)
     if (is_sound)
         return code;
 #endif
-    process_end(code);
+    _exit(code);
 }

@@ -14,15 +14,17 @@
 
 #include "cli/report.h"
 #include "core/base/cleanup.h"
+#include "core/base/ending-signals.h"
 #include "orchestrator/adapter/calls.h"
 
 #define END_MS 1000 /* from the closing of the lifeline to the child's end */
 
-/* What the child says. Memory, as an adapter may close any descriptor. */
+/* What child and parent tell each other. Memory, as an adapter may close any descriptor. */
 struct words {
     atomic_bool told;
     atomic_int last; /* the exit code and 1; 0: not said */
     struct adapter_calls calls;
+    struct signal_counts signals; /* the parent's */
 };
 
 /* Written once, while there is one thread. In the parent `is_child` is false. */
@@ -80,6 +82,7 @@ static void be_child(struct supervision *supervision, pid_t parent)
     if (getppid() != parent)
         _exit(EXIT_CODE_FAILED);
     adapter_calls_share(&words->calls);
+    signal_counts_share(&words->signals);
     (void)close(supervision->signal_fd);
     (void)sigprocmask(SIG_SETMASK, &supervision->saved, NULL);
 }
@@ -122,7 +125,7 @@ static void stop_both(const struct supervision *supervision)
     (void)sigprocmask(SIG_SETMASK, &saved, NULL);
 }
 
-static void pass_on(struct supervision *supervision)
+static void pass_on(const struct supervision *supervision)
 {
     struct signalfd_siginfo info;
 
@@ -133,12 +136,12 @@ static void pass_on(struct supervision *supervision)
         else if (number == SIGCONT)
             (void)kill(supervision->child, SIGCONT);
         else if (number != SIGCHLD)
-            signal_tally_forward(&supervision->signals, number, supervision->child);
+            signal_counts_forward(&words->signals, number, supervision->child);
     }
 }
 
 /* Until the child has ended; gives its status. True: it had to be killed, as its lifeline was closed and it lived on. */
-static bool wait_for_child(struct supervision *supervision, int *status)
+static bool wait_for_child(const struct supervision *supervision, int *status)
 {
     struct pollfd fds[] = {{.fd = supervision->signal_fd, .events = POLLIN}, {.fd = supervision->lifeline}};
     bool killed = false;
@@ -190,7 +193,7 @@ int supervise_wait(struct supervision *supervision, struct supervised_end *end, 
         end->code = WEXITSTATUS(status);
         return 0;
     }
-    if (number != 0 && number < 32 && supervision->signals.forwarded[number] > 0)
+    if (number != 0 && number < 32 && atomic_load(&words->signals.seen[number]) > 0)
         end->signal = number;
     return explain(status, killed, error);
 }

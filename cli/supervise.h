@@ -16,7 +16,6 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "core/base/ending-signals.h"
 #include "core/base/error.h"
 
 struct supervision {
@@ -24,7 +23,6 @@ struct supervision {
     int lifeline; /* its other end is open as long as the child lives and is osiris */
     int signal_fd;
     sigset_t saved; /* the signals that were blocked before */
-    struct signal_tally signals;
 };
 
 /* How the child has ended. */

@@ -1,8 +1,12 @@
 /* Which signals ask osiris to end, and how often each has come; see ending-signals.h. */
 #include "core/base/ending-signals.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <unistd.h>
+
+/* Of this process's parent, or NULL. Written once. */
+static const struct signal_counts *shared;
 
 void ending_signals(sigset_t *signals)
 {
@@ -15,24 +19,33 @@ void ending_signals(sigset_t *signals)
         sigaddset(signals, SIGHUP);
 }
 
-static int larger(int a, int b)
+static bool is_forwarded(const struct signalfd_siginfo *info)
 {
-    return a > b ? a : b;
+    return shared != NULL && info->ssi_code == SI_QUEUE && info->ssi_pid == (uint32_t)getppid();
 }
 
-bool signal_tally_take(struct signal_tally *tally, const struct signalfd_siginfo *info)
+int signal_tally_take(struct signal_tally *tally, const struct signalfd_siginfo *info)
 {
-    int *direct = &tally->direct[info->ssi_signo % 32], *forwarded = &tally->forwarded[info->ssi_signo % 32];
-    int before = larger(*direct, *forwarded);
+    size_t number = info->ssi_signo % 32;
+    int count = shared == NULL ? 0 : atomic_load(&shared->seen[number]);
 
-    if (info->ssi_code == SI_QUEUE && info->ssi_pid == (uint32_t)getppid() && info->ssi_int > *forwarded)
-        *forwarded = info->ssi_int;
-    else
-        (*direct)++;
-    return larger(*direct, *forwarded) > before;
+    if (!is_forwarded(info))
+        tally->direct[number]++;
+    if (count < tally->direct[number])
+        count = tally->direct[number];
+    int before = tally->known[number];
+    tally->known[number] = count;
+    return count - before;
 }
 
-void signal_tally_forward(struct signal_tally *tally, int number, pid_t child)
+void signal_counts_share(const struct signal_counts *counts)
 {
-    (void)sigqueue(child, number, (union sigval){.sival_int = ++tally->forwarded[number % 32]});
+    shared = counts;
+}
+
+/* Counted first: when it arrives, or is lost with one that is taken later, its count is there. */
+void signal_counts_forward(struct signal_counts *counts, int number, pid_t child)
+{
+    (void)atomic_fetch_add(&counts->seen[number % 32], 1);
+    (void)sigqueue(child, number, (union sigval){0});
 }

@@ -103,12 +103,11 @@ static void read_signals(struct session *session)
     struct signalfd_siginfo info;
 
     while (read(session->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (!signal_tally_take(&session->signals, &info))
-            continue;
-        if (session->result->signal_number == 0) {
-            cancel(session, (int)info.ssi_signo);
-        } else if (info.ssi_signo != SIGHUP) {
-            session_break_all(session, OSIRIS_ERROR_CANCELLED, "killed by a second signal");
+        for (int count = signal_tally_take(&session->signals, &info); count > 0; count--) {
+            if (session->result->signal_number == 0)
+                cancel(session, (int)info.ssi_signo);
+            else if (info.ssi_signo != SIGHUP)
+                session_break_all(session, OSIRIS_ERROR_CANCELLED, "killed by a second signal");
         }
     }
 }

@@ -138,7 +138,8 @@ def is_pending(pid):
 def second_kills(first, second):
     run = Run(grace_ms=100000, generate={"ignore_cancel": True})
     first(run)
-    wait_until(lambda: "cancelling" in read("err") and not is_pending(run.process.pid), "the cancel is announced")
+    wait_until(lambda: "cancelling" in read("err") and not is_pending(run.process.pid)
+               and not is_pending(run.child), "the cancel is announced")
     second(run)
     assert_in("second signal", run.ends(130).err + read(run_directory() / "debug.log"))
     run.forget()
