@@ -11,7 +11,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "core/base/process-end.h"
 
 #define STACK_SIZE (64u << 10)
 
@@ -44,7 +43,7 @@ static void on_late(int number)
     say((const char *const[]){"\nosiris: the run cannot be ended in order after the adapter \"",
                               guard == NULL ? "?" : guard->adapter, "\" has ended; it has failed\n"},
         3);
-    process_end(1);
+    _exit(1);
 }
 
 /* Async-signal-safe. */
@@ -90,7 +89,7 @@ void adapter_guard_thread_ended(struct adapter_guard *guard)
     note_end(guard, BY_THREAD_EXIT);
 }
 
-/* A child that an adapter has forked may exit as it likes. So may any other thread: osiris ends with process_end, and what it is that
+/* A child that an adapter has forked may exit as it likes. So may any other thread: osiris ends with _exit, and what it is that
  * ends the process instead its supervisor tells. */
 static void meet_exit(void)
 {
