@@ -166,12 +166,12 @@ static int explain(int status, bool killed, struct osiris_error *error)
     const char *name = WIFSIGNALED(status) ? sigabbrev_np(WTERMSIG(status)) : NULL;
     char how[64];
 
-    if (killed)
-        snprintf(how, sizeof how, "been replaced (exec)");
-    else if (name != NULL)
-        snprintf(how, sizeof how, "been ended by SIG%s", name);
-    else
+    if (WIFEXITED(status))
         snprintf(how, sizeof how, "ended (exit code %d)", WEXITSTATUS(status));
+    else if (killed)
+        snprintf(how, sizeof how, "been replaced (exec)");
+    else
+        snprintf(how, sizeof how, "been ended by SIG%s", name == NULL ? "RT" : name);
     osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "%s%sthe process of the run has %s before its time", calls,
                      calls[0] == '\0' ? "" : ": ", how);
     if (calls[0] != '\0')

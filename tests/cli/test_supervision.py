@@ -8,7 +8,7 @@ import signal
 import subprocess
 
 from tap import (BUILD, assert_equal, assert_in, assert_no_group, environment, files, finish, interrupt, main, osiris, pipeline,
-                 processes, read, run_directory, start, step, test, wait_until, worker_of, write)
+                 processes, read, run_directory, start, step, test, wait_until, write)
 
 ADAPTERS = {"OSIRIS_ADAPTER_PATH": f"{BUILD}/.libs:{BUILD}/tests/plugins/adapters/.libs"}
 # Some other local adapter, as far as osiris knows.
@@ -30,12 +30,12 @@ def state(pid):
 
 
 class Run:
-    """A supervised run that hangs in its extractor."""
+    """A run that hangs in its extractor, supervised."""
 
-    def __init__(self, grace_ms=1000, **options):
+    def __init__(self, grace_ms=1000, adapter="there", env=ADAPTERS, **options):
         pipelines(hang_after=100, **options.pop("generate", {}))
-        self.process = start("run", "pipeline.yaml", "--adapter", "there",
-                             env={**ADAPTERS, "OSIRIS_CANCEL_GRACE_MS": str(grace_ms)}, preexec_fn=lambda: os.setpgid(0, 0), **options)
+        self.process = start("run", "pipeline.yaml", "--adapter", adapter,
+                             env={**env, "OSIRIS_CANCEL_GRACE_MS": str(grace_ms)}, preexec_fn=lambda: os.setpgid(0, 0), **options)
         wait_until(lambda: [log for log in pathlib.Path("run_logs").rglob("debug.log") if "hanging" in read(log)], "the driver hangs")
         self.child = json.loads(read(run_directory() / "status.json"))["pid"]
         self.worker = next(iter(children(self.child)))
@@ -69,15 +69,12 @@ def test_who_supervises(folder):
 
 @test
 def test_osiris_own_adapter_needs_nobody(folder):
-    pipelines(hang_after=100)
-    for env, there_is in ({}, False), (FOREIGN, True):
-        process = start("run", "pipeline.yaml", env=env)
-        if there_is:
-            wait_until(lambda: [each for pid in children(process.pid) for each in children(pid)], "there is a worker below the child")
-        else:
-            worker_of(process)
-        interrupt(process)
-        assert_equal(finish(process).code, 130, "exit code")
+    for env, needs_nobody in ({}, True), (FOREIGN, False):
+        run = Run(adapter="local", env=env)
+        assert_equal(run.child == run.process.pid, needs_nobody, "whether what was started runs it")
+        interrupt(run.process)
+        run.ends(130)
+        run.forget()
 
 
 @test
@@ -226,7 +223,7 @@ def test_stop_and_go_on(folder):
 def test_the_parent_alone_is_stopped(folder):
     pipelines(delay_ms=50)
     process = start("run", "pipeline.yaml", "--adapter", "there", env=ADAPTERS)
-    worker_of(process)
+    wait_until(lambda: [log for log in pathlib.Path("run_logs").rglob("events.jsonl") if "step_start" in read(log)], "it runs")
     interrupt(process, signal.SIGSTOP)
     wait_until(lambda: pathlib.Path("out.csv").exists(), "the run succeeds")
     interrupt(process, signal.SIGCONT)
