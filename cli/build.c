@@ -90,6 +90,19 @@ int build_check_adapter(struct build *build, const char *place, struct osiris_er
     return -1;
 }
 
+bool build_has_own_adapters(const struct build *build)
+{
+    const struct adapter_folders folders = {paths_adapter_path(), paths_adapter_dir()};
+
+    json_object_object_foreach(build->adapters, name, unused)
+    {
+        (void)unused;
+        if (strcmp(name, "local") != 0 || !adapter_file_is_installed(name, &folders))
+            return false;
+    }
+    return true;
+}
+
 /* Who uses places: the steps that name one, and all others. */
 struct users {
     struct build *build;

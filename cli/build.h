@@ -39,6 +39,9 @@ struct registry *build_registry(const struct arguments *arguments, struct osiris
 /* Whether a place can be had: one of the build's, or an execution adapter. 0 or -1. */
 int build_check_adapter(struct build *build, const char *place, struct osiris_error *error);
 
+/* Whether all of the build's adapters are osiris's own: the installed `local`. */
+bool build_has_own_adapters(const struct build *build);
+
 /* Loads and compiles the first operand. -1: the error is set, or the diagnostics have errors. */
 int build_pipeline(struct build *build, const struct arguments *arguments, const char *adapter,
                    struct osiris_error *error);

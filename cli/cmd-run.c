@@ -12,6 +12,7 @@
 #include "cli/run-options.h"
 #include "cli/run-records.h"
 #include "cli/run-report.h"
+#include "cli/supervise.h"
 #include "core/base/clock.h"
 #include "orchestrator/base/ending-signals.h"
 #include "core/base/json-access.h"
@@ -290,9 +291,60 @@ static int run_compiled(struct run *run)
         terminal_print(stderr, "osiris: the run's records are not complete: %s\n", records_error.message);
     }
     release_signals(&held, &saved);
+    supervise_tell();
     const struct run_report report = report_of(run);
     run_report_result(&report, status, &error);
     return exit_code(run, failed);
+}
+
+/* Under supervision. */
+
+/* The run's records say now that it was interrupted; where they are. */
+static void find_records(struct run *run)
+{
+    _cleanup_json_ json_object *lines = run_index_end_interrupted(".");
+
+    for (size_t i = 0; i < json_array_count(lines); i++) {
+        json_object *line = json_object_array_get_idx(lines, i);
+        const char *path = json_member_string(line, "run_logs_path", NULL);
+        if (path == NULL || run->run_dir != NULL || strcmp(json_member_string(line, "run_id", ""), run->run_id) != 0)
+            continue;
+        run->run_dir = memory_format("%s", path);
+        run->artifacts_dir = memory_format("%s/artifacts", path);
+    }
+}
+
+/* Its process has ended without its last word: what it has not said is said here. */
+static int end_for_child(struct run *run, const struct supervised_end *end, const struct osiris_error *error)
+{
+    if (end->has_told) {
+        report_error(error, "");
+    } else {
+        find_records(run);
+        const struct run_report report = report_of(run);
+        run_report_result(&report, "failed", error);
+    }
+    if (end->signal == 0)
+        return EXIT_CODE_FAILED;
+    /* As it would have ended this process: what came too early or too late to cancel. */
+    (void)fflush(NULL);
+    (void)signal(end->signal, SIG_DFL);
+    (void)raise(end->signal);
+    return 128 + end->signal;
+}
+
+static int run_supervised(struct run *run)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    struct supervision supervision;
+    struct supervised_end end;
+    pid_t child = supervise_start(&supervision, &error);
+
+    if (child < 0)
+        return report_failure(run->arguments->json, "execution", &error, &run->build.diagnostics, EXIT_CODE_FAILED);
+    if (child == 0)
+        return run_compiled(run);
+    return supervise_wait(&supervision, &end, &error) == 0 ? end.code : end_for_child(run, &end, &error);
 }
 
 static int compile(struct run *run, struct osiris_error *error)
@@ -373,7 +425,7 @@ static int execute(const struct arguments *arguments)
     if (clock_ulid(run.run_id) < 0 && osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "cannot make a run id") < 0)
         return report_failure(arguments->json, "execution", &error, &run.build.diagnostics,
                               EXIT_CODE_FAILED);
-    return run_compiled(&run);
+    return build_has_own_adapters(&run.build) ? run_compiled(&run) : run_supervised(&run);
 }
 
 static const struct option_entry options[] = {

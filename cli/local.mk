@@ -1,11 +1,10 @@
 # The `osiris` command: one file a subcommand.
 bin_PROGRAMS += osiris
 osiris_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_C_CFLAGS)
-# Libraries and plug-ins are to find the malloc of core/base/allocator.c and the _exit of orchestrator/adapter/exit.c.
+# Libraries and plug-ins are to find the malloc of core/base/allocator.c.
 osiris_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 osiris_LDADD = libosiris-orchestrator.la
 osiris_SOURCES = \
-	orchestrator/adapter/exit.c \
 	core/base/allocator.c \
 	cli/arguments.c cli/arguments.h \
 	cli/build.c cli/build.h \
@@ -25,4 +24,5 @@ osiris_SOURCES = \
 	cli/run-options.c cli/run-options.h \
 	cli/run-records.c cli/run-records.h \
 	cli/run-report.c cli/run-report.h \
-	cli/summary.c cli/summary.h
+	cli/summary.c cli/summary.h \
+	cli/supervise.c cli/supervise.h

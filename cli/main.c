@@ -8,14 +8,15 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "cli/arguments.h"
 #include "cli/build.h"
 #include "cli/commands.h"
 #include "cli/report.h"
+#include "cli/supervise.h"
 #include "orchestrator/adapter/guard.h"
 #include "core/base/memory.h"
-#include "core/base/process-end.h"
 
 static const struct command_entry *const oml_commands[] = {&command_validate, NULL};
 
@@ -113,14 +114,16 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN); /* a limit on files' sizes is an error of the write */
     int code = finish_output(execute(argc, argv, has_stdout));
-    /* An adapter that has called exit is still in it. */
-    if (adapter_guard_check(NULL) < 0)
-        _exit(code == EXIT_CODE_SUCCESS ? EXIT_CODE_FAILED : code);
-#ifndef OSIRIS_SANITIZED
-    /* Adapters are loaded here: what they have left for the process's exit could end it in another way. */
+    bool is_sound = adapter_guard_check(NULL) == 0;
+    if (!is_sound && code == EXIT_CODE_SUCCESS)
+        code = EXIT_CODE_FAILED;
     (void)fflush(NULL);
-    process_end(code);
-#else
-    return code;
+    supervise_last_word(code);
+    /* What adapters that are loaded have left for the process's exit could end it in another way; and one that has called exit is still in
+     * it. (Sanitizers report at the exit.) */
+#ifdef OSIRIS_SANITIZED
+    if (is_sound)
+        return code;
 #endif
+    _exit(code);
 }

@@ -27,7 +27,6 @@ libosiris_core_la_SOURCES += \
 	core/base/orphans.h \
 	core/base/pause.c \
 	core/base/pause.h \
-	core/base/process-end.h \
 	core/base/read-to-end.c \
 	core/base/read-to-end.h \
 	core/base/redact.c \

@@ -9,7 +9,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "core/base/process-end.h"
 
 /* The thread's depth of memory_insist. */
 static __thread unsigned insisting;
@@ -68,5 +67,5 @@ __attribute__((weak)) void memory_exhausted(void)
 
     memory_wait_unless_first();
     (void)!writev(STDERR_FILENO, line, 2);
-    process_end(1);
+    _exit(1);
 }

@@ -18,16 +18,19 @@
  * given.
  *
  * Process: an adapter runs in the process of Osiris, with whatever threads it starts.
- *  - It never ends that process (exit, _exit), nor the thread that it is called on. Osiris treats
- *    both, and a crash, as the fault of the adapter, does not call it again, and fails the run.
+ *  - It never ends that process (exit, _exit, a signal), never replaces it (execve without a
+ *    fork), and never ends the thread that it is called on. Each of these, and a crash, is the
+ *    fault of the adapter. The run fails, and the message names the adapter and the verb.
+ *  - After exit, quick_exit, pthread_exit or a crash in a call, Osiris ends the run in order: it
+ *    does not call the adapter again, but closes the other places. Anything else ends the run at
+ *    once, without `close` for any place: _exit, execve, whatever happens on threads that the
+ *    adapter has started, and a crash whose signal (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT,
+ *    SIGSYS, SIGTRAP) the adapter has blocked or handles itself. A supervising parent process
+ *    reports that.
  *  - A child that it forks ends with exec or _exit.
  *  - Its working directory and umask belong to its thread alone, unless the system refuses that
  *    (unshare), as in some containers. Before each call they are those with which Osiris was started.
  *  - Exit handlers that it registers in the process are not run.
- *  - It leaves the handlers of SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS and SIGTRAP as
- *    they are, and does not block these signals. Before each call Osiris restores both. A crash in
- *    the same call that has changed them ends Osiris without a message.
- *  - It does not replace the process (execve without a fork). Osiris cannot recover from that.
  *
  * `close` follows every successful `open`, whatever failed. Afterwards nothing of the place is
  * left: no process, no sandbox, no file.

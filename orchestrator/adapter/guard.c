@@ -1,18 +1,16 @@
-/* Adapters that end the process, or crash; see guard.h. */
+/* Adapters that call exit, end their thread, or crash; see guard.h. */
 #include "orchestrator/adapter/guard.h"
 
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "core/base/process-end.h"
 
 #define STACK_SIZE (64u << 10)
 
@@ -22,7 +20,6 @@ enum { BY_EXIT = -1, BY_THREAD_EXIT = -2 };
 /* Thread-local, and read by handlers of the same thread only. */
 static __thread struct adapter_guard *own;
 /* Written once, before there is an adapter. */
-static char all_adapters[256];
 static pid_t process;
 static int home = -1; /* the folder in which osiris was started */
 static mode_t first_umask;
@@ -46,10 +43,11 @@ static void on_late(int number)
     say((const char *const[]){"\nosiris: the run cannot be ended in order after the adapter \"",
                               guard == NULL ? "?" : guard->adapter, "\" has ended; it has failed\n"},
         3);
-    process_end(1);
+    _exit(1);
 }
 
-void adapter_guard_go_home(void)
+/* Async-signal-safe. */
+static void go_home(void)
 {
     if (home < 0)
         return;
@@ -64,7 +62,7 @@ static void note_end(struct adapter_guard *guard, int how)
     struct adapter_guard *nobody = NULL;
     struct sigaction late = {.sa_handler = on_late};
 
-    adapter_guard_go_home();
+    go_home();
     /* Who finds it in first_ended asks how. */
     atomic_store(&guard->ended, how);
     if (atomic_compare_exchange_strong(&first_ended, &nobody, guard)) {
@@ -92,45 +90,24 @@ void adapter_guard_thread_ended(struct adapter_guard *guard)
     note_end(guard, BY_THREAD_EXIT);
 }
 
-static bool is_main_thread(void)
+/* A child that an adapter has forked may exit as it likes. So may any other thread: osiris ends with _exit, and what it is that
+ * ends the process instead its supervisor tells. */
+static void meet_exit(void)
 {
-    return gettid() == process;
-}
-
-/* A child that an adapter has forked may exit as it likes. */
-void adapter_guard_meet_exit(void)
-{
-    if (getpid() != process)
-        return;
-    if (own != NULL)
+    if (getpid() == process && own != NULL)
         stop_for_good(own, BY_EXIT);
-    if (is_main_thread())
-        return;
-    say((const char *const[]){"\nosiris: a thread that an adapter (", all_adapters,
-                              ") has started ends the process (exit); the run has failed\n"},
-        3);
-    process_end(1);
 }
 
 #ifndef OSIRIS_SANITIZED
 static void on_crash(int number)
 {
-    const char *name = sigabbrev_np(number);
-
     if (getpid() == process && own != NULL)
         stop_for_good(own, number);
-    if (getpid() == process && !is_main_thread()) {
-        say((const char *const[]){"\nosiris: SIG", name == NULL ? "?" : name, " on a thread that an adapter (",
-                                  all_adapters, ") has started; the run has failed\n"},
-            5);
-        process_end(1);
-    }
-    /* Ours, or a child's: as it was. */
+    /* Ours, one on a thread that an adapter has started, or a child's: as it was. */
     (void)signal(number, SIG_DFL);
     (void)raise(number);
 }
 
-/* The process's handlers, and this thread's mask: a signal that is blocked, or handled by default, ends the process without a word. */
 static void watch_crashes(void)
 {
     static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP};
@@ -147,32 +124,26 @@ static void watch_crashes(void)
 }
 #endif
 
-void adapter_guard_watch(const char *adapters)
+void adapter_guard_watch(void)
 {
-    bool again = process == getpid();
-
-    snprintf(all_adapters, sizeof all_adapters, "%s", adapters);
-    process = getpid();
-    if (again)
+    if (process == getpid())
         return;
+    process = getpid();
     if (home < 0)
         home = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     first_umask = umask(0);
     (void)umask(first_umask);
-    (void)at_quick_exit(adapter_guard_meet_exit);
+    (void)atexit(meet_exit);
+    (void)at_quick_exit(meet_exit);
 #ifndef OSIRIS_SANITIZED
     watch_crashes();
 #endif
 }
 
-void adapter_guard_go_first(void)
-{
-    (void)atexit(adapter_guard_meet_exit);
-}
-
 void adapter_guard_enter(struct adapter_guard *guard)
 {
     own = guard;
+    guard->shown = adapter_call_take(guard->adapter);
     /* Refused in some containers: then they are everybody's, and it is enough that they are restored. */
     (void)unshare(CLONE_FS);
 #ifndef OSIRIS_SANITIZED
@@ -187,23 +158,19 @@ void adapter_guard_enter(struct adapter_guard *guard)
 void adapter_guard_leave(struct adapter_guard *guard)
 {
     own = NULL;
+    adapter_call_give_back(guard->shown);
 #ifndef OSIRIS_SANITIZED
     const stack_t none = {.ss_flags = SS_DISABLE};
     (void)sigaltstack(&none, NULL);
     free(guard->stack);
-#else
-    (void)guard;
 #endif
 }
 
 void adapter_guard_call(struct adapter_guard *guard, const char *verb)
 {
-    adapter_guard_go_home();
+    go_home();
     atomic_store(&guard->verb, verb);
-#ifndef OSIRIS_SANITIZED
-    if (process != 0)
-        watch_crashes();
-#endif
+    adapter_call_note(guard->shown, verb);
 }
 
 bool adapter_guard_has_ended(const struct adapter_guard *guard)

@@ -1,6 +1,8 @@
 # orchestrator/adapter: An execution adapter in use.
 # It includes core, orchestrator/base and orchestrator/registry (tests/layers.py).
 libosiris_orchestrator_la_SOURCES += \
+	orchestrator/adapter/calls.c \
+	orchestrator/adapter/calls.h \
 	orchestrator/adapter/guard.c \
 	orchestrator/adapter/guard.h \
 	orchestrator/adapter/host.c \

@@ -12,11 +12,9 @@ static void prepare(struct adapter_thread *thread, void *unused)
     (void)unused;
     adapter_guard_call(&thread->guard, "open");
     thread->host = adapter_host_open(&thread->options, &outcome->error);
-    adapter_guard_go_first();
     adapter_guard_call(&thread->guard, "prepare");
     outcome->result =
         thread->host == NULL ? -1 : adapter_host_prepare(thread->host, &outcome->error);
-    adapter_guard_go_first();
 }
 
 static void execute(struct adapter_thread *thread, void *unused)
@@ -26,7 +24,6 @@ static void execute(struct adapter_thread *thread, void *unused)
     (void)unused;
     adapter_guard_call(&thread->guard, "execute");
     outcome->result = adapter_host_execute(thread->host, &outcome->channel, &outcome->error);
-    adapter_guard_go_first();
 }
 
 static void get_worker_exit(struct adapter_thread *thread, int timeout_ms, struct osiris_worker_exit *result)

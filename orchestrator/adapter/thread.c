@@ -224,7 +224,6 @@ static void *serve(void *context)
     /* An adapter that cancels its own thread is met in its call, not where the lock is held. */
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &unused);
     adapter_guard_enter(&thread->guard);
-    adapter_guard_go_first();
     pthread_cleanup_push(on_unwound, thread);
     pthread_mutex_lock(&thread->lock);
     while (!thread->ending) {
@@ -236,7 +235,7 @@ static void *serve(void *context)
         (void)pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &unused);
         thread->work(thread, thread->argument);
         (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &unused);
-        adapter_guard_go_home();
+        adapter_guard_call(&thread->guard, NULL);
         pthread_mutex_lock(&thread->lock);
         thread->work = NULL;
         thread->has_outcome = thread->is_task;

@@ -8,7 +8,7 @@
  * the adapter reports: the sink is called in adapter_thread_take and in what waits, never on the adapter's thread.
  *
  * An adapter that does not return from its task is left behind with all that it has: it uses nothing of its owner's. So is one that
- * ends the process, or crashes (guard.h): what it was at has failed, and calls do nothing from then on.
+ * calls exit, or crashes (guard.h): what it was at has failed, and calls do nothing from then on.
  */
 #ifndef OSIRIS_ORCHESTRATOR_ADAPTER_THREAD_H
 #define OSIRIS_ORCHESTRATOR_ADAPTER_THREAD_H

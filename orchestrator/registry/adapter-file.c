@@ -141,6 +141,17 @@ char *adapter_file_find(const char *name, const struct adapter_folders *folders,
     return NULL;
 }
 
+bool adapter_file_is_installed(const char *name, const struct adapter_folders *folders)
+{
+    const struct adapter_folders installed = {.installed_dir = folders->installed_dir};
+    _cleanup_free_ char *used = adapter_file_find(name, folders, NULL, NULL);
+    _cleanup_free_ char *own = adapter_file_find(name, &installed, NULL, NULL);
+    struct stat one, other;
+
+    return used != NULL && own != NULL && stat(used, &one) == 0 && stat(own, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
 /* Describing it. */
 
 #define DESCRIPTION_MAXIMUM (16u << 20)

@@ -7,6 +7,7 @@
 #define OSIRIS_ORCHESTRATOR_REGISTRY_ADAPTER_FILE_H
 
 #include <json-c/json.h>
+#include <stdbool.h>
 
 #include "core/base/error.h"
 
@@ -18,6 +19,9 @@ struct adapter_folders {
 /* The file's path (free it), or NULL with the error set. `places` (places.h, or NULL) has names that may have been meant. */
 char *adapter_file_find(const char *name, const struct adapter_folders *folders,
                         json_object *places, struct osiris_error *error);
+
+/* Whether that file is the one of the installed folder. */
+bool adapter_file_is_installed(const char *name, const struct adapter_folders *folders);
 
 /* The adapter's spec (an object; free it), or NULL with the error set: the file is not there, cannot be loaded or has no such adapter.
  * Call it while there is one thread. */

@@ -36,7 +36,7 @@ const char *paths_driver_dir(void)
 
 const char *paths_adapter_dir(void)
 {
-    return OSIRIS_ADAPTER_DIR;
+    return from_environment("OSIRIS_ADAPTER_DIR", OSIRIS_ADAPTER_DIR);
 }
 
 char *paths_cache_dir(void)

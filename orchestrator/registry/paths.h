@@ -13,7 +13,7 @@ const char *paths_worker(void);
 const char *paths_driver_path(void);
 const char *paths_adapter_path(void);
 
-/* The installed folders, searched last. */
+/* The installed folders, searched last; that of adapters may be another one (OSIRIS_ADAPTER_DIR). */
 const char *paths_driver_dir(void);
 const char *paths_adapter_dir(void);
 

@@ -48,18 +48,23 @@ static void cancel(struct session *session, int signal_number)
     session_send_cancel(session);
 }
 
+static void take_signal(struct session *session, int signal_number)
+{
+    if (session->result->signal_number == 0)
+        cancel(session, signal_number);
+    else if (signal_number != SIGHUP && session->phase >= SESSION_ENDING)
+        session_hurry_adapters(session, 0);
+    else if (signal_number != SIGHUP)
+        session_fail_workers(session, OSIRIS_ERROR_CANCELLED, "killed by a second signal");
+}
+
 static void read_signals(struct session *session)
 {
     struct signalfd_siginfo info;
 
-    while (read(session->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (session->result->signal_number == 0)
-            cancel(session, (int)info.ssi_signo);
-        else if (info.ssi_signo != SIGHUP && session->phase >= SESSION_ENDING)
-            session_hurry_adapters(session, 0);
-        else if (info.ssi_signo != SIGHUP)
-            session_fail_workers(session, OSIRIS_ERROR_CANCELLED, "killed by a second signal");
-    }
+    while (read(session->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
+        for (int count = signal_tally_take(&session->signals, &info); count > 0; count--)
+            take_signal(session, (int)info.ssi_signo);
 }
 
 /* Executing: steps and groups. */

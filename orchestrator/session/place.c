@@ -104,15 +104,6 @@ static void make_workers(struct session *session)
         session->places[i].workers = &session->workers[i * WORKERS_A_PLACE];
 }
 
-static void guard_adapters(const struct session *session)
-{
-    _cleanup_buffer_ struct buffer names = BUFFER_INIT(1 << 16);
-
-    for (size_t i = 0; i < session->place_count; i++)
-        buffer_append_format(&names, "%s%s", i > 0 ? ", " : "", session->places[i].adapter_name);
-    adapter_guard_watch(names.failed || names.length == 0 ? "?" : names.data);
-}
-
 void session_make_places(struct session *session)
 {
     const struct plan *plan = session->plan;
@@ -125,7 +116,7 @@ void session_make_places(struct session *session)
         session->steps[i].worker = session->places[find_place(session, place_name(session, &plan->steps[i]))].workers;
     for (size_t i = 0; i < session->place_count; i++)
         init_place(&session->places[i]);
-    guard_adapters(session);
+    adapter_guard_watch();
 }
 
 static void clear_worker(struct session_worker *worker)

@@ -42,6 +42,7 @@
 #include "core/wire/channel.h"
 #include "orchestrator/adapter/thread.h"
 #include "orchestrator/adapter/worker-log.h"
+#include "orchestrator/base/ending-signals.h"
 #include "orchestrator/compile/plan.h"
 #include "orchestrator/session/schedule.h"
 #include "orchestrator/session/session.h"
@@ -233,6 +234,7 @@ struct session {
     json_object *artifacts; /* what is in their folder from before; NULL: unknown */
     struct adapter_sink sink;
     int signal_fd;
+    struct signal_tally signals;
     int64_t grace_deadline_ms; /* when a worker that does not stop is killed */
     int64_t run_deadline_ms;   /* 0: none */
     bool timed_out;            /* the run */

@@ -19,6 +19,7 @@ cli_tests = \
 	tests/cli/test_retries.py \
 	tests/cli/test_rude_adapters.py \
 	tests/cli/test_slow_adapters.py \
+	tests/cli/test_supervision.py \
 	tests/cli/test_run_directory.py \
 	tests/cli/test_secrets.py \
 	tests/cli/test_terminal.py \

@@ -99,6 +99,8 @@ def environment(extra=None):
     env["OSIRIS_DRIVER_PATH"] = os.environ.get(
         "OSIRIS_TEST_DRIVERS", f"{BUILD}/.libs:{BUILD}/tests/plugins/.libs")
     env["OSIRIS_ADAPTER_PATH"] = os.environ.get("OSIRIS_TEST_ADAPTERS", str(BUILD / ".libs"))
+    # The adapters of the build are osiris's own.
+    env["OSIRIS_ADAPTER_DIR"] = str(BUILD / ".libs")
     env["XDG_CACHE_HOME"] = os.environ.get("OSIRIS_TEST_CACHE", str(BUILD / "tests" / "cache"))
     env["HOME"] = os.getcwd()
     env.update(extra or {})
@@ -209,10 +211,13 @@ def processes(parent=None):
 
 
 def worker_of(process):
-    """The process id of a running osiris's worker, which leads a group; one that only answers a question about drivers does not."""
+    """The process id of a running osiris's worker, which leads a group; one that only answers a question about drivers does not.
+    A supervised osiris has it below its child."""
     def find():
-        return next((pid for pid, entry in processes(process.pid).items()
-                     if "osiris-worker" in entry[3] and entry[1] == pid), None)
+        family = processes()
+        ours = [process.pid, *(pid for pid, entry in family.items() if entry[0] == process.pid and entry[3] == "osiris")]
+        return next((pid for pid, entry in family.items()
+                     if entry[0] in ours and "osiris-worker" in entry[3] and entry[1] == pid), None)
     return wait_until(find, "there is a worker")
 
 

@@ -1,5 +1,5 @@
-"""Adapters that end osiris, crash in it, or hand over what is no channel (tests/plugins/rude.c): the run fails, says of which adapter
-and where, has records that say so, and leaves nobody."""
+"""Adapters that end osiris, replace it, crash in it, or hand over what is no channel (tests/plugins/rude.c): the run fails, says of which
+adapter and where, has records that say so, and leaves nobody."""
 
 import ctypes
 import json
@@ -64,10 +64,31 @@ def fails(at, how, words, options=None):
     return result
 
 
+def is_interrupted(at, how, words, options=None):
+    """The run's process ends, whatever was meant to come behind it: its supervisor says so."""
+    result = run(**(options or {"at": at, "how": how}))
+    assert_equal(result.code, 1, f"exit code of {how} at {at}", result)
+    assert_in(f'adapter "rude" in "{at}": the process of the run has ', result.err, result)
+    assert any(f"has {each} before its time" in result.err for each in words), result
+    assert_in("failed", result.out, result)
+    directory = run_directory()
+    assert_in(str(directory), result.out, result)
+    is_on_record(directory)
+    workers_are_gone(directory)
+    forget(directory)
+
+
+def is_on_record(directory):
+    assert_equal(json.loads(read(directory / "status.json"))["status"], "aborted", "status")
+    error, = events(directory, "run_error")
+    assert_in("without a word", error["error"])
+    index = json.loads(read(".osiris/index/runs.jsonl").splitlines()[-1])
+    assert_equal(index["status"], "aborted", "status in the index")
+    assert_equal(list(pathlib.Path(".osiris/index/running").iterdir()), [], "running")
+
+
 def ends(at, how):
     if how in SIGNALS:
-        if SANITIZED:
-            raise Skip("a sanitizer handles signals")
         assert_in(f"(SIG{SIGNALS[how]})", fails(at, how, "crashed").err)
         return
     fails(at, how, "ended its thread" if how in ("thread", "cancel") else "called exit")
@@ -90,11 +111,82 @@ def test_quick_exit(folder):
 
 @test
 def test_exit_at_once(folder):
-    if SANITIZED:
-        raise Skip("a sanitizer has an _exit of its own")
     for at in VERBS:
-        ends(at, "_exit")
-    ends("execute", "_Exit")
+        is_interrupted(at, "_exit", ["ended (exit code 0)"])
+    is_interrupted("execute", "_Exit", ["ended (exit code 0)"])
+
+
+@test
+def test_exit_by_a_system_call(folder):
+    for at in VERBS:
+        is_interrupted(at, "syscall", ["ended (exit code 0)"])
+
+
+@test
+def test_another_program(folder):
+    """In osiris's place, which ends well."""
+    for at in VERBS:
+        is_interrupted(at, "exec", ["ended (exit code 0)", "been replaced (exec)"])
+
+
+@test
+def test_another_program_that_does_not_end(folder):
+    is_interrupted("execute", "exec_sleep", ["been replaced (exec)"])
+
+
+@test
+def test_killed(folder):
+    is_interrupted("execute", "killed", ["been ended by SIGKILL"])
+
+
+@test
+def test_a_crash_whose_signal_it_has_reset_or_blocked(folder):
+    # A sanitizer's handler ends the process itself.
+    words = ["been ended by SIGSEGV", *(["ended (exit code 1)", "ended (exit code 66)"] if SANITIZED else [])]
+    for how in "reset_crash", "blocked_crash":
+        for at in "execute", "collect":
+            is_interrupted(at, how, words)
+    for how in "default_signals", "blocked_signals":
+        for before, at in ("open", "execute"), ("prepare", "collect"), ("execute", "worker_exit"):
+            is_interrupted(at, how, words, {"at": before, "how": how, "crash_at": at})
+
+
+@test
+def test_all_of_osiris_descriptors(folder):
+    """Closed by the adapter. Osiris may notice it first, or its supervisor; or nothing is stopped by it, and all is there."""
+    for at in VERBS:
+        result = run(at=at, how="close_all")
+        directory = run_directory()
+        if result.code == 0:
+            assert_equal(len(read("out.csv").splitlines()), 11, "lines")
+        else:
+            assert_equal(result.code, 1, "exit code", result)
+            assert_in(json.loads(read(directory / "status.json"))["status"], ("failed", "aborted"), result)
+        workers_are_gone(directory)
+        forget(directory)
+
+
+@test
+def test_one_json_object(folder):
+    for how in "syscall", "exec", "_exit", "blocked_crash":
+        result = run("--json", at="execute", how=how)
+        assert_equal(result.code, 1, "exit code", result)
+        answer = result.json()
+        directory = run_directory()
+        assert_equal([answer[name] for name in ("status", "phase", "session_dir", "session_id", "artifacts_dir", "execution_type")],
+                     ["failed", "execution", str(directory), events(directory)[0]["session"], f"{directory}/artifacts", "there"],
+                     "answer")
+        assert_in('adapter "rude" in "execute": the process of the run has ', answer["message"])
+        assert_equal(answer["error"]["category"], "internal", "category")
+        forget(directory)
+
+
+@test
+def test_records_elsewhere(folder):
+    """Only the index tells of them, as with any that were interrupted."""
+    result = run("--out", "records", at="execute", how="syscall")
+    assert_equal(result.code, 1, "exit code", result)
+    assert_equal(json.loads(read(".osiris/index/runs.jsonl").splitlines()[-1])["status"], "aborted", "status in the index")
 
 
 @test
@@ -164,24 +256,17 @@ def test_what_it_has_left_for_the_exit(folder):
 def test_crashes(folder):
     for how in SIGNALS:
         for at in ("prepare", "execute", "collect", "close"):
-            ends(at, how)
-
-
-@test
-def test_crashes_after_it_has_changed_how_signals_are_handled(folder):
-    """In an earlier call."""
-    if SANITIZED:
-        raise Skip("a sanitizer handles signals")
-    for how in "default_signals", "blocked_signals":
-        for before, at in ("open", "execute"), ("prepare", "collect"), ("execute", "worker_exit"):
-            assert_in("(SIGSEGV)", fails(at, how, "crashed", {"at": before, "how": how, "crash_at": at}).err)
+            if SANITIZED:
+                is_interrupted(at, how, [f"been ended by SIG{SIGNALS[how]}", "ended (exit code 1)", "ended (exit code 66)"])
+            else:
+                ends(at, how)
 
 
 @test
 def test_while_it_is_asked_for_its_worker(folder):
     """In the end, when the run waits for that."""
     ends("worker_exit", "exit")
-    ends("worker_exit", "crash")
+    is_interrupted("worker_exit", "_exit", ["ended (exit code 0)"])
 
 
 @test
@@ -199,6 +284,20 @@ def test_while_steps_run(folder):
 
 
 @test
+def test_another_program_while_steps_run(folder):
+    write("osiris.yaml", json.dumps({"adapters": {"there": {"adapter": "rude", "at": "worker_exit", "how": "exec_sleep"}}}))
+    pipeline(step("make", "test.generate", "read", rows=1000, batch_rows=100, hang_after=100),
+             step("save", "csv.writer", "write", path="out.csv"))
+    result = osiris("run", "pipeline.yaml", "--adapter", "there", env={"OSIRIS_ADAPTER_PATH": ADAPTERS})
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in('adapter "rude" in "worker_exit": the process of the run has been replaced (exec)', result.err, result)
+    assert events(run_directory(), "worker_started"), "the worker is on record"
+    workers_are_gone(run_directory())
+    is_on_record(run_directory())
+    assert_equal(files(), ["osiris.yaml", "pipeline.yaml"], "files", result)
+
+
+@test
 def test_nothing_of_it_was_published_before_there_is_a_worker(folder):
     result = run(at="execute", how="exit")
     assert_equal(result.code, 1, "exit code", result)
@@ -207,24 +306,16 @@ def test_nothing_of_it_was_published_before_there_is_a_worker(folder):
 
 @test
 def test_threads_that_an_adapter_has_started(folder):
-    """At once, and the next run ends the records."""
-    for how, words in (("own_exit", "ends the process (exit)"), ("own__exit", "ends the process (exit)"),
-                       ("own_crash", "SIGSEGV on a thread")):
-        if SANITIZED and how != "own_exit":
-            continue
-        result = run(at="execute", how=how)
-        assert_equal(result.code, 1, "exit code", result)
-        assert_in(words, result.err, result)
-        assert_in("an adapter (rude)", result.err, result)
-        directory = run_directory()
-        assert_in("an earlier run was interrupted", run(at="nowhere").err, result)
-        assert_equal(json.loads(read(directory / "status.json"))["status"], "aborted", "status")
-        pathlib.Path("run_logs").rename(f"forgotten-{how}")
+    for how in "exit", "_exit", "syscall":
+        is_interrupted("execute", f"own_{how}", ["ended (exit code 0)"])
+    is_interrupted("execute", "own_crash",
+                   ["been ended by SIGSEGV", *(["ended (exit code 1)", "ended (exit code 66)"] if SANITIZED else [])])
+    is_interrupted("execute", "own_exec", ["ended (exit code 0)", "been replaced (exec)"])
 
 
 @test
 def test_children_that_an_adapter_has_forked(folder):
-    for how in "exit", "quick_exit", "_exit", "_Exit":
+    for how in "exit", "quick_exit", "_exit", "_Exit", "syscall", "exec":
         result = run(at="prepare", how=f"child_{how}")
         assert_equal(result.code, 0, f"exit code of {how}", result)
 

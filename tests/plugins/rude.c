@@ -1,5 +1,5 @@
 /*
- * rude: the local adapter with trouble `at` a verb, of a kind that an adapter cannot report: it ends the process, crashes, ends
+ * rude: the local adapter with trouble `at` a verb, of a kind that an adapter cannot report: it ends or replaces the process, crashes, ends
  * its thread, or hands over a channel that is none.
  */
 #include <osiris/plugin.h>
@@ -17,6 +17,7 @@
 
 #include <pthread.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 static const char *option(const struct osiris_host *host, const char *name)
 {
@@ -67,8 +68,40 @@ static void block_signals(void)
     (void)pthread_sigmask(SIG_SETMASK, &all, NULL);
 }
 
+static int *volatile nowhere;
+
+/* No raise: a signal that is blocked would wait. */
+static void crash(void)
+{
+    *(volatile int *)nowhere = 1;
+}
+
+/* Without the C library, which could meet it, or in a way that the library cannot. */
+static void end_without_library(const char *how)
+{
+    if (strcmp(how, "syscall") == 0)
+        (void)syscall(SYS_exit_group, 0);
+    if (strcmp(how, "killed") == 0)
+        (void)kill(getpid(), SIGKILL);
+    if (strcmp(how, "exec") == 0)
+        (void)execl("/bin/true", "true", (char *)NULL);
+    if (strcmp(how, "exec_sleep") == 0)
+        (void)execl("/bin/sleep", "sleep", "1000", (char *)NULL);
+    if (strcmp(how, "close_all") == 0)
+        (void)syscall(SYS_close_range, 3u, ~0u, 0u);
+    if (strcmp(how, "reset_crash") == 0) {
+        reset_crash_signals();
+        crash();
+    }
+    if (strcmp(how, "blocked_crash") == 0) {
+        block_signals();
+        crash();
+    }
+}
+
 static void end(const char *how)
 {
+    end_without_library(how);
     if (strcmp(how, "exit") == 0)
         exit(0);
     if (strcmp(how, "quick_exit") == 0)
@@ -109,8 +142,6 @@ static void *end_on_own_thread(void *how)
     return NULL;
 }
 
-static int *volatile nowhere;
-
 /* 0, or -1 if the host was told of something. */
 static int trouble(const struct osiris_host *host, const char *verb)
 {
@@ -118,9 +149,8 @@ static int trouble(const struct osiris_host *host, const char *verb)
     pthread_t thread;
     int status;
 
-    /* No raise: a signal that is blocked would wait. */
     if (strcmp(option(host, "crash_at"), verb) == 0)
-        *(volatile int *)nowhere = 1;
+        crash();
     if (strcmp(option(host, "at"), verb) != 0)
         return 0;
     if (strncmp(how, "own_", 4) == 0) {

@@ -1,0 +1,199 @@
+/* A run under supervision; see supervise.h. */
+#include "cli/supervise.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/report.h"
+#include "core/base/cleanup.h"
+#include "orchestrator/base/ending-signals.h"
+#include "orchestrator/adapter/calls.h"
+
+#define END_MS 1000 /* from the closing of the lifeline to the child's end */
+
+/* What child and parent tell each other. Memory, as an adapter may close any descriptor. */
+struct words {
+    atomic_bool told;
+    atomic_int last; /* the exit code and 1; 0: not said */
+    struct adapter_calls calls;
+    struct signal_counts signals; /* the parent's */
+};
+
+/* Written once, while there is one thread. In the parent `is_child` is false. */
+static struct words *words;
+static bool is_child;
+
+void supervise_tell(void)
+{
+    if (is_child)
+        atomic_store(&words->told, true);
+}
+
+void supervise_last_word(int code)
+{
+    if (is_child)
+        atomic_store(&words->last, code + 1);
+}
+
+/* Starting. */
+
+static int share_words(struct osiris_error *error)
+{
+    void *memory = mmap(NULL, sizeof *words, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (memory == MAP_FAILED)
+        return osiris_error_set_errno(error, errno, "cannot supervise the run");
+    words = memory;
+    return 0;
+}
+
+/* Those that the parent waits for. From before the fork, so that none falls between. */
+static int watch_signals(struct supervision *supervision, struct osiris_error *error)
+{
+    sigset_t signals;
+
+    /* If ignored, as whoever has started osiris may have left it, children would vanish before they are asked for. */
+    (void)signal(SIGCHLD, SIG_DFL);
+    ending_signals(&signals);
+    sigaddset(&signals, SIGTSTP);
+    sigaddset(&signals, SIGCONT);
+    sigaddset(&signals, SIGCHLD);
+    (void)sigprocmask(SIG_BLOCK, &signals, &supervision->saved);
+    supervision->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (supervision->signal_fd >= 0)
+        return 0;
+    (void)sigprocmask(SIG_SETMASK, &supervision->saved, NULL);
+    return osiris_error_set_errno(error, errno, "cannot watch for signals");
+}
+
+static void be_child(struct supervision *supervision, pid_t parent)
+{
+    is_child = true;
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    /* It may have gone before. */
+    if (getppid() != parent)
+        _exit(EXIT_CODE_FAILED);
+    adapter_calls_share(&words->calls);
+    signal_counts_share(&words->signals);
+    (void)close(supervision->signal_fd);
+    (void)sigprocmask(SIG_SETMASK, &supervision->saved, NULL);
+}
+
+pid_t supervise_start(struct supervision *supervision, struct osiris_error *error)
+{
+    pid_t parent = getpid();
+    int lifeline[2];
+
+    if (share_words(error) < 0 || watch_signals(supervision, error) < 0)
+        return -1;
+    pid_t child = pipe2(lifeline, O_CLOEXEC) < 0 ? -1 : fork();
+    if (child < 0) {
+        (void)sigprocmask(SIG_SETMASK, &supervision->saved, NULL);
+        osiris_error_set_errno(error, errno, "cannot supervise the run");
+    } else if (child == 0) {
+        /* The writing end stays open, until the process ends or is replaced. */
+        (void)close(lifeline[0]);
+        be_child(supervision, parent);
+    } else {
+        (void)close(lifeline[1]);
+        supervision->lifeline = lifeline[0];
+    }
+    supervision->child = child;
+    return child;
+}
+
+/* Waiting. */
+
+/* Ctrl-Z: with the signal itself, which a shell sees. */
+static void stop_both(const struct supervision *supervision)
+{
+    sigset_t stop, saved;
+
+    (void)kill(supervision->child, SIGTSTP);
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTSTP);
+    (void)raise(SIGTSTP);
+    (void)sigprocmask(SIG_UNBLOCK, &stop, &saved);
+    (void)sigprocmask(SIG_SETMASK, &saved, NULL);
+}
+
+static void pass_on(const struct supervision *supervision)
+{
+    struct signalfd_siginfo info;
+
+    while (read(supervision->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        int number = (int)info.ssi_signo;
+        if (number == SIGTSTP)
+            stop_both(supervision);
+        else if (number == SIGCONT)
+            (void)kill(supervision->child, SIGCONT);
+        else if (number != SIGCHLD)
+            signal_counts_forward(&words->signals, number, supervision->child);
+    }
+}
+
+/* Until the child has ended; gives its status. True: it had to be killed, as its lifeline was closed and it lived on. */
+static bool wait_for_child(const struct supervision *supervision, int *status)
+{
+    struct pollfd fds[] = {{.fd = supervision->signal_fd, .events = POLLIN}, {.fd = supervision->lifeline}};
+    bool killed = false;
+
+    while (waitpid(supervision->child, status, WNOHANG) != supervision->child) {
+        bool is_closed = fds[1].fd < 0;
+        int ready = poll(fds, 2, is_closed && !killed ? END_MS : -1);
+        if (ready == 0) {
+            (void)kill(supervision->child, SIGKILL);
+            killed = true;
+        }
+        if (fds[1].revents != 0)
+            fds[1].fd = -1;
+        pass_on(supervision);
+    }
+    return killed;
+}
+
+static int explain(int status, bool killed, struct osiris_error *error)
+{
+    _cleanup_free_ char *calls = adapter_calls_text(&words->calls);
+    const char *name = WIFSIGNALED(status) ? sigabbrev_np(WTERMSIG(status)) : NULL;
+    char how[64];
+
+    if (WIFEXITED(status))
+        snprintf(how, sizeof how, "ended (exit code %d)", WEXITSTATUS(status));
+    else if (killed)
+        snprintf(how, sizeof how, "been replaced (exec)");
+    else
+        snprintf(how, sizeof how, "been ended by SIG%s", name == NULL ? "RT" : name);
+    osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "%s%sthe process of the run has %s before its time", calls,
+                     calls[0] == '\0' ? "" : ": ", how);
+    if (calls[0] != '\0')
+        osiris_error_hint(error, "what the adapter has made may be left");
+    return -1;
+}
+
+int supervise_wait(struct supervision *supervision, struct supervised_end *end, struct osiris_error *error)
+{
+    int status = 0;
+    bool killed = wait_for_child(supervision, &status);
+    int number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+
+    (void)close(supervision->signal_fd);
+    (void)close(supervision->lifeline);
+    (void)sigprocmask(SIG_SETMASK, &supervision->saved, NULL);
+    *end = (struct supervised_end){.code = EXIT_CODE_FAILED, .has_told = atomic_load(&words->told)};
+    if (WIFEXITED(status) && atomic_load(&words->last) == WEXITSTATUS(status) + 1) {
+        end->code = WEXITSTATUS(status);
+        return 0;
+    }
+    if (number != 0 && number < 32 && atomic_load(&words->signals.seen[number]) > 0)
+        end->signal = number;
+    return explain(status, killed, error);
+}
