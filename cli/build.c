@@ -17,7 +17,7 @@ int build_check_driver_dirs(const struct arguments *arguments, struct osiris_err
     for (size_t i = 0; folders[i] != NULL; i++) {
         _cleanup_dir_ DIR *folder = opendir(folders[i]);
         if (folder == NULL)
-            return osiris_error_set_errno(error, errno, "cannot look for drivers in \"%s\"", folders[i]);
+            return osiris_error_set_errno(error, errno, "cannot open the driver folder \"%s\"", folders[i]);
     }
     return 0;
 }
@@ -42,7 +42,7 @@ static int check_params(const char *const *params, struct osiris_error *error)
     for (; *params != NULL; params++) {
         const char *equals = strchr(*params, '=');
         if (equals == NULL || equals == *params) {
-            osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"--param %s\" is not NAME=VALUE",
+            osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"--param %s\" does not have the form NAME=VALUE",
                              *params);
             return -1;
         }
@@ -50,13 +50,13 @@ static int check_params(const char *const *params, struct osiris_error *error)
     return 0;
 }
 
-/* A profile names folders of the build and of the run's records. */
+/* A profile's name becomes part of folder names. */
 static int check_profile(const char *profile, struct osiris_error *error)
 {
     if (profile != NULL && (profile[0] == '\0' || profile[0] == '.' || strchr(profile, '/') != NULL))
         return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
-                                "\"%s\" is not a profile's name: it is empty, begins with a dot "
-                                "or has a slash",
+                                "\"%s\" is not a valid profile name: it is empty, begins with a dot "
+                                "or contains a slash",
                                 profile);
     return 0;
 }
@@ -66,7 +66,7 @@ int build_check_adapter(struct build *build, const char *place, struct osiris_er
     const struct adapter_folders folders = {paths_adapter_path(), paths_adapter_dir()};
     const char *adapter = json_member_string(json_member(build->places, place), "adapter", place);
 
-    /* Trying one takes a process. */
+    /* Checking an adapter takes a process. */
     if (json_object_object_get_ex(build->adapters, adapter, NULL))
         return 0;
     if (adapter_file_check(adapter, &folders, build->places, error) < 0)
@@ -77,7 +77,7 @@ int build_check_adapter(struct build *build, const char *place, struct osiris_er
     return 0;
 }
 
-/* Who uses places: the steps that name one, and all others. */
+/* The steps that use places: those that name one, and all others. */
 struct users {
     const struct pipeline *pipeline;
     const char *adapter; /* or NULL */
@@ -93,7 +93,7 @@ static bool is_used(void *context, const char *name)
     return users->adapter != NULL && strcmp(users->adapter, name) == 0;
 }
 
-/* Every place that a step names has to be there: to find out later would cost a run. */
+/* Every place that a step names must be available; finding out later would cost a run. */
 static int find_places(struct build *build, const char *adapter)
 {
     const struct pipeline *pipeline = build->pipeline;
@@ -143,7 +143,7 @@ int build_pipeline_file(struct build *build, const char *path, const char *profi
         .params = params,
         .registry = build->registry,
     };
-    /* All that is wrong is said in one go: with a pipeline that is broken, too. */
+    /* Everything that is wrong is reported together, also when the pipeline itself is broken. */
     (void)pipeline_load(&load, &build->diagnostics, &build->pipeline);
     if (build->pipeline == NULL)
         return -1;
@@ -157,7 +157,7 @@ int build_pipeline_file(struct build *build, const char *path, const char *profi
     };
     if (compile_pipeline(&compile, &build->diagnostics, &build->compiled) < 0)
         found = -1;
-    /* What the command line says is wrong besides. */
+    /* The command line may be wrong besides. */
     if (adapter != NULL && build->places != NULL &&
         build_check_adapter(build, adapter, error) < 0)
         found = -1;

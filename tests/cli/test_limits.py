@@ -128,7 +128,7 @@ def test_the_plan_tells(folder):
     plan = run("--dry-run", "--json").json()["plan"]
     assert_equal(plan["steps"][0]["connections"], {"of": "@test.shop", "count": 1, "max": 3}, "connections")
     assert "connections" not in plan["steps"][1], json.dumps(plan)
-    assert_in("takes 1 of @test.shop, which has at most 3 at a time", run("--dry-run").out)
+    assert_in("takes 1 of @test.shop, which allows 3 at a time", run("--dry-run").out)
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ def test_a_driver_dir_that_is_not_there(folder):
         for command in (("components", "list"), ("validate", "pipeline.yaml"), ("connections", "doctor")):
             result = osiris(*command, "--driver-dir", ".", "--driver-dir", name)
             assert_equal(result.code, 2, f"exit code of {command}", result)
-            assert_in(f'cannot look for drivers in "{name}": {reason}', result.err, result)
+            assert_in(f'cannot open the driver folder "{name}": {reason}', result.err, result)
         assert_equal(osiris("validate", "pipeline.yaml", "--json", "--driver-dir", name).json()["phase"], "usage", "phase")
     result = osiris("components", "list", env={"OSIRIS_DRIVER_PATH": "nowhere"})
     assert_equal(result.code, 0, "exit code with a path of folders", result)
@@ -295,8 +295,8 @@ def test_show_names_options(folder):
     for word in ("delimiter", "quoting", "filesystem.csv_writer"):
         assert_in(word, result.out, result)
     result = osiris("components", "show", "asked.extractor")
-    for word in ("how    string, of the connection: a step may override it\n",
-                 "token  string, of the connection: a step must not override it\n", "what   string\n"):
+    for word in ("how    string, from the connection: a step may override it\n",
+                 "token  string, from the connection: a step must not override it\n", "what   string\n"):
         assert_in(word, result.out, result)
     result = osiris("components", "show", "csv.writr")
     assert_equal(result.code, 2, "exit code", result)

@@ -188,7 +188,7 @@ def test_a_plan_that_cannot_be_made(folder):
     sql("CREATE OR REPLACE TABLE bare (id INT); INSERT INTO bare VALUES (1)")
     result = ask("discovery", "plan", "@mysql.shop", "--table", "bare", "--partitions", "2", code=1)
     assert_in("no unique key", result.err, result)
-    assert_in("osiris: no table to split is named; name it with --table",
+    assert_in("osiris: the table to split is missing; name it with --table",
               ask("discovery", "plan", "@mysql.shop", "--partitions", "2", code=2).err)
     assert_in("not a number", ask("discovery", "plan", "@mysql.shop", "--table", "x", "--partitions", "two",
                                   code=2).err)
