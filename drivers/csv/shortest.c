@@ -1,11 +1,11 @@
 /*
  * Shortest round-trip decimals by the Schubfach method: Raffaello Giulietti, "The Schubfach way to render
  * doubles" (2020), written from the paper. A number c * 2^q is scaled by a power of ten chosen so that its
- * rounding interval holds between one and ten integers of the next coarser decade; the candidates
+ * rounding interval contains between one and ten integers of the next coarser decade; the candidates
  * are then compared in fixed point, with a sticky last bit, exactly.
  *
  * One routine serves all three formats: binary32 and binary16 numbers are small cases of the same
- * arithmetic with rounding intervals of their own.
+ * arithmetic with their own rounding intervals.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -22,7 +22,7 @@ struct decimal {
 
 __extension__ typedef unsigned __int128 wide;
 
-/* floor(x * 2^-128 * power), with the last bit set if anything was cut off. */
+/* floor(x * 2^-128 * power), with the last bit set if anything was truncated. */
 static uint64_t scaled(const struct csv_power *power, uint64_t x)
 {
     wide low = (wide)power->low * x;
@@ -80,7 +80,7 @@ static char *put_exponent(char *at, int exponent)
     return csv_put_two(at, magnitude);
 }
 
-/* repr's layout: positional if the first digit's place is from 10^-4 to 10^15. `decimal` has no
+/* The layout of repr: positional if the first digit's weight is from 10^-4 to 10^15. `decimal` has no
  * trailing zeros. */
 static char *put_decimal(char *at, struct decimal decimal)
 {
@@ -115,7 +115,7 @@ static char *put_decimal(char *at, struct decimal decimal)
     return at + count + 1;
 }
 
-/* A finite number of any of the three formats: `fraction` and `biased` are the fields as stored. */
+/* A finite number in any of the three formats: `fraction` and `biased` are the fields as stored. */
 static char *put_number(char *at, uint64_t fraction, int biased, int fraction_bits, int bias)
 {
     if (fraction == 0 && biased == 0) {

@@ -219,14 +219,14 @@ def test_many_errors_are_bounded(folder):
 
 @test
 def test_what_only_drivers_know_has_its_place(folder):
-    for options, at, text in (("{path: x, delimiter: '\"'}", "delimiter", "quote cannot separate fields"),
-                              ("{path: x, quote: ','}", "quote", "quote cannot separate fields"),
+    for options, at, text in (("{path: x, delimiter: '\"'}", "delimiter", "quote and delimiter are the same character"),
+                              ("{path: x, quote: ','}", "quote", "quote and delimiter are the same character"),
                               ("{path: x, date_format: '%Q'}", "date_format", '"%Q"'),
                               ("{path: x, columns: [id, id]}", "id]", 'must not be there twice, is "id"'),
-                              ("{path: x, rows_per_file: 5, append: true}", "append", "does not go with"),
+                              ("{path: x, rows_per_file: 5, append: true}", "append", "cannot be combined with"),
                               ("{path: x, encoding: ascii, null_text: '–'}", "null_text", "this encoding"),
-                              ("{path: x, mode: '000'}", "mode", '"000" would let nobody read the file'),
-                              ("{path: '${nothing}'}", "path", "${nothing} is not known")):
+                              ("{path: x, mode: '000'}", "mode", '"000" would make the file unreadable for everybody'),
+                              ("{path: '${nothing}'}", "path", "${nothing} is unknown")):
         line = "    config: " + options
         write("csv.yaml", GOOD.replace("    config: {path: out.csv}", line))
         result = refused("csv.yaml", f"csv.yaml:11:{line.index(at) + 1}: error: ", text, command="validate")
