@@ -314,11 +314,11 @@ static char *cell_binary_checked(struct csv_field *field, int64_t index, char *a
 static char *cell_dictionary(struct csv_field *field, int64_t index, char *at)
 {
     struct csv_field *dictionary = field->dictionary;
-    int64_t place = csv_field_dictionary_index(field, index);
-    if (place < 0)
+    int64_t entry = csv_field_dictionary_index(field, index);
+    if (entry < 0)
         return NULL;
-    return csv_field_is_null(dictionary, place) ? csv_cell_null(field, at)
-                                                : dictionary->cell(dictionary, place, at);
+    return csv_field_is_null(dictionary, entry) ? csv_cell_null(field, at)
+                                                : dictionary->cell(dictionary, entry, at);
 }
 
 static char *cell_nested(struct csv_field *field, int64_t index, char *at)

@@ -324,9 +324,9 @@ static int64_t raw_index(const struct csv_field *field, int64_t index)
 
 int64_t csv_field_dictionary_index(const struct csv_field *field, int64_t index)
 {
-    int64_t place = raw_index(field, index);
+    int64_t entry = raw_index(field, index);
     const struct csv_field *dictionary = field->dictionary;
-    if (place < 0 || place >= dictionary->length - dictionary->offset)
+    if (entry < 0 || entry >= dictionary->length - dictionary->offset)
         return refuse_array(field, "an index of the batch is outside its dictionary");
-    return place + dictionary->offset;
+    return entry + dictionary->offset;
 }

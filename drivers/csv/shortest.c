@@ -86,32 +86,32 @@ static char *put_decimal(char *at, struct decimal decimal)
 {
     char text[24 + CSV_SCRIBBLE];
     int count = (int)(csv_put_unsigned(text, decimal.digits) - text);
-    int place = count + decimal.exponent - 1;
+    int weight = count + decimal.exponent - 1;
 
-    if (place < -4 || place > 15) {
+    if (weight < -4 || weight > 15) {
         *at++ = text[0];
         if (count > 1) {
             *at++ = '.';
             memcpy(at, text + 1, 16);
             at += count - 1;
         }
-        return put_exponent(at, place);
+        return put_exponent(at, weight);
     }
-    if (place < 0) {
+    if (weight < 0) {
         memcpy(at, "0.000000", 8);
-        at += 1 - place;
+        at += 1 - weight;
         memcpy(at, text, 24);
         return at + count;
     }
     if (decimal.exponent >= 0) {
         memcpy(at, text, 24);
         memset(at + count, '0', 16);
-        memcpy(at + place + 1, ".0", 2);
-        return at + place + 3;
+        memcpy(at + weight + 1, ".0", 2);
+        return at + weight + 3;
     }
     memcpy(at, text, 16);
-    memcpy(at + place + 2, text + place + 1, 16);
-    at[place + 1] = '.';
+    memcpy(at + weight + 2, text + weight + 1, 16);
+    at[weight + 1] = '.';
     return at + count + 1;
 }
 
