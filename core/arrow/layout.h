@@ -1,5 +1,5 @@
 /*
- * What a format string of the Arrow C data interface means for the buffers of an array.
+ * The buffers of an array, from a format string of the Arrow C data interface.
  * Source: https://arrow.apache.org/docs/format/CDataInterface.html, "Data type description", and
  * Columnar.html, "Buffer Listing for Each Layout".
  */
@@ -27,7 +27,7 @@ struct arrow_type {
     uint32_t list_size;
 };
 
-/* layout ARROW_UNKNOWN: a format that Osiris does not pass on (unions, run-end encoding, views). */
+/* layout ARROW_UNKNOWN: a format that Osiris does not support (unions, run-end encoding, views). */
 struct arrow_type arrow_type_from_format(const char *format);
 
 /* Buffers that an array of the type has. */

@@ -14,7 +14,7 @@ int arrow_share(struct ArrowArray *array, struct ArrowArray *views, size_t count
 /* A deep copy. -1: out of memory. */
 int arrow_schema_copy(const struct ArrowSchema *schema, struct ArrowSchema *out);
 
-/* Bytes that a schema's metadata take. */
+/* The size of a schema's metadata in bytes. */
 size_t arrow_metadata_length(const char *metadata);
 
 #endif

@@ -10,7 +10,7 @@
 int64_t clock_monotonic_ms(void);
 int64_t clock_monotonic_ns(void);
 
-/* Of two deadlines. */
+/* The earlier of two deadlines. */
 static inline int64_t clock_earlier(int64_t a, int64_t b)
 {
     return a < b ? a : b;

@@ -1,4 +1,4 @@
-/* Which signals ask osiris to end; see ending-signals.h. */
+/* The signals that cancel osiris; see ending-signals.h. */
 #include "core/base/ending-signals.h"
 
 #include <stddef.h>

@@ -1,10 +1,10 @@
-/* Which signals ask osiris to end: it cancels then, and tears down what it has made. */
+/* The signals that cancel osiris, which then tears down what it has created. */
 #ifndef OSIRIS_CORE_BASE_ENDING_SIGNALS_H
 #define OSIRIS_CORE_BASE_ENDING_SIGNALS_H
 
 #include <signal.h>
 
-/* SIGINT, SIGTERM, and SIGHUP unless it is ignored (nohup): one that is blocked would come all the same. */
+/* SIGINT, SIGTERM, and SIGHUP unless it is ignored (nohup), because a blocked one would be delivered nevertheless. */
 void ending_signals(sigset_t *signals);
 
 #endif

@@ -1,4 +1,4 @@
-/* The end of this process, on whatever thread. Not by _exit, which is met in osiris (orchestrator/adapter/exit.c). */
+/* Ends this process, on any thread. Not with _exit, which osiris intercepts (orchestrator/adapter/exit.c). */
 #ifndef OSIRIS_CORE_BASE_PROCESS_END_H
 #define OSIRIS_CORE_BASE_PROCESS_END_H
 

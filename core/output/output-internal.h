@@ -1,5 +1,5 @@
 /*
- * What the files of output.h share.
+ * Shared by the files of output.h.
  */
 #ifndef OSIRIS_CORE_OUTPUT_OUTPUT_INTERNAL_H
 #define OSIRIS_CORE_OUTPUT_OUTPUT_INTERNAL_H
@@ -15,13 +15,13 @@ struct output {
     bool masks;     /* by the origin's umask */
     char *path;     /* as given */
     char *name;     /* of the target in its folder */
-    char *stem;     /* what hidden names begin with: `name`, or its hash if it is long */
+    char *stem;     /* the start of hidden names: `name`, or its hash if it is long */
     char *hidden;   /* the temporary name in the folder; NULL while there is none */
     char *run_id;
     char *folder_path;
-    char **made; /* the folders that were made for it, outermost first */
+    char **made; /* the folders that were created for it, outermost first */
     size_t made_count;
-    bool device;    /* /dev/null and its like: written through, there is nothing to publish */
+    bool device;    /* /dev/null and the like: written directly, nothing to publish */
     bool finished, published;
     bool no_sync, append;
     bool had_target;      /* append: the file that was there, as it was */
@@ -33,10 +33,10 @@ struct output {
     void (*hides_in)(void *context, int folder);
     void (*tell_made)(void *context, int folder);
     void *context;
-    int64_t written_back; /* up to here the disk has been told */
+    int64_t written_back; /* write-back has been started up to here */
 };
 
-/* The error of a call that failed with `number` as it was to `what` the output. -1. */
+/* Reports a call that failed with `number` when it tried to `what` the output. -1. */
 int output_fail(struct output *output, struct osiris_error *error, int number, const char *what);
 
 /* Gives an unnamed file its hidden name. */

@@ -55,7 +55,7 @@ static int split_path(struct output *output, const char *target, struct osiris_e
 
 /* Hidden names: ".<stem>.osiris-<run id>-<pid>-<n>.tmp" */
 
-/* Behind the stem that the text begins with, or with `any_number` one that differs from it in numbers only; else NULL. */
+/* What follows the stem in the text; with `any_number`, the stem may differ in numbers. NULL: another stem. */
 static const char *skip_stem(const char *text, const char *stem, bool any_number)
 {
     static const char digits[] = "0123456789";
@@ -78,7 +78,7 @@ static bool is_hidden_name_of(const char *name, const char *stem, bool any_numbe
     return length > 12 && strncmp(rest, ".osiris-", 8) == 0 && strcmp(rest + length - 4, ".tmp") == 0;
 }
 
-/* Whether a lock on a file there is known to all who could write to it. */
+/* Whether locks on files there are visible to everyone who could write to them. */
 static bool has_locks_for_all(int folder)
 {
     static const unsigned long kinds[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC,
@@ -93,7 +93,7 @@ static bool has_locks_for_all(int folder)
     return false;
 }
 
-/* Whoever lives holds its lock, or the folder's. */
+/* A live owner holds its lock, or the folder's. */
 static void remove_unlocked(int folder, const char *name)
 {
     struct stat status;
@@ -169,7 +169,7 @@ static bool lock_hidden(int fd)
     return fstat(fd, &status) == 0 && status.st_nlink > 0;
 }
 
-/* Tells who wants to know it of the folder. */
+/* Reports the folder to whoever asked for it. */
 static void will_hide(const struct output *output)
 {
     if (output->hides_in != NULL)
@@ -233,7 +233,7 @@ static char *follow_links(int origin, const char *path)
     return NULL;
 }
 
-/* Judges what is there already. Its mode is kept. */
+/* Checks an existing target, whose mode is kept. */
 static int check_target(struct output *output, const char *target, mode_t *mode, bool *keep,
                         struct osiris_error *error)
 {
@@ -284,7 +284,7 @@ static int open_in_folder(struct output *output, const char *target,
     remove_stale(output);
     if (open_temporary(output, mode, options->named) < 0)
         return output_fail(output, error, errno, "write");
-    /* The umask does not apply to a mode that was there before or is asked for. */
+    /* The umask does not apply to an existing or requested mode. */
     if (!keep && options->mode == 0)
         output_mask_file(output, mode);
     else if (fchmod(output->fd, mode) < 0)
@@ -397,7 +397,7 @@ void output_write_back(struct output *output)
     const int64_t size = output_size(output);
     if (size - output->written_back < WRITE_BACK_STEP)
         return;
-    /* It is only a hint: what is wrong with the disk, fsync will say. */
+    /* Only a hint: fsync reports errors of the disk. */
     (void)sync_file_range(output->fd, output->written_back, size - output->written_back,
                           SYNC_FILE_RANGE_WRITE);
     output->written_back = size;
@@ -458,7 +458,7 @@ int output_make_ready(struct output *output, struct osiris_error *error)
         return 0;
     if (!output->finished)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
-                                "\"%s\" was to be published before it was finished", output->path);
+                                "\"%s\" cannot be published before it is finished", output->path);
     if (output_check_original(output, error) < 0)
         return -1;
     return output->hidden == NULL ? output_name_unnamed(output, error) : 0;
@@ -475,7 +475,7 @@ int output_publish(struct output *output, struct osiris_error *error)
     output->published = true;
     free(output->hidden);
     output->hidden = NULL;
-    /* Some filesystems cannot sync a folder; the rename has happened all the same. */
+    /* Some file systems cannot sync a folder; the rename has happened nevertheless. */
     if (!output->no_sync && !output->aside && fsync(output->folder) < 0 && errno != EINVAL && errno != ENOTSUP)
         return output_fail(output, error, errno, "sync the folder of");
     return 0;

@@ -1,7 +1,7 @@
 /*
- * What a host table hands out of configs (include/osiris/host.h): by key, or by JSON pointer if the path begins with a slash.
+ * A host table's access to configs (include/osiris/host.h): by key, or by JSON pointer if the path begins with a slash.
  * Whatever a table's `context` points to begins with these values. What a plug-in passes in may be NULL where it must not: that
- * never crashes, and `misused` hears of it.
+ * never crashes, and is reported to `misused`.
  */
 #ifndef OSIRIS_CORE_PLUGIN_HOST_VALUES_H
 #define OSIRIS_CORE_PLUGIN_HOST_VALUES_H

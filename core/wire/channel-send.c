@@ -14,7 +14,7 @@
 #include "core/base/pause.h"
 
 #define SEND_TIMEOUT_SECONDS 30
-#define RESUME_SEND_TIMEOUT_SECONDS 90 /* a link that can be resumed may be away for a minute */
+#define RESUME_SEND_TIMEOUT_SECONDS 90 /* a link that can be resumed may be lost for a minute */
 #define FRAMES_IN_LINE 16
 #define PIECES_AT_ONCE 64
 
@@ -28,7 +28,7 @@ static void release_owner(struct body_owner *owner)
     free(owner);
 }
 
-/* Pieces that `length` bytes of a body take from where it stands. */
+/* The number of pieces for the next `length` bytes of a body. */
 static size_t count_pieces(const struct body_out *body, size_t length)
 {
     size_t count = 0, offset = body->piece_offset;
@@ -129,7 +129,7 @@ void frame_list_clear(struct frame_list *list)
         frame_out_free(frame);
 }
 
-/* What it holds as long as it is in the lane. */
+/* The memory that it holds while it is in the lane. */
 static size_t body_out_cost(const struct body_out *body)
 {
     return sizeof *body + body->message_length + body->left;
@@ -168,7 +168,7 @@ void channel_unlock(struct channel *channel)
     frame_list_clear(&done);
 }
 
-/* Putting frames in line. */
+/* Queueing frames. */
 
 static void put_in_line(struct channel *channel, struct frame_out *frame)
 {
@@ -204,7 +204,7 @@ static void continue_body(struct body_out *body)
     body->goes_on = true;
 }
 
-/* Puts the rest of a body behind those of other streams, but before what its own stream has in line. */
+/* Queues the rest of a body after those of other streams, but before what its own stream has queued. */
 static void put_back(struct channel *channel, struct body_out *body)
 {
     struct body_out **place = &channel->bodies;
@@ -218,7 +218,7 @@ static void put_back(struct channel *channel, struct body_out *body)
         channel->last_body = body;
 }
 
-/* Puts the next part of the first body in line. -1: no memory for its message. */
+/* Queues the next part of the first body. -1: out of memory for its message. */
 static int put_part_in_line(struct channel *channel)
 {
     struct body_out *body = channel->bodies;
@@ -324,7 +324,7 @@ static int broken(struct channel *channel, int reason)
     return -1;
 }
 
-/* The greeting of a new link goes alone: nothing may follow before the peer's has come. */
+/* The greeting of a new link is sent alone: nothing may follow before the peer's greeting has arrived. */
 static int flush_greeting(struct channel *channel)
 {
     struct frame_out *greeting = channel->greeting;
@@ -348,7 +348,7 @@ static int flush_greeting(struct channel *channel)
     return 0;
 }
 
-/* Bodies are bounded by credits, and requests by who asks, not by the outbox. */
+/* Bodies are bounded by credits, and requests by the requester, not by the outbox. */
 static size_t bounded_bytes(const struct frame_list *list)
 {
     size_t bytes = 0;
@@ -390,7 +390,7 @@ int channel_flush_locked(struct channel *channel)
             return broken(channel, errno);
         channel->stuck_since_ms = 0;
         take_sent(channel, (size_t)sent);
-        /* Not all of it: the socket is full, and nothing may have gone since for long when it is tried next. */
+        /* Only a part: the socket is full, and a long time may pass before the next attempt. */
         if ((size_t)sent < asked) {
             channel->stuck_since_ms = clock_monotonic_ms();
             break;
@@ -418,10 +418,10 @@ void channel_wake_locked(struct channel *channel)
         channel->woken = write(channel->wake_fd, &one, sizeof one) == (ssize_t)sizeof one;
 }
 
-/* Flushes on behalf of a sender, who may be any thread: what is left, the receiving thread is to flush. */
+/* Flushes for a sender, on any thread; the receiving thread flushes the rest. */
 static int flush_and_wake(struct channel *channel, bool had_work, struct osiris_error *error)
 {
-    /* Somebody's frames fill the socket already: they are flushed when there is room. */
+    /* The socket is already full: frames are flushed when there is room. */
     if (had_work && channel->sending.first != NULL)
         return 0;
     if (channel_flush_locked(channel) < 0)
@@ -480,9 +480,9 @@ static int no_room_for_owed_locked(struct channel *channel, size_t length,
         (waiting <= CHANNEL_OUTBOX_BYTES || waiting + length <= 2 * CHANNEL_OUTBOX_BYTES))
         return 0;
     if (!channel->closed)
-        channel_give_up_locked(channel, "the peer asks and does not read");
+        channel_give_up_locked(channel, "the peer sends requests but does not read the answers");
     return osiris_error_set_errno(error, EPIPE, channel->closed ? "the channel is closed"
-                                                                : "the peer asks and does not read");
+                                                                : "the peer sends requests but does not read the answers");
 }
 
 enum when_full { REFUSE, WAIT, OWED, REQUEST };

@@ -2,10 +2,10 @@
  * One end of the protocol's byte channel (docs/protocol.md): msgpack messages, some with a body, in
  * length-bounded, numbered frames over a stream socket.
  *
- * The descriptor is made non-blocking and belongs to the channel. Any thread may send; one thread
- * receives and polls. There are two lanes: messages go before bodies, and of bodies one frame at a time is on
- * its way. A send writes straight to the socket as far as it takes it; what is left is flushed by the receiving
- * thread. The lane of messages is bounded, but for requests: who finds it full waits (bounded by the send timeout) until there
+ * The descriptor becomes non-blocking and belongs to the channel. Any thread may send; one thread
+ * receives and polls. There are two lanes: messages precede bodies, and one frame of a body at a time is on
+ * its way. A send writes directly to the socket as far as it takes it; the receiving thread flushes the
+ * rest. The lane of messages is bounded, except for requests: a sender that finds it full waits (up to the send timeout) until there
  * is room or the channel is closed. The lane of bodies is bounded by the streams' credits: channel_held_bytes says
  * how much that has come to.
  *
@@ -28,7 +28,7 @@
 #define CHANNEL_OUTBOX_BYTES (4u << 20)
 /* What may be read behind a message without a body. A body that follows one is copied out of it by as much. */
 #define CHANNEL_READ_AHEAD 2048
-/* So much of a frame is a sign of life, as a whole one is: a long one may take its time on a slow link. */
+/* This much of a frame is a sign of life, like a whole one: a long one may take a while on a slow link. */
 #define CHANNEL_SIGN_BYTES (16u << 10)
 #define CHANNEL_ACK_FRAMES 64
 #define CHANNEL_ACK_BYTES (256u << 10)
@@ -50,8 +50,8 @@ short channel_poll_events(struct channel *channel);
 int channel_send(struct channel *channel, json_object *message, bool wait,
                  struct osiris_error *error);
 
-/* [any thread] Sends a request: never waits, is not refused for want of room and takes none from others. Whoever asks bounds what it
- * asks for until it has answers. */
+/* [any thread] Sends a request: never waits, is not refused for lack of room and takes none from others. The requester bounds what it
+ * requests until it has answers. */
 int channel_send_request(struct channel *channel, json_object *message, struct osiris_error *error);
 
 /* [any thread] Sends what the peer itself has called for and waits for (an answer, a credit): never waits, is not refused
@@ -118,12 +118,12 @@ size_t channel_held_bytes(struct channel *channel);
 
 /* Since when (clock_monotonic_ms) the peer has taken nothing of what waits for it; 0: nothing waits. */
 int64_t channel_stuck_since(struct channel *channel);
-/* This process did not run: what went before says nothing of the peer. */
+/* This process did not run, so what happened before says nothing about the peer. */
 void channel_excuse_peer(struct channel *channel);
 /* [receiving thread] The peer is a process of this machine, and stopped (pause.h). */
 bool channel_has_paused_peer(const struct channel *channel);
 
-/* [any thread] Wakes waiting senders, who fail; nothing is sent from then on. */
+/* [any thread] Wakes waiting senders, which then fail; nothing is sent from then on. */
 void channel_shutdown(struct channel *channel);
 
 /* Every frame, as it is put in line or has come. `body` may be NULL. Called on any thread, one at a time. */
@@ -137,17 +137,17 @@ void channel_set_trace(struct channel *channel, channel_trace *trace, void *cont
  * `token` (below 64 KiB each) are copied; `resumes`: this side sends the token (the orchestrator). Before anything that could get lost was
  * sent: with hello, whose frames are kept, too. */
 void channel_allow_resumption(struct channel *channel, const char *session, const char *token, bool resumes);
-/* hello has shown that the peer does not: nothing is kept any more. */
+/* hello has shown that the peer does not support it: nothing is kept any more. */
 void channel_forbid_resumption(struct channel *channel);
 bool channel_is_resumable(struct channel *channel);
 /* The link is broken and may be made again: channel_reconnect. */
 bool channel_is_lost(const struct channel *channel);
-/* Neither lost nor still greeting: frames pass. */
+/* Not lost and not greeting: frames pass. */
 bool channel_is_up(const struct channel *channel);
 /* [receiving thread] Goes on over `fd` (taken, also on failure). What follows happens in channel_pump; if the new
  * link breaks, too, or the peer is not the old one, the channel is lost again. An old link that is still there is given up. */
 int channel_reconnect(struct channel *channel, int fd, struct osiris_error *error);
-/* [receiving thread] Gives up a link over which nothing comes any more, as if it had broken. */
+/* [receiving thread] Gives up a link over which nothing arrives any more, as if it had broken. */
 void channel_drop_link(struct channel *channel);
 
 /* How far the two have come; what a link that breaks again and again is judged by. */
@@ -176,7 +176,7 @@ void channel_acknowledge_all(struct channel *channel);
 /* All that was sent has been acknowledged. */
 bool channel_is_settled(struct channel *channel);
 
-/* [receiving thread] How busy it was, for tests and bench/: frames and body bytes sent, calls of sendmsg and of recvmsg. */
+/* [receiving thread] Statistics for tests and bench/: frames and body bytes sent, calls of sendmsg and of recvmsg. */
 struct channel_counts {
     uint64_t frames_sent, frames_received, body_bytes_sent, body_bytes_received;
     uint64_t send_calls, receive_calls;

@@ -190,7 +190,7 @@ def test_a_wrong_type_in_a_connection(folder):
         f'- {{id: {name}, component: asked.extractor, mode: read, config: {{connection: "@asked.it", what: x}}}}\n' for name in "ab"))
     result = osiris("validate", "asked.yaml")
     assert_equal(result.code, 2, "exit code", result)
-    assert_equal(result.err.count('osiris_connections.yaml:4:12: error: the connection "@asked.it": "how" must be of the type string'), 1,
+    assert_equal(result.err.count('osiris_connections.yaml:4:12: error: the connection "@asked.it": "how" must have the type string'), 1,
                  "times it is said", result)
     assert "how: 5" not in result.err and "hunter22" not in result.err, result
 
@@ -222,7 +222,7 @@ def test_what_only_drivers_know_has_its_place(folder):
     for options, at, text in (("{path: x, delimiter: '\"'}", "delimiter", "quote and delimiter are the same character"),
                               ("{path: x, quote: ','}", "quote", "quote and delimiter are the same character"),
                               ("{path: x, date_format: '%Q'}", "date_format", '"%Q"'),
-                              ("{path: x, columns: [id, id]}", "id]", 'must not be there twice, is "id"'),
+                              ("{path: x, columns: [id, id]}", "id]", 'must not appear twice, is "id"'),
                               ("{path: x, rows_per_file: 5, append: true}", "append", "cannot be combined with"),
                               ("{path: x, encoding: ascii, null_text: '–'}", "null_text", "this encoding"),
                               ("{path: x, mode: '000'}", "mode", '"000" would make the file unreadable for everybody'),

@@ -64,7 +64,7 @@ def test_broken_files_are_refused_with_the_reason_and_good_ones_work(folder):
         "broken-null-spec.so": '"test.broken" has no spec',
         "broken-null-open.so": 'the driver "test.broken" lacks the verb "open"',
         "broken-null-close.so": 'the driver "test.broken" lacks the verb "close"',
-        "broken-no-kind.so": 'the driver "test.broken" is of the unknown kind 0',
+        "broken-no-kind.so": 'the driver "test.broken" has the unknown kind 0',
         "broken-other-kind.so": 'the spec of "test.broken": modes/0: the driver is a writer, which cannot extract',
         "broken-unresolved.so": "undefined symbol",
         # A sanitizer makes an exit of it.

@@ -298,7 +298,7 @@ VIOLATIONS = {
     "body-without-a-stream": "body",
     "no-map": "not a map",
     "bytes-behind": "bytes follow a message",
-    "key-twice": "key twice",
+    "key-twice": "duplicate key",
     "key-no-text": "key is not a string",
     "nul": "NUL",
     "not-utf-8": "UTF-8",
@@ -495,7 +495,7 @@ FLOODS = {
     "many-schemas": "two schemas",
     "many-ends": "behind its end",
     "a-stream-of-nobody": "there never was",
-    "a-body-behind-the-end": "a body comes where none may",
+    "a-body-behind-the-end": "a message has a body that must not have one",
 }
 
 
@@ -540,9 +540,9 @@ def test_credit_for_what_is_not_read(folder):
 BAD_STREAMS = {
     "a-buffer-outside": "a batch has a buffer outside of its body",
     "buffers-that-overlap": "a batch has a buffer outside of its body",
-    "a-buffer-at-no-place": "a batch has a buffer at no place",
-    "negative-length": "a batch has a length, a null count or an offset that cannot be",
-    "a-codec-of-its-own": "a batch has a codec that was not agreed",
+    "a-buffer-at-no-place": "a batch has a buffer at an invalid position",
+    "negative-length": "a batch has an impossible length, null count or offset",
+    "a-codec-of-its-own": "a batch has a codec that was not negotiated",
     "a-schema-of-nothing": "malformed schema",
 }
 

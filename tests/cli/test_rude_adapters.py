@@ -140,7 +140,7 @@ def test_what_it_brings_beside_the_artifacts_of_steps(folder):
     assert_equal(result.code, 0, "exit code", result)
     artifacts = run_directory() / "artifacts"
     assert_equal(sorted(path.name for path in artifacts.iterdir()), ["make", "save"], "artifacts")
-    assert_in('the artifact "pipe" is left out: it is a pipe', result.err, result)
+    assert_in('the artifact "pipe" was removed: it is a pipe', result.err, result)
 
 
 @test
