@@ -138,7 +138,7 @@ static bool check_type(struct checker *checker, json_object *schema, json_object
         buffer_append_format(&names, "%s%s", i > 0 ? " or " : "", name == NULL ? "?" : name);
     }
     _cleanup_free_ char *is = memory_format("%s: %s", type_name(value), shown(value, pointer, room, sizeof room));
-    report(checker, pointer, is, "must have the type %s", names.data == NULL ? "?" : names.data);
+    report(checker, pointer, is, "must be of type %s", names.data == NULL ? "?" : names.data);
     return false;
 }
 

@@ -1,6 +1,6 @@
 /*
- * _exit and _Exit of the osiris program: as the C library's, but that an adapter cannot end the run with them without a word
- * (guard.h). Not of the library, and not of the worker, whose end osiris sees.
+ * _exit and _Exit of the osiris program: like the C library's, but an adapter cannot end the run with them silently
+ * (guard.h). Not part of the library, and not of the worker, whose end osiris notices.
  */
 #include <stdlib.h>
 #include <unistd.h>

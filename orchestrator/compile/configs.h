@@ -1,11 +1,11 @@
 /*
- * What the files share that look at steps' configs. Private to them.
+ * Shared by the files that check steps' configs. Private to them.
  *
  *   configs.c     a step's turn
- *   connection.c  its connection, and what of the config is the connection's
+ *   connection.c  its connection, and which parts of the config belong to the connection
  *   check.c       schemas and constraints
- *   drivers.c     what its driver says of it
- *   outputs.c     steps that would write one file
+ *   drivers.c     validation by its driver
+ *   outputs.c     steps that would write the same file
  */
 #ifndef OSIRIS_ORCHESTRATOR_COMPILE_CONFIGS_H
 #define OSIRIS_ORCHESTRATOR_COMPILE_CONFIGS_H
@@ -25,7 +25,7 @@ struct config_compiler {
     struct connections *connections; /* loaded on first need */
     bool connections_failed;
     const char *alias; /* of the step's connection (borrowed), or NULL */
-    int64_t max_connections; /* that the connection allows; 0: it says nothing, -1: what it says is wrong */
+    int64_t max_connections; /* that the connection allows; 0: not set, -1: invalid */
     json_object *
         questions; /* of steps in which nothing else is wrong: see ask-worker.h, and `step`, the step's number */
 };
@@ -33,7 +33,7 @@ struct config_compiler {
 /* Another step's turn. */
 void compiler_choose_step(struct config_compiler *compiler, size_t index);
 
-/* How texts name a step, which may have no id. */
+/* The name of a step in messages; it may have no id. */
 const char *compiler_step_name(const struct pipeline_step *step);
 
 /* An error of the step's config, or of its connection's reference, at `where` in the pipeline. */
@@ -51,11 +51,11 @@ bool compiler_is_secret(const struct component *component, const char *field);
 void compiler_family(const struct component *component, char *family, size_t size);
 /* The connection's fields, or NULL with the problem reported. */
 json_object *compiler_resolve_connection(struct config_compiler *compiler);
-/* Puts the step's overrides, which stand in its config, into the connection's fields. */
+/* Applies the step's overrides, which are in its config, to the connection's fields. */
 void compiler_take_overrides(const struct pipeline_step *step, json_object *config, json_object *fields);
-/* Keys that are the connection's are not repeated in the config: their defaults stay out, too. */
+/* Keys of the connection are not repeated in the config, and neither are their defaults. */
 void compiler_drop_connection_defaults(const struct pipeline_step *step, json_object *config);
-/* Fields that the connection lacks and the schema knows a default of. */
+/* Adds fields that the connection lacks and for which the schema has a default. */
 void compiler_fill_connection_defaults(const struct pipeline_step *step, json_object *fields);
 
 /* check.c */
@@ -69,7 +69,7 @@ void compiler_report(struct config_compiler *compiler, const char *option, const
 /* drivers.c: remembers what the step's driver is to be asked, if it can be. */
 void compiler_add_question(struct config_compiler *compiler, json_object *config,
                            json_object *fields);
-/* Asks all of it, and reports what the drivers say. */
+/* Sends all requests and reports the drivers' answers. */
 void compiler_ask_drivers(struct config_compiler *compiler, const char *worker_path);
 
 /* outputs.c: reports steps that would write one file. */

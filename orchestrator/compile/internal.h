@@ -1,4 +1,4 @@
-/* What the files of the compiler share. Private to them. */
+/* Shared by the files of the compiler. Private to them. */
 #ifndef OSIRIS_ORCHESTRATOR_COMPILE_INTERNAL_H
 #define OSIRIS_ORCHESTRATOR_COMPILE_INTERNAL_H
 
@@ -15,7 +15,7 @@ void compile_configs(const struct compile_options *options, struct compiled *com
 
 /* {of, count, max} of a step whose connection has a max_connections, free it; else NULL. */
 json_object *compiled_step_connections(const struct compiled *compiled, const struct pipeline_step *step);
-/* Steps that have to run at the same time do not take more than there may be. */
+/* Checks that steps that must run at the same time do not use more connections than allowed. */
 void compile_check_connections(const struct pipeline *pipeline, const struct graph *graph, const struct compiled *compiled,
                                struct diagnostics *diagnostics);
 

@@ -11,7 +11,7 @@
 /* Of a request besides the config: ids, streams. And of `prepare`: paths, names of steps, the environment. */
 #define BESIDE_CONFIG (64u << 10)
 #define BESIDE_PLAN MIB
-/* So short a message cannot have too many values. */
+/* A message this short cannot have too many values. */
 #define NEVER_TOO_MANY (MESSAGE_MAXIMUM_WEIGHT / (2 * MESSAGE_MAP_WEIGHT))
 
 /* What is wrong with it as a part of a message that needs `beside` bytes for the rest, or NULL. */
@@ -21,7 +21,7 @@ static const char *problem_of(json_object *value, size_t beside)
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
     if (message_encode(value, &encoded, &error) < 0)
-        return encoded.failed ? "16 MiB are allowed in a message to a worker" : "it is nested too deeply";
+        return encoded.failed ? "a message to a worker may have at most 16 MiB" : "it is nested too deeply";
     if (encoded.length <= NEVER_TOO_MANY)
         return NULL;
     _cleanup_json_ json_object *decoded =
@@ -45,6 +45,6 @@ int compile_check_prepare(const struct compiled *compiled, struct diagnostics *d
     if (problem == NULL)
         return 0;
     return diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "too_large", NULL, NULL, 0, NULL,
-                           "make several pipelines of it",
+                           "split it into several pipelines",
                            "the plan and the connections of all steps are too large: %s", problem);
 }

@@ -1,4 +1,4 @@
-/* What the files that read a pipeline share (pipeline.c and pipeline-*.c). Private to them. */
+/* Shared by the files that read a pipeline (pipeline.c and pipeline-*.c). Private to them. */
 #ifndef OSIRIS_ORCHESTRATOR_OML_PIPELINE_INTERNAL_H
 #define OSIRIS_ORCHESTRATOR_OML_PIPELINE_INTERNAL_H
 
@@ -11,10 +11,10 @@ struct pipeline_reader {
     const struct pipeline_options *options;
     struct params params;
     struct diagnostics *diagnostics;
-    bool graph_is_broken; /* a step has no id or component that could be used */
+    bool graph_is_broken; /* a step has no usable id or component */
 };
 
-/* An error at a place of the pipeline. `hint` may be NULL. */
+/* An error at a position in the pipeline. `hint` may be NULL. */
 #define reader_error(reader, type, where, location, hint, ...)                                     \
     pipeline_diagnose((reader)->diagnostics, DIAGNOSTIC_ERROR, (type), (reader)->pipeline,         \
                       (where), (location), (hint), __VA_ARGS__)
@@ -22,7 +22,7 @@ struct pipeline_reader {
     pipeline_diagnose((reader)->diagnostics, DIAGNOSTIC_WARNING, (type), (reader)->pipeline,       \
                       (where), (location), (hint), __VA_ARGS__)
 
-/* pipeline-steps.c: everything of the steps but what they need of each other. */
+/* pipeline-steps.c: everything about the steps except their dependencies. */
 void pipeline_read_steps(struct pipeline_reader *reader, const struct yaml_node *steps);
 
 /* pipeline-limits.c: the step's timeout and retry. `location` is the step's. */
@@ -43,7 +43,7 @@ void pipeline_refuse_secret_params(struct pipeline_reader *reader, const struct 
 /* `known` is NULL-terminated. */
 bool pipeline_key_is_known(const char *key, const char *const *known);
 
-/* near_miss_question, or NULL if there are so many errors already that nobody would see it. */
+/* near_miss_question, or NULL if there are so many errors already that it would not be shown. */
 char *pipeline_question(const struct pipeline_reader *reader, const char *wanted,
                         const char *const *candidates, size_t count);
 

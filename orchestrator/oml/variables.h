@@ -14,18 +14,18 @@
 
 struct variables;
 
-/* Reads the .env files of the folder that `path` lies in. */
+/* Reads the .env files of the folder of `path`. */
 struct variables *variables_load(const char *path);
 void variables_free(struct variables *variables);
 
-/* Whether the text is one reference and nothing else. */
+/* Whether the text is exactly one reference. */
 bool variables_is_one(const char *text);
 
 /* Who reads values of a file. All is borrowed. */
 struct variables_reader {
     const struct variables *variables;
     const struct yaml_document *document;
-    const char *file;      /* what the file is called in messages */
+    const char *file;      /* the name of the file in messages */
     json_object *secrets;  /* an array that gets secret values: of secret keys, and of variables with secret names wherever they are
                               filled in */
     struct diagnostics *diagnostics;

@@ -1,8 +1,8 @@
 /*
- * .osiris/index/: which runs there have been, and which go on.
+ * .osiris/index/: completed and running runs.
  *
- *   runs.jsonl       one line a run that has ended, appended with one write
- *   running/<run id> a run that goes on: its line to be, and where its records are
+ *   runs.jsonl       one line for each completed run, appended with one write
+ *   running/<run id> a running run: its future line, and where its records are
  *
  * A run holds a lock (flock) on its events.jsonl for as long as its process lives: a run that is among the running ones
  * although nobody holds its lock was interrupted (kill -9, a power cut), whatever process has its number now. Where a
@@ -21,7 +21,7 @@ int run_index_add_running(const char *index_dir, const char *run_id, json_object
                           struct osiris_error *error);
 void run_index_remove_running(const char *index_dir, const char *run_id);
 
-/* Says of the runs that were interrupted that they were: `aborted` in status.json and in the index, run_error in
+/* Completes the records of interrupted runs: `aborted` in status.json and in the index, run_error in
  * events.jsonl. At most RUN_INDEX_LOOKED_AT of the running ones are looked at. Returns their lines (an array; free it).
  * Of runs that ended with a full disk, what stands only in one of status.json and the index is put into the other.
  * Records that lie elsewhere than in the project's run_logs (--out, or a mark that somebody has made) are read and left as they

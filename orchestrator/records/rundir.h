@@ -22,7 +22,7 @@
 struct rundir;
 
 struct rundir_options {
-    const char *base_dir; /* where run_logs and .osiris lie; usually "." */
+    const char *base_dir; /* the folder of run_logs and .osiris; usually "." */
     const char *run_dir;  /* --out: this directory instead of one below run_logs; or NULL */
     const char *slug;
     const char *profile; /* or NULL */
@@ -47,7 +47,7 @@ void rundir_metric(struct rundir *rundir, const char *metric, double value, cons
                    json_object *tags);
 /* level: OSIRIS_DEBUG…; `source` is a step id, "worker", or NULL. */
 void rundir_log(struct rundir *rundir, int level, const char *source, const char *message);
-/* The same of level INFO. */
+/* The same with the level INFO. */
 void rundir_note(struct rundir *rundir, const char *source, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void rundir_flush(struct rundir *rundir);

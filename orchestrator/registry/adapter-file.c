@@ -34,16 +34,16 @@ static void each_of_both(const struct adapter_folders *folders, visit_folder vis
     each_folder(folders->installed_dir, visit, context);
 }
 
-/* Looking for one. */
+/* Search. */
 
 struct search {
     const char *name;
     char *found;
     struct buffer *tried;       /* the folders, for the message */
-    struct osiris_error obstacle; /* the first that there was: what is behind it may be meant */
+    struct osiris_error obstacle; /* the first obstacle: the adapter may be behind it */
 };
 
-/* A folder that is listed need not be there, and need not have the file; but whatever is there can be read. */
+/* A listed folder need not exist and need not contain the file, but what exists must be readable. */
 static void note_obstacle(struct search *search, const char *folder, size_t length, const char *path, int number)
 {
     _cleanup_free_ char *copy = strndup(folder, length);
@@ -53,7 +53,7 @@ static void note_obstacle(struct search *search, const char *folder, size_t leng
     if (search->obstacle.category != 0)
         return;
     if (directory == NULL && errno != ENOENT)
-        osiris_error_set_errno(&search->obstacle, errno, "the folder \"%s\" cannot be read", copy);
+        osiris_error_set_errno(&search->obstacle, errno, "cannot read the folder \"%s\"", copy);
     else if (number != ENOENT || lstat(path, &status) == 0)
         osiris_error_set_errno(&search->obstacle, number, "plug-in \"%s\"", path);
 }
@@ -68,7 +68,7 @@ static void look_into(void *context, const char *folder, size_t length)
     if (search->found != NULL)
         return;
     _cleanup_free_ char *path = memory_format("%.*s/%s.so", (int)length, folder, search->name);
-    /* An adapter that was loaded before may have changed the working directory. */
+    /* An adapter that was loaded earlier may have changed the working directory. */
     _cleanup_free_ char *absolute = absolute_path(NULL, path);
     if (stat(absolute, &status) < 0)
         note_obstacle(search, folder, length, path, errno);
@@ -78,7 +78,7 @@ static void look_into(void *context, const char *folder, size_t length)
         osiris_error_set(&search->obstacle, OSIRIS_ERROR_CONFIG, "plug-in \"%s\": it is not a file", path);
 }
 
-/* What else there is: {name: null} */
+/* The available adapters: {name: null} */
 
 static void list_folder(void *context, const char *folder, size_t length)
 {
@@ -125,7 +125,7 @@ char *adapter_file_find(const char *name, const struct adapter_folders *folders,
     struct search search = {.name = name, .tried = &tried};
 
     if (!spec_name_is_valid(name)) {
-        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is not an adapter's name", name);
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is not a valid adapter name", name);
         return NULL;
     }
     each_of_both(folders, look_into, &search);
@@ -133,7 +133,7 @@ char *adapter_file_find(const char *name, const struct adapter_folders *folders,
     if (search.found != NULL)
         return search.found;
     if (obstacle.category != 0) {
-        osiris_error_prefix(&obstacle, "there is no execution adapter \"%s\" that can be used", name);
+        osiris_error_prefix(&obstacle, "there is no usable execution adapter \"%s\"", name);
         osiris_error_move(error, &obstacle);
         return NULL;
     }
@@ -142,7 +142,7 @@ char *adapter_file_find(const char *name, const struct adapter_folders *folders,
     if (meant != NULL)
         osiris_error_hint(error, "%s", meant);
     else
-        osiris_error_hint(error, "looked for %s.so in %s; OSIRIS_ADAPTER_PATH adds folders", name,
+        osiris_error_hint(error, "searched for %s.so in %s; OSIRIS_ADAPTER_PATH adds folders", name,
                           tried.length > 0 && !tried.failed ? tried.data : "no folder");
     return NULL;
 }
@@ -153,7 +153,7 @@ struct trial {
     const char *path, *name;
 };
 
-/* In a child: writes why it cannot be used, or only the end of a line. */
+/* Runs in a child: writes why it cannot be used, or an empty line. */
 static bool try_to_load(void *context, int answer)
 {
     const struct trial *trial = context;

@@ -14,11 +14,11 @@ struct adapter_folders {
     const char *installed_dir; /* or NULL */
 };
 
-/* The file's path (free it), or NULL with the error set. `places` (places.h, or NULL) has names that may have been meant. */
+/* The file's path (free it), or NULL with the error set. `places` (places.h, or NULL) are further names for suggestions. */
 char *adapter_file_find(const char *name, const struct adapter_folders *folders,
                         json_object *places, struct osiris_error *error);
 
-/* Whether the file is there, can be loaded and has the adapter: 0 or -1. Call it while there is one thread. */
+/* Checks that the file exists, can be loaded and has the adapter: 0 or -1. Call it while there is only one thread. */
 int adapter_file_check(const char *name, const struct adapter_folders *folders, json_object *places,
                        struct osiris_error *error);
 

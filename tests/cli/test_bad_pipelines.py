@@ -190,7 +190,7 @@ def test_a_wrong_type_in_a_connection(folder):
         f'- {{id: {name}, component: asked.extractor, mode: read, config: {{connection: "@asked.it", what: x}}}}\n' for name in "ab"))
     result = osiris("validate", "asked.yaml")
     assert_equal(result.code, 2, "exit code", result)
-    assert_equal(result.err.count('osiris_connections.yaml:4:12: error: the connection "@asked.it": "how" must have the type string'), 1,
+    assert_equal(result.err.count('osiris_connections.yaml:4:12: error: the connection "@asked.it": "how" must be of type string'), 1,
                  "times it is said", result)
     assert "how: 5" not in result.err and "hunter22" not in result.err, result
 
@@ -253,7 +253,7 @@ def test_two_steps_with_one_file_name_both_places(folder):
         (line, (column,)), (last, (end,)) = at.items()
         for command in ("validate", "compile"):
             refused("two.yaml", f"two.yaml:{last}:{end}: error: ",
-                    f'"out.csv" is written by the step "save", too, at two.yaml:{line}:{column}', command=command)
+                    f'"out.csv" is also written by the step "save", at two.yaml:{line}:{column}', command=command)
     write("two.yaml", text + "  - {id: third, component: csv.writer, mode: write, needs: [make], config: {path: out.csv}}\n")
     result = refused("two.yaml", command="validate")
     assert_equal(result.err.count("error:"), 2, "errors", result)

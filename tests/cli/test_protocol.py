@@ -302,7 +302,7 @@ VIOLATIONS = {
     "key-no-text": "key is not a string",
     "nul": "NUL",
     "not-utf-8": "UTF-8",
-    "binary": "type that messages do not have",
+    "binary": "type that messages must not contain",
     "not-finite": "not finite",
     "deep": "too deeply",
     "long-count": "longer than its message",
@@ -495,7 +495,7 @@ FLOODS = {
     "many-schemas": "two schemas",
     "many-ends": "behind its end",
     "a-stream-of-nobody": "there never was",
-    "a-body-behind-the-end": "a message has a body that must not have one",
+    "a-body-behind-the-end": "a body comes where none may",
 }
 
 
@@ -542,7 +542,7 @@ BAD_STREAMS = {
     "buffers-that-overlap": "a batch has a buffer outside of its body",
     "a-buffer-at-no-place": "a batch has a buffer at an invalid position",
     "negative-length": "a batch has an impossible length, null count or offset",
-    "a-codec-of-its-own": "a batch has a codec that was not negotiated",
+    "a-codec-of-its-own": "a batch has a codec that was not agreed",
     "a-schema-of-nothing": "malformed schema",
 }
 

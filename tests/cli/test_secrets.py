@@ -230,14 +230,14 @@ def test_options_of_adapters_that_cannot_be_filled_in(folder):
     # Of places that are not used nothing is looked up.
     keyed()
     texts = keyed("--adapter", "cloud", code=2, options="    more: '${'\n")
-    assert_in("osiris.yaml:9:11: error: a ${ has no end", texts["err"])
+    assert_in("osiris.yaml:9:11: error: a ${ is not closed", texts["err"])
     assert_hidden(texts, *KEYS.values())
     for name in ("E2B_API_KEY", "URL_TOKEN"):
         secret = "C4nary-" * 20
         texts = keyed("--adapter", "cloud", code=1, env={name: secret})
         assert_hidden(texts, secret[:6])
     texts = keyed("--adapter", "cloud", options="    token: literal-secret\n", code=1)
-    assert_in("warning: the secret \"token\" stands in osiris.yaml (line 9)", texts["err"])
+    assert_in("warning: the secret \"token\" is written in plain text in osiris.yaml (line 9)", texts["err"])
     assert_hidden(texts, "literal-secret")
 
 
