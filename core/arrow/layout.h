@@ -38,7 +38,7 @@ int64_t arrow_buffer_count(const struct arrow_type *type);
 uint64_t arrow_buffer_bytes(const struct arrow_type *type, const struct ArrowArray *array,
                             int64_t index);
 
-/* Whether any of `count` + 1 offsets of so many bytes each, 4 or 8, is below the one before it. */
+/* Whether any of `count` + 1 offsets, of 4 or 8 bytes each, is less than the one before it. */
 bool arrow_offsets_descend(const void *offsets, uint32_t offset_bytes, int64_t count);
 
 #endif

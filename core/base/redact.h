@@ -24,12 +24,12 @@ struct redactor *redactor_new(void);
 void redactor_free(struct redactor *redactor);
 
 /* Adds a secret value, also in the forms in which it travels: percent-encoded, JSON-escaped,
- * base64. Values shorter than 4 bytes are masked only where they stand alone (between non-word
+ * base64. Values shorter than 4 bytes are masked only as separate words (between non-word
  * characters); the empty one is ignored. Returns 0 or -1 (out of memory). */
 int redactor_add(struct redactor *redactor, const char *value);
 
-/* A copy of a text from outside with every secret value replaced by REDACT_MASK (free it), NULL if out of memory. Whoever made the
- * text may have cut it in the middle of a secret: so the beginning of one, REDACT_PREFIX bytes or more, is masked, too, where the
+/* A copy of a text from outside with every secret value replaced by REDACT_MASK (free it), NULL if out of memory. The author of the
+ * text may have truncated it in the middle of a secret: so a prefix of one, REDACT_PREFIX bytes or more, is masked, too, where the
  * text, a line of it or a quotation ends. */
 #define REDACT_PREFIX 6
 char *redactor_text(struct redactor *redactor, const char *text, size_t length);
@@ -39,8 +39,8 @@ char *redactor_text(struct redactor *redactor, const char *text, size_t length);
 #define REDACT_TEXT_MAXIMUM ((size_t)64 << 10)
 #define REDACT_EVENT_MAXIMUM ((size_t)1 << 20)
 
-/* The same, at most REDACT_TEXT_MAXIMUM bytes long: the end of a longer one says that it was cut. Masked first, since
- * half a secret is none that is known. */
+/* The same, at most REDACT_TEXT_MAXIMUM bytes long: the end of a longer one says that it was truncated. Masked first, because
+ * a part of a secret would not be recognised. */
 char *redactor_short_text(struct redactor *redactor, const char *text);
 
 /* How many of these bytes can be masked and passed on if more of the same text follows: a secret may start after them. */

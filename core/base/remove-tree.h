@@ -10,8 +10,8 @@
 /* Does not follow links. The folder may be missing. */
 void remove_tree(const char *path);
 
-/* What stands in a folder now, {name: null}; and to remove what has come since, which leaves what was there before as it is,
- * with whatever has come into it. A missing folder has nothing. NULL: it cannot be read; then nothing is removed. */
+/* The current entries of a folder, {name: null}; and the removal of later ones, which does not touch the earlier ones
+ * or anything inside them. A missing folder has no entries. NULL: it cannot be read; then nothing is removed. */
 json_object *folder_entries(const char *path);
 void remove_new_entries(const char *path, json_object *known);
 

@@ -16,10 +16,10 @@ int litter_lock(const char *temp_dir);
 void litter_note_hidden(const char *temp_dir, int folder);
 void litter_note_made(const char *temp_dir, int folder);
 
-/* [osiris] `temp_root` is what the temporary folders of a run's workers are in, all of which are gone. Removes it, the run's hidden
- * files from all folders noted there, and those of the folders that are empty. */
+/* [osiris] `temp_root` contains the temporary folders of a run's workers, all of which have ended. Removes it, the run's hidden
+ * files from all folders listed there, and the listed folders that are empty. */
 void litter_remove(const char *temp_root, const char *run_id);
-/* [another osiris] The same of a run whose osiris is gone; what a worker of it holds that lives stays. True: nothing is left. */
+/* [another osiris] The same for a run whose osiris has ended; what one of its running workers holds is not removed. True: nothing is left. */
 bool litter_remove_dead(const char *temp_root, const char *run_id);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * Outputs that are complete before the rest of their group; see output.h. A file that is set aside
- * has a hidden name and no descriptor, so no lock either: the folder's shared lock says that
- * somebody alive has files there.
+ * has a hidden name and no descriptor, so no lock either: the folder's shared lock shows that
+ * a running process has files there.
  */
 #include <fcntl.h>
 #include <string.h>

@@ -28,7 +28,7 @@ struct output {
     struct stat original;
     int64_t initial_size;
     bool stream;        /* as a device, and its size is not known */
-    bool aside;         /* set aside: no descriptor of its own, `folder` is the shelf's */
+    bool aside;         /* set aside: it has no descriptor, and `folder` is the shelf */
     int64_t final_size; /* then */
     void (*hides_in)(void *context, int folder);
     void (*tell_made)(void *context, int folder);
@@ -42,13 +42,13 @@ int output_fail(struct output *output, struct osiris_error *error, int number, c
 /* Gives an unnamed file its hidden name. */
 int output_name_unnamed(struct output *output, struct osiris_error *error);
 
-/* output-folders.c: the target's folder, made if it is missing and `create`; what was made goes again as long as it is empty. The
- * new file's mode becomes `mode` less the origin's umask. */
+/* output-folders.c: opens the target's folder, creating it if it is missing and `create`; created folders are removed again while empty. The
+ * new file gets `mode` less the origin's umask. */
 int output_open_folder(struct output *output, bool create, struct osiris_error *error);
 void output_remove_made_folders(struct output *output);
 void output_mask_file(const struct output *output, mode_t mode);
 
-/* output-append.c: begins the output with the file that is there; and whether that is there still. */
+/* output-append.c: starts the output with a copy of the existing file; and checks that this file is unchanged. */
 int output_copy_original(struct output *output, struct osiris_error *error);
 int output_check_original(struct output *output, struct osiris_error *error);
 

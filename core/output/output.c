@@ -105,8 +105,8 @@ static void remove_unlocked(int folder, const char *name)
         (void)unlinkat(folder, name, 0);
 }
 
-/* Removes what an earlier process left of the same target, and of others of its series: files whose lock nobody holds. It is a
- * run's first part that finds all the others: later ones find the folder locked by what was set aside. */
+/* Removes what earlier processes have left of the same target and of others in its series: files whose lock nobody holds. The
+ * first part of a run removes all of them: later parts find the folder locked by files that were set aside. */
 static void remove_stale(const struct output *output)
 {
     int copy = openat(output->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -116,7 +116,7 @@ static void remove_stale(const struct output *output)
         cleanup_close_value(&copy);
         return;
     }
-    /* Files that are set aside have no lock of their own: whoever has some here holds the folder's. */
+    /* Files that are set aside have no lock; their owner holds the folder's lock. */
     if (flock(copy, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
         return;
     bool series = has_locks_for_all(output->folder);
@@ -158,8 +158,8 @@ static int give_up_hidden(struct output *output)
     return -1;
 }
 
-/* Between its making and its locking another process may have taken the file for stale and removed it.
- * Where a file system has no locks nobody does. */
+/* Between its creation and its locking another process may have removed the file as stale.
+ * On a file system without locks, nobody removes them. */
 static bool lock_hidden(int fd)
 {
     struct stat status;
@@ -196,7 +196,7 @@ static int open_named(struct output *output, mode_t mode)
 
 static int open_temporary(struct output *output, mode_t mode, bool named)
 {
-    /* An unnamed file gets its name by way of /proc: without one it could never be published. */
+    /* An unnamed file gets its name through /proc; without /proc it could never be published. */
     if (!named && access("/proc/self/fd", X_OK) == 0) {
         output->fd = openat(output->folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
         if (output->fd >= 0)
@@ -210,7 +210,7 @@ static int open_temporary(struct output *output, mode_t mode, bool named)
 
 /* The target. */
 
-/* What a symbolic link points to, or the path itself; NULL with errno. The end of the way need not exist. */
+/* The target of a symbolic link, or the path itself; NULL with errno. The target need not exist. */
 static char *follow_links(int origin, const char *path)
 {
     char *current = strdup(path);
@@ -252,7 +252,7 @@ static int check_target(struct output *output, const char *target, mode_t *mode,
     if (!S_ISREG(status.st_mode))
         return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
                                 "cannot write \"%s\": it is not a regular file", output->path);
-    /* A rename would not ask whether the file is write-protected. */
+    /* A rename ignores write protection. */
     if (faccessat(output->origin.folder, target, W_OK, AT_EACCESS) < 0)
         return output_fail(output, error, errno, "replace");
     *mode = status.st_mode & 0777;
@@ -389,7 +389,7 @@ int64_t output_initial_size(const struct output *output)
     return output->initial_size;
 }
 
-/* Left to itself, the system would keep most of a file until the fsync, whose wait nothing overlaps with. */
+/* Otherwise the system would keep most of a file until the fsync, and nothing overlaps with that wait. */
 void output_write_back(struct output *output)
 {
     if (output->device || output->no_sync || output->aside)
@@ -415,7 +415,7 @@ int output_finish(struct output *output, struct osiris_error *error)
     return 0;
 }
 
-/* Gives the unnamed file a hidden name. Without privileges that goes by way of /proc. */
+/* Links the unnamed file to a hidden name. Without privileges this requires /proc. */
 static int link_unnamed(struct output *output)
 {
     char self[64];
@@ -433,7 +433,7 @@ static int link_unnamed(struct output *output)
     return give_up_hidden(output);
 }
 
-/* An unnamed file does not keep its folder: another output, which had made it, may have taken it back. */
+/* An unnamed file does not keep its folder: the output that had created the folder may have removed it. */
 static int restore_folder(struct output *output, struct osiris_error *error)
 {
     cleanup_close_value(&output->folder);

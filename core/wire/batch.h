@@ -45,7 +45,7 @@ struct wire_batch {
     size_t copy_count;
 };
 
-/* Encodes a checked array, which must stay as it is for as long as the pieces are used. */
+/* Encodes a checked array, which must not change while the pieces are used. */
 int wire_batch_encode(const struct ArrowSchema *schema, const struct ArrowArray *array,
                       struct wire_batch *out, struct osiris_error *error);
 /* Replaces the buffers that shrink by compressed copies. */
@@ -68,8 +68,8 @@ int wire_batch_decode(const struct ArrowSchema *schema, json_object *header, voi
 #define WIRE_ARRAY_WEIGHT 256
 #define WIRE_MINIMUM_PART 1024 /* of a body, but for its last one */
 
-/* stream.c: what the batch with this header takes off its stream's credit, the same for all who count. What it returns is
- * wrong with the header ("a batch is …"), or NULL: all that can be told without the schema and the body. */
+/* stream.c: what the batch with this header costs of its stream's credit, the same for everyone who counts. Returns what is
+ * wrong with the header ("a batch is …"), or NULL: everything that can be checked without the schema and the body. */
 const char *wire_batch_weigh(json_object *data, int64_t *weight);
 /* The same for a batch to send. */
 const char *wire_batch_weigh_encoded(const struct wire_batch *batch, int64_t *weight);

@@ -116,12 +116,12 @@ struct channel {
     size_t unacknowledged_frames, unacknowledged_bytes;
 };
 
-/* channel-peer.c. `_locked`: outbox_lock is held. What came first is told. */
+/* channel-peer.c. `_locked`: outbox_lock is held. The first fault is kept. */
 void channel_give_up_locked(struct channel *channel, const char *why);
 
 /* channel-send.c. `_locked`: outbox_lock is held. */
 
-/* A frame of this message and of `length` bytes of body from where `body` stands; NULL: no memory. */
+/* A frame of this message and of the next `length` bytes of `body`; NULL: out of memory. */
 struct frame_out *frame_out_new(const uint8_t *message, size_t message_length,
                                 struct body_out *body, size_t body_length);
 void frame_out_free(struct frame_out *frame);

@@ -185,7 +185,7 @@ static void put_in_line(struct channel *channel, struct frame_out *frame)
                         frame->piece_count - 1);
 }
 
-/* The message of the parts behind the first, which is the same for all of them. */
+/* The message of the parts after the first one, which is the same for all of them. */
 static void continue_body(struct body_out *body)
 {
     if (body->goes_on)

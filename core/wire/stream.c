@@ -32,7 +32,7 @@ static int64_t add_decompressed(int64_t total, int64_t length)
     return total > WIRE_MAXIMUM_BODY ? -1 : total;
 }
 
-/* `node_numbers`, `buffer_numbers`: how many there are; `numbers_each`: so many make a buffer. */
+/* `node_numbers`, `buffer_numbers`: the number of entries; `numbers_each`: entries per buffer. */
 static const char *weigh(int64_t body, size_t node_numbers, size_t buffer_numbers,
                          size_t numbers_each, int64_t decompressed, int64_t *weight)
 {
@@ -66,7 +66,7 @@ static bool are_nodes(json_object *nodes)
     return true;
 }
 
-/* Whether every buffer lies in a body of that length, behind the one before. */
+/* Whether every buffer is within a body of that length, after the previous one. */
 static const char *place_buffers(json_object *buffers, const char *codec, int64_t body)
 {
     size_t count = json_array_count(buffers), each = codec == NULL ? 2 : 3;

@@ -6,7 +6,7 @@
  *     %Y year, at least four digits, "-" before year 0    %y its last two digits     %m month  %d
  * day  %j day of the year %b %B month's name     %a %A day's name             %u day of the week, 1
  * is Monday %H hour  %I hour of 12  %p AM or PM  %M minute  %S second %f fraction of a second, six
- * digits; %1f to %9f so many: digits beyond are cut, not rounded %z "+0000"  %:z "+00:00"  %Z
+ * digits; %1f to %9f this many: further digits are truncated, not rounded %z "+0000"  %:z "+00:00"  %Z
  * "UTC": nothing for a timestamp without a zone %s seconds since 1970      %F %Y-%m-%d      %T
  * %H:%M:%S      %% a percent sign
  */

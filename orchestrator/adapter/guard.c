@@ -129,7 +129,7 @@ static void on_crash(int number)
     (void)raise(number);
 }
 
-/* The process's handlers, and this thread's mask: a signal that is blocked, or handled by default, ends the process without a word. */
+/* Sets the process's handlers and this thread's mask, because a blocked or default-handled signal ends the process silently. */
 static void watch_crashes(void)
 {
     static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP};

@@ -51,7 +51,7 @@ struct adapter_thread {
 
 /* Starts the work on the thread and returns. The owner takes the outcome. */
 void adapter_thread_give_task(struct adapter_thread *thread, adapter_work work);
-/* False: a task is under way, or the adapter has ended. Else the work is done, and what was reported meanwhile is told. */
+/* False: a task is running, or the adapter has ended. Else the work is done, and the reports of that time have been delivered. */
 bool adapter_thread_call(struct adapter_thread *thread, adapter_work work, void *argument);
 
 /* tasks.c: [its thread] */

@@ -1,14 +1,14 @@
 /*
  * An execution adapter in use, on its own thread: creating a place may take an adapter many seconds, and nobody else waits
- * for that. The thread lives as long as this does, so all calls of an adapter's state come from one thread, as
+ * for that. The thread lives as long as this object, so all calls of an adapter's state come from one thread, as
  * osiris/adapter.h promises, and what is bound to the life of the thread that started a worker (PR_SET_PDEATHSIG) lasts.
  *
- * A task goes on while its owner does other things; adapter_thread_fd says when there is something to be taken. The other
- * calls are short ones, whose caller waits. One task or call at a time; all functions on the owner's thread, and so is what
- * the adapter reports: the sink is called in adapter_thread_take and in what waits, never on the adapter's thread.
+ * A task runs while its owner does other things; adapter_thread_fd becomes readable when there is something to take. The other
+ * calls are short, and the caller waits. One task or call at a time; all functions are for the owner's thread, and so are
+ * the adapter's reports: the sink is called in adapter_thread_take and in functions that wait, never on the adapter's thread.
  *
- * An adapter that does not return from its task is left behind with all that it has: it uses nothing of its owner's. So is one that
- * ends the process, or crashes (guard.h): what it was at has failed, and calls do nothing from then on.
+ * An adapter that does not return from its task is abandoned with everything that it has; it uses nothing of its owner. So is one that
+ * ends the process or crashes (guard.h): its current call fails, and later calls do nothing.
  */
 #ifndef OSIRIS_ORCHESTRATOR_ADAPTER_THREAD_H
 #define OSIRIS_ORCHESTRATOR_ADAPTER_THREAD_H

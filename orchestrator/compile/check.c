@@ -46,7 +46,7 @@ void compiler_report(struct config_compiler *compiler, const char *option, const
     compiler_error(compiler, type, &where, hint, "%s", message);
 }
 
-/* What the component's spec says of the option that the pointer begins with, or NULL. */
+/* The entry of the component's spec for the option at the start of the pointer, or NULL. */
 static const char *description_of(const struct component *component, const char *pointer)
 {
     json_object *properties = json_member(json_member(component->spec, "configSchema"), "properties");
@@ -175,7 +175,7 @@ static bool is_unknown(const struct unknowns *unknowns, const char *option)
            (unknowns->connection && component_has_connection_field(unknowns->component, option));
 }
 
-/* Whether a rule (a part of a schema) speaks of no unknown option. Trees are of a bounded height. */
+/* Whether a rule (a part of a schema) refers to no unknown option. The height of trees is bounded. */
 static bool can_be_judged(const struct unknowns *unknowns, json_object *rule)
 {
     if (unknowns->any)
@@ -238,7 +238,7 @@ static void check_constraints(struct config_compiler *compiler, const struct unk
     }
 }
 
-/* Those options that the step has to have and whose lack was not found when it was read. */
+/* Required options whose absence was not found when the step was read. */
 static json_object *still_required(const struct unknowns *unknowns, json_object *required)
 {
     json_object *list = json_object_new_array();
@@ -252,7 +252,7 @@ static json_object *still_required(const struct unknowns *unknowns, json_object 
     return list;
 }
 
-/* Less what only a run needs, if it is not one, and less what would be said of options that are not known. */
+/* The schema without what only a run needs, if this is not one, and without rules about unknown options. */
 static json_object *judged(const struct config_compiler *compiler, const struct unknowns *unknowns, json_object *schema)
 {
     static const char *const always[] = {"type", "properties", "additionalProperties"};

@@ -18,9 +18,9 @@
  *     "edges":  [ { "id", "from", "output", "to", "input", "mode": "bounded|elastic" } ],
  *     "groups": [ { "id", "steps": [ids], "after": [group ids] } ] }
  *
- * An edge is elastic if it lies on an undirected cycle of the step graph, `after` relations included;
- * any other may block its producer. A group is a set of steps joined by streams (groups that wait for
- * each other in a circle are one); it succeeds, fails, commits and is retried as one.
+ * An edge is elastic if it is on an undirected cycle of the step graph, `after` relations included;
+ * any other may block its producer. A group is a set of steps connected by streams (groups that wait for
+ * each other in a cycle are one); it succeeds, fails, commits and is retried as one.
  */
 #ifndef OSIRIS_ORCHESTRATOR_COMPILE_COMPILE_H
 #define OSIRIS_ORCHESTRATOR_COMPILE_COMPILE_H

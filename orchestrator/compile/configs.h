@@ -43,7 +43,7 @@ const char *compiler_step_name(const struct pipeline_step *step);
 
 /* connection.c */
 
-/* What the component's spec says of them: x-connection-fields, or NULL. */
+/* Their entries in the component's spec: x-connection-fields, or NULL. */
 json_object *compiler_connection_fields(const struct component *component);
 /* Whether one of the spec's lists of JSON pointers says that the top-level field is secret. */
 bool compiler_is_secret(const struct component *component, const char *field);
@@ -62,7 +62,7 @@ void compiler_fill_connection_defaults(const struct pipeline_step *step, json_ob
 
 /* `fields` is NULL if the component has a connection that could not be resolved. */
 void compiler_check_config(struct config_compiler *compiler, json_object *config, json_object *fields);
-/* Reports a problem of an option of the step (a key or a JSON pointer; NULL: of the whole config), at the option's place. */
+/* Reports a problem of an option of the step (a key or a JSON pointer; NULL: of the whole config), at the option's position. */
 void compiler_report(struct config_compiler *compiler, const char *option, const char *hint,
                      const char *message);
 

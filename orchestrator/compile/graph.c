@@ -148,8 +148,8 @@ static void make_order(struct graph *graph)
     }
 }
 
-/* Bridges: an edge that lies on no undirected cycle. Tarjan's low links with a stack of our own; parallel edges are a
- * cycle because only the very edge that led here is skipped. */
+/* Bridges: edges that are on no undirected cycle. Tarjan's low links with an explicit stack; parallel edges are a
+ * cycle because only the edge that led here is skipped. */
 
 struct visit {
     size_t step, via, next; /* the edge that led here; the next edge to look at */

@@ -25,8 +25,8 @@ static const char *name_of(const struct output_option *option)
     return json_member_string(option->output, "name", "");
 }
 
-/* The path as the config has it; NULL: which file it is cannot be said. A driver may fill in what stands in "${…}", and the
- * standard output has a rule of its own. */
+/* The path in the config; NULL: the file is unknown. A driver may substitute "${…}", and the
+ * standard output has its own rule. */
 static const char *path_of(const struct output_option *option)
 {
     const struct pipeline_step *step = option->step;

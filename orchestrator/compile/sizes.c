@@ -1,6 +1,6 @@
 /*
- * Whether what a worker is told of a pipeline fits into messages, which are bounded: a config each, and all else at once. To find
- * out when it is sent would cost the run.
+ * Whether the data of a pipeline fits into messages to a worker, which are bounded: one for each config, and one for the rest. Finding
+ * that out when they are sent would cost the run.
  */
 #include "orchestrator/compile/internal.h"
 #include "core/wire/frame.h"
@@ -8,13 +8,13 @@
 #include "core/wire/message.h"
 
 #define MIB (1u << 20)
-/* Of a request besides the config: ids, streams. And of `prepare`: paths, names of steps, the environment. */
+/* The rest of a request besides the config: ids, streams. And of `prepare`: paths, names of steps, the environment. */
 #define BESIDE_CONFIG (64u << 10)
 #define BESIDE_PLAN MIB
 /* A message this short cannot have too many values. */
 #define NEVER_TOO_MANY (MESSAGE_MAXIMUM_WEIGHT / (2 * MESSAGE_MAP_WEIGHT))
 
-/* What is wrong with it as a part of a message that needs `beside` bytes for the rest, or NULL. */
+/* What is wrong with it as part of a message that needs `beside` bytes for the rest, or NULL. */
 static const char *problem_of(json_object *value, size_t beside)
 {
     _cleanup_buffer_ struct buffer encoded = BUFFER_INIT(FRAME_MAXIMUM_MESSAGE - beside);

@@ -81,7 +81,7 @@ static void walk(struct pipeline_reader *reader, const struct component *compone
                  const struct yaml_node *node, char pointer[POINTER_MAXIMUM], size_t length,
                  const char *location);
 
-/* `pointer` is that of what it lies in, of `length`; `key` is NULL in a list. */
+/* `pointer` is the pointer of the parent, with `length`; `key` is NULL in a list. */
 static void walk_item(struct pipeline_reader *reader, const struct component *component,
                       const struct yaml_node *key, size_t index, const struct yaml_node *value,
                       char pointer[POINTER_MAXIMUM], size_t length, const char *location)

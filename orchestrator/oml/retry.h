@@ -27,8 +27,8 @@ struct retry_policy {
     bool unsafe;             /* it may repeat writes that it cannot undo */
 };
 
-/* A set with the kind of errors of this name: a category, the original's name for one, or WorkerCrashError. 0: there is
- * none. A cancelled step is never tried again, so that category is none either. */
+/* A set with the kind of errors of this name: a category, the original's name for one, or WorkerCrashError. 0: unknown
+ * name. A cancelled step is never retried, so that category is not allowed either. */
 uint32_t retry_kind(const char *name);
 /* The canonical names of a set. */
 json_object *retry_kinds_to_json(uint32_t kinds);

@@ -1,6 +1,6 @@
 /*
  * ${NAME} and ${NAME:-default} in values of the files that configure Osiris for a machine (osiris_connections.yaml, osiris.yaml):
- * filled in from the environment, or from .env and testing_env/.env beside the file. The environment wins; the process's own is
+ * substituted from the environment, or from .env and testing_env/.env beside the file. The environment takes precedence and is
  * never changed.
  */
 #ifndef OSIRIS_ORCHESTRATOR_OML_VARIABLES_H
@@ -31,13 +31,13 @@ struct variables_reader {
     struct diagnostics *diagnostics;
 };
 
-/* A scalar's value with its variables filled in; `key` is the nearest one above. A secret is text, whatever it looks like; else
- * what came out is typed like any plain scalar, or is text unless `plain`. NULL is null, or a problem was reported at the
- * scalar's place: a variable is not set, is no UTF-8, or has no name. A literal secret is warned of. */
+/* A scalar's value with its variables substituted; `key` is the nearest key above it. A secret is text, whatever it looks like; else
+ * the result is typed like any plain scalar, or is text unless `plain`. NULL is null, or a problem was reported at the
+ * scalar's position: a variable is not set, is not UTF-8, or has an invalid name. A literal secret gets a warning. */
 json_object *variables_scalar(const struct variables_reader *reader, const struct yaml_node *key, const struct yaml_node *node,
                               bool secret, bool plain);
 
-/* The same of any node, typed as it stands there. What lies in a secret, or under a key name that says secret, is secret. */
+/* The same for any node, with the types of the file. Everything inside a secret, or under a secret key name, is secret. */
 json_object *variables_node(const struct variables_reader *reader, const struct yaml_node *key, const struct yaml_node *node,
                             bool secret);
 

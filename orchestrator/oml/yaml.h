@@ -58,7 +58,7 @@ static inline void yaml_free_value(struct yaml_document **document)
 struct yaml_node *yaml_root(const struct yaml_document *document);
 const char *yaml_source(const struct yaml_document *document, size_t *length);
 
-/* The value of a key, NULL if there is none (or `node` is no mapping, or NULL). */
+/* The value of a key, NULL if there is none (or `node` is not a mapping, or NULL). */
 struct yaml_node *yaml_get(const struct yaml_node *node, const char *key);
 /* The key's own node, for its position. */
 struct yaml_node *yaml_get_key(const struct yaml_node *node, const char *key);

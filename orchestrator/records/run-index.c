@@ -307,7 +307,7 @@ static int open_folder_in(int folder, const char *name)
     return openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* Small files that the run's osiris was writing when it was killed: beside its records, and beside its steps' configs. */
+/* Temporary files that the run's osiris was writing when it was killed: next to its records and its steps' configs. */
 static void remove_unfinished_records(const struct interrupted *run)
 {
     _cleanup_close_ int records = open_folder_in(AT_FDCWD, run->run_dir);
@@ -326,8 +326,8 @@ static void remove_unfinished_records(const struct interrupted *run)
     }
 }
 
-/* Of what its worker has left. One that lives still removes it itself, and is looked at again by the next osiris. What a run with
- * --out has left elsewhere stays: whoever made the entry may have named any folder. */
+/* Removes what its worker has left. A worker that is still running removes it itself, and the next osiris checks again. What a run with
+ * --out has left elsewhere is not removed, because anybody may have written the entry with any folder. */
 static bool clear_litter(const struct interrupted *run)
 {
     if (!run->is_ours)

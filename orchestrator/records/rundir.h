@@ -4,8 +4,8 @@
  *   run_logs/[<profile>/]<slug>/<YYYY-mm-ddTHH-MM-SSZ>_<run_id>-<short7>/
  *     events.jsonl  metrics.jsonl  osiris.log  debug.log  status.json  artifacts/<step>/…
  *
- * and a line in the index (run-index.h). A folder with the records of another run is refused: nothing of two runs
- * stands in one file, and nothing is lost.
+ * and a line in the index (run-index.h). A folder with the records of another run is refused: the records of two runs
+ * are never mixed in one file, and nothing is lost.
  *
  * What is put on record has passed the redactor already, where it came in from outside; here it passes redactor_record. Lines are buffered and flushed by rundir_flush and at the
  * end; ERROR lines at once. One thread. A failing write (a full disk) is remembered, reported by
@@ -52,8 +52,8 @@ void rundir_note(struct rundir *rundir, const char *source, const char *format, 
     __attribute__((format(printf, 3, 4)));
 void rundir_flush(struct rundir *rundir);
 
-/* Says that the run goes on: writes status.json (takes `status`), and puts the line (takes `index_line`) among the running
- * ones. A failure is the records'. */
+/* Records that the run goes on: writes status.json (takes `status`), and adds the line (takes `index_line`) to the running
+ * ones. A failure is reported with the records. */
 void rundir_begin(struct rundir *rundir, json_object *status, json_object *index_line);
 
 /* Writes status.json (takes `status`) by rename, for which rundir_begin has kept room on the disk, and appends the run's
