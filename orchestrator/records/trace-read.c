@@ -240,7 +240,7 @@ char *trace_describe(const struct trace_record *record)
     buffer_append_format(&line, " %c %lld", record->from_osiris ? '>' : '<',
                          (long long)record->sequence);
     append_kind(&line, record->message);
-    buffer_append_format(&line, ", %lld bytes", (long long)record->message_bytes);
+    buffer_append_format(&line, ", %lld byte%s", (long long)record->message_bytes, record->message_bytes == 1 ? "" : "s");
     if (record->body_bytes > 0)
         buffer_append_format(&line, " and %lld of data", (long long)record->body_bytes);
     if (record->message != NULL)
