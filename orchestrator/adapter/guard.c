@@ -106,7 +106,7 @@ void adapter_guard_meet_exit(void)
     if (is_main_thread())
         return;
     say((const char *const[]){"\nosiris: a thread that an adapter (", all_adapters,
-                              ") has started has ended the process (exit); the run has failed\n"},
+                              ") has started ends the process (exit); the run has failed\n"},
         3);
     process_end(1);
 }

@@ -181,7 +181,7 @@ static int end_verb(struct adapter_host *host, const char *verb, int result, str
     if (result == 0 && reported.category == 0)
         return 0;
     if (reported.category == 0)
-        osiris_error_set(&reported, OSIRIS_ERROR_INTERNAL, "%s failed without reporting an error; this is a fault of the adapter", verb);
+        osiris_error_set(&reported, OSIRIS_ERROR_INTERNAL, "%s failed and gave no reason; this is a fault of the adapter", verb);
     osiris_error_prefix(&reported, "adapter \"%s\"", host->adapter->name);
     osiris_error_move(error, &reported);
     return -1;

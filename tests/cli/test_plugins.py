@@ -356,7 +356,7 @@ def test_an_adapter_among_the_drivers_is_refused(folder):
     plugin("generate")
     shutil.copy(BUILD / ".libs" / "local.so", "drivers/local.so")
     answer, components = listing("drivers")
-    assert_in("belongs into a folder of adapters", refusals(answer)["local.so"])
+    assert_in("move it to a folder of adapters", refusals(answer)["local.so"])
     assert_in("test.generate", components)
 
 

@@ -244,11 +244,11 @@ def test_other_places_are_ended(folder):
 def test_channels_that_are_none(folder):
     for give, words in {
         "no_socket": "execute returned no socket",
-        "closed": "the socket that execute gave (1000) cannot be used: Bad file descriptor",
+        "closed": "the socket that execute returned (1000) cannot be used: Bad file descriptor",
         "file": "cannot be used: Socket operation on non-socket",
-        "datagram": "is no stream socket",
+        "datagram": "is not a stream socket",
         "unconnected": "is not connected",
-        "closed_diagnostics": "the diagnostics that execute gave (1000) cannot be used: Bad file descriptor",
+        "closed_diagnostics": "the diagnostics that execute returned (1000) cannot be used: Bad file descriptor",
         "one_for_both": "execute returned the same descriptor for socket and diagnostics",
         "written_diagnostics": "cannot be read",
         "size": "execute has changed the channel's struct_size to 4",

@@ -253,7 +253,7 @@ def test_out_with_the_records_of_another_run(folder):
         result = osiris("run", "pipeline.yaml", "--out", "here", "--json")
         assert_equal(result.code, 2, "exit code", result)
         assert_equal(result.json()["phase"], "usage", "phase", result)
-        assert_in('"here" has the records of another run', result.json()["message"], result)
+        assert_in('"here" already contains the records of another run', result.json()["message"], result)
         left = {path: path.read_bytes() for path in pathlib.Path("here").rglob("*") if path.is_file()}
         if name == "all of them":
             assert_equal(left, before, "files")
