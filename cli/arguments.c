@@ -12,7 +12,7 @@
 
 static const struct option_entry help_option = {"help", 'h', NULL, "show this help", true};
 
-/* `what` is unknown; what did they mean? */
+/* `what` is unknown; the hint names what was probably meant. */
 static int unknown(struct osiris_error *error, const char *path, const char *what,
                    const char *word, const char *const *candidates, size_t count)
 {
@@ -102,14 +102,14 @@ static int note_option(struct arguments *arguments, const struct option_entry *o
         arguments->help = true;
         return 0;
     }
-    for (size_t i = 0; !option->repeatable && i < arguments->given_count; i++)
-        if (arguments->given[i].option == option) {
-            osiris_error_set(error, OSIRIS_ERROR_CONFIG, "option \"--%s\" is given twice",
+    for (size_t i = 0; !option->repeatable && i < arguments->option_count; i++)
+        if (arguments->options[i].option == option) {
+            osiris_error_set(error, OSIRIS_ERROR_CONFIG, "option \"--%s\" appears twice",
                              option->name);
             return usage_error(arguments, error);
         }
-    arguments->given[arguments->given_count++] =
-        (struct given_option){.option = option, .value = value};
+    arguments->options[arguments->option_count++] =
+        (struct used_option){.option = option, .value = value};
     return 0;
 }
 
@@ -121,7 +121,7 @@ static int missing_value(const struct arguments *arguments, const struct option_
     return usage_error(arguments, error);
 }
 
-/* `--name`, `--name=value`, `--name value`. Returns how many words it has taken, or -1. */
+/* `--name`, `--name=value`, `--name value`. Returns the number of words used, or -1. */
 static int read_long(struct arguments *arguments, const char *word, const char *next,
                      struct osiris_error *error)
 {
@@ -144,7 +144,7 @@ static int read_long(struct arguments *arguments, const char *word, const char *
     return note_option(arguments, option, next, error) < 0 ? -1 : 2;
 }
 
-/* `-a`, `-ab`, `-pvalue`, `-p value`. Returns how many words it has taken, or -1. */
+/* `-a`, `-ab`, `-pvalue`, `-p value`. Returns the number of words used, or -1. */
 static int read_letters(struct arguments *arguments, const char *word, const char *next,
                         struct osiris_error *error)
 {
@@ -215,10 +215,10 @@ static int check_operands(const struct arguments *arguments, struct osiris_error
     const struct command_entry *command = arguments->command;
 
     if (arguments->help || (command->subcommands != NULL && command->execute != NULL &&
-                            arguments->given_count > 0))
+                            arguments->option_count > 0))
         return 0;
     if (command->subcommands != NULL)
-        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "%s: which command?", arguments->path);
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "%s: a command is missing", arguments->path);
     else if (arguments->operand_count < command->operands_minimum)
         osiris_error_set(error, OSIRIS_ERROR_CONFIG, "%s: %s is missing", arguments->path,
                          command->operands);
@@ -227,7 +227,7 @@ static int check_operands(const struct arguments *arguments, struct osiris_error
     return usage_error(arguments, error);
 }
 
-/* They end up in records, in configs, in the JSON that is printed: paths, too. */
+/* Arguments end up in records, in configs and in the JSON that is printed; so do paths. */
 static int check_encoding(int argc, char **argv, struct osiris_error *error)
 {
     for (int i = 1; i < argc; i++)
@@ -247,11 +247,11 @@ int arguments_parse(struct arguments *arguments, const struct command_entry *roo
     if (check_encoding(argc, argv, error) < 0)
         return -1;
     enter_command(arguments, root);
-    /* Letters may be joined in one word: each letter of argv may be an option. */
+    /* Letters may share a word, so each letter of argv may be an option. */
     size_t letters = 1;
     for (int i = 1; i < argc; i++)
         letters += strlen(argv[i]) + 1;
-    arguments->given = calloc(letters, sizeof *arguments->given);
+    arguments->options = calloc(letters, sizeof *arguments->options);
     arguments->operands = calloc((size_t)argc + 1, sizeof *arguments->operands);
     if (read_words(arguments, argc, argv, error) < 0)
         return -1;
@@ -260,37 +260,37 @@ int arguments_parse(struct arguments *arguments, const struct command_entry *roo
 
 void arguments_clear(struct arguments *arguments)
 {
-    free(arguments->given);
+    free(arguments->options);
     free(arguments->operands);
     *arguments = (struct arguments){0};
 }
 
-/* What was given. */
+/* Looking up the values. */
 
 bool arguments_flag(const struct arguments *arguments, const char *name)
 {
-    for (size_t i = 0; i < arguments->given_count; i++)
-        if (strcmp(arguments->given[i].option->name, name) == 0)
+    for (size_t i = 0; i < arguments->option_count; i++)
+        if (strcmp(arguments->options[i].option->name, name) == 0)
             return true;
     return false;
 }
 
 const char *arguments_value(const struct arguments *arguments, const char *name)
 {
-    for (size_t i = arguments->given_count; i > 0; i--)
-        if (strcmp(arguments->given[i - 1].option->name, name) == 0)
-            return arguments->given[i - 1].value;
+    for (size_t i = arguments->option_count; i > 0; i--)
+        if (strcmp(arguments->options[i - 1].option->name, name) == 0)
+            return arguments->options[i - 1].value;
     return NULL;
 }
 
 const char **arguments_values(const struct arguments *arguments, const char *name)
 {
-    const char **values = calloc(arguments->given_count + 1, sizeof *values);
+    const char **values = calloc(arguments->option_count + 1, sizeof *values);
     size_t count = 0;
 
-    for (size_t i = 0; i < arguments->given_count; i++)
-        if (strcmp(arguments->given[i].option->name, name) == 0)
-            values[count++] = arguments->given[i].value;
+    for (size_t i = 0; i < arguments->option_count; i++)
+        if (strcmp(arguments->options[i].option->name, name) == 0)
+            values[count++] = arguments->options[i].value;
     return values;
 }
 

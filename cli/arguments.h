@@ -1,9 +1,9 @@
 /*
- * The command line, read by tables: each subcommand has one entry (name, usage, summary, options) from which
- * parsing, help and the messages about mistakes are made. `--option=value`, `--option value`, `-o value`,
+ * The command line, read with tables: each subcommand has one entry (name, usage, summary, options), from which
+ * parsing, help and error messages are made. `--option=value`, `--option value`, `-o value`,
  * `-ovalue`, `--`; options and operands in any order.
  *
- * Everything is borrowed from argv but the arrays, which arguments_clear frees.
+ * Everything but the arrays is borrowed from argv; arguments_clear frees the arrays.
  */
 #ifndef OSIRIS_CLI_ARGUMENTS_H
 #define OSIRIS_CLI_ARGUMENTS_H
@@ -19,9 +19,9 @@ struct arguments;
 struct option_entry {
     const char *name; /* without the dashes; NULL ends a table */
     char letter;      /* or 0 */
-    const char *argument; /* what help calls its value; NULL: a flag */
+    const char *argument; /* the value's name in the help; NULL: a flag */
     const char *help;
-    bool repeatable; /* a flag: it may be said again, which means nothing more */
+    bool repeatable; /* a repeated flag means the same as one */
 };
 
 struct command_entry {
@@ -34,8 +34,8 @@ struct command_entry {
     int (*execute)(const struct arguments *arguments); /* returns the exit code */
 };
 
-/* One option that was given; `value` is NULL for a flag. */
-struct given_option {
+/* One option of the command line; `value` is NULL for a flag. */
+struct used_option {
     const struct option_entry *option;
     const char *value;
 };
@@ -43,23 +43,23 @@ struct given_option {
 struct arguments {
     const struct command_entry *command;
     char path[64]; /* "osiris components list" */
-    struct given_option *given;
-    size_t given_count;
+    struct used_option *options;
+    size_t option_count;
     const char **operands; /* NULL-terminated */
     size_t operand_count;
     bool help;
-    bool json; /* --json is among the words, even if something else is wrong with them */
+    bool json; /* --json was used, even if the rest of the command line is wrong */
     bool has_stdout; /* standard output was open for writing when the program began */
 };
 
 /* Finds the command below `root` and reads its options and operands. -1: a usage error (category config);
- * `path`, `command` and `json` are right even then, as far as the words were understood. */
+ * `path`, `command` and `json` are then set as far as the command line was understood. */
 int arguments_parse(struct arguments *arguments, const struct command_entry *root, int argc,
                     char **argv, struct osiris_error *error);
 void arguments_clear(struct arguments *arguments);
 
 bool arguments_flag(const struct arguments *arguments, const char *name);
-/* The last value given, or NULL. */
+/* The option's last value, or NULL. */
 const char *arguments_value(const struct arguments *arguments, const char *name);
 /* All values of a repeatable option, NULL-terminated; free the array. */
 const char **arguments_values(const struct arguments *arguments, const char *name);

@@ -17,7 +17,7 @@ int build_check_driver_dirs(const struct arguments *arguments, struct osiris_err
     for (size_t i = 0; folders[i] != NULL; i++) {
         _cleanup_dir_ DIR *folder = opendir(folders[i]);
         if (folder == NULL)
-            return osiris_error_set_errno(error, errno, "cannot look for drivers in \"%s\"", folders[i]);
+            return osiris_error_set_errno(error, errno, "cannot open the driver folder \"%s\"", folders[i]);
     }
     return 0;
 }
@@ -42,7 +42,7 @@ static int check_params(const char *const *params, struct osiris_error *error)
     for (; *params != NULL; params++) {
         const char *equals = strchr(*params, '=');
         if (equals == NULL || equals == *params) {
-            osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"--param %s\" is not NAME=VALUE",
+            osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"--param %s\" does not have the form NAME=VALUE",
                              *params);
             return -1;
         }
@@ -50,13 +50,13 @@ static int check_params(const char *const *params, struct osiris_error *error)
     return 0;
 }
 
-/* A profile names folders of the build and of the run's records. */
+/* A profile's name becomes part of folder names. */
 static int check_profile(const char *profile, struct osiris_error *error)
 {
     if (profile != NULL && (profile[0] == '\0' || profile[0] == '.' || strchr(profile, '/') != NULL))
         return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
-                                "\"%s\" is not a profile's name: it is empty, begins with a dot "
-                                "or has a slash",
+                                "\"%s\" is not a valid profile name: it is empty, begins with a dot "
+                                "or contains a slash",
                                 profile);
     return 0;
 }
@@ -103,7 +103,7 @@ bool build_has_own_adapters(const struct build *build)
     return true;
 }
 
-/* Who uses places: the steps that name one, and all others. */
+/* The steps that use places: those that name one, and all others. */
 struct users {
     struct build *build;
     const struct pipeline *pipeline;
@@ -177,7 +177,7 @@ int build_pipeline_file(struct build *build, const char *path, const char *profi
         .params = params,
         .registry = build->registry,
     };
-    /* All that is wrong is said in one go: with a pipeline that is broken, too. */
+    /* Everything that is wrong is reported together, also when the pipeline itself is broken. */
     (void)pipeline_load(&load, &build->diagnostics, &build->pipeline);
     if (build->pipeline == NULL)
         return -1;
@@ -190,7 +190,7 @@ int build_pipeline_file(struct build *build, const char *path, const char *profi
     };
     if (compile_pipeline(&compile, &build->diagnostics, &build->compiled) < 0)
         found = -1;
-    /* What the command line says is wrong besides. */
+    /* The command line may be wrong besides. */
     if (adapter != NULL && build->places != NULL &&
         build_check_adapter(build, adapter, error) < 0)
         found = -1;

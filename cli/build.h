@@ -1,6 +1,6 @@
 /*
- * From a command line to a compiled pipeline: the registry of components and the pipeline's file, as run, validate and
- * compile need them.
+ * From a command line to a compiled pipeline: the registry of components and the pipeline's file, for run, validate and
+ * compile.
  */
 #ifndef OSIRIS_CLI_BUILD_H
 #define OSIRIS_CLI_BUILD_H
@@ -30,13 +30,13 @@ struct build {
     struct diagnostics diagnostics; /* warnings, too */
 };
 
-/* Whether each --driver-dir is a folder that can be read: 0, or -1 with the error set. */
+/* Checks that each --driver-dir is a readable folder: 0, or -1 with the error set. */
 int build_check_driver_dirs(const struct arguments *arguments, struct osiris_error *error);
 
 /* NULL with the error set. */
 struct registry *build_registry(const struct arguments *arguments, struct osiris_error *error);
 
-/* Whether a place can be had: one of the build's, or an execution adapter. 0 or -1. */
+/* Checks that a place is available: one of the build's places, or an execution adapter. 0 or -1. */
 int build_check_adapter(struct build *build, const char *place, struct osiris_error *error);
 
 /* Whether all of the build's adapters are osiris's own: the installed `local`. */

@@ -1,4 +1,4 @@
-/* osiris components: which drivers there are, what each can do, and which files were refused. */
+/* osiris components: the available drivers, their options, and the files that were refused. */
 #include <string.h>
 
 #include "cli/build.h"
@@ -90,7 +90,7 @@ static int execute_list(const struct arguments *arguments)
 
     if (registry == NULL)
         return report_failure(arguments->json, "components", &error, NULL, EXIT_CODE_FAILED);
-    /* Whoever asks for a list wants to know that it lacks something. */
+    /* The exit code says that the list is not complete. */
     json_object *refused = registry_refused(registry);
     int code = json_array_count(refused) > 0 ? EXIT_CODE_FAILED : EXIT_CODE_SUCCESS;
     if (!arguments->json) {
@@ -154,9 +154,9 @@ static void print_override(json_object *spec, const char *name)
         json_object *field = json_object_array_get_idx(fields, i);
         const char *rule = json_member_string(field, "override", "allowed");
         if (strcmp(json_member_string(field, "name", ""), name) == 0)
-            terminal_print(stdout, ", of the connection: a step %s",
+            terminal_print(stdout, ", from the connection: a step %s",
                    strcmp(rule, "forbidden") == 0 ? "must not override it"
-                   : strcmp(rule, "warning") == 0 ? "that overrides it is warned of"
+                   : strcmp(rule, "warning") == 0 ? "that overrides it gets a warning"
                                                   : "may override it");
     }
 }
@@ -278,7 +278,7 @@ static const struct option_entry options[] = {
 
 static const struct command_entry command_list = {
     .name = "list",
-    .summary = "list all components, and the files that were refused",
+    .summary = "list all components, and the files that were refused and why",
     .options = options,
     .execute = execute_list,
 };
@@ -297,6 +297,6 @@ static const struct command_entry *const subcommands[] = {&command_list, &comman
 
 const struct command_entry command_components = {
     .name = "components",
-    .summary = "the components that pipelines can use",
+    .summary = "show the components that pipelines can use",
     .subcommands = subcommands,
 };

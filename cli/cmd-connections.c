@@ -1,4 +1,4 @@
-/* osiris connections: which there are, and whether they can be used. */
+/* osiris connections: lists the connections and checks them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,8 +11,8 @@
 #include "core/base/json-build.h"
 #include "orchestrator/base/terminal.h"
 
-/* [{connection, family, alias, default, fields}] of the file that is found; *path (free it) is NULL without a file. NULL:
- * reported, *code is the exit code. */
+/* [{connection, family, alias, default, fields}] of the file; *path (free it) is NULL if there is no file. NULL: the
+ * failure has been reported, *code is the exit code. */
 static json_object *load(const struct arguments *arguments, char **path)
 {
     _cleanup_diagnostics_ struct diagnostics diagnostics = DIAGNOSTICS_INIT;
@@ -34,8 +34,8 @@ static int no_connections(const struct arguments *arguments)
 {
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    osiris_error_set(&error, OSIRIS_ERROR_NOT_FOUND, "there is no osiris_connections.yaml");
-    osiris_error_hint(&error, "it is looked for in $OSIRIS_HOME, the working directory and its parent");
+    osiris_error_set(&error, OSIRIS_ERROR_NOT_FOUND, "osiris_connections.yaml does not exist");
+    osiris_error_hint(&error, "create it in $OSIRIS_HOME, the working directory or its parent");
     return report_failure(arguments->json, "connections", &error, NULL, EXIT_CODE_FAILED);
 }
 
@@ -122,7 +122,7 @@ static void print_entry(const char *connection, json_object *answer, bool ok,
     }
 }
 
-/* Checks one and adds what was found to `results`. */
+/* Checks one connection and adds the result to `results`. */
 static bool examine(const struct arguments *arguments, struct registry *registry,
                     const char *connection, json_object *results, int *signal_number)
 {
@@ -207,7 +207,7 @@ static const struct option_entry doctor_options[] = {
 
 static const struct command_entry command_list = {
     .name = "list",
-    .summary = "list all connections, without their values",
+    .summary = "list all connections: names, defaults and fields, no values",
     .options = list_options,
     .execute = execute_list,
 };
@@ -215,7 +215,7 @@ static const struct command_entry command_list = {
 static const struct command_entry command_doctor = {
     .name = "doctor",
     .operands = "[@FAMILY.ALIAS...]",
-    .summary = "try connections, all by default",
+    .summary = "check connections, all by default",
     .options = doctor_options,
     .operands_maximum = 1000,
     .execute = execute_doctor,
@@ -225,6 +225,6 @@ static const struct command_entry *const subcommands[] = {&command_list, &comman
 
 const struct command_entry command_connections = {
     .name = "connections",
-    .summary = "the connections that pipelines can use",
+    .summary = "show and check the connections that pipelines can use",
     .subcommands = subcommands,
 };

@@ -1,4 +1,4 @@
-/* osiris discovery: what a connection leads to, and how a table of it would be split. */
+/* osiris discovery: the tables behind a connection, and how a table would be split. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "core/base/redact.h"
 #include "orchestrator/base/terminal.h"
 
-/* The config that the options make. NULL: the error is set. */
+/* Makes the config from the options. NULL: the error is set. */
 static json_object *read_config(const struct arguments *arguments, struct osiris_error *error)
 {
     const char *table = arguments_value(arguments, "table");
@@ -35,11 +35,11 @@ static json_object *read_config(const struct arguments *arguments, struct osiris
         return config;
     }
     json_object_put(config);
-    osiris_error_set(error, OSIRIS_ERROR_CONFIG, "--partitions %s is not a number from 1", partitions);
+    osiris_error_set(error, OSIRIS_ERROR_CONFIG, "--partitions %s is not a whole number from 1 on", partitions);
     return NULL;
 }
 
-/* Not every family may have tables. */
+/* Not every family has tables. */
 static bool lacks_table(const struct inquiry *inquiry)
 {
     json_object *schema = json_member(inquiry->component->spec, "configSchema");
@@ -70,7 +70,7 @@ static json_object *ask(const struct arguments *arguments, const char *verb, int
         inquiry.component = inquiry_component(registry, inquiry.connection, &error);
     if (inquiry.component != NULL && lacks_table(&inquiry)) {
         *code = EXIT_CODE_USAGE;
-        osiris_error_set(&error, OSIRIS_ERROR_CONFIG, "no table to split is named");
+        osiris_error_set(&error, OSIRIS_ERROR_CONFIG, "the table to split is missing");
         osiris_error_hint(&error, "name it with --table");
     } else if (inquiry.component != NULL)
         answer = inquiry_ask(&inquiry, &signal_number, &error);
@@ -126,7 +126,7 @@ static void print_table(json_object *table)
 
     terminal_print(stdout, "%s (%s", json_member_string(table, "name", ""), json_member_string(table, "kind", ""));
     if (rows != NULL)
-        terminal_print(stdout, ", about %s rows", report_count(json_object_get_int64(rows), count));
+        terminal_print(stdout, ", about %s row%s", report_count(json_object_get_int64(rows), count), json_object_get_int64(rows) == 1 ? "" : "s");
     puts(")");
     if (error != NULL)
         terminal_print(stdout, "  cannot be read: %s\n", error);
@@ -173,7 +173,7 @@ static int execute_run(const struct arguments *arguments)
 
 /* plan */
 
-/* JSON, for programs, too: what a terminal might obey is escaped. */
+/* The JSON is for programs as well as terminals: what a terminal would act on is escaped. */
 static void print_config(json_object *config)
 {
     const char *at = json_text(config, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE, NULL);
@@ -213,17 +213,17 @@ static int execute_plan(const struct arguments *arguments)
 
     if (answer == NULL)
         return code;
-    /* A range with a masked value would be another one. */
+    /* A range with a masked value would be a different range. */
     if (strstr(json_text(json_member(answer, "partitions"), JSON_C_TO_STRING_PLAIN, NULL), REDACT_MASK) == NULL)
         return finish(arguments, answer, print_plan);
     json_object_put(answer);
-    osiris_error_set(&error, OSIRIS_ERROR_DATA, "a value that the ranges need is a secret's, and is not shown");
-    osiris_error_hint(&error, "take another column with --partition-on, or another number of partitions");
+    osiris_error_set(&error, OSIRIS_ERROR_DATA, "the ranges contain a secret value, which cannot be shown");
+    osiris_error_hint(&error, "choose another column with --partition-on, or another number of partitions");
     return report_failure(arguments->json, "discovery", &error, NULL, EXIT_CODE_FAILED);
 }
 
 static const struct option_entry run_options[] = {
-    {"table", 0, "NAME", "this table only", false},
+    {"table", 0, "NAME", "show only this table", false},
     BUILD_OPTION_DRIVER_DIR,
     {"json", 0, NULL, "print one JSON object", true},
     {0},
@@ -231,9 +231,9 @@ static const struct option_entry run_options[] = {
 
 static const struct option_entry plan_options[] = {
     {"table", 0, "NAME", "the table to split", false},
-    {"partitions", 0, "N", "into so many ranges at most", false},
-    {"partition-on", 0, "COLUMN", "the indexed column that they are ranges of", false},
-    {"where", 0, "SQL", "rows that the ranges have", false},
+    {"partitions", 0, "N", "the maximum number of ranges", false},
+    {"partition-on", 0, "COLUMN", "the indexed column to split on", false},
+    {"where", 0, "SQL", "the rows to split", false},
     BUILD_OPTION_DRIVER_DIR,
     {"json", 0, NULL, "print one JSON object", true},
     {0},
@@ -242,7 +242,7 @@ static const struct option_entry plan_options[] = {
 static const struct command_entry command_run_discovery = {
     .name = "run",
     .operands = "@FAMILY.ALIAS",
-    .summary = "show the tables that a connection leads to",
+    .summary = "list the tables of a connection",
     .options = run_options,
     .operands_minimum = 1,
     .operands_maximum = 1,
@@ -264,6 +264,6 @@ static const struct command_entry *const subcommands[] = {&command_run_discovery
 
 const struct command_entry command_discovery = {
     .name = "discovery",
-    .summary = "what a connection leads to",
+    .summary = "explore what a connection gives access to",
     .subcommands = subcommands,
 };

@@ -12,7 +12,7 @@
 
 /* dump */
 
-/* With --json there is one object, or none: everything is read before anything is printed. */
+/* With --json there is one object or none, so everything is read before anything is printed. */
 static int count_records(struct trace_reader *reader, struct osiris_error *error)
 {
     struct trace_record record;
@@ -31,7 +31,7 @@ static void print_line(const struct trace_record *record)
     terminal_print(stdout, "%10.3f ms  %s\n", record->ms, line);
 }
 
-/* Record by record: a trace is much larger in memory. */
+/* Printed record by record, because a trace is much larger in memory. */
 static void print_record(const struct trace_record *record, bool first)
 {
     printf("%s%s", first ? "\n" : ",\n",
@@ -39,7 +39,7 @@ static void print_record(const struct trace_record *record, bool first)
                                           JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, NULL));
 }
 
-/* -1: it cannot be read to its end; what comes before has been printed. */
+/* -1: it cannot be read to its end; what comes before the fault has been printed. */
 static int print_trace(struct trace_reader *reader, bool json, struct osiris_error *error)
 {
     struct trace_record record;
@@ -85,7 +85,7 @@ static const struct option_entry dump_options[] = {
 static const struct command_entry command_dump = {
     .name = "dump",
     .operands = "TRACE",
-    .summary = "print what osiris and its workers said to each other (OSIRIS_RPC_DEBUG)",
+    .summary = "print the messages between osiris and its workers (recorded with OSIRIS_RPC_DEBUG)",
     .options = dump_options,
     .operands_minimum = 1,
     .operands_maximum = 1,
@@ -96,6 +96,6 @@ static const struct command_entry *const rpc_commands[] = {&command_dump, NULL};
 
 const struct command_entry command_rpc = {
     .name = "rpc",
-    .summary = "look into the protocol between osiris and its workers",
+    .summary = "inspect the protocol between osiris and its workers",
     .subcommands = rpc_commands,
 };

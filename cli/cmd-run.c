@@ -35,9 +35,9 @@ struct run {
     struct trace_writer *trace; /* or NULL */
     json_object *warnings; /* of the session */
     char *build_dir;
-    char *pipeline_path, *run_dir, *artifacts_dir; /* as they are shown */
+    char *pipeline_path, *run_dir, *artifacts_dir; /* as shown to people */
     char run_id[CLOCK_ULID_SIZE];
-    bool writes_stdout; /* a step does: the path "-" */
+    bool writes_stdout; /* a step has the path "-" */
 };
 
 static void run_clear(struct run *run)
@@ -75,7 +75,7 @@ static void fill_redactor(struct run *run)
     }
 }
 
-/* What may be shown and put on record of paths that the user has named. */
+/* Paths that the user has named, as they may be shown and recorded. */
 static void show_paths(struct run *run)
 {
     const char *path = run->build.pipeline->path;
@@ -91,7 +91,7 @@ static struct run_report report_of(const struct run *run)
 {
     return (struct run_report){
         .json = run->arguments->json,
-        .gives_stdout = run->writes_stdout,
+        .uses_stdout = run->writes_stdout,
         .build = &run->build,
         .redactor = run->redactor,
         .run_id = run->run_id,
@@ -108,7 +108,7 @@ static struct run_report report_of(const struct run *run)
 
 /* Running. */
 
-/* From the first record to the last the signals that end osiris wait for the session, which takes them as a cancel: otherwise one that
+/* From the first record to the last, signals that would end osiris are blocked; the session treats them as a cancel. Otherwise one that
  * comes early or late would leave records without an end. */
 static void hold_signals(sigset_t *held, sigset_t *saved)
 {
@@ -116,7 +116,7 @@ static void hold_signals(sigset_t *held, sigset_t *saved)
     (void)pthread_sigmask(SIG_BLOCK, held, saved);
 }
 
-/* Those that came too late for the session have cancelled nothing. */
+/* Signals that came too late for the session have cancelled nothing. */
 static void release_signals(const sigset_t *held, const sigset_t *saved)
 {
     const struct timespec no_time = {0};
@@ -126,14 +126,14 @@ static void release_signals(const sigset_t *held, const sigset_t *saved)
     (void)pthread_sigmask(SIG_SETMASK, saved, NULL);
 }
 
-/* Of runs that ended without a word nobody else would ever say so. */
+/* Reports runs that ended without completing their records. */
 static void end_interrupted(const struct run *run)
 {
     _cleanup_json_ json_object *lines = run_index_end_interrupted(".");
 
     for (size_t i = 0; i < json_array_count(lines) && !run->arguments->json; i++) {
         json_object *line = json_object_array_get_idx(lines, i);
-        terminal_print(stderr, "osiris: an earlier run was interrupted, its records say so now: %s\n",
+        terminal_print(stderr, "osiris: an earlier run was interrupted; its records have been completed: %s\n",
                 json_member_string(line, "run_logs_path", "?"));
     }
 }
@@ -217,7 +217,7 @@ static int run_session(struct run *run, struct osiris_error *error)
     };
     _cleanup_progress_ struct progress *progress = progress_new(&progress_options);
 
-    /* Steps are told of with the heartbeat: what is watched has to move. */
+    /* Progress arrives with the heartbeat, so a live display needs short intervals. */
     if (progress_is_live(progress) && run->options.limits.heartbeat_interval_ms == 0)
         run->options.limits.heartbeat_interval_ms = LIVE_HEARTBEAT_MS;
     const struct session_options options = {
@@ -281,7 +281,7 @@ static int run_compiled(struct run *run)
         close_trace(run);
     }
     if (failed && error.category == 0)
-        osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "the run failed for no known reason");
+        osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "the run failed for an unknown reason");
     const char *status = !failed                           ? "success"
                          : run->result.signal_number != 0 ? "cancelled"
                                                           : "failed";
@@ -359,7 +359,7 @@ static int compile(struct run *run, struct osiris_error *error)
 
 /* Standard output. */
 
-/* How many steps write there, and the first of them. */
+/* Returns the number of steps that write to it; *first is the first of them. */
 static size_t count_stdout_steps(const struct compiled *compiled, const char **first)
 {
     json_object *steps = json_member(compiled->plan, "steps");
@@ -373,7 +373,7 @@ static size_t count_stdout_steps(const struct compiled *compiled, const char **f
     return count;
 }
 
-/* The table goes there: nothing else may, and only one. */
+/* Only one table may go there, and nothing else. */
 static int check_stdout(struct run *run, struct osiris_error *error)
 {
     const char *first = NULL;
@@ -382,21 +382,21 @@ static int check_stdout(struct run *run, struct osiris_error *error)
     run->writes_stdout = count > 0;
     if (count > 1) {
         osiris_error_set(error, OSIRIS_ERROR_CONFIG,
-                         "%zu steps write to standard output (path: \"-\"), the first is \"%s\"", count,
+                         "%zu steps write to standard output (path: \"-\"); the first is \"%s\"", count,
                          first);
-        osiris_error_hint(error, "let one of them, and give the others files");
+        osiris_error_hint(error, "keep one and give the others their own path");
         return -1;
     }
     if (count > 0 && run->arguments->json) {
         osiris_error_set(error, OSIRIS_ERROR_CONFIG,
-                         "step \"%s\" writes to standard output, where --json prints", first);
-        osiris_error_hint(error, "leave --json out, or give the step a file");
+                         "step \"%s\" writes to standard output, which --json needs for its result", first);
+        osiris_error_hint(error, "omit --json, or give the step another path");
         return -1;
     }
     if (count > 0 && !run->arguments->has_stdout) {
         osiris_error_set(error, OSIRIS_ERROR_CONFIG,
                          "step \"%s\" writes to standard output, which is closed or not open for writing", first);
-        osiris_error_hint(error, "give osiris a standard output, or give the step a file");
+        osiris_error_hint(error, "open standard output, or give the step another path");
         return -1;
     }
     return 0;
@@ -432,11 +432,11 @@ static const struct option_entry options[] = {
     {"adapter", 0, "NAME", "where the steps run [local]", false},
     {"target", 0, "NAME", "the same as --adapter", false},
     BUILD_OPTIONS,
-    {"pass-env", 0, "NAME", "let the steps see this environment variable", true},
-    {"timeout", 0, "TIME", "stop the run if it takes longer: seconds, or 500ms, 30s, 5m, 2h", false},
-    {"max-steps", 0, "N", "run so many steps at the same time at most [16]", false},
-    {"out", 0, "DIR", "put the run's records into DIR instead of run_logs/", false},
-    {"dry-run", 0, NULL, "compile and show the plan, run nothing", true},
+    {"pass-env", 0, "NAME", "pass this environment variable to the steps", true},
+    {"timeout", 0, "TIME", "stop the run if it takes longer: seconds, or 500ms, 30s, 5m, 2h, 1d", false},
+    {"max-steps", 0, "N", "the maximum number of steps that run at the same time [16]", false},
+    {"out", 0, "DIR", "write the run's records to DIR instead of run_logs/", false},
+    {"dry-run", 0, NULL, "compile and show the plan; run nothing", true},
     {"json", 0, NULL, "print one JSON object on stdout and nothing else", true},
     {"verbose", 'v', NULL, "show every log line", true},
     {0},

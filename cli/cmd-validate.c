@@ -1,4 +1,4 @@
-/* osiris validate: says everything that is wrong with a pipeline, and runs nothing. */
+/* osiris validate: reports everything that is wrong with a pipeline, and runs nothing. */
 #include "cli/build.h"
 #include "cli/commands.h"
 #include "cli/report.h"

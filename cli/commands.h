@@ -1,4 +1,4 @@
-/* The commands' entries; each has its file, cli/main.c lists them. */
+/* The commands' entries. Each command has its own file; cli/main.c lists them. */
 #ifndef OSIRIS_CLI_COMMANDS_H
 #define OSIRIS_CLI_COMMANDS_H
 

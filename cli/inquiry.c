@@ -1,4 +1,4 @@
-/* One question to a component; see inquiry.h. */
+/* One request to a component; see inquiry.h. */
 #include <config.h>
 
 #include "cli/inquiry.h"
@@ -22,9 +22,9 @@
 
 #define STEP_ID "ask"
 
-/* Who is asked. */
+/* Finding the component. */
 
-/* Whether it is one of the list (connections.h), or names a family of it. */
+/* Whether it is a connection of the list (connections.h), or names a family in it. */
 static bool is_listed(json_object *list, const char *reference)
 {
     for (size_t i = 0; i < json_array_count(list); i++) {
@@ -36,7 +36,7 @@ static bool is_listed(json_object *list, const char *reference)
     return false;
 }
 
-/* What may have been meant, or where all of them are shown. */
+/* A hint: what was probably meant, or how to list all of them. */
 static void hint_at_others(json_object *list, const char *reference, struct osiris_error *error)
 {
     _cleanup_free_ const char **names = calloc(json_array_count(list) + 1, sizeof *names);
@@ -45,7 +45,7 @@ static void hint_at_others(json_object *list, const char *reference, struct osir
         names[i] = json_member_string(json_object_array_get_idx(list, i), "connection", "");
     _cleanup_free_ char *question = near_miss_question(reference, names, json_array_count(list));
     osiris_error_hint(error, "%s",
-                      question == NULL ? "\"osiris connections list\" shows those that there are"
+                      question == NULL ? "\"osiris connections list\" shows all connections"
                                        : question);
 }
 
@@ -57,10 +57,10 @@ int inquiry_check_reference(const char *reference, struct osiris_error *error)
     if (reference[0] != '@' || reference[1] == '\0' || reference[1] == '.' ||
         (dot != NULL && dot[1] == '\0')) {
         osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is not a connection", reference);
-        return osiris_error_hint(error, "write @family.alias, like @mysql.shop");
+        return osiris_error_hint(error, "write @family.alias, for example @mysql.shop");
     }
     struct connections *connections = connections_load(getenv("OSIRIS_HOME"), &diagnostics);
-    /* A file that is broken or not there is reported by those who need it. */
+    /* A file that is broken or missing is reported by whoever needs it. */
     if (connections == NULL || connections_path(connections) == NULL) {
         connections_free(connections);
         return 0;
@@ -90,7 +90,7 @@ const struct component *inquiry_component(struct registry *registry, const char 
     if (found == NULL) {
         osiris_error_set(error, OSIRIS_ERROR_NOT_FOUND, "there is no component of the family \"%.*s\"",
                          (int)length, reference + 1);
-        osiris_error_hint(error, "\"osiris components list\" shows those that there are");
+        osiris_error_hint(error, "\"osiris components list\" shows all components");
     }
     return found;
 }
@@ -133,7 +133,7 @@ static char *pipeline_text(const struct inquiry *inquiry)
     return strdup(json_text(pipeline, JSON_C_TO_STRING_PLAIN, NULL));
 }
 
-/* Nobody has written the file that the diagnostics show: only what they say. */
+/* The user has not written this file, so only the diagnostics' messages are shown. */
 static int diagnostics_error(const struct diagnostics *diagnostics, struct osiris_error *error)
 {
     for (size_t i = 0; i < diagnostics->count; i++) {
@@ -145,7 +145,7 @@ static int diagnostics_error(const struct diagnostics *diagnostics, struct osiri
             osiris_error_hint(error, "%s", item->hint);
         return -1;
     }
-    return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the question cannot be compiled");
+    return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the request cannot be compiled");
 }
 
 static int compile(struct asking *asking, struct osiris_error *error)
@@ -233,7 +233,7 @@ static json_object *ask(struct asking *asking, struct osiris_error *error)
         return NULL;
     json_object *answer = json_member(json_member(asking->result.steps, STEP_ID), "result");
     if (answer == NULL) {
-        osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the worker gave no answer");
+        osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the worker sent no answer");
         return NULL;
     }
     return json_object_get(answer);
@@ -246,7 +246,7 @@ static int make_folder(struct asking *asking, struct osiris_error *error)
                           where == NULL || where[0] == '\0' ? "/tmp" : where);
 
     if (length < 0 || (size_t)length >= sizeof asking->folder || mkdtemp(asking->folder) == NULL)
-        return osiris_error_set_errno(error, errno, "cannot make a temporary folder");
+        return osiris_error_set_errno(error, errno, "cannot create a temporary folder");
     return 0;
 }
 

@@ -1,7 +1,7 @@
 /*
- * One question to a component about a connection (check, discover, plan), asked like a run of one step: through the local
- * adapter and a worker, with the same limits, signals and redaction. Its records go into a temporary folder and are
- * removed: nothing was run that anybody could want to look up.
+ * One request to a component about a connection (check, discover, plan). It is made like a run of one step: through the local
+ * adapter and a worker, with the same timeouts, signals and redaction. Its records are written to a temporary folder and
+ * removed: nothing was run that a user would want to look up.
  */
 #ifndef OSIRIS_CLI_INQUIRY_H
 #define OSIRIS_CLI_INQUIRY_H
@@ -21,10 +21,10 @@ struct inquiry {
 
 /* "@family.alias" or "@family", and of the connections file. */
 int inquiry_check_reference(const char *reference, struct osiris_error *error);
-/* The component that is asked about the family's connections: its extractor, else its first. */
+/* The component that answers for the family's connections: its extractor, or else its first component. */
 const struct component *inquiry_component(struct registry *registry, const char *reference,
                                           struct osiris_error *error);
-/* The answer (free it), NULL with the error set. *signal_number is what cancelled it, or 0. */
+/* Returns the answer (free it), or NULL with the error set. *signal_number is the signal that cancelled it, or 0. */
 json_object *inquiry_ask(const struct inquiry *inquiry, int *signal_number,
                          struct osiris_error *error);
 

@@ -22,7 +22,7 @@ static const struct command_entry *const oml_commands[] = {&command_validate, NU
 
 static const struct command_entry command_oml = {
     .name = "oml",
-    .summary = "work on pipeline files",
+    .summary = "check pipeline files",
     .subcommands = oml_commands,
 };
 
@@ -51,7 +51,7 @@ static const struct command_entry root = {
     .execute = print_version,
 };
 
-/* A file that we open must not become what someone else prints to. True if standard output can be written to. */
+/* Opens missing standard descriptors, so that no file of ours gets their numbers. True if standard output is writable. */
 static bool open_standard_descriptors(void)
 {
     int flags = fcntl(STDOUT_FILENO, F_GETFL);
@@ -62,8 +62,8 @@ static bool open_standard_descriptors(void)
     return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
 }
 
-/* Secrets are in this process's memory: no core file of it, and nobody but root traces it. What an adapter starts may raise its own
- * limit again. (Leak checks of sanitizers need to trace.) */
+/* Secrets are in this process's memory, so it leaves no core file and only root may trace it. What an adapter starts may raise its own
+ * limit again. (The leak checker of the sanitizers needs tracing.) */
 static void keep_memory_private(void)
 {
     struct rlimit core;
@@ -77,7 +77,7 @@ static void keep_memory_private(void)
 #endif
 }
 
-/* A reader that has gone (EPIPE) is no failure of ours; a full disk is. */
+/* A closed pipe (EPIPE) is not a failure; a full disk is. */
 static int finish_output(int code)
 {
     if (fflush(stdout) == 0 || errno == EPIPE)
@@ -108,11 +108,11 @@ int main(int argc, char **argv)
     bool has_stdout = open_standard_descriptors();
 
     keep_memory_private();
-    /* The user's files and arguments have their bounds: what is made of them needs no checks. A session, which handles what
-     * peers send, is run without (session_run). */
+    /* The user's files and arguments are bounded, so allocations made from them are not checked. A session, which handles what
+     * peers send, checks them (session_run). */
     memory_insist();
     (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGXFSZ, SIG_IGN); /* a limit on files' sizes is an error of the write */
+    (void)signal(SIGXFSZ, SIG_IGN); /* exceeding the file size limit is an error of write() */
     int code = finish_output(execute(argc, argv, has_stdout));
     bool is_sound = adapter_guard_check(NULL) == 0;
     if (!is_sound && code == EXIT_CODE_SUCCESS)

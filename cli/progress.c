@@ -21,7 +21,7 @@
 #define DEFAULT_ROWS 24
 #define NAME_MAXIMUM 32 /* columns for a step's id */
 #define NAME_MINIMUM 6
-/* Columns of the others, with the two before them: "failed", "999 999 999 rows", … "59 min 59 s" */
+/* The widths of the other columns, including the two spaces before each: "failed", "999 999 999 rows", … "59 min 59 s" */
 #define STATE_WIDTH (2 + 9)
 #define ROWS_WIDTH (2 + 16)
 #define RATE_WIDTH (2 + 17)
@@ -50,7 +50,7 @@ struct progress {
     size_t step_count;
     int name_width;
     bool live, color;
-    size_t lines_drawn; /* that the cursor stands below */
+    size_t lines_drawn; /* above the cursor */
     int64_t last_draw_ms;
 };
 
@@ -113,14 +113,14 @@ static double elapsed_ms(const struct step *step)
     return step->duration_ms;
 }
 
-/* What a line has room for. */
+/* What fits in a line. */
 struct layout {
     int columns;
     int name; /* columns of the step's id */
     bool rate, bytes;
 };
 
-/* Ids are shortened first, then the rate is left out, then the bytes. */
+/* Ids are shortened first, then the rate is omitted, then the bytes. */
 static struct layout fit(const struct progress *progress, int columns)
 {
     int room = columns - STATE_WIDTH - ROWS_WIDTH - DURATION_WIDTH;
@@ -136,7 +136,7 @@ static struct layout fit(const struct progress *progress, int columns)
     return layout;
 }
 
-/* In so many columns; '~' stands for what an id has besides. */
+/* Fills `columns` columns; '~' marks an id that was shortened. */
 static void append_name(struct buffer *out, const char *id, int width)
 {
     bool whole = printed_width(id) <= width;
@@ -178,7 +178,7 @@ static void append_step(const struct progress *progress, const struct step *step
     append_name(&line, step->id, layout->name);
     buffer_append_format(&line, "  %-9s", state_names[step->state]);
     if (step->state != STEP_WAITING) {
-        buffer_append_format(&line, "  %11s rows", report_count(step->rows, text));
+        buffer_append_format(&line, "  %11s row%s", report_count(step->rows, text), step->rows == 1 ? " " : "s");
         if (layout->rate)
             buffer_append_format(&line, "  %10s rows/s",
                                  report_count(report_rate(step->rows, elapsed), text));
@@ -194,9 +194,9 @@ static void append_step(const struct progress *progress, const struct step *step
     buffer_append_text(out, progress->color ? "\033[0m\n" : "\n");
 }
 
-/* The live display. It is written with one write, so that it doesn't flicker. */
+/* The live display. Each frame is one write, so that it does not flicker. */
 
-/* A serial line and many a container know only what the shell says. */
+/* On serial lines and in many containers only the shell knows the size. */
 static unsigned size_from_environment(const char *name, unsigned fallback)
 {
     const char *text = getenv(name);
@@ -206,7 +206,7 @@ static unsigned size_from_environment(const char *name, unsigned fallback)
     return value > 0 && value <= USHRT_MAX && *end == '\0' ? (unsigned)value : fallback;
 }
 
-/* Asked each time: a window may have been resized. Either number may be unknown. */
+/* Read each time, because the window may have been resized. Either number may be unknown. */
 static void terminal_size(int *columns, size_t *rows)
 {
     struct winsize size = {0};
@@ -223,14 +223,14 @@ static void append_erase(struct progress *progress, struct buffer *out)
     progress->lines_drawn = 0;
 }
 
-/* Steps that run come first when there are more than lines. */
+/* Running steps come first when there are more steps than lines. */
 static void append_display(struct progress *progress, struct buffer *out)
 {
     int columns;
     size_t rows;
 
     terminal_size(&columns, &rows);
-    /* The last column stays free: some terminals wrap when it is written. */
+    /* The last column is not used: some terminals wrap when it is written. */
     const struct layout layout = fit(progress, columns - 1);
     size_t room = rows > 3 ? rows - 2 : 1;
     bool all = progress->step_count <= room;
@@ -268,7 +268,7 @@ static void draw(struct progress *progress, bool now)
 }
 
 /* A line above the live display, or just a line. */
-static void say(struct progress *progress, const char *text)
+static void print_above(struct progress *progress, const char *text)
 {
     _cleanup_buffer_ struct buffer out = BUFFER_INIT(DISPLAY_MAXIMUM);
 
@@ -280,10 +280,10 @@ static void say(struct progress *progress, const char *text)
     write_display(&out);
 }
 
-static void say_format(struct progress *progress, const char *format, ...)
+static void print_format(struct progress *progress, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-static void say_format(struct progress *progress, const char *format, ...)
+static void print_format(struct progress *progress, const char *format, ...)
 {
     va_list arguments;
 
@@ -291,10 +291,10 @@ static void say_format(struct progress *progress, const char *format, ...)
     _cleanup_free_ char *text = terminal_format(format, arguments);
     va_end(arguments);
     if (text != NULL)
-        say(progress, text);
+        print_above(progress, text);
 }
 
-/* What the session tells. */
+/* The session's observer. */
 
 static void on_step_started(void *context, const char *step_id, const char *component)
 {
@@ -308,7 +308,7 @@ static void on_step_started(void *context, const char *step_id, const char *comp
     if (progress->live)
         draw(progress, false);
     else if (!progress->options.quiet)
-        say_format(progress, "%s: started (%s)", step_id, component);
+        print_format(progress, "%s: started (%s)", step_id, component);
 }
 
 static void on_step_progress(void *context, const char *step_id, int64_t rows, int64_t bytes)
@@ -335,7 +335,7 @@ static void on_step_retried(void *context, const char *step_id, const char *mess
     step->state = STEP_WAITING;
     if (progress->options.quiet)
         return;
-    say_format(progress, "%s: attempt %lld of %lld failed: %s; the next one comes in %s", step_id,
+    print_format(progress, "%s: attempt %lld of %lld failed: %s; the next one starts in %s", step_id,
                (long long)attempt, (long long)max_attempts, message,
                report_duration((double)delay_ms, delay_text));
 }
@@ -364,8 +364,8 @@ static void on_step_finished(void *context, const char *step_id, const struct os
     if (progress->live)
         draw(progress, false);
     else if (!progress->options.quiet)
-        say_format(progress, "%s: %s, %s rows, %s, %s", step_id, state_names[step->state],
-                   report_count(rows, rows_text), report_bytes(bytes, bytes_text),
+        print_format(progress, "%s: %s, %s row%s, %s, %s", step_id, state_names[step->state],
+                   report_count(rows, rows_text), rows == 1 ? "" : "s", report_bytes(bytes, bytes_text),
                    report_duration(duration_ms, duration_text));
 }
 
@@ -381,7 +381,7 @@ static void keep_warning(const struct progress *progress, const char *source, co
     json_append(warnings, warning);
 }
 
-/* A step's failure is told once, as the run's error; the whole story is in osiris.log. */
+/* A step's failure is shown once, as the run's error; osiris.log has the details. */
 static void on_log(void *context, int level, const char *source, const char *message)
 {
     static const char *const names[] = {"debug", "info", "warning", "error"};
@@ -394,7 +394,7 @@ static void on_log(void *context, int level, const char *source, const char *mes
     bool of_step = level == OSIRIS_ERROR && source != NULL && find_step(progress, source) != NULL;
     if (!progress->options.verbose && (level < OSIRIS_WARNING || of_step))
         return;
-    say_format(progress, "%s: %s%s%s", names[level], source == NULL ? "" : source,
+    print_format(progress, "%s: %s%s%s", names[level], source == NULL ? "" : source,
                source == NULL ? "" : ": ", message);
 }
 
@@ -402,8 +402,8 @@ static void on_cancelling(void *context, int signal_number)
 {
     const char *name = sigabbrev_np(signal_number);
 
-    say_format(context, "osiris: cancelling after SIG%s%s", name == NULL ? "?" : name,
-               signal_number == SIGHUP ? "" : "; a second one kills");
+    print_format(context, "osiris: cancelling after SIG%s%s", name == NULL ? "?" : name,
+               signal_number == SIGHUP ? "" : "; a second one kills the worker");
 }
 
 void progress_end(struct progress *progress)

@@ -10,16 +10,16 @@
 #include "orchestrator/base/terminal.h"
 #include "core/base/utf8.h"
 
-void report_error(const struct osiris_error *error, const char *place)
+void report_error(const struct osiris_error *error, const char *where)
 {
-    _cleanup_free_ char *text = memory_format("osiris: %s%s%s%s", place, error->message, error->hint == NULL ? "" : "; ",
+    _cleanup_free_ char *text = memory_format("osiris: %s%s%s%s", where, error->message, error->hint == NULL ? "" : "; ",
                                               error->hint == NULL ? "" : error->hint);
     _cleanup_free_ char *lines = terminal_lines(text);
 
     fprintf(stderr, "%s\n", lines);
 }
 
-/* Names of files may be any bytes. */
+/* File names may be any bytes. */
 void report_json(json_object *object)
 {
     const char *text = json_text(

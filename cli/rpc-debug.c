@@ -44,7 +44,7 @@ int rpc_debug_check(struct osiris_error *error)
     if (is_off(value) || is_on(value) || strchr(value, '/') != NULL)
         return 0;
     osiris_error_set(error, OSIRIS_ERROR_CONFIG,
-                     "OSIRIS_RPC_DEBUG=%.64s is neither true nor false nor a path", value);
+                     "OSIRIS_RPC_DEBUG=%.64s is not true, false or a path with a slash", value);
     return osiris_error_hint(error, "write ./%.64s for a file of that name", value);
 }
 

@@ -10,9 +10,9 @@
 
 #include "orchestrator/records/trace.h"
 
-/* -1: the variable says something else. */
+/* -1: the variable has another value. */
 int rpc_debug_check(struct osiris_error *error);
-/* The trace's path (free it); NULL: none is wanted. */
+/* The trace's path (free it); NULL: no trace. */
 char *rpc_debug_path(const char *run_dir, const char *run_id);
 
 #endif

@@ -17,7 +17,7 @@ static int choose_adapter(struct run_options *options, const struct arguments *a
 
     if (adapter != NULL && target != NULL && strcmp(adapter, target) != 0)
         return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
-                                "--adapter %s and --target %s contradict each other", adapter,
+                                "--adapter %s and --target %s are different", adapter,
                                 target);
     options->adapter = adapter != NULL ? adapter : target;
     if (options->adapter == NULL)
@@ -38,7 +38,7 @@ static int read_limit(const char *name, int64_t least, int64_t *limit, struct os
     long long value = strtoll(text, &end, 10);
     if (errno != 0 || *end != '\0' || value < least || value > 86400000)
         return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
-                                "%s=%s is not a number of milliseconds from %lld to 86400000", name,
+                                "%s=%s is not a whole number of milliseconds from %lld to 86400000", name,
                                 text, (long long)least);
     *limit = value;
     return 0;
@@ -46,7 +46,7 @@ static int read_limit(const char *name, int64_t least, int64_t *limit, struct os
 
 static int read_limits(struct session_limits *limits, struct osiris_error *error)
 {
-    int64_t silence_ms = -1; /* nothing is said of it */
+    int64_t silence_ms = -1; /* not set */
 
     if (read_limit("OSIRIS_CANCEL_GRACE_MS", 1, &limits->cancel_grace_ms, error) < 0 ||
         read_limit("OSIRIS_COMMIT_TIMEOUT_MS", 1, &limits->commit_ms, error) < 0 ||
@@ -67,7 +67,7 @@ static int read_timeout(struct run_options *options, const struct arguments *arg
 
     if (text != NULL && duration_parse(text, &options->timeout_ms) < 0)
         return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
-                                "--timeout %s is no length of time; write " DURATION_RULE, text);
+                                "--timeout %s is not a duration; write " DURATION_RULE, text);
     return 0;
 }
 
@@ -87,7 +87,7 @@ static int read_max_steps(struct run_options *options, const struct arguments *a
     return 0;
 }
 
-/* For runs that shall wait between attempts for as long as another one did. */
+/* Two runs with the same seed wait equally long between attempts. */
 static int read_retry_seed(int64_t *seed, struct osiris_error *error)
 {
     const char *text = getenv("OSIRIS_RETRY_SEED");
@@ -103,7 +103,7 @@ static int read_retry_seed(int64_t *seed, struct osiris_error *error)
     return 0;
 }
 
-/* What --pass-env lets through to the worker. */
+/* The environment that --pass-env passes to the worker. */
 static int read_environment(struct run_options *options, const struct arguments *arguments,
                             struct osiris_error *error)
 {
@@ -114,7 +114,7 @@ static int read_environment(struct run_options *options, const struct arguments 
         const char *value = getenv(names[i]);
         if (value == NULL)
             return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
-                                    "--pass-env %s: there is no such environment variable",
+                                    "--pass-env %s: the environment variable is not set",
                                     names[i]);
         if (!utf8_is_valid(value, strlen(value)))
             return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
@@ -130,7 +130,7 @@ static int check_out(const struct arguments *arguments, struct osiris_error *err
 
     if (out == NULL || out[0] != '\0')
         return 0;
-    return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "--out: a folder's name is missing");
+    return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "--out: the folder's name is empty");
 }
 
 int run_options_read(struct run_options *options, const struct arguments *arguments,

@@ -1,4 +1,4 @@
-/* What `osiris run` was told by its options and by the environment, less what compiling reads. */
+/* The options of `osiris run` and its environment, without those that compiling reads. */
 #ifndef OSIRIS_CLI_RUN_OPTIONS_H
 #define OSIRIS_CLI_RUN_OPTIONS_H
 

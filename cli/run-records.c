@@ -70,7 +70,7 @@ static json_object *index_line(const struct run_records *records, const char *st
     return line;
 }
 
-/* While it goes on. */
+/* While the run goes on. */
 static void note_running(const struct run_records *records)
 {
     json_object *status = status_of(records, "running", NULL);
@@ -99,12 +99,12 @@ static void start_event(const struct run_records *records)
     json_add(fields, "profile", profile == NULL ? NULL : json_string(profile));
     json_add(fields, "params", redactor_json(records->redactor, records->pipeline->params));
     rundir_own_event(records->rundir, EVENT_RUN_START, fields);
-    rundir_note(records->rundir, NULL, "run of %s begins: osiris %s, process %lld, adapter %s%s%s",
+    rundir_note(records->rundir, NULL, "run of %s starts: osiris %s, process %lld, adapter %s%s%s",
                 records->pipeline_path, PACKAGE_VERSION, (long long)getpid(), records->adapter,
                 profile == NULL ? "" : ", profile ", profile == NULL ? "" : profile);
 }
 
-/* Connections are resolved in compiling; one that cannot be does not compile. */
+/* Compiling has resolved all connections. */
 static void connection_events(const struct run_records *records)
 {
     json_object_object_foreach(records->compiled->aliases, step_id, entry)

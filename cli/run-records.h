@@ -1,4 +1,4 @@
-/* What `osiris run` itself puts into a run's records: how it began, how compiling went, how it ended. */
+/* What `osiris run` itself writes to a run's records: its start, the compile phase, its end. */
 #ifndef OSIRIS_CLI_RUN_RECORDS_H
 #define OSIRIS_CLI_RUN_RECORDS_H
 
@@ -17,16 +17,16 @@ struct run_records {
     const char *pipeline_path; /* redacted */
     const char *run_id;
     const char *adapter;
-    const char *build_dir; /* or NULL while there is none */
+    const char *build_dir; /* NULL until there is one */
     char started[CLOCK_TIMESTAMP_SIZE];
     char compiled_at[CLOCK_TIMESTAMP_SIZE];
     int64_t started_ns;
     double compile_ms;
 };
 
-/* Says that the run goes on (status.json, the index); run_start, compile_start and compile_complete with the times at which they were, adapter_selected. */
+/* Records that the run goes on (status.json, the index), and run_start, compile_start and compile_complete with their times, and adapter_selected. */
 void run_records_begin(const struct run_records *records);
-/* The build could not be written. */
+/* Records that the build could not be written. */
 void run_records_compile_error(const struct run_records *records,
                                const struct osiris_error *error);
 

@@ -1,4 +1,4 @@
-/* How a run went, for people and for programs; see run-report.h. */
+/* A run's result, for people and for programs; see run-report.h. */
 #include "cli/run-report.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "core/base/memory.h"
 #include "orchestrator/oml/pipeline-option.h"
 
-/* Where the step stands in its file, or the option that is at fault. */
+/* Where the step, or the option at fault, is defined in its file. */
 static struct source_location where_is(const struct run_report *report,
                                        const struct osiris_error *error)
 {
@@ -26,7 +26,7 @@ static struct source_location where_is(const struct run_report *report,
 }
 
 /* step "write-orders" (csv.writer) at orders.yaml:14:5:  */
-static char *place_of(const struct run_report *report, const struct osiris_error *error)
+static char *position_of(const struct run_report *report, const struct osiris_error *error)
 {
     json_object *steps = json_member(report->build->compiled->plan, "steps");
 
@@ -86,10 +86,10 @@ void run_report_result(const struct run_report *report, const char *status, cons
         return;
     }
     if (error->category != 0) {
-        _cleanup_free_ char *place = place_of(report, error);
-        report_error(error, place);
+        _cleanup_free_ char *where = position_of(report, error);
+        report_error(error, where);
     }
-    summary_print(report->gives_stdout ? stderr : stdout, report->steps, status, report->total_ms,
+    summary_print(report->uses_stdout ? stderr : stdout, report->steps, status, report->total_ms,
                   report->compile_ms, report->run_dir);
 }
 
@@ -104,7 +104,7 @@ int run_report_plan(const struct run_report *report)
     json_object *object = json_object_new_object();
     json_add_string(object, "status", "success");
     json_add_string(object, "phase", "dry_run");
-    json_add_string(object, "message", "compiled, nothing is run");
+    json_add_string(object, "message", "compiled; nothing was run");
     json_add_string(object, "execution_type", report->adapter);
     json_add(object, "duration", duration_json(report));
     json_add(object, "plan", json_object_get(plan));

@@ -1,4 +1,4 @@
-/* What `osiris run` says when it has run a pipeline, or has only planned to. */
+/* What `osiris run` prints after it has run a pipeline, or after a dry run. */
 #ifndef OSIRIS_CLI_RUN_REPORT_H
 #define OSIRIS_CLI_RUN_REPORT_H
 
@@ -8,10 +8,10 @@
 /* Everything is borrowed. */
 struct run_report {
     bool json;
-    bool gives_stdout; /* to a step: what is for people goes to standard error */
+    bool uses_stdout; /* a step writes to stdout, so the summary goes to stderr */
     const struct build *build;
     struct redactor *redactor;
-    const char *pipeline_path; /* redacted; NULL of a plan */
+    const char *pipeline_path; /* redacted; NULL for a dry run */
     const char *run_id, *run_dir, *artifacts_dir; /* redacted; NULL without records */
     const char *adapter;
     double total_ms, compile_ms;

@@ -47,7 +47,7 @@ static void print_published(FILE *file, json_object *step)
     }
 }
 
-/* Of steps that have needed more than one. */
+/* Only for steps that needed more than one. */
 static void print_attempts(FILE *file, const char *id, json_object *step)
 {
     int64_t attempts = json_member_integer(step, "attempts", 1);
@@ -96,7 +96,7 @@ static void print_plan_step(size_t number, json_object *step)
     }
     json_object *connections = json_member(step, "connections");
     if (connections != NULL)
-        printf("     takes %lld of %s, which has at most %lld at a time\n", (long long)json_member_integer(connections, "count", 0),
+        printf("     takes %lld of %s, which allows %lld at a time\n", (long long)json_member_integer(connections, "count", 0),
                json_member_string(connections, "of", "?"), (long long)json_member_integer(connections, "max", 0));
     for (size_t i = 0; i < json_array_count(after); i++)
         terminal_print(stdout, "     after %s\n", json_object_get_string(json_object_array_get_idx(after, i)));
@@ -106,8 +106,8 @@ void summary_print_plan(json_object *plan)
 {
     json_object *steps = json_member(plan, "steps");
 
-    terminal_print(stdout, "pipeline %s: %zu steps, nothing is run\n", json_member_string(plan, "pipeline", "?"),
-           json_array_count(steps));
+    terminal_print(stdout, "pipeline %s: %zu step%s, nothing is run\n", json_member_string(plan, "pipeline", "?"),
+           json_array_count(steps), json_array_count(steps) == 1 ? "" : "s");
     for (size_t i = 0; i < json_array_count(steps); i++)
         print_plan_step(i + 1, json_object_array_get_idx(steps, i));
 }

@@ -1,4 +1,4 @@
-/* What a run has done, for people: a line per step, what was published, where the run's files are. */
+/* A run's summary for people: a line per step, what was published, where the run's files are. */
 #ifndef OSIRIS_CLI_SUMMARY_H
 #define OSIRIS_CLI_SUMMARY_H
 
@@ -9,7 +9,7 @@
 void summary_print(FILE *file, json_object *steps, const char *status, double total_ms, double compile_ms,
                    const char *run_dir);
 
-/* The plan of a dry run: steps in their order, where their data come from, what waits for what. */
+/* The plan of a dry run: the steps in order, their inputs, and what they wait for. */
 void summary_print_plan(json_object *plan);
 
 #endif

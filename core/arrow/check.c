@@ -1,4 +1,4 @@
-/* Judging Arrow schemas and arrays; see check.h. */
+/* Checking Arrow schemas and arrays; see check.h. */
 #include "core/arrow/check.h"
 
 #include <stdarg.h>
@@ -37,14 +37,14 @@ static int check_children(const struct ArrowSchema *schema, const struct arrow_t
 
     if (schema->n_children < 0 || schema->n_children > ARROW_MAXIMUM_COLUMNS ||
         (expected >= 0 && schema->n_children != expected))
-        return malformed(error, schema, "its schema has %lld children",
+        return malformed(error, schema, "the child count of its schema is %lld",
                          (long long)schema->n_children);
     if (schema->n_children > 0 && schema->children == NULL)
-        return malformed(error, schema, "its schema has no children although it counts some");
+        return malformed(error, schema, "its schema has a child count but no children");
     return 0;
 }
 
-/* Arrow has such a type: the batch is not malformed, and there is another way to say the same. */
+/* Arrow has such a type, so the batch is not malformed; another type can express the same values. */
 static int refuse_type(const struct ArrowSchema *schema, struct osiris_error *error)
 {
     static const struct {
@@ -63,12 +63,12 @@ static int refuse_type(const struct ArrowSchema *schema, struct osiris_error *er
         if (strncmp(schema->format, types[i].begin, strlen(types[i].begin)) != 0)
             continue;
         osiris_error_set(error, OSIRIS_ERROR_DATA,
-                         "column \"%.64s\" has an Arrow type that Osiris does not pass on: %s (\"%.32s\")",
+                         "column \"%.64s\" has an Arrow type that Osiris does not support: %s (\"%.32s\")",
                          schema->name == NULL ? "" : schema->name, types[i].name, schema->format);
-        osiris_error_hint(error, "have the driver give it %s", types[i].cure);
+        osiris_error_hint(error, "make the driver produce it %s", types[i].cure);
         return -1;
     }
-    return malformed(error, schema, "its type is not one that Osiris passes on");
+    return malformed(error, schema, "Osiris does not support its type");
 }
 
 static int check_schema(const struct ArrowSchema *schema, unsigned depth,
@@ -77,7 +77,7 @@ static int check_schema(const struct ArrowSchema *schema, unsigned depth,
     struct arrow_type type = arrow_type_from_format(schema->format);
 
     if (schema->release == NULL)
-        return malformed(error, schema, "its schema has been released already");
+        return malformed(error, schema, "its schema has already been released");
     if (depth > ARROW_MAXIMUM_DEPTH)
         return malformed(error, schema, "it is nested too deeply");
     if (schema->name != NULL && !utf8_is_valid(schema->name, strlen(schema->name)))
@@ -132,19 +132,19 @@ static int check_offsets(const struct ArrowSchema *schema, const struct arrow_ty
         last = offsets[array->length];
     }
     if (arrow_offsets_descend(begin, type->offset_bytes, array->length))
-        return malformed(error, schema, "its offsets go down");
+        return malformed(error, schema, "its offsets decrease");
     if (first < 0)
-        return malformed(error, schema, "its offsets begin below zero");
+        return malformed(error, schema, "its offsets start below zero");
     if (last > ARROW_MAXIMUM_BYTES)
-        return malformed(error, schema, "its offsets are beyond all bounds");
+        return malformed(error, schema, "its offsets exceed the limit");
     if (type->layout == ARROW_VARIABLE && last > first && array->buffers[2] == NULL)
         return malformed(error, schema, "it has no data buffer");
     if (type->layout == ARROW_LIST && last > array->children[0]->length)
-        return malformed(error, schema, "its offsets are beyond its child's end");
+        return malformed(error, schema, "its offsets are beyond the end of its child");
     return 0;
 }
 
-/* What the type of a value asks for; Arrow recommends more, and lets a reader refuse less. */
+/* The alignment that the type of a value requires; Arrow recommends more, and lets a reader refuse less. */
 static int check_alignment(const struct ArrowSchema *schema, const struct arrow_type *type,
                            const struct ArrowArray *array, struct osiris_error *error)
 {
@@ -154,7 +154,7 @@ static int check_alignment(const struct ArrowSchema *schema, const struct arrow_
         alignment = type->bits < 64 ? type->bits / 8 : 8;
     if (alignment == 0 || ((uintptr_t)array->buffers[1] & (alignment - 1)) == 0)
         return 0;
-    return malformed(error, schema, "its %s begin at an address that is no multiple of %u",
+    return malformed(error, schema, "its %s start at an address that is not a multiple of %u",
                      type->layout == ARROW_FIXED ? "values" : "offsets", (unsigned)alignment);
 }
 
@@ -164,12 +164,12 @@ static int check_buffers(const struct ArrowSchema *schema, const struct arrow_ty
     int64_t count = arrow_buffer_count(type);
 
     if (array->n_buffers != count)
-        return malformed(error, schema, "it has %lld buffers instead of %lld",
+        return malformed(error, schema, "its buffer count is %lld instead of %lld",
                          (long long)array->n_buffers, (long long)count);
     if (count > 0 && array->buffers == NULL)
-        return malformed(error, schema, "it has no buffers although it counts some");
+        return malformed(error, schema, "it has a buffer count but no buffers");
     if (count > 0 && array->null_count > 0 && array->buffers[0] == NULL)
-        return malformed(error, schema, "it counts nulls and has no validity buffer");
+        return malformed(error, schema, "it has a null count but no validity buffer");
     if (type->layout == ARROW_FIXED && array->length > 0 && array->buffers[1] == NULL)
         return malformed(error, schema, "it has no data buffer");
     return check_alignment(schema, type, array, error);
@@ -179,18 +179,18 @@ static int check_extent(const struct ArrowSchema *schema, const struct ArrowArra
                         struct osiris_error *error)
 {
     if (array->release == NULL)
-        return malformed(error, schema, "it has been released already");
+        return malformed(error, schema, "it has already been released");
     if (array->length < 0 || array->offset < 0 || array->length > ARROW_MAXIMUM_ROWS ||
         array->offset > ARROW_MAXIMUM_ROWS)
-        return malformed(error, schema, "its length is %lld and its offset %lld",
+        return malformed(error, schema, "its length is %lld and its offset is %lld",
                          (long long)array->length, (long long)array->offset);
     if (array->null_count < -1 || array->null_count > array->length)
-        return malformed(error, schema, "it counts %lld nulls in %lld values",
+        return malformed(error, schema, "its null count is %lld and its length is %lld",
                          (long long)array->null_count, (long long)array->length);
     return 0;
 }
 
-/* How long a child must be for its parent. */
+/* The minimum length of a child. */
 static int64_t needed_length(const struct arrow_type *type, const struct ArrowArray *array)
 {
     int64_t elements = array->offset + array->length;
@@ -211,10 +211,10 @@ static int check_array(const struct ArrowSchema *schema, const struct ArrowArray
     if (check_extent(schema, array, error) < 0 || check_buffers(schema, &type, array, error) < 0)
         return -1;
     if (array->n_children != schema->n_children)
-        return malformed(error, schema, "it has %lld children, its schema %lld",
+        return malformed(error, schema, "its child count is %lld, and that of its schema is %lld",
                          (long long)array->n_children, (long long)schema->n_children);
     if (array->n_children > 0 && array->children == NULL)
-        return malformed(error, schema, "it has no children although it counts some");
+        return malformed(error, schema, "it has a child count but no children");
     int64_t needed = needed_length(&type, array);
     for (int64_t i = 0; i < array->n_children; i++) {
         const struct ArrowSchema *child_schema = schema->children[i];
@@ -224,11 +224,11 @@ static int check_array(const struct ArrowSchema *schema, const struct ArrowArray
         if (check_array(child_schema, child, error) < 0)
             return -1;
         if (child->length < needed)
-            return malformed(error, child_schema, "it has %lld values where %lld are needed",
+            return malformed(error, child_schema, "its length is %lld, and %lld is required",
                              (long long)child->length, (long long)needed);
     }
     if ((array->dictionary == NULL) != (schema->dictionary == NULL))
-        return malformed(error, schema, "only one of it and its schema has a dictionary");
+        return malformed(error, schema, "its dictionary does not match its schema: only one of them has it");
     if (array->dictionary != NULL &&
         check_array(schema->dictionary, array->dictionary, error) < 0)
         return -1;

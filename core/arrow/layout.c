@@ -175,7 +175,7 @@ static bool descend_32(const int32_t *offsets, int64_t count)
     return descends != 0;
 }
 
-/* Vectors of x86-64 cannot compare numbers of 64 bits before SSE 4.2: what stands in for it is slower than this. */
+/* Vectors of x86-64 cannot compare numbers of 64 bits before SSE 4.2, and the substitute is slower than this. */
 static bool descend_64(const int64_t *offsets, int64_t count)
 {
     bool descends = false;

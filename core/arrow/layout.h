@@ -1,5 +1,5 @@
 /*
- * What a format string of the Arrow C data interface means for the buffers of an array.
+ * The buffers of an array, from a format string of the Arrow C data interface.
  * Source: https://arrow.apache.org/docs/format/CDataInterface.html, "Data type description", and
  * Columnar.html, "Buffer Listing for Each Layout".
  */
@@ -27,7 +27,7 @@ struct arrow_type {
     uint32_t list_size;
 };
 
-/* layout ARROW_UNKNOWN: a format that Osiris does not pass on (unions, run-end encoding, views). */
+/* layout ARROW_UNKNOWN: a format that Osiris does not support (unions, run-end encoding, views). */
 struct arrow_type arrow_type_from_format(const char *format);
 
 /* Buffers that an array of the type has. */
@@ -38,7 +38,7 @@ int64_t arrow_buffer_count(const struct arrow_type *type);
 uint64_t arrow_buffer_bytes(const struct arrow_type *type, const struct ArrowArray *array,
                             int64_t index);
 
-/* Whether any of `count` + 1 offsets of so many bytes each, 4 or 8, is below the one before it. */
+/* Whether any of `count` + 1 offsets, of 4 or 8 bytes each, is less than the one before it. */
 bool arrow_offsets_descend(const void *offsets, uint32_t offset_bytes, int64_t count);
 
 #endif

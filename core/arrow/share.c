@@ -26,7 +26,7 @@ static void release_view(struct ArrowArray *view)
     struct holder *holder = view->private_data;
 
     for (int64_t i = 0; i < view->n_children; i++) {
-        /* A child that was moved out has no release here any more. */
+        /* A child that was moved out no longer has a release callback here. */
         if (view->children[i]->release != NULL)
             view->children[i]->release(view->children[i]);
         free(view->children[i]);
@@ -64,7 +64,7 @@ static int view_children(struct holder *holder, const struct ArrowArray *array,
     return make_view(holder, array->dictionary, view->dictionary);
 }
 
-/* On failure the view is released already. */
+/* On failure the view has already been released. */
 static int make_view(struct holder *holder, const struct ArrowArray *array, struct ArrowArray *view)
 {
     *view = *array;

@@ -17,7 +17,7 @@ int arrow_schema_copy(const struct ArrowSchema *schema, struct ArrowSchema *out)
 /* The release of a schema each of whose parts is an allocation of its own: texts, metadata, children, the dictionary. */
 void arrow_schema_release(struct ArrowSchema *schema);
 
-/* Bytes that a schema's metadata take. */
+/* The size of a schema's metadata in bytes. */
 size_t arrow_metadata_length(const char *metadata);
 
 #endif

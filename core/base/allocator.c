@@ -1,6 +1,6 @@
 /*
- * malloc and its kin: those that would have been called otherwise, but that a small allocation that fails ends the process
- * (memory.h). Part of the two programs, not of the library, so that what links the library keeps its own.
+ * malloc and related functions: they call the original ones, and end the process when a small allocation fails
+ * (memory.h). They belong to the two programs, not to the library, so that other users of the library keep their own.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 #define ALLOCATOR __attribute__((visibility("default")))
 
-/* Looked up at the first call, when there is one thread, and the same ever after. */
+/* Looked up at the first call, when there is only one thread, and never changed. */
 static struct {
     void *(*malloc)(size_t);
     void *(*calloc)(size_t, size_t);

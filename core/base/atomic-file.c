@@ -1,4 +1,4 @@
-/* Small files, whole or not at all; see atomic-file.h. */
+/* Small files that are replaced atomically; see atomic-file.h. */
 #include "core/base/atomic-file.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 
 #include "core/base/cleanup.h"
 
-/* So much of it as can be; less than `length`: errno says why. */
+/* Writes as much as possible; if it is less than `length`, errno is set. */
 static size_t write_what_fits(int fd, const char *bytes, size_t length)
 {
     size_t done = 0;
@@ -69,7 +69,7 @@ void cut_to_whole_lines(int fd)
         (void)!ftruncate(fd, end);
 }
 
-/* The descriptor is of the file that has this name, which nobody else writes to. EWOULDBLOCK: somebody else has it, or had. */
+/* Checks that the descriptor is of the file with this name and that nobody else writes to it. EWOULDBLOCK: somebody else does, or did. */
 static bool is_ours(int fd, const char *name)
 {
     struct stat open_one, named;
@@ -81,8 +81,8 @@ static bool is_ours(int fd, const char *name)
            S_ISREG(open_one.st_mode) && open_one.st_uid == geteuid();
 }
 
-/* What is written first: "<path>.tmp", so that what a process leaves that is killed is used by the next one; or, if somebody has
- * that, a name that nobody has. `name` has room for either. */
+/* The temporary file is "<path>.tmp", so that the next process reuses what a killed one has left; or, if somebody is using
+ * that, a unique name. `name` has room for either. */
 static int open_temporary(const char *path, char *name)
 {
     sprintf(name, "%s.tmp", path);
@@ -92,7 +92,7 @@ static int open_temporary(const char *path, char *name)
         fd = open(name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd >= 0 && is_ours(fd, name))
         return fd;
-    /* Where there are no locks nobody else can have it. */
+    /* Without locks it is assumed to be unused. */
     if (made && errno != EWOULDBLOCK && errno != ENOENT)
         (void)unlink(name);
     cleanup_close_value(&fd);
@@ -108,7 +108,7 @@ int atomic_file_write(const char *path, const void *bytes, size_t length, mode_t
 
     if (fd < 0)
         return osiris_error_set_errno(error, errno, "cannot write \"%s\"", path);
-    /* Some file systems say at the close only what is wrong; but the lock is kept until the name has gone. */
+    /* Some file systems report errors only at close, but the lock must be kept until the name has gone. */
     locked = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (locked < 0 || ftruncate(fd, 0) < 0 || fchmod(fd, mode) < 0 || write_fully(fd, bytes, length) < 0 ||
         close(steal_fd(&fd)) < 0 || rename(temporary, path) < 0) {
@@ -153,7 +153,7 @@ int atomic_file_write_reserved(int reserved, const char *temporary, const char *
     return -1;
 }
 
-/* Its owner can use it, also if somebody in this process (a driver) has set a umask that says otherwise. */
+/* The owner can always use it, whatever umask somebody in this process (a driver) has set. */
 static int make_folder(const char *path, mode_t mode)
 {
     struct stat status;
@@ -173,23 +173,23 @@ int make_directories(const char *path, mode_t mode, struct osiris_error *error)
                                          S_ISDIR(status.st_mode)))
         return 0;
     if (errno != ENOENT)
-        return osiris_error_set_errno(error, errno, "cannot make the folder \"%s\"", path);
+        return osiris_error_set_errno(error, errno, "cannot create the folder \"%s\"", path);
     _cleanup_free_ char *copy = strdup(path);
     for (char *slash = strchr(copy + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         if (make_folder(copy, mode) < 0 && errno != EEXIST)
-            return osiris_error_set_errno(error, errno, "cannot make the folder \"%s\"", copy);
+            return osiris_error_set_errno(error, errno, "cannot create the folder \"%s\"", copy);
         *slash = '/';
     }
     if (make_folder(path, mode) < 0 && errno != EEXIST)
-        return osiris_error_set_errno(error, errno, "cannot make the folder \"%s\"", path);
+        return osiris_error_set_errno(error, errno, "cannot create the folder \"%s\"", path);
     return 0;
 }
 
 char *read_whole_file(const char *path, size_t maximum, size_t *length,
                       struct osiris_error *error)
 {
-    /* O_NONBLOCK: a pipe without a writer must not hold us. */
+    /* O_NONBLOCK: a pipe without a writer must not block us. */
     _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     struct stat status;
 
@@ -204,11 +204,11 @@ char *read_whole_file(const char *path, size_t maximum, size_t *length,
     }
     if ((uintmax_t)status.st_size > maximum) {
         osiris_error_set(error, OSIRIS_ERROR_CONFIG,
-                         "cannot read \"%s\": it has %.1f MiB, at most %.0f MiB are allowed", path,
+                         "cannot read \"%s\": its size is %.1f MiB, and at most %.0f MiB are allowed", path,
                          (double)status.st_size / (1 << 20), (double)maximum / (1 << 20));
         return NULL;
     }
-    /* The file may grow meanwhile; what comes after its size is left alone. */
+    /* The file may grow meanwhile; anything beyond its initial size is ignored. */
     size_t size = (size_t)status.st_size, got = 0;
     _cleanup_free_ char *text = malloc(size + 1);
     if (text == NULL) {

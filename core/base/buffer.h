@@ -1,6 +1,6 @@
 /*
- * A growing run of bytes that is born with a maximum and has a sticky failure flag: append as often
- * as needed, ask once at the end. The bytes are always followed by a NUL that `length` does not
+ * A growing run of bytes with a maximum and a sticky failure flag: append as often
+ * as needed, and check once at the end. The bytes are always followed by a NUL that `length` does not
  * count, so `data` is usable as a string (data is NULL only before the first append).
  */
 #ifndef OSIRIS_CORE_BASE_BUFFER_H
@@ -16,7 +16,7 @@ struct buffer {
     size_t length;
     size_t capacity;
     size_t maximum; /* length never exceeds this */
-    bool failed;    /* beyond maximum, or starved; later appends do nothing */
+    bool failed;    /* beyond maximum, or out of memory; later appends do nothing */
     bool starved;   /* it has failed for lack of memory */
 };
 
@@ -28,7 +28,7 @@ struct buffer {
 
 void buffer_init(struct buffer *buffer, size_t maximum);
 void buffer_clear(struct buffer *buffer);
-/* Makes it empty and forgets a failure; keeps the memory. */
+/* Empties it and clears a failure; keeps the memory. */
 void buffer_reset(struct buffer *buffer);
 
 /* Each returns 0, or -1 once the buffer has failed. */
@@ -42,7 +42,7 @@ int buffer_append_format(struct buffer *buffer, const char *format, ...)
 char *buffer_reserve(struct buffer *buffer, size_t length);
 /* Drops the first `length` bytes. */
 void buffer_consume(struct buffer *buffer, size_t length);
-/* Gives the bytes away (free them), NULL if it has failed; the buffer is empty afterwards. */
+/* Returns the bytes (free them), or NULL if it has failed; the buffer is empty afterwards. */
 char *buffer_steal(struct buffer *buffer);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Cleanup attributes: a local variable gives back what it holds on every way out of its block.
- * Declare it with its empty value (NULL, -1); hand ownership on with steal_pointer or steal_fd.
+ * Cleanup attributes: a local variable releases what it holds on every way out of its block.
+ * Declare it with its empty value (NULL, -1); pass ownership on with steal_pointer or steal_fd.
  */
 #ifndef OSIRIS_CORE_BASE_CLEANUP_H
 #define OSIRIS_CORE_BASE_CLEANUP_H

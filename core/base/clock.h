@@ -14,7 +14,7 @@ int64_t clock_monotonic_ns(void);
 int64_t clock_ms_of(const struct timespec *time);
 int64_t clock_realtime_ms(void);
 
-/* Of two deadlines. */
+/* The earlier of two deadlines. */
 static inline int64_t clock_earlier(int64_t a, int64_t b)
 {
     return a < b ? a : b;

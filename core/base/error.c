@@ -17,7 +17,7 @@ static const char *const category_names[] = {
 
 #define CATEGORY_COUNT (sizeof category_names / sizeof category_names[0])
 
-/* Texts come from drivers and peers, and may be of any length: without memory for one, the error says that instead. */
+/* Texts come from drivers and peers and may have any length: if one cannot be allocated, the error says so instead. */
 static char *format_text(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 
 static char *format_text(const char *format, va_list arguments)

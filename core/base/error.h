@@ -1,8 +1,8 @@
 /*
  * One error type for the whole core. A function that can fail returns 0 or -1 (or a pointer or NULL)
- * and takes `struct osiris_error *error` last. The error is made once, where the facts are; callers
- * may prefix where it happened, never repeat what happened. `error` may be NULL for a caller that
- * does not care. A caller starts with OSIRIS_ERROR_INIT and ends with osiris_error_clear (or declares
+ * and takes `struct osiris_error *error` last. The error is created once, where the facts are known; callers
+ * may prefix where it happened, but never repeat what happened. `error` may be NULL for a caller that
+ * does not need it. A caller starts with OSIRIS_ERROR_INIT and ends with osiris_error_clear (or declares
  * it _cleanup_error_).
  */
 #ifndef OSIRIS_CORE_BASE_ERROR_H
@@ -22,7 +22,7 @@ struct osiris_error {
     char *native_state; /* owned; each may be NULL, but for the message of an error that is set */
     char *message;
     char *hint;
-    char *option;    /* of the step's config that is at fault: a key or a JSON pointer */
+    char *option;    /* the option of the step's config at fault: a key or a JSON pointer */
     char *type;      /* error type name where the original has one: WorkerCrashError, … */
     char *step_id;
     char *component;
@@ -34,7 +34,7 @@ struct osiris_error {
     }
 #define _cleanup_error_ _cleanup_(osiris_error_clear)
 
-/* Sets the error (replacing one already there) and returns -1. */
+/* Sets the error (replacing an earlier one) and returns -1. */
 int osiris_error_set(struct osiris_error *error, int category, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -42,15 +42,15 @@ int osiris_error_set(struct osiris_error *error, int category, const char *forma
 int osiris_error_set_violation(struct osiris_error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* What is wrong, is so because of that: "the peer violates the protocol: WHAT: " before the message; `what` may be NULL. */
+/* Marks the error as a violation: puts "the peer violates the protocol: WHAT: " before the message; `what` may be NULL. */
 int osiris_error_blame_peer(struct osiris_error *error, const char *what);
 
-/* The same with errno's text behind the message; the category follows from `number` (ENOENT:
+/* The same with errno's text after the message; the category follows from `number` (ENOENT:
  * not_found, EACCES/EPERM/EROFS: permission, ETIMEDOUT: timeout, ECONNREFUSED…: connection, else io). */
 int osiris_error_set_errno(struct osiris_error *error, int number, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Adds what to do about it. Returns -1. */
+/* Adds a hint: what to do about it. Returns -1. */
 int osiris_error_hint(struct osiris_error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -58,7 +58,7 @@ int osiris_error_hint(struct osiris_error *error, const char *format, ...)
 int osiris_error_prefix(struct osiris_error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* What a plug-in has reported, of whatever version its struct is. */
+/* An error from a plug-in's report, whatever version the struct has. */
 void osiris_error_from_report(struct osiris_error *error, const struct osiris_error_report *report);
 
 void osiris_error_clear(struct osiris_error *error);
@@ -66,14 +66,14 @@ void osiris_error_clear(struct osiris_error *error);
 /* Moves `from` to `to` (cleared first); `from` is empty afterwards. */
 void osiris_error_move(struct osiris_error *to, struct osiris_error *from);
 
-/* Copies `from` (which stays) over `to`. */
+/* Replaces `to` by a copy of `from`. */
 void osiris_error_copy(struct osiris_error *to, const struct osiris_error *from);
 
 /* "config", "connection", …; "internal" for anything unknown. */
 const char *osiris_error_category_name(int category);
 
 /* The wire and JSON form: {category, retryable, native_code, native_state, message, hint, option,
- * type, step_id, component}, absent members left out. */
+ * type, step_id, component}, without absent members. */
 json_object *osiris_error_to_json(const struct osiris_error *error);
 void osiris_error_from_json(struct osiris_error *error, json_object *object);
 

@@ -1,4 +1,4 @@
-/* Reading members of JSON objects without ceremony. All results are borrowed. */
+/* Reading members of JSON objects. All results are borrowed. */
 #ifndef OSIRIS_CORE_BASE_JSON_ACCESS_H
 #define OSIRIS_CORE_BASE_JSON_ACCESS_H
 
@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* NULL if `object` is no object or has no such member (or it is null). */
+/* NULL if `object` is not an object or has no such member (or it is null). */
 static inline json_object *json_member(json_object *object, const char *key)
 {
     json_object *value = NULL;

@@ -1,5 +1,5 @@
 /*
- * Building JSON objects. Nothing that is added can get lost: an allocation that fails ends the process, whatever its size
+ * Building JSON objects. Nothing that is added is lost: a failed allocation ends the process, whatever its size
  * (core/base/memory.h).
  */
 #ifndef OSIRIS_CORE_BASE_JSON_BUILD_H

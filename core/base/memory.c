@@ -1,4 +1,4 @@
-/* What becomes of a process without memory; see memory.h. */
+/* How a process ends when it is out of memory; see memory.h. */
 #include "core/base/memory.h"
 
 #include <errno.h>

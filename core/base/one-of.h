@@ -1,4 +1,4 @@
-/* Whether a text is one of a list's, which ends with NULL. */
+/* Whether a NULL-terminated list contains a text. */
 #ifndef OSIRIS_CORE_BASE_ONE_OF_H
 #define OSIRIS_CORE_BASE_ONE_OF_H
 

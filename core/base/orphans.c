@@ -27,7 +27,7 @@ static bool has_children(void)
     return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
-/* Of /proc/PID/stat: the number behind the state, which is behind the name, which is in parentheses. -1: it is gone. */
+/* From /proc/PID/stat: the number after the state, which follows the name in parentheses. -1: the process has gone. */
 static pid_t parent_of(const char *pid)
 {
     char path[64], text[512];
@@ -53,7 +53,7 @@ static void add(struct children *list, pid_t pid)
     grown[list->count++] = pid;
 }
 
-/* Those that are there now; empty if there are none, or no memory. */
+/* The current ones; empty if there are none, or out of memory. */
 static void list_children(struct children *list)
 {
     const pid_t self = getpid();
@@ -96,7 +96,7 @@ static bool is_relative(const struct adoption *before, pid_t pid)
     return false;
 }
 
-/* Those that are left of one round; *ended counts those that are not. */
+/* The ones that remain after a round; *ended counts the others. */
 static size_t kill_all(const struct children *children, const struct adoption *before, size_t *ended)
 {
     size_t left = 0;
@@ -107,7 +107,7 @@ static size_t kill_all(const struct children *children, const struct adoption *b
         (void)kill(children->pids[i], SIGKILL);
         if (waitpid(children->pids[i], NULL, WNOHANG) == children->pids[i])
             (*ended)++;
-        /* Also if it is gone: its own children may be ours from now on. */
+        /* Even if it has gone, its children may now be ours. */
         left++;
     }
     return left;

@@ -1,7 +1,7 @@
 /*
- * Processes that have lost their parents: a driver's child that detaches itself (setsid, double fork) is in no process group
- * that could be killed, but a subreaper above it becomes its parent. The worker is one for as long as it lives, osiris while it
- * runs a pipeline, for what a worker that was killed has left, and both while they try a plug-in (guarded.h).
+ * Processes that have lost their parents. A driver's child that detaches itself (setsid, double fork) is not in a process group
+ * that could be killed, but a subreaper above it becomes its parent. The worker is a subreaper for as long as it lives, osiris while it
+ * runs a pipeline, for the processes of killed workers, and both while they try a plug-in (guarded.h).
  */
 #ifndef OSIRIS_CORE_BASE_ORPHANS_H
 #define OSIRIS_CORE_BASE_ORPHANS_H
@@ -10,20 +10,20 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* How it was before. */
+/* The state before. */
 struct adoption {
-    pid_t *relatives; /* children that this process had already; owned */
+    pid_t *relatives; /* children that this process already had; owned */
     size_t count;
-    bool adopted; /* orphans below it were its children already */
+    bool adopted; /* it already was a subreaper */
 };
 
-/* Orphans below this process become its children. `before` may be NULL: for good. */
+/* Makes orphans below this process its children. `before` may be NULL: permanently. */
 void orphans_adopt(struct adoption *before);
-/* As it was before; clears it. */
+/* Restores the state and clears it. */
 void orphans_release(struct adoption *before);
 
-/* Kills and reaps all children but the relatives (NULL: all), and what becomes a child by that, for at most timeout_ms. Says how
- * many there were. Nobody may wait for any of them elsewhere. */
+/* Kills and reaps all children except the relatives (NULL: all), and what becomes a child by that, for at most timeout_ms. Returns
+ * their number. Nobody else may wait for any of them. */
 size_t orphans_end(const struct adoption *before, int timeout_ms);
 
 #endif

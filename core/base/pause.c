@@ -10,7 +10,7 @@
 #include "core/base/cleanup.h"
 #include "core/base/clock.h"
 
-#define MINIMUM_MS 100 /* less is a busy machine */
+#define MINIMUM_MS 100 /* anything shorter is a busy machine */
 
 void pause_expect(struct pause_watch *watch, int64_t timeout_ms)
 {
@@ -41,7 +41,7 @@ int64_t patience_next(struct patience *patience)
     return patience->slice_ms;
 }
 
-/* Of /proc/PID/stat: what is behind the name, which is in parentheses. */
+/* From /proc/PID/stat: what follows the name in parentheses. */
 static char state_of(pid_t pid)
 {
     char path[64], text[512];

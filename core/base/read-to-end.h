@@ -1,4 +1,4 @@
-/* Reading a descriptor to its end, into a buffer that bounds it, by a deadline. */
+/* Reads a descriptor to its end into a bounded buffer, with a deadline. */
 #ifndef OSIRIS_CORE_BASE_READ_TO_END_H
 #define OSIRIS_CORE_BASE_READ_TO_END_H
 
@@ -11,10 +11,10 @@
 enum read_result {
     READ_WHOLE,  /* the buffer has data, an empty one, too */
     READ_LATE,   /* the deadline came before the end */
-    READ_FAILED, /* errno says why: ENOMEM if the buffer has failed, for it is too much or there is no memory */
+    READ_FAILED, /* errno says why: ENOMEM if the buffer has failed, because it is full or out of memory */
 };
 
-/* `deadline_ms` is of clock_monotonic_ms. What came stays in the buffer, terminated, whatever the result. */
+/* `deadline_ms` is a time of clock_monotonic_ms. Whatever the result, what arrived is in the buffer, terminated. */
 enum read_result read_to_end(int fd, int64_t deadline_ms, struct buffer *into);
 
 #endif

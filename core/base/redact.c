@@ -1,4 +1,4 @@
-/* The redactor: secret values and the forms in which they travel, masked in one scan; see redact.h. */
+/* The redactor: masks secret values in all forms in which they travel, in one scan; see redact.h. */
 #include "core/base/redact.h"
 
 #include <ctype.h>
@@ -14,10 +14,10 @@
 #include "core/base/json-build.h"
 #include "core/base/json-text.h"
 
-#define LONGEST_QUOTED 4096 /* of what a server quotes: it cuts much earlier */
+#define LONGEST_QUOTED 4096 /* the longest quotation by a server, which truncates much earlier */
 
 #define SHORT_VALUE 4
-/* A shorter one of nothing but these may be a word of ours: an id, a name, a time. */
+/* A shorter secret of only these characters may be one of our own words: an id, a name, a time. */
 #define WORD_MAXIMUM 24
 #define WORD_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-"
 /* A piece of a secret (a line of a key, a part of a base64 text) hides only if it is this long. */
@@ -26,12 +26,12 @@
 #define CUT_MARK "... (cut: %zu bytes in all)"
 #define CUT_ROOM ((size_t)64)
 
-/* One text to be masked. */
+/* One text to mask. */
 struct pattern {
-    struct pattern *next; /* of the same first byte, not longer than this one */
+    struct pattern *next; /* with the same first byte, not longer than this one */
     size_t length;
     bool alone; /* masked only between non-word characters */
-    bool plain; /* it may be one of our own words */
+    bool plain; /* may be one of our own words */
     char text[];
 };
 
@@ -67,7 +67,7 @@ void redactor_free(struct redactor *redactor)
 
 /* Adding. The lock is held for writing. */
 
-/* How forms of a value are masked. */
+/* How the forms of a value are masked. */
 struct manner {
     bool alone, plain;
 };
@@ -158,8 +158,8 @@ static void encode_base64(const uint8_t *bytes, size_t length, const char *last,
     }
 }
 
-/* A value inside a longer text that is encoded as a whole ("user:password") starts at one of three places
- * of its group of four characters. Those that share bits with a neighbour are left out. */
+/* A value inside a longer text that is encoded as a whole ("user:password") starts at one of three positions
+ * of its group of four characters. Characters that share bits with a neighbour are omitted. */
 static int add_base64_form(struct redactor *redactor, const char *value, size_t length, size_t shift,
                            const char *last, struct manner manner)
 {
@@ -236,7 +236,7 @@ int redactor_add(struct redactor *redactor, const char *value)
 
 /* Masking. */
 
-/* What is masked in a text. */
+/* What to mask in a text. */
 struct policy {
     enum { PREFIX_NEVER, PREFIX_INSIDE, PREFIX_ALWAYS } prefixes; /* of secrets; inside: not if it is the whole text */
     bool plain_too, plain_keys;
@@ -253,7 +253,7 @@ static bool is_word(unsigned char c)
     return isalnum(c) || c == '_' || c >= 0x80;
 }
 
-/* Whether a text that was cut may end here: its own end, that of a line or of a quotation, or dots. */
+/* Whether a truncated text may end here: at its end, the end of a line or of a quotation, or dots. */
 static bool may_be_cut(const char *at, const char *end)
 {
     return at == end || strchr("'\"`\\\r\n", *at) != NULL || (end - at >= 3 && memcmp(at, "...", 3) == 0) ||
@@ -269,7 +269,7 @@ static size_t common_length(const struct pattern *pattern, const char *at, const
     return common;
 }
 
-/* The longest beginning of the pattern with which a text may have been cut, or 0. */
+/* The length of the longest prefix of the pattern at which the text may have been truncated, or 0. */
 static size_t prefix_match(const struct pattern *pattern, const char *at, const char *end)
 {
     size_t length = pattern->alone ? 0 : common_length(pattern, at, end);
@@ -280,7 +280,7 @@ static size_t prefix_match(const struct pattern *pattern, const char *at, const 
     return 0;
 }
 
-/* How much of the end of a secret a quotation begins with that begins within it (a server quotes a statement from its fault on), or 0. */
+/* If a quotation starts within a secret (a server quotes a statement from its fault on): the length of that suffix, or 0. */
 static size_t quoted_end(const struct redactor *redactor, const struct policy *policy, const char *text, size_t length, size_t at)
 {
     size_t longest = 0;
@@ -330,11 +330,11 @@ static size_t longest_match(const struct redactor *redactor, const struct policy
     return longest;
 }
 
-/* Secrets that overlap are masked as one: no part of either is left. */
+/* Overlapping secrets are masked as one, so that no part of either remains. */
 static void mask(const struct redactor *redactor, const struct policy *policy, const char *text, size_t length,
                  struct buffer *out)
 {
-    size_t kept_from = 0; /* what is not yet written begins here, or at masked_to */
+    size_t kept_from = 0; /* the start of what is not yet written, unless masked_to is later */
     size_t masked_to = 0; /* end of the mask that is open; 0: none */
 
     for (size_t i = 0; i < length; i++) {
@@ -379,7 +379,7 @@ char *redactor_record_text(struct redactor *redactor, const char *text)
     return masked(redactor, &record_policy, text, strlen(text));
 }
 
-/* Whether all that there is from here on is the beginning of a secret. */
+/* Whether everything from here on is a prefix of a secret. */
 static bool is_open(const struct redactor *redactor, const char *at, const char *end)
 {
     const struct pattern *pattern = redactor->patterns[(unsigned char)*at];
@@ -390,7 +390,7 @@ static bool is_open(const struct redactor *redactor, const char *at, const char 
     return false;
 }
 
-/* A mask that reaches into what is held back is held back, too. */
+/* A mask that extends into the held-back part is held back, too. */
 size_t redactor_settled(struct redactor *redactor, const char *text, size_t length)
 {
     size_t mask_from = 0, mask_to = 0, settled = 0;
@@ -434,7 +434,7 @@ static json_object *copy_string(struct redactor *redactor, const struct policy *
     return text == NULL ? NULL : json_string(text);
 }
 
-/* With the shortest text that reads back as the same number; JSON has no infinities. */
+/* As the shortest text that reads back as the same number; JSON has no infinities. */
 static json_object *copy_double(json_object *value)
 {
     double number = json_object_get_double(value);
@@ -461,7 +461,7 @@ static json_object *copy_array(struct redactor *redactor, const struct policy *p
     return copy;
 }
 
-/* "key" alone is a secret's name in a config, but a plain word in events and their like. */
+/* "key" alone names a secret in a config, but is a plain word in events and the like. */
 static bool is_masked_whole(const char *key, json_object *value)
 {
     if (strcmp(key, "key") == 0)
@@ -553,6 +553,6 @@ void redactor_error(struct redactor *redactor, struct osiris_error *error)
     mask_in_place(redactor, &text_policy, &error->message);
     mask_in_place(redactor, &text_policy, &error->hint);
     mask_in_place(redactor, &text_policy, &error->native_state);
-    /* It is looked up. */
+    /* The type is looked up, so it is not masked. */
     mask_in_place(redactor, &record_policy, &error->option);
 }

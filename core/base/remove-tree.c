@@ -11,17 +11,17 @@
 
 #include "core/base/cleanup.h"
 
-#define DEEPEST 64 /* that many descriptors are open */
+#define DEEPEST 64 /* the maximum number of open descriptors */
 
 static bool is_dots(const char *name)
 {
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-/* Of one tree. */
+/* The removal of one tree. */
 struct removal {
     int top;
-    unsigned lifted; /* folders that were too deep, and lie in `top` now */
+    unsigned lifted; /* folders that were too deep and were moved to `top` */
 };
 
 int open_folder_of_ours(int folder, const char *name)
@@ -34,7 +34,7 @@ int open_folder_of_ours(int folder, const char *name)
     return openat(folder, name, flags);
 }
 
-/* Takes `folder_fd`. All but those of `known`, which may be NULL. */
+/* Takes `folder_fd`. Removes all entries except those of `known`, which may be NULL. */
 static void remove_entries(struct removal *removal, int folder_fd, json_object *known, unsigned depth)
 {
     _cleanup_dir_ DIR *folder = fdopendir(folder_fd);
@@ -68,7 +68,7 @@ static void remove_all_entries(int folder, json_object *known)
     struct removal removal = {.top = folder};
     unsigned before;
 
-    /* What was too deep is less so the next time. */
+    /* What was too deep is less deep the next time. */
     do {
         before = removal.lifted;
         int again = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -4,10 +4,10 @@
 
 #include "core/base/redact.h"
 
-/* Longer than any name that is listed: of a longer key the end decides. */
+/* Longer than any listed name: of a longer key the end decides. */
 #define KEY_MAXIMUM 128
 
-/* The whole name, or its end behind an underscore: `password`, `db_password`. */
+/* The whole name, or its end after an underscore: `password`, `db_password`. */
 static const char *const secret_names[] = {
     "password",     "passwd",      "pwd",         "pw",          "pass",
     "passphrase",   "token",       "api_key",     "apikey",      "secret",
@@ -21,7 +21,7 @@ static const char *const secret_names[] = {
 /* Secret only as the whole name: `sort_key` and `needs_auth` are not. */
 static const char *const secret_whole_names[] = {"auth", "key"};
 
-/* Places in a result, not credentials, although they end like one. */
+/* Positions in a result, not credentials, although they end like one. */
 static const char *const harmless_names[] = {
     "page_token", "next_token", "next_page_token", "continuation_token", "max_token",
 };
@@ -90,6 +90,6 @@ bool redact_key_is_secret(const char *key)
     for (size_t i = 0; i < COUNT(secret_names); i++)
         if (ends_with_name(text, length, secret_names[i]))
             return true;
-    /* dbpassword, MYSQLPASSWD: no other word ends so. */
+    /* dbpassword, MYSQLPASSWD: no other word ends like this. */
     return ends_with(text, length, "password") || ends_with(text, length, "passwd");
 }

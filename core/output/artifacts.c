@@ -26,7 +26,7 @@ struct sweep {
     int root;
     artifacts_report *report;
     void *context;
-    size_t count; /* left out */
+    size_t count; /* removed */
 };
 
 static bool is_control(const unsigned char *at)
@@ -42,7 +42,7 @@ static bool is_one_line(const char *name)
     return utf8_is_valid(name, strlen(name));
 }
 
-/* A path as it can be shown. */
+/* A path as it may be shown. */
 static void append_shown(struct buffer *text, const char *path)
 {
     bool is_text = utf8_is_valid(path, strlen(path));
@@ -64,13 +64,13 @@ static void report_left_out(struct sweep *sweep, const char *path, const char *w
         return;
     buffer_append_text(&text, "the artifact \"");
     append_shown(&text, path);
-    buffer_append_format(&text, "\" is left out: %s", why);
-    sweep->report(sweep->context, text.failed ? "an artifact with a long name is left out" : text.data);
+    buffer_append_format(&text, "\" was removed: %s", why);
+    sweep->report(sweep->context, text.failed ? "an artifact with a long name was removed" : text.data);
 }
 
 /* Links. */
 
-/* Where the kernel cannot say: only what leads down, by names alone. */
+/* Without the kernel's help: only links that lead down, judged by names. */
 static bool leads_down(int folder, const char *name)
 {
     char target[PATH_MAXIMUM];
@@ -87,7 +87,7 @@ static bool leads_down(int folder, const char *name)
     return true;
 }
 
-/* One that leads to nothing, inside, is nobody's trouble. */
+/* A dangling link inside the folder is harmless. */
 static bool stays_inside(const struct sweep *sweep, int folder, const char *name, const char *path)
 {
     const struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
@@ -98,11 +98,11 @@ static bool stays_inside(const struct sweep *sweep, int folder, const char *name
     return (errno == ENOSYS || errno == EPERM) && leads_down(folder, name);
 }
 
-/* NULL: it may stay. */
+/* NULL: it may be kept. */
 static const char *reason(const struct sweep *sweep, int folder, const char *name, const char *path, mode_t type)
 {
     if (!is_one_line(name))
-        return "its name has control characters, or is not UTF-8";
+        return "its name contains control characters or is not UTF-8";
     switch (type) {
     case S_IFREG:
     case S_IFDIR:
@@ -138,7 +138,7 @@ static void sweep_entry(struct sweep *sweep, int folder, const char *name, const
         return;
     const char *why = reason(sweep, folder, name, path, status.st_mode & S_IFMT);
     if (why == NULL && depth == DEEPEST && S_ISDIR(status.st_mode))
-        why = "its folders are too deep";
+        why = "its folders are nested too deeply";
     if (why != NULL) {
         report_left_out(sweep, path, why);
         remove_entry(sweep, folder, name, path);
@@ -181,7 +181,7 @@ static void sweep_all(const char *folder, json_object *known, artifacts_report *
     sweep.root = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (sweep.root < 0 && (errno == ELOOP || errno == ENOTDIR)) {
         (void)unlink(folder);
-        report_one(context, "the step's artifacts are left out: their folder was replaced by something else");
+        report_one(context, "the step's artifacts were removed: something else has replaced their folder");
     }
     if (sweep.root < 0)
         return;
@@ -189,7 +189,7 @@ static void sweep_all(const char *folder, json_object *known, artifacts_report *
     (void)close(sweep.root);
     if (sweep.count <= MOST_TOLD)
         return;
-    snprintf(text, sizeof text, "%zu more artifacts are left out", sweep.count - MOST_TOLD);
+    snprintf(text, sizeof text, "%zu more artifact%s removed", sweep.count - MOST_TOLD, sweep.count - MOST_TOLD == 1 ? " was" : "s were");
     report_one(context, text);
 }
 

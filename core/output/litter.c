@@ -17,7 +17,7 @@
 #include "core/base/read-to-end.h"
 #include "core/base/remove-tree.h"
 
-/* Entries, a NUL byte behind each: "h<path>", where files are hidden, and "m<device>:<inode>:<path>", what was made. */
+/* Entries, each followed by a NUL byte: "h<path>", a folder with hidden files, and "m<device>:<inode>:<path>", a folder that was created. */
 #define LIST_NAME "litter"
 #define LIST_MAXIMUM (16u << 20)
 
@@ -31,7 +31,7 @@ int litter_lock(const char *temp_dir)
 
 /* Noting. */
 
-/* `head`, then the path that the descriptor has now. */
+/* Writes `head`, then the current path of the descriptor. */
 static void note(const char *temp_dir, const char *head, int folder)
 {
     char self[64], target[PATH_MAX];
@@ -48,7 +48,7 @@ static void note(const char *temp_dir, const char *head, int folder)
         return;
     off_t begin = lseek(fd, 0, SEEK_END);
     ssize_t size = (ssize_t)strlen(entry) + 1, written = write(fd, entry, (size_t)size);
-    /* What a full disk cuts would be the beginning of the next one. */
+    /* On a full disk, a truncated entry would become the start of the next one. */
     if (written > 0 && written < size && begin >= 0)
         (void)!ftruncate(fd, begin);
 }
@@ -78,7 +78,7 @@ static int read_list(int worker, struct buffer *list)
     return fd >= 0 && read_to_end(fd, READ_NO_DEADLINE, list) == READ_WHOLE ? 0 : -1;
 }
 
-/* It is still the one that was made, not another of the name. If somebody has put something there, it stays. */
+/* Only if it is still the same folder, not another one of that name. If somebody has put something there, it stays. */
 static void remove_made(const char *entry)
 {
     unsigned long long device, inode;
@@ -90,13 +90,13 @@ static void remove_made(const char *entry)
         (void)rmdir(entry + path);
 }
 
-/* Files first; of the folders the last ones first, for they may lie in those before. */
+/* Files first, then the folders from the last to the first, because later ones may be inside earlier ones. */
 static void clear_noted(const struct buffer *list, const char *run_id)
 {
     const char *last = "";
     size_t end = list->length;
 
-    /* The last one may be cut. */
+    /* The last one may be truncated. */
     while (end > 0 && list->data[end - 1] != '\0')
         end--;
     for (size_t at = 0; at < end; at += strlen(list->data + at) + 1) {
@@ -116,7 +116,7 @@ static void clear_noted(const struct buffer *list, const char *run_id)
     }
 }
 
-/* False: its worker lives. */
+/* False: its worker is still running. */
 static bool clear_worker(int root, const char *name, const char *run_id, bool all_are_gone)
 {
     _cleanup_buffer_ struct buffer list = BUFFER_INIT(LIST_MAXIMUM);

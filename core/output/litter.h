@@ -1,25 +1,25 @@
 /*
- * What a worker that is killed leaves: hidden files of outputs (core/output/output.h) and folders that were made for them, anywhere. The worker
- * keeps a list of these in its own temporary folder, which osiris reads when the worker is gone: the osiris of the run, or, if that was
- * killed, too, the next one's. A worker that lives holds the lock of its folder.
+ * What a killed worker leaves: hidden files of outputs (core/output/output.h) and folders that were created for them, anywhere. The worker
+ * keeps a list of these in its own temporary folder, which osiris reads when the worker has gone: the osiris of the run, or, if that was
+ * killed, too, the one of the next run. A running worker holds the lock of its folder.
  */
 #ifndef OSIRIS_CORE_OUTPUT_LITTER_H
 #define OSIRIS_CORE_OUTPUT_LITTER_H
 
 #include <stdbool.h>
 
-/* [worker] Makes its temporary folder, and locks it for as long as the descriptor is open. -1: that cannot be. */
+/* [worker] Creates its temporary folder and locks it for as long as the descriptor is open. -1: not possible. */
 int litter_lock(const char *temp_dir);
 
-/* [worker, any thread] Notes a folder in which files are hidden, or one that was made, in the list in temp_dir, which is made if it is
- * missing. What cannot be noted may be left. */
+/* [worker, any thread] Adds a folder with hidden files, or one that was created, to the list in temp_dir, which is created if it is
+ * missing. What cannot be added may be left behind. */
 void litter_note_hidden(const char *temp_dir, int folder);
 void litter_note_made(const char *temp_dir, int folder);
 
-/* [osiris] `temp_root` is what the temporary folders of a run's workers are in, all of which are gone. Removes it, the run's hidden
- * files from all folders noted there, and those of the folders that are empty. */
+/* [osiris] `temp_root` contains the temporary folders of a run's workers, all of which have ended. Removes it, the run's hidden
+ * files from all folders listed there, and the listed folders that are empty. */
 void litter_remove(const char *temp_root, const char *run_id);
-/* [another osiris] The same of a run whose osiris is gone; what a worker of it holds that lives stays. True: nothing is left. */
+/* [another osiris] The same for a run whose osiris has ended; what one of its running workers holds is not removed. True: nothing is left. */
 bool litter_remove_dead(const char *temp_root, const char *run_id);
 
 #endif

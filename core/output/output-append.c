@@ -1,5 +1,5 @@
 /*
- * Outputs that begin with a copy of the file that is there; see output.h.
+ * Outputs that begin with a copy of the existing file; see output.h.
  */
 #include "core/output/output-append.h"
 
@@ -41,7 +41,7 @@ static int copy_all(int from, int to)
             break;
         }
     }
-    /* Some filesystems say zero although there is more: reading on is the proof that there is not. */
+    /* Some file systems return zero although there is more; only a read proves the end. */
     return copy_by_hand(from, to);
 }
 
@@ -54,9 +54,9 @@ static bool is_same_content(const struct stat *a, const struct stat *b)
 static int fail_changed(struct output *output, struct osiris_error *error)
 {
     osiris_error_set(error, OSIRIS_ERROR_IO,
-                     "cannot append to \"%s\": it was changed by somebody else meanwhile",
+                     "cannot append to \"%s\": somebody else has changed it meanwhile",
                      output->path);
-    osiris_error_hint(error, "run again; let one step at a time append to a file");
+    osiris_error_hint(error, "run the pipeline again; only one step at a time can append to a file");
     return -1;
 }
 

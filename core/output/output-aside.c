@@ -1,7 +1,7 @@
 /*
  * Outputs that are complete before the rest of their group; see output.h. A file that is set aside
- * has a hidden name and no descriptor, so no lock either: the folder's shared lock says that
- * somebody alive has files there.
+ * has a hidden name and no descriptor, so no lock either: the folder's shared lock shows that
+ * a running process has files there.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -21,7 +21,7 @@ static bool is_same_folder(int a, int b)
            first.st_ino == second.st_ino;
 }
 
-/* Who looks for stale files holds the lock for as long as that takes. */
+/* A search for stale files holds the lock while it runs. */
 static int lock_folder(int folder)
 {
     const struct timespec pause = {.tv_nsec = 10000000};
@@ -36,7 +36,7 @@ static int lock_folder(int folder)
     return 0;
 }
 
-/* The shelf becomes the output's folder if there is none yet. False: the file has to stay open. */
+/* If there is no shelf yet, it becomes the output's folder. False: the file must stay open. */
 static bool use_shelf(struct output *output, int *shelf)
 {
     if (*shelf >= 0)
@@ -53,7 +53,7 @@ int output_set_aside(struct output *output, int *shelf, struct osiris_error *err
         return 0;
     if (!output->finished)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
-                                "\"%s\" was to be set aside before it was finished", output->path);
+                                "\"%s\" cannot be set aside before it is finished", output->path);
     if (output->hidden == NULL && output_name_unnamed(output, error) < 0)
         return -1;
     if (!use_shelf(output, shelf))
@@ -69,7 +69,7 @@ int output_set_aside(struct output *output, int *shelf, struct osiris_error *err
 
 int output_sync_folder(struct output *output, struct osiris_error *error)
 {
-    /* Some filesystems cannot sync a folder; the rename has happened all the same. */
+    /* Some file systems cannot sync a folder; the rename has happened nevertheless. */
     if (output->aside && !output->no_sync && fsync(output->folder) < 0 && errno != EINVAL &&
         errno != ENOTSUP)
         return output_fail(output, error, errno, "sync the folder of");

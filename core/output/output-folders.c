@@ -17,13 +17,13 @@ static bool has_default_list(int folder)
     return fgetxattr(folder, "system.posix_acl_default", NULL, 0) > 0;
 }
 
-/* What was made with the process's umask gets the mode that the origin's gives. */
+/* Changes what was created with the process's umask to the mode of the origin's umask. */
 static bool is_masked_otherwise(const struct output *output, const struct stat *status, mode_t mode)
 {
     return output->masks && (status->st_mode & 0777) != (mode & ~output->origin.umask);
 }
 
-/* A file system that has no such modes has the last word. */
+/* A file system without such modes is not an error. */
 void output_mask_file(const struct output *output, mode_t mode)
 {
     struct stat status;
@@ -56,7 +56,7 @@ static void report_made(const struct output *output, const char *path)
         output->report_made(output->context, folder);
 }
 
-/* Makes one folder and notes it, so that it can be taken back. */
+/* Creates one folder and records it, so that it can be removed again. */
 static int make_folder(struct output *output, const char *path)
 {
     struct stat status;
@@ -75,7 +75,7 @@ static int make_folder(struct output *output, const char *path)
     return 0;
 }
 
-/* Makes what is missing of the folder's path. An error names the part that cannot be made. */
+/* Creates the missing parts of the folder's path. An error names the part that cannot be created. */
 static int make_parents(struct output *output, struct osiris_error *error)
 {
     char *path = output->folder_path;
@@ -85,7 +85,7 @@ static int make_parents(struct output *output, struct osiris_error *error)
             *slash = '\0';
         int result = make_folder(output, path);
         if (result < 0)
-            osiris_error_set_errno(error, errno, "cannot make the folder \"%s\" for \"%s\"", path,
+            osiris_error_set_errno(error, errno, "cannot create the folder \"%s\" for \"%s\"", path,
                                    output->path);
         if (slash != NULL)
             *slash = '/';
@@ -94,7 +94,7 @@ static int make_parents(struct output *output, struct osiris_error *error)
     }
 }
 
-/* Removes the folders that were made, innermost first, as long as they are empty. */
+/* Removes the created folders, innermost first, as long as they are empty. */
 void output_remove_made_folders(struct output *output)
 {
     while (output->made_count > 0 &&
@@ -118,6 +118,6 @@ int output_open_folder(struct output *output, bool create, struct osiris_error *
     osiris_error_set_errno(error, reason, "cannot write \"%s\": the folder \"%s\"", output->path,
                            output->folder_path);
     if (reason == ENOENT)
-        osiris_error_hint(error, "make the folder, or let create_dirs do it");
+        osiris_error_hint(error, "create the folder, or set create_dirs");
     return -1;
 }

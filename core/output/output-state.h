@@ -13,28 +13,28 @@ struct output {
     bool masks;     /* by the origin's umask */
     char *path;     /* as given */
     char *name;     /* of the target in its folder */
-    char *stem;     /* what hidden names begin with: `name`, or its hash if it is long */
+    char *stem;     /* the start of hidden names: `name`, or its hash if it is long */
     char *hidden;   /* the temporary name in the folder; NULL while there is none */
     char *run_id;
     char *folder_path;
-    char **made; /* the folders that were made for it, outermost first */
+    char **made; /* the folders that were created for it, outermost first */
     size_t made_count;
-    bool device;    /* /dev/null and its like: written through, there is nothing to publish */
+    bool device;    /* /dev/null and the like: written directly, nothing to publish */
     bool finished, published;
     bool no_sync, append;
     bool had_target;      /* append: the file that was there, as it was */
     struct stat original;
     int64_t initial_size;
     bool stream;        /* as a device, and its size is not known */
-    bool aside;         /* set aside: no descriptor of its own, `folder` is the shelf's */
+    bool aside;         /* set aside: it has no descriptor, and `folder` is the shelf */
     int64_t final_size; /* then */
     void (*hides_in)(void *context, int folder);
     void (*report_made)(void *context, int folder);
     void *context;
-    int64_t written_back; /* up to here the disk has been told */
+    int64_t written_back; /* write-back has been started up to here */
 };
 
-/* The error of a call that failed with `number` as it was to `what` the output. -1. */
+/* Reports a call that failed with `number` when it tried to `what` the output. -1. */
 int output_fail(struct output *output, struct osiris_error *error, int number, const char *what);
 
 #endif

@@ -50,7 +50,7 @@ static int split_path(struct output *output, const char *target, struct osiris_e
 
 /* The target. */
 
-/* What a symbolic link points to, or the path itself; NULL with errno. The end of the way need not exist. */
+/* The target of a symbolic link, or the path itself; NULL with errno. The target need not exist. */
 static char *follow_links(int origin, const char *path)
 {
     char *current = strdup(path);
@@ -73,7 +73,7 @@ static char *follow_links(int origin, const char *path)
     return NULL;
 }
 
-/* Judges what is there already. Its mode is kept. */
+/* Checks an existing target, whose mode is kept. */
 static int check_target(struct output *output, const char *target, mode_t *mode, bool *keep,
                         struct osiris_error *error)
 {
@@ -92,7 +92,7 @@ static int check_target(struct output *output, const char *target, mode_t *mode,
     if (!S_ISREG(status.st_mode))
         return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
                                 "cannot write \"%s\": it is not a regular file", output->path);
-    /* A rename would not ask whether the file is write-protected. */
+    /* A rename ignores write protection. */
     if (faccessat(output->origin.folder, target, W_OK, AT_EACCESS) < 0)
         return output_fail(output, error, errno, "replace");
     *mode = status.st_mode & 0777;
@@ -124,7 +124,7 @@ static int open_in_folder(struct output *output, const char *target,
     hidden_remove_stale(output->folder, output->stem);
     if (output_open_temporary(output, mode, options->named) < 0)
         return output_fail(output, error, errno, "write");
-    /* The umask does not apply to a mode that was there before or is asked for. */
+    /* The umask does not apply to an existing or requested mode. */
     if (!keep && options->mode == 0)
         output_mask_file(output, mode);
     else if (fchmod(output->fd, mode) < 0)
@@ -218,7 +218,7 @@ int64_t output_initial_size(const struct output *output)
     return output->initial_size;
 }
 
-/* Left to itself, the system would keep most of a file until the fsync, whose wait nothing overlaps with. */
+/* Otherwise the system would keep most of a file until the fsync, and nothing overlaps with that wait. */
 void output_write_back(struct output *output)
 {
     if (output->device || output->no_sync || output->aside)
@@ -226,7 +226,7 @@ void output_write_back(struct output *output)
     const int64_t size = output_size(output);
     if (size - output->written_back < WRITE_BACK_STEP)
         return;
-    /* It is only a hint: what is wrong with the disk, fsync will say. */
+    /* Only a hint: fsync reports errors of the disk. */
     (void)sync_file_range(output->fd, output->written_back, size - output->written_back,
                           SYNC_FILE_RANGE_WRITE);
     output->written_back = size;
@@ -250,7 +250,7 @@ int output_make_ready(struct output *output, struct osiris_error *error)
         return 0;
     if (!output->finished)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
-                                "\"%s\" was to be published before it was finished", output->path);
+                                "\"%s\" cannot be published before it is finished", output->path);
     if (output_check_original(output, error) < 0)
         return -1;
     return output->hidden == NULL ? output_name_unnamed(output, error) : 0;
@@ -267,7 +267,7 @@ int output_publish(struct output *output, struct osiris_error *error)
     output->published = true;
     free(output->hidden);
     output->hidden = NULL;
-    /* Some filesystems cannot sync a folder; the rename has happened all the same. */
+    /* Some file systems cannot sync a folder; the rename has happened nevertheless. */
     if (!output->no_sync && !output->aside && fsync(output->folder) < 0 && errno != EINVAL && errno != ENOTSUP)
         return output_fail(output, error, errno, "sync the folder of");
     return 0;

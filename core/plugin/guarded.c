@@ -1,4 +1,4 @@
-/* Plug-ins' code in a child process; see guarded.h. */
+/* Runs code of plug-ins in a child process; see guarded.h. */
 #include "core/plugin/guarded.h"
 
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include "core/base/read-to-end.h"
 
 #define STRAYS_TIMEOUT_MS 1000
-#define NOT_SET_UP 125 /* the answer says why */
+#define NOT_SET_UP 125 /* the answer contains the reason */
 
 static void be_child(guarded_work work, void *context, int answer) __attribute__((noreturn));
 
@@ -22,17 +22,17 @@ static void be_child(guarded_work work, void *context, int answer)
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    /* What a plug-in prints must not mix with the answers. */
+    /* The output of a plug-in must not mix with the answers. */
     if (null < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0) {
         char text[96];
-        int length = snprintf(text, sizeof text, "its process cannot be set up: %m");
+        int length = snprintf(text, sizeof text, "cannot set up its process: %m");
         (void)!write(answer, text, (size_t)length);
         _exit(NOT_SET_UP);
     }
     _exit(work(context, answer) ? 0 : 1);
 }
 
-/* What the child has left has become this process's child; but the first process of a container has everybody's orphans. */
+/* Processes that the child has left are now children of this process; but the first process of a container gets all orphans. */
 static void end_strays(struct adoption *before)
 {
     if (getpid() != 1)
@@ -47,7 +47,7 @@ char *guarded_run(guarded_work work, void *context, const char *doing, struct bu
     int status = 0;
 
     if (pipe2(pipes, O_CLOEXEC) < 0)
-        return memory_format("there is no process for it: %m");
+        return memory_format("cannot start a process for it: %m");
     orphans_adopt(&before);
     pid_t child = fork();
     int number = errno;
@@ -64,13 +64,13 @@ char *guarded_run(guarded_work work, void *context, const char *doing, struct bu
         continue;
     end_strays(&before);
     if (child < 0)
-        return memory_format("there is no process for it: %s", strerror(number));
+        return memory_format("cannot start a process for it: %s", strerror(number));
     if (answered == READ_LATE)
-        return memory_format("%d s passed while %s", GUARDED_TIMEOUT_MS / 1000, doing);
+        return memory_format("timed out after %d s while %s", GUARDED_TIMEOUT_MS / 1000, doing);
     if (answered == READ_WHOLE && answer->length > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return NULL;
     if (unread != 0)
-        return memory_format("the answer cannot be read while %s: %s", doing, strerrordesc_np(unread));
+        return memory_format("cannot read the answer while %s: %s", doing, strerrordesc_np(unread));
     if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_SET_UP && answer->length > 0)
         return buffer_steal(answer);
     if (WIFSIGNALED(status))

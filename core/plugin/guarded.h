@@ -1,6 +1,6 @@
 /*
- * Code of plug-ins in a child process, so that one that crashes, exits or hangs makes one error and no more, and so that no
- * process that it has started is left, detached or not (orphans.h).
+ * Runs code of plug-ins in a child process, so that one that crashes, exits or hangs causes just an error, and so that no
+ * process that it has started remains, detached or not (orphans.h).
  */
 #ifndef OSIRIS_CORE_PLUGIN_GUARDED_H
 #define OSIRIS_CORE_PLUGIN_GUARDED_H
@@ -11,8 +11,8 @@
 
 #define GUARDED_TIMEOUT_MS 5000
 
-/* What the child does: it writes something to `answer`, and may print what it likes to standard output and error, which nobody
- * sees. It leaves when this returns, without exit handlers. */
+/* Runs in the child: it writes to `answer`, and may print anything to standard output and error, which nobody
+ * sees. The child ends when this returns, without exit handlers. */
 typedef bool (*guarded_work)(void *context, int answer);
 
 /* Runs it. NULL: `answer` (terminated) is whole; else the reason why not ("killed by SIGSEGV while …", free it), and in

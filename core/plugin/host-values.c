@@ -1,10 +1,10 @@
-/* What a host table hands out of configs; see host-values.h. */
+/* A host table's access to configs; see host-values.h. */
 #include "core/plugin/host-values.h"
 
 #include "core/base/json-build.h"
 #include "core/base/json-text.h"
 
-/* False if there is no such value; *value is NULL for JSON's null, too. */
+/* False if there is no such value; *value is also NULL for JSON's null. */
 static bool find(json_object *root, const char *path, json_object **value)
 {
     *value = NULL;
@@ -15,7 +15,7 @@ static bool find(json_object *root, const char *path, json_object **value)
     return json_object_object_get_ex(root, path, value);
 }
 
-/* Whose plug-in this thread has called. */
+/* The plug-in that this thread has called. */
 static _Thread_local struct host_values *served;
 
 void host_values_serve(struct host_values *values)
@@ -50,7 +50,7 @@ int host_values_blame(struct osiris_error *error, const char *function, const ch
                             "%s was called with NULL for %s; this is a fault of the %s \"%s\"", function, what, kind, name);
 }
 
-/* Every getter is this, with the values locked. */
+/* The common part of all getters, with the values locked. */
 typedef void (*values_reader)(struct host_values *values, bool found, json_object *value, void *answer);
 
 static void read_value(const struct osiris_host *host, const char *function, int32_t scope, const char *path, values_reader reader,
@@ -163,7 +163,7 @@ static size_t get_count(const struct osiris_host *host, int32_t scope, const cha
     return count;
 }
 
-/* json-c keeps a text inside the value, and may move it at the next call. */
+/* json-c keeps a text inside the value and may move it at the next call. */
 static void keep_text(struct host_values *values, bool found, json_object *value, void *answer)
 {
     if (!found)

@@ -1,6 +1,6 @@
 /*
  * Loading shared objects through libltdl; see loader.h. `loader_lock` guards libltdl, whose state is
- * global and not thread-safe, and the list of what is loaded, which is the process's as objects are.
+ * global and not thread-safe, and the list of loaded objects, which is global to the process like the objects.
  */
 #include "core/plugin/loader.h"
 
@@ -34,7 +34,7 @@ static int refuse(struct osiris_error *error, const char *path, const char *form
     return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "plug-in \"%s\": %s", path, why);
 }
 
-/* libltdl says "file not found" whatever happened, and binds lazily: this finds the true reason. The handle
+/* libltdl reports "file not found" whatever happened, and binds lazily: this finds the real reason. The handle
  * is kept open, so that the object is mapped only once. */
 static int preflight(const char *path, struct osiris_error *error)
 {
@@ -78,7 +78,7 @@ static const struct osiris_plugin *open_locked(const char *path, struct osiris_e
     return plugin;
 }
 
-/* `kind`: of a driver; 0: it is an adapter's. */
+/* `kind`: a driver's kind; 0: the spec is an adapter's. */
 static int check_spec(const char *path, const char *name, const char *spec, int kind,
                       struct osiris_error *error)
 {
@@ -97,7 +97,7 @@ static int check_spec(const char *path, const char *name, const char *spec, int 
     return problem == NULL ? 0 : refuse(error, path, "the spec of \"%s\": %s", name, problem);
 }
 
-/* Names end up in messages, files and folders. */
+/* Names are used in messages, files and folders. */
 static int check_names(const char *path, const char *what, const char *name, const char *version,
                        struct osiris_error *error)
 {
@@ -106,14 +106,14 @@ static int check_names(const char *path, const char *what, const char *name, con
     if (!spec_name_is_valid(name))
         return refuse(
             error, path,
-            "the name of %s is not one: letters, digits, _, - and single dots between them, "
-            "63 at most",
+            "the name of %s is not valid: use letters, digits, _, - and single dots between them, "
+            "at most 63 characters",
             what);
     if (version == NULL || version[0] == '\0')
         return refuse(error, path, "%s, \"%s\", has no version", what, name);
     for (const unsigned char *c = (const unsigned char *)version; *c != '\0'; c++)
         if (*c <= ' ' || *c >= 127)
-            return refuse(error, path, "the version of %s has a blank or a character beyond ASCII",
+            return refuse(error, path, "the version of %s contains a blank or a character that is not ASCII",
                           what);
     return 0;
 }
@@ -127,10 +127,10 @@ static int check_driver(const char *path, const struct osiris_driver *driver,
     if (check_names(path, "a driver", driver->name, driver->version, error) < 0)
         return -1;
     if (strchr(driver->name, '.') == NULL)
-        return refuse(error, path, "the driver's name \"%s\" is not of the form family.what",
+        return refuse(error, path, "the driver's name \"%s\" does not have the form family.what",
                       driver->name);
     if (driver->kind < OSIRIS_EXTRACTOR || driver->kind > OSIRIS_WRITER)
-        return refuse(error, path, "the driver \"%s\" is of the unknown kind %d", driver->name,
+        return refuse(error, path, "the driver \"%s\" has the unknown kind %d", driver->name,
                       driver->kind);
     if (driver->open == NULL || driver->run == NULL || driver->close == NULL)
         return refuse(error, path, "the driver \"%s\" lacks the verb \"%s\"", driver->name,
@@ -171,7 +171,7 @@ static bool driver_is_called(const struct osiris_driver *driver, const char *nam
     return false;
 }
 
-/* No name twice among the drivers before `driver`, and none twice in itself. */
+/* Checks that no name occurs twice among the drivers before `driver` and within it. */
 static int check_clashes(const char *path, const struct osiris_driver *const *drivers, size_t index,
                          struct osiris_error *error)
 {
@@ -181,7 +181,7 @@ static int check_clashes(const char *path, const struct osiris_driver *const *dr
         if (!spec_name_is_valid(driver->aliases[i]) ||
             strcmp(driver->aliases[i], driver->name) == 0)
             return refuse(error, path,
-                          "the driver \"%s\" has an alias that is no name, or its own name",
+                          "the driver \"%s\" has an alias that is not a valid name, or is its own name",
                           driver->name);
     }
     for (size_t earlier = 0; earlier < index; earlier++) {
@@ -192,7 +192,7 @@ static int check_clashes(const char *path, const struct osiris_driver *const *dr
             if (driver_is_called(drivers[earlier], driver->aliases[i]))
                 clash = driver->aliases[i];
         if (clash != NULL)
-            return refuse(error, path, "two of its drivers are called \"%s\"", clash);
+            return refuse(error, path, "two of its drivers have the name \"%s\"", clash);
     }
     return 0;
 }
@@ -204,8 +204,8 @@ static int check_plugin(const char *path, const struct osiris_plugin *plugin,
 
     if (major != OSIRIS_ABI_MAJOR)
         return refuse(error, path,
-                      "it was built for version %u.%u of the plug-in interface, this is %u.%u; "
-                      "build it against this Osiris's headers",
+                      "it was built for version %u.%u of the plug-in interface, and this is %u.%u; "
+                      "build it against the headers of this version of Osiris",
                       major, plugin->abi_version & 0xffff, OSIRIS_ABI_MAJOR, OSIRIS_ABI_MINOR);
     if (plugin->struct_size < OSIRIS_PLUGIN_SIZE_1_0)
         return refuse(error, path, "its descriptor's struct_size is %u, version 1.0 has %zu",
@@ -249,7 +249,7 @@ const struct osiris_driver *loader_driver(const struct osiris_plugin *plugin, co
         if (driver_is_called(plugin->drivers[i], name))
             return plugin->drivers[i];
     if (plugin->drivers == NULL || plugin->drivers[0] == NULL)
-        refuse(error, path, "it has execution adapters, no driver \"%s\"", name);
+        refuse(error, path, "it has execution adapters, but no driver \"%s\"", name);
     else
         refuse(error, path, "it has no driver \"%s\"", name);
     return NULL;
@@ -262,7 +262,7 @@ const struct osiris_adapter *loader_adapter(const struct osiris_plugin *plugin, 
         if (strcmp(plugin->adapters[i]->name, name) == 0)
             return plugin->adapters[i];
     if (plugin->adapters == NULL || plugin->adapters[0] == NULL)
-        refuse(error, path, "it has drivers, no execution adapter \"%s\"", name);
+        refuse(error, path, "it has drivers, but no execution adapter \"%s\"", name);
     else
         refuse(error, path, "it has no execution adapter \"%s\"", name);
     return NULL;

@@ -1,5 +1,5 @@
 /*
- * The one place that loads shared objects. libltdl behind four functions: its errors say "file not found"
+ * The only code that loads shared objects: libltdl behind four functions. Its errors say "file not found"
  * whatever happened and it binds lazily, so each object is first opened with dlopen(RTLD_NOW |
  * RTLD_LOCAL), whose error is shown, and then through libltdl, made resident. The descriptor is
  * checked before anyone sees it. One lock inside; callable from any thread.

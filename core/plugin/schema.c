@@ -16,7 +16,7 @@
 #define MAXIMUM_DEPTH 32
 #define LONGEST_SHOWN 60
 #define LONGEST_MATCHED 4096
-#define LONGEST_COMPARED 10000 /* items, each with each */
+#define LONGEST_COMPARED 10000 /* items, each compared with each */
 
 struct checker {
     schema_problem problem; /* NULL: only count */
@@ -31,7 +31,7 @@ static void check(struct checker *checker, json_object *schema, json_object *val
 static void report(struct checker *checker, const char *pointer, const char *is, const char *format,
                    ...) __attribute__((format(printf, 4, 5)));
 
-/* `is` is what the value is instead, as it may be shown, or NULL. */
+/* `is` is the actual value, as it may be shown, or NULL. */
 static void report(struct checker *checker, const char *pointer, const char *is, const char *format,
                    ...)
 {
@@ -46,7 +46,7 @@ static void report(struct checker *checker, const char *pointer, const char *is,
     checker->problem(checker->context, pointer, message, is);
 }
 
-/* Whether a key on the way to the value is secret. */
+/* Whether a key on the path to the value is secret. */
 static bool is_secret_place(const char *pointer)
 {
     while (*pointer == '/') {
@@ -59,7 +59,7 @@ static bool is_secret_place(const char *pointer)
     return false;
 }
 
-/* A value as it is shown: short, and never that of a secret key, nor a collection that may have one inside. */
+/* A value as it may be shown: short, and never that of a secret key or a collection that may contain one. */
 static const char *shown(json_object *value, const char *pointer, char *room, size_t size)
 {
     if (is_secret_place(pointer))
@@ -137,7 +137,7 @@ static bool check_type(struct checker *checker, json_object *schema, json_object
         buffer_append_format(&names, "%s%s", i > 0 ? " or " : "", name == NULL ? "?" : name);
     }
     _cleanup_free_ char *is = memory_format("%s: %s", type_name(value), shown(value, pointer, room, sizeof room));
-    report(checker, pointer, is, "must be of the type %s", names.data == NULL ? "?" : names.data);
+    report(checker, pointer, is, "must be of type %s", names.data == NULL ? "?" : names.data);
     return false;
 }
 
@@ -210,7 +210,7 @@ static void check_pattern(struct checker *checker, const char *pattern, json_obj
     regex_t expression;
     char room[LONGEST_SHOWN + 8];
 
-    /* A pattern's cost grows with the text: what is that long is not checked but refused. */
+    /* A pattern's cost grows with the text: a text of that length is refused instead of checked. */
     if (json_object_get_string_len(value) > LONGEST_MATCHED) {
         report(checker, pointer, NULL, "is too long");
         return;
@@ -240,7 +240,7 @@ static void check_string(struct checker *checker, json_object *schema, json_obje
         report(checker, pointer, NULL, "must not be empty");
     else if ((int64_t)length < least)
         report(checker, pointer, shown(value, pointer, room, sizeof room),
-               "must have at least %lld characters", (long long)least);
+               "must have at least %lld character%s", (long long)least, least == 1 ? "" : "s");
     if ((int64_t)length > most)
         report(checker, pointer, shown(value, pointer, room, sizeof room),
                "must have at most %lld character%s", (long long)most, most == 1 ? "" : "s");
@@ -259,7 +259,7 @@ static void check_inner(struct checker *checker, json_object *schema, json_objec
     checker->depth--;
 }
 
-/* Each item that is there before. */
+/* Compares each item with those before it. */
 static void check_unique(struct checker *checker, json_object *value, const char *pointer)
 {
     size_t count = json_array_count(value);
@@ -277,7 +277,7 @@ static void check_unique(struct checker *checker, json_object *value, const char
         if (before == i)
             continue;
         _cleanup_free_ char *inner = memory_format("%s/%zu", pointer, i);
-        report(checker, inner, shown(item, pointer, room, sizeof room), "must not be there twice");
+        report(checker, inner, shown(item, pointer, room, sizeof room), "must not appear twice");
     }
 }
 
@@ -286,16 +286,18 @@ static void check_array(struct checker *checker, json_object *schema, json_objec
 {
     json_object *items = json_member(schema, "items");
     size_t count = json_array_count(value);
+    int64_t least = json_member_integer(schema, "minItems", 0);
+    int64_t most = json_member_integer(schema, "maxItems", INT64_MAX);
     char index[24];
 
     if (!json_object_is_type(value, json_type_array))
         return;
-    if ((int64_t)count < json_member_integer(schema, "minItems", 0))
-        report(checker, pointer, NULL, "must have at least %lld item(s), has %zu",
-               (long long)json_member_integer(schema, "minItems", 0), count);
-    if ((int64_t)count > json_member_integer(schema, "maxItems", INT64_MAX))
-        report(checker, pointer, NULL, "must have at most %lld item(s), has %zu",
-               (long long)json_member_integer(schema, "maxItems", 0), count);
+    if ((int64_t)count < least)
+        report(checker, pointer, NULL, "must have at least %lld item%s, has %zu",
+               (long long)least, least == 1 ? "" : "s", count);
+    if ((int64_t)count > most)
+        report(checker, pointer, NULL, "must have at most %lld item%s, has %zu",
+               (long long)most, most == 1 ? "" : "s", count);
     if (json_member_boolean(schema, "uniqueItems", false))
         check_unique(checker, value, pointer);
     for (size_t i = 0; items != NULL && i < count; i++) {

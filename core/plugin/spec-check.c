@@ -1,4 +1,4 @@
-/* Looking at specs; see spec-check.h. */
+/* Checking specs; see spec-check.h. */
 #include "core/plugin/spec-check.h"
 
 #include <ctype.h>
@@ -18,7 +18,7 @@
 #define NAME_MAXIMUM 63
 #define SCHEMA_MAXIMUM_DEPTH 32
 
-/* Each function gives NULL, or what is wrong: ": " and a text, before which its callers put where. */
+/* Each function returns NULL, or what is wrong: ": " and a text, which its callers prefix with the position. */
 
 /* Takes `inner`. */
 static char *within(const char *where, char *inner)
@@ -55,7 +55,7 @@ static bool names_one_of(json_object *value, const char *const *names)
     return json_object_is_type(value, json_type_string) && is_one_of(json_object_get_string(value), names);
 }
 
-/* Every item by a function of its own. NULL (JSON's null, too) is no list: fine. */
+/* Checks every item with a function. NULL (also JSON's null) means that there is no list, which is valid. */
 static char *check_list(json_object *list, char *(*check)(json_object *item))
 {
     if (list == NULL)
@@ -141,7 +141,7 @@ static char *check_size(json_object *value)
 static char *check_boolean(json_object *value)
 {
     return json_object_is_type(value, json_type_boolean) ? NULL
-                                                         : problem("it is neither true nor false");
+                                                         : problem("it is not true or false");
 }
 
 static const struct {
@@ -221,7 +221,7 @@ static char *check_schema(json_object *schema, unsigned depth)
     }
     if (json_object_object_get_ex(schema, "default", &fallback) && fallback != NULL &&
         schema_check(schema, fallback, NULL, NULL) > 0)
-        return within("default", problem("it does not fit its own schema"));
+        return within("default", problem("it does not match its own schema"));
     return NULL;
 }
 
@@ -254,7 +254,7 @@ static char *check_pointer(json_object *pointer)
     return json_object_is_type(pointer, json_type_string) &&
                    json_object_get_string(pointer)[0] == '/'
                ? NULL
-               : problem("it is not a JSON pointer like \"/password\"");
+               : problem("it is not a JSON pointer such as \"/password\"");
 }
 
 static char *check_pointers(json_object *pointers)
@@ -271,7 +271,7 @@ static char *check_field(json_object *field)
         return problem("the field has no name");
     return rule == NULL || names_one_of(rule, rules)
                ? NULL
-               : within("override", problem("it is none of allowed, forbidden and warning"));
+               : within("override", problem("it is not allowed, forbidden or warning"));
 }
 
 static char *check_fields(json_object *fields)
@@ -352,7 +352,7 @@ char *spec_check(json_object *spec)
     return NULL;
 }
 
-/* Modes that drivers of one kind alone can have. */
+/* Modes that only drivers of one kind can have. */
 static const struct {
     const char *mode;
     int kind;

@@ -1,6 +1,6 @@
 /*
- * What a plug-in says of a driver or an adapter in its spec (docs/drivers.md), looked at when it is loaded: what would make
- * every config wrong, or be ignored in silence, is the author's mistake and refused.
+ * Checks the spec of a driver or an adapter (docs/drivers.md) when its plug-in is loaded: what would make
+ * every config invalid, or be silently ignored, is the author's mistake and is refused.
  */
 #ifndef OSIRIS_CORE_PLUGIN_SPEC_CHECK_H
 #define OSIRIS_CORE_PLUGIN_SPEC_CHECK_H

@@ -10,10 +10,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* From here on blocks are pages of their own, which can grow without a copy. */
+/* From this size on, blocks have their own pages, which can grow without a copy. */
 #define LARGE (256u << 10)
 
-/* A sanitizer is to see the exact end of each block, and every use after its end. */
+/* With a sanitizer, the exact end of each block and every use after free must be visible. */
 #if defined(__SANITIZE_ADDRESS__)
 #define EXACT 1
 #elif defined(__has_feature)
@@ -25,7 +25,7 @@
 #define EXACT 0
 #endif
 
-/* What lies before a body. */
+/* The header before a body. */
 struct block {
     struct body_pool *pool;
     struct block *next; /* in the pool */
@@ -39,7 +39,7 @@ struct body_pool {
     pthread_mutex_t blocks_lock;
     struct block *blocks;
     size_t bytes, kept_bytes;
-    size_t in_use; /* blocks that come back */
+    size_t in_use; /* blocks in use that will return */
     bool closed;
 };
 
@@ -95,7 +95,7 @@ void body_pool_free(struct body_pool *pool)
         destroy(pool);
 }
 
-/* Batches of one stream are about as long as one another: their blocks fit each other. */
+/* Batches of one stream have similar lengths, so their blocks can be reused for each other. */
 static size_t rounded(size_t length)
 {
     size_t step = BODY_ALIGNMENT;
@@ -133,7 +133,7 @@ static struct block *make_block(size_t length)
     return block;
 }
 
-/* One that is neither too short nor far too long. */
+/* A block that is long enough and not far too long. */
 static struct block *take_kept_locked(struct body_pool *pool, size_t length)
 {
     for (struct block **at = &pool->blocks; *at != NULL; at = &(*at)->next) {

@@ -1,4 +1,4 @@
-/* What one end of a channel knows of its peer: what it has not taken, since when it takes nothing, whether it is stopped; and giving
+/* What one end of a channel knows about its peer: what it has not taken, since when it takes nothing, whether it is stopped; and giving
  * the channel up. See channel.h. */
 #include <stdio.h>
 

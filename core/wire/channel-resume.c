@@ -1,4 +1,4 @@
-/* A channel that outlives its link: acknowledging, keeping, greeting again; see channel.h. */
+/* Resumption: acknowledging frames, keeping them, greeting over a new link; see channel.h. */
 #include "core/wire/channel-resume.h"
 
 #include <errno.h>
@@ -66,7 +66,7 @@ int channel_violation(struct osiris_error *error, const char *what)
     return osiris_error_set_violation(error, "%s", what);
 }
 
-/* Forgets what the peer has. */
+/* Drops frames that the peer has received. */
 static int drop_kept_locked(struct channel *channel, int64_t received)
 {
     if (received < 0 || (uint64_t)received > channel->sent_sequence ||
@@ -85,15 +85,15 @@ int channel_take_ack(struct channel *channel, json_object *message, struct osiri
     int result = 0;
 
     pthread_mutex_lock(&channel->outbox_lock);
-    /* One that was sent again, after a greeting that has said more, is old. */
+    /* An ack that was sent again after a later greeting is outdated. */
     bool is_old = sequence >= 0 && (uint64_t)sequence < channel->peer_received;
     if (channel->resumable && !is_old)
         result = drop_kept_locked(channel, sequence);
     channel_unlock(channel);
-    return result < 0 ? channel_violation(error, "it acknowledges what was not sent") : 0;
+    return result < 0 ? channel_violation(error, "it acknowledges a frame that was not sent") : 0;
 }
 
-/* NULL: no memory for a long one. */
+/* NULL: out of memory for a long one. */
 static struct frame_out *make_frame(const char *type, json_object *data)
 {
     _cleanup_buffer_ struct buffer encoded = BUFFER_INIT(FRAME_MAXIMUM_MESSAGE);
@@ -171,7 +171,7 @@ static struct frame_out *make_greeting(struct channel *channel)
     return make_frame("resume", data);
 }
 
-/* What was on its way when the old link broke comes whole or not at all. */
+/* A frame that was being sent when the old link broke is sent again as a whole, or not at all. */
 static void forget_partial_frame(struct channel *channel)
 {
     channel->header_filled = 0;
@@ -235,7 +235,7 @@ static bool same_secret(const char *a, const char *b)
     return difference == 0;
 }
 
-/* Everything that the peer has not, first, with its old numbers. */
+/* Everything that the peer has not received comes first, with the old numbers. */
 static void rewind_sending(struct channel *channel)
 {
     struct frame_list line = {0};
@@ -264,11 +264,11 @@ int channel_take_greeting(struct channel *channel, json_object *message,
 
     pthread_mutex_lock(&channel->outbox_lock);
     if (!known || (!channel->resumes && greeting == NULL)) {
-        /* Not our peer: the true one may still come. */
+        /* Not our peer: the real one may still come. */
         (void)channel_lose_link_locked(channel);
     } else if (drop_kept_locked(channel, json_member_integer(data, "received", -1)) < 0) {
         frame_out_free(greeting);
-        result = channel_violation(error, "it resumes at what was not sent");
+        result = channel_violation(error, "it resumes at a frame that was not sent");
     } else {
         channel->greeting = greeting;
         rewind_sending(channel);

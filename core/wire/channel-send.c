@@ -9,7 +9,7 @@
 #include "core/wire/message.h"
 
 #define SEND_TIMEOUT_SECONDS 30
-#define RESUME_SEND_TIMEOUT_SECONDS 90 /* a link that can be resumed may be away for a minute */
+#define RESUME_SEND_TIMEOUT_SECONDS 90 /* a link that can be resumed may be lost for a minute */
 
 /* Flushes on behalf of a sender, who may be any thread: what is left, the receiving thread is to flush. */
 static int flush_and_wake(struct channel *channel, bool had_work, struct osiris_error *error)
@@ -24,7 +24,7 @@ static int flush_and_wake(struct channel *channel, bool had_work, struct osiris_
     return 0;
 }
 
-/* Bodies are bounded by credits, and requests by who asks, not by the outbox. */
+/* Bodies are bounded by credits, and requests by the requester, not by the outbox. */
 static size_t bounded_bytes(const struct frame_list *list)
 {
     size_t bytes = 0;
@@ -80,9 +80,9 @@ static int no_room_for_owed_locked(struct channel *channel, size_t length,
         (waiting <= CHANNEL_OUTBOX_BYTES || waiting + length <= 2 * CHANNEL_OUTBOX_BYTES))
         return 0;
     if (!channel->closed)
-        channel_fail_locked(channel, "the peer asks and does not read");
+        channel_fail_locked(channel, "the peer sends requests but does not read the answers");
     return osiris_error_set_errno(error, EPIPE, channel->closed ? "the channel is closed"
-                                                                : "the peer asks and does not read");
+                                                                : "the peer sends requests but does not read the answers");
 }
 
 enum when_full { REFUSE, WAIT, OWED, REQUEST };

@@ -19,8 +19,8 @@
 
 enum link_state {
     LINK_UP,
-    LINK_LOST,     /* there is none; channel_reconnect brings another */
-    LINK_GREETING, /* a new one; the peer's `resume` has not come */
+    LINK_LOST,     /* no link; channel_reconnect provides another */
+    LINK_GREETING, /* a new link; the peer's `resume` has not arrived */
 };
 
 struct message_in {
@@ -38,45 +38,45 @@ struct channel {
     struct frame_list messages; /* lane of messages, not numbered yet */
     size_t request_bytes;       /* of requests among them */
     struct body_out *bodies, *last_body; /* lane of bodies */
-    size_t body_lane_bytes;              /* what they cost */
-    struct frame_list sending;  /* numbered; the first may be on its way */
-    size_t sending_offset;      /* bytes of it that are gone */
+    size_t body_lane_bytes;              /* their cost */
+    struct frame_list sending;  /* numbered; the first may be partly sent */
+    size_t sending_offset;      /* bytes of it that are sent */
     struct frame_list kept;     /* sent, not acknowledged */
-    struct frame_list done;     /* to be freed without the lock: releasing a body is foreign code */
+    struct frame_list done;     /* to free without the lock: releasing a body runs foreign code */
     struct frame_out *greeting; /* a `resume` that is still to be sent */
     uint64_t sent_sequence;
-    int64_t stuck_since_ms; /* the socket is full, and nothing has gone; 0: it is not */
+    int64_t stuck_since_ms; /* since when the full socket has taken nothing; 0: it is not full */
     bool closed;
     bool woken; /* wake_fd is readable */
-    char fault[CHANNEL_FAULT_SIZE]; /* why it cannot go on; "": it can */
+    char fault[CHANNEL_FAULT_SIZE]; /* why it has failed; "": it has not */
     channel_trace *trace;
     void *trace_context;
     struct channel_counts counts;
     /* Resumption. */
     bool resumable, resumes;
     char *session, *token;
-    uint64_t peer_received; /* of ours, by its acks */
-    /* The receiving thread's. */
+    uint64_t peer_received; /* of our frames, by its acks */
+    /* Owned by the receiving thread. */
     channel_place *place;
     void *place_context;
     uint8_t header_bytes[FRAME_HEADER_SIZE];
     size_t header_filled;
-    uint8_t ahead[CHANNEL_READ_AHEAD]; /* bytes behind the frame in hand */
+    uint8_t ahead[CHANNEL_READ_AHEAD]; /* bytes after the current frame */
     size_t ahead_at, ahead_end;
-    bool after_body; /* the last frame had one: so may the next */
+    bool after_body; /* the last frame had a body, so the next one may have one */
     size_t last_length; /* of its message then, else 0 */
     bool has_header;
     struct frame_header header;
     struct buffer inbox;   /* the message */
-    json_object *incoming; /* decoded, its body is awaited */
-    uint8_t *body;         /* where it goes; NULL: place has not been asked */
+    json_object *incoming; /* decoded; its body is outstanding */
+    uint8_t *body;         /* where it goes; NULL: channel_place has not been called */
     size_t body_filled;
-    unsigned tries; /* to get the rest of a body without a poll: as many as have paid */
+    unsigned tries; /* to read the rest of a body without a poll: as many as have paid off */
     struct message_in *first_message, *last_message;
     size_t message_count, message_bytes;
     bool body_waits; /* the last of them has a body */
     bool violated;
-    struct osiris_error violation; /* until it is handed out */
+    struct osiris_error violation; /* until it is returned */
     uint64_t received_sequence;
     size_t quiet_bytes; /* since the last sign of life */
     bool active;        /* there was one, which nobody has asked for */

@@ -1,10 +1,10 @@
 /*
- * One end of the protocol's byte channel: making it, and its receiving half; see channel.h.
+ * One end of the protocol's byte channel: its creation and its receiving half; see channel.h.
  *
- * Reading is exact where bodies are about: header and message first, then a body straight to where it belongs, and the next
- * header in one call with either. Behind a body the next message comes with it, too, as far as it is no longer than those
- * before. So no byte of a stream of bodies is copied, but a few where messages become shorter. Messages without bodies are read
- * ahead, so that a request takes one call.
+ * Bodies are read exactly: header and message first, then a body straight to its destination, and the next
+ * header in one call with either. The next message is read together with a body, too, if it is no longer than those
+ * before. So no byte of a stream of bodies is copied, except for a few where messages become shorter. Messages without bodies are read
+ * ahead, so that a request needs one call.
  */
 #include "core/wire/channel.h"
 
@@ -26,10 +26,10 @@
 #include "core/wire/message.h"
 
 #define READ_SIZE 65536
-/* Of messages that are not handed out yet; decoded they may be 60 times as large. */
+/* The limits of messages that have not been returned yet; decoded, they may be 60 times as large. */
 #define MESSAGES_AT_ONCE 256
 #define MESSAGE_BYTES_AT_ONCE (256u << 10)
-/* How often the rest of a body is asked for in one pump before the caller sleeps, and for how long after an arrival. */
+/* How often the rest of a body is tried in one pump before the caller sleeps, and for how long after an arrival. */
 #define MOST_TRIES 32
 #define FEWEST_TRIES 8
 #define TRYING_NS 20000
@@ -177,7 +177,7 @@ void channel_take_first(struct channel *channel, json_object *message)
     queue_message(channel, message);
 }
 
-/* The frame in hand is whole. */
+/* The current frame is complete. */
 static int finish_frame(struct channel *channel, struct osiris_error *error)
 {
     json_object *message = channel->incoming;
@@ -193,7 +193,7 @@ static int finish_frame(struct channel *channel, struct osiris_error *error)
     channel->body = NULL;
     channel->body_filled = 0;
     buffer_reset(&channel->inbox);
-    /* A burst's memory is given back. */
+    /* Frees the memory of a burst. */
     if (channel->inbox.capacity > 4 * READ_SIZE)
         buffer_clear(&channel->inbox);
     if (channel->link == LINK_GREETING) {
@@ -213,7 +213,7 @@ static int finish_frame(struct channel *channel, struct osiris_error *error)
     return 0;
 }
 
-/* Whoever comes over a new link is a stranger until it has greeted: what it does wrong ends its link, not the
+/* The peer of a new link is unauthenticated until it has greeted: its violations end the link, not the
  * session. */
 static int refuse_frame(struct channel *channel, struct osiris_error *error)
 {
@@ -237,7 +237,7 @@ static int take_header(struct channel *channel, struct osiris_error *error)
                                                                      : 0;
 }
 
-/* The whole message is there; without a body so is the frame. */
+/* The message is complete; without a body, so is the frame. */
 static int take_message(struct channel *channel, struct osiris_error *error)
 {
     channel->incoming = message_decode((const uint8_t *)channel->inbox.data,
@@ -247,14 +247,14 @@ static int take_message(struct channel *channel, struct osiris_error *error)
     if (channel->header.body_length > 0) {
         if (channel->place != NULL && channel->link != LINK_GREETING)
             return 0;
-        (void)channel_violation(error, "a body comes where none may");
+        (void)channel_violation(error, "a message has a body that must not have one");
         return refuse_frame(channel, error);
     }
     channel->has_header = false;
     return finish_frame(channel, error);
 }
 
-/* Where the next bytes go: [0] of what is in hand, [1] the next header if [0] ends the frame. Returns how many of
+/* Where the next bytes go: [0] the current part, [1] the next header if [0] ends the frame. Returns how many of
  * the two are used, 0 on error. */
 static size_t next_room(struct channel *channel, struct iovec room[2], struct osiris_error *error)
 {
@@ -290,7 +290,7 @@ static size_t next_room(struct channel *channel, struct iovec room[2], struct os
     return last ? 2 : 1;
 }
 
-/* `got` bytes have come into `room`. */
+/* `got` bytes have arrived in `room`. */
 static int take_bytes(struct channel *channel, const struct iovec *room, size_t got,
                       struct osiris_error *error)
 {
@@ -352,7 +352,7 @@ static bool may_read(const struct channel *channel)
         channel->message_count >= MESSAGES_AT_ONCE ||
         channel->message_bytes >= MESSAGE_BYTES_AT_ONCE)
         return false;
-    /* Where a body goes is asked when all before it has been handled. */
+    /* The destination of a body is requested when everything before it has been handled. */
     return channel->incoming == NULL || channel->body != NULL || channel->first_message == NULL;
 }
 
@@ -411,12 +411,12 @@ static ssize_t receive_into(struct channel *channel, struct iovec room[3], size_
     return got;
 }
 
-/* The rest of a body that has begun is being written at this moment, mostly on another core. Who sleeps till it is there must
- * be woken, which costs both sides more than the gap takes: so it is asked for a few times more, and others that want this
- * core go first. Where that does not help (a slow link), it is done less. */
+/* The rest of a body is usually being written at this moment on another core. A reader that sleeps must
+ * be woken, which costs both sides more than the gap lasts. So the read is tried a few more times, and others that need this
+ * core go first. Where that does not help (a slow link), it is tried less. */
 struct trying {
     unsigned left;
-    int64_t until_ns; /* 0: bytes have come since */
+    int64_t until_ns; /* 0: bytes have arrived since */
 };
 
 static bool may_try_again(const struct channel *channel, struct trying *trying)
@@ -475,7 +475,7 @@ static int pump_out(struct channel *channel, short revents, struct osiris_error 
 
     pthread_mutex_lock(&channel->outbox_lock);
     if (channel->woken && read(channel->wake_fd, &count, sizeof count) < 0 && errno != EAGAIN)
-        result = osiris_error_set_errno(error, errno, "cannot read the channel's wake-up");
+        result = osiris_error_set_errno(error, errno, "cannot read the channel's wake-up descriptor");
     channel->woken = false;
     /* What is in line has found the socket full, unless there is nothing in line yet. */
     bool full = (revents & (POLLOUT | POLLERR | POLLHUP)) == 0 && channel->sending.first != NULL;
@@ -490,7 +490,7 @@ static int pump_out(struct channel *channel, short revents, struct osiris_error 
 int channel_pump_ready(struct channel *channel, short revents, bool *end,
                        struct osiris_error *error)
 {
-    /* A peer that has said its last word and gone must still be heard: reading goes first. */
+    /* Reading comes first, so that the last messages of a peer that has gone are received. */
     bool readable = (revents & ~POLLOUT) != 0 || channel->ahead_at < channel->ahead_end;
 
     *end = false;

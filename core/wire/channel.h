@@ -2,10 +2,10 @@
  * One end of the protocol's byte channel (docs/protocol.md): msgpack messages, some with a body, in
  * length-bounded, numbered frames over a stream socket.
  *
- * The descriptor is made non-blocking and belongs to the channel. Any thread may send; one thread
- * receives and polls. There are two lanes: messages go before bodies, and of bodies one frame at a time is on
- * its way. A send writes straight to the socket as far as it takes it; what is left is flushed by the receiving
- * thread. The lane of messages is bounded, but for requests: who finds it full waits (bounded by the send timeout) until there
+ * The descriptor becomes non-blocking and belongs to the channel. Any thread may send; one thread
+ * receives and polls. There are two lanes: messages precede bodies, and one frame of a body at a time is on
+ * its way. A send writes directly to the socket as far as it takes it; the receiving thread flushes the
+ * rest. The lane of messages is bounded, except for requests: a sender that finds it full waits (up to the send timeout) until there
  * is room or the channel is closed. The lane of bodies is bounded by the streams' credits: channel_held_bytes says
  * how much that has come to.
  *
@@ -26,9 +26,9 @@
 
 #define CHANNEL_PROTOCOL_VERSION 1
 #define CHANNEL_OUTBOX_BYTES (4u << 20)
-/* What may be read behind a message without a body. A body that follows one is copied out of it by as much. */
+/* The bytes that may be read ahead after a message without a body. That much of a following body is copied. */
 #define CHANNEL_READ_AHEAD 2048
-/* So much of a frame is a sign of life, as a whole one is: a long one may take its time on a slow link. */
+/* This much of a frame is a sign of life, like a whole one: a long one may take a while on a slow link. */
 #define CHANNEL_SIGN_BYTES (16u << 10)
 #define CHANNEL_ACK_FRAMES 64
 #define CHANNEL_ACK_BYTES (256u << 10)
@@ -50,20 +50,20 @@ short channel_poll_events(struct channel *channel);
 int channel_send(struct channel *channel, json_object *message, bool wait,
                  struct osiris_error *error);
 
-/* [any thread] Sends a request: never waits, is not refused for want of room and takes none from others. Whoever asks bounds what it
- * asks for until it has answers. */
+/* [any thread] Sends a request: never waits, is not refused for lack of room and takes none from others. The requester bounds what it
+ * requests until it has answers. */
 int channel_send_request(struct channel *channel, json_object *message, struct osiris_error *error);
 
-/* [any thread] Sends what the peer itself has called for and waits for (an answer, a credit): never waits, is not refused
- * for want of room. A peer that asks and asks and does not read is at fault: at twice the outbox's bound
- * the channel breaks, and channel_pump says so. A long answer passes as long as what waits before it is within the bound. */
+/* [any thread] Sends what the peer has requested and waits for (an answer, a credit): never waits, is not refused
+ * for lack of room. A peer that keeps requesting and does not read is at fault: at twice the outbox's bound
+ * the channel breaks, and channel_pump reports it. A long answer passes as long as what waits before it is within the bound. */
 int channel_send_owed(struct channel *channel, json_object *message, struct osiris_error *error);
 
-/* [any thread] Something cannot be sent that the peer waits for, because of `reason`: better no channel than a peer that waits for
- * ever. From then on channel_pump fails, and says "WHAT cannot be sent: REASON". */
+/* [any thread] Something that the peer waits for cannot be sent because of `reason`: the channel is closed so that the peer does not wait for
+ * ever. From then on channel_pump fails with "WHAT cannot be sent: REASON". */
 void channel_fail(struct channel *channel, const char *what, const struct osiris_error *reason);
 
-/* What a message brings with it: pieces of memory that stay as they are until `release`, which is called on any
+/* The body of a message: pieces of memory that must not change until `release`, which is called on any
  * thread, when they are sent (and acknowledged) or never will be. */
 struct channel_body {
     const struct iovec *pieces; /* until `release`, too */
@@ -74,7 +74,7 @@ struct channel_body {
 };
 
 /* [any thread] Sends a message in the lane of bodies, with a body, which is taken, also on failure, or without (NULL).
- * Never waits. A body beyond FRAME_MAXIMUM_BODY goes on in `more` messages with the number that the message has in
+ * Never waits. A body beyond FRAME_MAXIMUM_BODY continues in `more` messages with the number that the message has in
  * data.stream. Messages of one stream keep their order, parts of different streams alternate. */
 int channel_send_body(struct channel *channel, json_object *message,
                       const struct channel_body *body, struct osiris_error *error);
@@ -90,26 +90,26 @@ typedef void *channel_place(void *context, json_object *message, size_t length,
                             struct osiris_error *error);
 void channel_set_place(struct channel *channel, channel_place *place, void *context);
 
-/* [receiving thread] Reads and writes what can be without waiting. Returns 1 when bytes came, 0 when
- * nothing did, -1 on error; the end of the stream between two frames sets *end, elsewhere it is an error. Messages that
- * came before it are there all the same. After a body nothing more is read until it has been handed out. */
+/* [receiving thread] Reads and writes as much as possible without waiting. Returns 1 when bytes arrived, 0 when
+ * none did, -1 on error; the end of the stream between two frames sets *end, elsewhere it is an error. Messages that
+ * arrived before it are still available. After a body nothing more is read until it has been returned. */
 int channel_pump(struct channel *channel, bool *end, struct osiris_error *error);
-/* The same after a poll, whose `revents` of channel_fd say what is worth trying. */
+/* The same after a poll, whose `revents` of channel_fd show what to try. */
 int channel_pump_ready(struct channel *channel, short revents, bool *end,
                        struct osiris_error *error);
 
 /* [receiving thread] The next whole message that channel_pump has read, or NULL: none yet (no error
  * set), or a violation of the protocol (error set). The caller owns it. */
 json_object *channel_receive(struct channel *channel, struct osiris_error *error);
-/* The same, with the length of its body, which is where channel_place wanted it. */
+/* The same, with the length of its body, which is where channel_place has put it. */
 json_object *channel_receive_body(struct channel *channel, size_t *body_length,
                                   struct osiris_error *error);
 
 /* [receiving thread] Whether the peer has given a sign of life since this was last asked: a whole frame (an `ack`, too),
- * or CHANNEL_SIGN_BYTES more of one. Bytes that come one by one are none. */
+ * or CHANNEL_SIGN_BYTES more of one. Single bytes do not count. */
 bool channel_was_active(struct channel *channel);
 
-/* [receiving thread] A body has been handed out, and the header of a next frame came with it: what follows is worth another
+/* [receiving thread] A body has been returned, and the header of the next frame arrived with it: so it is worth another
  * pump without a poll. */
 bool channel_goes_on(const struct channel *channel);
 
@@ -118,12 +118,12 @@ size_t channel_held_bytes(struct channel *channel);
 
 /* Since when (clock_monotonic_ms) the peer has taken nothing of what waits for it; 0: nothing waits. */
 int64_t channel_stuck_since(struct channel *channel);
-/* This process did not run: what went before says nothing of the peer. */
+/* This process did not run, so what happened before says nothing about the peer. */
 void channel_restart_stuck(struct channel *channel);
 /* [receiving thread] The peer is a process of this machine, and stopped (pause.h). */
 bool channel_has_paused_peer(const struct channel *channel);
 
-/* [any thread] Wakes waiting senders, who fail; nothing is sent from then on. */
+/* [any thread] Wakes waiting senders, which then fail; nothing is sent from then on. */
 void channel_shutdown(struct channel *channel);
 
 /* Every frame, as it is put in line or has come. `body` may be NULL. Called on any thread, one at a time. */
@@ -137,27 +137,27 @@ void channel_set_trace(struct channel *channel, channel_trace *trace, void *cont
  * `token` (below 64 KiB each) are copied; `resumes`: this side sends the token (the orchestrator). Before anything that could get lost was
  * sent: with hello, whose frames are kept, too. */
 void channel_allow_resumption(struct channel *channel, const char *session, const char *token, bool resumes);
-/* hello has shown that the peer does not: nothing is kept any more. */
+/* hello has shown that the peer does not support it: nothing is kept any more. */
 void channel_forbid_resumption(struct channel *channel);
 bool channel_is_resumable(struct channel *channel);
-/* The link is broken and may be made again: channel_reconnect. */
+/* The link is broken and may be re-established: channel_reconnect. */
 bool channel_is_lost(const struct channel *channel);
-/* Neither lost nor still greeting: frames pass. */
+/* Not lost and not greeting: frames pass. */
 bool channel_is_up(const struct channel *channel);
 /* [receiving thread] Goes on over `fd` (taken, also on failure). What follows happens in channel_pump; if the new
  * link breaks, too, or the peer is not the old one, the channel is lost again. An old link that is still there is given up. */
 int channel_reconnect(struct channel *channel, int fd, struct osiris_error *error);
-/* [receiving thread] Gives up a link over which nothing comes any more, as if it had broken. */
+/* [receiving thread] Gives up a link over which nothing arrives any more, as if it had broken. */
 void channel_drop_link(struct channel *channel);
 
-/* How far the two have come; what a link that breaks again and again is judged by. */
+/* The progress of both sides, by which a link that breaks repeatedly is judged. */
 struct channel_progress {
-    uint64_t received, acknowledged; /* sequences: of the peer's, and of ours by the peer */
+    uint64_t received, acknowledged; /* sequence numbers: received from the peer, and ours acknowledged by the peer */
     bool outstanding;                /* something is not acknowledged */
 };
 void channel_get_progress(struct channel *channel, struct channel_progress *progress);
 
-/* For who accepts links and reads their first frame to see whom they are from (worker/door.h). */
+/* For code that accepts links and reads their first frame to identify the peer (worker/door.h). */
 
 /* Whether a `resume` or a hello (its data, its params) names this session and has its token. */
 bool channel_knows(const struct channel *channel, json_object *data);
@@ -165,10 +165,10 @@ bool channel_knows(const struct channel *channel, json_object *data);
  * the channel does not know loses the link. */
 int channel_take_greeting(struct channel *channel, json_object *message,
                           struct osiris_error *error);
-/* [receiving thread] The first frame, number 1, came before the channel was made: `message` (taken) is handed out first. */
+/* [receiving thread] The first frame, number 1, arrived before the channel was created: `message` (taken) is returned first. */
 void channel_take_first(struct channel *channel, json_object *message);
 
-/* The end. Whoever has all that it wants acknowledges it and closes the channel; the other knows then that nothing is to
+/* The end. A side that has received everything acknowledges it and closes the channel; the other then knows that nothing must
  * be sent again. */
 
 /* [receiving thread] */
@@ -176,7 +176,7 @@ void channel_acknowledge_all(struct channel *channel);
 /* All that was sent has been acknowledged. */
 bool channel_is_settled(struct channel *channel);
 
-/* [receiving thread] How busy it was, for tests and bench/: frames and body bytes sent, calls of sendmsg and of recvmsg. */
+/* [receiving thread] Statistics for tests and bench/: frames and body bytes sent, calls of sendmsg and of recvmsg. */
 struct channel_counts {
     uint64_t frames_sent, frames_received, body_bytes_sent, body_bytes_received;
     uint64_t send_calls, receive_calls;

@@ -1,4 +1,4 @@
-/* Codecs of the wire; see batch.h. Each is there if the build found its library. */
+/* Codecs of the wire; see batch.h. Each is available if the build found its library. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@
 #include "core/base/json-build.h"
 
 #define ZSTD_LEVEL 1
-/* A zstd frame can claim anything: this much for each byte is believed. */
+/* A zstd frame can claim any size: this much for each byte is accepted. */
 #define ZSTD_BELIEVED 4096
 
 static const char *const codecs[] = {
@@ -75,7 +75,7 @@ static size_t compress_into(const char *codec, const void *bytes, size_t length,
 int wire_compress(const char *codec, const void *bytes, size_t length, void **out,
                   size_t *out_length)
 {
-    /* Less than an eighth saved is not worth the reader's time. */
+    /* Saving less than an eighth is not worth the reader's time. */
     size_t room = length - length / 8;
 
     *out = NULL;
@@ -195,7 +195,7 @@ int wire_batch_compress(struct wire_batch *batch, const char *codec, struct osir
             result = add_numbers(&buffers, 0, 0, 0);
             continue;
         }
-        /* Each buffer is one piece; between them are paddings. */
+        /* Each buffer is one piece, with padding between them. */
         while (start < place)
             start += batch->pieces[piece++].iov_len;
         start += batch->pieces[piece].iov_len;

@@ -13,7 +13,7 @@
 #include "core/base/json-access.h"
 #include "core/wire/batch.h"
 
-/* What arrays of length zero, whose buffers do not travel, point to. */
+/* The target of pointers of empty arrays, whose buffers are not sent. */
 static const uint64_t zeroes[WIRE_ALIGNMENT / 8];
 
 /* The memory of a batch, freed with the last array that points into it. */
@@ -50,7 +50,7 @@ static int malformed(struct decoder *decoder, const char *what)
 
 static int out_of_memory(struct decoder *decoder)
 {
-    return osiris_error_set_errno(decoder->error, ENOMEM, "cannot take a batch in");
+    return osiris_error_set_errno(decoder->error, ENOMEM, "cannot receive a batch");
 }
 
 static void drop(struct holder *holder)
@@ -94,7 +94,7 @@ static uint8_t *decompress(struct decoder *decoder, const uint8_t *bytes, size_t
     uint8_t *out = decoder->decompressed + decoder->decompressed_end;
 
     if (raw_length > decoder->decompressed_length - decoder->decompressed_end) {
-        malformed(decoder, "is compressed beyond its bounds");
+        malformed(decoder, "exceeds its size when decompressed");
         return NULL;
     }
     if (wire_decompress(decoder->codec, bytes, length, out, raw_length) < 0) {
@@ -118,7 +118,7 @@ static int next_buffer(struct decoder *decoder, uint64_t needed, bool optional, 
     *out = NULL;
     *out_length = 0;
     if (place < 0 || length < 0 || raw_length < 0 || place % WIRE_ALIGNMENT != 0)
-        return malformed(decoder, "has a buffer at no place");
+        return malformed(decoder, "has a buffer at an invalid position");
     if (length == 0)
         return optional || needed == 0 ? 0 : malformed(decoder, "has a buffer that is too short");
     if ((uint64_t)place < decoder->body_end || (uint64_t)place > decoder->body_length ||
@@ -148,7 +148,7 @@ static int take_validity(struct decoder *decoder, struct ArrowArray *array)
     if (next_buffer(decoder, needed, array->null_count == 0, &bits, &length) < 0)
         return -1;
     if (bits == NULL && array->null_count != 0 && array->length > 0)
-        return malformed(decoder, "counts nulls that are nowhere");
+        return malformed(decoder, "has a null count but no validity buffer");
     node->buffers[0] = bits;
     return 0;
 }
@@ -164,7 +164,7 @@ static int take_values(struct decoder *decoder, const struct arrow_type *type,
     if (array->length == 0)
         needed = 0;
     else if (__builtin_mul_overflow(count, (uint64_t)type->bits, &needed))
-        return malformed(decoder, "is longer than any");
+        return malformed(decoder, "is too long");
     if (next_buffer(decoder, needed / 8 + (needed % 8 != 0), false, &bytes, &length) < 0)
         return -1;
     node->buffers[1] = bytes == NULL ? (const void *)zeroes : bytes;
@@ -182,14 +182,14 @@ static int rebase(struct decoder *decoder, const struct arrow_type *type,
     if (type->offset_bytes == 4) {
         int32_t *offsets = (int32_t *)(void *)bytes, base = offsets[array->offset];
         if (base < 0 || offsets[end] < base || (base != 0 && arrow_offsets_descend(begin, 4, array->length)))
-            return malformed(decoder, "has offsets that go down");
+            return malformed(decoder, "has offsets that decrease");
         for (int64_t i = 0; base != 0 && i <= end; i++)
             offsets[i] = i <= array->offset ? 0 : offsets[i] - base;
         *last = offsets[end];
     } else {
         int64_t *offsets = (int64_t *)(void *)bytes, base = offsets[array->offset];
         if (base < 0 || offsets[end] < base || (base != 0 && arrow_offsets_descend(begin, 8, array->length)))
-            return malformed(decoder, "has offsets that go down");
+            return malformed(decoder, "has offsets that decrease");
         for (int64_t i = 0; base != 0 && i <= end; i++)
             offsets[i] = i <= array->offset ? 0 : offsets[i] - base;
         *last = offsets[end];
@@ -289,7 +289,7 @@ static int decode_parts(struct decoder *decoder, const struct ArrowSchema *schem
     case ARROW_FIXED_LIST:
         if (__builtin_mul_overflow(array->offset + array->length, (int64_t)type->list_size,
                                    &needed))
-            return malformed(decoder, "is longer than any");
+            return malformed(decoder, "is too long");
         return decode_children(decoder, schema, type, array, needed);
     default:
         return decode_children(decoder, schema, type, array, array->offset + array->length);
@@ -306,7 +306,7 @@ static int decode_array(struct decoder *decoder, const struct ArrowSchema *schem
 
     if (length < 0 || length > ARROW_MAXIMUM_ROWS || null_count < -1 || null_count > length ||
         offset < 0 || offset > 7)
-        return malformed(decoder, "has a length, a null count or an offset that cannot be");
+        return malformed(decoder, "has an impossible length, null count or offset");
     struct node *node = new_node(decoder, schema);
     if (node == NULL)
         return out_of_memory(decoder);
@@ -362,7 +362,7 @@ static int decode_all(struct decoder *decoder, const struct ArrowSchema *schema,
                       struct ArrowArray *out)
 {
     if (decoder->codec != NULL && !wire_has_codec(decoder->codec))
-        return malformed(decoder, "has a codec that was not agreed");
+        return malformed(decoder, "has a codec that was not negotiated");
     if (decoder->codec != NULL && make_room(decoder) < 0)
         return -1;
     if (decode_array(decoder, schema, out) < 0)

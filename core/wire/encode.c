@@ -73,7 +73,7 @@ static void add_buffer(struct encoder *encoder, const void *bytes, uint64_t leng
         batch->length + length > (uint64_t)WIRE_MAXIMUM_BODY - WIRE_ALIGNMENT) {
         if (encoder->error != NULL && encoder->error->category == 0)
             osiris_error_set(encoder->error, OSIRIS_ERROR_DATA,
-                             "a batch is larger than 1 GiB, which cannot travel between places");
+                             "a batch is larger than 1 GiB and cannot be sent between places");
         encoder->failed = true;
         return;
     }
@@ -201,7 +201,7 @@ int wire_batch_encode(const struct ArrowSchema *schema, const struct ArrowArray 
     if (!encoder.failed)
         return 0;
     if (problem.category == 0)
-        osiris_error_set_errno(&problem, ENOMEM, "cannot pass a batch on");
+        osiris_error_set_errno(&problem, ENOMEM, "cannot send a batch");
     if (error != NULL)
         osiris_error_move(error, &problem);
     osiris_error_clear(&problem);
@@ -220,7 +220,7 @@ void wire_batch_clear(struct wire_batch *batch)
     *batch = (struct wire_batch){0};
 }
 
-/* The message is written as it would be from JSON values, without making a value of each number. */
+/* The message is written as it would be from JSON values, without creating a value for each number. */
 
 static int write_bytes(void *context, const char *bytes, size_t length)
 {
@@ -271,5 +271,5 @@ int wire_batch_write(const struct wire_batch *batch, int64_t stream, struct buff
     if (!message->failed)
         return 0;
     return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
-                            "a message is too long to be sent (%zu bytes at most)", message->maximum);
+                            "a message is too long to be sent (the maximum is %zu bytes)", message->maximum);
 }

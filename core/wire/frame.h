@@ -22,7 +22,7 @@ struct frame_header {
 
 void frame_encode_header(const struct frame_header *header, uint8_t bytes[FRAME_HEADER_SIZE]);
 void frame_decode_header(const uint8_t bytes[FRAME_HEADER_SIZE], struct frame_header *header);
-/* The lengths are within bounds and the number is `expected`; else -1, and the error says what is wrong. */
+/* Checks that the lengths are within bounds and the number is `expected`; else -1 with the error set. */
 int frame_check_header(const struct frame_header *header, uint64_t expected,
                        struct osiris_error *error);
 

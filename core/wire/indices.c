@@ -1,11 +1,11 @@
 /*
- * Indices of dictionaries from the wire; see batch.h. A driver looks them up without a question, so none that counts
- * may lie outside of its dictionary. One under a null may be anything.
+ * Indices of dictionaries from the wire; see batch.h. A driver looks them up without a check, so none that counts
+ * may be outside its dictionary. The index of a null may be anything.
  */
 #include "core/arrow/layout.h"
 #include "core/wire/batch.h"
 
-/* Without a branch in the loop, so that it is vectorised: one beyond spoils the whole, and is looked for one by one. */
+/* Without a branch in the loop, so that it is vectorised: if any is out of range, they are searched one by one. */
 #define ALL_WITHIN(type)                                                                           \
     static bool all_within_##type(const type *indices, int64_t count, uint64_t bound)              \
     {                                                                                              \
@@ -24,7 +24,7 @@ ALL_WITHIN(int32_t)
 ALL_WITHIN(uint32_t)
 ALL_WITHIN(uint64_t)
 
-/* A negative index, made unsigned, is beyond every bound. */
+/* A negative index, converted to unsigned, is beyond every bound. */
 static bool all_within(char format, const void *values, int64_t first, int64_t count,
                        uint64_t bound)
 {

@@ -30,7 +30,7 @@ static int read_unsigned(struct reader *reader, size_t size, uint64_t *value)
     uint64_t wide = 0;
 
     if ((size_t)(reader->end - reader->at) < size)
-        return refuse(reader, "a message is cut short");
+        return refuse(reader, "a message is truncated");
     memcpy((uint8_t *)&wide + (8 - size), reader->at, size);
     *value = be64toh(wide);
     reader->at += size;
@@ -43,7 +43,7 @@ static const char *take_string(struct reader *reader, uint64_t length)
     const char *text = (const char *)reader->at;
 
     if (length > (uint64_t)(reader->end - reader->at)) {
-        refuse(reader, "a string is cut short");
+        refuse(reader, "a string is truncated");
         return NULL;
     }
     if (memchr(text, '\0', (size_t)length) != NULL || !utf8_is_valid(text, (size_t)length)) {
@@ -61,7 +61,7 @@ static json_object *read_string(struct reader *reader, uint64_t length)
     return text == NULL ? NULL : json_object_new_string_len(text, (int)length);
 }
 
-/* The length of a string whose type byte has been read as `type`; -1 if it is no string. */
+/* The length of a string whose type byte has been read as `type`; -1 if it is not a string. */
 static int string_length(struct reader *reader, uint8_t type, uint64_t *length)
 {
     if (type >= 0xa0 && type <= 0xbf) {
@@ -111,7 +111,7 @@ static json_object *read_map(struct reader *reader, uint64_t count, unsigned dep
         if (key == NULL)
             return NULL;
         if (json_object_object_get_ex(object, key, NULL)) {
-            refuse(reader, "a map has a key twice");
+            refuse(reader, "a map has a duplicate key");
             return NULL;
         }
         json_object *value = read_value(reader, depth + 1);
@@ -189,7 +189,7 @@ static json_object *read_collection(struct reader *reader, uint8_t type, unsigne
     return type <= 0xdd ? read_array(reader, count, depth) : read_map(reader, count, depth);
 }
 
-/* NULL is also msgpack's nil: the error says which it is. */
+/* NULL is also msgpack's nil; the error distinguishes them. */
 static json_object *read_typed(struct reader *reader, uint8_t type, unsigned depth)
 {
     uint64_t length;
@@ -219,7 +219,7 @@ static json_object *read_typed(struct reader *reader, uint8_t type, unsigned dep
     case 0xcb:
         return read_double(reader, 8);
     default:
-        refuse(reader, "a value is of a type that messages do not have");
+        refuse(reader, "a value has a type that messages must not contain");
         return NULL;
     }
 }
@@ -364,7 +364,7 @@ int message_encode(json_object *message, struct buffer *buffer, struct osiris_er
         return osiris_error_set_errno(error, ENOMEM, "cannot send a message");
     if (buffer->failed)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
-                                "a message is too long to be sent (%zu bytes at most)",
+                                "a message is too long to be sent (the maximum is %zu bytes)",
                                 buffer->maximum);
     return 0;
 }

@@ -1,6 +1,6 @@
 /*
- * Messages: msgpack ↔ JSON values. The decoder is for bytes from a peer that may be hostile: nothing is
- * allocated on the word of a length; every count is checked against the bytes that are there, nesting is
+ * Messages: msgpack ↔ JSON values. The decoder handles bytes from a peer that may be hostile: nothing is
+ * allocated because of a length alone; every count is checked against the received bytes, nesting is
  * bounded, strings are UTF-8 without NUL bytes, keys are strings and differ.
  *
  * msgpack's integers become int (64 bits, signed or unsigned), its floats doubles (NaN and infinities are refused,
@@ -23,7 +23,7 @@
 #define MESSAGE_ARRAY_WEIGHT 4
 #define MESSAGE_KEY_WEIGHT 1 /* beside its value */
 
-/* One map that fills the bytes exactly. NULL with the error set. The caller owns the result. */
+/* Decodes one map that fills the bytes exactly. NULL with the error set. The caller owns the result. */
 json_object *message_decode(const uint8_t *bytes, size_t length, struct osiris_error *error);
 
 /* Appends to `buffer`. */

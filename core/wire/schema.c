@@ -14,7 +14,7 @@
 
 static int out_of_memory(struct osiris_error *error)
 {
-    return osiris_error_set_errno(error, ENOMEM, "cannot pass a schema on");
+    return osiris_error_set_errno(error, ENOMEM, "cannot send a schema");
 }
 
 static char *to_hexadecimal(const char *bytes, size_t length)
@@ -47,7 +47,7 @@ static json_object *encode(const struct ArrowSchema *schema, int depth, struct o
 
     if (depth > WIRE_MAXIMUM_NESTING) {
         osiris_error_set(error, OSIRIS_ERROR_DATA,
-                         "the column type nests deeper than %d levels, which cannot travel between places",
+                         "the column type is nested deeper than %d levels and cannot be sent between places",
                          WIRE_MAXIMUM_NESTING);
         json_object_put(object);
         return NULL;
@@ -135,10 +135,10 @@ static int decode_metadata(const char *text, struct ArrowSchema *out, struct osi
     for (size_t i = 0; i < length; i++) {
         int high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
         if (high < 0 || low < 0)
-            return malformed(error, "has metadata that are not hexadecimal");
+            return malformed(error, "has metadata that is not hexadecimal");
         bytes[i] = (char)(high << 4 | low);
     }
-    return is_metadata(bytes, length) ? 0 : malformed(error, "has metadata that are none");
+    return is_metadata(bytes, length) ? 0 : malformed(error, "has malformed metadata");
 }
 
 static int decode(json_object *object, int depth, struct ArrowSchema *out,
@@ -150,7 +150,7 @@ static int decode_children(json_object *children, int depth, struct ArrowSchema 
     size_t count = json_array_count(children);
 
     if (children != NULL && !json_object_is_type(children, json_type_array))
-        return malformed(error, "has children that are no list");
+        return malformed(error, "has children that are not a list");
     if (count > ARROW_MAXIMUM_COLUMNS)
         return malformed(error, "has too many columns");
     if (count == 0)
@@ -175,7 +175,7 @@ static int decode_members(json_object *object, int depth, struct ArrowSchema *ou
     json_object *dictionary = json_member(object, "dictionary");
 
     if (depth > WIRE_MAXIMUM_NESTING)
-        return malformed(error, "nests too deep");
+        return malformed(error, "is nested too deeply");
     if (format == NULL)
         return malformed(error, "has no format");
     out->flags = json_member_integer(object, "flags", 0) &

@@ -1,4 +1,4 @@
-/* What everybody on a stream's way holds its messages to; see batch.h and docs/protocol.md, "Streams". */
+/* The rules for a stream's messages that everybody on its way checks; see batch.h and docs/protocol.md, "Streams". */
 #include <string.h>
 
 #include "core/arrow/check.h"
@@ -32,7 +32,7 @@ static int64_t add_decompressed(int64_t total, int64_t length)
     return total > WIRE_MAXIMUM_BODY ? -1 : total;
 }
 
-/* `node_numbers`, `buffer_numbers`: how many there are; `numbers_each`: so many make a buffer. */
+/* `node_numbers`, `buffer_numbers`: the number of entries; `numbers_each`: entries per buffer. */
 static const char *weigh(int64_t body, size_t node_numbers, size_t buffer_numbers,
                          size_t numbers_each, int64_t decompressed, int64_t *weight)
 {
@@ -40,7 +40,7 @@ static const char *weigh(int64_t body, size_t node_numbers, size_t buffer_number
         return "a batch is too long";
     if (node_numbers == 0 || node_numbers % 3 != 0 || buffer_numbers > 3 * node_numbers ||
         buffer_numbers % numbers_each != 0)
-        return "a batch has another header than batches have";
+        return "the header of a batch is malformed";
     if (decompressed < 0)
         return "a batch is too long when decompressed";
     *weight = WIRE_BATCH_WEIGHT + (int64_t)(node_numbers / 3) * WIRE_ARRAY_WEIGHT + body + decompressed;
@@ -66,7 +66,7 @@ static bool are_nodes(json_object *nodes)
     return true;
 }
 
-/* Whether every buffer lies in a body of that length, behind the one before. */
+/* Whether every buffer is within a body of that length, after the previous one. */
 static const char *place_buffers(json_object *buffers, const char *codec, int64_t body)
 {
     size_t count = json_array_count(buffers), each = codec == NULL ? 2 : 3;
@@ -76,10 +76,10 @@ static const char *place_buffers(json_object *buffers, const char *codec, int64_
         int64_t place = number_at(buffers, i), length = number_at(buffers, i + 1);
         int64_t raw_length = codec == NULL ? 0 : number_at(buffers, i + 2);
         if (place < 0 || length < 0 || place % WIRE_ALIGNMENT != 0)
-            return "a batch has a buffer at no place";
+            return "a batch has a buffer at an invalid position";
         if (raw_length > 0 &&
             (length == 0 || (uint64_t)raw_length > wire_decompressed_bound(codec, (size_t)length)))
-            return "a batch claims more than its compressed bytes can hold";
+            return "a batch claims more than its compressed bytes can contain";
         if (length == 0)
             continue;
         if (place < end || place > body || length > body - place)
@@ -97,7 +97,7 @@ const char *wire_batch_weigh(json_object *data, int64_t *weight)
     int64_t body = json_member_integer(data, "body", -1), decompressed = 0;
 
     if (!are_numbers(nodes) || !are_numbers(buffers) || (codec != NULL && !is_codec(codec)))
-        return "a batch has another header than batches have";
+        return "the header of a batch is malformed";
     for (size_t i = 2; codec != NULL && i < numbers; i += 3)
         decompressed = add_decompressed(
             decompressed, json_object_get_int64(json_object_array_get_idx(buffers, i)));
@@ -106,7 +106,7 @@ const char *wire_batch_weigh(json_object *data, int64_t *weight)
     if (wrong != NULL)
         return wrong;
     if (!are_nodes(nodes))
-        return "a batch has a length, a null count or an offset that cannot be";
+        return "a batch has an impossible length, null count or offset";
     return place_buffers(buffers, codec == NULL ? NULL : json_object_get_string(codec), body);
 }
 
@@ -123,7 +123,7 @@ const char *wire_batch_weigh_encoded(const struct wire_batch *batch, int64_t *we
 const char *wire_part_is_wrong(int64_t left, size_t length)
 {
     if ((int64_t)length > left || (length == 0 && left > 0))
-        return "the parts of a batch do not make up its length";
+        return "the parts of a batch do not add up to its length";
     return (int64_t)length < left && length < WIRE_MINIMUM_PART ? "a part of a batch is too short" : NULL;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Days and clocks as text. The proleptic Gregorian calendar, any year that 64 bits of seconds reach.
- * Each function returns the end of what it wrote; room as in digits.h.
+ * Dates and times as text, in the proleptic Gregorian calendar, for any year that 64 bits of seconds can represent.
+ * Each function returns the end of what it wrote, and needs the same room as those of digits.h.
  */
 #ifndef OSIRIS_CSV_CALENDAR_H
 #define OSIRIS_CSV_CALENDAR_H
@@ -26,7 +26,7 @@ static inline int64_t csv_floor_divide(int64_t value, int64_t divisor)
     return quotient - (value % divisor < 0);
 }
 
-/* Of days since 1970-01-01. The arithmetic counts years from March in eras of 400 years (Howard Hinnant,
+/* From days since 1970-01-01. The arithmetic counts years from March in eras of 400 years (Howard Hinnant,
  * "chrono-Compatible Low-Level Date Algorithms", civil_from_days). */
 static inline struct csv_day csv_day_of(int64_t day)
 {
@@ -68,7 +68,7 @@ static inline char *csv_put_day(char *at, int64_t day)
     return csv_put_two(at, date.day);
 }
 
-/* HH:MM:SS of a number of seconds; hours beyond 99 take what they need. */
+/* A number of seconds as HH:MM:SS; hours beyond 99 have more digits. */
 static inline char *csv_put_clock(char *at, uint64_t seconds)
 {
     uint64_t hours = seconds / 3600;

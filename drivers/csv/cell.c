@@ -9,7 +9,7 @@
 #include "quote.h"
 #include "scan.h"
 
-#define PIECE ((size_t)32768) /* of a value that is turned into text piece by piece */
+#define PIECE ((size_t)32768) /* bytes of a value that are turned into text at a time */
 
 static bool is_quoted_always(const struct csv_field *field)
 {
@@ -18,33 +18,33 @@ static bool is_quoted_always(const struct csv_field *field)
            (quoting == CSV_QUOTE_NONNUMERIC && field->class == CSV_CLASS_STRING);
 }
 
-/* "row 12, column "note"" of the value at hand, or "the name of column "note"". */
-static void name_place(const struct csv_field *field, char *place, size_t size)
+/* Names the current value: "row 12, column "note"", or "the name of column "note"". */
+static void name_position(const struct csv_field *field, char *where, size_t size)
 {
     const struct csv_context *context = field->context;
     if (context->row < 0)
-        snprintf(place, size, "the name of column \"%s\"", field->name);
+        snprintf(where, size, "the name of column \"%s\"", field->name);
     else
-        snprintf(place, size, "row %lld, column \"%s\"",
+        snprintf(where, size, "row %lld, column \"%s\"",
                  (long long)(context->rows + context->row + 1), field->name);
 }
 
 static char *refuse(const struct csv_field *field, const char *hint, const char *problem)
 {
-    char place[400];
-    name_place(field, place, sizeof place);
-    csv_fail(field->context->host, OSIRIS_ERROR_DATA, 0, hint, "%s: %s", place, problem);
+    char where[400];
+    name_position(field, where, sizeof where);
+    csv_fail(field->context->host, OSIRIS_ERROR_DATA, 0, hint, "%s: %s", where, problem);
     return NULL;
 }
 
 static char *refuse_unquoted(const struct csv_field *field)
 {
     return refuse(field,
-                  "use quoting minimal, an escape character, or a delimiter that no value has",
-                  "the value has a delimiter, a quote or a line break, and quoting is none");
+                  "use quoting minimal, an escape character, or a delimiter that no value contains",
+                  "the value contains a delimiter, a quote or a line break, and quoting is none");
 }
 
-/* What has to be protected somehow. */
+/* Values that must be quoted or escaped. */
 static char *quote_as_needed(struct csv_field *field, const char *data, size_t size, char *at)
 {
     const struct csv_options *options = field->context->options;
@@ -59,16 +59,16 @@ static bool is_null_text(const struct csv_options *options, const char *data, si
     return size == options->null_text.size && memcmp(data, options->null_text.data, size) == 0;
 }
 
-/* A value that would be taken for NULL. */
+/* A value that would be read as NULL. */
 static char *put_like_null(struct csv_field *field, const char *data, size_t size, char *at)
 {
     if (field->context->options->quoting != CSV_QUOTE_NONE)
         return csv_put_quoted(field->context, data, size, at);
-    return refuse(field, "use quoting minimal, or a null_text that no value has",
-                  "the value is the very text of NULL, and quoting is none");
+    return refuse(field, "use quoting minimal, or a null_text that no value equals",
+                  "the value equals the text for NULL, and quoting is none");
 }
 
-/* A value that does not fit into what is left of the buffer. */
+/* A value that does not fit into the rest of the buffer. */
 static char *put_long(struct csv_field *field, const char *data, size_t size, char *at)
 {
     if (csv_has_special(data, size, csv_specials_of(field->context->options)))
@@ -76,13 +76,13 @@ static char *put_long(struct csv_field *field, const char *data, size_t size, ch
     return csv_sink_append(&field->context->sink, at, data, size);
 }
 
-/* Without quotes it is nothing, and so is NULL unless it has a text. */
+/* Without quotes the empty text looks like NULL, unless NULL has a text. */
 static char *put_empty(const struct csv_field *field, char *at)
 {
     const struct csv_options *options = field->context->options;
     if (options->quoting == CSV_QUOTE_NONE && options->null_text.size == 0 &&
         field->context->row >= 0)
-        return refuse(field, "use quoting minimal, or a null_text that no value has",
+        return refuse(field, "use quoting minimal, or a null_text that no value equals",
                       "the value is empty like NULL, and quoting is none");
     if (options->quoting == CSV_QUOTE_NONE)
         return at;
@@ -90,7 +90,7 @@ static char *put_empty(const struct csv_field *field, char *at)
     return at + 2;
 }
 
-/* `special` is what the options say: a constant where that is known. */
+/* `special` holds the special characters of the options, and is a constant where they are known. */
 static inline __attribute__((always_inline)) char *
 put_minimal(struct csv_field *field, const char *data, size_t size, const char *data_end,
             struct csv_specials special, char *at)
@@ -106,7 +106,7 @@ put_minimal(struct csv_field *field, const char *data, size_t size, const char *
         ((size + CSV_SCAN_BLOCK - 1) & ~(size_t)(CSV_SCAN_BLOCK - 1))) {
         found = csv_copy_blocks(at, data, size, special);
     } else {
-        /* Nothing may be read behind the last values of a batch; behind the copy there is room. */
+        /* Nothing beyond the last values of a batch may be read; the copy has room after it. */
         memcpy(at, data, size);
         memset(at + size, 0, CSV_SCAN_BLOCK);
         found = csv_copy_blocks(at, at, size, special);
@@ -114,7 +114,7 @@ put_minimal(struct csv_field *field, const char *data, size_t size, const char *
     return found ? quote_as_needed(field, data, size, at) : at + size;
 }
 
-/* Text under any options, but the guard. */
+/* Text with any options except formula_guard. */
 static char *put_text(struct csv_field *field, const char *data, size_t size, const char *data_end,
                       char *at)
 {
@@ -127,7 +127,7 @@ static char *put_text(struct csv_field *field, const char *data, size_t size, co
     return put_minimal(field, data, size, data_end, special, at);
 }
 
-/* What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection"). */
+/* What a spreadsheet treats as the start of a formula (OWASP, "CSV Injection"). */
 static bool is_formula(const char *data, size_t size)
 {
     return size > 0 && data[0] != '\0' && strchr("=+-@\t\r\n", data[0]) != NULL;
@@ -145,7 +145,7 @@ static char *put_guarded(struct csv_field *field, const char *data, size_t size,
     return put_text(field, guarded, size + 1, guarded + size + 1, at);
 }
 
-/* Texts of fixed width are ASCII, or have been looked at with the options. */
+/* Texts of fixed width are ASCII, or were checked with the options. */
 static bool fits_encoding(const struct csv_field *field, const char *data, size_t size)
 {
     enum csv_encoding encoding = field->context->options->encoding;
@@ -159,13 +159,13 @@ static bool fits_encoding(const struct csv_field *field, const char *data, size_
         return true;
     case CSV_INVALID:
         snprintf(problem, sizeof problem,
-                 "the text is not UTF-8 at byte %zu, so it has no characters", offset + 1);
+                 "the text is not valid UTF-8 at byte %zu", offset + 1);
         break;
     default:
         snprintf(problem, sizeof problem, "the character U+%04X does not exist in %s",
                  (unsigned)code_point, encoding == CSV_ASCII ? "ascii" : "latin-1");
     }
-    refuse(field, "write it with encoding utf-8", problem);
+    refuse(field, "use encoding utf-8", problem);
     return false;
 }
 
@@ -174,7 +174,7 @@ char *csv_cell_lone_empty(const struct csv_field *field, char *at)
     const struct csv_options *options = field->context->options;
     if (options->quoting == CSV_QUOTE_NONE)
         return refuse(field, "use quoting minimal, or a null_text",
-                      "the line would be empty, which readers skip, and quoting is none");
+                      "the line would be empty and readers would skip it, and quoting is none");
     at[0] = at[1] = options->quote;
     return at + 2;
 }
@@ -206,7 +206,7 @@ static char *cell_text(struct csv_field *field, int64_t index, char *at)
     return csv_cell_text(field, data, size, at);
 }
 
-/* No special character can be in it. */
+/* The text cannot contain a special character. */
 static char *cell_fixed_quoted(struct csv_field *field, int64_t index, char *at)
 {
     char quote = field->context->options->quote;
@@ -219,7 +219,7 @@ static char *cell_fixed_quoted(struct csv_field *field, int64_t index, char *at)
     return end;
 }
 
-/* A special character, or the text of NULL, may be in it. */
+/* The text may contain a special character, or equal the text for NULL. */
 static char *cell_fixed_checked(struct csv_field *field, int64_t index, char *at)
 {
     char text[CSV_FIELD_WIDTH_MAX];
@@ -270,8 +270,8 @@ static char *append_byte(struct csv_sink *sink, char *at, char byte)
     return csv_sink_append(sink, at, &byte, 1);
 }
 
-/* Bytes as hex or base64, piece by piece: of any length without memory of their own. The piece is a
- * multiple of three, so base64 is padded at its end only. No special character can be in it. */
+/* Bytes as hex or base64, piece by piece, so that any length needs no extra memory. The piece is a
+ * multiple of three, so base64 is padded only at its end. The text cannot contain a special character. */
 static char *cell_binary(struct csv_field *field, int64_t index, char *at)
 {
     const struct csv_options *options = field->context->options;
@@ -295,7 +295,7 @@ static char *cell_binary(struct csv_field *field, int64_t index, char *at)
     return at != NULL && quoted ? append_byte(sink, at, options->quote) : at;
 }
 
-/* The same where there may be: the whole text is made first. */
+/* The same where the text may contain one: the whole text is built first. */
 static char *cell_binary_checked(struct csv_field *field, int64_t index, char *at)
 {
     struct csv_context *context = field->context;
@@ -314,11 +314,11 @@ static char *cell_binary_checked(struct csv_field *field, int64_t index, char *a
 static char *cell_dictionary(struct csv_field *field, int64_t index, char *at)
 {
     struct csv_field *dictionary = field->dictionary;
-    int64_t place = csv_field_dictionary_index(field, index);
-    if (place < 0)
+    int64_t entry = csv_field_dictionary_index(field, index);
+    if (entry < 0)
         return NULL;
-    return csv_field_is_null(dictionary, place) ? csv_cell_null(field, at)
-                                                : dictionary->cell(dictionary, place, at);
+    return csv_field_is_null(dictionary, entry) ? csv_cell_null(field, at)
+                                                : dictionary->cell(dictionary, entry, at);
 }
 
 static char *cell_nested(struct csv_field *field, int64_t index, char *at)
@@ -335,7 +335,7 @@ static char *cell_null(struct csv_field *field, int64_t index, char *at)
     return csv_cell_null(field, at);
 }
 
-/* The characters that values of a type may have. */
+/* The characters that values of a type may contain. */
 static bool has_character(const struct csv_field *field, char character)
 {
     bool letter = (character | 32) >= 'a' && (character | 32) <= 'z';
@@ -361,7 +361,7 @@ static bool has_character(const struct csv_field *field, char character)
 bool csv_cell_special_occurs(const struct csv_field *field)
 {
     const struct csv_options *options = field->context->options;
-    /* A value can only be the text of NULL if it can begin like it. */
+    /* A value can equal the text for NULL only if it can begin with its first character. */
     char null_first = options->null_text.size > 0 ? options->null_text.data[0] : '\0';
     return has_character(field, options->delimiter) || has_character(field, options->quote) ||
            has_character(field, options->escape) || has_character(field, null_first);
@@ -370,7 +370,7 @@ bool csv_cell_special_occurs(const struct csv_field *field)
 static csv_put choose_fixed(struct csv_field *field)
 {
     bool formatted = csv_format_choose(field);
-    /* A NaN is written like NULL, which is nothing unless the options say something else. */
+    /* A NaN is written like NULL, which is empty unless null_text is set. */
     bool may_be_nan =
         field->class == CSV_CLASS_FLOAT && field->context->options->null_text.size > 0;
     if (formatted || may_be_nan || csv_cell_special_occurs(field))

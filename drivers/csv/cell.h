@@ -11,18 +11,18 @@
 /* Chooses `cell` for a column, by its kind and the options. */
 void csv_cell_choose(struct csv_field *field);
 
-/* Writes text of any length as a field, quoted if it must be. NULL, reported, if it cannot be
+/* Writes text of any length as a field, quoted if necessary. NULL, reported, if it cannot be
  * written. */
 char *csv_cell_text(struct csv_field *field, const char *data, size_t size, char *at);
 
-/* True if values of this fixed-width or binary type may have a special character, or be the text of
+/* True if values of this fixed-width or binary type may contain a special character, or equal the text for
  * NULL. */
 bool csv_cell_special_occurs(const struct csv_field *field);
 
-/* A lone field without any text, in quotes: a line with nothing in it would be skipped. NULL, reported: there are no quotes. */
+/* Writes a single empty field in quotes, because readers skip an empty line. NULL, reported: quoting is none. */
 char *csv_cell_lone_empty(const struct csv_field *field, char *at);
 
-/* The text of NULL, for which every field has room. */
+/* The text for NULL, for which every field has room. */
 static inline char *csv_cell_null(const struct csv_field *field, char *at)
 {
     const struct csv_word *word = &field->context->options->null_text;

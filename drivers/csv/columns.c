@@ -7,7 +7,7 @@
 
 #include "columns.h"
 
-#define NAME_COMPARED_MAX 64 /* longer names are no near misses */
+#define NAME_COMPARED_MAX 64 /* longer names are not compared */
 
 static const char *name_of(const struct ArrowSchema *schema, int64_t column)
 {
@@ -23,7 +23,7 @@ struct named {
 static int compare_names(const void *left, const void *right)
 {
     const struct named *a = left, *b = right;
-    /* Bytes of UTF-8 are in the order of code points. Equal names keep the source's order. */
+    /* UTF-8 sorts by bytes as by code points. Equal names keep the source's order. */
     int order = strcmp(a->name, b->name);
     return order != 0 ? order : (a->source > b->source) - (a->source < b->source);
 }
@@ -33,7 +33,7 @@ static int no_memory(const struct osiris_host *host)
     return csv_fail(host, OSIRIS_ERROR_INTERNAL, 0, NULL, "not enough memory");
 }
 
-/* How many characters have to be changed, added or left out to make one of the other (Levenshtein).
+/* The number of characters to change, insert or delete to turn one into the other (Levenshtein).
  */
 static size_t distance(const char *a, const char *b)
 {
@@ -53,7 +53,7 @@ static size_t distance(const char *a, const char *b)
     return row[width];
 }
 
-/* The column whose name is most like it, or NULL. */
+/* The column with the most similar name, or NULL. */
 static const char *near_miss(const struct ArrowSchema *schema, const char *wanted)
 {
     const char *best = NULL;
@@ -78,7 +78,7 @@ static const char *near_miss(const struct ArrowSchema *schema, const char *wante
 static int refuse_unknown(const struct osiris_host *host, const struct ArrowSchema *schema,
                           const char *wanted)
 {
-    char hint[300] = "name columns of the input";
+    char hint[300] = "list only columns of the input";
     const char *near = near_miss(schema, wanted);
     if (near != NULL)
         snprintf(hint, sizeof hint, "did you mean \"%s\"?", near);
@@ -99,7 +99,7 @@ static size_t lower_bound(const struct named *sorted, size_t count, const char *
     return low;
 }
 
-/* Takes the columns of the config's list; *taken marks those of `sorted` that were. */
+/* Takes the columns of the config's list; *taken marks those of `sorted` that were taken. */
 static int choose_listed(const struct osiris_host *host, const struct ArrowSchema *schema,
                          const struct named *sorted, bool *taken, struct csv_field *fields,
                          size_t *count)

@@ -1,5 +1,5 @@
 /*
- * zlib and libzstd behind one interface; see compress.h. Either may be left out of the build.
+ * zlib and libzstd behind one interface; see compress.h. The build may lack either.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@
 #include "compress.h"
 
 #define BLOCK ((size_t)1 << 17)
-#define WINDOW_LOG_READ 25 /* 32 MiB: what is there may have been made by others, at any level */
+#define WINDOW_LOG_READ 25 /* 32 MiB: another program may have written the file, at any level */
 
 struct csv_compressor {
     enum csv_compression compression;
@@ -37,16 +37,16 @@ const char *csv_compression_problem(enum csv_compression compression, int level)
     switch (compression) {
     case CSV_GZIP:
 #ifndef HAVE_ZLIB
-        return "this build of csv.writer has no gzip";
+        return "this build of csv.writer does not support gzip";
 #endif
-        return level < 0 || level > 9 ? "levels of gzip are 1 to 9" : NULL;
+        return level < 0 || level > 9 ? "gzip has levels 1 to 9" : NULL;
     case CSV_ZSTD:
 #ifndef HAVE_ZSTD
-        return "this build of csv.writer has no zstd";
+        return "this build of csv.writer does not support zstd";
 #endif
-        return level < 0 || level > 19 ? "levels of zstd are 1 to 19" : NULL;
+        return level < 0 || level > 19 ? "zstd has levels 1 to 19" : NULL;
     default:
-        return level != 0 ? "nothing is compressed" : NULL;
+        return level != 0 ? "the file is not compressed" : NULL;
     }
 }
 
@@ -62,7 +62,7 @@ enum csv_compression csv_compression_of_name(const char *name)
 
 static bool start_gzip(struct csv_compressor *compressor, int level)
 {
-    /* 16: with gzip's header, whose time is 0: the same table gives the same file. */
+    /* 16: with a gzip header, whose time is 0, so that the same table produces the same file. */
     return deflateInit2(&compressor->gzip, level == 0 ? 6 : level, Z_DEFLATED, 15 + 16, 8,
                         Z_DEFAULT_STRATEGY) == Z_OK;
 }
@@ -97,7 +97,7 @@ static bool set_zstd(struct csv_compressor *compressor, ZSTD_cParameter paramete
     return !ZSTD_isError(ZSTD_CCtx_setParameter(compressor->zstd, parameter, value));
 }
 
-/* The tables of the higher levels take up to 90 MiB. With these, no level takes more than 16: 19 makes files 1.3 % larger, in
+/* The tables of the higher levels take up to 90 MiB. With these, no level takes more than 16; level 19 makes files 1.3 % larger, in
  * less than half the time (27 MB of orders, zstd 1.5.4). */
 static bool bound_tables(struct csv_compressor *compressor, int level)
 {
@@ -172,8 +172,8 @@ void csv_compressor_free(struct csv_compressor *compressor)
 int csv_compress(struct csv_compressor *compressor, const char *data, size_t size, bool last,
                  csv_take take, void *context, const char **problem)
 {
-    (void)compressor, (void)last; /* where both libraries are left out */
-    *problem = "it cannot go on";
+    (void)compressor, (void)last; /* in a build without either library */
+    *problem = "this build does not support it";
 #ifdef HAVE_ZLIB
     if (compressor->compression == CSV_GZIP)
         return run_gzip(compressor, data, size, last, take, context);
@@ -185,11 +185,11 @@ int csv_compress(struct csv_compressor *compressor, const char *data, size_t siz
     return take(context, data, size);
 }
 
-/* The other way. */
+/* Decompression. */
 
 struct csv_decompressor {
     enum csv_compression compression;
-    bool inside; /* a member or frame has begun and not ended */
+    bool inside; /* within a member or frame */
 #ifdef HAVE_ZLIB
     z_stream gzip;
 #endif
@@ -285,7 +285,7 @@ void csv_decompressor_free(struct csv_decompressor *decompressor)
 ssize_t csv_decompress(struct csv_decompressor *decompressor, const char **data, size_t *left,
                        char *to, size_t size, const char **problem)
 {
-    (void)to, (void)size; /* where both libraries are left out */
+    (void)to, (void)size; /* in a build without either library */
     *problem = "it cannot be read";
     if (*left == 0 && !decompressor->inside)
         return 0;

@@ -1,5 +1,5 @@
 /*
- * Compression of one file as a gzip member or a zstd frame, and the way back; of bounded memory.
+ * Compression of one file as a gzip member or a zstd frame, and decompression, in bounded memory.
  */
 #ifndef OSIRIS_CSV_COMPRESS_H
 #define OSIRIS_CSV_COMPRESS_H
@@ -14,13 +14,13 @@ enum csv_compression {
     CSV_ZSTD,
 };
 
-/* NULL, or why this build or this level cannot be used: a constant text. 0 is the usual level. */
+/* NULL, or why this build or this level cannot be used: a constant text. 0 is the default level. */
 const char *csv_compression_problem(enum csv_compression compression, int level);
 
-/* The one that a file's name asks for by ".gz" or ".zst". */
+/* The compression that a file's name selects with ".gz" or ".zst". */
 enum csv_compression csv_compression_of_name(const char *name);
 
-/* Takes what was made of it; -1: it failed, and said why. */
+/* Takes compressed bytes; -1: it failed and has reported why. */
 typedef int (*csv_take)(void *context, const char *data, size_t size);
 
 struct csv_compressor;
@@ -29,8 +29,8 @@ struct csv_compressor;
 struct csv_compressor *csv_compressor_new(enum csv_compression compression, int level);
 void csv_compressor_free(struct csv_compressor *compressor);
 
-/* Compresses data and, if it is the `last`, ends the member or frame; the next data begins another.
- * 0; -1: `take` failed; 1: the library did, and *problem says how. */
+/* Compresses data and, if it is the `last`, ends the member or frame; the next data starts another.
+ * 0; -1: `take` failed; 1: the library failed, and *problem says how. */
 int csv_compress(struct csv_compressor *compressor, const char *data, size_t size, bool last,
                  csv_take take, void *context, const char **problem);
 
@@ -40,13 +40,13 @@ struct csv_decompressor;
 struct csv_decompressor *csv_decompressor_new(enum csv_compression compression);
 void csv_decompressor_free(struct csv_decompressor *decompressor);
 
-/* Some text from the bytes at *data, of which *left are there; both go on behind what was taken.
- * Call it until nothing is left and it gives nothing more. How much text was put at `to`, or -1: the bytes are no such member or
+/* Decompresses some of the *left bytes at *data; both are advanced past what was used.
+ * Call it until nothing is left and it returns 0. Returns the size of the text at `to`, or -1: the bytes are not such a member or
  * frame, are damaged, or their frame needs more than 32 MiB; *problem says how. */
 ssize_t csv_decompress(struct csv_decompressor *decompressor, const char **data, size_t *left,
                        char *to, size_t size, const char **problem);
 
-/* Whether a member or frame has begun and not ended. */
+/* Whether a member or frame has started and not ended. */
 bool csv_decompressor_is_inside(const struct csv_decompressor *decompressor);
 
 #endif

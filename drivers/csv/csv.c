@@ -42,7 +42,7 @@ static void writer_close(void *state)
     free(state);
 }
 
-/* The stream's fault, not ours; a cancelled or failed producer has been reported by the host. */
+/* The stream's fault, not ours; the host has reported a cancelled or failed producer. */
 static int fail_stream(const struct csv_writer *writer, struct ArrowArrayStream *stream, int code)
 {
     if (code == ECANCELED)
@@ -92,7 +92,7 @@ static int write_stream(const struct csv_writer *writer, struct ArrowArrayStream
     return written;
 }
 
-/* Numbers are printed as in the C locale, whatever a library has made of the process's. */
+/* Numbers are printed in the C locale, whatever locale a library has set for the process. */
 static int write_in_c_locale(const struct csv_writer *writer, struct ArrowArrayStream *stream,
                              struct csv_parts *parts)
 {
@@ -114,10 +114,10 @@ static int writer_run(void *state, const struct osiris_input *inputs, size_t inp
     (void)output;
     if (input_count != 1)
         return csv_fail(host, OSIRIS_ERROR_CONFIG, 0,
-                        "name one step under needs or inputs; one writer a file",
-                        "%s writes one input, and the step has %zu", host->component, input_count);
+                        "name one step under needs or inputs, and use one writer for each file",
+                        "%s writes exactly one input, and the step has %zu", host->component, input_count);
 
-    /* Before the first row is asked for: a folder that is missing should fail now. */
+    /* Opened before the first row is requested, so that a missing folder fails at once. */
     struct csv_parts parts;
     int written = csv_parts_init(&parts, host, &writer->options) < 0
                       ? -1

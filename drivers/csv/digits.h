@@ -1,7 +1,7 @@
 /*
  * Integers as decimal digits, eight at a time in one 64-bit register, no table and no loop.
  *
- * Every function returns the end of what it wrote and may scribble up to CSV_SCRIBBLE bytes beyond that
+ * Every function returns the end of what it wrote and may overwrite up to CSV_SCRIBBLE bytes beyond that
  * end: callers keep that much room.
  */
 #ifndef OSIRIS_CSV_DIGITS_H

@@ -20,7 +20,7 @@ const char *csv_encoding_mark(enum csv_encoding encoding, size_t *size)
     }
 }
 
-/* How long the character is that begins with this byte; 0 if none does. */
+/* The length of the character that begins with this byte, or 0 if none does. */
 static size_t character_size(unsigned char first)
 {
     return first < 0x80                    ? 1
@@ -30,7 +30,7 @@ static size_t character_size(unsigned char first)
                                            : 0;
 }
 
-/* A character's code point from all of its bytes. */
+/* The code point of a character. */
 static uint32_t decode(const unsigned char *bytes, size_t size)
 {
     static const unsigned char masks[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
@@ -40,7 +40,7 @@ static uint32_t decode(const unsigned char *bytes, size_t size)
     return code_point;
 }
 
-/* The size of the character at `bytes`, of which `left` are there, or 0: it is none. */
+/* The size of the character at `bytes`, of which `left` are available; 0: not a character. */
 static size_t read_character(const unsigned char *bytes, size_t left, uint32_t *code_point)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};

@@ -17,10 +17,10 @@ struct csv_existing {
     const struct csv_options *options;
     const char *path;
     int fd;
-    struct csv_decompressor *decompressor; /* NULL: the file is text */
-    const char *at;                        /* of the compressed bytes at hand */
+    struct csv_decompressor *decompressor; /* NULL: the file is not compressed */
+    const char *at;                        /* position in the current compressed bytes */
     size_t left;
-    char tail[TAIL]; /* of the text that was read */
+    char tail[TAIL]; /* the last bytes of the text */
     size_t text_size;
     char compressed[BLOCK], text[BLOCK];
 };
@@ -72,12 +72,12 @@ static ssize_t read_file(struct csv_existing *existing, char *to, size_t size)
     return count;
 }
 
-/* Rows behind such bytes would never be read again. */
+/* No reader would reach rows after such bytes. */
 static int refuse_damaged(const struct csv_existing *existing, const char *problem)
 {
     return csv_fail(existing->host, OSIRIS_ERROR_DATA, 0,
-                    "append to a whole file that is compressed likewise, or write a new one",
-                    "cannot append to %s: what is there is no whole %s file: %s", existing->path,
+                    "append to a complete file of the same compression, or write a new one",
+                    "cannot append to %s: the existing file is not a complete %s file: %s", existing->path,
                     existing->options->compression == CSV_GZIP ? "gzip" : "zstd", problem);
 }
 
@@ -95,7 +95,7 @@ static ssize_t read_compressed(struct csv_existing *existing, char *to, size_t s
             continue;
         ssize_t count = read_file(existing, existing->compressed, BLOCK);
         if (count == 0 && csv_decompressor_is_inside(existing->decompressor))
-            return refuse_damaged(existing, "its end is missing");
+            return refuse_damaged(existing, "it is truncated");
         if (count <= 0)
             return count;
         existing->at = existing->compressed;
@@ -121,7 +121,7 @@ static int refuse_header(const struct csv_existing *existing)
 {
     return csv_fail(existing->host, OSIRIS_ERROR_DATA, 0,
                     "append with the same columns and options, or write a new file",
-                    "cannot append to %s: it does not begin with the header that this step writes",
+                    "cannot append to %s: it does not start with the header that this step writes",
                     existing->path);
 }
 
@@ -139,7 +139,7 @@ int csv_existing_compare(struct csv_existing *existing, const char *data, size_t
     return 0;
 }
 
-/* The last bytes of a text file, which nobody has to read for them; or of what has been read to its end. 0; 1: unknown; -1
+/* The last bytes of a text file, read directly, or of what was read to its end. 0; 1: unknown; -1
  * reported. */
 static int find_tail(struct csv_existing *existing)
 {
@@ -171,5 +171,5 @@ int csv_existing_check_end(struct csv_existing *existing)
         (existing->text_size >= size && memcmp(existing->tail + TAIL - size, wanted, size) == 0))
         return 0;
     return csv_fail(existing->host, OSIRIS_ERROR_DATA, 0, "end the file with a line break",
-                    "cannot append to %s: its last line has no end", existing->path);
+                    "cannot append to %s: its last line is not terminated", existing->path);
 }

@@ -1,7 +1,7 @@
 /*
- * Arrow's schema and arrays as fields: which kind, which members, and whether the arrays have the structure
- * that the schema promises. The C data interface does not tell the buffers' sizes, so offsets are
- * held against each other and against their children's lengths.
+ * Arrow's schema and arrays as fields: the kind, the members, and whether the arrays have the structure
+ * that the schema promises. The C data interface does not contain the buffers' sizes, so offsets are
+ * compared with each other and with the lengths of the children.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 static int refuse_type(const struct csv_field *field, const char *format)
 {
     return csv_fail(field->context->host, OSIRIS_ERROR_DATA, 0,
-                    "leave the column out or convert it before it is written",
+                    "omit the column, or convert it before it is written",
                     "column \"%s\": values of the Arrow type \"%s\" cannot be written as CSV",
                     field->name, format);
 }
@@ -105,7 +105,7 @@ static int init_at_depth(struct csv_field *field, struct csv_context *context,
         return csv_fail(context->host, OSIRIS_ERROR_INTERNAL, 0, NULL, "not enough memory");
     if (schema->format == NULL || schema->n_children < 0 || depth > NESTING_MAX)
         return csv_fail(context->host, OSIRIS_ERROR_DATA, 0, NULL,
-                        "column \"%s\": its Arrow schema is broken or nested too deeply",
+                        "column \"%s\": its Arrow schema is malformed or nested too deeply",
                         field->name);
     if (choose_kind(field, schema) < 0)
         return -1;
@@ -158,7 +158,7 @@ static int refuse_array(const struct csv_field *field, const char *what)
                     what);
 }
 
-/* Offsets begin at or above zero and never run backwards; the last stays within `limit`. */
+/* Offsets start at or above zero and never decrease; the last one is at most `limit`. */
 static int check_offsets(const struct csv_field *field, const struct ArrowArray *array,
                          int64_t limit, int64_t *last)
 {
@@ -177,7 +177,7 @@ static int check_offsets(const struct csv_field *field, const struct ArrowArray 
         *last = offsets[array->length];
     }
     if (!ordered || *last > limit)
-        return refuse_array(field, "the batch's offsets are out of order or out of bounds");
+        return refuse_array(field, "the offsets of the batch are out of order or out of bounds");
     return 0;
 }
 
@@ -190,7 +190,7 @@ static int bind_bytes(struct csv_field *field, const struct ArrowArray *array)
     if (check_offsets(field, array, INT64_MAX, &last) < 0)
         return -1;
     if (last > 0 && field->values == NULL)
-        return refuse_array(field, "the batch lacks a buffer");
+        return refuse_array(field, "a buffer of the batch is missing");
     if (field->values == NULL)
         field->values = "";
     field->data_end = (const char *)field->values + last;
@@ -200,7 +200,7 @@ static int bind_bytes(struct csv_field *field, const struct ArrowArray *array)
 static int bind_children(struct csv_field *field, const struct ArrowArray *array)
 {
     if (array->n_children != (int64_t)field->child_count)
-        return refuse_array(field, "the batch does not have the schema's members");
+        return refuse_array(field, "the batch does not have the members of its schema");
     for (size_t i = 0; i < field->child_count; i++)
         if (csv_field_bind(&field->children[i], array->children[i]) < 0)
             return -1;
@@ -226,7 +226,7 @@ static int bind_children(struct csv_field *field, const struct ArrowArray *array
     return 0;
 }
 
-/* How many buffers a kind has, and whether the second one is of offsets. */
+/* The number of buffers of a kind, and whether the second one contains offsets. */
 static int64_t buffer_count(const struct csv_field *field)
 {
     switch (field->kind) {
@@ -248,7 +248,7 @@ int csv_field_bind(struct csv_field *field, const struct ArrowArray *array)
 {
     if (array == NULL || array->release == NULL || array->length < 0 || array->offset < 0 ||
         array->length > INT64_MAX / 64 || array->offset > INT64_MAX / 64)
-        return refuse_array(field, "the batch's array is broken");
+        return refuse_array(field, "the array of the batch is malformed");
     field->validity = NULL;
     field->values = field->offsets = NULL;
     field->data_end = NULL;
@@ -257,7 +257,7 @@ int csv_field_bind(struct csv_field *field, const struct ArrowArray *array)
 
     int64_t wanted = buffer_count(field);
     if (array->n_buffers != wanted)
-        return refuse_array(field, "the batch's array does not have the buffers of its type");
+        return refuse_array(field, "the array of the batch does not have the buffers of its type");
     if (wanted > 0 && array->null_count != 0)
         field->validity = array->buffers[0];
     if (wanted > 1) {
@@ -265,7 +265,7 @@ int csv_field_bind(struct csv_field *field, const struct ArrowArray *array)
         *(has_offsets ? &field->offsets : &field->values) = array->buffers[1];
         bool empty = field->fixed_size && field->byte_width == 0;
         if (array->length > 0 && array->buffers[1] == NULL && !empty)
-            return refuse_array(field, "the batch lacks a buffer");
+            return refuse_array(field, "a buffer of the batch is missing");
         if (empty)
             field->values = "";
     }
@@ -324,9 +324,9 @@ static int64_t raw_index(const struct csv_field *field, int64_t index)
 
 int64_t csv_field_dictionary_index(const struct csv_field *field, int64_t index)
 {
-    int64_t place = raw_index(field, index);
+    int64_t entry = raw_index(field, index);
     const struct csv_field *dictionary = field->dictionary;
-    if (place < 0 || place >= dictionary->length - dictionary->offset)
-        return refuse_array(field, "an index of the batch lies beyond its dictionary");
-    return place + dictionary->offset;
+    if (entry < 0 || entry >= dictionary->length - dictionary->offset)
+        return refuse_array(field, "an index of the batch is outside its dictionary");
+    return entry + dictionary->offset;
 }

@@ -1,6 +1,6 @@
 /*
- * One column, or one member of a nested one: how its values are turned into text. Chosen once from the
- * schema; then bound to the arrays of each batch in turn.
+ * One column, or one member of a nested one: how its values become text. Chosen once from the
+ * schema, then bound to the arrays of each batch in turn.
  */
 #ifndef OSIRIS_CSV_FIELD_H
 #define OSIRIS_CSV_FIELD_H
@@ -14,7 +14,7 @@
 #include "options.h"
 #include "sink.h"
 
-#define CSV_FIELD_WIDTH_MAX 512 /* no fixed-width text is longer */
+#define CSV_FIELD_WIDTH_MAX 512 /* the longest fixed-width text */
 
 struct csv_field;
 
@@ -34,10 +34,10 @@ enum csv_kind {
     CSV_NULLS,      /* all null */
 };
 
-/* What the values are in JSON text and under quoting "nonnumeric". */
+/* How values appear in JSON text and with quoting "nonnumeric". */
 enum csv_class {
     CSV_CLASS_NUMBER,
-    CSV_CLASS_FLOAT, /* a number, or not finite */
+    CSV_CLASS_FLOAT, /* a number, or a value that is not finite */
     CSV_CLASS_BOOLEAN,
     CSV_CLASS_STRING,
 };
@@ -47,17 +47,17 @@ struct csv_scratch {
     char *data;
     size_t size;
     size_t capacity;
-    unsigned values; /* rendered since a cancel was asked for */
+    unsigned values; /* rendered since the last check for a cancel */
 };
 
-/* What all fields of one writer share. */
+/* Shared by all fields of one writer. */
 struct csv_context {
     const struct osiris_host *host;
     const struct csv_options *options;
     struct csv_sink sink;
     struct csv_scratch scratch;
-    int64_t rows; /* written before the batch at hand */
-    int64_t row;  /* of the batch, at hand; -1: it is the header that is written */
+    int64_t rows; /* written before the current batch */
+    int64_t row;  /* the current row of the batch; -1: the header is being written */
 };
 
 struct csv_field {
@@ -66,7 +66,7 @@ struct csv_field {
     csv_put cell; /* columns: the value as a field of the file */
     struct csv_context *context;
     char *name;     /* owned */
-    int64_t source; /* columns: the place in the schema */
+    int64_t source; /* columns: the index in the schema */
     enum csv_kind kind;
     enum csv_class class;
     size_t width;
@@ -91,7 +91,7 @@ struct csv_field {
     const void *offsets;
     const char *data_end;    /* text and binary: of the bytes that the offsets cover */
 
-    /* The day that was printed last: rows come in the order of time more often than not. */
+    /* The day that was printed last, because rows are often ordered by time. */
     int64_t cached_day;
     size_t cached_size;
     char cached_text[32];
@@ -102,7 +102,7 @@ int csv_field_init(struct csv_field *field, struct csv_context *context,
                    const struct ArrowSchema *schema);
 void csv_field_clear(struct csv_field *field);
 
-/* Makes `array` the one that `put` and `cell` read. Checks its structure and that its offsets never run
+/* Makes `put` and `cell` read from `array`. Checks its structure and that its offsets never run
  * backwards. 0, or -1 reported. */
 int csv_field_bind(struct csv_field *field, const struct ArrowArray *array);
 
@@ -111,17 +111,17 @@ static inline bool csv_field_is_null(const struct csv_field *field, int64_t inde
     return field->validity != NULL && !(field->validity[index >> 3] >> (index & 7) & 1);
 }
 
-/* The bytes at `index` of text or binary. */
+/* The bytes of the text or binary value at `index`. */
 void csv_field_bytes(const struct csv_field *field, int64_t index, const char **data, size_t *size);
 
-/* The place in the dictionary, or -1, reported. */
+/* The index in the dictionary, or -1, reported. */
 int64_t csv_field_dictionary_index(const struct csv_field *field, int64_t index);
 
 /* Chooses `put` and what goes with it for a fixed-width type (put.c). 0; 1 if `format` is not one; -1
  * reported. */
 int csv_put_choose(struct csv_field *field, const char *format);
 
-/* Makes the scratch text so many bytes long; what was in it stays. 0, or -1 reported (json.c). */
+/* Grows the scratch text to this many bytes and keeps its content. 0, or -1 reported (json.c). */
 int csv_scratch_resize(struct csv_context *context, size_t size);
 
 /* Replaces the context's scratch text by a value of any kind as JSON. 0, or -1 reported (json.c). */

@@ -1,6 +1,6 @@
 /*
- * Output files: plain write(2), short writes and EINTR are gone on with, a descriptor that would
- * block is waited for in slices so that a cancel is seen; see file.h.
+ * Output files: plain write(2). Short writes and EINTR are continued; a descriptor that would
+ * block is polled in slices, so that a cancel is noticed; see file.h.
  */
 #include <errno.h>
 #include <limits.h>
@@ -14,7 +14,7 @@
 #include "existing.h"
 #include "file.h"
 
-#define PIECE ((size_t)1 << 15) /* of text that is encoded at once */
+#define PIECE ((size_t)1 << 15) /* bytes of text that are encoded at a time */
 
 int csv_file_init(struct csv_file *file, const struct osiris_host *host,
                   const struct csv_options *options)
@@ -69,9 +69,9 @@ static int fail_write(struct csv_file *file, int code)
     const char *hint = NULL;
     int category = OSIRIS_ERROR_IO;
     if (code == ENOSPC || code == EDQUOT || code == EFBIG)
-        hint = "make room, or write to another file system";
+        hint = "free some space, or write to another file system";
     if (code == EPIPE)
-        hint = "its reader has ended";
+        hint = "its reader has closed it";
     if (code == EDQUOT)
         category = OSIRIS_ERROR_QUOTA;
     return csv_fail(file->host, category, code, hint, "cannot write %s: %s", name_of(file),
@@ -88,7 +88,7 @@ static int wait_for_room(struct csv_file *file)
     return ready.revents != 0;
 }
 
-/* A pipe that has room takes this much at once, whether or not it is set not to block. */
+/* A pipe that is ready takes this much at once, whether or not it is in non-blocking mode. */
 static ssize_t write_carefully(struct csv_file *file, const char *from, size_t size)
 {
     if (file->socket)
@@ -96,7 +96,7 @@ static ssize_t write_carefully(struct csv_file *file, const char *from, size_t s
     return write(file->fd, from, size < PIPE_BUF ? size : PIPE_BUF);
 }
 
-/* Some of it went out, or it makes sense to try again: 0; else -1, reported. */
+/* 0 if some bytes were written or a retry makes sense; else -1, reported. */
 static int write_some(struct csv_file *file, const char **from, const char *to)
 {
     size_t size = (size_t)(to - *from);

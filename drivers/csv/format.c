@@ -18,7 +18,7 @@ static char *put_boolean(struct csv_field *field, int64_t index, char *at)
     return at + word->size;
 }
 
-/* An IEEE 754 binary16 as the number that it is. */
+/* The value of an IEEE 754 binary16. */
 static double half_value(uint16_t bits)
 {
     double fraction = bits & 0x3ff, scale = 1.0 / (1 << 24);
@@ -63,7 +63,7 @@ static int print_number(char *at, char conversion, int precision, double value)
     }
 }
 
-/* As printf does, which rounds the exact value to even. A NaN has no text. The run has set the C
+/* Like printf, which rounds the exact value half to even. A NaN has no text. The run has set the C
  * locale. */
 static char *put_number(struct csv_field *field, int64_t index, char *at)
 {
@@ -92,7 +92,7 @@ static char *put_timestamp(struct csv_field *field, int64_t index, char *at)
     int64_t value = ((const int64_t *)field->values)[index];
     int64_t seconds = csv_floor_divide(value, field->per_second);
     struct csv_moment moment = {.day = csv_floor_divide(seconds, 86400), .zoned = field->zoned};
-    /* Unsigned: the floors of the least values times their divisors lie below 64 bits. */
+    /* Unsigned: the floor of the least value times its divisor is out of the range of int64_t. */
     moment.second = (uint32_t)((uint64_t)seconds - (uint64_t)moment.day * 86400);
     moment.nanosecond =
         nanoseconds((int64_t)((uint64_t)value - (uint64_t)seconds * (uint64_t)field->per_second),
@@ -100,7 +100,7 @@ static char *put_timestamp(struct csv_field *field, int64_t index, char *at)
     return csv_moment_put(&field->context->options->timestamp_format, &moment, at);
 }
 
-/* A clock's time. One outside of the day, which the type should not have, keeps its usual text. */
+/* A time of day. One outside the day, which the type should not have, keeps its default text. */
 static char *put_time(struct csv_field *field, int64_t index, char *at)
 {
     bool narrow = field->type[2] == 's' || field->type[2] == 'm';
@@ -140,7 +140,7 @@ bool csv_format_choose(struct csv_field *field)
     const struct csv_options *options = field->context->options;
     if (field->class == CSV_CLASS_BOOLEAN)
         return choose_boolean(field);
-    /* 309 digits before the point. */
+    /* Up to 309 digits before the point. */
     if (field->class == CSV_CLASS_FLOAT)
         return options->float_format.conversion != 0 &&
                choose(field, put_number, 309 + 3 + CSV_PRECISION_MAX);

@@ -1,7 +1,7 @@
 /*
  * Nested values as JSON text: lists are arrays; structs are objects; maps are objects if their keys
- * are text, else arrays of [key, value]. Numbers keep all their digits; what is not finite, dates and times
- * are strings, as is binary; a NaN is null.
+ * are text, else arrays of [key, value]. Numbers keep all their digits; infinities, dates and times
+ * and binary values are strings; a NaN is null.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +57,7 @@ static int append_character(struct csv_context *context, char character)
 
 static int append_string(struct csv_context *context, const char *data, size_t size)
 {
-    /* Six bytes a character is the most that an escape takes. */
+    /* An escape takes at most six bytes per character. */
     size_t room;
     if (__builtin_mul_overflow(size, 6, &room) || __builtin_add_overflow(room, 3, &room))
         room = SIZE_MAX;
@@ -178,14 +178,14 @@ static void bounds(const struct csv_field *field, int64_t index, int64_t *begin,
     }
 }
 
-/* A list of a few bytes may have billions of nulls: its text is bounded, and a cancel is seen within it. */
+/* A list of a few bytes may have billions of nulls, so its text is bounded, and a cancel is noticed within it. */
 static int check_bounds(struct csv_field *field)
 {
     struct csv_context *context = field->context;
     struct csv_scratch *scratch = &context->scratch;
     if (scratch->size > LONGEST_JSON)
         return csv_fail(context->host, OSIRIS_ERROR_DATA, 0,
-                        "leave the column out, or write its members as rows",
+                        "omit the column, or write its members as rows",
                         "row %lld: a nested value is longer than %zu MiB as JSON",
                         (long long)(context->rows + context->row + 1), LONGEST_JSON >> 20);
     if (++scratch->values < VALUES_WITHOUT_ASKING)

@@ -6,7 +6,7 @@
 #include "calendar.h"
 #include "moment.h"
 
-/* The directives, what they ask for and how long their text can be. */
+/* The directives, the parts that they need and the maximum length of their text. */
 static const struct directive {
     char letter;
     int needs;
@@ -43,7 +43,7 @@ static const struct directive *find_directive(char letter)
     return NULL;
 }
 
-/* One directive, whose percent sign is before *text. NULL, or what is wrong. */
+/* Compiles one directive; *text is just past its percent sign. NULL, or what is wrong. */
 static const char *compile_directive(struct csv_moment_part *part, const char **text, int allowed,
                                      size_t *width)
 {
@@ -62,9 +62,9 @@ static const char *compile_directive(struct csv_moment_part *part, const char **
     const struct directive *directive = find_directive(**text);
     if (directive == NULL || (has_digit && directive->letter != 'f') ||
         (modifier == ':' && directive->letter != 'z'))
-        return "it has a directive that is not known";
+        return "it has an unknown directive";
     if ((directive->needs & ~allowed) != 0)
-        return "it asks for what the values do not have";
+        return "it has a directive for a part that the values do not have";
     ++*text;
     *part = (struct csv_moment_part){.directive = directive->letter, .argument = modifier};
     if (directive->letter == 'f')
@@ -92,7 +92,7 @@ const char *csv_moment_compile(struct csv_moment_format *format, const char *tex
         format->width += width;
     }
     return format->count == 0                     ? "it is empty"
-           : format->width > CSV_MOMENT_WIDTH_MAX ? "its texts would be too long"
+           : format->width > CSV_MOMENT_WIDTH_MAX ? "its texts could be too long"
                                                   : NULL;
 }
 
@@ -163,7 +163,7 @@ static char *put_of_date(char directive, int64_t day, char *at)
     }
 }
 
-/* Powers of ten that leave so many of nine digits. */
+/* The power of ten that reduces nine digits to this many. */
 static char *put_digits(char *at, uint32_t nanosecond, unsigned digits)
 {
     for (unsigned i = digits; i < 9; i++)
@@ -197,7 +197,7 @@ static char *put_of_both(const struct csv_moment_part *part, const struct csv_mo
                          char *at)
 {
     if (part->directive == 's')
-        /* The least second is the start of a day that begins below 64 bits: unsigned wraps back. */
+        /* The day of the least second starts below the range of int64_t; unsigned arithmetic wraps back. */
         return csv_put_signed(at, (int64_t)((uint64_t)moment->day * 86400 + moment->second));
     if (!moment->zoned)
         return at;

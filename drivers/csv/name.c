@@ -14,7 +14,7 @@
 struct name {
     const struct osiris_host *host;
     int64_t part;
-    bool has_part; /* ${part} was there */
+    bool has_part; /* the path contains ${part} */
     char text[PATH_MAX + 1];
     size_t size;
 };
@@ -22,14 +22,14 @@ struct name {
 static int append(struct name *name, const char *data, size_t size)
 {
     if (size >= PATH_MAX - name->size)
-        return csv_refuse(name->host, "path", "use a shorter one", "it is too long");
+        return csv_refuse(name->host, "path", "use a shorter path", "the name is too long");
     memcpy(name->text + name->size, data, size);
     name->size += size;
     return 0;
 }
 
-/* A run's id is a ULID: its first ten characters are the milliseconds at which it began, so that
- * all steps agree. Any other id: now. */
+/* A run's id is a ULID: its first ten characters are its start in milliseconds, so that
+ * all steps agree. With any other id the current time is used. */
 static int64_t started(const struct osiris_host *host)
 {
     static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -48,7 +48,7 @@ static int append_moment(struct name *name, const char *text)
     struct csv_moment_format format;
     const char *problem = csv_moment_compile(&format, text, CSV_MOMENT_DATE | CSV_MOMENT_CLOCK);
     if (problem != NULL)
-        return csv_refuse(name->host, "path", "write one like ${now:%Y-%m-%d}", "\"%s\": %s", text,
+        return csv_refuse(name->host, "path", "write a format such as ${now:%Y-%m-%d}", "\"%s\": %s", text,
                           problem);
     int64_t seconds = started(name->host);
     struct csv_moment moment = {.day = csv_floor_divide(seconds, 86400), .zoned = true};
@@ -65,7 +65,7 @@ static int append_part(struct name *name)
     return append(name, digits, (size_t)size);
 }
 
-/* What stands between "${" and "}". */
+/* Substitutes the text between "${" and "}". */
 static int append_placeholder(struct name *name, const char *key)
 {
     if (strcmp(key, "part") == 0)
@@ -82,7 +82,7 @@ static int append_placeholder(struct name *name, const char *key)
         return append_moment(name, key + 4);
     return csv_refuse(name->host, "path",
                       "use part, run_id, step_id, date, time or now:FORMAT, or write $${ for ${",
-                      "${%s} is not known", key);
+                      "${%s} is unknown", key);
 }
 
 static int fill_in(struct name *name, const char *path)
@@ -100,7 +100,7 @@ static int fill_in(struct name *name, const char *path)
             continue;
         }
         if (end == NULL || (size_t)(end - start) >= sizeof key)
-            return csv_refuse(name->host, "path", "write $${ for ${", "a ${ has no end");
+            return csv_refuse(name->host, "path", "write $${ for ${", "a ${ is not closed");
         memcpy(key, start + 2, (size_t)(end - start - 2));
         key[end - start - 2] = '\0';
         if (append_placeholder(name, key) < 0)
@@ -110,7 +110,7 @@ static int fill_in(struct name *name, const char *path)
     return append(name, path, strlen(path));
 }
 
-/* Where the extension begins, a compression's and the one before it together; the end if there is
+/* The start of the extension, including the one before a compression's extension; the end if there is
  * none. */
 static size_t extension_of(const char *text, size_t size)
 {
@@ -152,7 +152,7 @@ int csv_name_check(const struct osiris_host *host, const struct csv_options *opt
     struct name name = {.host = host, .part = 1};
     const char *part = strstr(options->path, "${part}");
     if (part != NULL && strchr(part, '/') != NULL)
-        return csv_refuse(host, "path", "put it into the file's name",
+        return csv_refuse(host, "path", "move it to the name of the file",
                           "${part} cannot be in the name of a folder");
     return make(&name, options);
 }

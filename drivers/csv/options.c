@@ -1,6 +1,6 @@
 /*
  * Reads the options. The host has checked them against the schema (spec.c); what a schema cannot
- * say is checked here, and names that the host should have refused are refused again.
+ * express is checked here, and invalid values that the host should have refused are refused again.
  */
 #include <osiris/kit.h>
 #include <stdarg.h>
@@ -40,7 +40,7 @@ static int refuse(const struct osiris_host *host, const char *hint, const char *
     return csv_refuse(host, key, hint, "%s", problem);
 }
 
-/* The place of an option's value among its names, -1 reported. */
+/* The index of an option's value among its names, or -1, reported. */
 static int read_choice(const struct osiris_host *host, const char *key, const char *const *names)
 {
     const char *value = host->get_string(host, OSIRIS_CONFIG, key, names[0]);
@@ -50,7 +50,7 @@ static int read_choice(const struct osiris_host *host, const char *key, const ch
     return csv_refuse(host, key, NULL, "\"%s\" is not one of its values", value);
 }
 
-/* An option of one ASCII character that is no line break. An absent one leaves what is there. */
+/* An option of one ASCII character that is not a line break. If it is absent, the value is not changed. */
 static int read_character(const struct osiris_host *host, const char *key, char *character)
 {
     const char *value = host->get_string(host, OSIRIS_CONFIG, key, NULL);
@@ -85,18 +85,18 @@ static int read_characters(const struct osiris_host *host, struct csv_options *o
     if (options->delimiter == options->quote)
         return refuse(host, "use another character",
                       options->delimiter == ',' ? "quote" : "delimiter",
-                      "the quote cannot separate fields");
+                      "quote and delimiter are the same character");
     if (!csv_has_escape(options))
         return 0;
     if (options->escape == options->delimiter)
         return refuse(host, "use another character", "escape",
-                      "the delimiter cannot be the escape character, too");
-    /* "\n" is a line break to those who read escapes: a letter that is escaped would become another
-     * one. */
+                      "escape and delimiter are the same character");
+    /* Readers that interpret escapes read "\n" as a line break: an escaped letter would become another
+     * character. */
     if (is_alphanumeric(options->delimiter) || is_alphanumeric(options->quote) ||
         is_alphanumeric(options->escape))
         return refuse(host, "use punctuation", "escape",
-                      "with it, delimiter, quote and escape cannot be letters or digits");
+                      "with an escape character, delimiter, quote and escape cannot be letters or digits");
     return 0;
 }
 
@@ -110,7 +110,7 @@ static int read_word(const struct osiris_host *host, const char *key, const char
     return 0;
 }
 
-/* It is written as it is, without quotes, and no value may ever look like it. */
+/* It is written as it is, without quotes, and no value may be mistaken for it. */
 static int check_null_text(const struct osiris_host *host, const struct csv_options *options)
 {
     const struct csv_word *word = &options->null_text;
@@ -118,11 +118,11 @@ static int check_null_text(const struct osiris_host *host, const struct csv_opti
         char byte = word->data[i];
         if (byte == options->delimiter || byte == options->quote || byte == '\r' || byte == '\n')
             return refuse(host, "use a word, such as NULL or \\N", "null_text",
-                          "it has a delimiter, a quote or a line break");
+                          "it contains a delimiter, a quote or a line break");
         bool escapes = csv_has_escape(options) && byte == options->escape;
         if (escapes && (i + 1 == word->size || word->data[i + 1] == options->escape))
             return refuse(host, "use a word, such as NULL or \\N", "null_text",
-                          "its escape character escapes nothing");
+                          "its escape character does not precede a character that could be escaped");
         i += escapes;
     }
     return 0;
@@ -137,7 +137,7 @@ static int read_words(const struct osiris_host *host, struct csv_options *option
         return -1;
     if (options->true_text.size == 0 || options->false_text.size == 0 ||
         strcmp(options->true_text.data, options->false_text.data) == 0)
-        return refuse(host, "use two words, such as 1 and 0",
+        return refuse(host, "use two different words, such as 1 and 0",
                       strcmp(options->true_text.data, "True") == 0 ? "false_text" : "true_text",
                       "true_text and false_text are empty or the same");
     return 0;
@@ -167,8 +167,8 @@ static int read_float_format(const struct osiris_host *host, struct csv_float_fo
     if (strcmp(text, "shortest") == 0 || parse_float_format(text, format))
         return 0;
     return csv_refuse(host, "float_format",
-                      "use shortest, or one like %.6f, %.3e or %.10g, with up to 40 digits",
-                      "\"%s\" is not a format", text);
+                      "use shortest, or a format such as %.6f, %.3e or %.10g, with up to 40 digits",
+                      "\"%s\" is not a valid format", text);
 }
 
 static int read_moment_format(const struct osiris_host *host, const char *key, int parts,
@@ -178,7 +178,7 @@ static int read_moment_format(const struct osiris_host *host, const char *key, i
     const char *problem = text == NULL ? NULL : csv_moment_compile(format, text, parts);
     return problem == NULL
                ? 0
-               : csv_refuse(host, key, "write one like %Y-%m-%d, %H:%M:%S or %Y-%m-%dT%H:%M:%S.%6f",
+               : csv_refuse(host, key, "write a format such as %Y-%m-%d, %H:%M:%S or %Y-%m-%dT%H:%M:%S.%6f",
                             "\"%s\": %s", text, problem);
 }
 
@@ -242,7 +242,7 @@ static int check_encodable(const struct osiris_host *host, const struct csv_opti
         csv_encoding_check(options->encoding, text, strlen(text), &at, &code_point) == CSV_FITS)
         return 0;
     return csv_refuse(host, key, "use another text or encoding",
-                      "\"%s\" cannot be written in this encoding", text);
+                      "\"%s\" has a character that this encoding does not have", text);
 }
 
 static int check_encodings(const struct osiris_host *host, const struct csv_options *options)
@@ -284,23 +284,23 @@ static int read_mode(const struct osiris_host *host, uint32_t *mode)
     *mode = (uint32_t)strtoul(text, NULL, 8);
     if (strspn(text, "01234567") == size && (size == 3 || size == 4) && *mode <= 0777)
         return *mode > 0 ? 0
-                         : csv_refuse(host, "mode", "leave it out for the usual permissions",
-                                      "\"%s\" would let nobody read the file", text);
+                         : csv_refuse(host, "mode", "omit it for the default permissions",
+                                      "\"%s\" would make the file unreadable for everybody", text);
     return csv_refuse(host, "mode", "write it in quotes: mode: \"0640\"",
                       "\"%s\" is not three or four octal digits up to 0777", text);
 }
 
-/* Paths that would lead elsewhere than whoever wrote them thinks. */
+/* Paths that do not mean what their author probably expects. */
 static int check_path(const struct osiris_host *host, const struct csv_options *options)
 {
     static const char *const own[] = {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"};
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         if (strcmp(options->path, own[i]) == 0)
             return refuse(host, "write path: \"-\"", "path",
-                          "the step's own standard output is not that of osiris");
+                          "it is the standard output of the step's own process, not that of osiris");
     if (strncmp(options->path, "~/", 2) == 0)
-        return refuse(host, "write the whole path, or ./~/ for a folder of that name", "path",
-                      "~ does not stand for a home here");
+        return refuse(host, "write the full path, or ./~/ for a folder of that name", "path",
+                      "~ is not replaced by the home folder");
     return 0;
 }
 
@@ -313,8 +313,8 @@ static int read_files(const struct osiris_host *host, struct csv_options *option
     if (options->rows_per_file < 0 || options->bytes_per_file < 0)
         return refuse(host, NULL, "rows_per_file, bytes_per_file", "they cannot be negative");
     if (options->append && splits)
-        return refuse(host, "leave one of them out", "append",
-                      "it does not go with rows_per_file or bytes_per_file");
+        return refuse(host, "omit one of them", "append",
+                      "it cannot be combined with rows_per_file or bytes_per_file");
     if (strcmp(options->path, "-") == 0 && (options->append || splits))
         return refuse(host, "write to a file", "path",
                       "standard output can be neither appended to nor split");
@@ -331,8 +331,8 @@ int csv_options_read(const struct osiris_host *host, struct csv_options *options
         .create_dirs = host->get_boolean(host, OSIRIS_CONFIG, "create_dirs", 1) != 0,
     };
     if (options->path == NULL || options->path[0] == '\0')
-        return csv_refuse(host, "path", "say where to write: path: output/data.csv",
-                          "a file name is needed");
+        return csv_refuse(host, "path", "set it, for example: path: output/data.csv",
+                          "a file name is required");
     if (read_choices(host, options) < 0 || read_order(host, &options->order) < 0 ||
         read_characters(host, options) < 0 || read_words(host, options) < 0 ||
         read_formats(host, options) < 0 || check_encodings(host, options) < 0)

@@ -27,7 +27,7 @@ enum csv_quoting {
 enum csv_order {
     CSV_ORDER_SORTED,
     CSV_ORDER_SOURCE,
-    CSV_ORDER_LIST, /* selected, and ordered, by the config's list */
+    CSV_ORDER_LIST, /* selected and ordered by the config's list */
 };
 
 struct csv_word {
@@ -45,7 +45,7 @@ struct csv_options {
     const char *path;
     char delimiter;
     char quote;
-    char escape; /* the quote itself: there is none, quotes are doubled */
+    char escape; /* equal to the quote: no escape character, quotes are doubled */
     char newline[2];
     size_t newline_size;
     enum csv_quoting quoting;
@@ -55,18 +55,18 @@ struct csv_options {
     bool base64; /* binary; else hex */
     enum csv_encoding encoding;
     enum csv_compression compression;
-    int compression_level;  /* 0: the usual */
+    int compression_level;  /* 0: the default */
     int64_t rows_per_file;  /* 0: any number */
     int64_t bytes_per_file; /* 0: any number */
     bool append;
     bool sync;     /* wait for the disk */
-    uint32_t mode; /* 0: the usual */
-    bool guard;    /* text that a spreadsheet would take for a formula gets an apostrophe */
+    uint32_t mode; /* 0: the default */
+    bool guard;    /* text that a spreadsheet would treat as a formula gets an apostrophe */
     struct csv_word null_text;
     struct csv_word true_text;
     struct csv_word false_text;
     struct csv_float_format float_format;
-    struct csv_moment_format date_format; /* without parts: as docs/csv-writer.md says */
+    struct csv_moment_format date_format; /* empty: the default format of docs/csv-writer.md */
     struct csv_moment_format time_format;
     struct csv_moment_format timestamp_format;
 };
@@ -79,7 +79,7 @@ static inline bool csv_has_escape(const struct csv_options *options)
     return options->escape != options->quote;
 }
 
-/* Says of an option what is wrong with it, printf-like; `hint` may be NULL. Always -1. */
+/* Reports what is wrong with an option, printf-like; `hint` may be NULL. Always -1. */
 int csv_refuse(const struct osiris_host *host, const char *option, const char *hint,
                const char *format, ...) __attribute__((format(printf, 4, 5)));
 

@@ -34,8 +34,8 @@ static int open_part(struct csv_parts *parts)
     }
     csv_file_set(&parts->file, path, fd);
     if (options->append && initial_size < 0)
-        return csv_fail(host, OSIRIS_ERROR_CONFIG, 0, "use a newer osiris",
-                        "append: this osiris cannot append");
+        return csv_fail(host, OSIRIS_ERROR_CONFIG, 0, "use a newer version of osiris",
+                        "append: this version of osiris cannot append");
     parts->appends = initial_size > 0;
     return 0;
 }
@@ -57,10 +57,10 @@ int csv_parts_next(struct csv_parts *parts)
     struct csv_file *file = &parts->file;
     if (parts->number == CSV_PARTS_MAX)
         return csv_fail(file->host, OSIRIS_ERROR_CONFIG, 0, "raise rows_per_file or bytes_per_file",
-                        "the table would become more than %d files", CSV_PARTS_MAX);
+                        "the table would need more than %d files", CSV_PARTS_MAX);
     if (csv_file_end(file) < 0)
         return -1;
-    /* An older host finishes them all at the end. */
+    /* An older host finishes all of them at the end. */
     if (OSIRIS_HAS(file->host, finish_output) &&
         file->host->finish_output(file->host, file->fd) < 0)
         return -1;

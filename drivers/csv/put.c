@@ -1,5 +1,5 @@
 /*
- * Values of bounded width as text: one function a type, chosen once a column.
+ * Values of bounded width as text: one function for each type, chosen once for each column.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +49,7 @@ static char *put_double(struct csv_field *field, int64_t index, char *at)
     return csv_put_double(at, ((const double *)field->values)[index]);
 }
 
-/* Puts the point into digits that end at `end`: there are more than `scale` of them. */
+/* Inserts the decimal point into digits that end at `end`; there are more than `scale` of them. */
 static char *put_point(char *end, int scale)
 {
     char *point = end - scale;
@@ -64,7 +64,7 @@ static char *put_point(char *end, int scale)
     return end + 1;
 }
 
-/* The unsigned digits of a decimal are in `at`..`end`: scale them. Room for all is there. */
+/* Scales the unsigned digits of a decimal in `at`..`end`, in place. */
 static char *put_scale(char *at, char *end, int scale)
 {
     if (scale < 0) {
@@ -90,7 +90,7 @@ static char *put_decimal64(char *at, int64_t value, int scale)
     return put_scale(at, end, scale);
 }
 
-/* Decimals beyond 64 bits: the magnitude, low word first, is divided into blocks of 18 digits. */
+/* Decimals beyond 64 bits: the magnitude, low word first, is split into blocks of 18 digits. */
 static char *put_decimal_words(char *at, const uint64_t *value, int words, int scale)
 {
     __extension__ typedef unsigned __int128 wide;
@@ -177,7 +177,7 @@ static inline char *put_instant(struct csv_field *field, int64_t index, int64_t 
 {
     int64_t value = ((const int64_t *)field->values)[index];
     int64_t seconds = csv_floor_divide(value, per_second);
-    /* Unsigned: the floors of the least values times their divisors lie below 64 bits. */
+    /* Unsigned: the floor of the least value times its divisor is out of the range of int64_t. */
     uint32_t fraction = (uint32_t)((uint64_t)value - (uint64_t)seconds * (uint64_t)per_second);
     int64_t day = csv_floor_divide(seconds, 86400);
     at = put_cached_day(field, day, at);
@@ -191,7 +191,7 @@ static inline char *put_instant(struct csv_field *field, int64_t index, int64_t 
     return at;
 }
 
-/* Of constant units, so that the divisions are multiplications. */
+/* Constant units, so that the divisions become multiplications. */
 #define DEFINE_INSTANT(name, per_second)                                                           \
     static char *name(struct csv_field *field, int64_t index, char *at)                            \
     {                                                                                              \
@@ -212,8 +212,8 @@ static char *put_time64(struct csv_field *field, int64_t index, char *at)
     return csv_put_span(at, ((const int64_t *)field->values)[index], field->per_second);
 }
 
-/* A calendar's interval as ISO 8601 writes a duration: P14M, P-3DT1.500000S. Parts are not turned
- * into one another, as months and days have no fixed length. */
+/* A calendar interval as an ISO 8601 duration: P14M, P-3DT1.500000S. Parts are not converted
+ * into one another, because months and days have no fixed length. */
 static char *put_parts(char *at, int32_t months, int32_t days, int64_t clock, int64_t per_second)
 {
     uint64_t magnitude = clock < 0 ? 0 - (uint64_t)clock : (uint64_t)clock;

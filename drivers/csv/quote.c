@@ -6,7 +6,7 @@
 #include "quote.h"
 #include "scan.h"
 
-/* The first byte that takes an escape within quotes, or the end. */
+/* The first byte that needs an escape within quotes, or the end. */
 static inline const char *find_quote(const char *data, const char *end,
                                      const struct csv_options *options)
 {
@@ -20,7 +20,7 @@ static inline const char *find_quote(const char *data, const char *end,
     return data;
 }
 
-/* Where there is room for twice the size, quotes and reserve. */
+/* For buffers with room for twice the size, quotes and reserve. */
 static char *put_fast(const struct csv_options *options, const char *data, size_t size, char *at)
 {
     const char *end = data + size;

@@ -14,7 +14,7 @@ struct csv_relay {
     /* `lock` guards the rest. */
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    char *buffer; /* the one that is on its way or free; owned */
+    char *buffer; /* being written, or free; owned */
     size_t size;
     bool full, failed, stopped;
 };
@@ -73,14 +73,14 @@ void csv_relay_free(struct csv_relay *relay)
     free(relay);
 }
 
-/* The thread's waits see a cancel: this wait ends with them. */
+/* The thread's waits notice a cancel, which ends this wait as well. */
 static void wait_until_free(struct csv_relay *relay)
 {
     while (relay->full)
         pthread_cond_wait(&relay->changed, &relay->lock);
 }
 
-char *csv_relay_give(struct csv_relay *relay, char *buffer, size_t size)
+char *csv_relay_hand_over(struct csv_relay *relay, char *buffer, size_t size)
 {
     pthread_mutex_lock(&relay->lock);
     wait_until_free(relay);

@@ -1,7 +1,7 @@
 /*
- * Text, sixteen bytes at a time: copied while it is searched for the bytes that make a field need quotes
+ * Copies text sixteen bytes at a time and searches it for the bytes that make a field need quotes
  * (the delimiter, the quote, the escape character, CR, LF). Where quote and escape are constants and the same, the
- * compiler leaves the second comparison out.
+ * compiler omits the second comparison.
  */
 #ifndef OSIRIS_CSV_SCAN_H
 #define OSIRIS_CSV_SCAN_H
@@ -22,7 +22,7 @@
 struct csv_specials {
     char delimiter;
     char quote;
-    char escape; /* the quote, if there is none */
+    char escape; /* equal to the quote if there is no escape character */
 };
 
 static inline struct csv_specials csv_specials_of(const struct csv_options *options)
@@ -38,7 +38,7 @@ static inline bool csv_is_special(char byte, struct csv_specials special)
 
 #ifdef __SSE2__
 
-/* Copies 16 bytes; a set bit for each that is special. */
+/* Copies 16 bytes and returns a set bit for each special one. */
 static inline unsigned csv_copy_block(char *to, const char *from, struct csv_specials special)
 {
     __m128i block = _mm_loadu_si128((const __m128i *)(const void *)from);
@@ -104,7 +104,7 @@ static inline bool csv_copy_blocks(char *to, const char *from, size_t size,
     return found != 0;
 }
 
-/* True if any byte of text of any length, with nothing readable behind it, is special. */
+/* True if any byte of the text is special; nothing beyond the text is read. */
 static inline bool csv_has_special(const char *data, size_t size,
                                    struct csv_specials special)
 {

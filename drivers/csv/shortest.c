@@ -1,11 +1,11 @@
 /*
  * Shortest round-trip decimals by the Schubfach method: Raffaello Giulietti, "The Schubfach way to render
  * doubles" (2020), written from the paper. A number c * 2^q is scaled by a power of ten chosen so that its
- * rounding interval holds between one and ten integers of the next coarser decade; the candidates
+ * rounding interval contains between one and ten integers of the next coarser decade; the candidates
  * are then compared in fixed point, with a sticky last bit, exactly.
  *
  * One routine serves all three formats: binary32 and binary16 numbers are small cases of the same
- * arithmetic with rounding intervals of their own.
+ * arithmetic with their own rounding intervals.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -22,7 +22,7 @@ struct decimal {
 
 __extension__ typedef unsigned __int128 wide;
 
-/* floor(x * 2^-128 * power), with the last bit set if anything was cut off. */
+/* floor(x * 2^-128 * power), with the last bit set if anything was truncated. */
 static uint64_t scaled(const struct csv_power *power, uint64_t x)
 {
     wide low = (wide)power->low * x;
@@ -80,42 +80,42 @@ static char *put_exponent(char *at, int exponent)
     return csv_put_two(at, magnitude);
 }
 
-/* repr's layout: positional if the first digit's place is from 10^-4 to 10^15. `decimal` has no
+/* The layout of repr: positional if the first digit's weight is from 10^-4 to 10^15. `decimal` has no
  * trailing zeros. */
 static char *put_decimal(char *at, struct decimal decimal)
 {
     char text[24 + CSV_SCRIBBLE];
     int count = (int)(csv_put_unsigned(text, decimal.digits) - text);
-    int place = count + decimal.exponent - 1;
+    int weight = count + decimal.exponent - 1;
 
-    if (place < -4 || place > 15) {
+    if (weight < -4 || weight > 15) {
         *at++ = text[0];
         if (count > 1) {
             *at++ = '.';
             memcpy(at, text + 1, 16);
             at += count - 1;
         }
-        return put_exponent(at, place);
+        return put_exponent(at, weight);
     }
-    if (place < 0) {
+    if (weight < 0) {
         memcpy(at, "0.000000", 8);
-        at += 1 - place;
+        at += 1 - weight;
         memcpy(at, text, 24);
         return at + count;
     }
     if (decimal.exponent >= 0) {
         memcpy(at, text, 24);
         memset(at + count, '0', 16);
-        memcpy(at + place + 1, ".0", 2);
-        return at + place + 3;
+        memcpy(at + weight + 1, ".0", 2);
+        return at + weight + 3;
     }
     memcpy(at, text, 16);
-    memcpy(at + place + 2, text + place + 1, 16);
-    at[place + 1] = '.';
+    memcpy(at + weight + 2, text + weight + 1, 16);
+    at[weight + 1] = '.';
     return at + count + 1;
 }
 
-/* A finite number of any of the three formats: `fraction` and `biased` are the fields as stored. */
+/* A finite number in any of the three formats: `fraction` and `biased` are the fields as stored. */
 static char *put_number(char *at, uint64_t fraction, int biased, int fraction_bits, int bias)
 {
     if (fraction == 0 && biased == 0) {

@@ -1,8 +1,8 @@
 /*
- * Floating point numbers as the shortest decimal text that reads back as the same number, laid out as
- * Python's repr does: "1.0", "0.1", "1e-05", "1e+16", "inf". A NaN has no text: nothing is written.
+ * Floating point numbers as the shortest decimal text that reads back as the same number, laid out like
+ * Python's repr: "1.0", "0.1", "1e-05", "1e+16", "inf". A NaN has no text: nothing is written.
  *
- * At most CSV_FLOAT_WIDTH bytes, and up to CSV_SCRIBBLE more are scribbled on (see digits.h).
+ * They write at most CSV_FLOAT_WIDTH bytes, and may overwrite up to CSV_SCRIBBLE more (see digits.h).
  */
 #ifndef OSIRIS_CSV_SHORTEST_H
 #define OSIRIS_CSV_SHORTEST_H

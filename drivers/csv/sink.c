@@ -1,5 +1,5 @@
 /*
- * The buffer before the file; see sink.h.
+ * The buffer in front of the file; see sink.h.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -73,7 +73,7 @@ char *csv_sink_flush(struct csv_sink *sink, const char *at)
     size_t size = (size_t)(at - sink->base);
     sink->flushed += (int64_t)size;
     if (sink->relay != NULL)
-        return begin_buffer(sink, csv_relay_give(sink->relay, sink->base, size));
+        return begin_buffer(sink, csv_relay_hand_over(sink->relay, sink->base, size));
     if (csv_file_write(sink->file, sink->base, size) < 0)
         return NULL;
     return begin_buffer(sink, sink->base);

@@ -1,5 +1,5 @@
 /*
- * What csv.writer tells of itself: its options with their defaults and bounds, as JSON (include/osiris/driver.h).
+ * The spec of csv.writer: its options with their defaults and bounds, as JSON (include/osiris/driver.h).
  */
 #ifndef OSIRIS_CSV_SPEC_H
 #define OSIRIS_CSV_SPEC_H

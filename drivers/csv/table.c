@@ -1,5 +1,5 @@
 /*
- * Columns in order, rows in a loop that knows nothing of types.
+ * Columns in order, and rows in a loop that does not depend on types.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "digits.h"
 #include "table.h"
 
-#define SLACK 64 /* scribbles, and the quotes of a lone empty field */
+#define SLACK 64 /* bytes that may be overwritten, and the quotes of a single empty field */
 
 static int init_fields(struct csv_table *table, const struct ArrowSchema *schema)
 {
@@ -32,7 +32,7 @@ static int init_fields(struct csv_table *table, const struct ArrowSchema *schema
     return 0;
 }
 
-/* The most that a row's values of bounded width take, with quotes and delimiters. */
+/* The maximum size of a row's values of bounded width, with quotes and delimiters. */
 static size_t row_reserve(const struct csv_table *table)
 {
     size_t reserve = SLACK, null_size = table->context.options->null_text.size;
@@ -79,7 +79,7 @@ static int write_header(struct csv_table *table)
     char *at = table->at;
     table->context.row = -1;
     for (size_t i = 0; i < table->count; i++) {
-        /* A name is text whatever the column holds. */
+        /* A name is text, whatever the type of the column. */
         struct csv_field name = {.context = &table->context,
                                  .name = table->fields[i].name,
                                  .kind = CSV_TEXT,
@@ -95,7 +95,7 @@ static int write_header(struct csv_table *table)
     return 0;
 }
 
-/* What a file begins with. */
+/* The start of a file. */
 static int begin_file(struct csv_table *table)
 {
     if (csv_file_write_mark(&table->parts->file) < 0)
@@ -103,7 +103,7 @@ static int begin_file(struct csv_table *table)
     return table->context.options->header ? write_header(table) : 0;
 }
 
-/* What the file that is appended to must begin with. */
+/* The required start of a file that is appended to. */
 static int compare_beginning(struct csv_table *table)
 {
     struct csv_file *file = &table->parts->file;
@@ -128,7 +128,7 @@ static int bind_batch(struct csv_table *table, const struct ArrowArray *batch)
     if (batch->n_children != table->source_count || batch->length < 0 || batch->offset < 0 ||
         __builtin_add_overflow(batch->length, batch->offset, &end))
         return csv_fail(host, OSIRIS_ERROR_INTERNAL, 0, "the driver that made the data is at fault",
-                        "a batch does not have the schema's columns");
+                        "a batch does not have the columns of its schema");
     for (size_t i = 0; i < table->count; i++) {
         struct csv_field *field = &table->fields[i];
         const struct ArrowArray *array = batch->children[field->source];
@@ -137,13 +137,13 @@ static int bind_batch(struct csv_table *table, const struct ArrowArray *batch)
         if (array->length < end)
             return csv_fail(host, OSIRIS_ERROR_INTERNAL, 0,
                             "the driver that made the data is at fault",
-                            "column \"%s\": it is shorter than its batch", field->name);
+                            "column \"%s\" is shorter than its batch", field->name);
         field->offset += batch->offset;
     }
     return 0;
 }
 
-/* A null has no quotes. */
+/* NULL is never quoted. */
 static inline char *put_cell(struct csv_field *field, int64_t row, const struct csv_word *null_text,
                              char *at)
 {
@@ -153,7 +153,7 @@ static inline char *put_cell(struct csv_field *field, int64_t row, const struct 
     return null_text->size == 0 ? at : csv_cell_null(field, at);
 }
 
-/* The row at hand begins another file. */
+/* The current row starts another file. */
 static char *begin_next_file(struct csv_table *table, char *at)
 {
     struct csv_sink *sink = &table->context.sink;
@@ -170,7 +170,7 @@ static char *begin_next_file(struct csv_table *table, char *at)
     return table->at;
 }
 
-/* A row begins where the buffer is full, or the file. */
+/* Called where a row begins and the buffer or the file is full. */
 static char *turn(struct csv_table *table, char *at)
 {
     struct csv_sink *sink = &table->context.sink;
@@ -212,7 +212,7 @@ static int write_rows(struct csv_table *table, int64_t from, int64_t to)
     return 0;
 }
 
-/* Rows of the batch, from file to file. */
+/* Writes the rows of the batch, across files. */
 static int write_batch_rows(struct csv_table *table, int64_t length)
 {
     struct csv_context *context = &table->context;

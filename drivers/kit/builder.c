@@ -11,21 +11,21 @@ struct field {
     char format[48];
 };
 
-/* Why a column takes no more. */
+/* Why a column refuses further values. */
 enum { TAKES_ALL, NO_MEMORY, WRONG_TYPE, TOO_MANY_ROWS };
 
 struct osiris_builder {
     struct field *fields;
     struct osiris_column *columns;
-    struct osiris_column nowhere; /* what an index beyond the columns gets: there is room for nothing */
+    struct osiris_column nowhere; /* returned for an index out of range: has no room */
     size_t count;
-    struct osiris_column **varying; /* those of utf8 and binary: only they make a row's size unknown */
+    struct osiris_column **varying; /* the columns of utf8 and binary: only they have values of variable size */
     size_t varying_count;
     int64_t max_rows, rows;
-    size_t row_bytes; /* of the columns of fixed size, a row */
-    size_t wrong_index; /* that was asked for last and is none, if `nowhere` was given out */
-    int too_many_rows;  /* were ended */
-    int no_memory;      /* the last finish had none */
+    size_t row_bytes; /* bytes per row of the columns of fixed size */
+    size_t wrong_index; /* the last index out of range, if `nowhere` was returned */
+    int too_many_rows;  /* osiris_builder_end_row was called too often */
+    int no_memory;      /* the last finish ran out of memory */
     char error[160];
 };
 
@@ -34,13 +34,13 @@ static size_t padded(size_t bytes)
     return (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 }
 
-/* What a column of bytes may use of a buffer: 32-bit offsets reach no farther. */
+/* The maximum size of a column of bytes: 32-bit offsets cannot address more. */
 static size_t usable(size_t bytes)
 {
     return bytes > INT32_MAX ? INT32_MAX : bytes;
 }
 
-/* Zeroed, so that padding and the slots of nulls have no stray bytes. */
+/* Zeroed, so that padding and the slots of nulls contain no stray bytes. */
 static uint8_t *new_buffer(size_t bytes)
 {
     size_t size = padded(bytes == 0 ? 1 : bytes);
@@ -54,7 +54,7 @@ static uint8_t *new_buffer(size_t bytes)
 /* Types. */
 
 static const struct {
-    const char *format; /* NULL: made of the field's properties */
+    const char *format; /* NULL: built from the field's properties */
     size_t size;
 } types[] = {
     [OSIRIS_TYPE_NULL] = {"n", 0},        [OSIRIS_TYPE_BOOLEAN] = {"b", 0},
@@ -74,7 +74,7 @@ static int is_bytes(int32_t type)
     return type == OSIRIS_TYPE_UTF8 || type == OSIRIS_TYPE_BINARY;
 }
 
-/* -1: nulls only. */
+/* -1: only nulls. */
 static int way_kept(int32_t type)
 {
     static const int8_t ways[] = {
@@ -136,7 +136,7 @@ static size_t values_bytes(const struct osiris_column *column)
     return (rows + (is_bytes(column->type) ? 1 : 0)) * column->value_size;
 }
 
-/* The buffers of a new batch. A column of bytes begins as large as the last batch's came to be. */
+/* Allocates the buffers of a new batch. A column of bytes starts at the size that it reached in the last batch. */
 static int begin_column(struct osiris_column *column)
 {
     size_t data = usable(column->data_length + column->data_length / 8);
@@ -160,7 +160,7 @@ static int begin_column(struct osiris_column *column)
     return 0;
 }
 
-/* Whatever is appended from now on finds no room. The first reason stays. */
+/* Makes the column refuse everything from now on. The first reason is kept. */
 static void refuse_all(struct osiris_column *column, int why)
 {
     if (column->refused == TAKES_ALL)
@@ -362,7 +362,7 @@ static int64_t buffer_count(int32_t type)
     return type == OSIRIS_TYPE_NULL ? 0 : is_bytes(type) ? 3 : 2;
 }
 
-/* An empty shell; the buffers come when nothing can fail any more. */
+/* An array without buffers; they are moved in when nothing can fail any more. */
 static struct ArrowArray *new_shell(int32_t type)
 {
     struct ArrowArray *array = calloc(1, sizeof *array);
@@ -408,7 +408,7 @@ static int make_shells(const struct osiris_builder *builder, struct ArrowArray *
     return 0;
 }
 
-/* -1, and says why, if the column has refused something. */
+/* -1 with the reason set, if the column has refused something. */
 static int check_refusal(struct osiris_builder *builder, size_t index)
 {
     const struct osiris_column *column = &builder->columns[index];
@@ -422,12 +422,12 @@ static int check_refusal(struct osiris_builder *builder, size_t index)
         return -1;
     case WRONG_TYPE:
         snprintf(builder->error, sizeof builder->error,
-                 "column \"%.64s\" (%.16s) was given a value of another type", name,
+                 "column \"%.64s\" (%.16s): a value of another type was appended", name,
                  builder->fields[index].format);
         return -1;
     default:
         snprintf(builder->error, sizeof builder->error,
-                 "column \"%.64s\" was given more than the %lld rows of a batch", name,
+                 "column \"%.64s\" has more values than a batch may have rows (%lld)", name,
                  (long long)builder->max_rows);
         return -1;
     }
@@ -439,8 +439,9 @@ static int check_length(struct osiris_builder *builder, size_t index)
 
     if (column->length == builder->rows)
         return 0;
-    snprintf(builder->error, sizeof builder->error, "column \"%.64s\" has %lld of the batch's %lld rows",
-             builder->fields[index].name, (long long)column->length, (long long)builder->rows);
+    snprintf(builder->error, sizeof builder->error, "column \"%.64s\" has %lld value%s, and the batch has %lld row%s",
+             builder->fields[index].name, (long long)column->length, column->length == 1 ? "" : "s",
+             (long long)builder->rows, builder->rows == 1 ? "" : "s");
     return -1;
 }
 
@@ -448,7 +449,7 @@ static int check(struct osiris_builder *builder)
 {
     builder->error[0] = '\0';
     if (builder->nowhere.refused != TAKES_ALL) {
-        snprintf(builder->error, sizeof builder->error, "there is no column %zu, only %zu from 0 on",
+        snprintf(builder->error, sizeof builder->error, "there is no column %zu; indices must be below %zu",
                  builder->wrong_index, builder->count);
         return -1;
     }
@@ -457,7 +458,7 @@ static int check(struct osiris_builder *builder)
             return -1;
     if (builder->too_many_rows) {
         snprintf(builder->error, sizeof builder->error,
-                 "more than the %lld rows of a batch were ended", (long long)builder->max_rows);
+                 "more rows were ended than a batch may have (%lld)", (long long)builder->max_rows);
         return -1;
     }
     for (size_t i = 0; i < builder->count; i++)
@@ -475,7 +476,7 @@ const char *osiris_builder_error(struct osiris_builder *builder)
     return builder->no_memory ? no_memory : NULL;
 }
 
-/* Makes the next batch's columns first, so that a lack of memory leaves this one as it was. */
+/* Creates the columns of the next batch first, so that a lack of memory leaves this batch unchanged. */
 int osiris_builder_finish(struct osiris_builder *builder, struct ArrowArray *out)
 {
     struct osiris_column *next;

@@ -5,7 +5,7 @@
 
 #define LONGEST_MESSAGE 4096
 
-/* Reports with the message that the format makes. Always -1. */
+/* Formats the message and reports. Always -1. */
 static int report(const struct osiris_host *host, struct osiris_error_report *report,
                   const char *format, va_list arguments) __attribute__((format(printf, 3, 0)));
 

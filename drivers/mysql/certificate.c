@@ -1,9 +1,9 @@
 /*
- * Whether the server's certificate is what `ssl` asks for; see mysql-driver.h. Before version 3.4 Connector/C does as it
- * is told. From then on it verifies by rules of its own (plugins/auth/my_auth.c, libmariadb/ma_tls.c): no host's name on
- * 127.0.0.1, always one elsewhere, and any certificate at all with an account whose plug-in proves it by the password. But
- * from 3.4.2 on it asks a callback instead, between the handshake and the login, and that is here. What it asks for are the
- * functions of the very OpenSSL that the library has loaded: another copy of them could not read its data.
+ * Whether the server's certificate is what `ssl` requires; see mysql-driver.h. Before version 3.4 Connector/C does as it
+ * is told. Since then it verifies by its own rules (plugins/auth/my_auth.c, libmariadb/ma_tls.c): no host name on
+ * 127.0.0.1, always one elsewhere, and any certificate for an account whose plug-in proves it with the password. But
+ * from 3.4.2 on it calls a callback instead, between the handshake and the login: the one in this file. It needs the
+ * functions of the same OpenSSL that the library has loaded, because another copy could not read its data.
  */
 #include <dlfcn.h>
 #include <errmsg.h>
@@ -16,22 +16,22 @@
 #if MARIADB_PACKAGE_VERSION_ID >= 30400
 #define VERIFY_STATUS(mysql) ((mysql)->net.tls_verify_status)
 #else
-/* The same byte, which had no use before. */
+/* The same byte, which was unused before. */
 #define VERIFY_STATUS(mysql) (*(unsigned char *)&(mysql)->net.unused_2)
 #endif
 
-/* mysql.h of 3.4.2 and newer: MARIADB_OPT_TLS_VERIFICATION_CALLBACK, and MARIADB_TLS_VERIFY_UNKNOWN, which nothing forgives. */
+/* mysql.h of 3.4.2 and newer: MARIADB_OPT_TLS_VERIFICATION_CALLBACK, and MARIADB_TLS_VERIFY_UNKNOWN, which no option permits. */
 #define VERIFICATION_CALLBACK ((enum mysql_option)(MARIADB_OPT_SERVER_PLUGINS + 2))
 #define NOT_VERIFIED 32
 
-/* What a MARIADB_TLS begins with (ma_tls.h, which cannot be included everywhere). */
+/* The start of a MARIADB_TLS (ma_tls.h, which cannot be included everywhere). */
 struct handshake {
     void *data;
     MARIADB_PVIO *pvio;
     void *ssl;
 };
 
-/* OpenSSL's of any version since 1.1; its types are not needed. */
+/* Functions of OpenSSL 1.1 and newer; its types are not needed. */
 struct openssl {
     long (*get_verify_result)(const void *ssl);
     void *(*get_peer_certificate)(const void *ssl);
@@ -41,7 +41,7 @@ struct openssl {
     const char *(*reason)(long result);
 };
 
-/* Whether the library takes a callback; it says so of any handle. */
+/* Whether the library supports a callback; any handle shows it. */
 static bool asks(void)
 {
     MYSQL *mysql = mysql_init(NULL);
@@ -60,7 +60,7 @@ enum mysql_certificates mysql_certificates(void)
 
 /* OpenSSL. */
 
-/* False: the library, and what it is linked with, have no such function. */
+/* False: neither the library nor what it is linked with has such a function. */
 static bool find(void *library, const char *name, void *function)
 {
     void *found = dlsym(library, name);
@@ -88,7 +88,7 @@ static bool uses_openssl(void)
            strncmp(name, "OpenSSL ", 8) == 0;
 }
 
-/* False: the client library uses something else. */
+/* False: the client library uses another TLS library. */
 static bool find_openssl(struct openssl *openssl)
 {
     Dl_info client;
@@ -111,11 +111,11 @@ bool mysql_certificates_can_be_verified(void)
            (mysql_certificates() == MYSQL_CERTIFICATES_BY_US && find_openssl(&openssl));
 }
 
-/* The callbacks: 0, or 1 with the reason left in the handle. */
+/* The callbacks return 0, or 1 with the reason in the handle. */
 
 static int accept_certificate(MYSQL *mysql)
 {
-    /* What the library found to say meanwhile. */
+    /* Replaces what the library has set meanwhile. */
     VERIFY_STATUS(mysql) = 0;
     mysql->net.last_errno = 0;
     mysql->net.last_error[0] = '\0';
@@ -134,7 +134,7 @@ static int check_identity(MYSQL *mysql, const struct openssl *openssl, void *cer
     if (openssl->check_host(certificate, mysql->host, strlen(mysql->host), 0, NULL) == 1 ||
         openssl->check_ip(certificate, mysql->host, 0) == 1)
         return accept_certificate(mysql);
-    return refuse_certificate(mysql, "the server's certificate is not one of this host");
+    return refuse_certificate(mysql, "the server's certificate is not for this host");
 }
 
 static int check(const struct handshake *handshake, bool identity)
@@ -143,10 +143,10 @@ static int check(const struct handshake *handshake, bool identity)
     struct openssl openssl;
 
     if (!find_openssl(&openssl))
-        return refuse_certificate(mysql, "the client library's functions to verify with are not there");
+        return refuse_certificate(mysql, "the client library lacks functions for verification");
     void *certificate = openssl.get_peer_certificate(handshake->ssl);
     if (certificate == NULL)
-        return refuse_certificate(mysql, "the server has shown no certificate");
+        return refuse_certificate(mysql, "the server has sent no certificate");
     long result = openssl.get_verify_result(handshake->ssl);
     int refused = result != 0  ? refuse_certificate(mysql, openssl.reason(result))
                   : !identity ? accept_certificate(mysql)
@@ -173,7 +173,7 @@ static int check_all(void *handshake, unsigned flags)
     return check(handshake, true);
 }
 
-void mysql_certificates_ask(MYSQL *mysql, bool authority, bool identity)
+void mysql_certificates_set_callback(MYSQL *mysql, bool authority, bool identity)
 {
     int (*callback)(void *, unsigned) = identity ? check_all : authority ? check_authority_only : accept_any;
 

@@ -1,4 +1,4 @@
-/* Is the connection usable? See verbs.h. */
+/* Checks whether the connection is usable; see verbs.h. */
 #include <mysqld_error.h>
 #include <stdlib.h>
 #include <time.h>
@@ -33,7 +33,7 @@ static int measure_latency(struct mysql_session *session, double *latency_ms)
 
 static int add_server(struct mysql_session *session, struct sql *json)
 {
-    MYSQL_RES *result = mysql_ask(session, "ask for the server's version", "SELECT VERSION()");
+    MYSQL_RES *result = mysql_ask(session, "get the server's version", "SELECT VERSION()");
     MYSQL_ROW row = result == NULL ? NULL : mysql_fetch_row(result);
     const char *version = row == NULL || row[0] == NULL ? "" : row[0];
 
@@ -49,8 +49,8 @@ static int add_server(struct mysql_session *session, struct sql *json)
     return 0;
 }
 
-/* What is granted to the user itself, and whether that holds for the database (of `schema`, or the connection's): everywhere,
- * on databases, tables and columns. SHOW GRANTS would have the password's hash in it. */
+/* What is granted to the user itself, and whether it applies to the database (of `schema`, or the connection's): globally,
+ * on databases, tables and columns. SHOW GRANTS would contain the password's hash. */
 #define HOST "SUBSTRING_INDEX(CURRENT_USER(), '@', -1)"
 #define IS_GRANTED                                                                                 \
     "GRANTEE = CONCAT('''', LEFT(CURRENT_USER(), CHAR_LENGTH(CURRENT_USER()) - CHAR_LENGTH(" HOST   \
@@ -66,7 +66,7 @@ static void add_database(struct sql *sql, const struct mysql_session *session)
         sql_add(sql, "DATABASE()");
 }
 
-/* `comparison`: what is granted on databases holds for patterns of them. */
+/* `comparison`: grants on databases apply to patterns. */
 static void add_grants(struct sql *sql, const struct mysql_session *session, const char *table,
                        const char *comparison)
 {
@@ -85,10 +85,10 @@ static MYSQL_RES *ask_for_grants(struct mysql_session *session)
     add_grants(&sql, session, "TABLE_PRIVILEGES", "=");
     add_grants(&sql, session, "COLUMN_PRIVILEGES", "=");
     sql_add(&sql, ") AS grants GROUP BY PRIVILEGE_TYPE ORDER BY PRIVILEGE_TYPE");
-    return mysql_ask_sql(session, "ask for the user's privileges", &sql);
+    return mysql_ask_sql(session, "get the user's privileges", &sql);
 }
 
-/* Those of the database; SELECT on another one will do to read. */
+/* The privileges on the database; SELECT on another one suffices to read. */
 static int add_privileges(struct mysql_session *session, struct sql *json, bool *may_select)
 {
     MYSQL_RES *result = ask_for_grants(session);
@@ -111,11 +111,11 @@ static int add_privileges(struct mysql_session *session, struct sql *json, bool 
     return 0;
 }
 
-/* What roles and PUBLIC give shows in what the server lets the user see, and on columns only. */
+/* What roles and PUBLIC grant shows only in what the server lets the user see, and only for columns. */
 
 enum answer { NO, YES, UNKNOWN };
 
-/* The one value of the statement's result; what the server cannot tell is no error. */
+/* The single value of the statement's result; it is not an error if the server does not know it. */
 static enum answer ask_quietly(struct mysql_session *session, struct sql *sql)
 {
     char *text = sql_take(sql);
@@ -146,7 +146,7 @@ static enum answer can_read_a_column(struct mysql_session *session)
     return ask_quietly(session, &sql);
 }
 
-/* A server that is too old for the function has none. */
+/* A server that is too old for the function has no roles. */
 static enum answer has_a_role(struct mysql_session *session)
 {
     struct sql sql = {0};
@@ -156,18 +156,18 @@ static enum answer has_a_role(struct mysql_session *session)
     return answer == UNKNOWN && mysql_errno(session->mysql) == ER_SP_DOES_NOT_EXIST ? NO : answer;
 }
 
-/* Only what is certain is a no: a role may reach what has no columns yet, or lies elsewhere. */
+/* "No" must be certain: a role may give access to tables that have no columns yet, or to other databases. */
 static bool may_select_by_others(struct mysql_session *session, const char **message)
 {
     enum answer column = can_read_a_column(session);
 
-    *message = "the user may read, by a role or as everybody";
+    *message = "the user may read, through a role or PUBLIC";
     if (column == YES)
         return true;
-    *message = "the user may perhaps read: it sees nothing to read in the database, but has a role";
+    *message = "the user may be able to read: it sees nothing to read in the database, but has a role";
     if (column == UNKNOWN || has_a_role(session) != NO)
         return true;
-    *message = "the user has no SELECT, and sees nothing to read in the database; grant it";
+    *message = "the user has no SELECT privilege and sees nothing to read in the database; grant it SELECT";
     return false;
 }
 
@@ -206,7 +206,7 @@ int mysql_check(const struct osiris_host *host, struct mysql_session *session)
     if (mysql_session_connect(session) < 0)
         return -1;
     if (describe(session, &json) == 0)
-        return mysql_give(host, &json);
+        return mysql_answer(host, &json);
     sql_clear(&json);
     return -1;
 }

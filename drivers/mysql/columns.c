@@ -1,6 +1,6 @@
 /*
  * A statement's columns as Arrow columns; see mysql-driver.h. The row callback of libmariadb hands over each column's raw
- * bytes, and the function that was chosen for the column appends them (values.h).
+ * bytes, and the function chosen for the column appends them (values.h).
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -23,7 +23,7 @@ void mysql_columns_append(void *data, unsigned index, unsigned char **row)
 
 /* Choosing types; docs/mysql-extractor.md has the table. */
 
-/* MySQL's BOOLEAN is TINYINT(1); the width is all that tells it from a number. */
+/* MySQL's BOOLEAN is TINYINT(1); only the width distinguishes it from a number. */
 static bool is_tinyint1(const MYSQL_FIELD *field)
 {
     return field->type == MYSQL_TYPE_TINY && field->length == 1 &&
@@ -58,7 +58,7 @@ static void choose_integer(const MYSQL_FIELD *field, struct osiris_field *out,
 static void choose_decimal(const MYSQL_FIELD *field, struct osiris_field *out,
                            struct mysql_column *column)
 {
-    /* The length counts the sign and the point, too. */
+    /* The length includes the sign and the point. */
     int32_t digits = (int32_t)field->length - (field->decimals > 0) -
                      ((field->flags & UNSIGNED_FLAG) == 0);
 
@@ -89,7 +89,7 @@ static void choose(int32_t type, struct osiris_field *out, struct mysql_column *
     column->append = append;
 }
 
-/* False: a type that is not known. */
+/* False: an unknown type. */
 static bool choose_type(const MYSQL_FIELD *field, struct osiris_field *out,
                         struct mysql_column *column)
 {
@@ -157,7 +157,7 @@ static bool choose_type(const MYSQL_FIELD *field, struct osiris_field *out,
     }
 }
 
-/* The builder takes room for all rows of a batch at once. */
+/* The builder allocates room for all rows of a batch at once. */
 static int64_t fitting_rows(const struct osiris_field *chosen, unsigned count, int64_t batch_rows,
                             size_t batch_bytes)
 {
@@ -239,7 +239,7 @@ void mysql_columns_set_room(struct mysql_columns *columns, struct mysql_room roo
     columns->room = room;
 }
 
-/* The buffer stays as large as the largest row made it; but nothing of it is needed behind a row, so its pages can go. */
+/* The buffer keeps the size of the largest row, but none of its content is needed after the row, so its pages can be freed. */
 static __attribute__((cold, noinline)) void return_pages(const NET *net)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);

@@ -13,11 +13,11 @@
 
 #define KILL_TIMEOUT_S 2
 #define GREETING_PAUSE_MS 5
-/* Of the library's coroutine while it connects: the name's resolution runs on it, too. */
+/* The stack of the library's coroutine while it connects; the name lookup runs on it, too. */
 #define CONNECT_STACK_BYTES (512u << 10)
 
-/* Times are UTC; the server must be patient with a reader that is held up by its writer; what it allows others to see of a
- * table at once must not end an export early, without a word; and what it only notes must not be counted as a warning. */
+/* Times are UTC; the server must wait for a reader that is blocked by its writer; a limit on result sizes
+ * must not truncate an export silently; and notes must not be counted as warnings. */
 #define INIT_COMMAND                                                                                                    \
     "SET time_zone = '+00:00', SESSION net_write_timeout = 3600, SESSION sql_select_limit = 18446744073709551615, "     \
     "SESSION sql_notes = 0"
@@ -28,16 +28,16 @@ int mysql_session_init(struct mysql_session *session, const struct osiris_host *
     session->socket = -1;
     pthread_mutex_init(&session->lock, NULL);
     if (mysql_target_init(&session->target, host) < 0 ||
-        mysql_tls_check_place(&session->target, host) < 0)
+        mysql_tls_check_files(&session->target, host) < 0)
         return -1;
     session->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (session->wake < 0)
         return osiris_fail(host, OSIRIS_ERROR_INTERNAL, 1, errno, NULL, NULL,
-                           "cannot make an event descriptor: %s", strerror(errno));
+                           "cannot create an event descriptor: %s", strerror(errno));
     return 0;
 }
 
-/* The session's own descriptor of a socket that the library may close, so that an interrupt shuts no stranger's. */
+/* The session's own descriptor of a socket that the library may close, so that an interrupt never shuts down another one. */
 static void hold_socket(struct mysql_session *session, int socket)
 {
     pthread_mutex_lock(&session->lock);
@@ -84,7 +84,7 @@ static MYSQL *prepare_handle(const struct mysql_target *target, unsigned connect
     return mysql;
 }
 
-/* With another host than this libmariadb would insist on TCP. */
+/* With any other host libmariadb would insist on TCP. */
 static const char *host_of(const struct mysql_target *target)
 {
     return target->socket != NULL ? "localhost" : target->host;
@@ -117,7 +117,7 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* What happens to the connection's socket; 0: the time is over, or somebody interrupts. */
+/* Events on the connection's socket; 0: the time is over, or an interrupt. */
 static short wait_on_socket(const struct mysql_session *session, short events, int64_t deadline_ms)
 {
     struct pollfd wait[2] = {{.fd = (int)mysql_get_socket(session->mysql), .events = events},
@@ -140,28 +140,28 @@ static bool is_connected(int socket)
     return getpeername(socket, (struct sockaddr *)&peer, &size) == 0;
 }
 
-/* The library can write, but does not know of it yet. False: as wait_on_socket's 0. */
+/* The library can write, but does not know it yet. False: like 0 from wait_on_socket. */
 static bool after_connect(struct mysql_session *session, int64_t deadline_ms)
 {
     const int socket = (int)mysql_get_socket(session->mysql);
 
-    /* If it is not, the library will see why. */
+    /* If it is not connected, the library will find out why. */
     if (!is_connected(socket))
         return true;
-    /* A TLS handshake's waits do not come back here. */
+    /* The waits of a TLS handshake do not get here. */
     hold_socket(session, socket);
-    while (mysql_tls_wants_greeting(&session->target)) {
+    while (mysql_tls_needs_greeting(&session->target)) {
         if (wait_on_socket(session, POLLIN, deadline_ms) == 0)
             return false;
-        /* The rest of a greeting that came in pieces cannot be waited for while the first is not read. */
-        if (!mysql_tls_see_greeting(&session->target, session->mysql, socket))
+        /* The rest of a greeting that arrives in pieces cannot be polled for while the first part is unread. */
+        if (!mysql_tls_inspect_greeting(&session->target, session->mysql, socket))
             (void)poll(NULL, 0, GREETING_PAUSE_MS);
     }
     return true;
 }
 
-/* Waits for what the library waits for. A timeout is what it is told when the time is over or somebody interrupts: then
- * it gives up by itself, with nothing left behind. */
+/* Waits for what the library waits for. On timeout or interrupt the library is given a timeout: then
+ * it gives up by itself and cleans up. */
 static int wait_for(struct mysql_session *session, int wanted, int64_t deadline_ms)
 {
     short events = (short)((wanted & MYSQL_WAIT_READ ? POLLIN : 0) |
@@ -178,12 +178,12 @@ static int wait_for(struct mysql_session *session, int wanted, int64_t deadline_
         happened |= wanted & MYSQL_WAIT_EXCEPT;
     if ((happened & MYSQL_WAIT_WRITE) && !after_connect(session, deadline_ms))
         return MYSQL_WAIT_TIMEOUT;
-    /* A hang-up that the library did not ask about would be seen again and again. */
+    /* A hang-up that the library does not wait for would be reported again and again. */
     return happened == 0 ? MYSQL_WAIT_TIMEOUT : happened;
 }
 
-/* The library's non-blocking connect, because nothing else could end a wait in it. connect_timeout bounds the whole, but
- * not the name's resolution, and each wait of a TLS handshake. */
+/* The library's non-blocking connect, because nothing else can interrupt its waits. connect_timeout bounds the whole, except
+ * the name lookup, and each wait of a TLS handshake. */
 static int connect_interruptibly(struct mysql_session *session)
 {
     const struct mysql_target *target = &session->target;
@@ -221,10 +221,10 @@ int mysql_session_connect(struct mysql_session *session)
         return -1;
     session->thread_id = mysql_thread_id(mysql);
     hold_socket(session, (int)mysql_get_socket(mysql));
-    /* Written by this thread only. */
+    /* Written only by this thread. */
     if (session->socket < 0)
         return osiris_fail(session->host, OSIRIS_ERROR_INTERNAL, 1, errno, NULL, NULL,
-                           "cannot hold the connection's socket: %s", strerror(errno));
+                           "cannot duplicate the connection's socket: %s", strerror(errno));
     if (mysql_session_is_interrupted(session))
         return fail_interrupted(session);
     return mysql_tls_after_connect(session) < 0 ? -1 : mysql_run_init_sql(session);
@@ -254,7 +254,7 @@ void mysql_session_interrupt(struct mysql_session *session)
     pthread_mutex_unlock(&session->lock);
 }
 
-/* KILL QUERY by a second connection, quickly or not at all: the server finds out in the end by itself. */
+/* KILL QUERY over a second connection, quickly or not at all: eventually the server notices by itself. */
 static void kill_query(const struct mysql_session *session)
 {
     MYSQL *mysql = prepare_handle(&session->target, KILL_TIMEOUT_S, KILL_TIMEOUT_S);

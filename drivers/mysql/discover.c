@@ -1,4 +1,4 @@
-/* What is there? See verbs.h. The answer is bounded: a database may have any number of tables. */
+/* Lists tables; see verbs.h. The answer is bounded, because a database may have any number of tables. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -12,7 +12,7 @@
 struct discovery {
     const struct osiris_host *host;
     struct mysql_session *session;
-    struct mysql_reports *reports; /* the session's: a table that cannot be read ends nothing */
+    struct mysql_reports *reports; /* the session's: a table that cannot be read is not fatal */
     const char *database;
     struct sql json;
     size_t columns;
@@ -20,7 +20,7 @@ struct discovery {
 
 /* Columns. */
 
-/* Each by its name: "*" would leave out those that are invisible. */
+/* Each by its name, because "*" omits invisible columns. */
 static void add_names(struct sql *sql, MYSQL_RES *columns)
 {
     const char *before = "";
@@ -39,7 +39,7 @@ static bool is_invisible(MYSQL_ROW row)
     return row[6] != NULL && strcasestr(row[6], "INVISIBLE") != NULL;
 }
 
-/* The Arrow schema of a table, from a statement that is prepared and not run. NULL formats if it cannot be prepared. */
+/* The Arrow schema of a table, from a statement that is prepared but not run. NULL formats if it cannot be prepared. */
 static int find_formats(struct discovery *discovery, const char *table, MYSQL_RES *columns_of,
                         struct ArrowSchema *schema)
 {
@@ -86,10 +86,10 @@ static MYSQL_RES *show(struct discovery *discovery, const char *what, const char
 
     sql_format(&sql, "SHOW %s FROM ", what);
     sql_add_table(&sql, discovery->database, table);
-    return mysql_ask_sql(discovery->session, "look at the table", &sql);
+    return mysql_ask_sql(discovery->session, "inspect the table", &sql);
 }
 
-/* SHOW FULL COLUMNS: Field, Type, Collation, Null, Key, Default, Extra, … NULL: they could not be asked for. */
+/* SHOW FULL COLUMNS: Field, Type, Collation, Null, Key, Default, Extra, … NULL: they are not available. */
 static void add_columns(struct discovery *discovery, MYSQL_RES *columns,
                         const struct ArrowSchema *schema)
 {
@@ -117,7 +117,7 @@ static void add_columns(struct discovery *discovery, MYSQL_RES *columns,
     sql_add(json, "]");
 }
 
-/* SHOW INDEX: Table, Non_unique, Key_name, Seq_in_index, Column_name, … An index's rows come one behind the other. */
+/* SHOW INDEX: Table, Non_unique, Key_name, Seq_in_index, Column_name, … The rows of an index are adjacent. */
 static int add_keys(struct discovery *discovery, const char *table)
 {
     MYSQL_RES *indexes = show(discovery, "INDEX", table);
@@ -168,7 +168,7 @@ static int add_table(struct discovery *discovery, MYSQL_ROW row)
     sql_add(json, "}");
     if (schema.release != NULL)
         schema.release(&schema);
-    /* Without a connection the others cannot be read either. */
+    /* Without a connection the other tables cannot be read either. */
     if (result < 0 && mysql_ping(discovery->session->mysql) != 0)
         return mysql_reports_pass(discovery->reports);
     mysql_reports_drop(discovery->reports);
@@ -206,7 +206,7 @@ static int add_tables(struct discovery *discovery, MYSQL_RES *tables, bool *trun
     return 0;
 }
 
-/* The others that the user can see, by name: whose tables are wanted is asked for with `schema`. */
+/* The names of the other databases that the user can see; `schema` lists the tables of one. */
 static int add_other_databases(struct discovery *discovery)
 {
     struct sql sql = {0};
@@ -239,7 +239,7 @@ static int discover(struct discovery *discovery)
     if (table != NULL && mysql_num_rows(tables) == 0) {
         mysql_free_result(tables);
         return osiris_fail(discovery->host, OSIRIS_ERROR_NOT_FOUND, 0, 0, NULL,
-                           "check its name, and whether the user may see it",
+                           "check its name and the user's privileges",
                            "the database \"%s\" has no table \"%s\"", discovery->database, table);
     }
     sql_add(&discovery->json, "{\"databases\": [{\"name\": ");
@@ -270,7 +270,7 @@ int mysql_discover(const struct osiris_host *host, struct mysql_session *session
     if (mysql_session_connect(session) < 0)
         return -1;
     if (discover(&discovery) == 0)
-        return mysql_give(host, &discovery.json);
+        return mysql_answer(host, &discovery.json);
     sql_clear(&discovery.json);
     return -1;
 }

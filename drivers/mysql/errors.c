@@ -15,22 +15,22 @@ struct meaning {
 };
 
 #define CHECK_LOGIN                                                                                \
-    "check user and password of the connection, and whether the account asks for ssl"
+    "check user and password of the connection, and whether the account requires ssl"
 #define CLOSED "the server closed the connection"
 #define BROKE "the connection broke, or the server was silent for read_timeout"
-#define SHORT_OF_MEMORY "the server is short of memory"
+#define SHORT_OF_MEMORY "the server is out of memory"
 #define CHECK_SQL "check the query, and where and order_by"
-#define NO_MYSQL "is there a MySQL server at host and port?"
-#define CHECK_SSL "check ssl of the connection, and the server's certificate"
+#define NO_MYSQL "check whether a MySQL server listens at host and port"
+#define CHECK_SSL "check ssl of the connection and the server's certificate"
 #define NO_SSL "set ssl.mode of the connection to required"
 
-/* Numbers without a name are MySQL's alone: https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html */
+/* Numbers without a name exist only in MySQL: https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html */
 static const struct meaning meanings[] = {
     {ER_ACCESS_DENIED_ERROR, OSIRIS_ERROR_AUTH, 0, CHECK_LOGIN},
     {ER_ACCESS_DENIED_NO_PASSWORD_ERROR, OSIRIS_ERROR_AUTH, 0, CHECK_LOGIN},
     {ER_ACCESS_DENIED_CHANGE_USER_ERROR, OSIRIS_ERROR_AUTH, 0, CHECK_LOGIN},
-    {ER_NOT_SUPPORTED_AUTH_MODE, OSIRIS_ERROR_AUTH, 0, "give the account a newer authentication plug-in"},
-    {ER_SERVER_IS_IN_SECURE_AUTH_MODE, OSIRIS_ERROR_AUTH, 0, "give the account a newer password"},
+    {ER_NOT_SUPPORTED_AUTH_MODE, OSIRIS_ERROR_AUTH, 0, "change the account's authentication plug-in to a newer one"},
+    {ER_SERVER_IS_IN_SECURE_AUTH_MODE, OSIRIS_ERROR_AUTH, 0, "set the account's password again, in the newer format"},
     {ER_MUST_CHANGE_PASSWORD, OSIRIS_ERROR_AUTH, 0, "the account's password has expired"},
     {ER_MUST_CHANGE_PASSWORD_LOGIN, OSIRIS_ERROR_AUTH, 0, "the account's password has expired"},
     {ER_USER_IS_BLOCKED, OSIRIS_ERROR_AUTH, 0, "too many wrong passwords; unlock the account"},
@@ -38,23 +38,23 @@ static const struct meaning meanings[] = {
     {3118 /* account locked */, OSIRIS_ERROR_AUTH, 0, "unlock the account"},
     {3955 /* blocked by password lock */, OSIRIS_ERROR_AUTH, 0, "too many wrong passwords; unlock the account"},
     {3159 /* secure transport required */, OSIRIS_ERROR_AUTH, 0, NO_SSL},
-    {CR_SECURE_AUTH, OSIRIS_ERROR_AUTH, 0, "give the account a newer password"},
+    {CR_SECURE_AUTH, OSIRIS_ERROR_AUTH, 0, "set the account's password again, in the newer format"},
     {CR_AUTH_PLUGIN_CANNOT_LOAD, OSIRIS_ERROR_AUTH, 0,
      "install this client plug-in where the step runs; Debian: libmariadb3, mariadb-plugin-*-client"},
     {CR_AUTH_PLUGIN_ERR, OSIRIS_ERROR_AUTH, 0, NULL},
     {CR_PLUGIN_NOT_ALLOWED, OSIRIS_ERROR_AUTH, 0,
-     "the server wants the password in a form that others could read; " NO_SSL},
+     "the server requires the password in clear text; " NO_SSL},
 
     {ER_DBACCESS_DENIED_ERROR, OSIRIS_ERROR_PERMISSION, 0, "grant the user access to the database"},
     {ER_TABLEACCESS_DENIED_ERROR, OSIRIS_ERROR_PERMISSION, 0, "grant the user SELECT on the table"},
     {ER_COLUMNACCESS_DENIED_ERROR, OSIRIS_ERROR_PERMISSION, 0, "grant the user SELECT on the column"},
     {ER_PROCACCESS_DENIED_ERROR, OSIRIS_ERROR_PERMISSION, 0, "grant the user EXECUTE on the routine"},
     {ER_SPECIFIC_ACCESS_DENIED_ERROR, OSIRIS_ERROR_PERMISSION, 0, "grant the user that privilege"},
-    {ER_HOST_NOT_PRIVILEGED, OSIRIS_ERROR_PERMISSION, 0, "let the user in from this machine"},
-    {ER_HOST_IS_BLOCKED, OSIRIS_ERROR_PERMISSION, 0, "have the server FLUSH HOSTS"},
+    {ER_HOST_NOT_PRIVILEGED, OSIRIS_ERROR_PERMISSION, 0, "allow the user to connect from this machine"},
+    {ER_HOST_IS_BLOCKED, OSIRIS_ERROR_PERMISSION, 0, "run FLUSH HOSTS on the server"},
     {3032 /* server in offline mode */, OSIRIS_ERROR_PERMISSION, 1, NULL},
     {ER_OPTION_PREVENTS_STATEMENT, OSIRIS_ERROR_PERMISSION, 0, NULL},
-    {ER_NO_SUCH_USER, OSIRIS_ERROR_PERMISSION, 0, "the view's or routine's definer is gone"},
+    {ER_NO_SUCH_USER, OSIRIS_ERROR_PERMISSION, 0, "the definer of the view or routine does not exist"},
 
     {ER_BAD_DB_ERROR, OSIRIS_ERROR_NOT_FOUND, 0, "check database of the connection"},
     {ER_NO_SUCH_TABLE, OSIRIS_ERROR_NOT_FOUND, 0, "check the table's name and its database"},
@@ -75,13 +75,13 @@ static const struct meaning meanings[] = {
     {ER_WRONG_TYPE_FOR_VAR, OSIRIS_ERROR_CONFIG, 0, NULL},
     {ER_UNKNOWN_TIME_ZONE, OSIRIS_ERROR_CONFIG, 0, NULL},
     {ER_UNKNOWN_CHARACTER_SET, OSIRIS_ERROR_CONFIG, 0, NULL},
-    {ER_VIEW_INVALID, OSIRIS_ERROR_CONFIG, 0, "mend the view"},
+    {ER_VIEW_INVALID, OSIRIS_ERROR_CONFIG, 0, "repair the view"},
     {ER_NET_PACKET_TOO_LARGE, OSIRIS_ERROR_CONFIG, 0, "raise the server's max_allowed_packet"},
     {CR_NET_PACKET_TOO_LARGE, OSIRIS_ERROR_DATA, 0, "a row is too large for the client library"},
 
-    {ER_CON_COUNT_ERROR, OSIRIS_ERROR_QUOTA, 1, "the server has no connection left"},
-    {ER_TOO_MANY_USER_CONNECTIONS, OSIRIS_ERROR_QUOTA, 1, "the account has no connection left"},
-    {ER_USER_LIMIT_REACHED, OSIRIS_ERROR_QUOTA, 1, "the account has used up what it may"},
+    {ER_CON_COUNT_ERROR, OSIRIS_ERROR_QUOTA, 1, "the server has no free connection"},
+    {ER_TOO_MANY_USER_CONNECTIONS, OSIRIS_ERROR_QUOTA, 1, "the account has no free connection"},
+    {ER_USER_LIMIT_REACHED, OSIRIS_ERROR_QUOTA, 1, "the account has reached its resource limit"},
     {ER_OUTOFMEMORY, OSIRIS_ERROR_QUOTA, 1, SHORT_OF_MEMORY},
     {ER_OUT_OF_SORTMEMORY, OSIRIS_ERROR_QUOTA, 1, SHORT_OF_MEMORY},
     {ER_OUT_OF_RESOURCES, OSIRIS_ERROR_QUOTA, 1, SHORT_OF_MEMORY},
@@ -93,9 +93,9 @@ static const struct meaning meanings[] = {
 
     {ER_LOCK_WAIT_TIMEOUT, OSIRIS_ERROR_TIMEOUT, 1, "another session holds a lock on the table"},
     {ER_LOCK_DEADLOCK, OSIRIS_ERROR_TIMEOUT, 1, NULL},
-    {3572 /* lock not there at once */, OSIRIS_ERROR_TIMEOUT, 1, NULL},
-    {3024 /* max_execution_time */, OSIRIS_ERROR_TIMEOUT, 1, "the server bounds a statement's time"},
-    {ER_STATEMENT_TIMEOUT, OSIRIS_ERROR_TIMEOUT, 1, "the server bounds a statement's time"},
+    {3572 /* lock not available at once */, OSIRIS_ERROR_TIMEOUT, 1, NULL},
+    {3024 /* max_execution_time */, OSIRIS_ERROR_TIMEOUT, 1, "the server limits the time of a statement"},
+    {ER_STATEMENT_TIMEOUT, OSIRIS_ERROR_TIMEOUT, 1, "the server limits the time of a statement"},
 
     {ER_DISK_FULL, OSIRIS_ERROR_IO, 1, "the server's disk is full"},
     {ER_CANT_OPEN_FILE, OSIRIS_ERROR_IO, 0, NULL},
@@ -108,7 +108,7 @@ static const struct meaning meanings[] = {
     {CR_FILE_NOT_FOUND, OSIRIS_ERROR_IO, 0, "the files of ssl are read where the step runs"},
     {CR_FILE_READ, OSIRIS_ERROR_IO, 0, "the files of ssl are read where the step runs"},
 
-    {ER_CHECKREAD, OSIRIS_ERROR_DATA, 1, "the row changed meanwhile"},
+    {ER_CHECKREAD, OSIRIS_ERROR_DATA, 1, "the row was changed meanwhile"},
     {ER_TABLE_DEF_CHANGED, OSIRIS_ERROR_DATA, 1, "the table was changed meanwhile"},
 
     {ER_QUERY_INTERRUPTED, OSIRIS_ERROR_CONNECTION, 1, "the query was killed on the server"},
@@ -122,8 +122,8 @@ static const struct meaning meanings[] = {
     {ER_HANDSHAKE_ERROR, OSIRIS_ERROR_CONNECTION, 0, NO_MYSQL},
     {ER_ABORTING_CONNECTION, OSIRIS_ERROR_CONNECTION, 1, CLOSED},
     {ER_NEW_ABORTING_CONNECTION, OSIRIS_ERROR_CONNECTION, 1, CLOSED},
-    {CR_CONNECTION_ERROR, OSIRIS_ERROR_CONNECTION, 1, "is the server running, and the socket right?"},
-    {CR_CONN_HOST_ERROR, OSIRIS_ERROR_CONNECTION, 1, "is the server running, and host and port right?"},
+    {CR_CONNECTION_ERROR, OSIRIS_ERROR_CONNECTION, 1, "check whether the server is running and the socket is correct"},
+    {CR_CONN_HOST_ERROR, OSIRIS_ERROR_CONNECTION, 1, "check whether the server is running and host and port are correct"},
     {CR_SERVER_GONE_ERROR, OSIRIS_ERROR_CONNECTION, 1, CLOSED},
     {CR_SERVER_LOST, OSIRIS_ERROR_CONNECTION, 1, BROKE},
     {CR_SSL_CONNECTION_ERROR, OSIRIS_ERROR_CONNECTION, 0, CHECK_SSL},
@@ -135,7 +135,7 @@ static const struct meaning meanings[] = {
     {CR_COMMANDS_OUT_OF_SYNC, OSIRIS_ERROR_INTERNAL, 0, NULL},
 };
 
-/* Any other error of the server goes by the class of its SQLSTATE (SQL:2016, part 2, 24.1). */
+/* Any other error of the server is classified by its SQLSTATE class (SQL:2016, part 2, 24.1). */
 static const struct {
     char class[3];
     struct meaning meaning;
@@ -166,7 +166,7 @@ static const struct meaning *find_meaning(unsigned code, const char *state)
     return &server;
 }
 
-/* Some errors mean one thing while connecting, and another later. */
+/* Some errors mean one thing while connecting and another later. */
 static const struct meaning *find_meaning_now(const struct mysql_session *session, unsigned code,
                                               const char *state)
 {
@@ -176,7 +176,7 @@ static const struct meaning *find_meaning_now(const struct mysql_session *sessio
 
     if (code == CR_SSL_CONNECTION_ERROR && connected)
         return &broke;
-    /* The library, when it does not block, says this of TCP, too. */
+    /* In non-blocking mode the library reports this for TCP, too. */
     if (code == CR_CONNECTION_ERROR && session->target.socket == NULL)
         return find_meaning(CR_CONN_HOST_ERROR, state);
     if (code == CR_SERVER_LOST && !connected)
@@ -199,16 +199,16 @@ static int fail_as(const struct meaning *meaning, const struct mysql_session *se
                        target->port, database, message, code, state);
 }
 
-/* The library's text names the plug-in and why it cannot be loaded, with its path. Its number may be lost to what the
- * server said to a client without the plug-in. */
+/* The library's text names the plug-in, its path and why it cannot be loaded. Its number may be replaced by what the
+ * server reported to a client without the plug-in. */
 static bool lacks_plugin(unsigned code, const char *message)
 {
     return code == CR_AUTH_PLUGIN_CANNOT_LOAD ||
            (strncmp(message, "Plugin ", 7) == 0 && strstr(message, " could not be loaded: ") != NULL);
 }
 
-/* The library gives a number of its own to what a server says instead of a greeting ("too many connections") if TLS is
- * wanted, and puts the server's into the text. 0: it is no such text. */
+/* The library assigns its own number to an error that a server sends instead of a greeting ("too many connections") if TLS is
+ * requested, and puts the server's number into the text. 0: another text. */
 static unsigned code_before_tls(const char *message)
 {
     static const char before[] = "Received error packet before completion of TLS handshake.";
@@ -228,12 +228,12 @@ static int resolver_reason(const char *message)
     return at == NULL ? EAI_FAIL : (int)strtol(at + 1, NULL, 10);
 }
 
-/* A name that is not there will not be there at once. Whoever could not be asked may answer later. */
+/* A name that does not exist will not exist soon. A DNS server that could not be reached may answer later. */
 static int fail_unresolved(const struct mysql_session *session, const char *doing, const char *state,
                            const char *message)
 {
     static const struct meaning no_name = {0, OSIRIS_ERROR_NOT_FOUND, 0, "check host of the connection"};
-    static const struct meaning no_answer = {0, OSIRIS_ERROR_NOT_FOUND, 1, "see whether DNS can be reached where the step runs"};
+    static const struct meaning no_answer = {0, OSIRIS_ERROR_NOT_FOUND, 1, "check whether DNS is available where the step runs"};
     const int reason = resolver_reason(message);
     bool was_asked = reason != EAI_AGAIN && reason != EAI_SYSTEM && reason != EAI_MEMORY;
     char text[1024];
@@ -261,10 +261,10 @@ int mysql_session_fail_init_sql(struct mysql_session *session, const char *doing
     MYSQL *mysql = session->mysql;
     struct meaning meaning = *find_meaning_now(session, mysql_errno(mysql), mysql_sqlstate(mysql));
 
-    /* What is wrong with SQL is usually wrong with the query. */
+    /* The hints for SQL errors are about the query. */
     if (meaning.category == OSIRIS_ERROR_CONFIG || meaning.category == OSIRIS_ERROR_NOT_FOUND ||
         meaning.category == OSIRIS_ERROR_DATA)
-        meaning.hint = "check init_sql, of the step or of its connection; several statements are a list";
+        meaning.hint = "check init_sql of the step or its connection; write several statements as a list";
     return fail_as(&meaning, session, doing, mysql_errno(mysql), mysql_sqlstate(mysql), mysql_error(mysql));
 }
 
@@ -287,10 +287,10 @@ int mysql_session_fail_late(struct mysql_session *session)
                                         "the server did not answer within connect_timeout"};
     MYSQL *mysql = session->mysql;
 
-    /* What DNS says is the reason, however late it came. */
+    /* A DNS error is the reason, however late it came. */
     if (mysql_errno(mysql) == CR_UNKNOWN_HOST)
         return fail_unresolved(session, "connect", mysql_sqlstate(mysql), mysql_error(mysql));
-    /* The library calls its own giving up a lost connection. */
+    /* The library reports its own timeout as a lost connection. */
     return fail_as(&late, session, "connect", mysql_errno(mysql), mysql_sqlstate(mysql),
                    mysql_error(mysql));
 }

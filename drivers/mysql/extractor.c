@@ -1,6 +1,6 @@
 /*
- * mysql.extractor: what its readers read as the step's output. One reader is pulled on the step's thread; several, each
- * with a range of the table, run on threads of their own (merge.h).
+ * mysql.extractor: what its readers read is the step's output. A single reader runs on the step's thread; several, each
+ * with a range of the table, run on their own threads (merge.h).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,13 +13,13 @@
 struct extractor {
     const struct osiris_host *host;
     struct mysql_reader readers[MYSQL_PARTITIONS];
-    size_t reader_count; /* that may be used */
-    struct mysql_session coordinator; /* of a snapshot for several connections */
+    size_t reader_count; /* maximum */
+    struct mysql_session coordinator; /* for a snapshot of several connections */
     struct mysql_resume resume;
     struct mysql_partitions partitions;
     bool consistent;
     pthread_mutex_t lock; /* guards merge */
-    struct mysql_merge *merge; /* NULL: the first reader alone */
+    struct mysql_merge *merge; /* NULL: only the first reader */
 };
 
 /* Closing. */
@@ -63,7 +63,7 @@ static int init_connections(struct extractor *extractor, size_t count)
     return -1;
 }
 
-/* The verbs check and discover need the connection only. */
+/* The verbs check and discover need only the connection. */
 static int check_options(const struct osiris_host *host)
 {
     const char *verb = mysql_verb(host);
@@ -76,13 +76,13 @@ static int check_options(const struct osiris_host *host)
     if (host->get_boolean(host, OSIRIS_CONFIG, "consistent", 0) &&
         host->get_string(host, OSIRIS_CONFIG, "table", NULL) == NULL)
         return osiris_refuse(
-            host, "consistent", "leave it out, or use table",
-            "\"consistent\" goes with \"table\": a query is one statement, which is "
+            host, "consistent", "omit it, or use table",
+            "\"consistent\" requires \"table\": a query is one statement, which is "
             "consistent by itself");
     return 0;
 }
 
-/* What of it the connection may say is no secret: whether there is a user, and how it encrypts. */
+/* The parts of the connection that are not secret: whether there is a user, and how it encrypts. */
 static int extractor_validate(const struct osiris_host *host)
 {
     struct mysql_target target;
@@ -124,14 +124,14 @@ static int stream_get_schema(struct ArrowArrayStream *stream, struct ArrowSchema
     return mysql_reader_schema(&extractor->readers[0], out) < 0 ? ENOMEM : 0;
 }
 
-/* All readers are at their ends, and their threads, too. */
-static void tell_warnings(struct extractor *extractor)
+/* All readers and their threads have finished. */
+static void report_warnings(struct extractor *extractor)
 {
     struct mysql_warnings all = {0};
 
     for (size_t i = 0; i < extractor->reader_count; i++)
         mysql_warnings_move(&all, &extractor->readers[i].warnings);
-    mysql_warnings_tell(&all, extractor->host);
+    mysql_warnings_report(&all, extractor->host);
     mysql_warnings_clear(&all);
 }
 
@@ -144,11 +144,11 @@ static int stream_get_next(struct ArrowArrayStream *stream, struct ArrowArray *o
     if (result < 0)
         return EIO;
     if (out->release == NULL)
-        tell_warnings(extractor);
+        report_warnings(extractor);
     return 0;
 }
 
-/* What went wrong was reported through the host. */
+/* The error was reported through the host. */
 static const char *stream_last_error(struct ArrowArrayStream *stream)
 {
     (void)stream;
@@ -162,7 +162,7 @@ static void stream_release(struct ArrowArrayStream *stream)
 
 /* Running. */
 
-/* The first connection finds out how the table is split and read on; from the beginning, if it is made again. */
+/* The first connection finds out how the table is split and resumed; again from the beginning if it is re-established. */
 
 static int ask(void *owner)
 {
@@ -264,7 +264,7 @@ static int extractor_plan(void *state)
 {
     struct extractor *extractor = state;
 
-    return plan(extractor) < 0 ? -1 : mysql_give_plan(extractor->host, &extractor->partitions);
+    return plan(extractor) < 0 ? -1 : mysql_answer_plan(extractor->host, &extractor->partitions);
 }
 
 static void extractor_interrupt(void *state)

@@ -1,21 +1,21 @@
-/* The connection's `init_sql`: statements that set a new session up; see mysql-driver.h. */
+/* The connection's `init_sql`: statements that set up a new session; see mysql-driver.h. */
 #include <stdio.h>
 
 #include "mysql-driver.h"
 
-/* What the columns stand on: times are UTC, texts UTF-8. */
+/* What the columns rely on: times are UTC, texts UTF-8. */
 #define CHECK_SESSION                                                                              \
     "SELECT @@session.time_zone IN ('+00:00', 'UTC') AND @@session.character_set_results = 'utf8mb4'"
 
 static int fail(struct mysql_session *session, const char *doing)
 {
-    /* As with any statement: only one that was interrupted from here still runs. */
+    /* As with any statement, only one that was interrupted from here is still running. */
     if (!mysql_session_is_interrupted(session))
         session->querying = false;
     return mysql_session_fail_init_sql(session, doing);
 }
 
-/* Nobody wants the rows that a statement may have, nor a procedure's several results. 0; -1: an error. */
+/* Skips the rows of a statement and all results of a procedure. 0; -1: an error. */
 static int skip_results(MYSQL *mysql)
 {
     int more;
@@ -55,7 +55,7 @@ static int check_session(struct mysql_session *session)
     MYSQL_RES *result = NULL;
 
     if (mysql_query(mysql, CHECK_SESSION) != 0 || (result = mysql_store_result(mysql)) == NULL)
-        return fail(session, "look at the session after init_sql");
+        return fail(session, "check the session after init_sql");
     MYSQL_ROW row = mysql_fetch_row(result);
     bool right = row != NULL && row[0] != NULL && strcmp(row[0], "1") == 0;
     mysql_free_result(result);
@@ -63,8 +63,8 @@ static int check_session(struct mysql_session *session)
         return 0;
     return osiris_fail(session->host, OSIRIS_ERROR_CONFIG, 0, 0, NULL,
                        "convert times and texts in the query",
-                       "init_sql changed the session's time_zone or character_set_results, which must "
-                       "stay '+00:00' and utf8mb4");
+                       "init_sql has changed the session's time_zone or character_set_results, which must "
+                       "remain '+00:00' and utf8mb4");
 }
 
 int mysql_run_init_sql(struct mysql_session *session)

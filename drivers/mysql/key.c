@@ -25,7 +25,7 @@ MYSQL_RES *mysql_ask(struct mysql_session *session, const char *doing, const cha
             return result != NULL ? result : no_result(session, doing);
         }
     }
-    /* Only a statement that was interrupted from here still runs. */
+    /* Only a statement that was interrupted from here is still running. */
     if (!mysql_session_is_interrupted(session))
         session->querying = false;
     mysql_session_fail(session, doing, mysql_errno(mysql), mysql_sqlstate(mysql),
@@ -77,7 +77,7 @@ static MYSQL_RES *ask_of_table(struct mysql_session *session, const struct mysql
 
     sql_format(&sql, "SHOW %s FROM ", what);
     sql_add_table(&sql, table->schema, table->name);
-    return mysql_ask_sql(session, "look at the table", &sql);
+    return mysql_ask_sql(session, "inspect the table", &sql);
 }
 
 /* Types. */
@@ -132,7 +132,7 @@ static int fill_column(struct mysql_key_column *column, MYSQL_ROW row)
         .nullable = is_yes(row[COLUMN_NULL]),
         .invisible = row[COLUMN_EXTRA] != NULL && strcasestr(row[COLUMN_EXTRA], "INVISIBLE") != NULL,
     };
-    /* A collation's name begins with its character set's. */
+    /* A collation's name starts with the name of its character set. */
     if (collation != NULL)
         column->charset = strndup(collation, strcspn(collation, "_"));
     return column->name == NULL || (collation != NULL && column->charset == NULL) ? -1 : 0;
@@ -174,40 +174,40 @@ bool mysql_index_is_ignored(MYSQL_RES *indexes, MYSQL_ROW row)
     return false;
 }
 
-/* Neither a prefix, nor one of MySQL's expressions, nor a hash. */
+/* Not a prefix, not an expression (MySQL) and not a hash. */
 static bool is_ordered(MYSQL_ROW row)
 {
     return row[INDEX_PART] == NULL && row[INDEX_COLUMN] != NULL &&
            strcasecmp(row[INDEX_TYPE], "BTREE") == 0;
 }
 
-#define IS_IGNORED "the server is told to ignore it"
+#define IS_IGNORED "the server is configured to ignore it"
 
-/* Why a column of a unique key makes it useless; true: it does. */
+/* Why a column makes a unique key unusable; true: it does. */
 static bool find_obstacle(MYSQL_ROW row, MYSQL_ROW column, bool ignored, struct sql *obstacle)
 {
     const char *name = row[INDEX_COLUMN];
 
-    sql_format(obstacle, "its key \"%s\" is of no use, because ", row[INDEX_NAME]);
+    sql_format(obstacle, "its key \"%s\" cannot be used, because ", row[INDEX_NAME]);
     if (ignored)
         sql_add(obstacle, IS_IGNORED);
     else if (name == NULL || column == NULL)
-        sql_add(obstacle, "it has an expression");
+        sql_add(obstacle, "it contains an expression");
     else if (row[INDEX_PART] != NULL)
-        sql_format(obstacle, "it has but the beginning of \"%s\"", name);
+        sql_format(obstacle, "it contains only a prefix of \"%s\"", name);
     else if (strcasecmp(row[INDEX_TYPE], "BTREE") != 0)
-        sql_format(obstacle, "it is a %s and has no order", row[INDEX_TYPE]);
+        sql_format(obstacle, "it is a %s index, which has no order", row[INDEX_TYPE]);
     else if (is_yes(column[COLUMN_NULL]))
         sql_format(obstacle, "\"%s\" may be NULL", name);
     else if (kind_of(column[COLUMN_TYPE]) == MYSQL_KEY_UNUSABLE)
-        sql_format(obstacle, "the values of \"%s\", %.60s, cannot be asked for exactly", name,
+        sql_format(obstacle, "values of \"%s\", %.60s, cannot be compared exactly", name,
                    column[COLUMN_TYPE]);
     else
         return false;
     return true;
 }
 
-/* False: it makes the key useless, and if it is a unique one, the first obstacle is kept. */
+/* False: it makes the key unusable; for a unique key, the first obstacle is kept. */
 static bool is_usable(MYSQL_ROW row, MYSQL_ROW column, bool ignored, char **obstacle)
 {
     struct sql text = {0};
@@ -239,8 +239,8 @@ static int add_column(struct mysql_key *key, MYSQL_ROW column)
     return fill_column(&key->columns[key->count++], column);
 }
 
-/* The index's rows come one behind the other; `row` is the first. A key without columns if it is of no use. False: there
- * was no memory. */
+/* The rows of the index are adjacent; `row` is the first. The key has no columns if it cannot be used. False: out
+ * of memory. */
 static bool take_index(MYSQL_RES *indexes, MYSQL_ROW row, MYSQL_RES *columns, bool leading,
                        struct mysql_key *key, char **obstacle)
 {
@@ -302,7 +302,7 @@ int mysql_find_unique_key(struct mysql_session *session, const struct mysql_tabl
     return result;
 }
 
-/* What is known of an index that begins with the column or its beginning. */
+/* A test of an index that begins with the column or a prefix of it. */
 typedef bool (*index_test)(MYSQL_RES *indexes, MYSQL_ROW row);
 
 static bool can_split(MYSQL_RES *indexes, MYSQL_ROW row)
@@ -336,9 +336,9 @@ static char *obstacle_of(MYSQL_RES *indexes, const char *name)
     struct sql text = {0};
 
     if (ignored != NULL)
-        sql_format(&text, "its index \"%s\" is of no use, because " IS_IGNORED, ignored);
+        sql_format(&text, "its index \"%s\" cannot be used, because " IS_IGNORED, ignored);
     else if (prefix != NULL)
-        sql_format(&text, "its index \"%s\" has but the beginning of it", prefix);
+        sql_format(&text, "its index \"%s\" contains only a prefix of it", prefix);
     else
         sql_add(&text, "no index begins with it");
     return sql_take(&text);

@@ -1,6 +1,6 @@
 /*
- * A table's columns and keys as the server tells of them, and values of key columns as SQL literals that mean exactly
- * the value, in the server's own comparison, whatever the session's settings are.
+ * A table's columns and keys as the server reports them, and values of key columns as SQL literals that mean exactly
+ * the same value in the server's own comparison, whatever the session's settings are.
  */
 #ifndef OSIRIS_DRIVERS_MYSQL_KEY_H
 #define OSIRIS_DRIVERS_MYSQL_KEY_H
@@ -10,9 +10,9 @@
 
 #define MYSQL_KEY_COLUMNS 32 /* MariaDB's bound; MySQL's is 16 */
 
-/* What the literals of a column look like. */
+/* The form of a column's literals. */
 enum mysql_key_kind {
-    MYSQL_KEY_UNUSABLE, /* no exact literal, or no order that could be used: float, enum, json, … */
+    MYSQL_KEY_UNUSABLE, /* no exact literal, or no usable order: float, enum, json, … */
     MYSQL_KEY_NUMBER,   /* integers and decimals */
     MYSQL_KEY_YEAR,
     MYSQL_KEY_DATE,
@@ -28,7 +28,7 @@ struct mysql_key_column {
     char *charset; /* of text; or NULL */
     enum mysql_key_kind kind;
     bool nullable;
-    bool invisible;  /* not among the columns of "*" */
+    bool invisible;  /* omitted from "*" */
     bool descending; /* in the index */
 };
 
@@ -37,11 +37,11 @@ struct mysql_key {
     char *name;
     size_t count;
     struct mysql_key_column columns[MYSQL_KEY_COLUMNS];
-    char *obstacle; /* without columns: why the table's first unique key is of no use; NULL: it has none. Without a name:
+    char *obstacle; /* without columns: why the table's first unique key cannot be used; NULL: it has none. Without a name:
                      * why no index serves the column */
 };
 
-/* The table that the config names. */
+/* The table of the config. */
 struct mysql_table {
     const char *schema; /* or NULL: the connection's database */
     const char *name;
@@ -51,10 +51,10 @@ struct mysql_table mysql_table_of(const struct osiris_host *host);
 /* "TABLE_SCHEMA = … AND TABLE_NAME = …", for information_schema. */
 void mysql_add_table_condition(struct sql *sql, const struct mysql_table *table);
 
-/* Runs a statement and fetches all of its result, which has to be small; NULL with the problem reported. `doing`: "look at
+/* Runs a statement and fetches all of its result, which must be small; NULL with the problem reported. `doing`: "inspect
  * the table", … */
 MYSQL_RES *mysql_ask(struct mysql_session *session, const char *doing, const char *sql);
-/* The same; takes what `sql` holds. */
+/* The same; takes the text of `sql`. */
 MYSQL_RES *mysql_ask_sql(struct mysql_session *session, const char *doing, struct sql *sql);
 
 /* The primary key, else a unique key without nullable columns; count 0 if the table has no such key whose
@@ -66,16 +66,16 @@ int mysql_find_unique_key(struct mysql_session *session, const struct mysql_tabl
 int mysql_find_column(struct mysql_session *session, const struct mysql_table *table,
                       const char *name, struct mysql_key *key);
 void mysql_key_clear(struct mysql_key *key);
-/* Whether the row of SHOW INDEX is of an index that the server may not use: ignored (MariaDB), invisible (MySQL). */
+/* Whether the row of SHOW INDEX belongs to an index that the server may not use: ignored (MariaDB), invisible (MySQL). */
 bool mysql_index_is_ignored(MYSQL_RES *indexes, MYSQL_ROW row);
 
-/* Adds a literal of a value as the text protocol gives it (of text and bytes: HEX() of it); false: the value has none. */
+/* Adds the literal of a value in the text protocol's form (for text and bytes: its HEX()); false: the value has none. */
 bool mysql_add_literal(struct sql *sql, const struct mysql_key_column *column, const char *text);
-/* The same of a value in a batch, the child's `row`; NULL has no literal. */
+/* The same for a value in a batch, the child's `row`; NULL has no literal. */
 bool mysql_add_arrow_literal(struct sql *sql, const struct mysql_key_column *column,
                              const struct ArrowSchema *schema, const struct ArrowArray *array,
                              int64_t row);
-/* Whether the column's values come back from UTF-8 as they were: only then their literals from a batch mean them. */
+/* Whether the column's values survive the conversion to UTF-8 and back: only then do their literals from a batch denote them. */
 bool mysql_key_column_comes_back(const struct mysql_key_column *column);
 
 #endif

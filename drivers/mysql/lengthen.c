@@ -1,10 +1,10 @@
 /*
- * A server gathers the rows that it sends in a buffer that is net_buffer_length long at first, 16 KiB, and as long as the
- * longest packet that it has had of the connection's client later (MySQL's manual: "dynamically enlarged up to
+ * A server collects the rows that it sends in a buffer that is initially net_buffer_length long, 16 KiB, and later as long as the
+ * longest packet that it has received from the connection's client (MySQL's manual: "dynamically enlarged up to
  * max_allowed_packet bytes as needed"). On one machine each time it sends wakes the reader, which costs the server more
- * than the copying: with 96 KiB it needs an eighth less time for a large table (with more than half of what a socket
- * holds, the two begin to wait for each other). So a statement that is read from the same machine is made long, with
- * blanks at its end, which servers cut off before they look at it, or log it.
+ * than copying: with 96 KiB it needs an eighth less time for a large table (with more than half of what a socket
+ * holds, the two start to wait for each other). So a statement to a server on the same machine is lengthened with
+ * blanks at its end, which servers remove before they parse or log it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 #include "mysql-driver.h"
 
 #define LENGTH_TEXT "98304"
-/* The server must take the packet: the statement and a few bytes more. */
+/* The server must accept the packet: the statement and a few more bytes. */
 #define CHECK_LIMIT "SELECT @@max_allowed_packet >= 2 * " LENGTH_TEXT
 
 enum { LENGTH = 98304 };

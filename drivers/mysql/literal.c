@@ -8,13 +8,13 @@
 #define MICROSECONDS INT64_C(1000000)
 #define LONGEST_SCALAR 96 /* 76 digits, sign, point, leading zero */
 
-/* What stands in quotes or is a number consists of nothing else: no server can slip SQL into ours. */
+/* Quoted texts and numbers consist of these characters only, so that no server can inject SQL into ours. */
 static bool consists_of(const char *text, const char *allowed)
 {
     return text[0] != '\0' && text[strspn(text, allowed)] == '\0';
 }
 
-/* 0000-00-00, 2024-02-00 and 2023-02-30 compare, but have no literal that every sql_mode takes. */
+/* 0000-00-00, 2024-02-00 and 2023-02-30 can be compared, but have no literal that every sql_mode accepts. */
 static bool is_real_date(const char *text)
 {
     int year, month, day, length = 0;
@@ -44,7 +44,7 @@ static bool add_scalar(struct sql *sql, enum mysql_key_kind kind, const char *te
         sql_add(sql, text);
         return true;
     case MYSQL_KEY_YEAR:
-        /* Of the year 0 there is no saying what a server compares it with: MySQL takes two digits for 20xx. */
+        /* Comparisons with the year 0 differ between servers: MySQL reads two digits as 20xx. */
         if (!consists_of(text, "0123456789") || atoi(text) < 1901)
             return false;
         sql_add(sql, text);
@@ -70,7 +70,7 @@ bool mysql_add_literal(struct sql *sql, const struct mysql_key_column *column, c
         return add_scalar(sql, column->kind, text);
     if (text[0] != '\0' && !consists_of(text, "0123456789ABCDEFabcdef"))
         return false;
-    /* Such a literal takes on the column's collation. */
+    /* Such a literal adopts the column's collation. */
     if (column->kind == MYSQL_KEY_TEXT) {
         if (column->charset == NULL ||
             !consists_of(column->charset, "abcdefghijklmnopqrstuvwxyz0123456789"))
@@ -139,7 +139,7 @@ static bool print_integer(const struct ArrowArray *array, char type, int64_t at,
 
 #undef PRINT_INTEGER
 
-/* The lowest decimal digit of a number of `count` 32-bit words, which is divided by ten. */
+/* Divides a number of `count` 32-bit words by ten and returns the remainder: its lowest decimal digit. */
 static uint32_t take_digit(uint32_t *words, size_t count)
 {
     uint64_t rest = 0;
@@ -172,24 +172,24 @@ static void negate(uint32_t *words, size_t count)
     }
 }
 
-/* The digits from the last to the first; at least one before the point. */
+/* Writes the digits from the last to the first, with at least one before the point. */
 static bool print_words(uint32_t *words, size_t count, int scale, bool negative, char *text,
                         size_t size)
 {
     char digits[LONGEST_SCALAR];
-    size_t place = sizeof digits;
+    size_t start = sizeof digits;
 
-    digits[--place] = '\0';
+    digits[--start] = '\0';
     for (int i = 0; i <= scale || !is_zero(words, count); i++) {
-        if (place < 3)
+        if (start < 3)
             return false;
         if (i == scale && scale > 0)
-            digits[--place] = '.';
-        digits[--place] = (char)('0' + take_digit(words, count));
+            digits[--start] = '.';
+        digits[--start] = (char)('0' + take_digit(words, count));
     }
     if (negative)
-        digits[--place] = '-';
-    return snprintf(text, size, "%s", digits + place) < (int)size;
+        digits[--start] = '-';
+    return snprintf(text, size, "%s", digits + start) < (int)size;
 }
 
 /* d:precision,scale[,256] */

@@ -12,7 +12,7 @@ struct ready {
 struct worker {
     struct mysql_merge *merge;
     struct mysql_reader *reader;
-    size_t claimed; /* bytes of the batch that it builds; the merge's lock guards it */
+    size_t claimed; /* bytes of the batch that it builds; guarded by the merge's lock */
     bool reads_giants;
     pthread_t thread;
 };
@@ -24,14 +24,14 @@ struct mysql_merge {
     size_t started;
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t changed;
-    struct ArrowSchema schema; /* of the first reader that knows it */
+    struct ArrowSchema schema; /* from the first reader that knows it */
     struct ready *first, **last;
-    size_t bytes;    /* of what waits, of what is claimed, and of what was taken */
-    size_t taken;    /* of the batch that was taken last: until another one is wanted, it may wait for its reader */
-    size_t expected; /* of a batch to come: the largest one of late */
-    bool guessed;    /* no batch has come yet */
-    size_t running;  /* readers that are not at their end */
-    size_t giants;   /* of them, those that may come upon giant rows and read */
+    size_t bytes;    /* waiting, claimed and taken */
+    size_t taken;    /* bytes of the batch that was taken last, which may be in use until the next one is requested */
+    size_t expected; /* expected bytes of the next batch: the largest recent one */
+    bool guessed;    /* no batch has arrived yet */
+    size_t running;  /* readers that have not finished */
+    size_t giants;   /* of them, those that may meet giant rows and are reading */
     bool stopped;
 };
 
@@ -52,7 +52,7 @@ static void stop_all(struct mysql_merge *merge)
 
 /* A reader's thread. */
 
-static int give_schema(struct mysql_merge *merge, const struct mysql_reader *reader)
+static int publish_schema(struct mysql_merge *merge, const struct mysql_reader *reader)
 {
     struct ArrowSchema schema;
 
@@ -69,10 +69,10 @@ static int give_schema(struct mysql_merge *merge, const struct mysql_reader *rea
     return 0;
 }
 
-/* Room. What a reader builds is claimed before, as far as it is known: the next batch is thought to be as large as others
- * were. So readers of giant rows take turns, and those of others hardly ever wait. */
+/* Room. What a reader builds is claimed in advance, as far as it is known: the next batch is assumed to be as large as others
+ * were. So readers of giant rows take turns, and other readers hardly ever wait. */
 
-/* Whoever waits claims nothing, or two could wait for each other. False: nobody wants it any more. */
+/* A waiting reader claims nothing, or two could wait for each other. False: the read was stopped. */
 static bool claim(struct worker *worker, size_t bytes)
 {
     struct mysql_merge *merge = worker->merge;
@@ -82,7 +82,7 @@ static bool claim(struct worker *worker, size_t bytes)
     merge->bytes -= worker->claimed;
     worker->claimed = 0;
     pthread_cond_broadcast(&merge->changed);
-    /* What is larger than the bound goes alone. */
+    /* A batch larger than the bound passes alone. */
     while (!merge->stopped && merge->bytes > 0 && merge->bytes + bytes > MYSQL_MERGE_BYTES)
         pthread_cond_wait(&merge->changed, &merge->lock);
     merge->bytes += bytes;
@@ -100,7 +100,7 @@ static bool begin_batch(struct worker *worker)
     return wanted;
 }
 
-/* A reader's: it has a large row that it does not hold twice yet. */
+/* Called by a reader that has a large row and does not hold a second copy of it yet. */
 static bool wait_for_room(void *owner, size_t bytes)
 {
     struct worker *worker = owner;
@@ -112,7 +112,7 @@ static bool wait_for_room(void *owner, size_t bytes)
     return wanted;
 }
 
-/* Giant rows are expected for a while when they are over; usual ones are as usual. */
+/* After giant rows, giant rows are expected for a while. */
 static void expect(struct mysql_merge *merge, const struct worker *worker, size_t bytes)
 {
     size_t least = worker->reader->batch_bytes_most;
@@ -124,8 +124,8 @@ static void expect(struct mysql_merge *merge, const struct worker *worker, size_
     merge->guessed = false;
 }
 
-/* The claim becomes what waits. False: nobody wants it any more. */
-static bool give(struct worker *worker, struct ready *ready)
+/* Queues the batch in place of the claim. False: the read was stopped. */
+static bool enqueue(struct worker *worker, struct ready *ready)
 {
     struct mysql_merge *merge = worker->merge;
 
@@ -143,8 +143,8 @@ static bool give(struct worker *worker, struct ready *ready)
     return wanted;
 }
 
-/* The client library takes a row in as a whole, before anybody knows of it: where rows can be giant, few connections may come
- * upon one at a time. The others wait with their statement begun. False: nobody wants it any more. */
+/* The client library reads a whole row into memory before any part of it is visible. Where rows can be giant, only a few connections
+ * may read at a time. The others wait with their statements begun. False: the read was stopped. */
 static bool begin_reading(struct worker *worker)
 {
     struct mysql_merge *merge = worker->merge;
@@ -177,7 +177,7 @@ static int read_all(struct worker *worker)
                                "out of memory");
         }
         *ready = (struct ready){.batch = batch, .bytes = reader->batch_bytes};
-        if (give(worker, ready))
+        if (enqueue(worker, ready))
             continue;
         batch.release(&batch);
         free(ready);
@@ -191,7 +191,7 @@ static void *work(void *argument)
     struct worker *worker = argument;
     struct mysql_merge *merge = worker->merge;
     bool done = mysql_reader_execute(worker->reader) == 0 &&
-                give_schema(merge, worker->reader) == 0 && begin_reading(worker) &&
+                publish_schema(merge, worker->reader) == 0 && begin_reading(worker) &&
                 read_all(worker) == 0;
 
     if (!done)
@@ -207,7 +207,7 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* The owner's. */
+/* Called by the owner. */
 
 static int start(struct mysql_merge *merge, size_t share)
 {
@@ -267,7 +267,7 @@ int mysql_merge_schema(struct mysql_merge *merge, struct ArrowSchema *out)
     return known ? 0 : -1;
 }
 
-/* The first that waits, NULL at the end or if all is stopped. */
+/* The first waiting batch; NULL at the end or if the read was stopped. */
 static struct ready *take(struct mysql_merge *merge, bool *stopped)
 {
     pthread_mutex_lock(&merge->lock);

@@ -1,4 +1,4 @@
-/* Less its last columns; see narrow.h. The whole is kept behind what is shown of it, and released with it. */
+/* Removes the last columns; see narrow.h. The original is kept in private data and released with the rest. */
 #include "narrow.h"
 
 #include <stdlib.h>

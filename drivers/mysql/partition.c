@@ -9,19 +9,19 @@ int mysql_partitions_check(const struct osiris_host *host)
 {
     static const char *const options[] = {"query", "limit", "order_by"};
     static const char *const reasons[] = {"a query cannot be split; use table",
-                                          "no range knows how many rows the others have",
-                                          "the ranges' rows come in any order"};
+                                          "the ranges do not know each other's rows",
+                                          "the rows of the ranges arrive in any order"};
 
     if (host->get_integer(host, OSIRIS_CONFIG, "partitions", 1) <= 1)
         return 0;
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
         if (host->value_type(host, OSIRIS_CONFIG, options[i]) > OSIRIS_NULL)
             return osiris_refuse(host, "partitions", NULL,
-                                 "\"partitions\" does not go with \"%s\": %s", options[i],
+                                 "\"partitions\" cannot be combined with \"%s\": %s", options[i],
                                  reasons[i]);
     if (host->get_integer(host, OSIRIS_CONFIG, "offset", 0) > 0)
         return osiris_refuse(host, "partitions", NULL,
-                             "\"partitions\" does not go with \"offset\": %s", reasons[1]);
+                             "\"partitions\" cannot be combined with \"offset\": %s", reasons[1]);
     return 0;
 }
 
@@ -51,7 +51,7 @@ static int add_range(const struct mysql_segments *segments, const char *from, co
     sql_add(&sql, from != NULL && to != NULL ? " AND " : "");
     if (to != NULL)
         mysql_add_comparison(&sql, segments->column, " < ", to);
-    /* Of a range without a lower end, where what is unknown belongs. */
+    /* A range without a lower end includes NULL. */
     if (from == NULL && segments->column->nullable) {
         sql_add(&sql, " OR ");
         sql_add_identifier(&sql, segments->column->name);
@@ -61,7 +61,7 @@ static int add_range(const struct mysql_segments *segments, const char *from, co
     return *condition == NULL ? out_of_memory(segments->session) : 0;
 }
 
-/* The segments that ranges begin with, so that each range has about as many rows. Returns how many. */
+/* Chooses the segments that start a range, so that all ranges have about the same number of rows. Returns their number. */
 static size_t choose_cuts(const struct mysql_segments *segments, size_t wanted, const char **cuts)
 {
     uint64_t total = total_rows(segments), before = 0;
@@ -94,7 +94,7 @@ static int make_ranges(const struct mysql_segments *segments, size_t wanted,
     return 0;
 }
 
-/* What is asked of the table itself. */
+/* Properties of the table itself. */
 
 static int ask_of_table(struct mysql_session *session, const struct mysql_table *table, const char *expression,
                         uint64_t *number)
@@ -103,7 +103,7 @@ static int ask_of_table(struct mysql_session *session, const struct mysql_table 
 
     sql_format(&sql, "SELECT %s FROM information_schema.TABLES WHERE ", expression);
     mysql_add_table_condition(&sql, table);
-    MYSQL_RES *result = mysql_ask_sql(session, "look at the table", &sql);
+    MYSQL_RES *result = mysql_ask_sql(session, "inspect the table", &sql);
     MYSQL_ROW row = result == NULL ? NULL : mysql_fetch_row(result);
     *number = row == NULL || row[0] == NULL ? 0 : strtoull(row[0], NULL, 10);
     mysql_free_result(result);
@@ -112,7 +112,7 @@ static int ask_of_table(struct mysql_session *session, const struct mysql_table 
 
 /* The column. */
 
-/* Always -1. The hint is the table's, if it is one. */
+/* Always -1. The hint applies to a table; a view gets another one. */
 static int fail_without_index(const struct osiris_host *host, struct mysql_session *session,
                               const struct mysql_table *table, const char *hint, const char *why)
 {
@@ -122,7 +122,7 @@ static int fail_without_index(const struct osiris_host *host, struct mysql_sessi
         return -1;
     if (is_view != 0)
         return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL,
-                           "name the table that it reads, or leave partitions out",
+                           "use the table that it reads, or omit partitions",
                            "the view \"%s\" cannot be split: a view has no index", table->name);
     return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL, hint,
                        "the table \"%s\" cannot be split %s", table->name, why);
@@ -131,7 +131,7 @@ static int fail_without_index(const struct osiris_host *host, struct mysql_sessi
 static int fail_named(const struct osiris_host *host, struct mysql_session *session, const struct mysql_table *table,
                       const char *name, const char *obstacle)
 {
-    static const char hint[] = "name a column that an index begins with, the whole of it, or make such an index";
+    static const char hint[] = "use a column that an index begins with (in full, not a prefix), or create such an index";
     struct sql why = {0};
 
     sql_format(&why, "on \"%s\": %s, so each range would read the whole table", name, obstacle);
@@ -144,7 +144,7 @@ static int fail_named(const struct osiris_host *host, struct mysql_session *sess
 static int fail_default(const struct osiris_host *host, struct mysql_session *session, const struct mysql_table *table,
                         const char *obstacle)
 {
-    static const char hint[] = "name an indexed column with partition_on";
+    static const char hint[] = "set partition_on to an indexed column";
     struct sql why = {0};
 
     sql_format(&why, "by a key: %s", obstacle != NULL ? obstacle : "it has no unique key");
@@ -164,8 +164,8 @@ static int find_named(const struct osiris_host *host, struct mysql_session *sess
                            "the table \"%s\" has no column \"%s\"", table->name, name);
     if (key->columns[0].kind == MYSQL_KEY_UNUSABLE)
         return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL,
-                           "name a column of integers, decimals, dates, times, char, varchar, binary or varbinary",
-                           "the table \"%s\" cannot be split on \"%s\": its type has no ranges",
+                           "use a column of integers, decimals, dates, times, char, varchar, binary or varbinary",
+                           "the table \"%s\" cannot be split on \"%s\": its type cannot be split into ranges",
                            table->name, name);
     return key->name != NULL ? 0 : fail_named(host, session, table, name, key->obstacle);
 }

@@ -36,8 +36,8 @@ static void close_statement(struct mysql_reader *reader)
 
 void mysql_reader_clear(struct mysql_reader *reader)
 {
-    /* A result that was not read to its end would be read to its end by the library first, however long it is: cut
-     * the connection, and tell the server to stop. */
+    /* The library would first read an unfinished result to its end, however long it is: cut
+     * the connection and make the server stop. */
     if (reader->session.querying)
         mysql_session_abandon(&reader->session);
     close_statement(reader);
@@ -57,8 +57,8 @@ static int out_of_memory(const struct mysql_reader *reader)
 
 static int statement_failed(struct mysql_reader *reader, const char *doing)
 {
-    /* The server has ended it, or is gone: then its number for the connection may be another's after a restart, and
-     * must not be killed. Only a statement that was interrupted from here still runs. */
+    /* The server has ended it, or has gone. After a restart its id may belong to another connection, which
+     * must not be killed. Only a statement that was interrupted from here is still running. */
     if (!mysql_session_is_interrupted(&reader->session))
         reader->session.querying = false;
     return mysql_session_fail_statement(&reader->session, doing, reader->statement);
@@ -74,14 +74,14 @@ int mysql_reader_find_key(struct mysql_reader *reader, struct mysql_resume *resu
         return -1;
     if (mysql_resume_is_wanted(reader->host))
         return result;
-    /* What nobody insists on is no error if it cannot be had. */
+    /* Without on_disconnect: resume, a missing key is not an error. */
     mysql_reports_hold(&reader->reports);
     return 0;
 }
 
 /* The statement. */
 
-/* Those of its range that are behind the last one delivered. NULL: there is no memory, or (*all) no condition. */
+/* The rows of its range after the last one delivered. NULL: out of memory, or (*all) no condition. */
 static char *make_condition(const struct mysql_reader *reader, bool *all)
 {
     struct sql sql = {0};
@@ -133,7 +133,7 @@ static int prepare(struct mysql_reader *reader)
         return statement_failed(reader, "prepare the query");
     if (mysql_stmt_field_count(statement) == 0)
         return osiris_fail(reader->host, OSIRIS_ERROR_CONFIG, 0, 0, NULL,
-                           "an extractor needs a query with rows; CALL a procedure in init_sql, and select from the "
+                           "use a query that returns rows; CALL a procedure in init_sql, and select from the "
                            "temporary table that it fills",
                            "the query has no result, or none that is known before it runs");
     return 0;
@@ -147,7 +147,7 @@ static bool has_giant_column(const MYSQL_FIELD *fields, unsigned count)
     return false;
 }
 
-/* The callback is libmariadb's way around binds: each column's bytes of the row that is being fetched. */
+/* libmariadb's alternative to binds: the callback gets each column's bytes of the row that is being fetched. */
 static int take_rows_as_columns(struct mysql_reader *reader)
 {
     MYSQL_STMT *statement = reader->statement;
@@ -163,7 +163,7 @@ static int take_rows_as_columns(struct mysql_reader *reader)
     if (mysql_stmt_attr_set(statement, STMT_ATTR_CB_USER_DATA, reader->columns) != 0 ||
         mysql_stmt_attr_set(statement, STMT_ATTR_CB_RESULT, mysql_columns_append) != 0)
         return osiris_fail(reader->host, OSIRIS_ERROR_INTERNAL, 0, 0, NULL, NULL,
-                           "libmariadb has no row callback; version 3.1 or newer is needed");
+                           "libmariadb has no row callback; install version 3.1 or newer");
     return 0;
 }
 
@@ -178,7 +178,7 @@ static bool is_same_schema(const struct ArrowSchema *schema, const struct ArrowS
     return true;
 }
 
-/* What the statement after a lost connection yields has to be what the one before it did. */
+/* The statement after a lost connection must have the same columns as the one before it. */
 static int take_schema(struct mysql_reader *reader)
 {
     struct ArrowSchema schema;
@@ -193,7 +193,7 @@ static int take_schema(struct mysql_reader *reader)
     schema.release(&schema);
     if (same)
         return 0;
-    return osiris_fail(reader->host, OSIRIS_ERROR_DATA, 0, 0, NULL, "run it again",
+    return osiris_fail(reader->host, OSIRIS_ERROR_DATA, 0, 0, NULL, "run the pipeline again",
                        "the table was altered while it was read");
 }
 
@@ -220,7 +220,7 @@ int mysql_reader_schema(const struct mysql_reader *reader, struct ArrowSchema *o
     return mysql_narrow_schema(out, reader->resume == NULL ? 0 : reader->resume->hidden);
 }
 
-/* Going on after a lost connection. */
+/* Resuming after a lost connection. */
 
 static void disconnect(struct mysql_reader *reader)
 {
@@ -234,13 +234,13 @@ static bool has_lost_connection(struct mysql_reader *reader)
            !mysql_session_is_interrupted(&reader->session);
 }
 
-/* Whether what is held was the loss of a connection behind which the read would go on. */
+/* Whether the held error is the loss of a connection after which the read can resume. */
 static bool is_lost(struct mysql_reader *reader)
 {
     return reader->resume != NULL && has_lost_connection(reader);
 }
 
-/* Whether the rest can be asked for. */
+/* Whether the remaining rows can be requested. */
 static bool has_place(const struct mysql_reader *reader)
 {
     return reader->after != NULL || reader->delivered == 0;
@@ -263,7 +263,7 @@ static int wait_before_attempt(struct mysql_reader *reader)
     return mysql_session_wait(&reader->session, wait_ms > LONGEST_WAIT_MS ? LONGEST_WAIT_MS : wait_ms);
 }
 
-/* Fails of what is held, and says what was before. */
+/* Fails with the held error, prefixed with what happened before. */
 static int fail_held(struct mysql_reader *reader, const char *before)
 {
     const struct osiris_error_report *held = &reader->reports.held;
@@ -280,31 +280,31 @@ static int fail_lost(struct mysql_reader *reader, const char *why)
 {
     char before[160];
 
-    snprintf(before, sizeof before, "the connection was lost after %lld rows, and %s",
-             (long long)reader->delivered, why);
+    snprintf(before, sizeof before, "the connection was lost after %lld row%s, and %s",
+             (long long)reader->delivered, reader->delivered == 1 ? "" : "s", why);
     return fail_held(reader, before);
 }
 
-static int give_up(struct mysql_reader *reader, int64_t attempts)
+static int fail_for_good(struct mysql_reader *reader, int64_t attempts)
 {
     char why[64];
 
     if (reader->session.thread_id == 0) {
-        snprintf(why, sizeof why, "%lld attempts to connect again failed", (long long)attempts);
+        snprintf(why, sizeof why, "%lld attempt%s to reconnect failed", (long long)attempts, attempts == 1 ? "" : "s");
         return fail_held(reader, why);
     }
-    snprintf(why, sizeof why, "%lld attempts to go on failed", (long long)attempts);
+    snprintf(why, sizeof why, "%lld attempt%s to resume failed", (long long)attempts, attempts == 1 ? "" : "s");
     return fail_lost(reader, why);
 }
 
-/* What TLS says of a server that goes away while it greets is the same as of one that never could: but this one could. */
+/* TLS reports a server that goes away during the handshake like one that never supported it, but this server did. */
 static bool may_succeed_later(const struct osiris_error_report *error)
 {
     return error->retryable != 0 || error->native_code == CR_SSL_CONNECTION_ERROR;
 }
 
-/* One attempt to connect and do the work: 0; 1: it failed, but another may succeed; -1: reported. What it failed of
- * stays held. */
+/* One attempt to connect and do the work: 0; 1: it failed, but another may succeed; -1: reported. The error
+ * remains held. */
 static int attempt(struct mysql_reader *reader, const struct mysql_work *work)
 {
     mysql_reports_hold(&reader->reports);
@@ -326,7 +326,7 @@ static int try_again(struct mysql_reader *reader, const struct mysql_work *work)
 
     while (result > 0) {
         if (reader->failures++ >= attempts)
-            return give_up(reader, attempts);
+            return fail_for_good(reader, attempts);
         if (wait_before_attempt(reader) < 0) {
             mysql_reports_drop(&reader->reports);
             return osiris_fail(reader->host, OSIRIS_ERROR_CANCELLED, 0, 0, NULL, NULL,
@@ -351,7 +351,7 @@ static int go_on(struct mysql_reader *reader)
     return result;
 }
 
-/* What is held stays so: it is the reason if no attempt is allowed. */
+/* The held error is kept: it is the reason if no attempt is allowed. */
 
 static const char *reason_of(const struct mysql_reader *reader)
 {
@@ -363,25 +363,25 @@ static void note_loss(struct mysql_reader *reader)
     const char *reason = reason_of(reader);
 
     if (reader->delivered == 0)
-        osiris_log(reader->host, OSIRIS_WARNING, "%s; no row had come, beginning again", reason);
+        osiris_log(reader->host, OSIRIS_WARNING, "%s; no row had arrived, starting again", reason);
     else
         osiris_log(reader->host, OSIRIS_WARNING,
-                   "%s; going on behind the %lld rows that came (what the server has warned of in them is lost)", reason,
-                   (long long)reader->delivered);
+                   "%s; resuming after %lld row%s (the server's warnings about earlier rows are lost)", reason,
+                   (long long)reader->delivered, reader->delivered == 1 ? "" : "s");
     disconnect(reader);
     reader->lost = true;
 }
 
-/* A server that has said nothing for read_timeout since then would only do the same again. */
+/* A server that was silent for read_timeout would only do the same again. */
 static bool was_silent_since(const struct mysql_reader *reader, int64_t begun_ms)
 {
     return now_ms() - begun_ms >= (int64_t)reader->session.target.read_timeout_s * 1000;
 }
 
-/* Before anything is read, no key is needed to do it all again. */
+/* Before anything is read, no key is needed to start again. */
 static int begin_again(struct mysql_reader *reader, const struct mysql_work *work)
 {
-    osiris_log(reader->host, OSIRIS_WARNING, "%s; beginning again", reason_of(reader));
+    osiris_log(reader->host, OSIRIS_WARNING, "%s; starting again", reason_of(reader));
     disconnect(reader);
     return try_again(reader, work);
 }
@@ -402,7 +402,7 @@ int mysql_reader_begin(struct mysql_reader *reader, const struct mysql_work *wor
     return begin_again(reader, work);
 }
 
-/* What the server has too little of, like connections, it may have too little of on purpose. */
+/* A server may limit resources such as connections on purpose. */
 static bool may_connect_again(struct mysql_reader *reader)
 {
     const struct osiris_error_report *held = &reader->reports.held;
@@ -450,8 +450,8 @@ static int end_of_rows(struct mysql_reader *reader)
     reader->session.querying = false;
     if (bad_dates > 0)
         osiris_log(reader->host, OSIRIS_WARNING,
-                   "%lld dates do not exist (like 0000-00-00) and are NULL in the output",
-                   (long long)bad_dates);
+                   "%lld date%s not exist (like 0000-00-00) and %s NULL in the output",
+                   (long long)bad_dates, bad_dates == 1 ? " does" : "s do", bad_dates == 1 ? "is" : "are");
     return mysql_warnings_take(&reader->warnings, &reader->session);
 }
 
@@ -481,7 +481,7 @@ static int fill_batch(struct mysql_reader *reader)
     return 0;
 }
 
-/* Takes the batch out and notes where the next one begins. */
+/* Takes the batch and notes where the next one starts. */
 static int finish_batch(struct mysql_reader *reader, struct ArrowArray *out)
 {
     struct osiris_builder *builder = mysql_columns_builder(reader->columns);
@@ -504,7 +504,7 @@ static int finish_batch(struct mysql_reader *reader, struct ArrowArray *out)
     return mysql_narrow_batch(out, reader->resume->hidden) < 0 ? out_of_memory(reader) : 0;
 }
 
-/* One go at a batch: rows that came before the connection was lost are one, too. */
+/* One attempt at a batch; rows that arrived before the connection was lost are a batch, too. */
 static int next_batch(struct mysql_reader *reader, struct ArrowArray *out)
 {
     mysql_reports_hold(&reader->reports);
@@ -523,7 +523,7 @@ static int next_batch(struct mysql_reader *reader, struct ArrowArray *out)
     if (out->release != NULL)
         out->release(out);
     if (is_lost(reader))
-        return fail_lost(reader, "the last one's key cannot be asked for (a date that does not exist)");
+        return fail_lost(reader, "the key of the last row contains a date that does not exist");
     return mysql_reports_pass(&reader->reports);
 }
 

@@ -9,7 +9,7 @@ static char *copy(const char *text)
     return text == NULL ? NULL : strdup(text);
 }
 
-static void forget(struct mysql_reports *reports)
+static void drop_held(struct mysql_reports *reports)
 {
     free((char *)reports->held.native_state);
     free((char *)reports->held.message);
@@ -33,7 +33,7 @@ static void take_report(const struct osiris_host *host, const struct osiris_erro
     reports->held.hint = copy(report->hint);
 }
 
-/* The host looks at its table's context only, so a copy with another `error` serves as well. */
+/* The host uses only the context of its table, so a copy with another `error` works as well. */
 void mysql_reports_init(struct mysql_reports *reports, const struct osiris_host *real)
 {
     size_t size = real->struct_size < sizeof *real ? real->struct_size : sizeof *real;
@@ -46,12 +46,12 @@ void mysql_reports_init(struct mysql_reports *reports, const struct osiris_host 
 
 void mysql_reports_clear(struct mysql_reports *reports)
 {
-    forget(reports);
+    drop_held(reports);
 }
 
 void mysql_reports_hold(struct mysql_reports *reports)
 {
-    forget(reports);
+    drop_held(reports);
     reports->holding = true;
 }
 
@@ -62,7 +62,7 @@ void mysql_reports_keep(struct mysql_reports *reports)
 
 void mysql_reports_drop(struct mysql_reports *reports)
 {
-    forget(reports);
+    drop_held(reports);
     reports->holding = false;
 }
 

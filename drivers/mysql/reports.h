@@ -1,6 +1,6 @@
 /*
- * What goes wrong in an attempt that may be made again: the report is held, and then dropped or passed on. `host` stands
- * in for the real host table. One thread.
+ * Errors of an attempt that may be retried: the report is held, and then dropped or passed on. `host` takes the place
+ * of the real host table. One thread.
  */
 #ifndef OSIRIS_DRIVERS_MYSQL_REPORTS_H
 #define OSIRIS_DRIVERS_MYSQL_REPORTS_H
@@ -19,11 +19,11 @@ void mysql_reports_init(struct mysql_reports *reports, const struct osiris_host 
 void mysql_reports_clear(struct mysql_reports *reports);
 /* From now on the first report is held. */
 void mysql_reports_hold(struct mysql_reports *reports);
-/* Reports go through again; what is held stays so. */
+/* Reports are passed through again; a held report is kept. */
 void mysql_reports_keep(struct mysql_reports *reports);
-/* Forgets what is held; reports go through again. */
+/* Drops the held report; reports are passed through again. */
 void mysql_reports_drop(struct mysql_reports *reports);
-/* Hands on what is held, if anything is. Always -1. */
+/* Passes on the held report, if there is one. Always -1. */
 int mysql_reports_pass(struct mysql_reports *reports);
 
 #endif

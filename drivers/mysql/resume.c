@@ -1,4 +1,4 @@
-/* Reading on after a lost connection; see resume.h. */
+/* Resuming after a lost connection; see resume.h. */
 #include "resume.h"
 
 #include <errmsg.h>
@@ -26,7 +26,7 @@ bool mysql_is_lost_connection(const struct osiris_error_report *error)
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
         if (codes[i] == error->native_code)
             return true;
-    /* TLS whose peer is gone without its goodbye; while it connects, it is another's certificate or the like. */
+    /* TLS whose peer has gone without closing; while connecting, it means a wrong certificate or the like. */
     return error->native_code == CR_SSL_CONNECTION_ERROR && error->retryable != 0;
 }
 
@@ -47,17 +47,17 @@ bool mysql_resume_is_unwanted(const struct osiris_host *host)
     return strcmp(wanted(host), "fail") == 0;
 }
 
-/* Why the config rules out that a read goes on, or NULL. */
+/* Why the config rules out resuming, or NULL. */
 static const char *obstacle(const struct osiris_host *host)
 {
     if (host->get_string(host, OSIRIS_CONFIG, "table", NULL) == NULL)
-        return "a query has no key to go on from; use table";
+        return "a query has no key to resume from; use table";
     if (host->get_string(host, OSIRIS_CONFIG, "order_by", NULL) != NULL)
-        return "the rows come in the order of order_by, not of a key; leave order_by out";
+        return "the rows are in the order of order_by, not of a key; omit order_by";
     if (host->get_boolean(host, OSIRIS_CONFIG, "consistent", 0))
-        return "a snapshot is lost with its connection; leave consistent out, or use on_disconnect: fail";
+        return "a snapshot is lost with its connection; omit consistent, or use on_disconnect: fail";
     if (mysql_warnings_are_errors(host))
-        return "what the server warned of is lost with its connection; use on_warnings: warn, or on_disconnect: fail";
+        return "the server's warnings are lost with the connection; use on_warnings: warn, or on_disconnect: fail";
     return NULL;
 }
 
@@ -67,11 +67,11 @@ int mysql_resume_check(const struct osiris_host *host)
 
     if (reason == NULL)
         return 0;
-    return osiris_refuse(host, "on_disconnect", NULL, "\"on_disconnect: resume\" cannot be had: %s",
+    return osiris_refuse(host, "on_disconnect", NULL, "\"on_disconnect: resume\" is not possible: %s",
                          reason);
 }
 
-/* What the key's order means for the statement. */
+/* The key's order in the statement. */
 
 static bool is_in_config(const struct osiris_host *host, const char *name)
 {
@@ -114,12 +114,12 @@ static int make_clauses(const struct osiris_host *host, struct mysql_resume *res
     return resume->order == NULL || (resume->hidden > 0 && resume->more_columns == NULL) ? -1 : 0;
 }
 
-/* Whether the order costs nothing: the server says how it would read the table with and without it. */
+/* Whether the order costs nothing: the server explains how it would read the table with and without it. */
 
 struct access {
-    bool whole;  /* it goes through the table as it lies there */
-    bool by_key; /* it goes through the key */
-    bool detour; /* it sorts, or makes a temporary table */
+    bool whole;  /* it scans the table in storage order */
+    bool by_key; /* it scans the key */
+    bool detour; /* it sorts, or creates a temporary table */
 };
 
 static const char *get(MYSQL_RES *result, MYSQL_ROW row, const char *name)
@@ -174,7 +174,7 @@ static bool is_free(const struct osiris_host *host, struct mysql_session *sessio
 
 /* Finding. */
 
-/* The first column of the key whose values from a batch do not mean what they were; or NULL. */
+/* The first column of the key whose values change on the way through a batch, or NULL. */
 static const struct mysql_key_column *find_changed(const struct mysql_key *key)
 {
     for (size_t i = 0; i < key->count; i++)
@@ -201,8 +201,8 @@ static int find_key(const struct osiris_host *host, struct mysql_session *sessio
     const struct mysql_key_column *changed = find_changed(&resume->key);
     if (changed != NULL) {
         struct sql obstacle = {0};
-        sql_format(&obstacle, "its key \"%s\" is of no use, because the character set of \"%s\", %s, does not come "
-                              "back from UTF-8 as it was",
+        sql_format(&obstacle, "its key \"%s\" cannot be used, because the character set of \"%s\", %s, does not survive "
+                              "the conversion to UTF-8 and back",
                    resume->key.name, changed->name, changed->charset);
         mysql_key_clear(&resume->key);
         resume->key.obstacle = sql_take(&obstacle);
@@ -226,7 +226,7 @@ int mysql_resume_find(const struct osiris_host *host, struct mysql_session *sess
     }
     if (must && resume->key.count == 0)
         return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL, "use on_disconnect: fail",
-                           "\"on_disconnect: resume\" cannot be had: the table \"%s\" has no key to go on from: %s",
+                           "\"on_disconnect: resume\" is not possible: the table \"%s\" has no key to resume from: %s",
                            mysql_table_of(host).name,
                            resume->key.obstacle != NULL ? resume->key.obstacle
                                                         : "it has no unique key");
@@ -235,10 +235,10 @@ int mysql_resume_find(const struct osiris_host *host, struct mysql_session *sess
     return 0;
 }
 
-/* Where to go on. */
+/* Where to resume. */
 
-/* The key's column in the statement's result; -1: it is not there. */
-static int place_of(const struct mysql_resume *resume, const struct ArrowSchema *schema,
+/* The index of the key's column in the statement's result; -1: it is missing. */
+static int position_of(const struct mysql_resume *resume, const struct ArrowSchema *schema,
                     size_t index, unsigned hidden_before)
 {
     int64_t visible = schema->n_children - resume->hidden;
@@ -253,29 +253,29 @@ static int place_of(const struct mysql_resume *resume, const struct ArrowSchema 
 
 static char *make_literal(const struct mysql_resume *resume, size_t index,
                           const struct ArrowSchema *schema, const struct ArrowArray *batch,
-                          int place)
+                          int position)
 {
     struct sql sql = {0};
 
-    if (place < 0 || place >= batch->n_children ||
-        !mysql_add_arrow_literal(&sql, &resume->key.columns[index], schema->children[place],
-                                 batch->children[place], batch->length - 1)) {
+    if (position < 0 || position >= batch->n_children ||
+        !mysql_add_arrow_literal(&sql, &resume->key.columns[index], schema->children[position],
+                                 batch->children[position], batch->length - 1)) {
         sql_clear(&sql);
         return NULL;
     }
     return sql_take(&sql);
 }
 
-/* One of each column of the key. False: one has none. */
+/* One literal for each column of the key. False: a value has none. */
 static bool make_literals(const struct mysql_resume *resume, const struct ArrowSchema *schema,
                           const struct ArrowArray *batch, char **literals)
 {
     unsigned hidden_before = 0;
 
     for (size_t i = 0; i < resume->key.count; i++) {
-        int place = place_of(resume, schema, i, hidden_before);
+        int position = position_of(resume, schema, i, hidden_before);
         hidden_before += resume->is_hidden[i];
-        literals[i] = make_literal(resume, i, schema, batch, place);
+        literals[i] = make_literal(resume, i, schema, batch, position);
         if (literals[i] == NULL)
             return false;
     }
@@ -294,8 +294,8 @@ static const char *behind(const struct mysql_key_column *column)
     return column->descending ? " < " : " > ";
 }
 
-/* a >= 1 AND (a > 1 OR (a = 1 AND (b > 2 OR (b = 2 AND c > 3)))): for a comparison of rows the server would not use the
- * index. Its first part is all that an older optimizer understands. */
+/* a >= 1 AND (a > 1 OR (a = 1 AND (b > 2 OR (b = 2 AND c > 3)))). For a comparison of rows the server would not use the
+ * index. An older optimizer understands only the first part. */
 static void add_behind(struct sql *sql, const struct mysql_key *key, char *const *literals)
 {
     size_t last = key->count - 1;

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-/* A cut is as good as a segment is small: so many for each range. */
+/* The smaller the segments, the more even the ranges: the number of segments for each range. */
 #define SEGMENTS_A_RANGE 8
 
 static int out_of_memory(const struct mysql_session *session)
@@ -11,7 +11,7 @@ static int out_of_memory(const struct mysql_session *session)
     return osiris_fail(session->host, OSIRIS_ERROR_INTERNAL, 0, 0, NULL, NULL, "out of memory");
 }
 
-/* Asking the index. */
+/* Index look-ups. */
 
 static bool is_counted(const struct mysql_key_column *column)
 {
@@ -19,7 +19,7 @@ static bool is_counted(const struct mysql_key_column *column)
            column->kind != MYSQL_KEY_DATE && column->kind != MYSQL_KEY_DATETIME;
 }
 
-/* "HEX(`k`)", where the value has to be seen byte by byte. */
+/* "HEX(`k`)", where the exact bytes are needed. */
 static void add_value(struct sql *sql, const struct mysql_key_column *column)
 {
     bool hex = column->kind == MYSQL_KEY_TEXT || column->kind == MYSQL_KEY_BYTES;
@@ -39,7 +39,7 @@ static void add_from(struct sql *sql, const struct mysql_segments *segments)
     sql_add_identifier(sql, segments->column->name);
 }
 
-/* A value without a literal is never a key of ours. */
+/* A value without a literal is never used as a key. */
 static void add_bound(struct sql *sql, const struct mysql_key_column *column, const char *how,
                       const char *value)
 {
@@ -55,8 +55,8 @@ void mysql_add_comparison(struct sql *sql, const struct mysql_key_column *column
     add_bound(sql, column, how, value);
 }
 
-/* Only keys that have a literal, in the server's words; behind another condition. A range first, which the index can jump
- * to: most dates that do not exist are 0000-00-00. */
+/* Adds SQL, after another condition, that selects only keys with a literal. The range comes first, because the index can
+ * seek to it: most dates that do not exist are 0000-00-00. */
 static void add_only_real(struct sql *sql, const struct mysql_key_column *column)
 {
     if (column->kind == MYSQL_KEY_YEAR) {
@@ -104,8 +104,8 @@ static int find_end(const struct mysql_segments *segments, const char *direction
     return ask_value(segments, &sql, value);
 }
 
-/* Rows from one key to before another (NULL: to the end), as the optimizer estimates them from the index. Without the
- * first: those below the second, and NULL. */
+/* Rows from one key up to another, exclusive (NULL: to the end), as the optimizer estimates them from the index. Without the
+ * first: those below the second, including NULL. */
 static int estimate(const struct mysql_segments *segments, const char *from, const char *to,
                     uint64_t *rows)
 {
@@ -154,7 +154,7 @@ static void add_middle(struct sql *sql, const struct mysql_segments *segments, c
     sql_add(sql, segments->column->kind == MYSQL_KEY_DATE ? ") DIV 172800 DAY" : ") DIV 2 SECOND");
 }
 
-/* A number's middle has to be one of the column's: the server computes it, and we compare with a literal. */
+/* The middle must be a value of the column's type: the server computes it, and we compare with a literal. */
 static int find_middle(const struct mysql_segments *segments, const char *from, const char *to,
                        char **middle)
 {
@@ -165,8 +165,8 @@ static int find_middle(const struct mysql_segments *segments, const char *from, 
     return ask_value(segments, &sql, middle);
 }
 
-/* The key next to the middle on one side. */
-static int find_beside(const struct mysql_segments *segments, const char *low_how, const char *low,
+/* The key nearest to the middle on one side. */
+static int find_nearest(const struct mysql_segments *segments, const char *low_how, const char *low,
                        const char *high_how, const char *high, const char *direction, char **key)
 {
     struct sql sql = {0};
@@ -193,7 +193,7 @@ static bool has_literal(const struct mysql_segments *segments, const char *value
     return has;
 }
 
-/* A key between the two, near their middle; NULL: there is none that could be a cut. */
+/* A key between the two, near their middle; NULL: there is none. */
 static int find_between(const struct mysql_segments *segments, const char *from, const char *to,
                         char **key)
 {
@@ -205,9 +205,9 @@ static int find_between(const struct mysql_segments *segments, const char *from,
         return -1;
     if (middle == NULL)
         return 0;
-    result = find_beside(segments, " > ", from, " <= ", middle, "DESC", key);
+    result = find_nearest(segments, " > ", from, " <= ", middle, "DESC", key);
     if (result == 0 && *key == NULL)
-        result = find_beside(segments, " > ", middle, " < ", to, "ASC", key);
+        result = find_nearest(segments, " > ", middle, " < ", to, "ASC", key);
     free(middle);
     if (*key != NULL && !has_literal(segments, *key)) {
         free(*key);
@@ -238,7 +238,7 @@ static uint64_t total_rows(const struct mysql_segments *segments)
     return total;
 }
 
-/* The key becomes the first of a new segment behind `at`. */
+/* The key becomes the first of a new segment after `at`. */
 static int split_segment(struct mysql_segments *segments, size_t at, char *key)
 {
     struct mysql_segment *items = segments->items;
@@ -264,7 +264,7 @@ static int end_segments(struct mysql_segments *segments)
 
 static int split_by_value(struct mysql_segments *segments, size_t wanted)
 {
-    size_t most = wanted * SEGMENTS_A_RANGE - 2; /* and two at the ends */
+    size_t most = wanted * SEGMENTS_A_RANGE - 2; /* plus two at the ends */
 
     while (segments->count < most) {
         size_t at = largest(segments);
@@ -300,7 +300,7 @@ static int count_rows(const struct mysql_segments *segments, uint64_t *rows)
     return 0;
 }
 
-/* The key at a rank, if the server finds it higher than `than`; else NULL. */
+/* The key at a rank, if the server considers it greater than `than`; else NULL. */
 static int find_rank(const struct mysql_segments *segments, uint64_t rank, const char *than, char **key)
 {
     struct sql sql = {0};
@@ -317,7 +317,7 @@ static int find_rank(const struct mysql_segments *segments, uint64_t rank, const
     return ask_value(segments, &sql, key);
 }
 
-/* One segment a range. */
+/* One segment for each range. */
 static int split_by_rank(struct mysql_segments *segments, size_t wanted)
 {
     uint64_t rows;
@@ -338,7 +338,7 @@ static int split_by_rank(struct mysql_segments *segments, size_t wanted)
     return 0;
 }
 
-/* Whether a row is below a key, or NULL: not more than one is looked at. */
+/* Whether a row is below a key, or NULL; reads at most one row. */
 static int has_below(const struct mysql_segments *segments, const char *key, bool *has)
 {
     struct sql sql = {0};
@@ -356,7 +356,7 @@ static int has_below(const struct mysql_segments *segments, const char *key, boo
     return 0;
 }
 
-/* What lies below the lowest key with a literal is a segment, too: rows without a date may be most of a table. */
+/* What is below the lowest key with a literal is a segment, too: most rows of a table may have no date. */
 static int add_lowest(struct mysql_segments *segments)
 {
     struct mysql_segment lowest = {0};
@@ -374,7 +374,7 @@ static int add_lowest(struct mysql_segments *segments)
     return 0;
 }
 
-/* The lowest key begins the only segment, the highest ends it. Without keys there is no segment. */
+/* The lowest key starts the only segment, the highest ends it. Without keys there is no segment. */
 static int begin(struct mysql_segments *segments)
 {
     char **from = &segments->items[0].from, **to = &segments->items[1].from;

@@ -1,7 +1,7 @@
 /*
- * One snapshot for several connections; see snapshot.h. While the coordinator holds LOCK TABLES … READ nobody commits a
- * change to the table: the lock is granted when all transactions that have written to it are over (their metadata locks
- * last until they commit), and no other begins. Transactions that begin their snapshot under the lock see the same.
+ * One snapshot for several connections; see snapshot.h. While the coordinator holds LOCK TABLES … READ, nobody commits a
+ * change to the table: the lock is granted when all transactions that have written to it have ended (their metadata locks
+ * last until they commit), and no other can start. Transactions that start their snapshot under the lock see the same state.
  */
 #include "snapshot.h"
 
@@ -14,7 +14,7 @@ static int refuse(const struct osiris_host *host, const char *hint, const char *
                   const char *name)
 {
     return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL, hint,
-                       "\"consistent\" cannot be had: \"%s\" %s", name, reason);
+                       "\"consistent\" is not possible: \"%s\" %s", name, reason);
 }
 
 static int check_engine(struct mysql_session *session, const struct mysql_table *table)
@@ -25,18 +25,18 @@ static int check_engine(struct mysql_session *session, const struct mysql_table 
     sql_add(&sql, "SELECT t.ENGINE, e.TRANSACTIONS FROM information_schema.TABLES t LEFT JOIN "
                   "information_schema.ENGINES e ON e.ENGINE = t.ENGINE WHERE ");
     mysql_add_table_condition(&sql, table);
-    MYSQL_RES *found = mysql_ask_sql(session, "look at the table's engine", &sql);
+    MYSQL_RES *found = mysql_ask_sql(session, "get the table's engine", &sql);
     if (found == NULL)
         return -1;
     MYSQL_ROW row = mysql_fetch_row(found);
     if (row == NULL)
-        result = refuse(session->host, NULL, "is not to be seen in information_schema", table->name);
+        result = refuse(session->host, NULL, "is not visible in information_schema", table->name);
     else if (row[0] == NULL)
-        result = refuse(session->host, "read its tables", "is a view, which cannot be locked alone",
+        result = refuse(session->host, "read its tables", "is a view, which cannot be locked by itself",
                         table->name);
     else if (strcasecmp(row[0], "InnoDB") != 0)
-        result = osiris_fail(session->host, OSIRIS_ERROR_CONFIG, 0, 0, NULL, "leave consistent out",
-                             "\"consistent\" cannot be had: the engine of \"%s\", %s, has no snapshots",
+        result = osiris_fail(session->host, OSIRIS_ERROR_CONFIG, 0, 0, NULL, "omit consistent",
+                             "\"consistent\" is not possible: the engine of \"%s\", %s, has no snapshots",
                              table->name, row[0]);
     mysql_free_result(found);
     return result;
@@ -67,20 +67,20 @@ static int begin_transaction(struct mysql_session *session)
     if (execute(session, "set the isolation level",
                 "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ") < 0)
         return -1;
-    return execute(session, "begin the snapshot",
+    return execute(session, "start the snapshot",
                    "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY");
 }
 
-/* Writers wait behind a lock that waits: so it waits not long. */
+/* Writers queue behind a waiting lock, so its wait is short. */
 static int bound_wait(struct mysql_session *session, int64_t seconds)
 {
     char statement[64];
 
     snprintf(statement, sizeof statement, "SET SESSION lock_wait_timeout = %lld", (long long)seconds);
-    return execute(session, "bound the wait for the lock", statement);
+    return execute(session, "set the timeout of the lock", statement);
 }
 
-/* What the server says to a lock that it does not grant in time could be said of any lock. */
+/* The server's error for a lock timeout does not name the lock. */
 static int fail_lock(struct mysql_session *session, const struct mysql_table *table, int64_t seconds)
 {
     MYSQL *mysql = session->mysql;

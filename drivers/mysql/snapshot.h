@@ -4,8 +4,8 @@
 
 #include "reader.h"
 
-/* Begins a transaction on each reader's connection, all at the same state of the table; `coordinator` is a connection of
- * its own. An error if the table's engine has no snapshots, or the user may not lock the table. -1: reported. */
+/* Starts a transaction on each reader's connection, all with the same state of the table; `coordinator` is a separate
+ * connection. An error if the table's engine has no snapshots, or the user may not lock the table. -1: reported. */
 int mysql_snapshot_begin(struct mysql_session *coordinator, struct mysql_reader *readers,
                          size_t count);
 

@@ -13,7 +13,7 @@ void sql_clear(struct sql *sql)
     *sql = (struct sql){0};
 }
 
-/* Room for so many bytes more and the end's NUL. */
+/* Ensures room for this many more bytes and the terminating NUL. */
 static bool make_room(struct sql *sql, size_t length)
 {
     size_t needed, capacity;

@@ -1,6 +1,6 @@
 /*
- * SQL under construction. What fails (no memory) is remembered, so that one check at the end suffices. Whatever
- * comes from a config or from a server goes in as an identifier or as a literal, never as it is.
+ * SQL under construction. A failure (out of memory) is remembered, so that one check at the end suffices. Whatever
+ * comes from a config or from a server is added as an identifier or as a literal, never as it is.
  */
 #ifndef OSIRIS_DRIVERS_MYSQL_SQL_H
 #define OSIRIS_DRIVERS_MYSQL_SQL_H
@@ -24,9 +24,9 @@ void sql_add_identifier(struct sql *sql, const char *name);
 void sql_add_table(struct sql *sql, const char *schema, const char *table);
 /* x'0AFF' */
 void sql_add_hex(struct sql *sql, const void *bytes, size_t length);
-/* A string of UTF-8, whatever is in it. */
+/* Any UTF-8 string. */
 void sql_add_string(struct sql *sql, const char *string);
-/* The text (free it), NULL: there was no memory. */
+/* The text (free it); NULL: out of memory. */
 char *sql_take(struct sql *sql);
 
 #endif

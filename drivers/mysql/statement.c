@@ -20,7 +20,7 @@ static void add_columns(struct sql *sql, const struct osiris_host *host)
     }
 }
 
-/* Rows that came already are not asked for again. */
+/* Rows that have already arrived are not requested again. */
 static void add_limit(struct sql *sql, const struct osiris_host *host, int64_t taken)
 {
     int64_t limit = host->get_integer(host, OSIRIS_CONFIG, "limit", 0);
@@ -35,18 +35,18 @@ static void add_limit(struct sql *sql, const struct osiris_host *host, int64_t t
         sql_format(sql, " LIMIT 18446744073709551615 OFFSET %lld", (long long)offset);
 }
 
-/* Options that only make sense with a table. */
+/* Options that make sense only with a table. */
 static int check_query_alone(const struct osiris_host *host)
 {
     static const char *const options[] = {"columns", "limit", "where", "order_by"};
 
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
         if (host->value_type(host, OSIRIS_CONFIG, options[i]) > OSIRIS_NULL)
-            return osiris_refuse(host, options[i], "put it into the query, or use table instead",
-                                 "\"%s\" goes with \"table\", not with \"query\"", options[i]);
+            return osiris_refuse(host, options[i], "move it into the query, or use table instead",
+                                 "\"%s\" requires \"table\" and cannot be used with \"query\"", options[i]);
     if (host->get_integer(host, OSIRIS_CONFIG, "offset", 0) > 0)
-        return osiris_refuse(host, "offset", "put it into the query, or use table instead",
-                             "\"offset\" goes with \"table\", not with \"query\"");
+        return osiris_refuse(host, "offset", "move it into the query, or use table instead",
+                             "\"offset\" requires \"table\" and cannot be used with \"query\"");
     return 0;
 }
 
@@ -57,11 +57,11 @@ int mysql_check_statement(const struct osiris_host *host)
 
     if (query == table)
         return osiris_refuse(host, query ? "query" : NULL, NULL,
-                             "give either \"query\" or \"table\"");
+                             "set either \"query\" or \"table\"");
     return query ? check_query_alone(host) : 0;
 }
 
-/* The config's own condition and the part's, both. A line's end closes a comment that the SQL may end with. */
+/* Combines the config's condition with the part's. A line break closes a comment at the end of the SQL. */
 static void add_where(struct sql *sql, const char *given, const char *part)
 {
     if (given == NULL && part == NULL)
@@ -128,7 +128,7 @@ static int prepare_only(struct mysql_session *session, const char *text)
         return osiris_fail(session->host, OSIRIS_ERROR_INTERNAL, 0, 0, NULL, NULL, "out of memory");
     if (mysql_stmt_prepare(statement, text, strlen(text)) != 0)
         result = mysql_session_fail_statement(
-            session, "take where as a condition (are its parentheses and quotes closed?)", statement);
+            session, "use where as a condition (check that its parentheses and quotes are closed)", statement);
     mysql_stmt_close(statement);
     return result;
 }

@@ -1,7 +1,7 @@
 /*
- * Where to connect: the connection's fields, checked; see mysql-driver.h. The client library gives a host other meanings
- * than a host's: `a;b=c` is a connection string with any option, `x://…` a plug-in, `a,b` a list, and nothing localhost.
- * It takes its user from the environment if there is none, and cuts names that are too long.
+ * Where to connect: the connection's fields, checked; see mysql-driver.h. To the client library, a host may mean other things
+ * than a host: `a;b=c` is a connection string with any option, `x://…` a plug-in, `a,b` a list, and an empty text localhost.
+ * If there is no user, it takes one from the environment, and it truncates names that are too long.
  */
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -14,7 +14,7 @@
 #define HOST_BYTES 253
 #define LABEL_BYTES 63
 
-/* What stands for a secret in the fields that `validate` gets. */
+/* Replaces a secret in the fields that `validate` gets. */
 #define MASK "***MASKED***"
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -27,14 +27,14 @@ static bool consists_of(const char *text, size_t length, const char *bytes)
     return strspn(text, bytes) >= length;
 }
 
-/* Letters, digits, hyphens, and the underscores that containers have in their names. */
+/* Letters, digits, hyphens, and underscores, which occur in the names of containers. */
 static bool is_label(const char *text, size_t length)
 {
     return length > 0 && length <= LABEL_BYTES && text[0] != '-' && text[length - 1] != '-' &&
            consists_of(text, length, LETTERS DIGITS "-_");
 }
 
-/* A name whose last label is a number would be taken for an address, in one of the old forms (127.1, 0x7f000001). */
+/* A name whose last label is a number would be read as an address in one of the old forms (127.1, 0x7f000001). */
 static bool is_number(const char *text, size_t length)
 {
     bool is_hexadecimal = length > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
@@ -64,7 +64,7 @@ static bool is_interface(const char *name)
            consists_of(name, strlen(name), LETTERS DIGITS "-_.");
 }
 
-/* An interface may stand behind it: fe80::1%eth0. */
+/* An interface may follow: fe80::1%eth0. */
 static bool is_ipv6(const char *host)
 {
     unsigned char bytes[sizeof(struct in6_addr)];
@@ -87,30 +87,30 @@ static bool is_host(const char *host)
     return inet_pton(AF_INET, host, bytes) == 1 || is_ipv6(host) || is_name(host);
 }
 
-/* What may have been meant. The text itself is not shown: it may have a password in it. */
+/* What was probably meant. The text itself is not shown, because it may contain a password. */
 static const char *host_hint(const char *host)
 {
     const char *colon = strrchr(host, ':');
 
     if (strstr(host, "://") != NULL || strncmp(host, "jdbc:", 5) == 0)
-        return "a URL is not taken; give host, port, user, password and database as fields of their own";
+        return "a URL is not supported; set host, port, user, password and database as separate fields";
     if (strchr(host, '@') != NULL)
-        return "give the server alone, and user and password as fields of their own";
+        return "set only the server, and user and password as separate fields";
     if (strpbrk(host, ";=") != NULL)
-        return "give the server alone; options of the client library are not taken here";
+        return "set only the server; options of the client library are not supported here";
     if (strchr(host, ',') != NULL)
-        return "give one host; a list of them is not taken";
+        return "set one host; a list is not supported";
     if (colon != NULL && colon[1] != '\0' && consists_of(colon + 1, strlen(colon + 1), DIGITS))
-        return "give the port as a field of its own, port";
+        return "set the port as a separate field, port";
     if (host[0] == '.' || strchr(host, '/') != NULL)
         return "the path of a socket begins with /";
     for (const char *at = host; *at != '\0'; at++)
         if ((unsigned char)*at >= 0x80)
-            return "write a name with other letters than a to z as DNS has it (xn--...)";
+            return "write a name with letters other than a to z as in DNS (xn--...)";
     return NULL;
 }
 
-/* Nor is its line, if it is the step's own. */
+/* The line is not shown either, if the host is the step's own. */
 static int refuse_host(const struct osiris_host *host, const char *text)
 {
     bool is_own = host->value_type(host, OSIRIS_CONFIG, "host") > OSIRIS_NULL;
@@ -120,13 +120,13 @@ static int refuse_host(const struct osiris_host *host, const char *text)
                                          : "host is not a DNS name, an IPv4 or IPv6 address, or the absolute path of a socket");
 }
 
-/* Nobody but `open` sees the secrets. A host that happens to have one in it is looked at there, and here roughly. */
+/* Only `open` sees the secrets. A host that contains one is checked there, and only roughly here. */
 static bool is_masked(const struct osiris_host *host, const char *text)
 {
     return strcmp(mysql_verb(host), "validate") == 0 && strstr(text, MASK) != NULL;
 }
 
-/* Without its brackets, [::1] is what the library takes. */
+/* The library accepts [::1] without its brackets. */
 static int take_host(struct mysql_target *target, const struct osiris_host *host, const char *text)
 {
     size_t length = strlen(text);
@@ -157,10 +157,10 @@ static int check_length(const struct osiris_host *host, const char *option, cons
         return 0;
     if (text[0] == '\0')
         return osiris_refuse(host, option, NULL, "%s is empty", option);
-    return osiris_refuse(host, option, NULL, "%s is longer than %zu bytes, and would be cut", option, most);
+    return osiris_refuse(host, option, NULL, "%s is longer than %zu bytes and would be truncated", option, most);
 }
 
-/* One that begins with @ would be an abstract one, and another is looked for where the worker happens to be. */
+/* One that begins with @ would be abstract, and a relative one would depend on the worker's folder. */
 static int check_socket(const struct mysql_target *target, const struct osiris_host *host)
 {
     const char *option = target->socket == target->host ? "host" : "socket";
@@ -179,11 +179,11 @@ static int take_user(struct mysql_target *target, const struct osiris_host *host
     const char *username = host->get_string(host, OSIRIS_CONNECTION, "username", NULL);
 
     if (user != NULL && username != NULL && strcmp(user, username) != 0)
-        return osiris_refuse(host, "username", "leave one of them out",
-                             "the connection has both user and username, and they are not the same");
+        return osiris_refuse(host, "username", "omit one of them",
+                             "the connection has both user and username, and they are different");
     target->user = user != NULL ? user : username;
     if (target->user == NULL)
-        return osiris_refuse(host, "user", "give user in the connection",
+        return osiris_refuse(host, "user", "set user in the connection",
                              "the connection has no user");
     return check_length(host, user != NULL ? "user" : "username", target->user, USERNAME_LENGTH);
 }

@@ -1,15 +1,15 @@
 /*
  * The connection's `ssl`; see mysql-driver.h. What libmariadb (libmariadb/secure/openssl.c, plugins/auth/my_auth.c) makes of
- * its options, and so what is built on here:
- *  - MYSQL_OPT_SSL_ENFORCE only asks for TLS. If the server has none, the login goes out in the open, unless the
- *    certificate is to be verified or has a fingerprint: then it fails before that. Before version 3.4 an empty
- *    fingerprint is taken for one there, and is not compared later.
- *  - Before version 3.4: with a CA file the certificate's chain is verified, and the host's name with
- *    MYSQL_OPT_SSL_VERIFY_SERVER_CERT only. With that and no CA file, the system's authorities are trusted.
- *  - From 3.4.2 on a callback decides (certificate.c), with MYSQL_OPT_SSL_VERIFY_SERVER_CERT only.
- *  - caching_sha2_password's client plug-in (plugins/auth/caching_sha2_pw.c) takes a connection for encrypted as soon as
- *    TLS was asked for, and then sends the password as it is. So TLS must not be asked for if the server does not
- *    offer it: `preferred` looks into the server's greeting first.
+ * its options, on which this file relies:
+ *  - MYSQL_OPT_SSL_ENFORCE only requests TLS. If the server does not offer it, the login is sent unencrypted, unless the
+ *    certificate is verified or has a fingerprint: then it fails before that. Before version 3.4 an empty
+ *    fingerprint counts as one there, and is not compared later.
+ *  - Before version 3.4: with a CA file the certificate's chain is verified, and the host's name only with
+ *    MYSQL_OPT_SSL_VERIFY_SERVER_CERT. With that and no CA file, the system's authorities are trusted.
+ *  - From 3.4.2 on a callback decides (certificate.c), only with MYSQL_OPT_SSL_VERIFY_SERVER_CERT.
+ *  - The client plug-in of caching_sha2_password (plugins/auth/caching_sha2_pw.c) considers a connection encrypted as soon as
+ *    TLS was requested, and then sends the password in clear text. So TLS must not be requested if the server does not
+ *    offer it: `preferred` inspects the server's greeting first.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,14 +20,14 @@
 
 enum { DISABLED, PREFERRED, REQUIRED, VERIFY_CA, VERIFY_IDENTITY };
 
-/* Client plug-ins that never show the password itself to whoever listens. */
+/* Client plug-ins that never reveal the password to an eavesdropper. */
 #define DISCREET_PLUGINS                                                                           \
     "mysql_native_password,caching_sha2_password,sha256_password,client_ed25519,auth_gssapi_client,parsec"
 
 static const char *const mode_names[] = {"disabled", "preferred", "required", "verify_ca",
                                          "verify_identity"};
 
-/* As MySQL's own client: a CA file is there to be used. On a socket nobody listens. */
+/* Like MySQL's own client: a CA file is meant to be used. Nobody can eavesdrop on a socket. */
 static int default_mode(const struct mysql_target *target)
 {
     if (target->tls.ca != NULL)
@@ -42,22 +42,22 @@ static int check(const struct mysql_tls *tls, const struct osiris_host *host)
     if (tls->mode == VERIFY_CA && tls->ca == NULL)
         return osiris_refuse(
             host, "/ssl/mode",
-            "give ssl.ca, or use verify_identity, which knows the system's authorities",
-            "ssl.mode verify_ca needs ssl.ca");
+            "set ssl.ca, or use verify_identity, which knows the system's authorities",
+            "ssl.mode verify_ca requires ssl.ca");
     if ((tls->key == NULL) != (tls->certificate == NULL))
         return osiris_refuse(host, tls->key == NULL ? "/ssl/cert" : "/ssl/key", NULL,
                              "ssl.cert and ssl.key go together");
-    /* It lets in ciphers without a certificate, of which there is nothing to verify. */
+    /* It allows ciphers without a certificate, so there would be nothing to verify. */
     if (tls->mode >= VERIFY_CA && tls->cipher != NULL && strstr(tls->cipher, "SECLEVEL=0") != NULL)
-        return osiris_refuse(host, "/ssl/cipher", "@SECLEVEL=1 is the lowest that asks for a certificate",
+        return osiris_refuse(host, "/ssl/cipher", "use at least @SECLEVEL=1, the lowest level that requires a certificate",
                              "ssl.cipher has @SECLEVEL=0, and ssl.mode is %s", mode_names[tls->mode]);
     if (tls->mode == DISABLED && (tls->ca != NULL || tls->certificate != NULL))
-        return osiris_refuse(host, "/ssl/mode", "take the files or the mode out",
+        return osiris_refuse(host, "/ssl/mode", "remove the files or the mode",
                              "ssl.mode disabled uses no ssl.ca, ssl.cert or ssl.key");
     return 0;
 }
 
-/* What another version of it would make of a mode is not known: only that it encrypts what may be not encrypted. */
+/* How another version would interpret a mode is unknown; only modes that tolerate no encryption are safe. */
 static int check_library(const struct mysql_tls *tls, const struct osiris_host *host)
 {
     const char *library = NULL;
@@ -69,11 +69,11 @@ static int check_library(const struct mysql_tls *tls, const struct osiris_host *
     (void)mariadb_get_infov(NULL, MARIADB_TLS_LIBRARY, &library);
     return osiris_fail(host, OSIRIS_ERROR_CONFIG, 0, 0, NULL,
                        "install libmariadb 3.3, or 3.4.2 or newer with OpenSSL, where the step runs",
-                       "ssl.mode %s cannot be had with the client library libmariadb %s (%s)", mode_names[tls->mode],
+                       "ssl.mode %s is not possible with the client library libmariadb %s (%s)", mode_names[tls->mode],
                        mysql_get_client_info(), library == NULL ? "without TLS" : library);
 }
 
-/* The library says no more of a file than that there is no connection, or takes it for an empty one. */
+/* For a bad file, the library only reports that there is no connection, or treats the file as empty. */
 static int check_file(const struct osiris_host *host, const char *option, const char *path)
 {
     int fd = path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -109,7 +109,7 @@ int mysql_tls_init(struct mysql_target *target, const struct osiris_host *host)
     return check(tls, host);
 }
 
-int mysql_tls_check_place(const struct mysql_target *target, const struct osiris_host *host)
+int mysql_tls_check_files(const struct mysql_target *target, const struct osiris_host *host)
 {
     const struct mysql_tls *tls = &target->tls;
 
@@ -133,7 +133,7 @@ void mysql_tls_prepare(const struct mysql_target *target, MYSQL *mysql)
     if (!wanted)
         return;
     if (by_us)
-        mysql_certificates_ask(mysql, tls->mode >= VERIFY_CA, tls->mode == VERIFY_IDENTITY);
+        mysql_certificates_set_callback(mysql, tls->mode >= VERIFY_CA, tls->mode == VERIFY_IDENTITY);
     else if (verified == MYSQL_CERTIFICATES_BY_LIBRARY)
         mysql_optionsv(mysql, MARIADB_OPT_SSL_FP, "");
     /* A CA file makes it verify. */
@@ -144,12 +144,12 @@ void mysql_tls_prepare(const struct mysql_target *target, MYSQL *mysql)
     mysql_optionsv(mysql, MYSQL_OPT_SSL_CIPHER, tls->cipher);
 }
 
-bool mysql_tls_wants_greeting(const struct mysql_target *target)
+bool mysql_tls_needs_greeting(const struct mysql_target *target)
 {
     return target->tls.mode == PREFERRED;
 }
 
-/* Whether the greeting that waits in the socket offers TLS; -1: it is not all there. Protocol::HandshakeV10: length (3),
+/* Whether the greeting in the socket offers TLS; -1: it has not arrived completely. Protocol::HandshakeV10: length (3),
  * sequence (1), 10, version and NUL, thread (4), nonce (8), 0, capabilities (2). */
 static int offers_tls(int socket)
 {
@@ -168,7 +168,7 @@ static int offers_tls(int socket)
     return (capabilities & CLIENT_SSL) != 0;
 }
 
-bool mysql_tls_see_greeting(struct mysql_target *target, MYSQL *mysql, int socket)
+bool mysql_tls_inspect_greeting(struct mysql_target *target, MYSQL *mysql, int socket)
 {
     int offered = offers_tls(socket);
 
@@ -183,10 +183,10 @@ int mysql_tls_after_connect(const struct mysql_session *session)
 {
     const struct mysql_target *target = &session->target;
 
-    /* The library has seen to it; this is in case that another version of it does not. */
+    /* The library ensures this; the check is for versions that do not. */
     if (target->tls.mode >= REQUIRED && mysql_get_ssl_cipher(session->mysql) == NULL)
         return osiris_fail(session->host, OSIRIS_ERROR_CONNECTION, 0, 0, NULL,
-                           "turn TLS on in the server",
+                           "enable TLS on the server",
                            "the server at %s:%u does not encrypt, and ssl.mode is %s", target->host,
                            target->port, mode_names[target->tls.mode]);
     return 0;

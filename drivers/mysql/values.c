@@ -8,8 +8,8 @@
 
 #define MICROSECONDS INT64_C(1000000)
 
-/* libmariadb does not say where a row ends, but no row ends behind its buffer: a server that lies about lengths makes an
- * error, not a read of other memory. */
+/* libmariadb does not report where a row ends, but no row extends beyond its buffer: a server with wrong lengths causes an
+ * error, not an out-of-bounds read. */
 static bool has_bytes(struct mysql_columns *columns, unsigned char *const *row, uint64_t count)
 {
     if (*row <= columns->net->buff_end && count <= (uint64_t)(columns->net->buff_end - *row))
@@ -73,12 +73,12 @@ static size_t take_length(struct mysql_columns *columns, unsigned char **row)
 static __attribute__((cold)) void fail_to_append(struct mysql_columns *columns,
                                                  struct mysql_column *column)
 {
-    columns->error = "a batch's text does not fit into 2 GiB, or memory is short; lower batch_size";
+    columns->error = "the text of a batch exceeds 2 GiB, or memory is insufficient; lower batch_size";
     osiris_append_null(column->out);
 }
 
-/* The row that lies in the connection's buffer is large: its copy is made when there is room. Without (the reading is
- * stopped), there is none. */
+/* The row in the connection's buffer is large: it is copied when there is room. If the reading was
+ * stopped, it is not copied. */
 static __attribute__((cold, noinline)) bool has_room(struct mysql_columns *columns, size_t row_bytes)
 {
     columns->large_row = row_bytes;
@@ -128,7 +128,7 @@ void mysql_append_bit(struct mysql_columns *columns, struct mysql_column *column
     osiris_append_uint64(column->out, value);
 }
 
-/* Decimals come as text: [-]digits[.digits], with just the column's scale. */
+/* Decimals arrive as text: [-]digits[.digits], with exactly the column's scale. */
 
 /* words = words * 10^digits + value, as one number of `count` words. */
 static void multiply_add(uint64_t *words, size_t count, uint64_t factor, uint64_t value)
@@ -153,7 +153,7 @@ static void negate(uint64_t *words, size_t count)
     }
 }
 
-/* Eighteen digits at a time into a word, then into the number: most decimals are done with one go. */
+/* Eighteen digits at a time into a word, then into the number: most decimals need one pass. */
 static bool parse_decimal(const unsigned char *text, size_t length, int32_t scale, uint64_t *words,
                           size_t count)
 {
@@ -236,7 +236,7 @@ static int32_t days_from_civil(int32_t year, uint32_t month, uint32_t day)
     return era * 146097 + (int32_t)day_of_era - 719468;
 }
 
-/* Of the months whose days differ from 31; only days above 28 come here. */
+/* For months that do not have 31 days; called only for days above 28. */
 static __attribute__((noinline)) bool is_in_month(uint32_t year, uint32_t month, uint32_t day)
 {
     bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
@@ -273,7 +273,7 @@ static int64_t take_time(const unsigned char *bytes, size_t length)
     return ((int64_t)bytes[0] * 3600 + bytes[1] * 60 + bytes[2]) * MICROSECONDS + micros;
 }
 
-/* What take_date refused: NULL and counted, or an error. */
+/* Handles what take_date refused: NULL and counted, or an error. */
 static __attribute__((cold, noinline)) void append_bad_date(struct mysql_columns *columns,
                                                             struct mysql_column *column,
                                                             const unsigned char *bytes,
@@ -291,7 +291,7 @@ static __attribute__((cold, noinline)) void append_bad_date(struct mysql_columns
             memcpy(&year, bytes, sizeof year);
         snprintf(columns->text, sizeof columns->text,
                  "row %lld, column \"%.200s\": the date %04u-%02u-%02u does not exist; set zero_dates "
-                 "to \"null\", or leave such rows out",
+                 "to \"null\", or exclude such rows",
                  (long long)(columns->rows_before + column->out->length), column->name, year,
                  length >= 4 ? bytes[2] : 0u, length >= 4 ? bytes[3] : 0u);
         columns->error = columns->text;

@@ -9,7 +9,7 @@
 
 struct mysql_column;
 
-/* `row` is at the column's bytes and is moved behind them. What is wrong with them becomes the columns' error. */
+/* `row` points to the column's bytes and is moved past them. A problem with them becomes the columns' error. */
 typedef void mysql_append(struct mysql_columns *columns, struct mysql_column *column,
                           unsigned char **row);
 
@@ -25,20 +25,20 @@ struct mysql_columns {
     struct mysql_column *items;
     unsigned count;
     bool tinyint1_is_boolean, bad_dates_fail;
-    int64_t bad_dates, rows_before; /* rows of the batches that are finished */
+    int64_t bad_dates, rows_before; /* rows of finished batches */
     const char *error;
-    char text[512]; /* of an error that names its place */
+    char text[512]; /* of an error that names row and column */
     const NET *net; /* of the connection: its buffer holds the row */
     struct mysql_room room;
-    size_t large_row; /* bytes so far of the row that is being appended, if they are many; else 0 */
+    size_t large_row; /* bytes so far of the row that is being appended, if it is large; else 0 */
 };
 
 mysql_append mysql_append_int8, mysql_append_uint8, mysql_append_int16, mysql_append_uint16,
     mysql_append_int32, mysql_append_uint32, mysql_append_int64, mysql_append_uint64,
     mysql_append_float, mysql_append_double, mysql_append_boolean;
-/* Texts and whatever else comes as it is. */
+/* Texts and other values that need no conversion. */
 mysql_append mysql_append_bytes;
-/* GEOMETRY, without its SRID. */
+/* GEOMETRY without its SRID. */
 mysql_append mysql_append_geometry;
 mysql_append mysql_append_bit, mysql_append_decimal;
 mysql_append mysql_append_date, mysql_append_timestamp, mysql_append_time;

@@ -1,4 +1,4 @@
-/* What the verbs share, and plan; see verbs.h. */
+/* Shared parts of the verbs, and plan; see verbs.h. */
 #include "verbs.h"
 
 #include <stdlib.h>
@@ -27,7 +27,7 @@ void mysql_add_json(struct sql *json, const char *text)
     sql_add(json, "\"");
 }
 
-int mysql_give(const struct osiris_host *host, struct sql *json)
+int mysql_answer(const struct osiris_host *host, struct sql *json)
 {
     char *text = sql_take(json);
 
@@ -39,7 +39,7 @@ int mysql_give(const struct osiris_host *host, struct sql *json)
     return 0;
 }
 
-/* The range's condition, behind the config's own, which may end with a comment. */
+/* The range's condition, after the config's own, which may end with a comment. */
 static void add_where(struct sql *json, const char *where, const char *condition)
 {
     struct sql both = {0};
@@ -60,7 +60,7 @@ static void add_where(struct sql *json, const char *where, const char *condition
     free(text);
 }
 
-int mysql_give_plan(const struct osiris_host *host, const struct mysql_partitions *partitions)
+int mysql_answer_plan(const struct osiris_host *host, const struct mysql_partitions *partitions)
 {
     const char *where = host->get_string(host, OSIRIS_CONFIG, "where", NULL);
     struct sql json = {0};
@@ -78,5 +78,5 @@ int mysql_give_plan(const struct osiris_host *host, const struct mysql_partition
         sql_add(&json, "}}");
     }
     sql_add(&json, "]}");
-    return mysql_give(host, &json);
+    return mysql_answer(host, &json);
 }

@@ -1,4 +1,4 @@
-/* What the server warned of; see warnings.h. */
+/* The server's warnings; see warnings.h. */
 #include "warnings.h"
 
 #include <stdlib.h>
@@ -8,17 +8,17 @@
 #define END_OF_ROWS 0xfe
 #define COUNTED_MOST 65535
 
-static bool are(const struct osiris_host *host, const char *what)
+static bool policy_is(const struct osiris_host *host, const char *what)
 {
     return strcmp(host->get_string(host, OSIRIS_CONFIG, "on_warnings", "warn"), what) == 0;
 }
 
 bool mysql_warnings_are_errors(const struct osiris_host *host)
 {
-    return are(host, "fail");
+    return policy_is(host, "fail");
 }
 
-/* The packet that ended the rows is still in the connection's buffer, and the library does not look at its warnings if
+/* The packet that ended the rows is still in the connection's buffer, and the library ignores its warning count if
  * rows are not buffered. Protocol::EOF_Packet: 0xfe, warnings (2), status (2). */
 static unsigned count_of(const MYSQL *mysql)
 {
@@ -54,7 +54,7 @@ static void add_row(struct mysql_warnings *warnings, MYSQL_ROW row)
     add_text(warnings, sql_take(&text));
 }
 
-/* Level, code and message of those that the server kept (max_error_count). Without them the count is all there is. */
+/* Level, code and message of those that the server kept (max_error_count). Without them, only the count is known. */
 static void ask_for_texts(struct mysql_warnings *warnings, MYSQL *mysql)
 {
     MYSQL_RES *result = mysql_query(mysql, "SHOW WARNINGS") == 0 ? mysql_use_result(mysql) : NULL;
@@ -67,12 +67,12 @@ static void ask_for_texts(struct mysql_warnings *warnings, MYSQL *mysql)
     mysql_free_result(result);
 }
 
-/* "the server cut values or made them NULL, with 2 warnings: Division by 0 (1365)"; free it. */
+/* "the server truncated values or turned them into NULL, with 2 warnings: Division by 0 (1365)"; free it. */
 static char *describe(const struct mysql_warnings *warnings)
 {
     struct sql text = {0};
 
-    sql_format(&text, "the server cut values or made them NULL, with %llu%s warning%s",
+    sql_format(&text, "the server truncated values or turned them into NULL, with %llu%s warning%s",
                (unsigned long long)warnings->count, warnings->uncounted ? " or more" : "",
                warnings->count == 1 ? "" : "s");
     for (size_t i = 0; i < MYSQL_WARNING_TEXTS && warnings->texts[i] != NULL; i++) {
@@ -86,7 +86,7 @@ static int fail(const struct mysql_warnings *warnings, const struct osiris_host 
 {
     char *text = describe(warnings);
 
-    osiris_fail(host, OSIRIS_ERROR_DATA, 0, 0, NULL, "mend the values or the SQL, or set on_warnings to warn", "%s",
+    osiris_fail(host, OSIRIS_ERROR_DATA, 0, 0, NULL, "correct the values or the SQL, or set on_warnings to warn", "%s",
                 text == NULL ? "out of memory" : text);
     free(text);
     return -1;
@@ -96,7 +96,7 @@ int mysql_warnings_take(struct mysql_warnings *warnings, struct mysql_session *s
 {
     unsigned count = count_of(session->mysql);
 
-    if (count == 0 || are(session->host, "ignore"))
+    if (count == 0 || policy_is(session->host, "ignore"))
         return 0;
     warnings->count += count;
     warnings->uncounted = warnings->uncounted || count == COUNTED_MOST;
@@ -113,9 +113,9 @@ void mysql_warnings_move(struct mysql_warnings *to, struct mysql_warnings *from)
     *from = (struct mysql_warnings){0};
 }
 
-void mysql_warnings_tell(const struct mysql_warnings *warnings, const struct osiris_host *host)
+void mysql_warnings_report(const struct mysql_warnings *warnings, const struct osiris_host *host)
 {
-    /* As an error it has been told already, and what other partitions had by then is no news. */
+    /* An error has already been reported, and the warnings of other partitions add nothing to it. */
     char *text = warnings->count == 0 || mysql_warnings_are_errors(host) ? NULL : describe(warnings);
 
     if (text != NULL)

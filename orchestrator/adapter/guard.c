@@ -14,18 +14,18 @@
 
 #define STACK_SIZE (64u << 10)
 
-/* Not signals: how a thread has ended. */
+/* Not signals: other ways in which a thread has ended. */
 enum { BY_EXIT = -1, BY_THREAD_EXIT = -2 };
 
-/* Thread-local, and read by handlers of the same thread only. */
+/* Thread-local, and read only by handlers of the same thread. */
 static __thread struct adapter_guard *own;
 /* Written once, before there is an adapter. */
 static pid_t process;
-static int home = -1; /* the folder in which osiris was started */
+static int home = -1; /* the folder from which osiris was started */
 static mode_t first_umask;
 static _Atomic(struct adapter_guard *) first_ended;
 
-/* Async-signal-safe. One call, so that no other thread's words come between. */
+/* Async-signal-safe. One call, so that no output of another thread comes in between. */
 static void say(const char *const *words, int count)
 {
     struct iovec parts[8];
@@ -40,7 +40,7 @@ static void on_late(int number)
     struct adapter_guard *guard = atomic_load(&first_ended);
 
     (void)number;
-    say((const char *const[]){"\nosiris: the run cannot be ended in order after the adapter \"",
+    say((const char *const[]){"\nosiris: the run cannot be ended in an orderly way after the adapter \"",
                               guard == NULL ? "?" : guard->adapter, "\" has ended; it has failed\n"},
         3);
     _exit(1);
@@ -147,7 +147,7 @@ void adapter_guard_enter(struct adapter_guard *guard)
     /* Refused in some containers: then they are everybody's, and it is enough that they are restored. */
     (void)unshare(CLONE_FS);
 #ifndef OSIRIS_SANITIZED
-    /* A stack that has overflown has no room for a handler. */
+    /* A stack that has overflowed has no room for a handler. */
     guard->stack = malloc(STACK_SIZE);
     const stack_t stack = {.ss_sp = guard->stack, .ss_size = STACK_SIZE};
     if (guard->stack != NULL)

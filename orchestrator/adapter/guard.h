@@ -7,7 +7,7 @@
  * That is for the faults that are frequent. Whatever else ends the process (_exit and system calls, execve, SIGKILL, a crash whose signal
  * the adapter handles or blocks itself, anything on threads that it has started) the supervisor meets (cli/supervise.h).
  *
- * Handlers are the process's, and so is the state: which adapter was the first to end, and where osiris was started.
+ * Handlers are global to the process, and so is the state: which adapter was the first to end, and where osiris was started.
  */
 #ifndef OSIRIS_ORCHESTRATOR_ADAPTER_GUARD_H
 #define OSIRIS_ORCHESTRATOR_ADAPTER_GUARD_H
@@ -20,20 +20,20 @@
 
 #define ADAPTER_GUARD_SECONDS 60
 
-/* Of an adapter's thread; outlives it if it has ended. */
+/* The state of an adapter's thread; outlives it if it has ended. */
 struct adapter_guard {
     const char *adapter;
     int wake_fd;                  /* an eventfd, written to when it ends */
     void *stack;                  /* for handlers of signals; owned by its thread */
     struct adapter_call *shown;   /* the same for others; or NULL */
     _Atomic(const char *) verb;   /* the call that it is in */
-    atomic_int ended;             /* how; 0: it has not */
+    atomic_int ended;             /* how it has ended; 0: it has not */
 };
 
 /* [one thread, before adapters are called] Installs the handlers, and notes the working directory and umask, once. */
 void adapter_guard_watch(void);
 
-/* [its thread] The thread that calls is the adapter's from now on, until it leaves. */
+/* [its thread] The calling thread belongs to the adapter from now on, until it leaves. */
 void adapter_guard_enter(struct adapter_guard *guard);
 void adapter_guard_leave(struct adapter_guard *guard);
 /* [its thread] Before a call (`verb`, a constant) and behind it (NULL): working directory and umask are osiris's again, whatever the adapter
@@ -44,10 +44,10 @@ void adapter_guard_thread_ended(struct adapter_guard *guard);
 
 /* [any thread] */
 bool adapter_guard_has_ended(const struct adapter_guard *guard);
-/* Says what it did; -1. */
+/* Reports what it did; -1. */
 int adapter_guard_explain(const struct adapter_guard *guard, struct osiris_error *error);
 
-/* 0, or -1 with what the first one did that has ended. From then on only _exit ends this process surely. */
+/* 0, or -1 with what the first adapter that has ended did. From then on only _exit reliably ends this process. */
 int adapter_guard_check(struct osiris_error *error);
 
 #endif

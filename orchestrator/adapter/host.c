@@ -21,7 +21,7 @@ struct adapter_host {
     void *state;
     struct redactor *redactor;
     const struct adapter_sink *sink;
-    pthread_mutex_t lock; /* guards what was reported */
+    pthread_mutex_t lock; /* guards the reported error */
     struct osiris_error reported;
 };
 
@@ -35,7 +35,7 @@ static const struct osiris_adapter *find_adapter(const struct adapter_host_optio
     return plugin == NULL ? NULL : loader_adapter(plugin, path, options->name, error);
 }
 
-/* What the adapter has passed in, if the host and what is `given` are there. */
+/* The host that the adapter has passed in, if it and `given` are not NULL. */
 static struct adapter_host *enter(const struct osiris_host *table, const char *function, const void *given, const char *what)
 {
     struct host_values *values = host_values_of(table, function);
@@ -55,7 +55,7 @@ static void on_misuse(struct host_values *values, const char *function, const ch
 
 /* The host table. An adapter has options (OSIRIS_CONFIG) and no connection. */
 
-/* What it says is masked before anything else sees it. */
+/* Its texts are masked before anything else sees them. */
 
 static void host_log(const struct osiris_host *table, int32_t level, const char *message)
 {
@@ -117,7 +117,7 @@ static const char *host_no_dir(const struct osiris_host *table)
     const struct osiris_error_report report = {
         .struct_size = sizeof report,
         .category = OSIRIS_ERROR_INTERNAL,
-        .message = "an adapter has no step folders; the context names the run's",
+        .message = "an adapter has no step folders; use the run's folders from the context",
     };
 
     host_error(table, &report);
@@ -169,8 +169,8 @@ static const struct osiris_host table_template = {
 
 /* The verbs. */
 
-/* A verb has returned `result`. What the adapter has reported meanwhile is its error, whatever that is; else another result than 0
- * is one without a reason. */
+/* A verb has returned `result`. An error that the adapter has reported meanwhile is the error, whatever the result; otherwise a result other than 0
+ * is an error without a reason. */
 static int end_verb(struct adapter_host *host, const char *verb, int result, struct osiris_error *error)
 {
     _cleanup_error_ struct osiris_error reported = OSIRIS_ERROR_INIT;
@@ -187,7 +187,7 @@ static int end_verb(struct adapter_host *host, const char *verb, int result, str
     return -1;
 }
 
-/* The same where nothing can fail: it is only told. */
+/* The same for verbs that cannot fail: the error is only logged. */
 static int end_quietly(struct adapter_host *host, int level, const char *verb, int result)
 {
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
@@ -208,7 +208,7 @@ static int check_options(struct adapter_host *host, json_object *given, struct o
         return 0;
     schema_fill_defaults(schema, host->values.config);
     if (schema_check_value(schema, host->values.config, error) < 0) {
-        /* It may quote a value. */
+        /* The message may quote a value. */
         redactor_error(host->redactor, error);
         return osiris_error_prefix(error, "options of adapter \"%s\"", host->adapter->name);
     }
@@ -254,7 +254,7 @@ int adapter_host_prepare(struct adapter_host *host, struct osiris_error *error)
     return end_verb(host, "prepare", host->adapter->prepare(host->state), error);
 }
 
-/* Channels. What the adapter has given is not closed here: it may be anything. */
+/* Channels. Descriptors from the adapter are not closed here, because they may be anything. */
 
 static int bad_channel(const struct adapter_host *host, struct osiris_error *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -278,15 +278,15 @@ static int check_socket(const struct adapter_host *host, const char *verb, int f
     int type = 0;
 
     if (fd < 0)
-        return bad_channel(host, error, "%s gave no socket", verb);
+        return bad_channel(host, error, "%s returned no socket", verb);
     if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
-        return bad_channel(host, error, "the socket that %s gave (%d) cannot be used: %s", verb, fd, strerror(errno));
+        return bad_channel(host, error, "the socket that %s returned (%d) cannot be used: %s", verb, fd, strerror(errno));
     if (type != SOCK_STREAM)
-        return bad_channel(host, error, "the socket that %s gave (%d) is no stream socket", verb, fd);
-    /* One that was connected, and is not any more, is a worker that has ended. */
+        return bad_channel(host, error, "the socket that %s returned (%d) is not a stream socket", verb, fd);
+    /* A socket that is no longer connected belongs to a worker that has ended. */
     if (getpeername(fd, (struct sockaddr *)&address, &length) < 0 && errno == ENOTCONN &&
         recv(fd, &type, sizeof type, MSG_PEEK | MSG_DONTWAIT) < 0 && errno != EAGAIN && errno != ECONNRESET)
-        return bad_channel(host, error, "the socket that %s gave (%d) is not connected", verb, fd);
+        return bad_channel(host, error, "the socket that %s returned (%d) is not connected", verb, fd);
     return 0;
 }
 
@@ -296,23 +296,23 @@ static int check_channel(const struct adapter_host *host, const char *verb, cons
     int fd = channel->diagnostics;
 
     if (channel->struct_size != sizeof *channel)
-        return bad_channel(host, error, "%s has changed the channel's struct_size to %u; it only fills in the rest", verb,
+        return bad_channel(host, error, "%s has changed the channel's struct_size to %u, which it must not", verb,
                            channel->struct_size);
     if (check_socket(host, verb, channel->socket, error) < 0)
         return -1;
     if (fd < 0)
         return 0;
     if (fd == channel->socket)
-        return bad_channel(host, error, "%s gave one descriptor for socket and diagnostics", verb);
+        return bad_channel(host, error, "%s returned the same descriptor for socket and diagnostics", verb);
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0)
-        return bad_channel(host, error, "the diagnostics that %s gave (%d) cannot be used: %s", verb, fd, strerror(errno));
+        return bad_channel(host, error, "the diagnostics that %s returned (%d) cannot be used: %s", verb, fd, strerror(errno));
     if ((flags & O_ACCMODE) == O_WRONLY)
-        return bad_channel(host, error, "the diagnostics that %s gave (%d) cannot be read", verb, fd);
+        return bad_channel(host, error, "the diagnostics that %s returned (%d) cannot be read", verb, fd);
     return 0;
 }
 
-/* A verb that was to fill it in has returned `result`. What is not to be used is not handed on. */
+/* A verb that fills in the channel has returned `result`. An unusable channel is not passed on. */
 static int take_channel(struct adapter_host *host, const char *verb, int result, struct osiris_channel *channel,
                         struct osiris_error *error)
 {
@@ -353,7 +353,7 @@ void adapter_host_worker_exit(struct adapter_host *host, int timeout_ms,
                               struct osiris_worker_exit *result)
 {
     *result = (struct osiris_worker_exit){.struct_size = sizeof *result};
-    /* It is asked again and again. */
+    /* It is called repeatedly. */
     if (end_quietly(host, OSIRIS_DEBUG, "worker_exit", host->adapter->worker_exit(host->state, timeout_ms, result)) < 0)
         result->state = OSIRIS_WORKER_LOST;
 }

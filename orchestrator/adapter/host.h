@@ -1,6 +1,6 @@
 /*
  * An execution adapter in use: its shared object found and loaded, its options checked, its host table
- * filled, its verbs called in their order. One thread.
+ * filled, its verbs called in order. One thread.
  */
 #ifndef OSIRIS_ORCHESTRATOR_ADAPTER_HOST_H
 #define OSIRIS_ORCHESTRATOR_ADAPTER_HOST_H
@@ -29,7 +29,7 @@ struct adapter_host_options {
     const char *adapter_path;
     const char *adapter_dir;
     const char *run_id;
-    struct redactor *redactor; /* outlives it: for what the adapter says; knows the secrets among the options */
+    struct redactor *redactor; /* outlives it; masks the adapter's texts and knows the secrets among the options */
     const struct adapter_sink *sink;             /* outlives it */
     const struct osiris_adapter_context *context; /* outlives it */
 };
@@ -41,11 +41,11 @@ int adapter_host_prepare(struct adapter_host *host, struct osiris_error *error);
 /* The caller owns the channel's descriptors from then on. */
 int adapter_host_execute(struct adapter_host *host, struct osiris_channel *channel,
                          struct osiris_error *error);
-/* The same worker over a new link, if its adapter can. */
+/* Reconnects to the same worker over a new link, if the adapter supports it. */
 bool adapter_host_can_reconnect(const struct adapter_host *host);
 int adapter_host_reconnect(struct adapter_host *host, struct osiris_channel *channel,
                            struct osiris_error *error);
-/* RUNNING, too, if the adapter can't tell. */
+/* Also RUNNING if the adapter does not know. */
 void adapter_host_worker_exit(struct adapter_host *host, int timeout_ms,
                               struct osiris_worker_exit *result);
 void adapter_host_terminate(struct adapter_host *host, int how);

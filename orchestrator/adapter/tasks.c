@@ -1,4 +1,4 @@
-/* What an adapter's thread is asked for: tasks, and short calls; see thread.h. */
+/* The work of an adapter's thread: tasks and short calls; see thread.h. */
 #include "orchestrator/adapter/thread-work.h"
 #include "core/base/clock.h"
 #include "core/base/pause.h"

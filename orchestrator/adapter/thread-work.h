@@ -8,7 +8,7 @@
 #include "orchestrator/adapter/guard.h"
 #include "orchestrator/adapter/thread.h"
 
-/* What the adapter has told, in its order. */
+/* The adapter's reports, in order. */
 struct report {
     struct report *next;
     enum { REPORT_LOG, REPORT_EVENT, REPORT_METRIC } kind;
@@ -18,11 +18,11 @@ struct report {
     double value;
 };
 
-/* What the thread is to do with what it owns. */
+/* The work of the thread, on what it owns. */
 typedef void (*adapter_work)(struct adapter_thread *thread, void *argument);
 
 struct adapter_thread {
-    /* Of the owner, and copies for the adapter. */
+    /* From the owner, and copies for the adapter. */
     const struct adapter_sink *sink;
     struct adapter_host_options options;
     struct osiris_adapter_context context;
@@ -31,18 +31,18 @@ struct adapter_thread {
     atomic_bool cancelled;
     struct adapter_sink own_sink;
     struct adapter_guard guard;
-    /* Of who is at work: the thread while `work` is set, else the owner. */
+    /* Used by the thread while `work` is set, else by the owner. */
     struct adapter_host *host;
     struct adapter_outcome outcome;
     struct adapter_patience patience; /* of ADAPTER_AWAIT */
     /* Guarded by `lock`. */
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    adapter_work work; /* NULL: it rests */
+    adapter_work work; /* NULL: idle */
     void *argument;
     bool is_task, has_outcome;
     bool ending, left_behind;
-    bool is_dead; /* the adapter has ended, or crashed: nothing more is asked of it, and all that it had is left */
+    bool is_dead; /* the adapter has ended or crashed: it is not called any more, and everything that it had is left */
     struct report *first, **end;
     size_t report_count;
 };

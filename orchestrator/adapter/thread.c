@@ -1,4 +1,4 @@
-/* An execution adapter on a thread of its own; see thread.h. */
+/* An execution adapter on its own thread; see thread.h. */
 #include <string.h>
 #include <sys/eventfd.h>
 
@@ -21,7 +21,7 @@ static char *copy_text(const char *text)
     return text == NULL ? NULL : memory_format("%s", text);
 }
 
-/* One block of pointers; the texts are their own. */
+/* One block of pointers; each text is allocated separately. */
 static const char *const *copy_list(const char *const *list)
 {
     size_t count = 0;
@@ -124,7 +124,7 @@ static void add_report(struct adapter_thread *thread, const struct report *given
     *report = *given;
     report->name = copy_text(name);
     report->text = copy_text(text);
-    /* To wait and to write are where a cancelled thread ends; it would keep the lock. */
+    /* Waiting and writing are cancellation points; a cancelled thread would keep the lock. */
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     pthread_mutex_lock(&thread->lock);
     while (thread->report_count >= REPORTS_WAITING && !thread->left_behind)
@@ -221,7 +221,7 @@ static void *serve(void *context)
     bool left_behind;
     int unused;
 
-    /* An adapter that cancels its own thread is met in its call, not where the lock is held. */
+    /* An adapter that cancels its own thread ends in its call, not where the lock is held. */
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &unused);
     adapter_guard_enter(&thread->guard);
     pthread_cleanup_push(on_unwound, thread);
@@ -284,7 +284,7 @@ struct adapter_thread *adapter_thread_new(const struct adapter_host_options *opt
     return thread;
 }
 
-/* An adapter that has ended. Its thread is stopped for good, wherever it was, and what it was at is not touched any more. */
+/* An adapter that has ended. Its thread is stopped permanently, wherever it was, and what it was using is not touched any more. */
 
 static void fail_task(struct adapter_thread *thread)
 {
@@ -310,7 +310,7 @@ static void check_thread(struct adapter_thread *thread)
     thread->work = NULL;
 }
 
-/* Until something has changed, or the time has come (monotonic; 0: none). The lock is held. False: it has come. */
+/* Waits until something changes or the deadline passes (monotonic; 0: none). The lock is held. False: it has passed. */
 static bool wait_for_change(struct adapter_thread *thread, int64_t end_ns)
 {
     int64_t now = clock_monotonic_ns(), next = now + CHECKED_EVERY_MS * INT64_C(1000000);
@@ -324,7 +324,7 @@ static bool wait_for_change(struct adapter_thread *thread, int64_t end_ns)
     return true;
 }
 
-/* Giving it work. */
+/* Starting work. */
 
 static void assign(struct adapter_thread *thread, adapter_work work, void *argument, bool is_task)
 {
@@ -382,7 +382,7 @@ void adapter_thread_free(struct adapter_thread *thread)
     free_thread(thread);
 }
 
-/* What comes of it. */
+/* Results. */
 
 int adapter_thread_fd(const struct adapter_thread *thread)
 {

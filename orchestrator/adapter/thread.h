@@ -1,11 +1,11 @@
 /*
- * An execution adapter in use, on a thread of its own: making a place may take an adapter many seconds, and nobody else waits
- * for that. The thread lives as long as this does, so all calls of an adapter's state come from one thread, as
+ * An execution adapter in use, on its own thread: creating a place may take an adapter many seconds, and nobody else waits
+ * for that. The thread lives as long as this object, so all calls of an adapter's state come from one thread, as
  * osiris/adapter.h promises, and what is bound to the life of the thread that started a worker (PR_SET_PDEATHSIG) lasts.
  *
- * A task goes on while its owner does other things; adapter_thread_fd says when there is something to be taken. The other
- * calls are short ones, whose caller waits. One task or call at a time; all functions on the owner's thread, and so is what
- * the adapter reports: the sink is called in adapter_thread_take and in what waits, never on the adapter's thread.
+ * A task runs while its owner does other things; adapter_thread_fd becomes readable when there is something to take. The other
+ * calls are short, and the caller waits. One task or call at a time; all functions are for the owner's thread, and so are
+ * the adapter's reports: the sink is called in adapter_thread_take and in functions that wait, never on the adapter's thread.
  *
  * An adapter that does not return from its task is left behind with all that it has: it uses nothing of its owner's. So is one that
  * calls exit, or crashes (guard.h): what it was at has failed, and calls do nothing from then on.
@@ -33,13 +33,13 @@ struct adapter_patience {
     int exit_ms; /* and waited for again */
 };
 
-/* How a worker has ended that was waited for. */
+/* How a worker has ended. */
 struct adapter_worker_end {
     struct osiris_worker_exit exit;
-    int64_t killed_after_ms; /* 0: it was not */
+    int64_t killed_after_ms; /* 0: it was not killed */
 };
 
-/* What has become of a task. */
+/* The outcome of a task. */
 struct adapter_outcome {
     enum adapter_task task;
     int result;                    /* 0 or -1 */
@@ -52,7 +52,7 @@ struct adapter_outcome {
  * not called. */
 struct adapter_thread *adapter_thread_new(const struct adapter_host_options *options,
                                           struct osiris_error *error);
-/* Tears the place down. If a task is under way: leaves it behind, to be torn down should it ever return. */
+/* Tears down the place. If a task is running, it is abandoned, and torn down should it ever return. */
 void adapter_thread_free(struct adapter_thread *thread);
 
 /* No task is under way. `patience`: of ADAPTER_AWAIT, else NULL. */
@@ -64,7 +64,7 @@ bool adapter_thread_take(struct adapter_thread *thread, struct adapter_outcome *
 /* From now on the adapter hears that it is cancelled. */
 void adapter_thread_cancel(struct adapter_thread *thread);
 
-/* As those of host.h. While a task is under way there is no worker: it is LOST, and terminating it cancels the task. */
+/* Like those of host.h. While a task is running there is no worker: it is LOST, and terminating it cancels the task. */
 bool adapter_thread_can_reconnect(const struct adapter_thread *thread);
 void adapter_thread_worker_exit(struct adapter_thread *thread, int timeout_ms,
                                 struct osiris_worker_exit *result);

@@ -7,15 +7,15 @@
 #include "core/base/buffer.h"
 #include "core/base/cleanup.h"
 
-/* A line of more bytes is cut before its secrets are masked, unless one lies where it would be cut: then at twice as many. */
+/* A longer line is split before its secrets are masked, unless a secret is at the split: then at twice the length. */
 #define WHOLE_LINE ((size_t)64 << 10)
 #define LONGEST_LINE ((size_t)4 << 20)
 
 struct worker_log {
     int fd;
     struct redactor *redactor; /* borrowed */
-    struct buffer pending; /* the line that has no end yet */
-    size_t enough; /* bytes of it at which it is cut */
+    struct buffer pending; /* the incomplete line */
+    size_t enough; /* its length at which it is split */
     char *kept[WORKER_LOG_KEPT]; /* a ring; `next` is the oldest */
     size_t next;
     char *crash, *crashed_step; /* that a line has named; or NULL */
@@ -71,7 +71,7 @@ static void keep(struct worker_log *log, char *text)
     log->next = (log->next + 1) % WORKER_LOG_KEPT;
 }
 
-/* The first bytes of what is pending: masked, then cut between two characters. */
+/* The first pending bytes: masked, then split between two characters. */
 static void emit(struct worker_log *log, size_t length)
 {
     _cleanup_free_ char *clean = length == 0 ? NULL : redactor_text(log->redactor, log->pending.data, length);
@@ -116,7 +116,7 @@ static void end_line(struct worker_log *log)
     log->enough = WHOLE_LINE;
 }
 
-/* What has no end yet, but is long. */
+/* A long incomplete line. */
 static void emit_beginning(struct worker_log *log)
 {
     if (log->pending.length < log->enough)
@@ -167,7 +167,7 @@ void worker_log_read(struct worker_log *log)
 
 void worker_log_drain(struct worker_log *log)
 {
-    /* Bounded, for a grandchild may go on writing. */
+    /* Bounded, because a grandchild may continue to write. */
     for (int i = 0; i < 64 && log->fd >= 0; i++)
         if (!read_some(log))
             break;

@@ -1,5 +1,5 @@
 /*
- * What a worker prints on its stderr: read without waiting, masked, cut into lines, handed on line by line, with the last
+ * A worker's stderr: read without waiting, masked, split into lines, passed on line by line, with the last
  * ones kept for the message about a worker that died. Bounded: of a longer line each WORKER_LOG_LINE bytes are one. NUL bytes
  * are left out, so that they hide nothing of what a secret has around them. One thread.
  */
@@ -24,14 +24,14 @@ void worker_log_free(struct worker_log *log);
 
 /* -1 once the end has been reached. */
 int worker_log_fd(const struct worker_log *log);
-/* Reads what is there, at most some 256 KiB, without waiting. */
+/* Reads what is available, at most about 256 KiB, without waiting. */
 void worker_log_read(struct worker_log *log);
-/* Reads all that is left without waiting, and a last line without a newline. */
+/* Reads the rest without waiting, including a last line without a newline. */
 void worker_log_drain(struct worker_log *log);
 /* The step in whose thread the worker has ended by `what` ("SIGSEGV", "out of memory"), as its handler has said in its last words
  * (worker/lifecycle.c); or NULL. A driver could print the same. */
 const char *worker_log_crashed_step(const struct worker_log *log, const char *what);
-/* The last lines, joined by newlines, oldest first; "" if there were none. Free it; NULL: no memory. */
+/* The last lines, joined by newlines, oldest first; "" if there were none. Free it; NULL: out of memory. */
 char *worker_log_last_words(const struct worker_log *log);
 
 #endif

@@ -1,4 +1,4 @@
-/* One form for one value; see canonical-json.h. */
+/* Canonical JSON; see canonical-json.h. */
 #include "orchestrator/base/canonical-json.h"
 
 #include <ctype.h>
@@ -12,7 +12,7 @@ static int by_bytes(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The keys in order; NULL: no memory for so many. Borrowed from the object. */
+/* The keys in order, borrowed from the object; NULL: out of memory. */
 static const char **sorted_keys(json_object *object, size_t *count)
 {
     const char **keys = calloc((size_t)json_object_object_length(object) + 1, sizeof *keys);
@@ -102,8 +102,8 @@ static bool reads_as_itself(const char *text)
 
 static void append_yaml(json_object *value, struct buffer *buffer, unsigned indent, bool in_list);
 
-/* What JSON may have as it is, but YAML not, or only as a line's end: DEL, C1, line separators, the byte order mark.
- * The bytes that it takes; 0: it is none of these. */
+/* Characters that JSON allows unescaped, but YAML does not, or only as a line break: DEL, C1, line separators, the byte order mark.
+ * Returns its length in bytes; 0: none of these. */
 static size_t unprintable(const char *at, unsigned *code)
 {
     const unsigned char *c = (const unsigned char *)at;
@@ -168,7 +168,7 @@ static void append_yaml_object(json_object *value, struct buffer *buffer, unsign
     for (size_t i = 0; i < count; i++) {
         json_object *member = NULL;
         json_object_object_get_ex(value, keys[i], &member);
-        /* The first key of a list's item stands behind the dash. */
+        /* The first key of a list item follows the dash. */
         if (!in_list || i > 0)
             append_indent(buffer, indent);
         append_yaml_word(keys[i], buffer);

@@ -1,4 +1,4 @@
-/* JSON with one form for one value: keys sorted by bytes, no blanks. What fingerprints are taken of. */
+/* Canonical JSON, for fingerprints: one form for each value, with keys sorted by bytes and without blanks. */
 #ifndef OSIRIS_ORCHESTRATOR_BASE_CANONICAL_JSON_H
 #define OSIRIS_ORCHESTRATOR_BASE_CANONICAL_JSON_H
 

@@ -1,4 +1,4 @@
-/* Suggestions for a name that was mistyped; see near-miss.h. */
+/* Suggestions for a mistyped name; see near-miss.h. */
 #include "orchestrator/base/near-miss.h"
 
 #include <stdbool.h>
@@ -43,7 +43,7 @@ static size_t distance(const char *wanted, const char *candidate)
 {
     size_t length = strlen(wanted);
 
-    /* Neither an empty name nor the very one that was given helps anybody. */
+    /* Neither an empty name nor the same name is a useful suggestion. */
     if (candidate[0] == '\0' || strcmp(wanted, candidate) == 0)
         return FAR;
     size_t found = edit_distance(wanted, candidate);

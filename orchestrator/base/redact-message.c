@@ -1,6 +1,6 @@
 /*
- * Messages between osiris and its workers, masked: they are structure of ours with texts from outside in it. Names of steps,
- * components and places, states and times stay what they are; everything else that is a text is taken for one from outside.
+ * Masks messages between osiris and its workers: they are our structures with texts from outside. Names of steps,
+ * components and places, states and times are not changed; every other text is treated as one from outside.
  */
 #include "orchestrator/base/redact-message.h"
 
@@ -10,7 +10,7 @@
 #include "core/base/json-build.h"
 #include "core/base/one-of.h"
 
-/* Members whose values osiris and the worker choose from words that both know. */
+/* Members whose values osiris and the worker choose from fixed sets. */
 static const char *const own_members[] = {
     "id",   "method", "type", "status", "driver", "component", "step_id", "category", "level", "ts", "compression", "codec",
     "function", "place", "kind", "mode", "from", "to", "session_id", "plan", "option", "step_ids",
@@ -41,7 +41,7 @@ static json_object *mask_member(struct redactor *redactor, const char *key, json
     return mask_members(redactor, value);
 }
 
-/* Levels of a message are bounded. */
+/* The depth of a message is bounded. */
 static json_object *mask_members(struct redactor *redactor, json_object *value)
 {
     json_object *copy;
@@ -62,7 +62,7 @@ static json_object *mask_members(struct redactor *redactor, json_object *value)
     return copy;
 }
 
-/* What a driver says in members of its own choice: only those of the worker are kept. */
+/* Members that a driver chooses: only those of the worker are kept. */
 static json_object *mask_free(struct redactor *redactor, json_object *data, const char *const *workers)
 {
     json_object *copy = redactor_event(redactor, data);

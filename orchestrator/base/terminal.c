@@ -65,7 +65,7 @@ char *terminal_lines(const char *text)
 
 /* Formats. */
 
-/* One conversion, taken apart. */
+/* One parsed conversion. */
 struct conversion {
     bool left, zero;
     int width, precision; /* -1: none */
@@ -73,7 +73,7 @@ struct conversion {
     char kind;
 };
 
-/* va_list is an array on some machines: what takes it on has to have it in a struct. */
+/* va_list is an array on some machines, so it is passed in a struct. */
 struct taker {
     va_list arguments;
 };
@@ -91,7 +91,7 @@ static int read_number(const char **format, struct taker *taker)
     return number;
 }
 
-/* Behind the '%'. */
+/* After the '%'. */
 static struct conversion read_conversion(const char **format, struct taker *taker)
 {
     struct conversion conversion = {.precision = -1};

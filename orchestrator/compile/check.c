@@ -1,4 +1,4 @@
-/* A step's config and connection held against the schema of its component; see check.h. */
+/* Checks a step's config and connection against the schema of its component; see check.h. */
 #include "orchestrator/compile/check.h"
 
 #include <string.h>
@@ -12,10 +12,10 @@
 
 struct problem_context {
     struct config_compiler *compiler;
-    json_object *connection; /* fields whose problems lie in the connections file */
+    json_object *connection; /* fields that are defined in the connections file */
 };
 
-/* Whether the spec says that what the pointer shows is secret: the message may quote it. */
+/* Whether the spec says that the value at the pointer is secret, because the message may quote it. */
 static bool is_spec_secret(const struct component *component, const char *pointer)
 {
     _cleanup_free_ char *key = pointer[0] == '\0' ? NULL : strndup(pointer + 1, strcspn(pointer + 1, "/"));
@@ -23,7 +23,7 @@ static bool is_spec_secret(const struct component *component, const char *pointe
     return key != NULL && compiler_is_secret(component, key);
 }
 
-/* A field that is no secret can have the value of one that is, or contain it: both may come from one variable. */
+/* A field that is not secret can equal or contain a secret value: both may come from one variable. */
 static bool has_secret_value(const struct problem_context *problem, const char *pointer)
 {
     json_object *secrets = problem->compiler->compiled->secrets;
@@ -39,7 +39,7 @@ static bool has_secret_value(const struct problem_context *problem, const char *
     return false;
 }
 
-/* What the component's spec says of the option that the pointer begins with, or NULL. */
+/* The entry of the component's spec for the option at the start of the pointer, or NULL. */
 static const char *description_of(const struct component *component, const char *pointer)
 {
     json_object *properties = json_member(json_member(component->spec, "configSchema"), "properties");
@@ -48,7 +48,7 @@ static const char *description_of(const struct component *component, const char 
     return key == NULL ? NULL : json_member_string(json_member(properties, key), "description", NULL);
 }
 
-/* Of a field that is not the step's own: it stands in the connections file, or nowhere. */
+/* A problem of a field that is not the step's own: it is defined in the connections file, or nowhere. */
 static void report_field(struct config_compiler *compiler, const char *pointer, const char *hint, const char *message,
                          const char *comma, const char *is)
 {
@@ -60,7 +60,7 @@ static void report_field(struct config_compiler *compiler, const char *pointer, 
     compiler_family(step->component, family, sizeof family);
     if (compiler->alias != NULL &&
         connections_find_field(compiler->connections, family, compiler->alias, field, &where))
-        /* Without the step: another one with the same connection has the same problem, once. */
+        /* Without the step, so that steps with the same connection report the problem once. */
         diagnostics_add(compiler->diagnostics, DIAGNOSTIC_ERROR, "invalid_connection", &where, NULL, 0, NULL, hint,
                         "the connection \"@%s.%s\": \"%s\" %s%s%s", family, compiler->alias, pointer + 1, message,
                         comma, is);
@@ -77,7 +77,7 @@ static void on_problem(void *context, const char *pointer, const char *message, 
     struct source_location where = step->config_where;
 
     if (is_spec_secret(step->component, pointer)) {
-        message = "is not what the component takes; its value is secret and not shown";
+        message = "is not valid for the component; its value is secret and not shown";
         is = NULL;
     }
     bool from_config = pointer[0] == '\0' || pipeline_has_option(step, pointer);
@@ -98,7 +98,7 @@ static void on_problem(void *context, const char *pointer, const char *message, 
     }
 }
 
-/* The config and the connection's fields together are what the schema speaks of. */
+/* The schema applies to the config and the connection's fields together. */
 static json_object *merged(json_object *config, json_object *fields)
 {
     json_object *all = json_object_new_object();
@@ -116,7 +116,7 @@ static json_object *merged(json_object *config, json_object *fields)
     return all;
 }
 
-/* Connections may have fields that this component does not know: only its own are checked. */
+/* Connections may have fields that this component does not know; only its own are checked. */
 static json_object *known_fields(json_object *schema, json_object *fields)
 {
     json_object *properties = json_member(schema, "properties");
@@ -132,13 +132,13 @@ static json_object *known_fields(json_object *schema, json_object *fields)
     return known;
 }
 
-/* Options of a step of which nothing can be said, because something is wrong with them or with the connection that
- * they come from: that is reported already. */
+/* Options of a step that cannot be judged, because something is wrong with them or with the connection that
+ * they come from, which has already been reported. */
 struct unknowns {
     const struct component *component;
     json_object *faulty;
     bool connection; /* the connection's fields */
-    bool any;        /* it may be every option: one is there whose name is none */
+    bool any;        /* any option may be meant, because there is an unknown key */
 };
 
 /* `fields` is NULL if the component has a connection that could not be resolved. */
@@ -168,7 +168,7 @@ static bool is_unknown(const struct unknowns *unknowns, const char *option)
            (unknowns->connection && component_has_connection_field(unknowns->component, option));
 }
 
-/* Whether a rule (a part of a schema) speaks of no unknown option. Trees are of a bounded height. */
+/* Whether a rule (a part of a schema) refers to no unknown option. The height of trees is bounded. */
 static bool can_be_judged(const struct unknowns *unknowns, json_object *rule)
 {
     if (unknowns->any)
@@ -231,7 +231,7 @@ static void check_constraints(struct config_compiler *compiler, const struct unk
     }
 }
 
-/* Those options that the step has to have and whose lack was not found when it was read. */
+/* Required options whose absence was not found when the step was read. */
 static json_object *still_required(const struct unknowns *unknowns, json_object *required)
 {
     json_object *list = json_object_new_array();
@@ -245,7 +245,7 @@ static json_object *still_required(const struct unknowns *unknowns, json_object 
     return list;
 }
 
-/* Less what only a run needs, if it is not one, and less what would be said of options that are not known. */
+/* The schema without what only a run needs, if this is not one, and without rules about unknown options. */
 static json_object *judged(const struct config_compiler *compiler, const struct unknowns *unknowns, json_object *schema)
 {
     static const char *const always[] = {"type", "properties", "additionalProperties"};

@@ -19,12 +19,12 @@
 #include "config.h"
 #endif
 
-/* As JSON a text may be six times as long. */
+/* A text may be six times as long as JSON. */
 #define JSON_LIMIT (512u << 20)
 
 /* The plan. */
 
-/* Streams are numbered by their place in the plan's edges. */
+/* Streams are numbered by their index in the plan's edges. */
 static int64_t stream_number(const struct graph *graph, size_t index)
 {
     int64_t number = 0;
@@ -74,14 +74,14 @@ static json_object *string_list(char *const *texts)
     return list;
 }
 
-/* What went to standard output (the path "-") cannot be taken back. */
+/* Output to standard output (the path "-") cannot be undone. */
 static bool writes_stdout(const struct pipeline_step *step)
 {
     return step->component->kind == OSIRIS_WRITER &&
            strcmp(json_member_string(step->config, "path", ""), "-") == 0;
 }
 
-/* Only what says something. */
+/* Only members that are set. */
 static void add_limits(const struct pipeline_step *step, json_object *object)
 {
     if (step->timeout_ms > 0)
@@ -237,7 +237,7 @@ static json_object *limits_facts(const struct pipeline *pipeline)
     return facts;
 }
 
-/* The pipeline as the user means it: what its file says, less comments and layout. */
+/* The content of the pipeline's file, without comments and layout. */
 static json_object *oml_facts(const struct pipeline *pipeline, const struct compiled *compiled)
 {
     json_object *facts = json_object_new_object();
@@ -296,7 +296,7 @@ static json_object *manifest_steps(json_object *plan)
     return steps;
 }
 
-/* The hash covers everything but the hash itself and the time. */
+/* The hash covers everything except the hash itself and the time. */
 static void seal(struct compiled *compiled, json_object *plan)
 {
     char now[CLOCK_TIMESTAMP_SIZE];

@@ -1,9 +1,9 @@
 /*
- * From a pipeline to what can be run: connections resolved, configs checked against the components'
- * schemas, the graph of streams drawn, fingerprints taken. Same inputs, same bytes (but for the
+ * Compiles a pipeline: connections are resolved, configs checked against the components'
+ * schemas, the graph of streams built, fingerprints computed. Same inputs, same bytes (except for the
  * manifest's generated_at).
  *
- * The plan (plan.json) is what the scheduler and the worker run by:
+ * The scheduler and the worker follow the plan (plan.json):
  *
  *   { "pipeline": "orders-to-csv",
  *     "steps":  [ { "id", "component", "driver" (canonical name), "kind": "extractor|processor|writer",
@@ -18,9 +18,9 @@
  *     "edges":  [ { "id", "from", "output", "to", "input", "mode": "bounded|elastic" } ],
  *     "groups": [ { "id", "steps": [ids], "after": [group ids] } ] }
  *
- * An edge is elastic if it lies on an undirected cycle of the step graph, `after` relations included;
- * any other may block its producer. A group is a set of steps joined by streams (groups that wait for
- * each other in a circle are one); it succeeds, fails, commits and is retried as one.
+ * An edge is elastic if it is on an undirected cycle of the step graph, `after` relations included;
+ * any other may block its producer. A group is a set of steps connected by streams (groups that wait for
+ * each other in a cycle are one); it succeeds, fails, commits and is retried as one.
  */
 #ifndef OSIRIS_ORCHESTRATOR_COMPILE_COMPILE_H
 #define OSIRIS_ORCHESTRATOR_COMPILE_COMPILE_H
@@ -44,7 +44,7 @@ struct compiled {
     char manifest_short[8]; /* the first seven characters */
 };
 
-/* Levels of a step's config and of its connection: a message's, less those that it puts around them. */
+/* The maximum depth of a step's config and of its connection: a message's depth, less the levels around them. */
 #define COMPILE_MAXIMUM_HEIGHT 24
 /* A connection allows at most so many at a time. */
 #define COMPILE_MAXIMUM_CONNECTIONS 100000
@@ -53,12 +53,12 @@ struct compile_options {
     const struct pipeline *pipeline;
     const char *profile;          /* that the pipeline was loaded with, or NULL */
     const char *osiris_home;      /* $OSIRIS_HOME or NULL */
-    const char *verb;             /* what the steps will be asked (driver.h); NULL: they run */
-    const char *worker_path; /* asks drivers what else is wrong with configs; NULL: nobody does */
+    const char *verb;             /* the verb that the steps run (driver.h); NULL: run */
+    const char *worker_path; /* the worker that lets drivers validate configs; NULL: none */
 };
 
-/* Compiles. Problems go to `diagnostics`; returns 0 or -1. Of a pipeline that is broken all is checked that can be judged
- * without the parts that are. */
+/* Compiles. Problems go to `diagnostics`; returns 0 or -1. In a pipeline with errors, everything is checked that can be judged
+ * without the faulty parts. */
 int compile_pipeline(const struct compile_options *options, struct diagnostics *diagnostics,
                      struct compiled **out);
 void compiled_free(struct compiled *compiled);

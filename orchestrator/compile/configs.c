@@ -1,4 +1,4 @@
-/* Configs and connections of a pipeline's steps: resolved, defaults filled in, checked; see compile.h. */
+/* Configs and connections of a pipeline's steps: resolving, defaults, checks; see compile.h. */
 #include "orchestrator/compile/configs.h"
 
 #include <stdio.h>
@@ -35,7 +35,7 @@ static unsigned height_of(json_object *value)
     return highest + (json_object_is_type(value, json_type_object) || json_object_is_type(value, json_type_array));
 }
 
-/* The worker gets both in a message, whose depth is bounded. */
+/* Both are sent to the worker in a message, whose depth is bounded. */
 static void check_height(struct config_compiler *compiler, json_object *config, json_object *fields)
 {
     const struct pipeline_step *step = compiler->step;
@@ -86,8 +86,8 @@ static void compile_step(struct config_compiler *compiler)
         if (fields != NULL)
             compiler_take_overrides(step, config, fields);
     } else if (step->connection != NULL) {
-        compiler_error(compiler, "invalid_connection_ref", &step->connection_where, "leave it out",
-                       "\"%s\" takes no connection", step->component_name);
+        compiler_error(compiler, "invalid_connection_ref", &step->connection_where, "omit it",
+                       "\"%s\" does not use a connection", step->component_name);
     }
     schema_fill_defaults(schema, config);
     compiler_drop_connection_defaults(step, config);
@@ -96,7 +96,7 @@ static void compile_step(struct config_compiler *compiler)
         check_size(compiler, config);
     if (!compiler->pipeline->has_secret_params)
         compiler_check_config(compiler, config, fields);
-    /* What follows is kept by the step's id. */
+    /* The rest is stored by the step's id. */
     if (step->id == NULL) {
         json_object_put(fields);
         json_object_put(config);
@@ -129,7 +129,7 @@ void compile_configs(const struct compile_options *options, struct compiled *com
 
     for (size_t i = 0; i < options->pipeline->step_count; i++) {
         compiler_choose_step(&compiler, i);
-        /* Without a component nothing is known of the config. */
+        /* Without a component nothing is known about the config. */
         if (compiler.step->component != NULL && compiler.step->config != NULL)
             compile_step(&compiler);
     }

@@ -10,7 +10,7 @@
 #include "core/base/json-build.h"
 #include "orchestrator/base/near-miss.h"
 
-#define MAX_CONNECTIONS "max_connections" /* a field of any family, which the schedule keeps */
+#define MAX_CONNECTIONS "max_connections" /* a field of any family, which the schedule obeys */
 
 json_object *compiler_connection_fields(const struct component *component)
 {
@@ -57,7 +57,7 @@ static const char *split_reference(const char *reference, char *family, size_t s
     return reference[1 + length] == '.' ? reference + length + 2 : NULL;
 }
 
-/* Whether the component can do without a connection: none of its fields is required. */
+/* Whether the component works without a connection: none of its fields is required. */
 static bool connection_is_optional(const struct component *component)
 {
     json_object *required = json_member(json_member(component->spec, "configSchema"), "required");
@@ -81,13 +81,13 @@ static bool has_connection_field(const struct component *component, json_object 
     return false;
 }
 
-/* Whether the step's config itself has fields of the connection. */
+/* Whether the step's config contains fields of the connection. */
 static bool has_inline_fields(const struct pipeline_step *step)
 {
     return has_connection_field(step->component, step->config) || has_connection_field(step->component, step->faulty);
 }
 
-/* Takes the field that is for osiris itself, unless the component has one of that name, too. 0: there is none, -1: it is wrong
+/* Removes the field that is for osiris itself, unless the component has one of that name, too. 0: there is none, -1: it is invalid
  * (reported). */
 static int64_t take_max_connections(struct config_compiler *compiler, const char *family, const char *alias, json_object *fields)
 {
@@ -124,7 +124,7 @@ static json_object *field_type(const struct component *component, const char *fi
     return json_member(json_member(properties, field), "type");
 }
 
-/* Of all components of the family: they share their connections. */
+/* For all components of the family, because they share their connections. */
 static enum connection_field find_field(void *context, const char *field)
 {
     const struct config_compiler *compiler = context;
@@ -179,14 +179,14 @@ json_object *compiler_resolve_connection(struct config_compiler *compiler)
         alias = split_reference(step->connection, family, sizeof family);
     if (strcmp(family, own) != 0) {
         compiler_error(compiler, "invalid_connection_ref", &step->connection_where,
-                       "take a connection of its family, or another component",
-                       "\"%s\" needs a connection of the family \"%s\", \"%s\" is another", step->component_name, own,
+                       "use a connection of its family, or another component",
+                       "\"%s\" needs a connection of the family \"%s\", and \"%s\" is not one", step->component_name, own,
                        step->connection);
         return NULL;
     }
     if (connections == NULL)
         return NULL;
-    /* A step that brings its own host and so on needs no connection. */
+    /* A step with its own host and so on needs no connection. */
     if (step->connection == NULL && (has_inline_fields(step) || connection_is_optional(step->component)) &&
         !connections_have_default(connections, family))
         return json_object_new_object();

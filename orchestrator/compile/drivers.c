@@ -1,4 +1,4 @@
-/* What only the drivers know to be wrong with configs; see drivers.h and ask-worker.h. */
+/* Validation of configs by drivers; see drivers.h and ask-worker.h. */
 #include "orchestrator/compile/drivers.h"
 
 #include <string.h>
@@ -43,7 +43,7 @@ static struct redactor *new_redactor(const struct config_compiler *compiler)
     return redactor;
 }
 
-/* No secret leaves for this, but a word that is one, too, stays in fields that are not: a host that is called as the password. */
+/* No secrets are sent for this, but a secret text remains in fields that are not secret: for example, a host with the same name as the password. */
 static json_object *clean_connection(struct config_compiler *compiler, struct redactor *redactor, json_object *question)
 {
     json_object *connection = redactor_record(redactor, json_member(question, "connection"));

@@ -81,7 +81,7 @@ static void add_step_edges(const struct pipeline *pipeline, struct graph *graph,
         bool stream = takes_inputs(step) && has_output(&pipeline->steps[from]);
         if (is_explicit_input(step, step->needs[i]))
             continue;
-        /* Explicit inputs say all that is wanted; what else is needed is only waited for. */
+        /* Explicit inputs are complete; a step only waits for its other needs. */
         if (stream && step->input_count > 0)
             stream = false;
         input_name(step->needs[i], only, name, sizeof name);
@@ -110,22 +110,22 @@ static void check_step(const struct pipeline *pipeline, const struct graph *grap
             if (graph->edges[j].stream && graph->edges[j].to == index &&
                 strcmp(graph->edges[j].input, edge->input) == 0)
                 pipeline_diagnose(diagnostics, DIAGNOSTIC_ERROR, "duplicate_input", pipeline,
-                                  &step->where, location, "name them under inputs",
-                                  "two inputs of the step are called \"%s\"", edge->input);
+                                  &step->where, location, "give them different names under inputs",
+                                  "two inputs of the step have the name \"%s\"", edge->input);
     }
     if (!takes_inputs(step) && step->input_count > 0)
         pipeline_diagnose(diagnostics, DIAGNOSTIC_ERROR, "unexpected_input", pipeline, &step->where,
-                          location, "an extractor reads from outside: leave inputs out", "\"%s\" takes no inputs", step->component_name);
+                          location, "omit inputs; an extractor reads from outside", "\"%s\" takes no inputs", step->component_name);
     if (takes_inputs(step) && inputs == 0)
         pipeline_diagnose(diagnostics, DIAGNOSTIC_ERROR, "missing_input", pipeline, &step->where,
-                          location, "name the step that it reads from under needs",
+                          location, "add the step that it reads from to needs",
                           "\"%s\" needs an input", step->component_name);
     if (has_output(step) && outputs == 0)
         pipeline_diagnose(diagnostics, DIAGNOSTIC_WARNING, "unread_output", pipeline, &step->where,
-                          location, "name it under the needs of a writer, or leave the step out", "nothing reads the output of the step \"%s\"", step->id);
+                          location, "add it to the needs of a writer, or remove the step", "nothing reads the output of the step \"%s\"", step->id);
 }
 
-/* Order: among the steps that may come next always the first of the file. */
+/* Order: of the steps that may come next, always the first in the file. */
 static void make_order(struct graph *graph)
 {
     size_t count = graph->step_count;
@@ -148,8 +148,8 @@ static void make_order(struct graph *graph)
     }
 }
 
-/* Bridges: an edge that lies on no undirected cycle. Tarjan's low links with a stack of our own; parallel edges are a
- * cycle because only the very edge that led here is skipped. */
+/* Bridges: edges that are on no undirected cycle. Tarjan's low links with an explicit stack; parallel edges are a
+ * cycle because only the edge that led here is skipped. */
 
 struct visit {
     size_t step, via, next; /* the edge that led here; the next edge to look at */
@@ -208,7 +208,7 @@ static void mark_elastic(struct graph *graph)
         graph->edges[i].elastic = graph->edges[i].stream && !bridge[i];
 }
 
-/* Groups: steps joined by streams, then groups that wait for each other in a circle made one. */
+/* Groups: steps connected by streams; groups that wait for each other in a cycle are merged. */
 
 static void merge(size_t *groups, size_t count, size_t a, size_t b)
 {
@@ -220,7 +220,7 @@ static void merge(size_t *groups, size_t count, size_t a, size_t b)
             groups[i] = to;
 }
 
-/* reach[a * count + b]: group a must come before group b. By steps as representatives. */
+/* reach[a * count + b]: group a must come before group b. Groups are represented by steps. */
 static void close_over(const struct graph *graph, bool *reach)
 {
     size_t count = graph->step_count;

@@ -44,7 +44,7 @@ json_object *compiled_step_connections(const struct compiled *compiled, const st
     return object;
 }
 
-/* The steps of the group up to this one that take of the same connection. */
+/* The steps of the group up to this one that use the same connection. */
 struct sharing {
     int64_t count, steps;
 };
@@ -65,7 +65,7 @@ static struct sharing add_up(const struct pipeline *pipeline, const struct graph
     return sharing;
 }
 
-/* Of an option that says how many, if the step has one. */
+/* The position of an option that sets the number, if the step has one. */
 static struct source_location where_it_says(const struct pipeline_step *step)
 {
     json_object *options = json_member(step->component->spec, "x-connections");
@@ -78,7 +78,7 @@ static struct source_location where_it_says(const struct pipeline_step *step)
     return step->where;
 }
 
-/* Told of the step with which it is too much, once for each group. */
+/* Reported for the step that exceeds the limit, once for each group. */
 static void check_step(const struct pipeline *pipeline, const struct graph *graph, const struct compiled *compiled, size_t index,
                        struct diagnostics *diagnostics)
 {
@@ -95,14 +95,14 @@ static void check_step(const struct pipeline *pipeline, const struct graph *grap
     const struct source_location where = where_it_says(step);
     if (count > maximum)
         pipeline_diagnose(diagnostics, DIAGNOSTIC_ERROR, "too_many_connections", pipeline, &where, NULL,
-                          "let it take fewer, or raise max_connections in osiris_connections.yaml",
-                          "step \"%s\" takes %lld connections of \"%s\" at a time, whose max_connections is %lld", step->id,
+                          "use fewer connections, or raise max_connections in osiris_connections.yaml",
+                          "step \"%s\" uses %lld connections of \"%s\" at a time, and its max_connections is %lld", step->id,
                           (long long)count, of, (long long)maximum);
     else
         pipeline_diagnose(diagnostics, DIAGNOSTIC_ERROR, "too_many_connections", pipeline, &step->where, NULL,
-                          "let them take fewer, or raise max_connections in osiris_connections.yaml",
-                          "step \"%s\" and what it is joined with by streams run at the same time and take %lld connections of "
-                          "\"%s\", whose max_connections is %lld",
+                          "use fewer connections, or raise max_connections in osiris_connections.yaml",
+                          "step \"%s\" and the steps that streams connect it with run at the same time and use %lld connections of "
+                          "\"%s\", and its max_connections is %lld",
                           step->id, (long long)sharing.count, of, (long long)maximum);
 }
 

@@ -1,6 +1,6 @@
 /*
- * Steps that would write one file: the second would replace what the first one wrote. What is the same text in both configs
- * is seen here; whatever else leads to one file, when it is opened (worker/claims.c).
+ * Steps that would write the same file: the second would replace what the first has written. Equal texts in both configs
+ * are found here; other paths to the same file are found when it is opened (worker/claims.c).
  */
 #include "orchestrator/compile/outputs.h"
 
@@ -11,7 +11,7 @@
 #include "core/base/json-access.h"
 #include "core/base/memory.h"
 
-/* What a spec says of an option that is a file's path: {name, varied_by: […]}. */
+/* A spec's entry for an option that is a path of a file: {name, varied_by: […]}. */
 static json_object *outputs_of(const struct pipeline_step *step)
 {
     return step->component == NULL ? NULL : json_member(step->component->spec, "x-output-files");
@@ -27,8 +27,8 @@ static const char *name_of(const struct output_option *option)
     return json_member_string(option->output, "name", "");
 }
 
-/* The path as the config has it; NULL: which file it is cannot be said. A driver may fill in what stands in "${…}", and the
- * standard output has a rule of its own. */
+/* The path in the config; NULL: the file is unknown. A driver may substitute "${…}", and the
+ * standard output has its own rule. */
 static const char *path_of(const struct output_option *option)
 {
     const struct pipeline_step *step = option->step;
@@ -38,7 +38,7 @@ static const char *path_of(const struct output_option *option)
     return path == NULL || strstr(path, "${") != NULL || strcmp(path, "-") == 0 ? NULL : path;
 }
 
-/* Some options make other names of the path: whether both steps have the same ones. */
+/* Some options change the names that the path stands for: whether both steps set the same ones. */
 static bool are_varied_alike(const struct output_option *a, const struct output_option *b)
 {
     json_object *options = json_member(a->output, "varied_by");
@@ -73,14 +73,14 @@ static void report(struct config_compiler *compiler, const struct output_option 
 {
     const struct source_location where = pipeline_option_location(first->step, name_of(first));
     _cleanup_free_ char *message =
-        memory_format("\"%s\" is written by the step \"%s\", too, at %s:%u:%u", path_of(second),
+        memory_format("\"%s\" is also written by the step \"%s\", at %s:%u:%u", path_of(second),
                       compiler_step_name(first->step), where.file, where.line, where.column);
 
     compiler_choose_step(compiler, (size_t)(second->step - compiler->pipeline->steps));
-    compiler_report(compiler, name_of(second), "give each step a file of its own", message);
+    compiler_report(compiler, name_of(second), "give each step its own path", message);
 }
 
-/* Against the steps before it; one report is enough. */
+/* Compares with the steps before it; one report is enough. */
 static void check_option(struct config_compiler *compiler, const struct output_option *option)
 {
     for (const struct pipeline_step *step = compiler->pipeline->steps; step < option->step; step++) {
@@ -99,7 +99,7 @@ void compiler_check_outputs(struct config_compiler *compiler)
 {
     const struct pipeline *pipeline = compiler->pipeline;
 
-    /* The value of a secret parameter is not to be told. */
+    /* The value of a secret parameter must not be shown. */
     if (compiler->connection_only || pipeline->has_secret_params)
         return;
     for (size_t i = 0; i < pipeline->step_count; i++) {

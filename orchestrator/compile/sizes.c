@@ -1,6 +1,6 @@
 /*
- * Whether what a worker is told of a pipeline fits into messages, which are bounded: a config each, and all else at once. To find
- * out when it is sent would cost the run.
+ * Whether the data of a pipeline fits into messages to a worker, which are bounded: one for each config, and one for the rest. Finding
+ * that out when they are sent would cost the run.
  */
 #include "orchestrator/compile/sizes.h"
 
@@ -9,20 +9,20 @@
 #include "core/wire/message.h"
 
 #define MIB (1u << 20)
-/* Of a request besides the config: ids, streams. And of `prepare`: paths, names of steps, the environment. */
+/* The rest of a request besides the config: ids, streams. And of `prepare`: paths, names of steps, the environment. */
 #define BESIDE_CONFIG (64u << 10)
 #define BESIDE_PLAN MIB
-/* So short a message cannot have too many values. */
+/* A message this short cannot have too many values. */
 #define NEVER_TOO_MANY (MESSAGE_MAXIMUM_WEIGHT / (2 * MESSAGE_MAP_WEIGHT))
 
-/* What is wrong with it as a part of a message that needs `beside` bytes for the rest, or NULL. */
+/* What is wrong with it as part of a message that needs `beside` bytes for the rest, or NULL. */
 static const char *problem_of(json_object *value, size_t beside)
 {
     _cleanup_buffer_ struct buffer encoded = BUFFER_INIT(FRAME_MAXIMUM_MESSAGE - beside);
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
     if (message_encode(value, &encoded, &error) < 0)
-        return encoded.failed ? "16 MiB are allowed in a message to a worker" : "it is nested too deeply";
+        return encoded.failed ? "a message to a worker may have at most 16 MiB" : "it is nested too deeply";
     if (encoded.length <= NEVER_TOO_MANY)
         return NULL;
     _cleanup_json_ json_object *decoded =
@@ -46,6 +46,6 @@ int compile_check_prepare(const struct compiled *compiled, struct diagnostics *d
     if (problem == NULL)
         return 0;
     return diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "too_large", NULL, NULL, 0, NULL,
-                           "make several pipelines of it",
+                           "split it into several pipelines",
                            "the plan and the connections of all steps are too large: %s", problem);
 }

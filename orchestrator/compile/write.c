@@ -18,7 +18,7 @@ static int write_text(const char *folder, const char *name, const struct buffer 
 
     if (text->failed)
         return osiris_error_set_errno(error, EFBIG, "cannot write \"%s\"", name);
-    /* A pipeline that has not changed is compiled to the same files: most of a short run's time on disk. */
+    /* An unchanged pipeline compiles to the same files, and rewriting them would be most of a short run's disk time. */
     if (atomic_file_holds(path, text->data, text->length))
         return 0;
     return atomic_file_write(path, text->data, text->length, 0644, error);
@@ -78,7 +78,7 @@ static int write_build(const struct compiled *compiled, const char *folder,
         write_json(folder, "fingerprints.json", prints, error) < 0 ||
         write_json(folder, "run_summary.json", summary, error) < 0)
         return -1;
-    /* Last: a build with a manifest is whole. */
+    /* Written last: a build with a manifest is complete. */
     return write_text(folder, "manifest.yaml", &manifest, error);
 }
 
@@ -111,7 +111,7 @@ int compiled_write(const struct compiled *compiled, const char *base_dir, char *
     _cleanup_free_ char *folder =
         memory_format("%s/%s-%s", parent, compiled->manifest_short, compiled->manifest_hash);
 
-    /* Not synced: all of this can be made anew from the pipeline. */
+    /* Not synced, because all of this can be recreated from the pipeline. */
     if (make_directories(folder, 0755, error) < 0 || write_build(compiled, folder, error) < 0 ||
         write_pointers(compiled, base, parent, folder, error) < 0)
         return -1;

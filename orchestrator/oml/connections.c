@@ -44,14 +44,14 @@ static char *find_file(const char *osiris_home)
     return path;
 }
 
-/* A line of the connections file may hold a secret wherever the problem lies: none is shown. */
+/* Any line of the connections file may contain a secret, so none is shown. */
 static void hide_lines(const struct connections *connections, struct diagnostics *diagnostics)
 {
     if (connections->path != NULL)
         diagnostics_hide_lines(diagnostics, connections->path, 0, UINT_MAX);
 }
 
-/* Whether it is a mapping, as all are down to a connection's fields. What is left empty has nothing yet. */
+/* Whether it is a mapping, like everything down to a connection's fields. An empty value has no entries. */
 static bool check_mapping(const struct connections *connections, const struct yaml_node *node, bool may_be_empty,
                           struct diagnostics *diagnostics, const char *format, const char *a, const char *b)
 {
@@ -103,7 +103,7 @@ struct connections *connections_load(const char *osiris_home, struct diagnostics
     connections->document = yaml_load(connections->path, diagnostics);
     if (connections->document != NULL)
         check_structure(connections, diagnostics);
-    /* A key that is there twice is an error, although there is a document. */
+    /* A duplicate key is an error, although there is a document. */
     if (connections->document == NULL || diagnostics->errors != errors) {
         hide_lines(connections, diagnostics);
         connections_free(connections);
@@ -166,8 +166,8 @@ static int check_defaults(const struct connections *connections, const char *nam
                           family->keys[i]->text);
         else if (json_object_get_boolean(typed) && first != NULL)
             yaml_diagnose(diagnostics, DIAGNOSTIC_ERROR, "duplicate_default", connections->document,
-                          &key->where, NULL, "leave it at one of them",
-                          "\"@%s.%s\" is the default, and so is \"@%s.%s\"", name,
+                          &key->where, NULL, "keep one of them",
+                          "both \"@%s.%s\" and \"@%s.%s\" are the default", name,
                           family->keys[i]->text, name, first->text);
         else if (json_object_get_boolean(typed))
             first = family->keys[i];
@@ -175,7 +175,7 @@ static int check_defaults(const struct connections *connections, const char *nam
     return diagnostics->errors == errors ? 0 : -1;
 }
 
-/* The one with default: true, else the alias named default. */
+/* The alias with default: true, or else the one named default. */
 static const char *default_alias(const struct yaml_node *family)
 {
     for (size_t i = 0; family != NULL && family->kind == YAML_MAPPING && i < family->count; i++)
@@ -200,18 +200,18 @@ static int refuse(const struct connection_request *request, struct diagnostics *
     _Pragma("GCC diagnostic pop")
 }
 
-/* "there are: @mysql.shop, @mysql.old" */
+/* "available: @mysql.shop, @mysql.old" */
 static char *list_aliases(const char *name, const struct yaml_node *family)
 {
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(4096);
 
-    buffer_append_text(&text, "there are: ");
+    buffer_append_text(&text, "available: ");
     for (size_t i = 0; i < family->count; i++)
         buffer_append_format(&text, "%s@%s.%s", i > 0 ? ", " : "", name, family->keys[i]->text);
     return buffer_steal(&text);
 }
 
-/* What may have been meant by a key of a mapping, with what stands before it; NULL: nothing is near. */
+/* The key of a mapping that was probably meant, with a prefix; NULL: nothing is near. */
 static char *question(const char *wanted, const struct yaml_node *mapping, const char *prefix)
 {
     size_t count = mapping == NULL || mapping->kind != YAML_MAPPING ? 0 : mapping->count;
@@ -242,8 +242,8 @@ static const struct yaml_node *choose(const struct connections *connections,
 
     if (connections->document == NULL) {
         refuse(request, diagnostics,
-               "it is looked for in $OSIRIS_HOME, the working directory and its parent",
-               "there is no " FILE_NAME " with a connection of the family \"%s\"%s",
+               "create it in $OSIRIS_HOME, the working directory or its parent",
+               FILE_NAME " does not exist, and a connection of the family \"%s\" is needed%s",
                request->family, "");
         return NULL;
     }
@@ -299,7 +299,7 @@ static json_object *resolve_field(const struct resolving *resolving, const struc
 
     if (node->kind != YAML_SCALAR || type == CONNECTION_FIELD_KNOWN || !variables_is_one(node->text))
         return variables_value(&resolving->reader, &(struct variables_value){key, node, NULL, NULL, secret});
-    /* One variable and nothing else is what the field takes: "${PORT}" is a number, ${DATABASE} is text. */
+    /* A value that is one variable has the type of the field: "${PORT}" is a number, ${DATABASE} is text. */
     return variables_scalar(&resolving->reader, key, node, secret, type == CONNECTION_FIELD_OTHER);
 }
 

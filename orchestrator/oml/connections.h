@@ -1,6 +1,6 @@
 /*
- * osiris_connections.yaml: looked for in $OSIRIS_HOME, the working directory, its parent. Only the connections that a
- * pipeline uses are resolved, with their variables filled in (variables.h).
+ * osiris_connections.yaml: searched in $OSIRIS_HOME, the working directory and its parent. Only the connections that a
+ * pipeline uses are resolved, with their variables substituted (variables.h).
  */
 #ifndef OSIRIS_ORCHESTRATOR_OML_CONNECTIONS_H
 #define OSIRIS_ORCHESTRATOR_OML_CONNECTIONS_H
@@ -11,7 +11,7 @@
 
 struct connections;
 
-/* Reads the file if there is one; NULL only when it is broken (reported). */
+/* Reads the file if there is one; NULL only if it is malformed (reported). */
 struct connections *connections_load(const char *osiris_home, struct diagnostics *diagnostics);
 void connections_free(struct connections *connections);
 
@@ -21,12 +21,12 @@ const char *connections_path(const struct connections *connections);
 enum connection_field {
     CONNECTION_FIELD_KNOWN,   /* of any type, or of several */
     CONNECTION_FIELD_TEXT,    /* a string */
-    CONNECTION_FIELD_OTHER,   /* of a type that is none */
+    CONNECTION_FIELD_OTHER,   /* of another type */
     CONNECTION_FIELD_UNKNOWN, /* no component of the family has it: a warning */
 };
 
 /* Resolves "@family.alias" (alias NULL: the family's default). *fields gets {field: value} (free it), *chosen the
- * alias (borrowed). Values of secret fields, and of variables whose names say that they are secret wherever they are filled in, are
+ * alias (borrowed). Values of secret fields, and of variables with secret names wherever they are substituted, are
  * added to `secrets` (an array); `is_secret(context, field)` says what the component's spec says.
  * 0; -1 with the problem reported at `where` (the pipeline's place, with its source) or in the connections file. */
 struct connection_request {
@@ -37,9 +37,9 @@ struct connection_request {
     size_t source_length;
     const char *location;
     bool (*is_secret)(void *context, const char *field);
-    /* What the component knows of a field; NULL: nothing. */
+    /* What the component knows about a field; NULL: nothing. */
     enum connection_field (*field)(void *context, const char *field);
-    /* A question after the name that may have been meant by one that nobody knows (free it), or NULL. */
+    /* A question that suggests a name for an unknown one (free it), or NULL. */
     char *(*question)(void *context, const char *field);
     void *context;
 };
@@ -47,14 +47,14 @@ int connections_resolve(struct connections *connections, const struct connection
                         json_object **fields, const char **chosen, json_object *secrets,
                         struct diagnostics *diagnostics);
 
-/* Where the value of a connection's field stands; false if the file has no such field. Lines of the file are not to be shown. */
+/* Where the value of a connection's field is defined; false if the file has no such field. Lines of the file must not be shown. */
 bool connections_find_field(const struct connections *connections, const char *family, const char *alias,
                             const char *field, struct source_location *where);
 
 /* [{connection: "@family.alias", family, alias, default, fields: [names]}], no values; free it. */
 json_object *connections_list(const struct connections *connections);
 
-/* Whether the family has a connection that would be taken without an alias. */
+/* Whether the family has a default connection. */
 bool connections_have_default(const struct connections *connections, const char *family);
 
 #endif

@@ -9,7 +9,7 @@
 #include "orchestrator/base/terminal.h"
 
 #define SHOWN_WIDTH 120     /* characters of a line that are kept and shown */
-#define HIDDEN_MAXIMUM 1000 /* with more places to hide, all lines are hidden */
+#define HIDDEN_MAXIMUM 1000 /* with more ranges to hide, all lines are hidden */
 
 struct hidden_lines {
     char *file;
@@ -28,7 +28,7 @@ static size_t character_bytes(const char *at, const char *end)
     return bytes;
 }
 
-/* Takes `text`; gives it back, or what is left of it when its end is cut off between two characters. */
+/* Takes `text` and returns it, truncated between two characters if it is too long. */
 static char *shorten(char *text)
 {
     static const char mark[] = "…";
@@ -104,7 +104,7 @@ static void clear_item(struct diagnostic *item)
     free(item->line_text);
 }
 
-/* Makes room for an error in a full list: the last warning goes. */
+/* Makes room for an error in a full list by removing the last warning. */
 static bool drop_a_warning(struct diagnostics *diagnostics)
 {
     for (size_t i = diagnostics->count; i-- > 0;) {
@@ -309,7 +309,7 @@ static void print_item(const struct diagnostic *item, FILE *stream, bool color)
         terminal_print(stream, "    hint: %s\n", item->hint);
 }
 
-/* Pointers to the items by place. */
+/* Pointers to the items, sorted by position. */
 static const struct diagnostic **sorted_items(const struct diagnostics *diagnostics)
 {
     const struct diagnostic **sorted = calloc(diagnostics->count + 1, sizeof *sorted);

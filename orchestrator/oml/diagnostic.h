@@ -14,8 +14,8 @@
 
 enum diagnostic_severity { DIAGNOSTIC_ERROR, DIAGNOSTIC_WARNING };
 
-/* A place in a file. `file` is borrowed from whoever keeps the document; line and column count from 1
- * (column in characters); 0: not known. */
+/* A position in a file. `file` is borrowed from the owner of the document; line and column count from 1
+ * (column in characters); 0: unknown. */
 struct source_location {
     const char *file;
     unsigned line;
@@ -31,12 +31,12 @@ struct diagnostic {
     char *file;     /* or NULL */
     unsigned line, column;
     char *line_text; /* the offending line without its newline, of a long one the part around the column; or NULL */
-    unsigned line_first; /* the column at which line_text begins: 1, or more if its beginning was cut off */
-    bool line_goes_on;   /* its end was cut off */
+    unsigned line_first; /* the column at which line_text begins: 1, or more if its start was truncated */
+    bool line_goes_on;   /* its end was truncated */
 };
 
-/* At most DIAGNOSTICS_MAXIMUM are kept, errors before warnings; the rest are counted. Texts are cut, so that a hostile
- * file cannot make them a burden. */
+/* At most DIAGNOSTICS_MAXIMUM are kept, errors before warnings; the rest are counted. Texts are truncated, so that a hostile
+ * file cannot make them too large. */
 #define DIAGNOSTICS_MAXIMUM 100
 #define DIAGNOSTIC_MAXIMUM_TEXT 1000 /* bytes of a message, hint or location */
 
@@ -64,22 +64,22 @@ int diagnostics_add(struct diagnostics *diagnostics, enum diagnostic_severity se
                     size_t source_length, const char *location, const char *hint,
                     const char *format, ...) __attribute__((format(printf, 9, 10)));
 
-/* Whether one more error would only be counted: then its hint is not worth working out. */
+/* Whether one more error would only be counted, so that its hint need not be computed. */
 static inline bool diagnostics_are_full(const struct diagnostics *diagnostics)
 {
     return diagnostics->errors >= DIAGNOSTICS_MAXIMUM;
 }
 
-/* Shows no line of the file from `first` to `last`, now and later: a secret stands there. */
+/* Hides the lines of the file from `first` to `last`, now and later, because they contain a secret. */
 void diagnostics_hide_lines(struct diagnostics *diagnostics, const char *file, unsigned first,
                             unsigned last);
 
 void diagnostics_clear(struct diagnostics *diagnostics);
 
-/* Compiler-like text, sorted by place; control characters, of whatever the file says, are shown as '?'. */
+/* Text like a compiler's, sorted by position; control characters from the file are shown as '?'. */
 void diagnostics_print(const struct diagnostics *diagnostics, FILE *stream, bool color);
 
-/* [{severity, type, message, location, hint, file, line, column}], sorted by place. */
+/* [{severity, type, message, location, hint, file, line, column}], sorted by position. */
 json_object *diagnostics_to_json(const struct diagnostics *diagnostics);
 
 #endif

@@ -1,4 +1,4 @@
-/* Reading and writing lengths of time; see duration.h. */
+/* Reading and writing durations; see duration.h. */
 #include "orchestrator/oml/duration.h"
 
 #include <math.h>
@@ -13,7 +13,7 @@ static const struct {
 
 static int set(double value, int64_t *ms)
 {
-    /* Not less than 1 ms, so that no limit becomes none; also false for what is no number. */
+    /* At least 1 ms, so that no timeout becomes zero; also false for NaN. */
     if (!(value > 0) || value > (double)DURATION_MAXIMUM_MS)
         return -1;
     *ms = (int64_t)ceil(value);
@@ -26,7 +26,7 @@ int duration_parse(const char *text, int64_t *ms)
     char number[32];
     char *end;
 
-    /* strtod alone would take signs, blanks, exponents, "inf" and hexadecimal digits. */
+    /* strtod alone would accept signs, blanks, exponents, "inf" and hexadecimal digits. */
     if (digits == 0 || digits >= sizeof number)
         return -1;
     memcpy(number, text, digits);

@@ -1,4 +1,4 @@
-/* Lengths of time as people write them: seconds (30, 1.5), or a number with a unit (250ms, 30s, 5m, 2h, 1d). */
+/* Durations as people write them: seconds (30, 1.5), or a number with a unit (250ms, 30s, 5m, 2h, 1d). */
 #ifndef OSIRIS_ORCHESTRATOR_OML_DURATION_H
 #define OSIRIS_ORCHESTRATOR_OML_DURATION_H
 
@@ -7,12 +7,12 @@
 #include <stdint.h>
 
 #define DURATION_MAXIMUM_MS (INT64_C(30) * 24 * 3600 * 1000)
-/* What an error says of it. */
+/* The rule for error messages. */
 #define DURATION_RULE "seconds, or a number with ms, s, m, h or d: from 1 ms to 30 days"
 
-/* 0, or -1 if it is none, or not from 1 ms to DURATION_MAXIMUM_MS. A part of a millisecond counts as a whole one. */
+/* 0, or -1 if it is not a duration, or not from 1 ms to DURATION_MAXIMUM_MS. A part of a millisecond counts as a whole one. */
 int duration_parse(const char *text, int64_t *ms);
-/* The same of a number (seconds) or a text. */
+/* The same for a number (seconds) or a text. */
 int duration_from_json(json_object *value, int64_t *ms);
 
 /* "30 s", "1.5 s", "250 ms" */

@@ -32,7 +32,7 @@ bool params_are_used(const char *text)
     return strstr(text, REFERENCE) != NULL;
 }
 
-/* "did you mean …?" with the keys of a mapping; NULL if there are none near, or nobody would see it. */
+/* "did you mean …?" with the keys of a mapping; NULL if none is near, or the hint would not be shown. */
 static char *question_of_keys(const char *wanted, const struct yaml_node *mapping,
                               const struct diagnostics *diagnostics)
 {
@@ -44,7 +44,7 @@ static char *question_of_keys(const char *wanted, const struct yaml_node *mappin
     return near_miss_question(wanted, names, mapping->count);
 }
 
-/* What the file says. */
+/* Values from the file. */
 
 /* A declaration's value: `{default: x}`'s x, or the node itself. NULL: it has none. */
 static const struct yaml_node *declared_value(const struct yaml_node *node)
@@ -52,7 +52,7 @@ static const struct yaml_node *declared_value(const struct yaml_node *node)
     return node->kind == YAML_MAPPING ? yaml_get(node, "default") : node;
 }
 
-/* Parameters are not filled in into parameters: to leave a reference there as text would surprise. */
+/* Parameters are not substituted into parameters, so a reference there is an error rather than text. */
 static bool has_reference(const struct yaml_node *node)
 {
     bool found = node->kind == YAML_SCALAR && params_are_used(node->text);
@@ -80,10 +80,10 @@ static void take_mapping(json_object *values, const struct yaml_document *docume
         if (!name_is_valid(name))
             params_error(diagnostics, "invalid_parameter", document, &node->keys[i]->where, location,
                          "use letters, digits, dashes and underscores",
-                         "\"%s\" is not a parameter's name", name);
+                         "\"%s\" is not a valid parameter name", name);
         else if (value != NULL && has_reference(value))
             params_error(diagnostics, "invalid_parameter", document, &value->where, location,
-                         "write the value out",
+                         "write the value itself",
                          "the parameter \"%s\" refers to another parameter", name);
         if (value != NULL)
             json_add(values, name, yaml_to_json(value));
@@ -103,13 +103,13 @@ static void take_profile(struct params *params, const struct yaml_document *docu
                         profile);
         return;
     }
-    /* Its shape is checked with those of the other profiles. */
+    /* Its structure is checked with the other profiles. */
     const struct yaml_node *values = yaml_get(chosen, "params");
     if (values != NULL && values->kind == YAML_MAPPING)
         take_mapping(params->values, document, values, "profiles", diagnostics);
 }
 
-/* What comes from outside. */
+/* Values from outside. */
 
 /* A text as a value of the default's type; false if it does not fit. */
 static bool typed_like(json_object *fallback, const char *text, json_object **value)
@@ -147,7 +147,7 @@ static const char *type_name(json_object *value)
     }
 }
 
-/* `source` says where the text comes from. The text itself may be a secret. */
+/* `source` names the origin of the text. The text itself may be a secret. */
 static void take_text(struct params *params, const char *name, const char *text, const char *source,
                       struct diagnostics *diagnostics)
 {
@@ -196,7 +196,7 @@ static void take_given(struct params *params, const char *const *given,
         _cleanup_free_ char *name = equals == NULL ? NULL : strndup(*given, (size_t)(equals - *given));
         if (name == NULL || !name_is_valid(name))
             diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "invalid_parameter", NULL, NULL, 0, NULL,
-                            "write --param name=value", "--param: \"%.*s\" is not a parameter's name",
+                            "write --param name=value", "--param: \"%.*s\" is not a valid parameter name",
                             (int)strcspn(*given, "="), *given);
         else
             take_text(params, name, equals + 1, "--param", diagnostics);
@@ -252,7 +252,7 @@ static void unresolved(struct filling *filling, const struct yaml_node *node, co
         question = near_miss_question(name, names, count);
     }
     params_error(filling->diagnostics, "unresolved_parameter", filling->document, &where, location,
-                 question != NULL ? question : "declare it under params, or give --param name=value",
+                 question != NULL ? question : "declare it under params, or set --param name=value",
                  "the parameter \"%s\" has no value", name);
 }
 
@@ -276,7 +276,7 @@ static bool find_value(struct filling *filling, const struct yaml_node *node, co
     return false;
 }
 
-/* Counts what is filled in: a large value that is used often would become many times the file. */
+/* Limits the size of substituted values, because a large value that is used often would multiply the file. */
 static bool may_fill(struct filling *filling, const struct yaml_node *node, const char *location,
                      json_object *value)
 {
@@ -289,7 +289,7 @@ static bool may_fill(struct filling *filling, const struct yaml_node *node, cons
     if (filling->params->filled <= YAML_MAXIMUM_BYTES)
         return true;
     params_error(filling->diagnostics, "too_large", filling->document, &node->where, location, NULL,
-                 "the pipeline has more than %u MiB with its parameters filled in",
+                 "the pipeline is larger than %u MiB with its parameters substituted",
                  YAML_MAXIMUM_BYTES >> 20);
     return false;
 }
@@ -308,12 +308,12 @@ static json_object *fill_text(struct filling *filling, const struct yaml_node *n
         if (end == NULL) {
             params_error(filling->diagnostics, "unresolved_parameter", filling->document,
                          &node->where, location, "write ${params.NAME}",
-                         "a reference to a parameter has no end");
+                         "a reference to a parameter is not closed");
             return NULL;
         }
         bool found = find_value(filling, node, location, name, (size_t)(end - name), &value) &&
                      may_fill(filling, node, location, value);
-        /* One reference and nothing else keeps the value's type. */
+        /* A value that is one reference keeps the parameter's type. */
         if (found && start == node->text && end[1] == '\0')
             return json_copy(value);
         resolved = resolved && found;
@@ -326,7 +326,7 @@ static json_object *fill_text(struct filling *filling, const struct yaml_node *n
     return !resolved || text.failed ? NULL : json_string(text.data);
 }
 
-/* Trees are of a bounded height, see yaml.h. */
+/* The height of trees is bounded, see yaml.h. */
 static json_object *fill(struct filling *filling, const struct yaml_node *node,
                          const char *location)
 {

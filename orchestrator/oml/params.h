@@ -3,7 +3,7 @@
  *
  * A value from the environment or the command line takes the type of the default (a list or a mapping is written as JSON);
  * one that does not fit is an error. Without a default, or with null, it is typed like a plain YAML scalar. A variable of
- * the environment also gives a value to a parameter that is used and nowhere declared.
+ * the environment also provides a value for a parameter that is used but not declared.
  */
 #ifndef OSIRIS_ORCHESTRATOR_OML_PARAMS_H
 #define OSIRIS_ORCHESTRATOR_OML_PARAMS_H
@@ -21,21 +21,21 @@ struct params {
     size_t filled;           /* bytes of values that were filled in */
 };
 
-/* Resolves. Problems go to `diagnostics`. 0 or -1 (then there are values nevertheless). */
+/* Resolves the parameters. Problems go to `diagnostics`. 0, or -1 (there are values nevertheless). */
 int params_resolve(const struct yaml_document *document, const struct pipeline_options *options,
                    struct params *params, struct diagnostics *diagnostics);
 void params_clear(struct params *params);
 
-/* Whether a text has a reference to a parameter. */
+/* Whether a text contains a reference to a parameter. */
 bool params_are_used(const char *text);
 
-/* A node as JSON with ${params.…} filled in. `location` is the node's for diagnostics (steps[0].config). NULL is also
- * JSON's null; problems go to `diagnostics`. What is filled in, of all nodes together, is at most YAML_MAXIMUM_BYTES. */
+/* A node as JSON with ${params.…} substituted. `location` is the node's for diagnostics (steps[0].config). NULL is also
+ * JSON's null; problems go to `diagnostics`. The substituted values of all nodes together are at most YAML_MAXIMUM_BYTES. */
 json_object *params_fill(struct params *params, const struct yaml_document *document,
                          const struct yaml_node *node, const char *location,
                          struct diagnostics *diagnostics);
 
-/* --param names that the pipeline neither declares nor uses. Call after everything was filled. */
+/* Reports --param names that the pipeline neither declares nor uses. Call it after all substitutions. */
 void params_check_given(const struct params *params, const struct yaml_document *document,
                         const struct pipeline_options *options, struct diagnostics *diagnostics);
 

@@ -8,7 +8,7 @@
 #include "core/base/json-access.h"
 #include "core/base/one-of.h"
 
-/* One of the two keys of a step: what is there, and what the pipeline's parameters make of it. */
+/* One of the two keys of a step: its node, and its value with the pipeline's parameters. */
 struct limits {
     struct pipeline_reader *reader;
     const struct yaml_node *node;
@@ -21,7 +21,7 @@ static void limits_clear(struct limits *limits)
     json_object_put(limits->values);
 }
 
-/* False if there is no such key, or nothing that can be read (reported). */
+/* False if there is no such key, or its value cannot be read (reported). */
 static bool limits_read(struct limits *limits, struct pipeline_reader *reader,
                         const struct yaml_node *step, const char *location, const char *key)
 {
@@ -55,7 +55,7 @@ static void check_names(const struct limits *limits, const char *type, const cha
             continue;
         _cleanup_free_ char *question = pipeline_question(limits->reader, key->text, known, count);
         reader_error(limits->reader, type, &key->where, limits->location, question,
-                     "there is no key \"%s\" here", key->text);
+                     "the key \"%s\" is not allowed here", key->text);
     }
 }
 
@@ -88,7 +88,7 @@ static void read_timeout(struct limits *limits, struct pipeline_step *step)
         read_milliseconds(limits, "total_ms", &step->total_timeout_ms);
     } else if (duration_from_json(limits->values, &step->timeout_ms) < 0) {
         reader_error(limits->reader, "invalid_timeout", &limits->node->where, limits->location,
-                     "write " DURATION_RULE, "the timeout is no length of time");
+                     "write " DURATION_RULE, "the timeout is not a duration");
     }
 }
 
@@ -132,7 +132,7 @@ static void read_backoff(const struct limits *limits, struct retry_policy *polic
         invalid(limits, "backoff", "constant, linear or exponential");
 }
 
-/* What `true` means: as the original proposes. */
+/* The meaning of `true`, as in the original. */
 #define USUAL_JITTER 0.1
 
 static void read_jitter(const struct limits *limits, struct retry_policy *policy)
@@ -158,7 +158,7 @@ static void read_kinds(const struct limits *limits, const char *key, uint32_t *k
     if (list == NULL)
         return;
     if (count == 0)
-        invalid(limits, key, "a list of categories of errors");
+        invalid(limits, key, "a list of error categories");
     for (size_t i = 0; i < count; i++) {
         json_object *item = json_object_array_get_idx(list, i);
         const char *name =
@@ -167,8 +167,8 @@ static void read_kinds(const struct limits *limits, const char *key, uint32_t *k
         if (kind == 0) {
             struct source_location where = where_is(limits, key);
             reader_error(limits->reader, "invalid_retry", &where, limits->location,
-                         "docs/pipelines.md lists them; a step that was cancelled is never repeated",
-                         "\"%.64s\" is not a category of errors that a step can be repeated for",
+                         "docs/pipelines.md lists them; a cancelled step is never repeated",
+                         "\"%.64s\" is not an error category for which a step can be repeated",
                          name);
         }
         *kinds |= kind;

@@ -1,4 +1,4 @@
-/* Reading what steps need of each other: needs, inputs, cycles; see pipeline-needs.h. */
+/* Reading the dependencies of steps: needs, inputs, cycles; see pipeline-needs.h. */
 #include "orchestrator/oml/pipeline-needs.h"
 
 #include <stdint.h>
@@ -18,7 +18,7 @@ struct named_step {
 struct need {
     size_t step;
     struct source_location where;
-    bool implicit; /* it is only the step before */
+    bool implicit; /* by default: the step before */
 };
 
 struct needs {
@@ -32,7 +32,7 @@ struct needs_reader {
     size_t name_count;
     struct needs *needs; /* of each step */
     size_t total;
-    size_t *last_needed_by; /* of each step: the step, + 1, that added it last; so that it is added once */
+    size_t *last_needed_by; /* for each step: the number + 1 of the step that added it last, so that it is added only once */
 };
 
 /* Ids. */
@@ -73,7 +73,7 @@ static void unknown_step(struct needs_reader *needs, const struct source_locatio
 
 /* Needs. */
 
-/* Adds one that is not there yet. */
+/* Adds one unless it is already there. */
 static void add_need(struct needs_reader *needs, size_t index, size_t target,
                      const struct source_location *where, bool implicit)
 {
@@ -142,10 +142,10 @@ static void check_source(struct needs_reader *needs, const struct pipeline_input
     const struct component *component = needs->reader->pipeline->steps[target].component;
     if (component != NULL && component->kind == OSIRIS_WRITER)
         reader_error(needs->reader, "invalid_input", &input->where, location,
-                     "only extractors and processors have one",
+                     "only extractors and processors have an output",
                      "the step \"%s\" is a writer and has no output", input->from);
     else if (strcmp(input->output, "df") != 0)
-        reader_error(needs->reader, "invalid_input", &input->where, location, "it is called \"df\"",
+        reader_error(needs->reader, "invalid_input", &input->where, location, "the output is named \"df\"",
                      "the step \"%s\" has no output \"%s\"", input->from, input->output);
     add_need(needs, index, target, &input->where, false);
 }
@@ -222,15 +222,15 @@ static void store_needs(struct needs_reader *needs, size_t index)
         steps[index].needs[i] = strdup(steps[list->items[i].step].id);
 }
 
-/* Cycles: a walk along the needs that comes back to a step it is still on. */
+/* Cycles: a walk along the needs that returns to an open step. */
 
 struct walk {
     struct needs_reader *needs;
     enum { UNSEEN, OPEN, DONE } *states;
-    size_t *next;     /* of each open step: how many of its needs were followed */
-    size_t *path;     /* the open steps; each needs the one behind it */
+    size_t *next;     /* for each open step: the number of its needs that were followed */
+    size_t *path;     /* the open steps; each needs the next one */
     size_t length;
-    bool *reported;   /* steps of cycles that were */
+    bool *reported;   /* steps of reported cycles */
 };
 
 /* The cycle is the path from `start`. It is shown in the order in which the steps would run. */
@@ -254,7 +254,7 @@ static void report_cycle(struct walk *walk, size_t start)
         return;
     if (walk->length - start == 1) {
         reader_error(walk->needs->reader, "cycle", &need->where, NULL,
-                     "take it out of its own needs", "the step \"%s\" needs itself",
+                     "remove it from its own needs", "the step \"%s\" needs itself",
                      steps[first].id);
         return;
     }
@@ -263,9 +263,9 @@ static void report_cycle(struct walk *walk, size_t start)
         buffer_append_format(&text, " → %s", steps[walk->path[i]].id);
     if (implicit != NULL)
         buffer_append_format(&hint, "\"%s\" has no needs, so it waits for the step before it; "
-                                    "write needs: [] if it need not", implicit);
+                                    "write needs: [] if it does not have to wait", implicit);
     else
-        buffer_append_text(&hint, "take one of these needs out");
+        buffer_append_text(&hint, "remove one of these needs");
     reader_error(walk->needs->reader, "cycle", &need->where, NULL, hint.data,
                  "the steps wait for each other in a cycle: %s", text.failed ? "a long one" : text.data);
 }

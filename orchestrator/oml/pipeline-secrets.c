@@ -1,4 +1,4 @@
-/* Literal secrets in a pipeline: they would end up in the build's files, so they are refused; see pipeline-secrets.h. */
+/* Literal secrets in a pipeline are refused, because they would be written to the build's files; see pipeline-secrets.h. */
 #include "orchestrator/oml/pipeline-secrets.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #define SECRET_LONGEST_HARMLESS 4
 #define POINTER_MAXIMUM 256
 
-/* Whether the spec's lists of JSON pointers have this one. */
+/* Whether the spec's lists of JSON pointers contain this one. */
 static bool spec_says_secret(const struct component *component, const char *pointer)
 {
     static const char *const lists[] = {"secrets", "x-secret"};
@@ -30,14 +30,14 @@ static bool spec_says_secret(const struct component *component, const char *poin
 static void hide(struct pipeline_reader *reader, const struct yaml_node *key,
                  const struct yaml_node *value)
 {
-    /* A value that comes from an anchor stands somewhere else. */
+    /* A value that comes from an anchor is elsewhere in the file. */
     unsigned first = value->where.line < key->where.line ? value->where.line : key->where.line;
     unsigned last = value->last_line > key->where.line ? value->last_line : key->where.line;
 
     diagnostics_hide_lines(reader->diagnostics, reader->pipeline->path, first, last);
 }
 
-/* "${NAME}" and nothing else, but no parameter: its value would be written out. */
+/* Exactly "${NAME}", but not a parameter, whose value would be written to files. */
 static bool is_placeholder(const char *text)
 {
     const char *end = strncmp(text, "${", 2) == 0 ? strchr(text, '}') : NULL;
@@ -45,7 +45,7 @@ static bool is_placeholder(const char *text)
     return end != NULL && end[1] == '\0' && !params_are_used(text);
 }
 
-/* Whether there is a secret or not (`auth: false`), which is none itself. */
+/* A boolean says whether there is a secret (`auth: false`) and is not one itself. */
 static bool is_switch(const struct yaml_node *value)
 {
     _cleanup_json_ json_object *typed = yaml_to_json(value);
@@ -61,14 +61,14 @@ static void refuse_value(struct pipeline_reader *reader, const struct yaml_node 
         return;
     hide(reader, key, value);
     diagnostics_add(reader->diagnostics, DIAGNOSTIC_ERROR, "inline_secret", &key->where, NULL, 0,
-                    location, "put it into osiris_connections.yaml as ${VARIABLE}",
+                    location, "move it to osiris_connections.yaml as ${VARIABLE}",
                     params_are_used(value->text)
                         ? "a parameter's value is written to files, but \"%s\" is a secret"
-                        : "a secret stands in plain text: \"%s\"",
+                        : "a secret is written in plain text: \"%s\"",
                     key->text);
 }
 
-/* A secret's value, or each of a list. */
+/* The value of a secret, or each value of a list. */
 static void refuse_values(struct pipeline_reader *reader, const struct yaml_node *key,
                           const struct yaml_node *value, const char *location)
 {
@@ -82,7 +82,7 @@ static void walk(struct pipeline_reader *reader, const struct component *compone
                  const struct yaml_node *node, char pointer[POINTER_MAXIMUM], size_t length,
                  const char *location);
 
-/* `pointer` is that of what it lies in, of `length`; `key` is NULL in a list. */
+/* `pointer` is the pointer of the parent, with `length`; `key` is NULL in a list. */
 static void walk_item(struct pipeline_reader *reader, const struct component *component,
                       const struct yaml_node *key, size_t index, const struct yaml_node *value,
                       char pointer[POINTER_MAXIMUM], size_t length, const char *location)
@@ -131,6 +131,6 @@ void pipeline_refuse_secret_params(struct pipeline_reader *reader, const struct 
         if (value != NULL)
             refuse_values(reader, params->keys[i], value, location);
     }
-    /* It may be part of any config's values: none of them is shown. */
+    /* It may be part of any config's values, so none of them is shown. */
     reader->pipeline->has_secret_params |= reader->diagnostics->errors > errors;
 }

@@ -31,7 +31,7 @@ static const struct yaml_node *either(const struct yaml_node *node, const char *
     return value != NULL ? value : yaml_get(node, legacy);
 }
 
-/* A key and its old name: one of them. */
+/* A key and its old name: only one of them is allowed. */
 static void check_legacy(struct pipeline_reader *reader, const struct place *place, const char *key,
                          const char *legacy)
 {
@@ -39,7 +39,7 @@ static void check_legacy(struct pipeline_reader *reader, const struct place *pla
 
     if (old != NULL && yaml_get_key(place->node, key) != NULL)
         reader_error(reader, "duplicate_key", &old->where, place->location, "keep one of them",
-                     "\"%s\" is an old name of \"%s\", which is there, too", legacy, key);
+                     "\"%s\" is an old name of \"%s\", which is set, too", legacy, key);
 }
 
 static void check_keys(struct pipeline_reader *reader, const struct place *place,
@@ -55,10 +55,10 @@ static void check_keys(struct pipeline_reader *reader, const struct place *place
             continue;
         _cleanup_free_ char *question = pipeline_question(
             reader, key->text, step_keys, sizeof step_keys / sizeof step_keys[0] - 1);
-        /* It may be what the config was meant to be. */
+        /* It may be a misspelt "config". */
         step->config_is_partial |= !has_config && place->node->items[i]->kind == YAML_MAPPING;
         reader_error(reader, "unknown_step_key", &key->where, place->location,
-                     question != NULL ? question : "a component's options stand under config",
+                     question != NULL ? question : "write the component's options under config",
                      "a step has no key \"%s\"", key->text);
     }
 }
@@ -73,7 +73,7 @@ static const char *required_string(struct pipeline_reader *reader, const struct 
         reader_error(reader, "missing_step_field", &place->node->where, place->location,
                      strcmp(key, "id") == 0     ? "write id: NAME"
                      : strcmp(key, "mode") == 0 ? "write mode: read, write or transform"
-                                                : "`osiris components list` shows what there is",
+                                                : "`osiris components list` shows all components",
                      "the step's \"%s\" is missing", key);
     else if (text == NULL)
         reader_error(reader, type, &node->where, place->location,
@@ -85,7 +85,7 @@ static const char *required_string(struct pipeline_reader *reader, const struct 
     return node == NULL || text == NULL || text[0] == '\0' ? NULL : text;
 }
 
-/* An id is also a folder's name, and printed wherever its step is spoken of. */
+/* An id is also the name of a folder, and is printed wherever its step is mentioned. */
 static bool id_is_usable(const char *id)
 {
     const char *end = id + strlen(id);
@@ -108,13 +108,13 @@ static void read_id(struct pipeline_reader *reader, const struct place *place,
     if (!id_is_usable(id))
         reader_error(reader, "invalid_id", &node->where, place->location,
                      "use letters, digits, dashes and underscores",
-                     "\"%s\" cannot be a step's id", id);
+                     "\"%s\" is not a valid step id", id);
     for (size_t i = 0; i < reader->pipeline->step_count; i++) {
         const struct pipeline_step *other = &reader->pipeline->steps[i];
         if (other != step && other->id != NULL && strcmp(other->id, id) == 0)
             reader_error(reader, "duplicate_id", &node->where, place->location,
-                         "each step needs an id of its own",
-                         "the id \"%s\" is that of the step in line %u, too", id,
+                         "choose a unique id for each step",
+                         "the id \"%s\" is also used by the step in line %u", id,
                          other->where.line);
     }
     step->id = strdup(id);
@@ -182,7 +182,7 @@ static void read_mode(struct pipeline_reader *reader, const struct place *place,
     if (mode == MODE_COUNT) {
         _cleanup_free_ char *question = pipeline_question(reader, name, names, MODE_COUNT);
         reader_error(reader, "invalid_mode", &node->where, place->location, question,
-                     "\"%s\" is not a mode; there are read, write and transform", name);
+                     "\"%s\" is not a mode; the modes are read, write and transform", name);
     } else if (step->component != NULL && !component_has_mode(step->component, mode)) {
         const char *own = "?";
         char hint[32];
@@ -202,7 +202,7 @@ static json_object *connection_fields(const struct component *component)
     return json_member(component->spec, "x-connection-fields");
 }
 
-/* The override rule of a connection's field, NULL if it is none. */
+/* The override rule of a connection's field; NULL if it is not a field. */
 static const char *connection_field_rule(const struct component *component, const char *key)
 {
     json_object *fields = connection_fields(component);
@@ -243,7 +243,7 @@ static void check_config_key(struct pipeline_reader *reader, const struct pipeli
     }
     if (rule != NULL && strcmp(rule, "warning") == 0)
         reader_warning(reader, "connection_override", &key->where, location,
-                       "set it in the connection, if all steps want it",
+                       "set it in the connection if it applies to all steps",
                        "the step overrides the connection's \"%s\"", key->text);
     if (rule != NULL || json_object_object_get_ex(properties, key->text, NULL) ||
         !json_object_is_type(properties, json_type_object) ||
@@ -259,11 +259,11 @@ static void check_config_key(struct pipeline_reader *reader, const struct pipeli
     }
     _cleanup_free_ char *question = pipeline_question(reader, key->text, names, count);
     reader_error(reader, "unknown_config_key", &key->where, location,
-                 question != NULL ? question : "`osiris components show` lists them",
+                 question != NULL ? question : "`osiris components show` lists the options",
                  "\"%s\" has no option \"%s\"", step->component_name, key->text);
 }
 
-/* Whether something that is there may be the option: itself with a fault, or what is no option and nearly its name. */
+/* Whether the option may be present with a fault, or as an unknown key with a similar name. */
 static bool may_be_meant(const struct pipeline_step *step, const char *option)
 {
     const char *near;
@@ -301,7 +301,7 @@ static void check_required_keys(struct pipeline_reader *reader, const struct pip
     }
 }
 
-/* A name, or a list of some. */
+/* A name, or a list of names. */
 static bool has_primary_key(json_object *config)
 {
     json_object *value = json_member(config, "primary_key");
@@ -327,7 +327,7 @@ static void check_write_mode(struct pipeline_reader *reader, const struct pipeli
                          "write_mode \"%s\" needs \"primary_key\"", mode);
     } else if (strcmp(mode, "append") != 0) {
         reader_warning(reader, "unknown_write_mode", &where, location,
-                       "there are append, replace and upsert", "write_mode \"%s\" is not known",
+                       "use append, replace or upsert", "write_mode \"%s\" is unknown",
                        mode);
     }
 }
@@ -368,7 +368,7 @@ static void take_connection(struct pipeline_reader *reader, struct pipeline_step
     json_object_object_del(step->config, "connection");
 }
 
-/* Takes an option into the step's config, unless something is wrong with it. */
+/* Adds an option to the step's config, unless something is wrong with it. */
 static void read_option(struct pipeline_reader *reader, struct pipeline_step *step, size_t index,
                         const char *location)
 {
@@ -431,7 +431,7 @@ static void read_run_on(struct pipeline_reader *reader, const struct place *plac
     step->run_on_where = node->where;
     if (name == NULL || name[0] == '\0')
         reader_error(reader, "invalid_run_on", &node->where, place->location,
-                     "name an adapter, or one of osiris.yaml's adapters",
+                     "use an adapter, or a place of osiris.yaml",
                      "the step's \"run_on\" must be a string");
     else
         step->run_on = strdup(name);
@@ -470,7 +470,7 @@ void pipeline_read_steps(struct pipeline_reader *reader, const struct yaml_node 
         return;
     if (steps->kind != YAML_SEQUENCE) {
         reader_error(reader, "invalid_steps_type", &steps->where, "steps",
-                     "write each step behind a dash", "\"steps\" must be a list");
+                     "write a dash before each step", "\"steps\" must be a list");
         return;
     }
     if (steps->count == 0) {
@@ -481,7 +481,7 @@ void pipeline_read_steps(struct pipeline_reader *reader, const struct yaml_node 
     }
     if (steps->count > PIPELINE_MAXIMUM_STEPS) {
         reader_error(reader, "too_large", &steps->where, "steps", NULL,
-                     "the pipeline has %zu steps, %d are allowed", steps->count,
+                     "the pipeline has %zu steps, and %d are allowed", steps->count,
                      PIPELINE_MAXIMUM_STEPS);
         return;
     }

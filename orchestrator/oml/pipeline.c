@@ -20,22 +20,22 @@ static void check_top_level_keys(struct pipeline_reader *reader, const struct ya
     } required[] = {
         {"oml_version", "write oml_version: \"0.1.0\""},
         {"name", "write what the pipeline is for: name: orders-to-csv"},
-        {"steps", "docs/pipelines.md begins with an example"},
+        {"steps", "docs/pipelines.md starts with an example"},
     };
 
     for (size_t i = 0; i < root->count; i++) {
         const struct yaml_node *key = root->keys[i];
         if (is_one_of(key->text, forbidden_keys)) {
             reader_error(reader, "forbidden_key", &key->where, key->text,
-                         "an OML pipeline has steps, each with its component",
+                         "an OML pipeline has steps, each with a component",
                          "the key \"%s\" is not allowed", key->text);
         } else if (!is_one_of(key->text, top_level_keys)) {
             _cleanup_free_ char *question = pipeline_question(
                 reader, key->text, top_level_keys, sizeof top_level_keys / sizeof top_level_keys[0] - 1);
             reader_warning(reader, "unknown_key", &key->where, key->text,
                            question != NULL ? question
-                                            : "what is only for people may stand under metadata",
-                           "the key \"%s\" is not known; it is ignored", key->text);
+                                            : "write information for people under metadata",
+                           "the key \"%s\" is unknown and ignored", key->text);
         }
     }
     for (size_t i = 0; i < sizeof required / sizeof required[0]; i++)
@@ -57,7 +57,7 @@ static void read_version(struct pipeline_reader *reader, const struct yaml_node 
     }
     if (strncmp(version, "0.", 2) != 0)
         reader_error(reader, "unsupported_version", &node->where, "oml_version",
-                     "this Osiris reads OML 0.1.0", "OML version \"%s\" is not supported", version);
+                     "this version of Osiris reads OML 0.1.0", "OML version \"%s\" is not supported", version);
     else if (strcmp(version, "0.1.0") != 0)
         reader_warning(reader, "unsupported_version", &node->where, "oml_version",
                        "write oml_version: \"0.1.0\"", "OML version \"%s\" is read as 0.1.0",
@@ -132,8 +132,8 @@ static void check_profile(struct pipeline_reader *reader, const struct yaml_node
         _cleanup_free_ char *question = pipeline_question(
             reader, inner->text, known, sizeof known / sizeof known[0] - 1);
         reader_warning(reader, "unknown_key", &inner->where, "profiles",
-                       question != NULL ? question : "parameters stand under \"params\"",
-                       "the profile \"%s\" has an unknown key \"%s\"; it is ignored", key->text,
+                       question != NULL ? question : "write parameters under \"params\"",
+                       "the profile \"%s\" has an unknown key \"%s\", which is ignored", key->text,
                        inner->text);
     }
     if (params != NULL && !yaml_is_null(params) && params->kind != YAML_MAPPING)
@@ -164,7 +164,7 @@ static void read_document(struct pipeline_reader *reader)
 
     if (root->kind != YAML_MAPPING) {
         reader_error(reader, "invalid_type", &root->where, NULL,
-                     "docs/pipelines.md begins with one",
+                     "docs/pipelines.md starts with an example",
                      "a pipeline must be a mapping with oml_version, name and steps");
         return;
     }

@@ -1,6 +1,6 @@
 /*
- * A pipeline as the user wrote it (OML 0.1.0), read, checked and with its parameters filled in.
- * Nothing here knows of connections' values, of graphs or of files that are written: compile.h does.
+ * A pipeline as the user wrote it (OML 0.1.0), read, checked and with its parameters substituted.
+ * Nothing here knows about connections' values, graphs or files that are written: see compile.h.
  *
  * Everything belongs to the struct pipeline and is freed with it; it does not change after loading.
  */
@@ -30,13 +30,13 @@ struct pipeline_step {
     char *component_name;              /* as written */
     const struct component *component; /* of the registry */
     char *mode;                        /* read, write or transform */
-    json_object *config;               /* an object, params substituted, `connection` taken out, and what is faulty */
-    json_object *faulty;               /* {key: null}: options whose problem is reported already; NULL: none */
-    bool config_is_partial;            /* one more may be meant by what has no meaning */
-    bool config_is_wrong;              /* something of it was reported, be it that something is missing */
-    char *run_on;                      /* the place's name, or NULL: where --adapter says */
+    json_object *config;               /* an object with params substituted, without `connection` and faulty options */
+    json_object *faulty;               /* {key: null}: options whose problem has been reported; NULL: none */
+    bool config_is_partial;            /* an unknown key may be a misspelt option */
+    bool config_is_wrong;              /* a problem was reported, possibly that something is missing */
+    char *run_on;                      /* the name of the place, or NULL: the place of --adapter */
     int64_t timeout_ms;                /* of one attempt; 0: none */
-    int64_t total_timeout_ms;          /* of all attempts and the waits between; 0: none */
+    int64_t total_timeout_ms;          /* of all attempts and the waits between them; 0: none */
     struct retry_policy retry;         /* max_attempts 0: there is none */
     char *connection;                  /* "@family.alias", "@family", or NULL */
     char **needs;                      /* NULL-terminated; the default (the step before) filled in */
@@ -63,9 +63,9 @@ struct pipeline {
     json_object *metadata; /* or NULL */
     struct pipeline_step *steps;
     size_t step_count;
-    bool is_broken;         /* it has errors: what is here is what could be read of it */
+    bool is_broken;         /* it has errors; this is what could be read */
     bool has_graph;         /* ids, components and needs are sound */
-    bool has_secret_params; /* the value of one may stand in a config */
+    bool has_secret_params; /* the value of one may be in a config */
 };
 
 struct pipeline_options {
@@ -75,15 +75,15 @@ struct pipeline_options {
     struct registry *registry; /* must outlive the pipeline */
 };
 
-/* Limits on what a user's YAML file may be, checked before memory is taken. */
+/* Limits of a user's YAML file, checked before memory is allocated. */
 #define YAML_MAXIMUM_BYTES (16u << 20)
 #define YAML_MAXIMUM_DEPTH 64
 #define PIPELINE_MAXIMUM_STEPS 1000
 #define PIPELINE_MAXIMUM_NEEDS 50000 /* of all steps together */
 
-/* Reads, validates and substitutes. All problems go to `diagnostics` in one go; returns 0 (there may be
- * warnings) or -1. A pipeline with errors is there nevertheless, for compile_pipeline to find out what else is wrong;
- * *out stays as it was only if there is nothing that could be read. */
+/* Reads, validates and substitutes. All problems go to `diagnostics` together; returns 0 (there may be
+ * warnings) or -1. A pipeline with errors is returned nevertheless, so that compile_pipeline can find out what else is wrong;
+ * *out is unchanged only if nothing could be read. */
 int pipeline_load(const struct pipeline_options *options, struct diagnostics *diagnostics,
                   struct pipeline **out);
 void pipeline_free(struct pipeline *pipeline);

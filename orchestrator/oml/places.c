@@ -227,7 +227,7 @@ static void read_place(struct reader *reader, const struct yaml_node *key,
         return;
     }
     if (strcmp(key->text, "default") == 0) {
-        wrong(reader, key, location, "\"default\" is the place that --adapter names");
+        wrong(reader, key, location, "\"default\" is reserved for the place that --adapter names");
         return;
     }
     json_object *place = json_object_new_object();
@@ -250,7 +250,7 @@ static void read_file(struct reader *reader)
         if (strcmp(root->keys[i]->text, "adapters") != 0)
             yaml_diagnose(reader->diagnostics, DIAGNOSTIC_WARNING, "unsupported_key",
                           reader->document, &root->keys[i]->where, NULL, NULL,
-                          "this version does not read \"%s\"", root->keys[i]->text);
+                          "this version of Osiris ignores \"%s\"", root->keys[i]->text);
     if (adapters == NULL || yaml_is_null(adapters))
         return;
     if (adapters->kind != YAML_MAPPING) {

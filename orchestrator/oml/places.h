@@ -1,5 +1,5 @@
 /*
- * Places where steps can run: an execution adapter's own name, or one that osiris.yaml gives to an adapter with options:
+ * Places where steps can run: the name of an execution adapter, or a name that osiris.yaml defines for an adapter with options:
  *
  *     adapters:
  *       cloud: {adapter: e2b, template: osiris-worker}

@@ -1,4 +1,4 @@
-/* Policies of retrying; see retry.h. */
+/* Retry policies; see retry.h. */
 #include "orchestrator/oml/retry.h"
 
 #include <string.h>
@@ -71,7 +71,7 @@ static uint32_t kinds_from_json(json_object *names)
     return set;
 }
 
-/* A crash is of the category internal, too. */
+/* A crash has the category internal, too. */
 static uint32_t kinds_of(const struct osiris_error *error)
 {
     uint32_t set = category_bit(error->category);

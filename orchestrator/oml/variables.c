@@ -1,4 +1,4 @@
-/* Variables of the environment in files; see variables.h. */
+/* Environment variables in files; see variables.h. */
 #include "orchestrator/oml/variables.h"
 
 #include <ctype.h>
@@ -24,7 +24,7 @@ struct variables {
 
 /* .env files. */
 
-/* One line: NAME=value, perhaps with `export`, quotes, or a comment behind it. */
+/* One line: NAME=value, perhaps with `export`, quotes, or a comment after it. */
 static void read_line(struct variables *variables, const char *place, char *line)
 {
     char *name = line + strspn(line, " \t");
@@ -113,7 +113,7 @@ static bool is_name(const char *name)
     return *name == '\0';
 }
 
-/* The variable's value, NULL if it is not set; *place is where it stands, if not in the environment. */
+/* The variable's value, NULL if it is not set; *place is where it is defined, unless in the environment. */
 static const char *value_of(const struct variables *variables, const char *name, const char **place)
 {
     const char *value = getenv(name);
@@ -167,9 +167,9 @@ static bool fill_one(const struct filling *filling, const char *inside, size_t l
     }
     if (!is_name(name))
         return invalid(filling, "write ${NAME} or ${NAME:-default}",
-                       "what stands in a ${…} is not the name of an environment variable");
+                       "the text in a ${…} is not the name of an environment variable");
     const char *value = value_of(filling->reader->variables, name, &place);
-    /* As in the shell: the default also stands in for an empty value. */
+    /* As in the shell, the default also replaces an empty value. */
     if (fallback != NULL && (value == NULL || value[0] == '\0'))
         value = fallback;
     return append(filling, name, value, place);
@@ -191,7 +191,7 @@ static int fill(struct filling *filling)
     while ((start = strstr(at, "${")) != NULL) {
         const char *end = strchr(start, '}');
         if (end == NULL) {
-            (void)invalid(filling, "write ${NAME} or ${NAME:-default}", "a ${ has no end");
+            (void)invalid(filling, "write ${NAME} or ${NAME:-default}", "a ${ is not closed");
             return -1;
         }
         filling->any = true;
@@ -202,7 +202,7 @@ static int fill(struct filling *filling)
     buffer_append_text(filling->text, at);
     if (ok && filling->text->failed)
         yaml_diagnose(filling->reader->diagnostics, DIAGNOSTIC_ERROR, "too_large", filling->reader->document,
-                      &filling->node->where, NULL, NULL, "the value is too long with its variables filled in");
+                      &filling->node->where, NULL, NULL, "the value is too long with its variables substituted");
     return ok && !filling->text->failed ? 0 : -1;
 }
 
@@ -216,7 +216,7 @@ static void note_secret(const struct variables_reader *reader, const struct yaml
     if (literal)
         yaml_diagnose(reader->diagnostics, DIAGNOSTIC_WARNING, "literal_secret", reader->document,
                       &(struct source_location){.file = key->where.file}, NULL,
-                      "write ${VARIABLE} and set it in the environment", "the secret \"%s\" stands in %s (line %u)", key->text,
+                      "write ${VARIABLE} and set it in the environment", "the secret \"%s\" is written in plain text in %s (line %u)", key->text,
                       reader->file, key->where.line);
 }
 
@@ -229,7 +229,7 @@ json_object *variables_scalar(const struct variables_reader *reader, const struc
     if (fill(&filling) < 0)
         return NULL;
     if (secret && !yaml_is_null(node)) {
-        /* "0x10", "yes" and "1_0" are passwords. */
+        /* "0x10", "yes" and "1_0" may be passwords. */
         note_secret(reader, key, text.data, !filling.any);
         return json_string(text.data);
     }

@@ -1,6 +1,6 @@
 /*
  * ${NAME} and ${NAME:-default} in values of the files that configure Osiris for a machine (osiris_connections.yaml, osiris.yaml):
- * filled in from the environment, or from .env and testing_env/.env beside the file. The environment wins; the process's own is
+ * substituted from the environment, or from .env and testing_env/.env beside the file. The environment takes precedence and is
  * never changed.
  */
 #ifndef OSIRIS_ORCHESTRATOR_OML_VARIABLES_H
@@ -13,27 +13,27 @@
 
 struct variables;
 
-/* Reads the .env files of the folder that `path` lies in. */
+/* Reads the .env files of the folder of `path`. */
 struct variables *variables_load(const char *path);
 void variables_free(struct variables *variables);
 
-/* Whether the text is one reference and nothing else. */
+/* Whether the text is exactly one reference. */
 bool variables_is_one(const char *text);
 
 /* Who reads values of a file. All is borrowed. */
 struct variables_reader {
     const struct variables *variables;
     const struct yaml_document *document;
-    const char *file;      /* what the file is called in messages */
+    const char *file;      /* the name of the file in messages */
     json_object *secrets;  /* an array that gets secret values: of secret keys, and of variables with secret names wherever they are
                               filled in */
     struct diagnostics *diagnostics;
     json_object *pointers; /* JSON pointers of values that are secret, as a spec has them, or NULL */
 };
 
-/* A scalar's value with its variables filled in; `key` is the nearest one above. A secret is text, whatever it looks like; else
- * what came out is typed like any plain scalar, or is text unless `plain`. NULL is null, or a problem was reported at the
- * scalar's place: a variable is not set, is no UTF-8, or has no name. A literal secret is warned of. */
+/* A scalar's value with its variables substituted; `key` is the nearest key above it. A secret is text, whatever it looks like; else
+ * the result is typed like any plain scalar, or is text unless `plain`. NULL is null, or a problem was reported at the
+ * scalar's position: a variable is not set, is not UTF-8, or has an invalid name. A literal secret gets a warning. */
 json_object *variables_scalar(const struct variables_reader *reader, const struct yaml_node *key, const struct yaml_node *node,
                               bool secret, bool plain);
 

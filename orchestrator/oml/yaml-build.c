@@ -1,4 +1,4 @@
-/* From libfyaml's events to a tree of nodes with places; see yaml.h. */
+/* Builds a tree of nodes with positions from libfyaml's events; see yaml.h. */
 #include "orchestrator/oml/yaml-build.h"
 
 #include <libfyaml.h>
@@ -13,7 +13,7 @@ struct anchor {
     struct yaml_node *node;
 };
 
-/* What the parser is in the middle of. */
+/* The open collections of the parser. */
 struct builder {
     struct yaml_document *document;
     struct diagnostics *diagnostics;
@@ -22,9 +22,9 @@ struct builder {
     unsigned depth;
     struct anchor *anchors;
     size_t anchor_count;
-    size_t borrowed; /* aliases, and pairs that were merged: they take no node, but memory */
+    size_t borrowed; /* aliases and merged pairs: they need no node, but memory */
     bool failed;
-    /* Columns are counted here, since libfyaml's jump at tabs. Events come in the order of the text. */
+    /* Columns are counted here, because libfyaml's jump at tabs. Events arrive in the order of the text. */
     size_t counted_to;
     unsigned counted_column;
 };
@@ -36,7 +36,7 @@ struct builder {
                      __VA_ARGS__);                                                                 \
     } while (0)
 
-/* Places. */
+/* Positions. */
 
 static unsigned column_at(struct builder *builder, size_t position)
 {
@@ -115,7 +115,7 @@ static void append_pair(struct yaml_node *mapping, struct yaml_node *key, struct
     append(&mapping->items, mapping->count++, value);
 }
 
-/* Puts a node where it belongs: a scalar, an alias, or a collection that has just begun. */
+/* Adds a node to its parent: a scalar, an alias, or a collection that has just started. */
 static void place(struct builder *builder, struct yaml_node *node,
                   const struct source_location *where)
 {
@@ -139,7 +139,7 @@ static void place(struct builder *builder, struct yaml_node *node,
     }
 }
 
-/* Finished mappings: merges, and keys that are there twice. */
+/* Finished mappings: merges and duplicate keys. */
 
 static bool is_merge(const struct yaml_node *key)
 {
@@ -171,7 +171,7 @@ static void merge(struct builder *builder, struct yaml_node *mapping, const stru
             merge_mapping(builder, mapping, key, from->items[i]);
 }
 
-/* Writes merges out behind the mapping's own pairs. Returns how many of those there are. */
+/* Appends merged pairs to the mapping's own pairs. Returns the number of its own pairs. */
 static size_t write_merges_out(struct builder *builder, struct yaml_node *mapping)
 {
     struct yaml_node own = *mapping;
@@ -210,7 +210,7 @@ static int by_text(const void *a, const void *b)
     return texts != 0 ? texts : left->index < right->index ? -1 : left->index > right->index;
 }
 
-/* Of the same keys the first one stays. A mapping's own ones must differ; merged ones may not be wanted. */
+/* The first of equal keys is kept. A mapping's own keys must differ; merged keys may repeat them. */
 static void drop_same_keys(struct builder *builder, struct yaml_node *mapping, size_t own_count)
 {
     _cleanup_free_ struct key_at *keys = calloc(mapping->count + 1, sizeof *keys);
@@ -225,7 +225,7 @@ static void drop_same_keys(struct builder *builder, struct yaml_node *mapping, s
             continue;
         if (keys[i].index < own_count)
             yaml_problem(builder->document, builder->diagnostics, "duplicate_key", &key->where,
-                         "keep one of them", "the key \"%s\" is there twice", key->text);
+                         "keep one of them", "the key \"%s\" is duplicated", key->text);
         mapping->items[keys[i].index] = NULL;
     }
     for (size_t i = 0; i < mapping->count; i++) {
@@ -237,7 +237,7 @@ static void drop_same_keys(struct builder *builder, struct yaml_node *mapping, s
     mapping->count = kept;
 }
 
-/* Height and weight with everything below, aliases written out: they are known, since aliases point backwards only. */
+/* Height and weight with everything below, aliases expanded: they are known, because aliases only point backwards. */
 static void measure(struct builder *builder, struct yaml_node *node)
 {
     uint64_t weight = YAML_NODE_WEIGHT;
@@ -251,7 +251,7 @@ static void measure(struct builder *builder, struct yaml_node *node)
     }
     if (weight > YAML_MAXIMUM_WEIGHT)
         fail(builder, "too_large", &node->where, NULL,
-             "too many values once the aliases are written out");
+             "the file has too many values with its aliases expanded");
     else
         node->weight = (size_t)weight;
 }
@@ -323,10 +323,10 @@ static void on_alias(struct builder *builder, struct fy_token *token,
     struct yaml_node *node = find_anchor(builder, name);
 
     if (node == NULL)
-        fail(builder, "invalid_alias", where, "write &NAME before the value that it stands for",
+        fail(builder, "invalid_alias", where, "write &NAME before the value that the alias refers to",
              "there is no anchor for the alias \"%s\"", name);
     else if (is_open(builder, node))
-        fail(builder, "invalid_alias", where, "take it out", "the alias \"%s\" contains itself", name);
+        fail(builder, "invalid_alias", where, "remove it", "the alias \"%s\" contains itself", name);
     else if (builder->depth + node->height > YAML_MAXIMUM_DEPTH)
         fail_too_deep(builder, where);
     if (builder->failed || !has_room(builder, where))
@@ -385,8 +385,8 @@ static void on_tag(struct builder *builder, struct fy_token *token, struct yaml_
     else if (handle != NULL && strcmp(handle, "!") == 0 && (suffix == NULL || *suffix == '\0'))
         name = node->kind == YAML_SCALAR ? "str" : node->kind == YAML_MAPPING ? "map" : "seq";
     if (name == NULL || !apply_tag(node, name))
-        fail(builder, "invalid_tag", &node->where, "take the tag out",
-             "the tag \"%s%s\" does not fit here", handle == NULL ? "" : handle,
+        fail(builder, "invalid_tag", &node->where, "remove the tag",
+             "the tag \"%s%s\" is not valid here", handle == NULL ? "" : handle,
              suffix == NULL ? "" : suffix);
 }
 
@@ -406,7 +406,7 @@ static void on_scalar(struct builder *builder, struct fy_event *event,
     node->last_line = end == NULL ? where->line : (unsigned)end->line + 1;
     node->start = start == NULL ? 0 : start->input_pos;
     node->end = end == NULL ? 0 : end->input_pos;
-    /* libfyaml counts from behind the quote. */
+    /* libfyaml counts from the character after the quote. */
     if (!node->plain && node->start > 0 && node->start <= builder->document->source_length &&
         strchr("\"'", builder->document->source[node->start - 1]) != NULL) {
         node->start--;
@@ -453,7 +453,7 @@ static void on_event(struct builder *builder, struct fy_event *event)
     switch (event->type) {
     case FYET_DOCUMENT_START:
         if (builder->document->root != NULL)
-            fail(builder, "invalid_yaml", &where, "put the others into files of their own",
+            fail(builder, "invalid_yaml", &where, "move the others to separate files",
                  "the file has more than one document");
         break;
     case FYET_ALIAS:
@@ -475,7 +475,7 @@ static void on_event(struct builder *builder, struct fy_event *event)
     }
 }
 
-/* libfyaml's own output: nowhere. What it has to say is collected. */
+/* libfyaml prints nothing; its messages are collected. */
 static void no_output(struct fy_diag *diag, void *user, const char *text, size_t length)
 {
     (void)diag;
@@ -511,7 +511,7 @@ static void parse(struct builder *builder)
     parser = fy_parser_create(&config);
     if (parser == NULL || fy_parser_set_string(parser, builder->document->source,
                                                builder->document->source_length) < 0) {
-        fail(builder, "invalid_yaml", NULL, NULL, "libfyaml cannot start");
+        fail(builder, "invalid_yaml", NULL, NULL, "cannot start libfyaml");
     } else {
         struct fy_event *event;
         while (!builder->failed && (event = fy_parser_parse(parser)) != NULL) {

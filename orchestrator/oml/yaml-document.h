@@ -13,7 +13,7 @@ struct yaml_document {
     size_t node_count, node_capacity;
 };
 
-/* Reports an error of the file itself; of a line that may hold a secret the text is not shown. */
+/* Reports an error of the file itself; a line that may contain a secret is not shown. */
 void yaml_problem(const struct yaml_document *document, struct diagnostics *diagnostics,
                   const char *type, const struct source_location *where, const char *hint,
                   const char *format, ...) __attribute__((format(printf, 6, 7)));

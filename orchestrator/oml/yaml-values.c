@@ -1,4 +1,4 @@
-/* What plain scalars mean, and nodes as JSON; see yaml.h. */
+/* The types of plain scalars, and nodes as JSON; see yaml.h. */
 #include <math.h>
 #include <string.h>
 
@@ -18,7 +18,7 @@ static const char *const truths[] = {"true", "True", "TRUE", "yes", "Yes",
 static const char *const lies[] = {"false", "False", "FALSE", "no", "No",
                                    "NO",    "off",   "Off",   "OFF", NULL};
 
-/* 1: *value is set; 0: it is no integer, or beyond 64 bits. */
+/* 1: *value is set; 0: not an integer, or beyond 64 bits. */
 static int parse_integer(const char *text, json_object **value)
 {
     const char *digits = text + (text[0] == '-' || text[0] == '+');
@@ -89,7 +89,7 @@ static int parse_float(const char *text, json_object **value)
     double number = strtod(text, &end);
     if (*end != '\0' || !isfinite(number))
         return 0;
-    /* Keeps the text as it was written, if JSON can be written so. */
+    /* Keeps the text as it was written, if it is valid JSON. */
     text += text[0] == '+';
     *value = is_json_number(text) ? json_object_new_double_s(number, text)
                                   : json_object_new_double(number);
@@ -121,7 +121,7 @@ const char *yaml_string(const struct yaml_node *node)
     return json_object_is_type(value, json_type_string) ? node->text : NULL;
 }
 
-/* A tree is at most YAML_MAXIMUM_DEPTH high, and not too heavy with its aliases written out: yaml_load saw to that. */
+/* yaml_load ensures that a tree is at most YAML_MAXIMUM_DEPTH high, and not too heavy with its aliases expanded. */
 json_object *yaml_to_json(const struct yaml_node *node)
 {
     if (node->kind == YAML_SCALAR)

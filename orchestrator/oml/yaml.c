@@ -1,4 +1,4 @@
-/* YAML files: read, checked, kept, looked into; see yaml.h. */
+/* YAML files: reading, checking and look-up; see yaml.h. */
 #include "orchestrator/oml/yaml.h"
 
 #include <string.h>
@@ -10,8 +10,8 @@
 #include "orchestrator/oml/yaml-build.h"
 #include "orchestrator/oml/yaml-document.h"
 
-/* libfyaml's scanner keeps a record for every level of flow nesting: bound it before it sees the text. Brackets in
- * comments and strings count, too, but not so many. */
+/* libfyaml's scanner keeps a record for every level of flow nesting, so it is bounded before parsing. Brackets in
+ * comments and strings count, too, but the limit allows for them. */
 static bool is_nested_absurdly(const char *text, size_t length, struct source_location *where)
 {
     unsigned depth = 0, line = 1;
@@ -53,7 +53,7 @@ static bool is_utf16(const char *text, size_t length)
     return length >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0);
 }
 
-/* YAML has no control characters but tabs and line ends; libfyaml lets them pass in places. */
+/* YAML allows no control characters except tabs and line breaks; libfyaml accepts some. */
 static bool has_control_character(const char *text, size_t length, struct source_location *where)
 {
     unsigned line = 1, column = 1;
@@ -71,7 +71,7 @@ static bool has_control_character(const char *text, size_t length, struct source
     return false;
 }
 
-/* What libfyaml must not see. */
+/* Checks before libfyaml sees the text. */
 static int check_text(const struct yaml_document *document, struct diagnostics *diagnostics)
 {
     const char *text = document->source;
@@ -83,7 +83,7 @@ static int check_text(const struct yaml_document *document, struct diagnostics *
                      "the file is UTF-16, not UTF-8");
     } else if (memchr(text, '\0', length) != NULL) {
         yaml_problem(document, diagnostics, "invalid_encoding", NULL, NULL,
-                     "not a text file: it has NUL bytes");
+                     "not a text file: it contains NUL bytes");
     } else if (!utf8_is_valid(text, length)) {
         /* Its bytes cannot be shown. */
         where.line = first_invalid_line(text, length);
@@ -92,7 +92,7 @@ static int check_text(const struct yaml_document *document, struct diagnostics *
                         "save it as UTF-8", "the line is not UTF-8");
     } else if (has_control_character(text, length, &where)) {
         yaml_problem(document, diagnostics, "invalid_yaml", &where,
-                     "in double quotes it can be written as \"\\x1b\"",
+                     "write it in double quotes as \"\\x1b\"",
                      "a control character is not allowed");
     } else if (is_nested_absurdly(text, length, &where)) {
         yaml_problem(document, diagnostics, "too_deep", &where, NULL,
@@ -105,7 +105,7 @@ static int check_text(const struct yaml_document *document, struct diagnostics *
 
 /* Reading. */
 
-/* What kind of failure a file's is that could not be read. */
+/* The diagnostic type of a file that could not be read. */
 static const char *failure_type(const char *path)
 {
     struct stat status;
@@ -161,7 +161,7 @@ void yaml_free(struct yaml_document *document)
     free(document);
 }
 
-/* Looking into it. */
+/* Look-up. */
 
 struct yaml_node *yaml_root(const struct yaml_document *document)
 {

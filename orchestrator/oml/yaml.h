@@ -1,7 +1,7 @@
 /*
- * User-written YAML files: read by libfyaml's event parser into a tree of our own, with places, and within
- * bounds that are checked before memory is taken: size, depth, number of nodes, and all of these once aliases and merges
- * are written out. So whoever walks a tree may recurse, and may visit every node as often as it is there.
+ * User-written YAML files: read with libfyaml's event parser into our own tree, with positions, and within
+ * limits that are checked before memory is allocated: size, depth, number of nodes, and all of these once aliases and merges
+ * are expanded. So code that walks a tree may recurse, and may visit every node as often as it occurs.
  *
  * Plain scalars are typed as the original (PyYAML) types them where that matters to its users' files: null, ~;
  * true, false, yes, no, on, off; decimal, 0x and 0o integers; floats. Anything else, dates too, and every quoted scalar is a
@@ -21,7 +21,7 @@
 
 /* Scalars, sequences, mappings and aliases of a file. */
 #define YAML_MAXIMUM_NODES (1u << 18)
-/* A node weighs YAML_NODE_WEIGHT and a byte of text one: what a file may weigh with its aliases written out. */
+/* A node weighs YAML_NODE_WEIGHT and a byte of text one; the maximum weight of a file with its aliases expanded. */
 #define YAML_NODE_WEIGHT 16
 #define YAML_MAXIMUM_WEIGHT (32u << 20)
 #define YAML_MAXIMUM_ANCHORS 1000
@@ -45,7 +45,7 @@ struct yaml_node {
 struct yaml_document;
 
 /* Reads a file. Everything wrong with it goes to `diagnostics`. NULL if it cannot be read or parsed; an empty document is
- * an error. Keys that are there twice are reported, too, but the document is returned, so that its reader can report what
+ * an error. Duplicate keys are reported, too, but the document is returned, so that its reader can report what
  * else is wrong: whether there were errors is what counts. */
 struct yaml_document *yaml_load(const char *path, struct diagnostics *diagnostics);
 void yaml_free(struct yaml_document *document);
@@ -58,24 +58,24 @@ static inline void yaml_free_value(struct yaml_document **document)
 struct yaml_node *yaml_root(const struct yaml_document *document);
 const char *yaml_source(const struct yaml_document *document, size_t *length);
 
-/* The value of a key, NULL if there is none (or `node` is no mapping, or NULL). */
+/* The value of a key, NULL if there is none (or `node` is not a mapping, or NULL). */
 struct yaml_node *yaml_get(const struct yaml_node *node, const char *key);
-/* The key's own node, for its place. */
+/* The key's own node, for its position. */
 struct yaml_node *yaml_get_key(const struct yaml_node *node, const char *key);
 /* True for null and ~ and an empty plain scalar. */
 bool yaml_is_null(const struct yaml_node *node);
 /* A scalar that is a string by its typing; NULL if it is anything else. */
 const char *yaml_string(const struct yaml_node *node);
 
-/* The place of the first `part` inside a scalar, which may go over many lines; the scalar's own place if it is not
- * there as it is (but with escapes, for instance). */
+/* The position of the first `part` inside a scalar, which may span many lines; the scalar's own position if it is not
+ * there literally (but with escapes, for instance). */
 struct source_location yaml_place_of(const struct yaml_document *document,
                                      const struct yaml_node *scalar, const char *part);
 
 /* The node as a JSON value, NULL if it is null. The node may be a scalar that the caller has made: plain and text count. */
 json_object *yaml_to_json(const struct yaml_node *node);
 
-/* A diagnostic at a place in the document. */
+/* A diagnostic at a position in the document. */
 #define yaml_diagnose(diagnostics, severity, type, document, where, location, hint, ...)           \
     do {                                                                                           \
         size_t yaml_length_;                                                                       \

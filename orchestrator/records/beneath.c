@@ -1,4 +1,4 @@
-/* Folders that lie where they are said to; see beneath.h. */
+/* Opens folders below a given one; see beneath.h. */
 #include "orchestrator/records/beneath.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* Folders named by files that anybody may have written: a cloned project brings its own .osiris along. */
+/* Folders named in files that anybody may have written: a cloned project comes with its own .osiris. */
 #ifndef OSIRIS_ORCHESTRATOR_RECORDS_BENEATH_H
 #define OSIRIS_ORCHESTRATOR_RECORDS_BENEATH_H
 

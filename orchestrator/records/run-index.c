@@ -1,4 +1,4 @@
-/* Which runs there have been, and which go on; see run-index.h. */
+/* The index of completed and running runs; see run-index.h. */
 #include "orchestrator/records/run-index.h"
 
 #include <fcntl.h>
@@ -27,7 +27,7 @@ static char *path_in(const char *folder, const char *name)
     return memory_format("%s/%s", folder, name);
 }
 
-/* What a full disk let through of a line, `length` bytes, is taken back, unless somebody has written behind it. */
+/* Removes a line of `length` bytes that a full disk has truncated, unless somebody has written after it. */
 static void take_back(int fd, size_t length)
 {
     off_t end = lseek(fd, 0, SEEK_CUR);
@@ -37,7 +37,7 @@ static void take_back(int fd, size_t length)
         (void)!ftruncate(fd, end - (off_t)length);
 }
 
-/* One write: lines of runs that end at the same time do not mix. */
+/* One write, so that lines of runs that end at the same time do not mix. */
 static int append_line(int fd, json_object *line)
 {
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(LINE_LIMIT);
@@ -108,12 +108,12 @@ void run_index_lock(int fd)
 struct interrupted {
     const char *run_id, *run_dir; /* borrowed from its line */
     json_object *line;
-    bool is_ours; /* it lies in the project's run_logs: records elsewhere (--out) are read, but left as they are */
+    bool is_ours; /* it is in the project's run_logs: records elsewhere (--out) are read, but not changed */
     int events; /* its events.jsonl, locked */
     struct timespec ended; /* when it last wrote there */
 };
 
-/* The mark may be anybody's: a cloned project brings some along. */
+/* Anybody may have written the entry: a cloned project may contain some. */
 static bool lies_in_run_logs(const char *base_dir, const char *run_dir)
 {
     _cleanup_free_ char *run_logs = path_in(base_dir, "run_logs/");
@@ -125,7 +125,7 @@ static bool lies_in_run_logs(const char *base_dir, const char *run_dir)
     return folder >= 0;
 }
 
-/* What is no regular file is not even opened: a device may act on it. */
+/* Anything but a regular file is not even opened, because a device may act on it. */
 static int open_regular(const char *path, int flags)
 {
     struct stat status;
@@ -139,7 +139,7 @@ static int open_regular(const char *path, int flags)
     return open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 }
 
-/* Its lock is free. -1: it goes on, or nothing can be said. */
+/* Its lock is free. -1: the run goes on, or it is unknown. */
 static int lock_events(struct interrupted *run)
 {
     _cleanup_free_ char *path = path_in(run->run_dir, "events.jsonl");
@@ -153,7 +153,7 @@ static int lock_events(struct interrupted *run)
     return 0;
 }
 
-/* A last line that was cut off is none. */
+/* A truncated last line is ignored. */
 static void append_event(const struct interrupted *run, json_object *error)
 {
     _cleanup_json_ json_object *event = json_object_new_object();
@@ -175,7 +175,7 @@ static json_object *interruption(json_object *status)
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
     osiris_error_set(&error, OSIRIS_ERROR_CANCELLED,
-                     "interrupted: osiris (process %lld) has ended without a word",
+                     "interrupted: osiris (process %lld) ended unexpectedly",
                      (long long)json_member_integer(status, "pid", 0));
     return osiris_error_to_json(&error);
 }
@@ -192,7 +192,7 @@ static json_object *read_status(const char *path)
     return status == NULL ? json_object_new_object() : status;
 }
 
-/* A cloned project may have anything of the name: a pipe, a link to a device, a file without end. */
+/* A cloned project may contain anything with this name: a pipe, a link to a device, an endless file. */
 static FILE *open_index(const char *path)
 {
     _cleanup_close_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -206,7 +206,7 @@ static FILE *open_index(const char *path)
     return file;
 }
 
-/* What the index says of a run that has ended, or NULL. */
+/* The index line of a run that has ended, or NULL. */
 static json_object *find_line(const char *index_dir, const char *run_id)
 {
     _cleanup_free_ char *path = path_in(index_dir, "runs.jsonl");
@@ -231,7 +231,7 @@ static void copy_member(json_object *from, const char *key, json_object *to)
         json_add(to, key, json_object_get(value));
 }
 
-/* Of a run that has ended with a word, but with a full disk: the index or its status does not have it. */
+/* Completes a run that ended normally, but with a full disk: its end is missing in the index or in its status. */
 static bool complete_status(const struct interrupted *run, const char *status_path, json_object *status,
                             json_object *line)
 {
@@ -257,7 +257,7 @@ static bool complete_index(const struct interrupted *run, const char *index_dir,
     return run_index_append(index_dir, run->line, NULL) == 0;
 }
 
-/* Whether all of it is written. */
+/* Whether everything was written. */
 static bool end_run(const struct interrupted *run, const char *status_path, json_object *status,
                     const char *index_dir)
 {
@@ -283,7 +283,7 @@ static bool end_run(const struct interrupted *run, const char *status_path, json
     return write_json(status_path, status, PRETTY, NULL) == 0;
 }
 
-/* Whether the entry is of no use any more. Adds the line of a run that was interrupted to `lines`. */
+/* Whether the entry is no longer needed. Adds the line of an interrupted run to `lines`. */
 static bool is_settled(const struct interrupted *run, const char *index_dir, json_object *lines)
 {
     _cleanup_free_ char *path = path_in(run->run_dir, "status.json");
@@ -306,7 +306,7 @@ static int open_folder_in(int folder, const char *name)
     return openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* Small files that the run's osiris was writing when it was killed: beside its records, and beside its steps' configs. */
+/* Temporary files that the run's osiris was writing when it was killed: next to its records and its steps' configs. */
 static void remove_unfinished_records(const struct interrupted *run)
 {
     _cleanup_close_ int records = open_folder_in(AT_FDCWD, run->run_dir);
@@ -365,7 +365,7 @@ static void end_interrupted(const char *base_dir, const char *index_dir, const c
         return;
     run.is_ours = lies_in_run_logs(base_dir, run.run_dir);
     if (lock_events(&run) < 0) {
-        /* Somebody has removed its records: there is nothing left to be said. */
+        /* Somebody has removed its records, so there is nothing to complete. */
         if (errno == ENOENT && clear_temporary(base_dir, name))
             (void)unlink(path);
         return;
@@ -376,7 +376,7 @@ static void end_interrupted(const char *base_dir, const char *index_dir, const c
     (void)close(run.events);
 }
 
-/* An entry whose osiris was killed while it wrote it: whoever writes one holds its lock. */
+/* An entry whose osiris was killed while writing it: a writer holds its lock. */
 static void remove_unfinished(DIR *dir, const char *name)
 {
     const char *end = strrchr(name, '.');
@@ -398,7 +398,7 @@ json_object *run_index_end_interrupted(const char *base_dir)
     int seen = 0;
 
     while (dir != NULL && seen < RUN_INDEX_LOOKED_AT && (entry = readdir(dir)) != NULL) {
-        /* Those under which entries are written. */
+        /* The temporary names of entries. */
         if (strchr(entry->d_name, '.') != NULL) {
             remove_unfinished(dir, entry->d_name);
             continue;

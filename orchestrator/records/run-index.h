@@ -1,14 +1,14 @@
 /*
- * .osiris/index/: which runs there have been, and which go on.
+ * .osiris/index/: completed and running runs.
  *
- *   runs.jsonl       one line a run that has ended, appended with one write
- *   running/<run id> a run that goes on: its line to be, and where its records are
+ *   runs.jsonl       one line for each completed run, appended with one write
+ *   running/<run id> a running run: its future line, and where its records are
  *
  * and .osiris/tmp/<run id>: what its workers have for a time.
  *
- * A run holds a lock (flock) on its events.jsonl for as long as its process lives: a run that is among the running ones
- * although nobody holds its lock was interrupted (kill -9, a power cut), whatever process has its number now. Where a
- * filesystem knows no such locks, such runs stay as they are.
+ * A run holds a lock (flock) on its events.jsonl for as long as its process lives: a run that is listed as running
+ * although nobody holds its lock was interrupted (kill -9, a power cut), whatever process has its pid now. On a
+ * file system without such locks, such runs are not touched.
  */
 #ifndef OSIRIS_ORCHESTRATOR_RECORDS_RUN_INDEX_H
 #define OSIRIS_ORCHESTRATOR_RECORDS_RUN_INDEX_H
@@ -23,11 +23,11 @@ int run_index_add_running(const char *index_dir, const char *run_id, json_object
                           struct osiris_error *error);
 void run_index_remove_running(const char *index_dir, const char *run_id);
 
-/* Says of the runs that were interrupted that they were: `aborted` in status.json and in the index, run_error in
- * events.jsonl. At most RUN_INDEX_LOOKED_AT of the running ones are looked at. Returns their lines (an array; free it).
- * Of runs that ended with a full disk, what stands only in one of status.json and the index is put into the other.
- * Records that lie elsewhere than in the project's run_logs (--out, or a mark that somebody has made) are read and left as they
- * are; only the index tells of their end. What their dead workers have left in RUN_INDEX_TEMPORARY is removed, and what is noted there
+/* Completes the records of interrupted runs: `aborted` in status.json and in the index, run_error in
+ * events.jsonl. At most RUN_INDEX_LOOKED_AT of the running ones are examined. Returns their lines (an array; free it).
+ * For runs that ended with a full disk, what is only in one of status.json and the index is copied to the other.
+ * Records outside the project's run_logs (--out, or an entry that somebody has written) are read and not
+ * changed; only the index records their end. What their dead workers have left in RUN_INDEX_TEMPORARY is removed, and what is noted there
  * (core/output/litter.h). What cannot be written is left for the next time. */
 #define RUN_INDEX_TEMPORARY ".osiris/tmp"
 #define RUN_INDEX_LOOKED_AT 64

@@ -17,10 +17,10 @@
 #include "orchestrator/records/beneath.h"
 #include "orchestrator/records/run-index.h"
 
-/* Lines wait in memory until there are so many bytes, or rundir_flush. */
+/* Lines are kept in memory up to this many bytes, or until rundir_flush. */
 #define RECORD_BUFFER (64u << 10)
 #define RECORD_LIMIT (32u << 20)
-/* Kept for the last status.json: more than it has with a hundred steps. */
+/* Reserved for the last status.json: more than it needs for a hundred steps. */
 #define STATUS_ROOM (64u << 10)
 
 enum record { EVENTS, METRICS, OSIRIS_LOG, DEBUG_LOG, RECORD_COUNT };
@@ -35,10 +35,10 @@ struct rundir {
     char *index_dir;
     char *run_id;
     struct redactor *redactor; /* borrowed */
-    bool is_named; /* the directory was, by the user */
+    bool is_named; /* the user has named the directory */
     int fds[RECORD_COUNT];
     struct buffer pending[RECORD_COUNT];
-    int status_room; /* where the last status.json is written, or -1 */
+    int status_room; /* reserved space for the last status.json, or -1 */
     struct osiris_error failure; /* the first */
 };
 
@@ -67,12 +67,12 @@ static char *path_in(const struct rundir *rundir, const char *name)
 
 static int refuse(const struct rundir *rundir, struct osiris_error *error)
 {
-    osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" has the records of another run already",
+    osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" already contains the records of another run",
                      rundir->path);
-    return osiris_error_hint(error, "name another folder, or move what is there away");
+    return osiris_error_hint(error, "use another folder, or move its content away");
 }
 
-/* Before anything is made: a folder that is refused stays as it is. */
+/* Called before anything is created, so that a refused folder is not changed. */
 static int refuse_records(const struct rundir *rundir, struct osiris_error *error)
 {
     for (int i = 0; i <= RECORD_COUNT; i++) {
@@ -84,7 +84,7 @@ static int refuse_records(const struct rundir *rundir, struct osiris_error *erro
     return 0;
 }
 
-/* O_EXCL decides between two runs that begin at once. */
+/* O_EXCL decides between two runs that start at the same time. */
 static int open_record(struct rundir *rundir, enum record record, struct osiris_error *error)
 {
     _cleanup_free_ char *path = path_in(rundir, record_names[record]);
@@ -200,7 +200,7 @@ static void flush_record(struct rundir *rundir, enum record record)
         osiris_error_set_errno(&rundir->failure, errno, "cannot write \"%s/%s\"", rundir->path,
                                record_names[record]);
     if (lost && rundir->failure.category == 0)
-        osiris_error_set_errno(&rundir->failure, ENOMEM, "cannot keep \"%s/%s\"", rundir->path,
+        osiris_error_set_errno(&rundir->failure, ENOMEM, "cannot buffer \"%s/%s\"", rundir->path,
                                record_names[record]);
     buffer_reset(pending);
 }
@@ -211,7 +211,7 @@ void rundir_flush(struct rundir *rundir)
         flush_record(rundir, (enum record)i);
 }
 
-/* One line stays one line, and nothing in it moves a terminal's cursor. */
+/* A line remains one line, and nothing in it moves a terminal's cursor. */
 static void flatten(char *text)
 {
     for (; *text != '\0'; text++)
@@ -237,7 +237,7 @@ static void append_json(struct rundir *rundir, enum record record, json_object *
     json_object_put(line);
 }
 
-/* "2026-11-24 09:13:05,123 - extract-orders - [01K…] - INFO - ", as Python's logging has it. */
+/* "2026-11-24 09:13:05,123 - extract-orders - [01K…] - INFO - ", like Python's logging. */
 static void begin_log_line(struct rundir *rundir, enum record record, int level, const char *source)
 {
     static const char *const names[] = {"DEBUG", "INFO", "WARNING", "ERROR"};
@@ -248,7 +248,7 @@ static void begin_log_line(struct rundir *rundir, enum record record, int level,
                          now + 20, source == NULL ? "osiris" : source, rundir->run_id, names[level]);
 }
 
-/* In debug.log events stand among what is logged, so that it alone tells in which order things were. */
+/* debug.log contains events and log lines, so that it alone shows the order of everything. */
 static void log_event(struct rundir *rundir, const char *event, json_object *fields)
 {
     _cleanup_json_ json_object *clean = redactor_record(rundir->redactor, fields);
@@ -345,7 +345,7 @@ void rundir_note(struct rundir *rundir, const char *source, const char *format, 
     free(text);
 }
 
-/* The first failure of the run's records is told at the end. Takes `error`. */
+/* The first failure of the run's records is reported at the end. Takes `error`. */
 static void note_failure(struct rundir *rundir, struct osiris_error *error)
 {
     if (rundir->failure.category == 0)
@@ -363,7 +363,7 @@ static int append_index(struct rundir *rundir, json_object *index_line)
     return result;
 }
 
-/* The last one finds its room even on a disk that the run, or somebody else, has filled. */
+/* The last one has reserved space, even on a disk that the run or somebody else has filled. */
 static int replace_status(struct rundir *rundir, const char *path, const struct buffer *text,
                           struct osiris_error *error)
 {
@@ -422,7 +422,7 @@ void rundir_begin(struct rundir *rundir, json_object *status, json_object *index
     _cleanup_json_ json_object *clean = redactor_record(rundir->redactor, owned_line);
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    /* In this order: whoever finds the entry finds the lock, too. */
+    /* In this order, so that whoever finds the entry finds the lock held. */
     (void)run_index_add_running(rundir->index_dir, rundir->run_id, clean, &error);
     note_failure(rundir, &error);
     (void)write_status(rundir, owned_status);
@@ -439,7 +439,7 @@ int rundir_finish(struct rundir *rundir, json_object *status, json_object *index
     bool told = write_status(rundir, owned_status) == 0;
     if (owned_line != NULL) {
         told = append_index(rundir, owned_line) == 0 && told;
-        /* What does not stand in both is left to the next run (run_index_end_interrupted). */
+        /* What is missing in one of them is completed by the next run (run_index_end_interrupted). */
         if (told)
             run_index_remove_running(rundir->index_dir, rundir->run_id);
     }

@@ -4,8 +4,8 @@
  *   run_logs/[<profile>/]<slug>/<YYYY-mm-ddTHH-MM-SSZ>_<run_id>-<short7>/
  *     events.jsonl  metrics.jsonl  osiris.log  debug.log  status.json  artifacts/<step>/…
  *
- * and a line in the index (run-index.h). A folder with the records of another run is refused: nothing of two runs
- * stands in one file, and nothing is lost.
+ * and a line in the index (run-index.h). A folder with the records of another run is refused: the records of two runs
+ * are never mixed in one file, and nothing is lost.
  *
  * What is put on record has passed the redactor already, where it came in from outside; here it passes redactor_record. Lines are buffered and flushed by rundir_flush and at the
  * end; ERROR lines at once. One thread. A failing write (a full disk) is remembered, reported by
@@ -22,7 +22,7 @@
 struct rundir;
 
 struct rundir_options {
-    const char *base_dir; /* where run_logs and .osiris lie; usually "." */
+    const char *base_dir; /* the folder of run_logs and .osiris; usually "." */
     const char *run_dir;  /* --out: this directory instead of one below run_logs; or NULL */
     const char *slug;
     const char *profile; /* or NULL */
@@ -51,13 +51,13 @@ void rundir_metric(struct rundir *rundir, const char *metric, double value, cons
                    json_object *tags);
 /* level: OSIRIS_DEBUG…; `source` is a step id, "worker", or NULL. */
 void rundir_log(struct rundir *rundir, int level, const char *source, const char *message);
-/* The same of level INFO. */
+/* The same with the level INFO. */
 void rundir_note(struct rundir *rundir, const char *source, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void rundir_flush(struct rundir *rundir);
 
-/* Says that the run goes on: writes status.json (takes `status`), and puts the line (takes `index_line`) among the running
- * ones. A failure is the records'. */
+/* Records that the run goes on: writes status.json (takes `status`), and adds the line (takes `index_line`) to the running
+ * ones. A failure is reported with the records. */
 void rundir_begin(struct rundir *rundir, json_object *status, json_object *index_line);
 
 /* Writes status.json (takes `status`) by rename, for which rundir_begin has kept room on the disk, and appends the run's

@@ -1,4 +1,4 @@
-/* Traces: reading and showing; see trace.h. */
+/* Traces: reading and printing; see trace.h. */
 #include <stdio.h>
 #include <string.h>
 
@@ -13,7 +13,7 @@
 
 /* A message's levels, and those that the record puts around it. */
 #define RECORD_DEPTH (MESSAGE_MAXIMUM_DEPTH + 2)
-/* The end's record lies beyond the bound, and other writers may differ a little. */
+/* The end record is beyond the limit, and other writers may differ a little. */
 #define READ_FILE_BYTES (TRACE_FILE_BYTES + 2 * TRACE_RECORD_BYTES)
 
 struct trace_reader {
@@ -60,7 +60,7 @@ static json_object *next_object(struct trace_reader *reader, struct osiris_error
     if (json_object_is_type(object, json_type_object))
         return object;
     json_object_put(object);
-    osiris_error_set(error, OSIRIS_ERROR_DATA, "%s:%lu: this is no line of a trace", reader->name,
+    osiris_error_set(error, OSIRIS_ERROR_DATA, "%s:%lu: not a line of a trace", reader->name,
                      reader->line);
     return NULL;
 }
@@ -69,12 +69,12 @@ static int read_header(struct trace_reader *reader, struct osiris_error *error)
 {
     reader->header = next_object(reader, NULL);
     if (strcmp(json_member_string(reader->header, "trace", ""), "osiris-rpc") != 0)
-        return osiris_error_set(error, OSIRIS_ERROR_DATA, "%s is no trace of osiris",
+        return osiris_error_set(error, OSIRIS_ERROR_DATA, "%s is not a trace of osiris",
                                 reader->name);
     int64_t version = json_member_integer(reader->header, "version", -1);
     if (version != TRACE_VERSION)
         return osiris_error_set(error, OSIRIS_ERROR_DATA,
-                                "%s is a trace of version %lld, this osiris reads %d", reader->name,
+                                "%s is a trace of version %lld, and this osiris reads version %d", reader->name,
                                 (long long)version, TRACE_VERSION);
     reader->first_offset = reader->offset;
     return 0;
@@ -166,7 +166,7 @@ int trace_reader_next(struct trace_reader *reader, struct trace_record *record,
     if (object != NULL && fill_record(record, object))
         return 1;
     if (object != NULL)
-        osiris_error_set(&wrong, OSIRIS_ERROR_DATA, "%s:%lu: this is no frame of a trace",
+        osiris_error_set(&wrong, OSIRIS_ERROR_DATA, "%s:%lu: not a frame of a trace",
                          reader->name, reader->line);
     json_object_put(object);
     *record = (struct trace_record){0};
@@ -174,7 +174,7 @@ int trace_reader_next(struct trace_reader *reader, struct trace_record *record,
     return -1;
 }
 
-/* Showing. */
+/* Printing. */
 
 /* For people (terminal.h). */
 static void append_plain(struct buffer *line, const char *text, size_t length)
@@ -235,12 +235,12 @@ char *trace_describe(const struct trace_record *record)
     _cleanup_buffer_ struct buffer line = BUFFER_INIT(8 * TRACE_RECORD_BYTES);
 
     if (record->is_end)
-        return strdup("the trace was too long to go on");
+        return strdup("the trace has reached its maximum size");
     append_plain(&line, record->place, strlen(record->place));
     buffer_append_format(&line, " %c %lld", record->from_osiris ? '>' : '<',
                          (long long)record->sequence);
     append_kind(&line, record->message);
-    buffer_append_format(&line, ", %lld bytes", (long long)record->message_bytes);
+    buffer_append_format(&line, ", %lld byte%s", (long long)record->message_bytes, record->message_bytes == 1 ? "" : "s");
     if (record->body_bytes > 0)
         buffer_append_format(&line, " and %lld of data", (long long)record->body_bytes);
     if (record->message != NULL)

@@ -48,7 +48,7 @@ static json_object *mask_all(json_object *value)
     return json_string(REDACT_MASK);
 }
 
-/* Which of its values are secret, `prepare` does not say: none is kept. */
+/* `prepare` does not say which of its values are secret, so none is kept. */
 static void mask_prepare(json_object *message)
 {
     static const char *const secret[] = {"connections", "secrets", "environment"};
@@ -63,7 +63,7 @@ static void mask_prepare(json_object *message)
     }
 }
 
-/* NULL: it is no message, or there is no memory for all of it. */
+/* NULL: not a message, or out of memory. */
 static json_object *masked_message(struct redactor *redactor, const uint8_t *message, size_t length)
 {
     _cleanup_json_ json_object *decoded = message_decode(message, length, NULL);
@@ -76,7 +76,7 @@ static json_object *masked_message(struct redactor *redactor, const uint8_t *mes
 
 /* Writing. */
 
-/* Nothing follows: what there is of the line is taken back. */
+/* Nothing follows: the incomplete line is removed. */
 static void end_at_failure(struct trace_writer *writer)
 {
     osiris_error_set_errno(&writer->failure, errno, "cannot write \"%s\"", writer->path);
@@ -114,7 +114,7 @@ static void append_header(struct trace_writer *writer, const struct trace_option
     append(writer, header);
 }
 
-/* Nobody else may read it, not even what an earlier file of that name let. */
+/* Nobody else may read it, even if an earlier file of that name was readable. */
 static int open_private(const char *path, struct osiris_error *error)
 {
     _cleanup_close_ int fd =
@@ -125,7 +125,7 @@ static int open_private(const char *path, struct osiris_error *error)
         return osiris_error_set_errno(error, errno, "cannot write the trace \"%s\"", path);
     if (!S_ISREG(status.st_mode))
         return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
-                                "cannot write the trace \"%s\": it is no regular file", path);
+                                "cannot write the trace \"%s\": it is not a regular file", path);
     if (fchmod(fd, 0600) < 0 || ftruncate(fd, 0) < 0)
         return osiris_error_set_errno(error, errno, "cannot write the trace \"%s\"", path);
     return steal_fd(&fd);
@@ -166,7 +166,7 @@ int trace_writer_close(struct trace_writer *writer, struct osiris_error *error)
     return result;
 }
 
-/* Microseconds will do. */
+/* Microseconds suffice. */
 static void add_time(json_object *object, double ms)
 {
     char text[32];
@@ -184,7 +184,7 @@ static void append_record(struct trace_writer *writer, json_object *object)
     (void)json_text(object, AS_LINE, &length);
     if (length > TRACE_RECORD_BYTES) {
         json_object_object_del(object, "message");
-        length = TRACE_RECORD_BYTES; /* less; it is only asked whether there is room */
+        length = TRACE_RECORD_BYTES; /* an upper bound, only to check whether there is room */
     }
     writer->full = writer->written + length + 1 > TRACE_FILE_BYTES;
     if (!writer->full) {

@@ -22,7 +22,7 @@ struct search {
     const char *name;
     char *found;
     struct buffer *tried;       /* the folders, for the message */
-    struct osiris_error obstacle; /* the first that there was: what is behind it may be meant */
+    struct osiris_error obstacle; /* the first obstacle: the adapter may be behind it */
 };
 
 /* A folder that is listed need not be there, and need not have the file; but whatever is there can be read. */
@@ -34,7 +34,7 @@ static void note_obstacle(struct search *search, const char *folder, const char 
     if (search->obstacle.category != 0)
         return;
     if (directory == NULL && errno != ENOENT)
-        osiris_error_set_errno(&search->obstacle, errno, "the folder \"%s\" cannot be read", folder);
+        osiris_error_set_errno(&search->obstacle, errno, "cannot read the folder \"%s\"", folder);
     else if (number != ENOENT || lstat(path, &status) == 0)
         osiris_error_set_errno(&search->obstacle, number, "plug-in \"%s\"", path);
 }
@@ -118,7 +118,7 @@ char *adapter_file_find(const char *name, const struct adapter_folders *folders,
     struct search search = {.name = name, .tried = &tried};
 
     if (!spec_name_is_valid(name)) {
-        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is not an adapter's name", name);
+        osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is not a valid adapter name", name);
         return NULL;
     }
     search_folders(&search, folders->path);
@@ -127,7 +127,7 @@ char *adapter_file_find(const char *name, const struct adapter_folders *folders,
     if (search.found != NULL)
         return search.found;
     if (obstacle.category != 0) {
-        osiris_error_prefix(&obstacle, "there is no execution adapter \"%s\" that can be used", name);
+        osiris_error_prefix(&obstacle, "there is no usable execution adapter \"%s\"", name);
         osiris_error_move(error, &obstacle);
         return NULL;
     }
@@ -136,7 +136,7 @@ char *adapter_file_find(const char *name, const struct adapter_folders *folders,
     if (meant != NULL)
         osiris_error_hint(error, "%s", meant);
     else
-        osiris_error_hint(error, "looked for %s.so in %s; OSIRIS_ADAPTER_PATH adds folders", name,
+        osiris_error_hint(error, "searched for %s.so in %s; OSIRIS_ADAPTER_PATH adds folders", name,
                           tried.length > 0 && !tried.failed ? tried.data : "no folder");
     return NULL;
 }

@@ -16,7 +16,7 @@ struct adapter_folders {
     const char *installed_dir; /* or NULL */
 };
 
-/* The file's path (free it), or NULL with the error set. `places` (places.h, or NULL) has names that may have been meant. */
+/* The file's path (free it), or NULL with the error set. `places` (places.h, or NULL) are further names for suggestions. */
 char *adapter_file_find(const char *name, const struct adapter_folders *folders,
                         json_object *places, struct osiris_error *error);
 

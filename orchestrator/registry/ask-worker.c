@@ -58,8 +58,8 @@ static int read_answer(int fd, int64_t deadline_ms, struct buffer *answer,
     default:
         if (answer->failed)
             return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
-                                    "osiris-worker answers at too great a length");
-        return osiris_error_set_errno(error, errno, "cannot read what osiris-worker answers");
+                                    "the answer of osiris-worker is too long");
+        return osiris_error_set_errno(error, errno, "cannot read the answer of osiris-worker");
     }
 }
 
@@ -71,7 +71,7 @@ static json_object *ask(const struct question *question, struct osiris_error *er
     pid_t pid;
 
     if (pipe2(pipes, O_CLOEXEC) < 0) {
-        osiris_error_set_errno(error, errno, "cannot ask \"%s\"", question->worker_path);
+        osiris_error_set_errno(error, errno, "cannot run \"%s\"", question->worker_path);
         return NULL;
     }
     int reason = spawn_worker(question, pipes[1], &pid);
@@ -79,7 +79,7 @@ static json_object *ask(const struct question *question, struct osiris_error *er
     if (reason != 0) {
         (void)close(pipes[0]);
         osiris_error_set_errno(error, reason, "cannot start \"%s\"", question->worker_path);
-        osiris_error_hint(error, "OSIRIS_WORKER names another osiris-worker");
+        osiris_error_hint(error, "set OSIRIS_WORKER to use another osiris-worker");
         return NULL;
     }
     int result = read_answer(pipes[0], clock_monotonic_ms() + question->timeout_ms, &answer, error);
@@ -128,7 +128,7 @@ json_object *validate_with_worker(const char *worker_path, json_object *question
 {
     static const char *const arguments[] = {"--validate", NULL};
     const char *text = json_text(questions, JSON_C_TO_STRING_PLAIN, NULL);
-    /* In memory, and the worker need not read it while it is written. */
+    /* A file in memory, so that the worker need not read it while it is written. */
     _cleanup_close_ int input = memfd_create("questions", MFD_CLOEXEC);
     const struct question question = {
         .worker_path = worker_path,

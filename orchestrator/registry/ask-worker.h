@@ -1,6 +1,6 @@
 /*
- * Questions about plug-ins, which the orchestrator never loads itself: a short-lived worker process answers, with an empty
- * environment and a bounded time.
+ * Requests about drivers, which the orchestrator never loads itself: a short-lived worker process answers, with an empty
+ * environment and a timeout.
  */
 #ifndef OSIRIS_ORCHESTRATOR_REGISTRY_ASK_WORKER_H
 #define OSIRIS_ORCHESTRATOR_REGISTRY_ASK_WORKER_H

@@ -44,7 +44,7 @@ char *paths_cache_dir(void)
     const char *cache = from_environment("XDG_CACHE_HOME", "");
     const char *home = from_environment("HOME", "");
 
-    /* The XDG specification: a relative path is to be ignored. */
+    /* The XDG specification says to ignore a relative path. */
     if (cache[0] == '/')
         return memory_format("%s/osiris", cache);
     return home[0] == '/' ? memory_format("%s/.cache/osiris", home) : NULL;

@@ -1,6 +1,6 @@
 /*
- * Where things are that osiris does not get told: the worker, the folders of drivers and adapters, the cache.
- * Compiled in by configure, overruled by the environment. Strings are borrowed from the environment
+ * Default locations: the worker, the folders of drivers and adapters, the cache.
+ * Compiled in by configure, overridden by the environment. Strings are borrowed from the environment
  * or static.
  */
 #ifndef OSIRIS_ORCHESTRATOR_REGISTRY_PATHS_H

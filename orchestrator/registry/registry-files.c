@@ -2,7 +2,7 @@
  * Driver files and the cache of their descriptions; see registry-files.h.
  *
  * A cache file is named by a hash of the driver file's identity and the describing worker's, so that a
- * changed file is simply not found; what is damaged is replaced. Nothing depends on the cache being there.
+ * changed file is simply not found; a damaged entry is replaced. Nothing depends on the cache.
  */
 #include "orchestrator/registry/registry-files.h"
 
@@ -64,7 +64,7 @@ static int by_folder_and_path(const void *a, const void *b)
     return strcmp(left->path, right->path);
 }
 
-/* Folders that are listed need not be there, as in PATH. */
+/* Listed folders need not exist, as in PATH. */
 static void note_unreadable(struct files *files, const char *path, int number)
 {
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
@@ -74,7 +74,7 @@ static void note_unreadable(struct files *files, const char *path, int number)
         json_object_put(entry);
         return;
     }
-    osiris_error_set_errno(&error, number, "the folder cannot be read");
+    osiris_error_set_errno(&error, number, "cannot read the folder");
     json_add_string(entry, "file", path);
     json_add_string(entry, "error", error.message);
     if (files->unreadable == NULL)
@@ -85,7 +85,7 @@ static void note_unreadable(struct files *files, const char *path, int number)
 /* Adds the folder's *.so files. */
 static void scan_folder(struct files *files, const char *path, size_t number)
 {
-    /* What is loaded may change the working directory. */
+    /* Loaded code may change the working directory. */
     _cleanup_free_ char *folder_path = absolute_path(NULL, path);
     _cleanup_dir_ DIR *folder = opendir(folder_path);
     const char *name;
@@ -149,7 +149,7 @@ static bool is_refusal(json_object *description)
     return json_member(description, "error") != NULL;
 }
 
-/* What the cache says of a file, or NULL. Whatever is wrong with it, it is as if it were not there. */
+/* The cached description of a file, or NULL. An entry with any fault is ignored. */
 static json_object *cache_read(const struct file *file)
 {
     size_t length;
@@ -164,8 +164,8 @@ static json_object *cache_read(const struct file *file)
     return steal_pointer(&description);
 }
 
-/* What a file was refused for may be gone the next time, while the file stays as it is: a library that was missing, a slow disk,
- * a lack of processes. */
+/* The reason for a refusal may be gone the next time, while the file is unchanged: a missing library, a slow disk,
+ * a limit on processes. */
 static void cache_write(const struct file *file, const char *cache_dir)
 {
     if (is_refusal(file->description))

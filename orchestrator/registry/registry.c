@@ -16,13 +16,13 @@
 #define REFUSALS_TOLD 3
 #define HINT_LIMIT (64u << 10)
 
-static const char only_adapters[] = "it has execution adapters and no driver; it belongs into a folder of adapters";
+static const char only_adapters[] = "it has execution adapters and no driver; move it to a folder of adapters";
 
 struct entry {
     struct component component;
-    json_object *description; /* owned: everything in `component` is borrowed from it */
+    json_object *description; /* owned; everything in `component` is borrowed from it */
     char **aliases;
-    size_t folder; /* which search folder, an earlier one wins */
+    size_t folder; /* index of the search folder; an earlier one wins */
 };
 
 struct registry {
@@ -86,7 +86,7 @@ static void add_entry(struct registry *registry, json_object *description, json_
     registry->entries[registry->count++] = entry;
 }
 
-/* Who says it begins with the file: plug-in "FILE": cannot be loaded: … */
+/* The message starts with the file: plug-in "FILE": cannot be loaded: … */
 static const char *without_file(const char *reason, const char *file)
 {
     static const char before[] = "plug-in \"", behind[] = "\": ";
@@ -108,7 +108,7 @@ static void add_description(struct registry *registry, json_object *description,
         refuse(registry, file, without_file(reason, file), NULL);
         return;
     }
-    /* No message to a worker could name it. */
+    /* A message to a worker could not contain it. */
     if (!utf8_is_valid(file, strlen(file))) {
         refuse(registry, file, "its path is not UTF-8", NULL);
         return;
@@ -151,13 +151,13 @@ static void refuse_clash(struct registry *registry, const struct entry *entry,
                          const struct entry *other, const char *name)
 {
     _cleanup_free_ char *reason =
-        memory_format("the component \"%s\" is claimed by \"%s\" and \"%s\" in one folder; remove one of them", name,
+        memory_format("the component \"%s\" is in both \"%s\" and \"%s\" of the same folder; remove one of them", name,
                       entry->component.file, other->component.file);
 
     refuse(registry, entry->component.file, reason, name);
 }
 
-/* Of two entries with a common name the one in the earlier folder stays; in one folder neither does. */
+/* Of two entries with a common name the one in the earlier folder is kept; in the same folder, neither is. */
 static void refuse_clashes(struct registry *registry)
 {
     _cleanup_free_ bool *doomed = calloc(registry->count + 1, sizeof *doomed);
@@ -221,7 +221,7 @@ void registry_free(struct registry *registry)
     free(registry);
 }
 
-/* Looking up. */
+/* Look-up. */
 
 static const char **all_names(const struct registry *registry, size_t *count)
 {
@@ -242,7 +242,7 @@ static const char **all_names(const struct registry *registry, size_t *count)
     return names;
 }
 
-/* Whether the file has the name that one with this component would have: mysql.so for mysql.extractor. */
+/* Whether the file name matches the component: mysql.so for mysql.extractor. */
 static bool is_of_family(json_object *refusal, const char *name)
 {
     const char *file = json_member_string(refusal, "file", "");
@@ -261,13 +261,13 @@ static bool any_is_of_family(const struct registry *registry, const char *name)
     return false;
 }
 
-/* Nobody knows which components are in it. */
+/* Its components are unknown. */
 static bool may_have_any(json_object *refusal)
 {
     return strcmp(json_member_string(refusal, "error", ""), only_adapters) != 0;
 }
 
-/* Those that are told of are the likeliest, or the first. */
+/* The hint names the likeliest files, or the first ones. */
 static void append_refused(struct buffer *hint, const struct registry *registry, const char *name)
 {
     bool of_family = any_is_of_family(registry, name);
@@ -279,11 +279,11 @@ static void append_refused(struct buffer *hint, const struct registry *registry,
             continue;
         if (count++ >= REFUSALS_TOLD)
             continue;
-        buffer_append_format(hint, "%s\"%s\": %s", told++ > 0 ? "; " : "it may be in what was refused: ",
+        buffer_append_format(hint, "%s\"%s\": %s", told++ > 0 ? "; " : "it may be in a refused file: ",
                              json_member_string(refusal, "file", "?"), json_member_string(refusal, "error", "?"));
     }
     if (count > told)
-        buffer_append_format(hint, "; and %zu more, which `osiris components list` shows", count - told);
+        buffer_append_format(hint, "; and %zu more, see `osiris components list`", count - told);
 }
 
 static int not_found(const struct registry *registry, const char *name, struct osiris_error *error)
@@ -304,12 +304,12 @@ static int not_found(const struct registry *registry, const char *name, struct o
     _cleanup_free_ char *question =
         any_is_of_family(registry, name) ? NULL : near_miss_question(name, names, count);
     if (question != NULL)
-        return osiris_error_hint(error, "%s%s%s", question, suspects[0] == '\0' ? "" : " Or else ", suspects);
+        return osiris_error_hint(error, "%s%s%s", question, suspects[0] == '\0' ? "" : " Or ", suspects);
     if (suspects[0] != '\0')
         return osiris_error_hint(error, "%s", suspects);
     if (count > 0)
-        return osiris_error_hint(error, "`osiris components list` shows what there is");
-    return osiris_error_hint(error, "no driver was found at all; --driver-dir and OSIRIS_DRIVER_PATH add folders");
+        return osiris_error_hint(error, "`osiris components list` shows all components");
+    return osiris_error_hint(error, "no driver was found; --driver-dir and OSIRIS_DRIVER_PATH add folders");
 }
 
 const struct component *registry_find(struct registry *registry, const char *name,

@@ -1,5 +1,5 @@
 /*
- * The registry of components: which driver file has which component, and its spec.
+ * The registry of components: the driver file of each component, and its spec.
  *
  * Folders are searched in this order: --driver-dir, each of OSIRIS_DRIVER_PATH, the installed one. The
  * orchestrator never loads a driver: unknown files are described by `osiris-worker --describe`, in a
@@ -30,7 +30,7 @@ struct component {
     json_object *spec;          /* borrowed; an object */
     const char *file;           /* the shared object's path */
     const char *plugin;         /* name of the plug-in in it */
-    bool validates;             /* the driver can be asked what is wrong with a config */
+    bool validates;             /* the driver can validate a config */
 };
 
 struct registry_options {
@@ -42,7 +42,7 @@ struct registry_options {
 };
 
 struct registry *registry_new(const struct registry_options *options, struct osiris_error *error);
-/* A registry made of descriptions (the array that `osiris-worker --describe` prints), for tests. */
+/* A registry from descriptions (the array that `osiris-worker --describe` prints), for tests. */
 struct registry *registry_new_from_json(json_object *descriptions);
 void registry_free(struct registry *registry);
 #define _cleanup_registry_ _cleanup_(registry_free_value)
@@ -51,8 +51,8 @@ static inline void registry_free_value(struct registry **registry)
     registry_free(*registry);
 }
 
-/* Looks a component up by name or alias. NULL with the error set: not_found with near misses, and files that may have it and were
- * refused, in the hint; or why the file that has it is refused. */
+/* Looks up a component by name or alias. NULL with the error set: not_found with near misses and with refused files that may have it
+ * in the hint; or why the file that has it was refused. */
 const struct component *registry_find(struct registry *registry, const char *name,
                                       struct osiris_error *error);
 

@@ -1,5 +1,5 @@
 /*
- * The local execution adapter: the worker is a child process of the orchestrator's, joined by a
+ * The local execution adapter: the worker is a child process of the orchestrator, connected by a
  * socketpair, with a process group of its own, an empty environment and its stderr in a pipe.
  */
 #include <errno.h>
@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Where the worker finds its end of the channel, and the command's standard output if a step writes to it. */
+/* The worker's descriptors: its end of the channel, and the command's standard output if a step writes to it. */
 #define CHILD_CHANNEL_FD 3
 #define CHILD_STDOUT_FD 4
 
@@ -27,8 +27,8 @@ struct local {
     const struct osiris_host *host;
     const struct osiris_adapter_context *context;
     pid_t worker; /* 0: none was started */
-    int pidfd;    /* -1: the kernel has none, or no worker */
-    bool ended; /* known to have; it stays a zombie until `close`, so that its number stays its own */
+    int pidfd;    /* -1: the kernel has no pidfds, or no worker was started */
+    bool ended; /* it remains a zombie until `close`, so that its pid is not reused */
     bool signalled;
     int code; /* exit status or signal number */
 };
@@ -79,7 +79,7 @@ static int local_prepare(void *state)
     return 0;
 }
 
-/* Starting. Between fork and exec only async-signal-safe calls. */
+/* Starting. Only async-signal-safe calls between fork and exec. */
 
 static int move_fd(int from, int to)
 {
@@ -105,34 +105,34 @@ static void run_child(const struct osiris_adapter_context *context, pid_t parent
                       int diagnostics, int report)
 {
     char number[] = {'0' + CHILD_CHANNEL_FD, '\0'}, stdout_number[] = {'0' + CHILD_STDOUT_FD, '\0'};
-    bool gives_stdout = OSIRIS_HAS(context, standard_output) && context->standard_output >= 0;
+    bool has_stdout = OSIRIS_HAS(context, standard_output) && context->standard_output >= 0;
     char *const arguments[] = {(char *)context->worker_path,
                                (char *)"--channel-fd",
                                number,
-                               gives_stdout ? (char *)"--stdout-fd" : NULL,
+                               has_stdout ? (char *)"--stdout-fd" : NULL,
                                stdout_number,
                                NULL};
 
     (void)setpgid(0, 0);
-    /* The worker arms this itself, too; until then nobody else would notice. */
+    /* The worker sets this, too; until then nothing else would end it. */
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(1);
     reset_signals();
-    /* Out of the way of the numbers that are to be taken. */
+    /* Above the numbers that the worker's descriptors get. */
     int high_channel = fcntl(channel, F_DUPFD_CLOEXEC, 10);
     int high_diagnostics = fcntl(diagnostics, F_DUPFD_CLOEXEC, 10);
     int high_report = fcntl(report, F_DUPFD_CLOEXEC, 10);
-    int high_stdout = gives_stdout ? fcntl(context->standard_output, F_DUPFD_CLOEXEC, 10) : -1;
+    int high_stdout = has_stdout ? fcntl(context->standard_output, F_DUPFD_CLOEXEC, 10) : -1;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (high_channel >= 0 && high_diagnostics >= 0 && high_report >= 0 && null >= 0 &&
         move_fd(null, STDIN_FILENO) == 0 && move_fd(high_diagnostics, STDOUT_FILENO) == 0 &&
         move_fd(high_diagnostics, STDERR_FILENO) == 0 &&
         move_fd(high_channel, CHILD_CHANNEL_FD) == 0 &&
-        (!gives_stdout || move_fd(high_stdout, CHILD_STDOUT_FD) == 0)) {
+        (!has_stdout || move_fd(high_stdout, CHILD_STDOUT_FD) == 0)) {
 #ifdef SYS_close_range
-        /* Whatever the orchestrator's libraries left open without close-on-exec; 4 is CLOEXEC. */
-        (void)syscall(SYS_close_range, (gives_stdout ? CHILD_STDOUT_FD : CHILD_CHANNEL_FD) + 1, ~0u,
+        /* For descriptors that libraries have opened without close-on-exec; 4 is CLOEXEC. */
+        (void)syscall(SYS_close_range, (has_stdout ? CHILD_STDOUT_FD : CHILD_CHANNEL_FD) + 1, ~0u,
                       4);
 #endif
         execve(context->worker_path, arguments, (char *const *)context->environment);
@@ -156,7 +156,7 @@ static int start(struct local *local, int sockets[2], int pipes[2], int reports[
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0 ||
         pipe2(pipes, O_CLOEXEC) < 0 || pipe2(reports, O_CLOEXEC) < 0)
-        return fail(local->host, OSIRIS_ERROR_IO, errno, "cannot make a channel: %s",
+        return fail(local->host, OSIRIS_ERROR_IO, errno, "cannot create a socket pair: %s",
                     strerror(errno));
     pid_t child = fork();
     if (child < 0)
@@ -165,7 +165,7 @@ static int start(struct local *local, int sockets[2], int pipes[2], int reports[
     if (child == 0)
         run_child(local->context, parent, sockets[1], pipes[1], reports[1]);
     local->worker = child;
-    /* Also here: whoever kills the group must not come before the child did it. */
+    /* Here as well as in the child: the group must exist before anyone kills it. */
     (void)setpgid(child, child);
 #ifdef SYS_pidfd_open
     local->pidfd = (int)syscall(SYS_pidfd_open, child, 0);
@@ -209,7 +209,7 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void look(struct local *local)
+static void check_worker(struct local *local)
 {
     siginfo_t info = {0};
     int result;
@@ -230,15 +230,15 @@ static void wait_for_end(struct local *local, int timeout_ms)
 {
     int64_t deadline = now_ms() + timeout_ms;
 
-    look(local);
+    check_worker(local);
     while (!local->ended && local->worker != 0) {
         int64_t left = deadline - now_ms();
         struct pollfd ended = {.fd = local->pidfd, .events = POLLIN};
         if (left <= 0)
             return;
-        /* Without a pidfd (kernels before 5.3) this looks again a hundred times a second. */
+        /* Without a pidfd (kernels before 5.3) this checks a hundred times a second. */
         (void)poll(&ended, local->pidfd >= 0, local->pidfd >= 0 || left < 10 ? (int)left : 10);
-        look(local);
+        check_worker(local);
     }
 }
 
@@ -272,7 +272,7 @@ static int local_terminate(void *state, int32_t how)
     return 0;
 }
 
-/* The worker wrote its artifacts where they belong. */
+/* The worker has written its artifacts to their final folder. */
 static int local_collect(void *state)
 {
     (void)state;
@@ -284,7 +284,7 @@ static void local_close(void *state)
     struct local *local = state;
 
     if (local->worker != 0) {
-        /* The group outlives its leader while a driver's child is in it. */
+        /* The group outlives its leader while it contains a driver's child. */
         (void)kill(-local->worker, SIGKILL);
         while (waitpid(local->worker, NULL, 0) < 0 && errno == EINTR)
             continue;

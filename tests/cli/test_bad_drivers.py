@@ -318,7 +318,7 @@ def test_streams_that_lack_a_function(folder):
 
 @test
 def test_buffers_at_odd_addresses(folder):
-    for give, what in (("odd_values", "its values begin"), ("odd_offsets", "its offsets begin")):
+    for give, what in (("odd_values", "its values start"), ("odd_offsets", "its offsets start")):
         copy(source={"give": give})
         result = osiris("run", "pipeline.yaml")
         assert_equal(result.code, 1, f"exit code with {give}", result)

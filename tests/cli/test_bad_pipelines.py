@@ -190,7 +190,7 @@ def test_a_wrong_type_in_a_connection(folder):
         f'- {{id: {name}, component: asked.extractor, mode: read, config: {{connection: "@asked.it", what: x}}}}\n' for name in "ab"))
     result = osiris("validate", "asked.yaml")
     assert_equal(result.code, 2, "exit code", result)
-    assert_equal(result.err.count('osiris_connections.yaml:4:12: error: the connection "@asked.it": "how" must be of the type string'), 1,
+    assert_equal(result.err.count('osiris_connections.yaml:4:12: error: the connection "@asked.it": "how" must be of type string'), 1,
                  "times it is said", result)
     assert "how: 5" not in result.err and "hunter22" not in result.err, result
 
@@ -219,14 +219,14 @@ def test_many_errors_are_bounded(folder):
 
 @test
 def test_what_only_drivers_know_has_its_place(folder):
-    for options, at, text in (("{path: x, delimiter: '\"'}", "delimiter", "quote cannot separate fields"),
-                              ("{path: x, quote: ','}", "quote", "quote cannot separate fields"),
+    for options, at, text in (("{path: x, delimiter: '\"'}", "delimiter", "quote and delimiter are the same character"),
+                              ("{path: x, quote: ','}", "quote", "quote and delimiter are the same character"),
                               ("{path: x, date_format: '%Q'}", "date_format", '"%Q"'),
-                              ("{path: x, columns: [id, id]}", "id]", 'must not be there twice, is "id"'),
-                              ("{path: x, rows_per_file: 5, append: true}", "append", "does not go with"),
+                              ("{path: x, columns: [id, id]}", "id]", 'must not appear twice, is "id"'),
+                              ("{path: x, rows_per_file: 5, append: true}", "append", "cannot be combined with"),
                               ("{path: x, encoding: ascii, null_text: '–'}", "null_text", "this encoding"),
-                              ("{path: x, mode: '000'}", "mode", '"000" would let nobody read the file'),
-                              ("{path: '${nothing}'}", "path", "${nothing} is not known")):
+                              ("{path: x, mode: '000'}", "mode", '"000" would make the file unreadable for everybody'),
+                              ("{path: '${nothing}'}", "path", "${nothing} is unknown")):
         line = "    config: " + options
         write("csv.yaml", GOOD.replace("    config: {path: out.csv}", line))
         result = refused("csv.yaml", f"csv.yaml:11:{line.index(at) + 1}: error: ", text, command="validate")
@@ -253,7 +253,7 @@ def test_two_steps_with_one_file_name_both_places(folder):
         (line, (column,)), (last, (end,)) = at.items()
         for command in ("validate", "compile"):
             refused("two.yaml", f"two.yaml:{last}:{end}: error: ",
-                    f'"out.csv" is written by the step "save", too, at two.yaml:{line}:{column}', command=command)
+                    f'"out.csv" is also written by the step "save", at two.yaml:{line}:{column}', command=command)
     write("two.yaml", text + "  - {id: third, component: csv.writer, mode: write, needs: [make], config: {path: out.csv}}\n")
     result = refused("two.yaml", command="validate")
     assert_equal(result.err.count("error:"), 2, "errors", result)

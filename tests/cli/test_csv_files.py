@@ -72,7 +72,7 @@ def test_nothing_is_appended_to_a_damaged_file(folder):
         for damaged in (whole[:-1], whole + b"more", whole + bytes(100)):
             pathlib.Path(name).write_bytes(damaged)
             result = export(code=1, path=name, append=True)
-            assert_in("what is there is no whole", result.err, result)
+            assert_in("the existing file is not a complete", result.err, result)
             assert_equal(pathlib.Path(name).read_bytes(), damaged, "the file")
 
 

@@ -8,7 +8,7 @@ import struct
 import subprocess
 import termios
 
-from tap import OSIRIS, assert_equal, environment, main, osiris, pipeline, step, test
+from tap import OSIRIS, assert_equal, assert_in, environment, main, osiris, pipeline, step, test
 
 LONG = "a-step-with-a-long-name"
 
@@ -69,6 +69,19 @@ def test_only_options_with_values_may_be_repeated(folder):
     lines = osiris("run", "--help").out.splitlines()
     repeatable = [line.split()[0] for line in lines if "may be repeated" in line]
     assert_equal(repeatable, ["--param", "--driver-dir", "--pass-env"], "repeatable options")
+
+
+@test
+def test_counts_agree_with_their_nouns(folder):
+    """1 row, 2 rows: in the lines of a run and on a display; 1 step, 2 steps in a plan."""
+    def lines(rows):
+        pipeline(step("make", "test.generate", "read", rows=rows), step("save", "csv.writer", "write", path="out.csv"))
+        return osiris("run", "pipeline.yaml").err
+
+    assert_in("make: done, 1 row, ", lines(1))
+    assert_in("make: done, 2 rows, ", lines(2))
+    pipeline(step(LONG, "test.generate", "read", rows=1), step("save", "csv.writer", "write", path="out.csv"))
+    assert_in("pipeline test-pipeline: 2 steps, nothing is run", osiris("run", "--dry-run", "pipeline.yaml").out)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def test_many_configs(folder):
 def test_a_config_that_is_too_large(folder):
     pipeline(step("make", "test.source", "read", at="${params.text}" * 16), step("save", "test.sink", "write", path="out.txt"),
              params={"text": "x" * MIB})
-    refused("pipeline.yaml:", 'the config of "make" is too large: 16 MiB are allowed in a message to a worker [too_large]')
+    refused("pipeline.yaml:", 'the config of "make" is too large: a message to a worker may have at most 16 MiB [too_large]')
     assert_equal(files(), ["pipeline.yaml"], "files")
 
 
@@ -78,7 +78,7 @@ def test_connections_that_are_too_large_together(folder):
         steps += [step(f"m{i}", "asked.extractor", "read", needs=[], what="x", connection="@asked.it"),
                   step(f"s{i}", "test.sink", "write", needs=[f"m{i}"], path=f"out{i}")]
     pipeline(*steps)
-    refused("the plan and the connections of all steps are too large: 16 MiB are allowed in a message to a worker [too_large]")
+    refused("the plan and the connections of all steps are too large: a message to a worker may have at most 16 MiB [too_large]")
     pipeline(*steps[:480])
     run()
 

@@ -104,7 +104,7 @@ def test_steps_of_a_group_take_too_many(folder):
     pipeline(*makers, step("join", "test.pass", "transform", needs=["make0", "make1", "make2"]),
              step("save", "test.collect", "write", needs=["join"], path="out.txt"))
     result = run(code=2)
-    assert_in("take 3 connections of \"@test.shop\", whose max_connections is 2", result.err, result)
+    assert_in("use 3 connections of \"@test.shop\", and its max_connections is 2", result.err, result)
     assert_in("pipeline.yaml:", result.err, result)
 
 
@@ -115,7 +115,7 @@ def test_a_step_takes_too_many(folder):
     pipeline(step("make", "mysql.extractor", "read", connection="@mysql.shop", table="t", partitions=4, consistent=True),
              step("save", "csv.writer", "write", path="out.csv"))
     result = run(code=2)
-    assert_in("step \"make\" takes 5 connections of \"@mysql.shop\" at a time, whose max_connections is 4", result.err, result)
+    assert_in("step \"make\" uses 5 connections of \"@mysql.shop\" at a time, and its max_connections is 4", result.err, result)
     lines = read("pipeline.yaml").splitlines()
     number = next(i for i, line in enumerate(lines, 1) if "\"partitions\"" in line)
     assert_in(f"pipeline.yaml:{number}:", result.err, result)
@@ -128,7 +128,7 @@ def test_the_plan_tells(folder):
     plan = run("--dry-run", "--json").json()["plan"]
     assert_equal(plan["steps"][0]["connections"], {"of": "@test.shop", "count": 1, "max": 3}, "connections")
     assert "connections" not in plan["steps"][1], json.dumps(plan)
-    assert_in("takes 1 of @test.shop, which has at most 3 at a time", run("--dry-run").out)
+    assert_in("takes 1 of @test.shop, which allows 3 at a time", run("--dry-run").out)
 
 
 if __name__ == "__main__":

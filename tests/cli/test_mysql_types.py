@@ -214,14 +214,14 @@ def test_where_and_order_by(folder):
     export(table="picked", columns=["n"], order_by="n DESC", limit=2, offset=1)
     assert_equal(rows()[1:], [["9"], ["8"]], "rows")
     for option in ("where", "order_by"):
-        assert_in(f'"{option}" goes with', export(code=2, query="SELECT 1", **{option: "n"}).err)
+        assert_in(f'"{option}" requires "table"', export(code=2, query="SELECT 1", **{option: "n"}).err)
 
 
 @test
 def test_options_that_contradict(folder):
     for config in ({}, {"table": "t", "query": "SELECT 1"}):
         assert_in("query", export(code=2, **config).err)
-    assert_in("goes with", export(code=2, query="SELECT 1", limit=5).err)
+    assert_in('requires "table"', export(code=2, query="SELECT 1", limit=5).err)
     assert_in("batch_size", export(code=2, query="SELECT 1", batch_size=5).err)
 
 

@@ -267,12 +267,12 @@ def test_artifacts_that_are_none(folder):
                       ("out", "a link that leads out"), ("sub/up", "a link that leads out"), ("round", "a link that leads out"),
                       (r"red\x1b[31m", "control characters"), (r"c1\xc2\x9bx", "control characters"),
                       (r"line\x0abreak", "control characters"), (r"\xff\xfe", "not UTF-8")):
-        lines = [line for line in log().splitlines() if f'the artifact "{name}" is left out: ' in line]
-        told = len([line for line in log().splitlines() if "is left out: " in line])
+        lines = [line for line in log().splitlines() if f'the artifact "{name}" was removed: ' in line]
+        told = len([line for line in log().splitlines() if "was removed: " in line])
         assert len(lines) == 1 or told == 10, (name, result)
         for line in lines:
             assert_in(why, line)
-    assert_in("1 more artifacts are left out", log())
+    assert_in("1 more artifact was removed", log())
     assert "\033[31m" not in result.err, result
 
 
@@ -283,7 +283,7 @@ def test_artifacts_of_a_worker_that_has_died(folder):
     result = osiris("run", "pipeline.yaml")
     assert_equal(result.code, 1, "exit code", result)
     assert_artifacts(run_directory() / "artifacts" / "make")
-    assert_in("is left out: it is a pipe", log())
+    assert_in("was removed: it is a pipe", log())
 
 
 # Threads.

@@ -123,7 +123,7 @@ def test_wrong_password(folder):
 def test_refused_port(folder):
     connections(port="1")
     export()
-    fails("127.0.0.1:1", "extract-orders", "is the server running, and host and port right?")
+    fails("127.0.0.1:1", "extract-orders", "check whether the server is running and host and port are correct")
 
 
 @test

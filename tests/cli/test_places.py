@@ -451,10 +451,10 @@ def test_options_of_an_adapter_are_checked(folder):
     """Before anything runs: by all commands that compile, all problems in one go, each at its place."""
     place_with("port: eighty", "prot: 80", "url: [x]", "fail: never", "pin:", "api_key: ${KEY}")
     for command in ("validate",), ("compile",), ("run",), ("run", "--dry-run"):
-        result = says('osiris.yaml:4:11: error: "port" must be of the type integer, is a string: "eighty" [invalid_adapter_option]',
+        result = says('osiris.yaml:4:11: error: "port" must be of type integer, is a string: "eighty" [invalid_adapter_option]',
                       'osiris.yaml:5:5: error: the adapter "keyed" has no option "prot" [unknown_adapter_option]',
                       'did you mean "port"?',
-                      'osiris.yaml:6:10: error: "url" must be of the type string, is a list: […]',
+                      'osiris.yaml:6:10: error: "url" must be of type string, is a list: […]',
                       'osiris.yaml:7:11: error: "fail" must be prepare or execute, is "never"',
                       "osiris.yaml:9:14: error: the environment variable KEY is not set", command=command)
         assert "not-installed" not in result.err and "UNSET" not in result.err, result
@@ -473,12 +473,12 @@ def test_variables_take_the_type_of_their_option(folder):
     for port in ('"${PORT}"', "'${PORT}'", "${PORT}"):
         place_with(f"port: {port}", "url: ${PORT}", 'pin: "${PIN}"', "deep: {level: '${PORT}'}")
         says(code=0, env={"PORT": "8080", "PIN": "0815"})
-        says('osiris.yaml:4:11: error: "port" must be of the type integer, is a string: "http"',
+        says('osiris.yaml:4:11: error: "port" must be of type integer, is a string: "http"',
              env={"PORT": "http", "PIN": "0815"})
     place_with('port: "80${PORT}"')
-    says('"port" must be of the type integer, is a string: "8080"', env={"PORT": "80"})
+    says('"port" must be of type integer, is a string: "8080"', env={"PORT": "80"})
     place_with('port: "8080"')
-    says('"port" must be of the type integer, is a string: "8080"')
+    says('"port" must be of type integer, is a string: "8080"')
 
 
 @test

@@ -57,14 +57,14 @@ def test_broken_files_are_refused_with_the_reason_and_good_ones_work(folder):
         "broken-bad-pattern.so": "configSchema/properties/list/items/pattern: ",
         "broken-bad-default.so": "configSchema/properties/port/default: ",
         "broken-bad-outputs.so": "x-output-files/1/varied_by/1: it is not an option's name",
-        "broken-bad-name.so": "the name of a driver is not one",
+        "broken-bad-name.so": "the name of a driver is not valid",
         "broken-no-name.so": "no name",
         "broken-null-name.so": "no name",
         "broken-null-version.so": "no version",
         "broken-null-spec.so": '"test.broken" has no spec',
         "broken-null-open.so": 'the driver "test.broken" lacks the verb "open"',
         "broken-null-close.so": 'the driver "test.broken" lacks the verb "close"',
-        "broken-no-kind.so": 'the driver "test.broken" is of the unknown kind 0',
+        "broken-no-kind.so": 'the driver "test.broken" has the unknown kind 0',
         "broken-other-kind.so": 'the spec of "test.broken": modes/0: the driver is a writer, which cannot extract',
         "broken-unresolved.so": "undefined symbol",
         # A sanitizer makes an exit of it.
@@ -87,7 +87,7 @@ def test_a_driver_dir_that_is_not_there(folder):
         for command in (("components", "list"), ("validate", "pipeline.yaml"), ("connections", "doctor")):
             result = osiris(*command, "--driver-dir", ".", "--driver-dir", name)
             assert_equal(result.code, 2, f"exit code of {command}", result)
-            assert_in(f'cannot look for drivers in "{name}": {reason}', result.err, result)
+            assert_in(f'cannot open the driver folder "{name}": {reason}', result.err, result)
         assert_equal(osiris("validate", "pipeline.yaml", "--json", "--driver-dir", name).json()["phase"], "usage", "phase")
     result = osiris("components", "list", env={"OSIRIS_DRIVER_PATH": "nowhere"})
     assert_equal(result.code, 0, "exit code with a path of folders", result)
@@ -231,12 +231,12 @@ def test_what_is_not_there_may_be_in_a_file_that_was_refused(folder):
         assert_equal(result.code, 2, "exit code", result)
         return result.json()["error"]["hint"]
 
-    assert_in(f'it may be in what was refused: "{folder}/drivers/acme.so": ', hint("acme.extractor"))
+    assert_in(f'it may be in a refused file: "{folder}/drivers/acme.so": ', hint("acme.extractor"))
     assert_equal(hint("acme.extractor").count(".so"), 1, "files that are told of")
     text = hint("nobody.extractor")
     assert_equal(text.count(".so"), 3, "files that are told of", text)
-    assert_in("and 2 more, which `osiris components list` shows", text)
-    assert_in('did you mean "csv.writer"? Or else it may be in what was refused: ', hint("csv.writr"))
+    assert_in("and 2 more, see `osiris components list`", text)
+    assert_in('did you mean "csv.writer"? Or it may be in a refused file: ', hint("csv.writr"))
 
 
 def unreadable(name):
@@ -250,12 +250,12 @@ def test_a_folder_that_cannot_be_read(folder):
     pipeline(step("make", "test.generate", "read"), step("save", "csv.writer", "write", path="out.csv"))
     where = unreadable("blocked")
     answer, _ = listing(env={"OSIRIS_DRIVER_PATH": where})
-    assert_equal(answer["refused"], [{"file": os.path.abspath(where), "error": "the folder cannot be read: Not a directory"}], "refused")
+    assert_equal(answer["refused"], [{"file": os.path.abspath(where), "error": "cannot read the folder: Not a directory"}], "refused")
     result = osiris("validate", "pipeline.yaml", env={"OSIRIS_DRIVER_PATH": where})
-    assert_in(f'"{os.path.abspath(where)}": the folder cannot be read: Not a directory', result.err, result)
+    assert_in(f'"{os.path.abspath(where)}": cannot read the folder: Not a directory', result.err, result)
     result = osiris("run", "pipeline.yaml", env={"OSIRIS_ADAPTER_PATH": where})
     if result.code != 0:  # no other one is installed
-        assert_in(f'the folder "{where}" cannot be read: Not a directory', result.err, result)
+        assert_in(f'cannot read the folder "{where}": Not a directory', result.err, result)
         assert "did you mean" not in result.err, result
 
 
@@ -267,7 +267,7 @@ def test_an_adapter_that_is_there_and_no_file(folder):
     for name, reason in (("mine", "it is not a file"), ("theirs", "No such file or directory")):
         result = osiris("run", "pipeline.yaml", "--adapter", name, env={"OSIRIS_ADAPTER_PATH": "adapters"})
         assert_equal(result.code, 2, "exit code", result)
-        assert_in(f'there is no execution adapter "{name}" that can be used: plug-in "adapters/{name}.so": {reason}',
+        assert_in(f'there is no usable execution adapter "{name}": plug-in "adapters/{name}.so": {reason}',
                   result.err, result)
         assert "did you mean" not in result.err, result
 
@@ -295,8 +295,8 @@ def test_show_names_options(folder):
     for word in ("delimiter", "quoting", "filesystem.csv_writer"):
         assert_in(word, result.out, result)
     result = osiris("components", "show", "asked.extractor")
-    for word in ("how    string, of the connection: a step may override it\n",
-                 "token  string, of the connection: a step must not override it\n", "what   string\n"):
+    for word in ("how    string, from the connection: a step may override it\n",
+                 "token  string, from the connection: a step must not override it\n", "what   string\n"):
         assert_in(word, result.out, result)
     result = osiris("components", "show", "csv.writr")
     assert_equal(result.code, 2, "exit code", result)
@@ -356,7 +356,7 @@ def test_an_adapter_among_the_drivers_is_refused(folder):
     plugin("generate")
     shutil.copy(BUILD / ".libs" / "local.so", "drivers/local.so")
     answer, components = listing("drivers")
-    assert_in("belongs into a folder of adapters", refusals(answer)["local.so"])
+    assert_in("move it to a folder of adapters", refusals(answer)["local.so"])
     assert_in("test.generate", components)
 
 

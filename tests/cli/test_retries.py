@@ -459,7 +459,7 @@ def test_a_run_in_time(folder):
 def test_wrong_timeouts_and_seeds(folder):
     pipeline(make(bad_attempts=0), save())
     for text in ("soon", "0", "-1", "31d"):
-        assert_in("no length of time", run("--timeout", text, code=2).err)
+        assert_in("is not a duration", run("--timeout", text, code=2).err)
     for text in ("0", "x", "99999999999999999999"):
         assert_in("OSIRIS_RETRY_SEED", run(code=2, env={"OSIRIS_RETRY_SEED": text}).err)
 

@@ -81,7 +81,7 @@ def is_interrupted(at, how, words, options=None):
 def is_on_record(directory):
     assert_equal(json.loads(read(directory / "status.json"))["status"], "aborted", "status")
     error, = events(directory, "run_error")
-    assert_in("without a word", error["error"])
+    assert_in("ended unexpectedly", error["error"])
     index = json.loads(read(".osiris/index/runs.jsonl").splitlines()[-1])
     assert_equal(index["status"], "aborted", "status in the index")
     assert_equal(list(pathlib.Path(".osiris/index/running").iterdir()), [], "running")
@@ -232,7 +232,7 @@ def test_what_it_brings_beside_the_artifacts_of_steps(folder):
     assert_equal(result.code, 0, "exit code", result)
     artifacts = run_directory() / "artifacts"
     assert_equal(sorted(path.name for path in artifacts.iterdir()), ["make", "save"], "artifacts")
-    assert_in('the artifact "pipe" is left out: it is a pipe', result.err, result)
+    assert_in('the artifact "pipe" was removed: it is a pipe', result.err, result)
 
 
 @test
@@ -334,13 +334,13 @@ def test_other_places_are_ended(folder):
 @test
 def test_channels_that_are_none(folder):
     for give, words in {
-        "no_socket": "execute gave no socket",
-        "closed": "the socket that execute gave (1000) cannot be used: Bad file descriptor",
+        "no_socket": "execute returned no socket",
+        "closed": "the socket that execute returned (1000) cannot be used: Bad file descriptor",
         "file": "cannot be used: Socket operation on non-socket",
-        "datagram": "is no stream socket",
+        "datagram": "is not a stream socket",
         "unconnected": "is not connected",
-        "closed_diagnostics": "the diagnostics that execute gave (1000) cannot be used: Bad file descriptor",
-        "one_for_both": "execute gave one descriptor for socket and diagnostics",
+        "closed_diagnostics": "the diagnostics that execute returned (1000) cannot be used: Bad file descriptor",
+        "one_for_both": "execute returned the same descriptor for socket and diagnostics",
         "written_diagnostics": "cannot be read",
         "size": "execute has changed the channel's struct_size to 4",
     }.items():

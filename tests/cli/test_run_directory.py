@@ -165,7 +165,7 @@ def test_logs(folder):
         assert all(matches), read(directory / name)
         found[name] = [match.groups() for match in matches]
     text = "\n".join(" ".join(groups) for groups in found["osiris.log"])
-    for part in ("osiris INFO run of pipeline.yaml begins", "osiris INFO compiled in ", "make INFO uses connection @test.main",
+    for part in ("osiris INFO run of pipeline.yaml starts", "osiris INFO compiled in ", "make INFO uses connection @test.main",
                  "worker INFO started in place local", "make INFO started (test.generate), attempt 1",
                  "save INFO complete: 100 rows, ", "save INFO published output/out.csv, ", ": success"):
         assert_in(part, text)
@@ -266,7 +266,7 @@ def test_out_with_the_records_of_another_run(folder):
         result = osiris("run", "pipeline.yaml", "--out", "here", "--json")
         assert_equal(result.code, 2, "exit code", result)
         assert_equal(result.json()["phase"], "usage", "phase", result)
-        assert_in('"here" has the records of another run', result.json()["message"], result)
+        assert_in('"here" already contains the records of another run', result.json()["message"], result)
         left = {path: path.read_bytes() for path in pathlib.Path("here").rglob("*") if path.is_file()}
         if name == "all of them":
             assert_equal(left, before, "files")
@@ -333,7 +333,7 @@ def test_a_run_that_was_killed(folder):
     export()
     result = osiris("run", "pipeline.yaml", "--out", "other")
     assert_equal(result.code, 0, "exit code", result)
-    assert_in(f"interrupted, its records say so now: {directory}", result.err, result)
+    assert_in(f"interrupted; its records have been completed: {directory}", result.err, result)
     found = status_of(directory)
     assert_equal(found["status"], "aborted", "status")
     assert_in("interrupted", found["error"]["message"])

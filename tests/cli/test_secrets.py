@@ -230,14 +230,14 @@ def test_options_of_adapters_that_cannot_be_filled_in(folder):
     # Of places that are not used nothing is looked up.
     keyed()
     texts = keyed("--adapter", "cloud", code=2, options="    more: '${'\n")
-    assert_in("osiris.yaml:9:11: error: a ${ has no end", texts["err"])
+    assert_in("osiris.yaml:9:11: error: a ${ is not closed", texts["err"])
     assert_hidden(texts, *KEYS.values())
     for name in ("E2B_API_KEY", "URL_TOKEN"):
         secret = "C4nary-" * 20
         texts = keyed("--adapter", "cloud", code=2, env={name: secret})
         assert_hidden(texts, secret[:6])
     texts = keyed("--adapter", "cloud", options="    token: literal-secret\n", code=2)
-    assert_in("warning: the secret \"token\" stands in osiris.yaml (line 9)", texts["err"])
+    assert_in("warning: the secret \"token\" is written in plain text in osiris.yaml (line 9)", texts["err"])
     assert_hidden(texts, "literal-secret")
 
 
@@ -249,10 +249,10 @@ def test_wrong_values_of_secret_options(folder):
             ("api_key: ${LONG_KEY}", {"LONG_KEY": "C4nary-" * 20}, '"api_key" must have at most 60 characters'),
             ("pin: [C4nary-first, C4nary-second]", {}, '"pin" is not what the adapter takes; its value is secret'),
             ("pin: {a: C4nary-inner}", {}, '"pin" is not what the adapter takes; its value is secret'),
-            ("port: ${API_TOKEN}", {"API_TOKEN": "C4nary-text"}, '"port" must be of the type integer'),
+            ("port: ${API_TOKEN}", {"API_TOKEN": "C4nary-text"}, '"port" must be of type integer'),
             ("fail: ${API_TOKEN}", {"API_TOKEN": "4711471147"}, '"fail" must be prepare or execute'),
-            ("url: ['x${API_TOKEN}y']", {"API_TOKEN": "C4nary-text"}, '"url" must be of the type string'),
-            ("deep: ${API_TOKEN}", {"API_TOKEN": "4711471147"}, '"deep" must be of the type object'),
+            ("url: ['x${API_TOKEN}y']", {"API_TOKEN": "C4nary-text"}, '"url" must be of type string'),
+            ("deep: ${API_TOKEN}", {"API_TOKEN": "4711471147"}, '"deep" must be of type object'),
             ("deep: {code: C4nary-deep, other: '${UNSET_ONE}'}", {}, "the environment variable UNSET_ONE is not set")):
         write("osiris.yaml", f"adapters:\n  cloud:\n    adapter: keyed\n    {option}\n")
         for command in ("validate",), ("run",), ("validate", "--json"):

@@ -161,7 +161,7 @@ def running(text):
 @test
 def test_time(folder):
     fails(("timeout", True, 1969, "70100"), init_sql="SET max_statement_time = 0.05",
-          query="SELECT SLEEP(100) AS s", hint="bounds a statement's time")
+          query="SELECT SLEEP(100) AS s", hint="limits the time of a statement")
     private.sql("CREATE OR REPLACE TABLE t (a INT) ENGINE=InnoDB")
     describe(private.connection(), query="SELECT SLEEP(1000) AS holder", init_sql="LOCK TABLES t WRITE")
     holder = start("run", "pipeline.yaml", env=private.env)
@@ -200,9 +200,9 @@ def test_no_server(folder):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     fails(("connection", True, 2002, "HY000"), connection={"port": port}, query="SELECT 1",
-          hint="is the server running")
+          hint="check whether the server is running")
     fails(("connection", True, 2002, "HY000"), connection={"socket": folder / "none"}, query="SELECT 1",
-          hint="is the server running, and the socket right?")
+          hint="check whether the server is running and the socket is correct")
 
 
 # A server that says what a real one cannot easily be brought to.
@@ -272,12 +272,12 @@ def test_what_is_no_mysql_server(folder):
     def web_server(connection):
         connection.sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" + bytes(100))
 
-    from_fake(web_server, ("connection", True, 2013, "HY000"), hint="is there a MySQL server")
+    from_fake(web_server, ("connection", True, 2013, "HY000"), hint="check whether a MySQL server listens")
 
     def older(connection):
         connection.write(b"\x093.20\0" + bytes(12))
 
-    from_fake(older, ("connection", False, 2007, "00000"), hint="is there a MySQL server")
+    from_fake(older, ("connection", False, 2007, "00000"), hint="check whether a MySQL server listens")
 
 
 if __name__ == "__main__":

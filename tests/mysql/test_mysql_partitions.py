@@ -170,7 +170,7 @@ def test_where_stays_within_its_parentheses(folder):
         for where in ("v = 3) OR (v = 4", "1) -- (", "(v = 3", "v = 3)", "v = '3", "v = 3 /* and", "1) OR (')' = ')'"):
             extract(table="some", partitions=partitions, where=where)
             result = run(code=1)
-            assert_in("cannot take where as a condition", result.err, where)
+            assert_in("cannot use where as a condition", result.err, where)
             assert_in("1064", result.err, where)
         for where in ("v = 3 OR (v = 4 AND ')' = ')')", "v IN (3, 4) # )", "(v = 3) OR (v = 4)"):
             extract(table="some", partitions=partitions, where=where)
@@ -186,22 +186,22 @@ def test_what_cannot_be_split(folder):
         "CREATE OR REPLACE VIEW looked AS SELECT * FROM bare")
     for config, reason, code in (
             ({"table": "bare"}, "it has no unique key", 1),
-            ({"table": "double"}, 'the values of "d", double, cannot be asked for exactly', 1),
-            ({"table": "prefix"}, 'it has but the beginning of "t"', 1),
-            ({"table": "prefix", "partition_on": "t"}, "name a column of integers, decimals, dates, times, char, varchar", 1),
-            ({"table": "prefix", "partition_on": "v"}, 'its index "begins" has but the beginning of it, so each range would '
-             "read the whole table; name a column that an index begins with, the whole of it, or make such an index", 1),
+            ({"table": "double"}, 'values of "d", double, cannot be compared exactly', 1),
+            ({"table": "prefix"}, 'it contains only a prefix of "t"', 1),
+            ({"table": "prefix", "partition_on": "t"}, "use a column of integers, decimals, dates, times, char, varchar", 1),
+            ({"table": "prefix", "partition_on": "v"}, 'its index "begins" contains only a prefix of it, so each range would '
+             "read the whole table; use a column that an index begins with (in full, not a prefix), or create such an index", 1),
             ({"table": "bare", "partition_on": "id"}, "no index begins with it", 1),
-            ({"table": "ignored"}, 'its key "n" is of no use, because "n" may be NULL', 1),
-            ({"table": "ignored", "partition_on": "k"}, 'its index "told" is of no use, because the server is told to ignore it', 1),
-            ({"table": "looked"}, 'the view "looked" cannot be split: a view has no index; name the table that it reads', 1),
-            ({"table": "looked", "partition_on": "f"}, "its type has no ranges", 1),
-            ({"table": "looked", "partition_on": "id"}, "a view has no index; name the table that it reads, or leave", 1),
-            ({"table": "bare", "partition_on": "f"}, "its type has no ranges", 1),
+            ({"table": "ignored"}, 'its key "n" cannot be used, because "n" may be NULL', 1),
+            ({"table": "ignored", "partition_on": "k"}, 'its index "told" cannot be used, because the server is configured to ignore it', 1),
+            ({"table": "looked"}, 'the view "looked" cannot be split: a view has no index; use the table that it reads', 1),
+            ({"table": "looked", "partition_on": "f"}, "its type cannot be split into ranges", 1),
+            ({"table": "looked", "partition_on": "id"}, "a view has no index; use the table that it reads, or omit", 1),
+            ({"table": "bare", "partition_on": "f"}, "its type cannot be split into ranges", 1),
             ({"table": "bare", "partition_on": "g"}, 'no column "g"', 1),
             ({"query": "SELECT 1"}, "a query cannot be split", 2),
-            ({"table": "bare", "limit": 5}, "no range knows", 2),
-            ({"table": "bare", "offset": 5}, "no range knows", 2),
+            ({"table": "bare", "limit": 5}, "the ranges do not know each other's rows", 2),
+            ({"table": "bare", "offset": 5}, "the ranges do not know each other's rows", 2),
             ({"table": "bare", "order_by": "id"}, "any order", 2)):
         extract(partitions=2, **config)
         assert_in(reason, run(code=code).err)
@@ -254,7 +254,7 @@ def test_a_range_that_is_lost_before_its_first_row_begins_again(folder):
                 sql(f"KILL CONNECTION {number}")
             result = finish(process)
         assert_equal(result.code, 0, "exit code", result)
-        assert_equal(result.err.count("beginning again"), count, "beginnings", result)
+        assert_equal(result.err.count("starting again"), count, "beginnings", result)
         assert_equal(sorted(int(line.split(",")[0]) for line in lines()), list(range(1, 40001)), "ids")
 
 
@@ -297,7 +297,7 @@ def test_consistent_or_not_at_all(folder):
     extract(table="seen", consistent=True)
     assert_in("is a view", run(code=1).err)
     extract(query="SELECT 1", consistent=True)
-    assert_in('goes with "table"', run(code=2).err)
+    assert_in('requires "table"', run(code=2).err)
     extract(table="fine", consistent=True, partitions=2, connection={"user": "reader", "password": "only reads"})
     assert_in("LOCK TABLES", run(code=1).err)
     # One connection needs no lock.

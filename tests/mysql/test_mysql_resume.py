@@ -60,7 +60,7 @@ def test_by_default_a_primary_key_goes_on(folder):
     fill_plain("plain")
     result = cut_export(table="plain")
     agrees("plain", order="id")
-    assert_in("going on behind the", result.err, result)
+    assert_in("; resuming after ", result.err, result)
 
 
 @test
@@ -212,12 +212,12 @@ def test_resume_needs_a_key(folder):
 @test
 def test_why_a_key_is_of_no_use(folder):
     for number, (definition, reason) in enumerate((
-            ("d DOUBLE PRIMARY KEY", 'the values of "d", double, cannot be asked for exactly'),
-            ("id INT, f FLOAT, PRIMARY KEY (id, f)", 'the values of "f", float, cannot'),
-            ("id INT, t TEXT, PRIMARY KEY (id, t(20))", 'it has but the beginning of "t"'),
-            ("e ENUM('a') PRIMARY KEY", """the values of "e", enum('a'), cannot"""),
+            ("d DOUBLE PRIMARY KEY", 'values of "d", double, cannot be compared exactly'),
+            ("id INT, f FLOAT, PRIMARY KEY (id, f)", 'values of "f", float, cannot'),
+            ("id INT, t TEXT, PRIMARY KEY (id, t(20))", 'it contains only a prefix of "t"'),
+            ("e ENUM('a') PRIMARY KEY", """values of "e", enum('a'), cannot"""),
             ("s VARCHAR(9) CHARACTER SET sjis PRIMARY KEY", 'the character set of "s", sjis, does not'),
-            ("t TEXT NOT NULL UNIQUE", "it is a HASH and has no order"))):
+            ("t TEXT NOT NULL UNIQUE", "it is a HASH index, which has no order"))):
         sql(f"CREATE OR REPLACE TABLE useless{number} ({definition})")
         extract(table=f"useless{number}", on_disconnect="resume")
         assert_in(reason, run(code=1).err)
@@ -228,7 +228,7 @@ def test_a_key_that_cannot_be_asked_for_says_so(folder):
     fill("undated", "d DATE, n INT, v VARCHAR(40), PRIMARY KEY (d, n)",
          "SELECT '0000-00-00', seq, CONCAT('value ', seq) FROM seq_1_to_20000")
     result = cut_export(cuts=1, code=1, table="undated")
-    assert_in("the last one's key cannot be asked for (a date that does not exist)", result.err, result)
+    assert_in("the key of the last row contains a date that does not exist", result.err, result)
     assert_in("(2013, HY000)", result.err, result)
 
 
@@ -236,7 +236,7 @@ def test_a_key_that_cannot_be_asked_for_says_so(folder):
 def test_attempts_are_bounded(folder):
     fill_plain("refused")
     result = cut_export(cuts=1, refuse=100, code=1, table="refused", reconnect_attempts=3)
-    assert_in("3 attempts to go on failed", result.err, result)
+    assert_in("3 attempts to resume failed", result.err, result)
     cut_export(cuts=1, refuse=2, table="refused", reconnect_attempts=3)
     agrees("refused", order="id")
 
@@ -297,7 +297,7 @@ def test_a_kill_before_the_first_row_begins_again(folder):
                                  ("sorted", 1, {"on_disconnect": "resume"})):
         result = kill_before_rows(table, count, **config)
         assert_equal(result.code, 0, "exit code", result)
-        assert_in("no row had come, beginning again", result.err, result)
+        assert_in("no row had arrived, starting again", result.err, result)
         got = lines()
         extract(path="whole.csv", table=table, **config)
         run()
@@ -307,7 +307,7 @@ def test_a_kill_before_the_first_row_begins_again(folder):
 @test
 def test_kills_before_the_first_row_are_bounded(folder):
     fill_plain("hopeless", 3000)
-    for count, config, reason in ((3, {"reconnect_attempts": 2}, "lost after 0 rows, and 2 attempts to go on failed"),
+    for count, config, reason in ((3, {"reconnect_attempts": 2}, "lost after 0 rows, and 2 attempts to resume failed"),
                                   (1, {"on_disconnect": "fail"}, "cannot run the query")):
         result = kill_before_rows("hopeless", count, **config)
         assert_equal(result.code, 1, "exit code", result)
@@ -327,10 +327,10 @@ def test_a_loss_while_ranges_are_planned_begins_again(folder):
     extract(path="whole.csv", table="planned")
     run()
     expected = sorted(lines("whole.csv"))
-    for word, what in (("SELECT 1 FROM `planned` WHERE id > 0", "take where as a condition"),
-                       ("SHOW ", "look at the table"),
+    for word, what in (("SELECT 1 FROM `planned` WHERE id > 0", "use where as a condition"),
+                       ("SHOW ", "inspect the table"),
                        ("ORDER BY `id` DESC LIMIT 1", "split the table"), ("SELECT (CAST(", "split the table"),
-                       ("EXPLAIN FORMAT=TRADITIONAL SELECT 1", "split the table"), ("AVG_ROW_LENGTH", "look at the table"),
+                       ("EXPLAIN FORMAT=TRADITIONAL SELECT 1", "split the table"), ("AVG_ROW_LENGTH", "inspect the table"),
                        ("EXPLAIN FORMAT=TRADITIONAL SELECT *", "explain the read of the table")):
         for times, config in ((1, {}), (2, {"on_disconnect": "resume"}), (1, {"consistent": True})):
             if "SELECT *" in word and config:
@@ -338,7 +338,7 @@ def test_a_loss_while_ranges_are_planned_begins_again(folder):
             result, proxy = cut_planning(word, times, **config)
             assert_equal(proxy.connections - config.get("consistent", 0), 3 + times, "connections", result)
             assert_in(f"cannot {what}", result.err, result)
-            assert_in("; beginning again", result.err, result)
+            assert_in("; starting again", result.err, result)
             assert_equal(sorted(lines()) == expected, True, "the rows are the table's", result)
 
 
@@ -347,7 +347,7 @@ def test_losses_while_ranges_are_planned_are_bounded(folder):
     fill_plain("planned")
     result, proxy = cut_planning("SELECT (CAST(", times=100, code=1, on_disconnect="resume", reconnect_attempts=3)
     assert_equal(proxy.connections, 4, "connections", result)
-    assert_in("the connection was lost after 0 rows, and 3 attempts to go on failed: cannot split the table", result.err,
+    assert_in("the connection was lost after 0 rows, and 3 attempts to resume failed: cannot split the table", result.err,
               result)
 
 
@@ -377,7 +377,7 @@ def test_a_partition_that_cannot_connect_tries_again(folder):
         assert_equal(len(set(lines())), 20000, "rows", result)
     result, proxy = refuse_others(100, code=1, reconnect_attempts=2)
     assert_equal(proxy.connections, 4, "connections", result)
-    assert_in("2 attempts to connect again failed: cannot connect at", result.err, result)
+    assert_in("2 attempts to reconnect failed: cannot connect at", result.err, result)
     result, proxy = refuse_others(100, code=1, on_disconnect="fail")
     assert_equal(proxy.connections, 2, "connections", result)
 
@@ -387,7 +387,7 @@ def test_a_server_without_connections_left_is_waited_for_if_resume_is_wanted(fol
     fill_plain("planned")
     sql("CREATE OR REPLACE USER narrow IDENTIFIED BY 'narrow' WITH MAX_USER_CONNECTIONS 2; GRANT SELECT ON shop.* TO narrow")
     for config, reason in (({}, "cannot connect at"), ({"on_disconnect": "resume", "reconnect_attempts": 1},
-                                                       "1 attempts to connect again failed: cannot connect at")):
+                                                       "1 attempt to reconnect failed: cannot connect at")):
         extract(connection={"user": "narrow", "password": "narrow"}, table="planned", partitions=3, **config)
         result = run(code=1)
         assert_in(f": {reason}", result.err, result)
@@ -403,7 +403,7 @@ def test_silence_before_the_first_row_is_no_loss(folder):
         for number in Gate.waiting("silent"):
             sql(f"KILL CONNECTION {number}")
     assert_in("read_timeout", result.err, result)
-    assert "beginning again" not in result.err, result
+    assert "starting again" not in result.err, result
 
 
 @test

@@ -68,7 +68,7 @@ def test_user_and_username_are_one(folder):
         private.extract(query="SELECT 1 AS one", connection=fields)
         assert_equal(rows(), [["1"]], "rows")
     result = private.extract(code=2, query="SELECT 1", connection={"username": "somebody"})
-    assert_in("the connection has both user and username, and they are not the same", result.err, result)
+    assert_in("the connection has both user and username, and they are different", result.err, result)
 
 
 @test
@@ -76,14 +76,14 @@ def test_an_error_names_the_statement(folder):
     result = private.extract(code=1, query="SELECT 1", init_sql=["SET @a = 1", "SET @@no_such_thing = 1"])
     assert_in("cannot run statement 2 of init_sql", result.err, result)
     assert_in("1193", result.err, result)
-    assert_in("; check init_sql, of the step or of its connection", result.err, result)
+    assert_in("; check init_sql of the step or its connection", result.err, result)
 
 
 @test
 def test_a_string_is_one_statement(folder):
     result = private.extract(code=1, query="SELECT 1", init_sql="SET @a = 1; SET @b = 2")
     assert_in("1064", result.err, result)
-    assert_in("; check init_sql, of the step or of its connection; several statements are a list", result.err, result)
+    assert_in("; check init_sql of the step or its connection; write several statements as a list", result.err, result)
     assert "check the query" not in result.err, result
 
 
@@ -91,7 +91,7 @@ def test_a_string_is_one_statement(folder):
 def test_what_the_columns_stand_on_may_not_change(folder):
     for sql in ("SET time_zone = '+05:00'", "SET NAMES latin1", "SET character_set_results = NULL"):
         result = private.extract(code=1, query="SELECT 1", init_sql=["SET @a = 1", sql])
-        assert_in("init_sql changed the session's time_zone or character_set_results", result.err, sql)
+        assert_in("init_sql has changed the session's time_zone or character_set_results", result.err, sql)
 
 
 @test

@@ -143,7 +143,7 @@ def test_an_account_that_asks_for_tls(folder):
     result = private.extract(code=1, connection={**who, "ssl": ssl(mode="disabled")},
                              env={"CAREFUL": "pw-of-careful"}, query=CIPHER)
     assert_in("1045", result.err, result)
-    assert_in("asks for ssl", result.err, result)
+    assert_in("requires ssl", result.err, result)
     private.extract(connection=who, env={"CAREFUL": "pw-of-careful"}, query=CIPHER)
 
 
@@ -365,7 +365,7 @@ def test_a_library_whose_rules_are_not_known(folder):
     env = {"OSIRIS_WORKER": worker_with("worker", LD_PRELOAD=folder / "other.so")}
     for fields in ({"mode": "required"}, {"ca": keys / "ours.pem"}, {"mode": "verify_identity"}):
         result = private.extract(code=1, connection={"ssl": ssl(**fields)}, env=env, query=CIPHER)
-        assert_in("cannot be had with the client library libmariadb", result.err, result)
+        assert_in("is not possible with the client library libmariadb", result.err, result)
         assert_in("3.4.2 or newer", result.err, result)
     private.extract(connection={"ssl": ssl(mode="preferred")}, env=env, query="SELECT 1")
 

@@ -85,10 +85,10 @@ def test_the_doctor_believes_what_works(folder):
         "GRANT SELECT ON shop.* TO writes_there; CREATE OR REPLACE USER writes IDENTIFIED BY 'knocks';"
         "GRANT INSERT ON elsewhere.* TO writes")
     for user, where, message in (
-            ("by_role", {}, "the user may read, by a role or as everybody"),
+            ("by_role", {}, "the user may read, through a role or PUBLIC"),
             ("by_column", {}, "the user may read"),
-            ("by_role", {"schema": "bare"}, "the user may perhaps read"),
-            ("by_role", {"database": "elsewhere"}, "the user may perhaps read"),
+            ("by_role", {"schema": "bare"}, "the user may be able to read"),
+            ("by_role", {"database": "elsewhere"}, "the user may be able to read"),
             ("writes_there", {"database": "elsewhere"}, "the user may read"),
             ("writes", {"database": "elsewhere"}, None)):
         result = ask("connections", "doctor", "--json", code=0 if message else 1,
@@ -188,9 +188,9 @@ def test_a_plan_that_cannot_be_made(folder):
     sql("CREATE OR REPLACE TABLE bare (id INT); INSERT INTO bare VALUES (1)")
     result = ask("discovery", "plan", "@mysql.shop", "--table", "bare", "--partitions", "2", code=1)
     assert_in("no unique key", result.err, result)
-    assert_in("osiris: no table to split is named; name it with --table",
+    assert_in("osiris: the table to split is missing; name it with --table",
               ask("discovery", "plan", "@mysql.shop", "--partitions", "2", code=2).err)
-    assert_in("not a number", ask("discovery", "plan", "@mysql.shop", "--table", "x", "--partitions", "two",
+    assert_in("not a whole number", ask("discovery", "plan", "@mysql.shop", "--table", "x", "--partitions", "two",
                                   code=2).err)
 
 

@@ -10,7 +10,7 @@ from private import describe
 from proxy import Proxy
 from tap import assert_equal, assert_in, events, main, osiris, read, run_directory, test
 
-SAID = "the server cut values or made them NULL"
+SAID = "the server truncated values or turned them into NULL"
 
 
 def told(result):
@@ -144,7 +144,7 @@ def test_a_lost_connection_fails_with_fail(folder):
         assert_equal(proxy.connections, 1, "connections", result)
     assert_in("the connection broke", result.err, result)
     extract(**WORDS, on_warnings="fail", on_disconnect="resume")
-    assert_in("what the server warned of is lost with its connection", run(code=2).err)
+    assert_in("the server's warnings are lost with the connection", run(code=2).err)
 
 
 @test

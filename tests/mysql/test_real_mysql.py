@@ -145,8 +145,8 @@ def test_keys_of_mysql(folder):
               "SET SESSION sql_generate_invisible_primary_key = 1; DROP TABLE IF EXISTS made; CREATE TABLE made (a INT); "
               "INSERT INTO made SELECT n FROM seq WHERE n <= 3000")
     has_all("keyed", "v", "whole")
-    for config, reason in (({}, 'its key "f" is of no use, because it has an expression'),
-                           ({"partition_on": "v"}, 'its index "hidden" is of no use, because the server is told to ignore it')):
+    for config, reason in (({}, 'its key "f" cannot be used, because it contains an expression'),
+                           ({"partition_on": "v"}, 'its index "hidden" cannot be used, because the server is configured to ignore it')):
         result = mysql.extract(code=1, table="keyed", partitions=2, **config)
         assert_in(reason, result.err, result)
     found = osiris("discovery", "run", "@mysql.shop", "--json", "--table", "keyed", env=mysql.env)

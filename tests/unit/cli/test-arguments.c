@@ -139,8 +139,8 @@ END_TEST
 
 START_TEST(test_mistakes)
 {
-    REFUSE("osiris: which command?", "osiris --help");
-    REFUSE("osiris group: which command?", "osiris group --help", "group");
+    REFUSE("osiris: a command is missing", "osiris --help");
+    REFUSE("osiris group: a command is missing", "osiris group --help", "group");
     REFUSE("unknown command \"rnu\"", "run", "rnu", "x");
     REFUSE("unknown option \"--profil\"", "--profile", "run", "--profil=x", "a");
     REFUSE("unknown option \"-x\"", "", "run", "-x");
@@ -148,7 +148,7 @@ START_TEST(test_mistakes)
     REFUSE("unexpected \"b\"", "osiris run --help", "run", "a", "b");
     REFUSE("option \"--param\" needs a value (NAME=VALUE)", "help", "run", "--param");
     REFUSE("option \"--profile\" needs a value (NAME)", "help", "run", "-p");
-    REFUSE("option \"--profile\" is given twice", "help", "run", "-pa", "--profile", "b", "x");
+    REFUSE("option \"--profile\" appears twice", "help", "run", "-pa", "--profile", "b", "x");
     REFUSE("option \"--verbose\" takes no value", "help", "run", "--verbose=1", "x");
 }
 END_TEST

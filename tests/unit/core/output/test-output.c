@@ -397,7 +397,7 @@ static void refuse_changed(int result, struct osiris_error *error)
 {
     ck_assert_int_lt(result, 0);
     ck_assert_int_eq(error->category, OSIRIS_ERROR_IO);
-    ck_assert_msg(strstr(error->message, "changed by somebody else") != NULL, "%s", error->message);
+    ck_assert_msg(strstr(error->message, "somebody else has changed it") != NULL, "%s", error->message);
     osiris_error_clear(error);
 }
 
@@ -461,7 +461,7 @@ START_TEST(test_too_long_names_are_refused_at_once)
     refuse(path, true, "too long");
     /* What was made on the way to a folder that cannot be made goes again. */
     strcpy(path + 260, "/out.csv");
-    refuse(path, true, "cannot make the folder \"new/xxx");
+    refuse(path, true, "cannot create the folder \"new/xxx");
     refuse("one/two/../three/", true, "directory");
     ck_assert_int_eq(count("."), 0);
     leave();

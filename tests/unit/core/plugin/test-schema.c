@@ -160,9 +160,9 @@ static void make(struct ArrowSchema *schema, struct ArrowArray *array)
 START_TEST(test_malformed_batches)
 {
     static const char *const words[] = {
-        "length", "length", "offset", "nulls", "nulls", "buffers", "buffers", "children", "missing",
-        "needed", "released", "data buffer", "no offsets", "go down", "below zero", "validity",
-        "values begin", "offsets begin"};
+        "length", "length", "offset", "null count", "null count", "buffer count", "buffer count", "child count", "missing",
+        "required", "released", "data buffer", "no offsets", "decrease", "below zero", "validity",
+        "values start", "offsets start"};
     struct ArrowSchema schema;
     struct ArrowArray good;
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;

@@ -239,7 +239,7 @@ START_TEST(test_only_the_old_peer_resumes)
     channel = lost_and_greeted(
         "{\"type\": \"resume\", \"data\": {\"session\": \"s\", \"token\": \"right\", \"received\": 1}}",
         &error);
-    ck_assert_ptr_nonnull(strstr(error.message, "resumes at what was not sent"));
+    ck_assert_ptr_nonnull(strstr(error.message, "resumes at a frame that was not sent"));
     channel_free(channel);
 }
 END_TEST
@@ -337,7 +337,7 @@ START_TEST(test_acks_settle_what_was_sent_and_old_ones_do_no_harm)
     ck_assert_int_eq(acknowledge(channel, fd, 3, 3, &error), 0);
     ck_assert(channel_is_settled(channel));
     ck_assert_int_eq(acknowledge(channel, fd, 4, 4, &error), -1);
-    ck_assert_ptr_nonnull(strstr(error.message, "acknowledges what was not sent"));
+    ck_assert_ptr_nonnull(strstr(error.message, "acknowledges a frame that was not sent"));
     (void)close(fd);
     channel_free(channel);
 }

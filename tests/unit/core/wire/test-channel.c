@@ -308,7 +308,7 @@ START_TEST(test_what_is_owed_passes_a_full_outbox_up_to_a_bound)
     ck_assert_uint_le((size_t)sent * 100000, CHANNEL_OUTBOX_BYTES + 200000);
     osiris_error_clear(&error);
     ck_assert_int_eq(channel_pump(channel, &end, &error), -1);
-    ck_assert_ptr_nonnull(strstr(error.message, "asks and does not read"));
+    ck_assert_ptr_nonnull(strstr(error.message, "sends requests but does not read"));
     (void)close(fd);
     channel_free(channel);
     free(text);
@@ -386,7 +386,7 @@ START_TEST(test_a_request_beyond_the_bound_says_so)
 
     make_pair(&channel, &fd);
     ck_assert_int_eq(channel_send_request(channel, message, &error), -1);
-    ck_assert_ptr_nonnull(strstr(error.message, "16777216 bytes at most"));
+    ck_assert_ptr_nonnull(strstr(error.message, "the maximum is 16777216 bytes"));
     (void)close(fd);
     channel_free(channel);
 }

@@ -108,7 +108,7 @@ START_TEST(test_hostile_messages_are_refused)
         {"\x82\xa1"
          "a\x01\xa1"
          "a\x02",
-         7, "a key twice"},
+         7, "a duplicate key"},
         {"\x81\xa1\0\x01", 4, "a key with a NUL byte"},
         {"\x81\xa1"
          "a\xa1\0",

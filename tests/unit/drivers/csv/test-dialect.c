@@ -147,7 +147,7 @@ START_TEST(test_null_text)
     /* Escaped, it is not the text of NULL any more. */
     CHECK_TEXTS("\"null_text\": \"\\\\N\", \"escape\": \"\\\\\", \"quoting\": \"none\"",
                 "\\N\n\\\\N\n", NULL, "\\N");
-    check_unwritable("\"null_text\": \"NULL\", \"quoting\": \"none\"", "NULL", "very text of NULL");
+    check_unwritable("\"null_text\": \"NULL\", \"quoting\": \"none\"", "NULL", "equals the text for NULL");
     check_refused("\"null_text\": \"a,b\"", "null_text");
     check_refused("\"null_text\": \"\\\"\"", "null_text");
     check_refused("\"null_text\": \"\\\\\", \"escape\": \"\\\\\"", "null_text");

@@ -122,7 +122,7 @@ START_TEST(test_what_does_not_fit_names_its_place)
                                           "\x80"};
     for (size_t i = 0; i < sizeof invalid / sizeof invalid[0]; i++) {
         check_failure("{\"path\": \"p\", \"encoding\": \"utf-16\"}", TEXTS("a", invalid[i]),
-                      "row 2, column \"t\": the text is not UTF-8 at byte 1");
+                      "row 2, column \"t\": the text is not valid UTF-8 at byte 1");
         check_failure("{\"path\": \"p\", \"encoding\": \"latin-1\"}", TEXTS(invalid[i]), "row 1");
     }
     check_failure("{\"path\": \"p\", \"encoding\": \"ascii\", \"null_text\": \"–\"}", TEXTS("a"),
@@ -423,7 +423,7 @@ START_TEST(test_names)
     check_name("x-${part}.csv", "x-00001.csv");
     check_name("$${date}$x${date}", "${date}$x2016-07-30");
     check_failure("{\"path\": \"${dat}\"}", TEXTS("a"), "${dat}");
-    check_failure("{\"path\": \"x${date\"}", TEXTS("a"), "no end");
+    check_failure("{\"path\": \"x${date\"}", TEXTS("a"), "not closed");
     check_failure("{\"path\": \"${now:%Q}\"}", TEXTS("a"), "%Q");
     check_failure("{\"path\": \"${now:}\"}", TEXTS("a"), "empty");
 }
@@ -503,8 +503,8 @@ START_TEST(test_append)
     check_append_refused(config, "n,t,u\n7,x,y\n", "header");
     check_append_refused(config, "n,", "header");
     check_append_refused(config, "n,t\r\n7,x\r\n", "header");
-    check_append_refused(config, "n,t\n7,x", "no end");
-    check_append_refused("{\"path\": \"p\", \"append\": true, \"header\": false}", "7,x", "no end");
+    check_append_refused(config, "n,t\n7,x", "not terminated");
+    check_append_refused("{\"path\": \"p\", \"append\": true, \"header\": false}", "7,x", "not terminated");
 
     struct fixture fixture;
     append_to(&fixture, config, "n,t\n", 4);
@@ -533,7 +533,7 @@ START_TEST(test_append_to_compressed_files)
         free(text);
         fixture_clear(&second);
         fixture_clear(&first);
-        check_append_refused(config, "n,t\n7,x\n", i == 0 ? "no whole gzip" : "no whole zstd");
+        check_append_refused(config, "n,t\n7,x\n", i == 0 ? "not a complete gzip file" : "not a complete zstd file");
     }
 }
 END_TEST
@@ -555,16 +555,16 @@ START_TEST(test_append_to_damaged_compressed_files)
         run_texts(&whole, TEXTS("x", "y", "z"));
         ck_assert_msg(whole.result == 0, "%s", whole.message);
         for (size_t size = 1; size < whole.size; size++)
-            check_bytes_refused(appending[i], whole.text, size, "its end is missing");
+            check_bytes_refused(appending[i], whole.text, size, "it is truncated");
         memcpy(bytes, whole.text, whole.size);
         memcpy(bytes + whole.size, "rows", 4);
-        check_bytes_refused(appending[i], bytes, whole.size + 4, "no whole");
+        check_bytes_refused(appending[i], bytes, whole.size + 4, "not a complete");
         memset(bytes + whole.size, 0, 512);
-        check_bytes_refused(appending[i], bytes, whole.size + 512, "no whole");
+        check_bytes_refused(appending[i], bytes, whole.size + 512, "not a complete");
         memcpy(bytes + whole.size, whole.text, whole.size);
-        check_bytes_refused(appending[i], bytes, 2 * whole.size - 1, "its end is missing");
+        check_bytes_refused(appending[i], bytes, 2 * whole.size - 1, "it is truncated");
         bytes[whole.size - 1] ^= 1; /* the length, the checksum */
-        check_bytes_refused(appending[i], bytes, whole.size, "no whole");
+        check_bytes_refused(appending[i], bytes, whole.size, "not a complete");
         fixture_clear(&whole);
     }
 }
@@ -598,7 +598,7 @@ START_TEST(test_append_to_compressed_lines)
         ck_assert_msg(fixture.result == 0, "%s", fixture.message);
         fixture_clear(&fixture);
         made = compress_text(i == 2, text, size / 10 * 10 - 1, bytes, size);
-        check_bytes_refused(appending[i], bytes, made, "no end");
+        check_bytes_refused(appending[i], bytes, made, "not terminated");
         made = compress_text(i == 2, text, 0, bytes, size);
         append_to(&fixture, appending[i], bytes, made);
         ck_assert_msg(fixture.result == 0, "%s", fixture.message);

@@ -112,7 +112,7 @@ START_TEST(test_a_forgotten_append)
         begin(10);
         row_without(COLUMNS);
         row_without(i);
-        snprintf(why, sizeof why, "column \"%s\" has 1 of the batch's 2 rows", fields[i].name);
+        snprintf(why, sizeof why, "column \"%s\" has 1 value, and the batch has 2 rows", fields[i].name);
         assert_fails(why);
         /* Nothing is lost: it may be mended. */
         append(i);
@@ -129,7 +129,7 @@ START_TEST(test_an_append_too_many)
         begin(10);
         row_without(COLUMNS);
         append(i);
-        snprintf(why, sizeof why, "column \"%s\" has 2 of the batch's 1 rows", fields[i].name);
+        snprintf(why, sizeof why, "column \"%s\" has 2 values, and the batch has 1 row", fields[i].name);
         assert_fails(why);
         osiris_builder_free(builder);
     }
@@ -147,7 +147,7 @@ START_TEST(test_rows_too_many)
             ck_assert_int_eq(osiris_append_bytes(at(TEXT), "", 0), -1);
         else
             append(i);
-        snprintf(why, sizeof why, "column \"%s\" was given more than the 3 rows of a batch", fields[i].name);
+        snprintf(why, sizeof why, "column \"%s\" has more values than a batch may have rows (3)", fields[i].name);
         assert_fails(why);
         assert_fails(why);
         osiris_builder_free(builder);
@@ -156,7 +156,7 @@ START_TEST(test_rows_too_many)
     row_without(COLUMNS);
     osiris_builder_end_row(builder);
     ck_assert_int_eq(osiris_builder_rows(builder), 1);
-    assert_fails("more than the 1 rows of a batch were ended");
+    assert_fails("more rows were ended than a batch may have (1)");
     osiris_builder_free(builder);
 }
 END_TEST
@@ -173,7 +173,7 @@ START_TEST(test_rows_far_too_many)
         osiris_append_null(at(NOTHING));
         osiris_builder_end_row(builder);
     }
-    assert_fails_for_good("column \"id\" was given more than the 2 rows of a batch");
+    assert_fails_for_good("column \"id\" has more values than a batch may have rows (2)");
 }
 END_TEST
 
@@ -184,7 +184,7 @@ START_TEST(test_a_value_of_another_type)
 #define WRONG(index, format, ...)                                                                  \
     begin(10);                                                                                     \
     __VA_ARGS__;                                                                                   \
-    assert_fails_for_good("column \"" index "\" (" format ") was given a value of another type")
+    assert_fails_for_good("column \"" index "\" (" format "): a value of another type was appended")
     WRONG("flag", "b", osiris_append_int64(at(FLAG), 1));
     WRONG("flag", "b", osiris_append_double(at(FLAG), 1));
     WRONG("flag", "b", osiris_append_decimal(at(FLAG), words));
@@ -235,7 +235,7 @@ START_TEST(test_a_column_that_there_is_none_of)
         osiris_append_boolean(none, 1);
         ck_assert_int_eq(osiris_append_bytes(none, "x", 1), -1);
         osiris_append_null(none);
-        snprintf(why, sizeof why, "there is no column %zu, only 5 from 0 on", indices[i]);
+        snprintf(why, sizeof why, "there is no column %zu; indices must be below 5", indices[i]);
         assert_fails_for_good(why);
     }
     ck_assert_ptr_null(osiris_builder_new(NULL, 3, 10));
@@ -296,7 +296,7 @@ START_TEST(test_bytes_too_long)
     assert_finishes(1);
     ck_assert_int_eq(osiris_append_bytes(at(TEXT), "", length), -1);
     row_without(TEXT);
-    assert_fails("column \"text\" has 0 of the batch's 1 rows");
+    assert_fails("column \"text\" has 0 values, and the batch has 1 row");
     osiris_builder_free(builder);
 }
 END_TEST

@@ -220,7 +220,7 @@ START_TEST(test_secrets_that_only_the_spec_knows)
             const struct diagnostic *item = &diagnostics.items[j];
             ck_assert_msg(strstr(item->message, "hunter2") == NULL, "%s", item->message);
             shown_plain |= strstr(item->message, "longer-than-five") != NULL;
-            told |= strstr(item->message, "\"opaque\" is not what the component takes") != NULL;
+            told |= strstr(item->message, "\"opaque\" is not valid for the component") != NULL;
         }
         ck_assert(shown_plain && told);
     }

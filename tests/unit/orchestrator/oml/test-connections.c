@@ -102,7 +102,7 @@ static void expect_problem(const char *family, const char *alias, const char *ty
 /* $OSIRIS_HOME, then the working directory, then its parent. */
 START_TEST(test_where_the_file_is_found)
 {
-    expect_problem("x", NULL, "invalid_connection_ref", "there is no osiris_connections.yaml", 7);
+    expect_problem("x", NULL, "invalid_connection_ref", "osiris_connections.yaml does not exist", 7);
     write_file("../osiris_connections.yaml", "connections: {x: {default: {at: parent}}}\n");
     struct result result = resolve("../home", "x", NULL);
     ck_assert_str_eq(json_member_string(result.fields, "at", ""), "parent");
@@ -139,13 +139,13 @@ START_TEST(test_which_one_is_chosen)
     expect_alias("connections: {x: {a: {h: 1}, default: {h: 2}}}\n", NULL, "default");
     expect_alias("connections: {x: {default: {h: 2}, b: {h: 2, default: yes}}}\n", NULL, "b");
     write_file("osiris_connections.yaml", "connections: {x: {a: {h: 1}, b: {default: false}}}\n");
-    expect_problem("x", NULL, "invalid_connection_ref", "there are: @x.a, @x.b", 7);
+    expect_problem("x", NULL, "invalid_connection_ref", "available: @x.a, @x.b", 7);
     expect_problem("x", "c", "invalid_connection_ref", "there is no connection \"@x.c\"", 7);
     expect_problem("x", "bc", "invalid_connection_ref", "did you mean \"@x.b\"?", 7);
     expect_problem("xy", NULL, "invalid_connection_ref", "did you mean \"@x\"?", 7);
     write_file("osiris_connections.yaml",
                "connections:\n  x:\n    a: {default: true}\n    b: {h: 1,\n     default: true}\n");
-    expect_problem("x", "a", "duplicate_default", "\"@x.b\" is the default, and so is \"@x.a\"", 5);
+    expect_problem("x", "a", "duplicate_default", "both \"@x.b\" and \"@x.a\" are the default", 5);
     write_file("osiris_connections.yaml", "connections:\n  x:\n    a: {default: mostly}\n");
     expect_problem("x", "a", "invalid_type", "must be true or false", 3);
     write_file("osiris_connections.yaml", "connection:\n  x: {}\n");

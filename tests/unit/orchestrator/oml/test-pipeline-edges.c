@@ -187,7 +187,7 @@ START_TEST(test_references_are_reported_where_they_are)
                   NULL, 3,
                   PARTS(":11:12: error: the parameter \"tabel\" has no value",
                         ":11:34: error: the parameter \"sinse\" has no value [unresolved_parameter]",
-                        "did you mean \"since\"?", ":12:16: error: a reference to a parameter has no end"));
+                        "did you mean \"since\"?", ":12:16: error: a reference to a parameter is not closed"));
 }
 END_TEST
 
@@ -252,8 +252,8 @@ START_TEST(test_unknown_and_bad_params_of_the_command_line)
 
     expect_errors("params: {since: x}\n" HEAD "- {id: r, component: x.read, mode: read}\n" WRITE, given, 4,
                   PARTS("the pipeline has no parameter \"sinse\" [unknown_parameter]",
-                        "did you mean \"since\"?", "\"novalue\" is not a parameter's name",
-                        "\"a b\" is not a parameter's name"));
+                        "did you mean \"since\"?", "\"novalue\" is not a valid parameter name",
+                        "\"a b\" is not a valid parameter name"));
 }
 END_TEST
 
@@ -324,7 +324,7 @@ START_TEST(test_no_other_diagnostic_shows_a_secret)
                             NULL, NULL, &diagnostics));
     _cleanup_free_ char *said = printed(&diagnostics);
     ck_assert_ptr_nonnull(strstr(said, "has no option \"nope\""));
-    ck_assert_ptr_nonnull(strstr(said, "the key \"odd\" is not known"));
+    ck_assert_ptr_nonnull(strstr(said, "the key \"odd\" is unknown"));
     ck_assert_msg(strstr(said, "hunter2") == NULL, "%s", said);
 }
 END_TEST
@@ -402,12 +402,12 @@ START_TEST(test_everything_is_reported_in_one_go)
                   "primary_key: []}, with: {}, needs: [q]}\n"
                   "- word\n",
                   NULL, 17,
-                  PARTS("[invalid_version_type]", "[empty_name]", ":3:1: error: the key \"name\" is there twice",
+                  PARTS("[invalid_version_type]", "[empty_name]", ":3:1: error: the key \"name\" is duplicated",
                         "[forbidden_key]", "[invalid_type]", "[missing_step_field]", "[unknown_component]",
                         "[invalid_mode]", "[invalid_retry]", "[unknown_step_key]", "[incompatible_mode]",
                         "[unknown_config_key]", "[missing_required_field]", "[unknown_dependency]",
-                        "[invalid_step_type]", "\"uses\" is an old name of \"component\", which is there, too",
-                        "\"with\" is an old name of \"config\", which is there, too"));
+                        "[invalid_step_type]", "\"uses\" is an old name of \"component\", which is set, too",
+                        "\"with\" is an old name of \"config\", which is set, too"));
 }
 END_TEST
 

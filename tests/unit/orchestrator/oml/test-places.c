@@ -165,7 +165,7 @@ START_TEST(test_problems_stand_where_the_option_does)
     expect_problem("{adapter: open, port: 70000}", DIAGNOSTIC_ERROR, 29, "\"port\" must be at most 65535, is 70000", "the port");
     expect_problem("{adapter: open, list: [1, x]}", DIAGNOSTIC_ERROR, 33, "\"list/1\" is not what the adapter takes; its value is secret "
                    "and not shown", "");
-    expect_problem("{adapter: open, list: [x]}", DIAGNOSTIC_ERROR, 30, "\"list/0\" must be of the type integer, is a string: \"x\"", "");
+    expect_problem("{adapter: open, list: [x]}", DIAGNOSTIC_ERROR, 30, "\"list/0\" must be of type integer, is a string: \"x\"", "");
     expect_problem("{adapter: open, deep: {port: 1}}", DIAGNOSTIC_ERROR, 29, "\"deep\" needs \"a/b\"", "");
     expect_problem("{adapter: open, port: '${API_TOKEN}'}", DIAGNOSTIC_ERROR, 29, "\"port\" must be at most 65535", "the port");
     expect_problem("{adapter: open, prot: 1}", DIAGNOSTIC_WARNING, 23, "the adapter \"open\" has no option \"prot\"",
@@ -182,7 +182,7 @@ START_TEST(test_what_is_missing)
     struct result *result = load("{adapter: closed, name: '${UNSET}', size: x}");
     ck_assert_uint_eq(result->diagnostics.count, 2);
     ck_assert_str_eq(result->diagnostics.items[0].message, "the environment variable UNSET is not set");
-    ck_assert_str_eq(result->diagnostics.items[1].message, "\"size\" must be of the type integer, is a string: \"x\"");
+    ck_assert_str_eq(result->diagnostics.items[1].message, "\"size\" must be of type integer, is a string: \"x\"");
     clear(result);
     expect_options("{adapter: closed, name: x}", "{\"name\": \"x\"}");
     expect_options("{adapter: free, whatever: [1]}", "{\"whatever\": [1]}");
