@@ -1,6 +1,7 @@
-/* Messages from the worker to the orchestrator; see run.h. */
+/* Messages from the worker to the orchestrator; see answer.h. */
+#include "worker/answer.h"
+
 #include "core/base/json-build.h"
-#include "worker/run.h"
 
 /* A channel that is gone shows itself to the main thread, which ends the worker; and whoever cannot send what the orchestrator waits
  * for gives the channel up. */

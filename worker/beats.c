@@ -1,5 +1,6 @@
 /* Heartbeats while the main thread cannot send any; see worker.h. */
 #include "core/base/clock.h"
+#include "worker/answer.h"
 #include "worker/worker.h"
 
 static void *beat(void *context)

@@ -1,9 +1,6 @@
-/*
- * Which step of the run writes which file: one step's file is not another's, also when the first is published already,
- * for what it wrote would be lost. Steps of one machine may have several workers, so it stands in a folder beside their
- * temporary ones: a symbolic link for each file, whose name says which file it is and whose target is the id of the step that
- * writes it.
- */
+/* Which step writes which file; see claims.h. */
+#include "worker/claims.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -68,11 +65,11 @@ int claims_take(const struct step *step, struct step_output_file *file, struct o
 
     if (known != 0)
         return known < 0 ? -1 : 0;
-    for (const struct step_output_file *other = step->files; other != NULL; other = other->next)
+    for (const struct step_output_file *other = step->files.first; other != NULL; other = other->next)
         if (strcmp(other->identity, file->identity) == 0)
             return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is being written already", output_path(file->output));
     _cleanup_free_ char *path = claim_path(step->run, file->identity);
-    if (make_folder(step->run, error) < 0 || take(file->output, path, step->id, error) < 0)
+    if (make_folder(step->run, error) < 0 || take(file->output, path, step->plan.id, error) < 0)
         return -1;
     file->claimed = true;
     return 0;
@@ -86,7 +83,7 @@ void claims_drop(const struct run *run, const struct step_output_file *file)
         (void)unlink(path);
 }
 
-void claims_remove_all(struct run *run)
+void claims_remove_all(const struct run *run)
 {
     _cleanup_free_ char *path = claims_folder(run);
     _cleanup_dir_ DIR *folder = opendir(path);

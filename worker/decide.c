@@ -1,13 +1,12 @@
-/*
- * Commit and abort requests: each waits for all of its steps, whose own threads act; see run.h.
- *
- * A commit has stages, each for all of its steps before the next: no output of a group is published if a driver's commit fails,
- * and no driver is closed before all is published and the orchestrator has heard of it: a crash there takes nothing back.
- */
+/* Commit and abort requests; see decide.h. */
+#include "worker/decide.h"
+
 #include <string.h>
 
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
+#include "worker/answer.h"
+#include "worker/cancel.h"
 #include "worker/run.h"
 
 static void free_batch(struct decision_batch *batch)
@@ -42,10 +41,10 @@ static struct decision_batch *new_batch(struct run *run, const char *request_id,
 
 static void decide_locked(struct step *step, struct decision_batch *batch)
 {
-    step->decision = batch->stage;
-    step->batch = batch;
+    step->fate.decision = batch->stage;
+    step->fate.batch = batch;
     batch->waiting++;
-    pthread_cond_signal(&step->decided);
+    pthread_cond_signal(&step->fate.decided);
 }
 
 /* All of the steps are closed, and may be asked for again. */
@@ -54,14 +53,14 @@ static void forgive(struct run *run, const struct decision_batch *batch)
     pthread_mutex_lock(&run->steps_lock);
     for (size_t i = 0; i < batch->step_count; i++) {
         struct step *step = batch->steps[i];
-        if (step == NULL || step->committed)
+        if (step == NULL || step->fate.committed)
             continue;
-        step->edges_are_old = run->edges_are_old = true;
-        step->prepared = false;
+        step->fate.edges_are_old = run->edges_are_old = true;
+        step->fate.prepared = false;
         /* Not when it is requested again: a neighbour that was requested before may have failed by then. */
-        atomic_store(&step->cancelled, false);
-        free(step->stopped_by);
-        step->stopped_by = NULL;
+        atomic_store(&step->progress.cancelled, false);
+        free(step->fate.stopped_by);
+        step->fate.stopped_by = NULL;
     }
     pthread_mutex_unlock(&run->steps_lock);
 }
@@ -70,7 +69,7 @@ static void note_first_phase(struct run *run, const struct decision_batch *batch
 {
     pthread_mutex_lock(&run->steps_lock);
     for (size_t i = 0; i < batch->step_count; i++)
-        batch->steps[i]->prepared = true;
+        batch->steps[i]->fate.prepared = true;
     pthread_mutex_unlock(&run->steps_lock);
 }
 
@@ -97,10 +96,10 @@ static bool tell_steps_locked(struct decision_batch *batch)
 {
     for (size_t i = 0; i < batch->step_count; i++) {
         struct step *step = batch->steps[i];
-        if (step == NULL || step->phase == STEP_CLOSED)
+        if (step == NULL || step->fate.phase == STEP_CLOSED)
             continue;
-        if (step->phase == STEP_IDLE)
-            step->phase = STEP_CLOSED;
+        if (step->fate.phase == STEP_IDLE)
+            step->fate.phase = STEP_CLOSED;
         else
             decide_locked(step, batch);
     }
@@ -127,14 +126,35 @@ static bool advance_locked(struct run *run, struct decision_batch *batch)
     return tell_steps_locked(batch);
 }
 
+enum step_decision decide_wait(struct step *step)
+{
+    pthread_mutex_lock(&step->run->steps_lock);
+    while (step->fate.decision == DECIDE_NOTHING)
+        pthread_cond_wait(&step->fate.decided, &step->run->steps_lock);
+    enum step_decision decision = step->fate.decision;
+    step->fate.decision = DECIDE_NOTHING;
+    pthread_mutex_unlock(&step->run->steps_lock);
+    return decision;
+}
+
+void decide_note_published(struct step *step, json_object *entry)
+{
+    pthread_mutex_lock(&step->run->steps_lock);
+    if (step->fate.batch != NULL)
+        json_append(step->fate.batch->published, entry);
+    else
+        json_object_put(entry);
+    pthread_mutex_unlock(&step->run->steps_lock);
+}
+
 void decide_done(struct step *step, struct osiris_error *error)
 {
     struct run *run = step->run;
     bool done = false;
 
     pthread_mutex_lock(&run->steps_lock);
-    struct decision_batch *batch = step->batch;
-    step->batch = NULL;
+    struct decision_batch *batch = step->fate.batch;
+    step->fate.batch = NULL;
     if (batch != NULL) {
         if (error->category != 0 && batch->error.category == 0)
             osiris_error_move(&batch->error, error);
@@ -150,7 +170,7 @@ static bool all_have_run_locked(const struct decision_batch *batch)
 {
     for (size_t i = 0; i < batch->step_count; i++) {
         const struct step *step = batch->steps[i];
-        if (step == NULL || step->phase != STEP_WAITING || !step->succeeded || step->batch != NULL)
+        if (step == NULL || step->fate.phase != STEP_DECIDABLE || !step->fate.succeeded || step->fate.batch != NULL)
             return false;
     }
     return true;
@@ -160,7 +180,7 @@ static bool all_have_run_locked(const struct decision_batch *batch)
 static bool phase_is_next_locked(const struct decision_batch *batch)
 {
     for (size_t i = 0; i < batch->step_count; i++)
-        if (batch->steps[i]->prepared != (batch->stage == DECIDE_PUBLISH))
+        if (batch->steps[i]->fate.prepared != (batch->stage == DECIDE_PUBLISH))
             return false;
     return true;
 }
@@ -204,7 +224,7 @@ static bool any_is_busy_locked(const struct decision_batch *batch)
 {
     for (size_t i = 0; i < batch->step_count; i++) {
         const struct step *step = batch->steps[i];
-        if (step != NULL && step->batch != NULL)
+        if (step != NULL && step->fate.batch != NULL)
             return true;
     }
     return false;
@@ -219,21 +239,21 @@ void decide_abort(struct run *run, const char *request_id, json_object *step_ids
         refuse(run, request_id, "abort: out of memory");
         return;
     }
-    /* As in run_cancel: all flags before anyone wakes. */
+    /* As in cancel_group: all flags before anyone wakes. */
     for (size_t i = 0; i < batch->step_count; i++) {
         struct step *step = batch->steps[i];
         if (step == NULL)
             continue;
         pthread_mutex_lock(&run->steps_lock);
-        if (because != NULL && step->stopped_by == NULL && !atomic_load(&step->cancelled))
-            step->stopped_by = strdup(because);
-        atomic_store(&step->cancelled, true);
+        if (because != NULL && step->fate.stopped_by == NULL && !atomic_load(&step->progress.cancelled))
+            step->fate.stopped_by = strdup(because);
+        atomic_store(&step->progress.cancelled, true);
         pthread_mutex_unlock(&run->steps_lock);
     }
     for (size_t i = 0; i < batch->step_count; i++) {
         struct step *step = batch->steps[i];
         if (step != NULL)
-            step_cancel(step);
+            cancel_step(step);
     }
     pthread_mutex_lock(&run->steps_lock);
     bool busy = any_is_busy_locked(batch);

@@ -1,4 +1,6 @@
-/* The reader's side of a stream from another place; see link.h. */
+/* The reader's side of a stream from another place; see link-input.h. */
+#include "worker/link-input.h"
+
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +10,6 @@
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/wire/batch.h"
-#include "worker/link.h"
 
 /* Memory that is taken on a header's word, before any byte of the body has come. */
 #define FIRST_ROOM (4u << 20)

@@ -1,4 +1,6 @@
-/* The producer's side of a stream to another place; see link.h. */
+/* The producer's side of a stream to another place; see link-output.h. */
+#include "worker/link-output.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +10,6 @@
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/wire/batch.h"
-#include "worker/link.h"
 
 /* Bytes a second below which compressing pays: a core's compression is faster than the link. Measured while the
  * producer had nothing else to do than to wait. */

@@ -6,6 +6,8 @@
 #include "core/base/clock.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
+#include "worker/answer.h"
+#include "worker/stream-messages.h"
 #include "worker/worker.h"
 
 #define RESUME_TIMEOUT_MS 60000 /* a worker waits so long for the link on which one that got lost comes again */
@@ -19,16 +21,16 @@ static void send_heartbeat(struct worker *worker)
     for (size_t i = 0; worker->run != NULL && i < worker->run->step_count; i++) {
         struct step *step = &worker->run->steps[i];
         pthread_mutex_lock(&worker->run->steps_lock);
-        bool running = step->phase == STEP_RUNNING;
+        bool running = step->fate.phase == STEP_RUNNING;
         pthread_mutex_unlock(&worker->run->steps_lock);
         int64_t silent_ms;
-        const char *function = signs_look(step, &silent_ms);
+        const char *function = signs_read(&step->signs, &step->main.signs, &silent_ms);
         if (!running && function == NULL)
             continue;
         json_object *entry = json_object_new_object();
-        json_add_string(entry, "step_id", step->id);
-        json_add_integer(entry, "rows", atomic_load(&step->rows));
-        json_add_integer(entry, "bytes", atomic_load(&step->bytes));
+        json_add_string(entry, "step_id", step->plan.id);
+        json_add_integer(entry, "rows", atomic_load(&step->progress.rows));
+        json_add_integer(entry, "bytes", atomic_load(&step->progress.bytes));
         if (function != NULL) {
             json_add_string(entry, "function", function);
             json_add_integer(entry, "silent_ms", silent_ms);
@@ -54,7 +56,7 @@ static void make_up_for_pause(struct worker *worker)
     if (worker->door != NULL)
         door_excuse_guests(worker->door);
     for (size_t i = 0; worker->run != NULL && i < worker->run->step_count; i++)
-        signs_excuse(&worker->run->steps[i], pause);
+        signs_skip_pause(&worker->run->steps[i].main.signs, pause);
 }
 
 static int poll_timeout(const struct worker *worker)
@@ -98,7 +100,7 @@ static int receive(struct worker *worker, short revents, bool *end, struct osiri
             channel_receive_body(worker->channel, &body_length, &violation);
         if (message == NULL && violation.category == 0) {
             if (pumped <= 0 || *end || bodies++ == BODIES_A_POLL || !channel_goes_on(worker->channel)) {
-                run_wake_reader(worker->run);
+                streams_wake_reader(worker->run);
                 if (channel_was_heard(worker->channel))
                     worker->last_heard_ms = clock_monotonic_ms();
                 return pumped < 0 ? -1 : 0;

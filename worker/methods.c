@@ -7,6 +7,10 @@
 #include "core/base/json-build.h"
 #include "core/wire/batch.h"
 #include "worker/lifecycle.h"
+#include "worker/answer.h"
+#include "worker/cancel.h"
+#include "worker/prepare.h"
+#include "worker/stream-messages.h"
 #include "worker/worker.h"
 
 #ifdef HAVE_CONFIG_H
@@ -150,16 +154,16 @@ static int on_cancel(struct worker *worker, const char *id, json_object *params,
     if (step_ids != NULL && check_step_ids(params, "cancel", error) < 0)
         return -1;
     if (step_ids == NULL)
-        run_cancel(worker->run, -1, NULL);
+        cancel_group(worker->run, -1, NULL);
     for (size_t i = 0; i < json_array_count(step_ids); i++) {
         struct step *step = run_find_step(
             worker->run, json_object_get_string(json_object_array_get_idx(step_ids, i)));
         if (step == NULL)
             continue;
         /* Its neighbours cannot go on without it, and shall know why. */
-        atomic_store(&step->cancelled, true);
-        run_cancel(worker->run, step->group, step);
-        step_cancel(step);
+        atomic_store(&step->progress.cancelled, true);
+        cancel_group(worker->run, step->plan.group, step);
+        cancel_step(step);
     }
     answer_result(worker->channel, id, NULL);
     return 0;
@@ -178,7 +182,7 @@ static int on_cleanup(struct worker *worker, const char *id, json_object *params
                       struct osiris_error *error)
 {
     (void)params;
-    if (worker->run != NULL && !run_stop(worker->run, WORKER_STOP_MS))
+    if (worker->run != NULL && !cancel_all(worker->run, WORKER_STOP_MS))
         return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT, "steps do not stop");
     run_free(worker->run);
     worker->run = NULL;
@@ -260,7 +264,7 @@ int worker_handle(struct worker *worker, json_object *message, size_t body_lengt
 
     if (!has(message, "id") && !has(message, "method")) {
         /* Heartbeats have told what they had to by coming; unknown types are ignored. */
-        int result = run_take_stream_message(worker->run, message, body_length, violation);
+        int result = streams_take_message(worker->run, message, body_length, violation);
         if (result < 0)
             note_refusal(worker, message, violation);
         return result < 0 ? -1 : 0;
@@ -269,7 +273,7 @@ int worker_handle(struct worker *worker, json_object *message, size_t body_lengt
         return -1;
     /* Also of a step that is not there: the numbers were said. */
     if (worker->run != NULL && strcmp(method, "execute_step") == 0 &&
-        run_claim_streams(worker->run, json_member(message, "params"), violation) < 0)
+        streams_claim(worker->run, json_member(message, "params"), violation) < 0)
         return -1;
     if (dispatch(worker, id, method, json_member(message, "params"), &error) < 0)
         answer_error(worker->channel, id, &error);
@@ -279,7 +283,7 @@ int worker_handle(struct worker *worker, json_object *message, size_t body_lengt
 void *worker_find_room(void *context, json_object *message, size_t length, struct osiris_error *error)
 {
     struct worker *worker = context;
-    void *room = run_stream_room(worker->run, message, length, error);
+    void *room = streams_find_room(worker->run, message, length, error);
 
     if (room == NULL)
         note_refusal(worker, message, error);

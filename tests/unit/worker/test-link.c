@@ -1,4 +1,4 @@
-/* Both halves of a stream between places (worker/link.h) with the threads that a worker has: the producer's, the reader's, and
+/* Both halves of a stream between places (worker/link-input.h, link-output.h) with the threads that a worker has: the producer's, the reader's, and
  * the main one between them. */
 #include "unit.h"
 
@@ -12,7 +12,8 @@
 #include "core/wire/channel.h"
 #include "core/base/json-access.h"
 #include "worker/queue.h"
-#include "worker/link.h"
+#include "worker/link-input.h"
+#include "worker/link-output.h"
 
 enum { BATCHES = 300, ROWS = 2000, WINDOW = 64 << 10, CREDIT = 16, PAUSE_EVERY = 30 };
 

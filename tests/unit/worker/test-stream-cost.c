@@ -1,4 +1,4 @@
-/* What a batch costs on its way from one half of a stream to the other (worker/link.h): counted, not timed. */
+/* What a batch costs on its way from one half of a stream to the other (worker/link-input.h, link-output.h): counted, not timed. */
 #include "unit.h"
 
 #include <string.h>
@@ -8,7 +8,8 @@
 #include "core/wire/channel.h"
 #include "core/base/json-access.h"
 #include "worker/queue.h"
-#include "worker/link.h"
+#include "worker/link-input.h"
+#include "worker/link-output.h"
 
 enum { BATCHES = 50, BATCH_BYTES = 1 << 20, MOST_ALLOCATIONS = 170 };
 

@@ -1,12 +1,9 @@
 /*
- * The remote halves of streams: edges of which one end is in another place. See docs/protocol.md, "Streams".
- *
- *   link_output   the producer's side: its step's thread encodes and sends; waits for credit
- *   link_input    the reader's side: the main thread takes batches in and puts them into the step's queue, which
- *                 never makes it wait; the step's thread gives credit for what it takes out
+ * The reader's side of a stream from another place (docs/protocol.md, "Streams"): the main thread takes batches in and puts them
+ * into the step's queue, which never makes it wait; the step's thread gives credit for what it takes out.
  */
-#ifndef OSIRIS_WORKER_LINK_H
-#define OSIRIS_WORKER_LINK_H
+#ifndef OSIRIS_WORKER_LINK_INPUT_H
+#define OSIRIS_WORKER_LINK_INPUT_H
 
 #include <json-c/json.h>
 #include <osiris/arrow.h>
@@ -17,26 +14,6 @@
 #include "core/wire/channel.h"
 #include "core/base/error.h"
 #include "worker/queue.h"
-
-struct link_output;
-
-/* `window`: the most credit that there may be. */
-struct link_output *link_output_new(struct channel *channel, uint64_t window);
-void link_output_free(struct link_output *output);
-/* [main thread] A new attempt: the stream's number, and the codecs that may be used (borrowed; NULL: none). */
-void link_output_open(struct link_output *output, int64_t stream, json_object *codecs);
-int64_t link_output_stream(const struct link_output *output);
-/* [main thread] What the reader says. -1: it violates the protocol. */
-int link_output_credit(struct link_output *output, int64_t bytes, struct osiris_error *error);
-void link_output_close(struct link_output *output);
-/* [any thread] Wakes the producer, who is told QUEUE_CANCELLED. */
-void link_output_cancel(struct link_output *output);
-/* [producer] As their namesakes of worker/queue.h. */
-int link_output_set_schema(struct link_output *output, const struct ArrowSchema *schema,
-                           struct osiris_error *error);
-enum queue_result link_output_put(struct link_output *output, const struct ArrowSchema *schema,
-                                  struct ArrowArray *array, struct osiris_error *error);
-void link_output_finish(struct link_output *output);
 
 struct link_input;
 

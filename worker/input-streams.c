@@ -1,10 +1,14 @@
-/* A step's inputs as Arrow streams over queues; see run.h. */
+/* A step's inputs as Arrow streams over queues; see input-streams.h. */
+#include "worker/input-streams.h"
+
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/arrow/check.h"
+#include "worker/edges.h"
 #include "worker/run.h"
+#include "worker/step-messages.h"
 
 /*
  * A driver gets a struct ArrowArrayStream of its host's, and may move it (the copy is the stream then, wherever it lies) and
@@ -39,10 +43,10 @@ static int from_result(struct step *step, struct input_stream *stream, enum queu
     }
     snprintf(stream->error, sizeof stream->error, "%s", error->message);
     /* The driver only sees an errno; the step's error shall have the whole story. */
-    pthread_mutex_lock(&step->report_lock);
-    if (step->reported.category == 0)
-        osiris_error_move(&step->reported, error);
-    pthread_mutex_unlock(&step->report_lock);
+    pthread_mutex_lock(&step->reports.lock);
+    if (step->reports.error.category == 0)
+        osiris_error_move(&step->reports.error, error);
+    pthread_mutex_unlock(&step->reports.lock);
     return EIO;
 }
 
@@ -52,10 +56,10 @@ static int refuse_reading(struct step *step, struct input_stream *stream)
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
     osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "the driver \"%s\" reads its input \"%s\" %s; this is a fault of the driver",
-                     step->driver->name, stream->edge->name,
+                     step->plan.driver->name, stream->edge->name,
                      atomic_load(&stream->released) ? "after it has released it" : "after its run");
     snprintf(stream->error, sizeof stream->error, "%s", error.message);
-    host_report(step, &error);
+    reports_add_error(step, &error);
     return EINVAL;
 }
 
@@ -82,21 +86,12 @@ static int get_schema(struct ArrowArrayStream *self, struct ArrowSchema *out)
 
     if (step == NULL)
         return result;
-    signs_begin_wait(step);
+    signs_begin_wait(&step->signs);
     enum queue_result got = queue_get_schema(stream->queue, out);
-    signs_end_wait(step);
+    signs_end_wait(&step->signs);
     result = from_result(step, stream, got, &error);
     hosting_leave(step);
     return result;
-}
-
-/* The writer has come back for more: what it made of the last batch is in its files. */
-static void write_back(struct step *step)
-{
-    pthread_mutex_lock(&step->report_lock);
-    for (struct step_output_file *file = step->files; file != NULL; file = file->next)
-        output_write_back(file->output);
-    pthread_mutex_unlock(&step->report_lock);
 }
 
 static int take_next(struct step *step, struct input_stream *stream, struct ArrowArray *out)
@@ -104,21 +99,20 @@ static int take_next(struct step *step, struct input_stream *stream, struct Arro
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     uint64_t bytes = 0;
 
-    signs_begin_wait(step);
-    if (step->driver->kind == OSIRIS_WRITER)
-        write_back(step);
+    signs_begin_wait(&step->signs);
+    if (step->plan.driver->kind == OSIRIS_WRITER)
+        files_write_back(step);
     enum queue_result result = queue_get(stream->queue, out, &bytes, &error);
-    signs_end_wait(step);
+    signs_end_wait(&step->signs);
 
     if (result == QUEUE_OK || result == QUEUE_END)
-        atomic_store_explicit(&step->touched, true, memory_order_relaxed);
+        atomic_store_explicit(&step->progress.touched, true, memory_order_relaxed);
     if (result == QUEUE_OK && stream->link != NULL) {
         link_input_taken(stream->link, bytes);
         bytes = link_input_bytes(stream->link, out);
     }
-    if (result == QUEUE_OK && step->driver->kind == OSIRIS_WRITER) {
-        atomic_fetch_add_explicit(&step->rows, out->length, memory_order_relaxed);
-        atomic_fetch_add_explicit(&step->bytes, (int_fast64_t)bytes, memory_order_relaxed);
+    if (result == QUEUE_OK && step->plan.driver->kind == OSIRIS_WRITER) {
+        progress_add(&step->progress, out->length, bytes);
     }
     stream->ended = stream->ended || result == QUEUE_END;
     if (result == QUEUE_OK)
@@ -164,41 +158,41 @@ static void release(struct ArrowArrayStream *self)
     if (step == NULL)
         return;
     atomic_store(&stream->released, true);
-    if (step->driver->kind != OSIRIS_WRITER || stream->rows > 0)
+    if (step->plan.driver->kind != OSIRIS_WRITER || stream->rows > 0)
         close_queue(stream);
     hosting_leave(step);
 }
 
-int streams_open(struct step *step)
+int input_streams_open(struct step *step)
 {
-    struct hosting *hosting = step->hosting;
+    struct hosting *hosting = step->request.hosting;
 
-    hosting->streams = calloc(step->input_count + 1, sizeof *hosting->streams);
-    hosting->inputs = calloc(step->input_count + 1, sizeof *hosting->inputs);
+    hosting->streams = calloc(step->plan.input_count + 1, sizeof *hosting->streams);
+    hosting->inputs = calloc(step->plan.input_count + 1, sizeof *hosting->inputs);
     if (hosting->streams == NULL || hosting->inputs == NULL)
         return -1;
-    for (size_t i = 0; i < step->input_count; i++) {
+    for (size_t i = 0; i < step->plan.input_count; i++) {
         struct input_stream *stream = &hosting->streams[i];
         stream->hosting = hosting;
-        stream->edge = &step->inputs[i];
-        stream->queue = step->inputs[i].queue;
-        stream->link = step->inputs[i].link_input;
+        stream->edge = &step->plan.inputs[i];
+        stream->queue = step->plan.inputs[i].queue;
+        stream->link = step->plan.inputs[i].link_input;
         stream->given = (struct ArrowArrayStream){.get_schema = get_schema,
                                                   .get_next = get_next,
                                                   .get_last_error = get_last_error,
                                                   .release = release,
                                                   .private_data = stream};
-        hosting->inputs[i] = (struct osiris_input){.name = step->inputs[i].name,
-                                                   .step_id = step->inputs[i].other_id,
+        hosting->inputs[i] = (struct osiris_input){.name = step->plan.inputs[i].name,
+                                                   .step_id = step->plan.inputs[i].other_id,
                                                    .stream = &stream->given};
     }
     return 0;
 }
 
-void streams_end(struct step *step)
+void input_streams_end(struct step *step)
 {
-    for (size_t i = 0; i < step->input_count; i++)
-        atomic_store(&step->hosting->streams[i].over, true);
+    for (size_t i = 0; i < step->plan.input_count; i++)
+        atomic_store(&step->request.hosting->streams[i].over, true);
 }
 
 /* Whether there is a row that was not read. -1: it was stopped before that was known. */
@@ -218,7 +212,7 @@ static int has_rows(struct step *step, struct input_stream *stream)
 
 static void tell(struct step *step, const char *level, const struct input_stream *stream)
 {
-    host_say(step, level, "%.64s has read %lld rows of step \"%.64s\" and wanted no more", step->component,
+    step_log(step, level, "%.64s has read %lld rows of step \"%.64s\" and wanted no more", step->plan.component,
              (long long)stream->rows, stream->edge->other_id);
 }
 
@@ -228,18 +222,18 @@ static int refuse_unread(const struct step *step, const struct input_stream *str
     return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
                             "the driver \"%s\" says it has written all, and has read no row of step "
                             "\"%s\" (its input \"%s\"), which has some; this is a fault of the driver",
-                            step->driver->name, stream->edge->other_id, stream->edge->name);
+                            step->plan.driver->name, stream->edge->other_id, stream->edge->name);
 }
 
-int streams_check_read(struct step *step, struct osiris_error *error)
+int input_streams_check_read(struct step *step, struct osiris_error *error)
 {
-    bool writes = step->driver->kind == OSIRIS_WRITER;
+    bool writes = step->plan.driver->kind == OSIRIS_WRITER;
 
     /* A processor whose readers have had enough has, too. */
-    if (step->output_count > 0 && edges_open_readers(step) == 0)
+    if (step->plan.output_count > 0 && edges_open_readers(step) == 0)
         return 0;
-    for (size_t i = 0; i < step->input_count; i++) {
-        struct input_stream *stream = &step->hosting->streams[i];
+    for (size_t i = 0; i < step->plan.input_count; i++) {
+        struct input_stream *stream = &step->request.hosting->streams[i];
         if (stream->ended)
             continue;
         if (writes && stream->rows == 0) {

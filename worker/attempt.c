@@ -1,0 +1,165 @@
+/* One attempt of a step; see attempt.h. */
+#include "worker/attempt.h"
+
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "core/base/json-build.h"
+#include "worker/answer.h"
+#include "worker/cancel.h"
+#include "worker/edges.h"
+#include "worker/lifecycle.h"
+#include "worker/run.h"
+#include "worker/verbs.h"
+
+/* Answering. */
+
+static const char *rows_metric(int kind)
+{
+    return kind == OSIRIS_EXTRACTOR ? "rows_read"
+           : kind == OSIRIS_WRITER  ? "rows_written"
+                                    : "rows_processed";
+}
+
+static void answer_success(struct step *step, int64_t started_ns)
+{
+    json_object *result = json_object_new_object();
+    json_object *outputs = json_object_new_object();
+    json_object *metrics = json_object_new_object();
+    int64_t rows = atomic_load(&step->progress.rows), written = files_size(step);
+
+    json_add_string(result, "status", "success");
+    if (step->plan.driver->kind != OSIRIS_WRITER) {
+        json_object *stream = json_object_new_object();
+        json_add_integer(stream, "rows", rows);
+        json_add_integer(stream, "bytes", atomic_load(&step->progress.bytes));
+        json_add_integer(stream, "batches", step->own.batches);
+        json_add(outputs, "df", stream);
+    }
+    json_add(result, "outputs", outputs);
+    json_add_integer(metrics, rows_metric(step->plan.driver->kind), rows);
+    json_add_integer(metrics, "bytes", written >= 0 ? written : atomic_load(&step->progress.bytes));
+    json_add(result, "metrics", metrics);
+    if (step->reports.answer != NULL)
+        json_add(result, "result", json_object_get(step->reports.answer));
+    json_add_number(result, "duration_ms", (double)(clock_monotonic_ns() - started_ns) / 1e6);
+    answer_result(step->run->channel, step->request.id, result);
+}
+
+/* A step that was told to stop did not fail of what it met on its way out. */
+static void make_cancelled(struct step *step, struct osiris_error *error)
+{
+    pthread_mutex_lock(&step->run->steps_lock);
+    _cleanup_free_ char *cause = step->fate.stopped_by == NULL ? NULL : strdup(step->fate.stopped_by);
+    pthread_mutex_unlock(&step->run->steps_lock);
+    if (cause != NULL)
+        osiris_error_set(error, OSIRIS_ERROR_CANCELLED, "stopped because step \"%s\" failed",
+                         cause);
+    else
+        osiris_error_set(error, OSIRIS_ERROR_CANCELLED, "cancelled");
+}
+
+static void answer_failure(struct step *step, struct osiris_error *error)
+{
+    if (atomic_load(&step->progress.cancelled))
+        make_cancelled(step, error);
+    error->step_id = strdup(step->plan.id);
+    error->component = strdup(step->plan.component);
+    if (atomic_load(&step->progress.touched))
+        answer_error(step->run->channel, step->request.id, error);
+    else
+        answer_untouched(step->run->channel, step->request.id, error);
+}
+
+/* Deciding. */
+
+static int publish(struct step *step, struct osiris_error *error)
+{
+    struct output *last = NULL;
+
+    pthread_mutex_lock(&step->run->steps_lock);
+    step->fate.committed = true;
+    pthread_mutex_unlock(&step->run->steps_lock);
+    for (struct step_output_file *file = step->files.first; file != NULL; file = file->next) {
+        int64_t size = output_size(file->output);
+        if (output_is_stream(file->output))
+            continue;
+        last = file->output;
+        if (output_publish(file->output, error) < 0)
+            return -1;
+        json_object *entry = json_object_new_object();
+        json_add_string(entry, "step_id", step->plan.id);
+        json_add_string(entry, "path", output_path(file->output));
+        json_add_integer(entry, "bytes", size < 0 ? 0 : size);
+        decide_note_published(step, entry);
+    }
+    return last == NULL ? 0 : output_sync_folder(last, error);
+}
+
+static void name_error(const struct step *step, struct osiris_error *error)
+{
+    if (error->category == 0)
+        return;
+    free(error->step_id);
+    free(error->component);
+    error->step_id = strdup(step->plan.id);
+    error->component = strdup(step->plan.component);
+}
+
+/* Acts on decisions until the driver is closed. */
+static void follow_decisions(struct step *step)
+{
+    bool committed = false;
+
+    for (;;) {
+        struct osiris_error error = OSIRIS_ERROR_INIT;
+        enum step_decision decision = decide_wait(step);
+        if (decision == DECIDE_COMMIT || decision == DECIDE_PUBLISH) {
+            if (decision == DECIDE_COMMIT)
+                committed = verbs_commit(step, &error) == 0;
+            else
+                publish(step, &error);
+            name_error(step, &error);
+            decide_done(step, &error);
+            continue;
+        }
+        if (decision == DECIDE_ABORT && !committed)
+            verbs_abort(step);
+        verbs_close(step);
+        pthread_mutex_lock(&step->run->steps_lock);
+        step->fate.phase = STEP_CLOSED;
+        pthread_mutex_unlock(&step->run->steps_lock);
+        decide_done(step, &error);
+        return;
+    }
+}
+
+void attempt_run(struct step *step)
+{
+    struct run *run = step->run;
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+    int64_t started_ns = clock_monotonic_ns();
+
+    lifecycle_name_thread(step->plan.id, step->plan.component);
+    host_values_serve(&step->request.hosting->values);
+    bool success = verbs_run(step, &error) == 0;
+    pthread_mutex_lock(&run->steps_lock);
+    step->fate.succeeded = success;
+    step->fate.phase = STEP_DECIDABLE;
+    pthread_mutex_unlock(&run->steps_lock);
+    /* The cause is answered before its neighbours can know of it. */
+    if (success)
+        answer_success(step, started_ns);
+    else
+        answer_failure(step, &error);
+    if (!success)
+        cancel_group(run, step->plan.group, step);
+    edges_end(step, success);
+    osiris_error_clear(&error);
+    follow_decisions(step);
+    pthread_mutex_lock(&run->steps_lock);
+    step->fate.busy = false;
+    run->busy_threads--;
+    pthread_cond_broadcast(&run->work_ended);
+    pthread_mutex_unlock(&run->steps_lock);
+}

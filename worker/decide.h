@@ -1,0 +1,69 @@
+/*
+ * Commit and abort requests: each waits for all of its steps, whose own threads act.
+ *
+ * A commit has stages, each for all of its steps before the next: no output of a group is published if a driver's commit fails,
+ * and no driver is closed before all is published and the orchestrator has heard of it: a crash there takes nothing back.
+ */
+#ifndef OSIRIS_WORKER_DECIDE_H
+#define OSIRIS_WORKER_DECIDE_H
+
+#include <json-c/json.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/base/error.h"
+
+struct run;
+struct step;
+
+enum step_phase {
+    STEP_IDLE,    /* not requested yet */
+    STEP_RUNNING, /* its thread is in open, run, or the output stream */
+    STEP_DECIDABLE, /* it has run (or failed) and waits for a decision */
+    STEP_CLOSED,  /* its driver is closed, its thread waits or is about to */
+};
+
+enum step_decision { DECIDE_NOTHING, DECIDE_COMMIT, DECIDE_PUBLISH, DECIDE_CLOSE, DECIDE_ABORT };
+
+/* One commit or abort request: answered when the last of its steps has acted. Guarded by run->steps_lock. */
+struct decision_batch {
+    char *request_id;
+    size_t waiting; /* steps that have not acted yet */
+    enum step_decision stage; /* what they were asked last */
+    bool commit_only; /* what comes next comes with a request of its own */
+    struct step **steps; /* borrowed from the run; NULL: there is none of that name */
+    size_t step_count;
+    json_object *published;
+    struct osiris_error error; /* the first */
+};
+
+/* Where a step is, and what is decided for it. Guarded by run->steps_lock. */
+struct step_fate {
+    enum step_phase phase;
+    bool busy; /* its thread has something left to do for the attempt */
+    enum step_decision decision;
+    pthread_cond_t decided;
+    struct decision_batch *batch;
+    bool succeeded; /* its run has */
+    bool prepared;  /* its commit has passed the first phase alone */
+    bool committed; /* and was published: it is never run again */
+    char *stopped_by; /* id of the step whose failure cancelled it, or NULL */
+    bool edges_are_old; /* its streams still have what an attempt left that was aborted */
+};
+
+enum commit_phase { COMMIT_BOTH, COMMIT_ONLY, COMMIT_PUBLISH };
+
+/* [main thread] */
+void decide_commit(struct run *run, const char *request_id, json_object *step_ids, enum commit_phase phase);
+/* [main thread] `because`: the step that failed, or NULL. */
+void decide_abort(struct run *run, const char *request_id, json_object *step_ids, const char *because);
+
+/* [step's thread] Waits for what is to be done next. */
+enum step_decision decide_wait(struct step *step);
+/* [step's thread] It has acted on its decision (or failed to). run->steps_lock is not held. */
+void decide_done(struct step *step, struct osiris_error *error);
+/* [step's thread] A file has appeared: {step_id, path, bytes}, taken. */
+void decide_note_published(struct step *step, json_object *entry);
+
+#endif

@@ -1,0 +1,129 @@
+/* Starting and ending a step's thread; see start.h. */
+#include "worker/start.h"
+
+#include <string.h>
+
+#include "core/base/json-access.h"
+#include "worker/attempt.h"
+#include "worker/edges.h"
+#include "worker/host.h"
+#include "worker/inquire.h"
+#include "worker/lifecycle.h"
+#include "worker/run.h"
+#include "worker/stream-messages.h"
+
+/* The thread. */
+
+static enum step_call wait_for_call(struct step *step)
+{
+    while (sem_wait(&step->request.called) < 0)
+        continue; /* a signal's handler has run */
+    return step->request.call;
+}
+
+static void *step_thread(void *argument)
+{
+    struct step *step = argument;
+
+    while (wait_for_call(step) == CALL_RUN)
+        attempt_run(step);
+    return NULL;
+}
+
+/* From the main thread. */
+
+static void call_thread(struct step *step, enum step_call call)
+{
+    if (call == CALL_RUN) {
+        pthread_mutex_lock(&step->run->steps_lock);
+        step->fate.phase = STEP_RUNNING;
+        step->fate.busy = true;
+        step->run->busy_threads++;
+        pthread_mutex_unlock(&step->run->steps_lock);
+    }
+    step->request.call = call;
+    (void)sem_post(&step->request.called);
+}
+
+/* Made once: a thread costs more than all else that starting a step does. */
+static int make_thread(struct step *step, struct osiris_error *error)
+{
+    int reason = step->main.has_thread ? 0 : pthread_create(&step->main.thread, NULL, step_thread, step);
+
+    step->main.has_thread = reason == 0;
+    if (reason == 0)
+        return 0;
+    pthread_mutex_lock(&step->run->steps_lock);
+    step->fate.phase = STEP_CLOSED;
+    pthread_mutex_unlock(&step->run->steps_lock);
+    return osiris_error_set_errno(error, reason, "cannot start the step's thread");
+}
+
+void step_end_thread(struct step *step)
+{
+    if (!step->main.has_thread)
+        return;
+    call_thread(step, CALL_END);
+    (void)pthread_join(step->main.thread, NULL);
+    step->main.has_thread = false;
+}
+
+/* The thread has still to say that it has done its work. */
+static void wait_for_thread(struct step *step)
+{
+    pthread_mutex_lock(&step->run->steps_lock);
+    while (step->fate.busy)
+        pthread_cond_wait(&step->run->work_ended, &step->run->steps_lock);
+    pthread_mutex_unlock(&step->run->steps_lock);
+}
+
+/* Nothing of the last attempt stays; whose a process is, nobody knows while other steps run. A thread whose driver is closed may
+ * still be on its way to wait: it starts none. */
+static void end_processes(struct run *run)
+{
+    bool alone = true;
+
+    pthread_mutex_lock(&run->steps_lock);
+    for (size_t i = 0; i < run->step_count; i++)
+        alone = alone && (run->steps[i].fate.phase == STEP_IDLE || run->steps[i].fate.phase == STEP_CLOSED);
+    pthread_mutex_unlock(&run->steps_lock);
+    if (alone)
+        lifecycle_end_children();
+}
+
+int step_start(struct step *step, json_object *params, const char *request_id,
+               struct osiris_error *error)
+{
+    json_object *config = json_member(params, "config");
+    const char *verb = json_member_string(params, "verb", "run");
+
+    pthread_mutex_lock(&step->run->steps_lock);
+    enum step_phase phase = step->fate.phase;
+    bool committed = step->fate.committed;
+    pthread_mutex_unlock(&step->run->steps_lock);
+    if ((phase != STEP_IDLE && phase != STEP_CLOSED) || committed)
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                                "execute_step: the step \"%s\" was requested before", step->plan.id);
+    if (phase == STEP_CLOSED) {
+        wait_for_thread(step);
+        step_renew(step);
+        end_processes(step->run);
+    }
+    if (strcmp(verb, "run") != 0 && !inquire_is_verb(verb))
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "execute_step: unknown verb \"%s\"", verb);
+    /* Of its neighbours, too, before the first of them starts. */
+    edges_renew_old(step->run);
+    if (streams_open(step, params, error) < 0)
+        return -1;
+    step->request.verb = strdup(verb);
+    step->request.id = strdup(request_id);
+    step->request.hosting = hosting_new(step);
+    step->request.hosting->values.config = config == NULL ? json_object_new_object() : json_object_get(config);
+    step->request.hosting->values.connection = json_object_get(step->plan.connection);
+    host_init(step);
+    folders_renew(step);
+    if (make_thread(step, error) < 0)
+        return -1;
+    call_thread(step, CALL_RUN);
+    return 0;
+}

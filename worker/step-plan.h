@@ -1,0 +1,41 @@
+/*
+ * What a step is, as `prepare` has said: it does not change until the run is freed, so any thread reads it without a lock.
+ */
+#ifndef OSIRIS_WORKER_STEP_PLAN_H
+#define OSIRIS_WORKER_STEP_PLAN_H
+
+#include <json-c/json.h>
+#include <osiris/driver.h>
+#include <stddef.h>
+
+#include "worker/link-input.h"
+#include "worker/link-output.h"
+#include "worker/queue.h"
+
+/* One end of an edge. */
+struct step_edge {
+    char *name;     /* of the input */
+    char *other_id; /* the step at the other end */
+    size_t number;  /* in the plan */
+    struct queue *queue;             /* NULL: an output whose reader is in another place */
+    struct link_input *link_input;   /* an input from another place, behind its queue; owned */
+    struct link_output *link_output; /* an output to another place; owned */
+};
+
+struct step_plan {
+    char *id;
+    char *component; /* as the pipeline calls it */
+    const struct osiris_driver *driver;
+    int group;
+    size_t rank; /* its place in the plan */
+    json_object *connection;
+    struct step_edge *inputs;
+    size_t input_count;
+    struct step_edge *outputs;
+    size_t output_count;
+};
+
+/* Frees what it points to. No thread works on the step any more. */
+void step_plan_clear(struct step_plan *plan);
+
+#endif
