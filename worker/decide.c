@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "worker/answer.h"
 #include "worker/cancel.h"
@@ -18,15 +17,15 @@ static void free_batch(struct decision_batch *batch)
     free(batch);
 }
 
-/* Step threads read it when the message that the ids came in is gone: it keeps the steps, not the message's array. */
+/* Step threads read it when the request is gone: it keeps the steps, not their ids. */
 static struct decision_batch *new_batch(struct run *run, const char *request_id,
-                                        json_object *step_ids, enum step_decision stage)
+                                        const struct steps_request *request, enum step_decision stage)
 {
     struct decision_batch *batch = calloc(1, sizeof *batch);
 
     batch->stage = stage;
     batch->request_id = strdup(request_id);
-    batch->step_count = json_array_count(step_ids);
+    batch->step_count = request->count;
     batch->steps = calloc(batch->step_count + 1, sizeof *batch->steps);
     batch->published = json_object_new_array();
     if (batch->steps == NULL) {
@@ -34,8 +33,7 @@ static struct decision_batch *new_batch(struct run *run, const char *request_id,
         return NULL;
     }
     for (size_t i = 0; i < batch->step_count; i++)
-        batch->steps[i] = run_find_step(
-            run, json_object_get_string(json_object_array_get_idx(step_ids, i)));
+        batch->steps[i] = run_find_step(run, request->ids[i]);
     return batch;
 }
 
@@ -193,18 +191,17 @@ static void refuse(struct run *run, const char *request_id, const char *why)
     answer_error(run->channel, request_id, &error);
 }
 
-void decide_commit(struct run *run, const char *request_id, json_object *step_ids,
-                   enum commit_phase phase)
+void decide_commit(struct run *run, const char *request_id, const struct steps_request *request)
 {
-    struct decision_batch *batch = new_batch(run, request_id, step_ids,
-                                             phase == COMMIT_PUBLISH ? DECIDE_PUBLISH : DECIDE_COMMIT);
+    struct decision_batch *batch = new_batch(run, request_id, request,
+                                             request->phase == COMMIT_PUBLISH ? DECIDE_PUBLISH : DECIDE_COMMIT);
     bool ready = false, is_next = false, done = false;
 
     if (batch == NULL) {
         refuse(run, request_id, "commit: out of memory");
         return;
     }
-    batch->commit_only = phase == COMMIT_ONLY;
+    batch->commit_only = request->phase == COMMIT_ONLY;
     pthread_mutex_lock(&run->steps_lock);
     ready = all_have_run_locked(batch);
     is_next = ready && phase_is_next_locked(batch);
@@ -230,10 +227,10 @@ static bool any_is_busy_locked(const struct decision_batch *batch)
     return false;
 }
 
-void decide_abort(struct run *run, const char *request_id, json_object *step_ids,
-                  const char *because)
+void decide_abort(struct run *run, const char *request_id, const struct steps_request *request)
 {
-    struct decision_batch *batch = new_batch(run, request_id, step_ids, DECIDE_ABORT);
+    struct decision_batch *batch = new_batch(run, request_id, request, DECIDE_ABORT);
+    const char *because = request->because;
 
     if (batch == NULL) {
         refuse(run, request_id, "abort: out of memory");

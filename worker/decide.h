@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "core/base/error.h"
+#include "worker/requests.h"
 
 struct run;
 struct step;
@@ -52,12 +53,10 @@ struct step_fate {
     bool edges_are_old; /* its streams still have what an attempt left that was aborted */
 };
 
-enum commit_phase { COMMIT_BOTH, COMMIT_ONLY, COMMIT_PUBLISH };
-
 /* [main thread] */
-void decide_commit(struct run *run, const char *request_id, json_object *step_ids, enum commit_phase phase);
-/* [main thread] `because`: the step that failed, or NULL. */
-void decide_abort(struct run *run, const char *request_id, json_object *step_ids, const char *because);
+void decide_commit(struct run *run, const char *request_id, const struct steps_request *request);
+/* [main thread] */
+void decide_abort(struct run *run, const char *request_id, const struct steps_request *request);
 
 /* [step's thread] Waits for what is to be done next. */
 enum step_decision decide_wait(struct step *step);

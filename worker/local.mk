@@ -17,6 +17,7 @@ worker_sources = \
 	worker/describe.c worker/describe.h \
 	worker/door.c worker/door.h \
 	worker/edges.c worker/edges.h \
+	worker/fields.c worker/fields.h \
 	worker/files.c worker/files.h \
 	worker/folders.c worker/folders.h \
 	worker/host.c worker/host.h \
@@ -30,9 +31,11 @@ worker_sources = \
 	worker/loop.c \
 	worker/methods.c \
 	worker/output-stream.c worker/output-stream.h \
+	worker/plan.c worker/plan.h \
 	worker/prepare.c worker/prepare.h \
 	worker/queue.c worker/queue.h \
 	worker/reports.c worker/reports.h \
+	worker/requests.c worker/requests.h \
 	worker/run.c worker/run.h \
 	worker/signs.c worker/signs.h \
 	worker/start.c worker/start.h \

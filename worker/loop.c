@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "core/base/clock.h"
-#include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "worker/answer.h"
 #include "worker/stream-messages.h"
@@ -123,23 +122,18 @@ static int receive(struct worker *worker, short revents, bool *end, struct osiri
 static int begin_session(struct worker *worker, struct door_visitor *visitor,
                          struct osiris_error *error)
 {
+    struct greeting greeting;
     bool resumes = visitor->sequence == 0;
-    json_object *data = json_member(visitor->message, resumes ? "data" : "params");
-    const char *session = json_member_string(data, "session", "");
-    const char *token = json_member_string(data, "token", "");
-    bool may_resume = session[0] != '\0' && token[0] != '\0';
-    bool is_right =
-        resumes ? strcmp(json_member_string(visitor->message, "type", ""), "resume") == 0 &&
-                      may_resume && json_member_integer(data, "received", -1) == 0
-                : strcmp(json_member_string(visitor->message, "method", ""), "hello") == 0;
 
-    if (!is_right)
+    greeting_read(&greeting, visitor->message);
+    bool may_resume = greeting.session[0] != '\0' && greeting.token[0] != '\0';
+    if (resumes ? !greeting.resumes || !may_resume || greeting.received != 0 : !greeting.says_hello)
         return 0;
     worker->channel = channel_new(steal_fd(&visitor->fd), error);
     if (worker->channel == NULL)
         return -1;
     if (may_resume)
-        channel_allow_resumption(worker->channel, session, token, false);
+        channel_allow_resumption(worker->channel, greeting.session, greeting.token, false);
     channel_set_place(worker->channel, worker_find_room, worker);
     worker->greeting_deadline_ms = clock_monotonic_ms() + WORKER_GREETING_MS;
     worker->resume_timeout_ms = RESUME_TIMEOUT_MS;
@@ -153,9 +147,11 @@ static int begin_session(struct worker *worker, struct door_visitor *visitor,
 static int resume_session(struct worker *worker, struct door_visitor *visitor,
                           struct osiris_error *error)
 {
-    if (visitor->sequence != 0 || !channel_is_resumable(worker->channel) ||
-        strcmp(json_member_string(visitor->message, "type", ""), "resume") != 0 ||
-        !channel_knows(worker->channel, json_member(visitor->message, "data")))
+    struct greeting greeting;
+
+    greeting_read(&greeting, visitor->message);
+    if (visitor->sequence != 0 || !channel_is_resumable(worker->channel) || !greeting.resumes ||
+        !channel_knows(worker->channel, greeting.data))
         return 0;
     return channel_reconnect(worker->channel, steal_fd(&visitor->fd), error) < 0
                ? -1

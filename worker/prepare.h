@@ -6,10 +6,11 @@
 
 #include <json-c/json.h>
 
+#include "worker/plan.h"
 #include "worker/run.h"
 
-/* Makes a run from prepare's params: environment set, drivers loaded, queues made. */
-struct run *run_new(struct channel *channel, json_object *params, const struct worker_origin *origin, int stdout_fd,
+/* Environment set, drivers loaded, queues made. */
+struct run *run_new(struct channel *channel, const struct plan *plan, const struct worker_origin *origin, int stdout_fd,
                     struct osiris_error *error);
 /* What prepare answers: {drivers: [{driver, version}]}. */
 json_object *run_describe(const struct run *run);

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "core/base/json-access.h"
 #include "worker/attempt.h"
 #include "worker/edges.h"
 #include "worker/host.h"
@@ -91,11 +90,10 @@ static void end_processes(struct run *run)
         lifecycle_end_children();
 }
 
-int step_start(struct step *step, json_object *params, const char *request_id,
+int step_start(struct step *step, const struct execute_request *request, const char *request_id,
                struct osiris_error *error)
 {
-    json_object *config = json_member(params, "config");
-    const char *verb = json_member_string(params, "verb", "run");
+    const char *verb = request->verb;
 
     pthread_mutex_lock(&step->run->steps_lock);
     enum step_phase phase = step->fate.phase;
@@ -113,12 +111,12 @@ int step_start(struct step *step, json_object *params, const char *request_id,
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "execute_step: unknown verb \"%s\"", verb);
     /* Of its neighbours, too, before the first of them starts. */
     edges_renew_old(step->run);
-    if (streams_open(step, params, error) < 0)
+    if (streams_open(step, request, error) < 0)
         return -1;
     step->request.verb = strdup(verb);
     step->request.id = strdup(request_id);
     step->request.hosting = hosting_new(step);
-    step->request.hosting->values.config = config == NULL ? json_object_new_object() : json_object_get(config);
+    step->request.hosting->values.config = json_object_get(request->config);
     step->request.hosting->values.connection = json_object_get(step->plan.connection);
     host_init(step);
     folders_renew(step);

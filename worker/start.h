@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "core/base/error.h"
+#include "worker/requests.h"
 #include "worker/signs.h"
 
 struct step;
@@ -38,7 +39,7 @@ struct step_request {
 };
 
 /* [main thread] Has the step's thread run it. */
-int step_start(struct step *step, json_object *params, const char *request_id, struct osiris_error *error);
+int step_start(struct step *step, const struct execute_request *request, const char *request_id, struct osiris_error *error);
 /* [main thread] Ends its thread, which waits. */
 void step_end_thread(struct step *step);
 

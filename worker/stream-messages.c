@@ -4,54 +4,57 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/base/json-access.h"
-#include "core/base/one-of.h"
 #include "core/wire/frame.h"
 #include "worker/run.h"
 
 /* Opening. */
 
-static int refuse(struct osiris_error *error, const char *what, const char *name)
+/* What the request says of the edge, or NULL. */
+static const struct requested_stream *find_requested(const struct execute_request *request, const struct step_edge *edge, bool input)
 {
-    return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "execute_step: the %s \"%s\" %s", what,
-                            name, "is not the plan's");
+    for (size_t i = 0; i < request->stream_count; i++) {
+        const struct requested_stream *stream = &request->streams[i];
+        if (stream->edge == edge->number && (stream->input != NULL) == input &&
+            (!input || strcmp(stream->input, edge->name) == 0))
+            return stream;
+    }
+    return NULL;
 }
 
-static int open_input(struct step_edge *edge, json_object *inputs, struct osiris_error *error)
+static int refuse(struct osiris_error *error, const char *what, const char *name)
 {
-    json_object *given = json_member(inputs, edge->name);
-    int64_t stream = json_member_integer(given, "stream", 0);
+    return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "execute_step: the %s \"%s\" differs from the plan's", what, name);
+}
 
-    if (json_member_integer(given, "edge", -1) != (int64_t)edge->number ||
-        (edge->link_input != NULL) != (stream > 0))
+static int open_input(struct step_edge *edge, const struct execute_request *request, struct osiris_error *error)
+{
+    const struct requested_stream *requested = find_requested(request, edge, true);
+
+    if (requested == NULL || (edge->link_input != NULL) != (requested->stream > 0))
         return refuse(error, "input", edge->name);
     if (edge->link_input != NULL)
-        link_input_open(edge->link_input, stream);
+        link_input_open(edge->link_input, requested->stream);
     return 0;
 }
 
-static int open_output(struct step_edge *edge, json_object *outputs, struct osiris_error *error)
+static int open_output(struct step_edge *edge, const struct execute_request *request, struct osiris_error *error)
 {
     if (edge->link_output == NULL)
         return 0;
-    for (size_t i = 0; i < json_array_count(outputs); i++) {
-        json_object *given = json_object_array_get_idx(outputs, i);
-        int64_t stream = json_member_integer(given, "stream", 0);
-        if (json_member_integer(given, "edge", -1) != (int64_t)edge->number || stream <= 0)
-            continue;
-        link_output_open(edge->link_output, stream, json_member(given, "compression"));
-        return 0;
-    }
-    return refuse(error, "output to", edge->name);
+    const struct requested_stream *requested = find_requested(request, edge, false);
+    if (requested == NULL)
+        return refuse(error, "output to", edge->other_id);
+    link_output_open(edge->link_output, requested->stream, requested->codecs);
+    return 0;
 }
 
-int streams_open(struct step *step, json_object *params, struct osiris_error *error)
+int streams_open(struct step *step, const struct execute_request *request, struct osiris_error *error)
 {
     for (size_t i = 0; i < step->plan.output_count; i++)
-        if (open_output(&step->plan.outputs[i], json_member(params, "outputs"), error) < 0)
+        if (open_output(&step->plan.outputs[i], request, error) < 0)
             return -1;
     for (size_t i = 0; i < step->plan.input_count; i++)
-        if (open_input(&step->plan.inputs[i], json_member(params, "inputs"), error) < 0)
+        if (open_input(&step->plan.inputs[i], request, error) < 0)
             return -1;
     return 0;
 }
@@ -71,39 +74,29 @@ static int violation(struct osiris_error *error, const char *what)
     return osiris_error_set_violation(error, "%s", what);
 }
 
-static int claim_stream(struct run *run, json_object *described, struct osiris_error *error)
+static int claim_stream(struct run_streams *streams, int64_t stream, struct osiris_error *error)
 {
-    int64_t stream = json_member_integer(described, "stream", 0);
-
-    if (stream <= 0)
-        return 0; /* from a step of the same worker; or edges_open refuses it */
-    if (was_named(run, stream))
-        return violation(error, "a stream has a number that was used before");
-    if (run->streams.count == run->streams.capacity) {
-        size_t capacity = run->streams.capacity == 0 ? 16 : 2 * run->streams.capacity;
-        void *grown = reallocarray(run->streams.numbers, capacity, sizeof *run->streams.numbers);
+    if (streams->count == streams->capacity) {
+        size_t capacity = streams->capacity == 0 ? 16 : 2 * streams->capacity;
+        void *grown = reallocarray(streams->numbers, capacity, sizeof *streams->numbers);
         if (grown == NULL)
             return osiris_error_set_errno(error, ENOMEM, "cannot open a stream");
-        run->streams.numbers = grown;
-        run->streams.capacity = capacity;
+        streams->numbers = grown;
+        streams->capacity = capacity;
     }
-    run->streams.numbers[run->streams.count++] = stream;
+    streams->numbers[streams->count++] = stream;
     return 0;
 }
 
-int streams_claim(struct run *run, json_object *params, struct osiris_error *error)
+int streams_claim(struct run *run, const struct execute_request *request, struct osiris_error *error)
 {
-    json_object *inputs = json_member(params, "inputs"), *outputs = json_member(params, "outputs");
-
-    for (size_t i = 0; i < json_array_count(outputs); i++)
-        if (claim_stream(run, json_object_array_get_idx(outputs, i), error) < 0)
-            return -1;
-    if (!json_object_is_type(inputs, json_type_object))
-        return 0;
-    json_object_object_foreach(inputs, name, input)
-    {
-        (void)name;
-        if (claim_stream(run, input, error) < 0)
+    for (size_t i = 0; i < request->stream_count; i++) {
+        int64_t stream = request->streams[i].stream;
+        if (stream == 0)
+            continue; /* from a step of the same worker; or streams_open refuses it */
+        if (was_named(run, stream))
+            return violation(error, "a stream has a number that was used before");
+        if (claim_stream(&run->streams, stream, error) < 0)
             return -1;
     }
     return 0;
@@ -131,25 +124,16 @@ static struct link_output *find_output(struct run *run, int64_t stream)
     return NULL;
 }
 
-static const char *const with_body[] = {"batch", "more", NULL};
-static const char *const to_reader[] = {"schema", "batch", "more", "end", NULL};
-static const char *const to_producer[] = {"credit", "close", NULL};
-
-static int64_t stream_of(json_object *message)
+void *streams_find_room(struct run *run, json_object *message, const struct stream_message *read, size_t length,
+                        struct osiris_error *error)
 {
-    return json_member_integer(json_member(message, "data"), "stream", 0);
-}
+    struct link_input *input = find_input(run, read->stream);
 
-void *streams_find_room(struct run *run, json_object *message, size_t length,
-                      struct osiris_error *error)
-{
-    struct link_input *input = find_input(run, stream_of(message));
-
-    if (run == NULL || !is_one_of(json_member_string(message, "type", ""), with_body)) {
+    if (run == NULL || (read->type != STREAM_BATCH && read->type != STREAM_MORE)) {
         violation(error, "a body comes where none may");
         return NULL;
     }
-    if (!was_named(run, stream_of(message))) {
+    if (!was_named(run, read->stream)) {
         violation(error, "a message is of a stream that there never was");
         return NULL;
     }
@@ -168,31 +152,36 @@ void streams_wake_reader(struct run *run)
         link_input_wake(run->streams.quiet_input);
 }
 
-int streams_take_message(struct run *run, json_object *message, size_t body_length,
-                            struct osiris_error *error)
+static int take_for_reader(struct run *run, const struct stream_message *message, size_t body_length, struct osiris_error *error)
 {
-    const char *type = json_member_string(message, "type", "");
-    json_object *data = json_member(message, "data");
+    struct link_input *input = find_input(run, message->stream);
 
-    if (!is_one_of(type, to_reader) && !is_one_of(type, to_producer))
-        return 0;
-    if (run != NULL && !was_named(run, stream_of(message)))
-        return violation(error, "a message is of a stream that there never was");
-    if (is_one_of(type, to_reader)) {
-        struct link_input *input = find_input(run, stream_of(message));
-        if (run != NULL && input != run->streams.quiet_input) {
-            streams_wake_reader(run);
-            run->streams.quiet_input = input;
-        }
-        if (input != NULL && link_input_take(input, type, data, body_length, error) < 0)
-            return -1;
-        return 1;
+    if (input != run->streams.quiet_input) {
+        streams_wake_reader(run);
+        run->streams.quiet_input = input;
     }
-    struct link_output *output = find_output(run, stream_of(message));
-    if (output != NULL && strcmp(type, "close") == 0)
-        link_output_close(output);
-    else if (output != NULL &&
-             link_output_credit(output, json_member_integer(data, "bytes", 0), error) < 0)
-        return -1;
-    return 1;
+    return input == NULL ? 0 : link_input_take(input, message->name, message->data, body_length, error);
+}
+
+static int take_for_producer(struct run *run, const struct stream_message *message, struct osiris_error *error)
+{
+    struct link_output *output = find_output(run, message->stream);
+
+    if (output == NULL)
+        return 0;
+    if (message->type == STREAM_CREDIT)
+        return link_output_credit(output, message->bytes, error);
+    link_output_close(output);
+    return 0;
+}
+
+int streams_take_message(struct run *run, const struct stream_message *message, size_t body_length, struct osiris_error *error)
+{
+    if (run == NULL || message->type == STREAM_NONE)
+        return 0;
+    if (!was_named(run, message->stream))
+        return violation(error, "a message is of a stream that there never was");
+    if (message->type == STREAM_CREDIT || message->type == STREAM_CLOSE)
+        return take_for_producer(run, message, error);
+    return take_for_reader(run, message, body_length, error);
 }

@@ -33,6 +33,7 @@ struct worker {
     int64_t greeting_deadline_ms;
     int64_t resume_timeout_ms;
     int64_t lost_since_ms; /* 0: the link is there */
+    struct osiris_error violation; /* of a request's streams */
     int64_t refused_stream; /* of which came what ends the session; 0: it is something else */
 };
 

@@ -302,7 +302,7 @@ def test_steps_go_on_without_a_link(worker):
     assert_equal(link.receive()["data"]["received"], 4, "what the worker has")
     assert_equal(link.answer("b")["result"]["metrics"]["rows_written"], 100000, "rows")
     link.ask("odd", "commit", step_ids=["make", "save"], phase="odd")
-    assert_in("no such phase", link.answer("odd")["error"]["message"])
+    assert_in("phase is neither commit nor publish", link.answer("odd")["error"]["message"])
     assert not os.path.exists("out.csv"), "an unknown phase has published"
     link.ask("commit", "commit", step_ids=["make", "save"])
     assert_equal(link.answer("commit")["result"]["published"][0]["bytes"], expected, "bytes")
