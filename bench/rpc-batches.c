@@ -285,7 +285,7 @@ static pthread_t start_stream(struct side *side, enum where where, const struct 
     side->turned_fd = turns[0];
     side->report_fd = reports[0];
     side->channel = channel_new(sockets[0], NULL);
-    side->output = link_output_new(side->channel, WINDOW);
+    side->output = link_output_new(side->channel, WINDOW, NULL);
     link_output_open(side->output, 1, NULL);
     sit_on(where, 0);
     check(link_output_set_schema(side->output, shape->schema, NULL) == 0, "no schema");

@@ -6,10 +6,13 @@
 #include "core/base/clock.h"
 #include "core/base/json-build.h"
 #include "worker/answer.h"
+#include "worker/calls.h"
 #include "worker/cancel.h"
 #include "worker/edges.h"
+#include "worker/input-streams.h"
 #include "worker/lifecycle.h"
 #include "worker/run.h"
+#include "worker/step-messages.h"
 #include "worker/verbs.h"
 
 /* Answering. */
@@ -21,7 +24,7 @@ static const char *rows_metric(int kind)
                                     : "rows_processed";
 }
 
-static void answer_success(struct step *step, int64_t started_ns)
+static void answer_success(struct step *step)
 {
     json_object *result = json_object_new_object();
     json_object *outputs = json_object_new_object();
@@ -42,7 +45,7 @@ static void answer_success(struct step *step, int64_t started_ns)
     json_add(result, "metrics", metrics);
     if (step->reports.answer != NULL)
         json_add(result, "result", json_object_get(step->reports.answer));
-    json_add_number(result, "duration_ms", (double)(clock_monotonic_ns() - started_ns) / 1e6);
+    json_add_number(result, "duration_ms", (double)(clock_monotonic_ns() - step->own.started_ns) / 1e6);
     answer_result(step->run->channel, step->request.id, result);
 }
 
@@ -106,60 +109,111 @@ static void name_error(const struct step *step, struct osiris_error *error)
     error->component = strdup(step->plan.component);
 }
 
+/* Until the driver is closed. */
+static void close_step(struct step *step)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    step->own.stage = ATTEMPT_CLOSE;
+    verbs_close(step);
+    decide_closed(step, &error);
+}
+
+static void act(struct step *step, enum step_decision decision)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    step->own.stage = ATTEMPT_COMMIT;
+    if (decision == DECIDE_COMMIT)
+        step->own.committed = verbs_commit(step, &error) == 0;
+    else
+        publish(step, &error);
+    name_error(step, &error);
+    step->own.stage = ATTEMPT_DECIDE;
+    decide_done(step, &error);
+}
+
 /* Acts on decisions until the driver is closed. */
 static void follow_decisions(struct step *step)
 {
-    bool committed = false;
+    enum step_decision decision;
 
-    for (;;) {
-        struct osiris_error error = OSIRIS_ERROR_INIT;
-        enum step_decision decision = decide_wait(step);
-        if (decision == DECIDE_COMMIT || decision == DECIDE_PUBLISH) {
-            if (decision == DECIDE_COMMIT)
-                committed = verbs_commit(step, &error) == 0;
-            else
-                publish(step, &error);
-            name_error(step, &error);
-            decide_done(step, &error);
-            continue;
-        }
-        if (decision == DECIDE_ABORT && !committed)
-            verbs_abort(step);
-        verbs_close(step);
-        pthread_mutex_lock(&step->run->steps_lock);
-        step->fate.phase = STEP_CLOSED;
-        pthread_mutex_unlock(&step->run->steps_lock);
-        decide_done(step, &error);
-        return;
-    }
+    step->own.stage = ATTEMPT_DECIDE;
+    while ((decision = decide_wait(step)) == DECIDE_COMMIT || decision == DECIDE_PUBLISH)
+        act(step, decision);
+    step->own.stage = ATTEMPT_CLOSE;
+    if (decision == DECIDE_ABORT && !step->own.committed)
+        verbs_abort(step);
+    close_step(step);
 }
 
-void attempt_run(struct step *step)
+/* Answers what has become of the run. `error` is cleared. */
+static void settle(struct step *step, bool success, struct osiris_error *error)
 {
     struct run *run = step->run;
-    struct osiris_error error = OSIRIS_ERROR_INIT;
-    int64_t started_ns = clock_monotonic_ns();
 
-    lifecycle_name_thread(step->plan.id, step->plan.component);
-    host_values_serve(&step->request.hosting->values);
-    bool success = verbs_run(step, &error) == 0;
     pthread_mutex_lock(&run->steps_lock);
     step->fate.succeeded = success;
     step->fate.phase = STEP_DECIDABLE;
     pthread_mutex_unlock(&run->steps_lock);
     /* The cause is answered before its neighbours can know of it. */
     if (success)
-        answer_success(step, started_ns);
+        answer_success(step);
     else
-        answer_failure(step, &error);
+        answer_failure(step, error);
     if (!success)
         cancel_group(run, step->plan.group, step);
     edges_end(step, success);
-    osiris_error_clear(&error);
+    osiris_error_clear(error);
+}
+
+static void blame_for_end(struct step *step, const char *function, struct osiris_error *error)
+{
+    osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the driver \"%s\" ended its thread in %s(); this is a fault of the driver",
+                     step->plan.driver->name, function == NULL ? "release" : function);
+}
+
+/* The thread is on its way out: the driver has called pthread_exit. It is never called again; all else goes on as if it had
+ * failed. */
+static void on_thread_end(void *context)
+{
+    struct step *step = context;
+    const char *function = atomic_load(&step->signs.function);
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+    enum attempt_stage stage = step->own.stage;
+
+    decide_note_thread_end(step);
+    reports_discard(step);
+    blame_for_end(step, function, &error);
+    signs_leave(&step->signs);
+    (void)interrupt_forbid(step);
+    if (stage == ATTEMPT_RUN) {
+        input_streams_end(step);
+        settle(step, false, &error);
+    } else if (stage == ATTEMPT_COMMIT) {
+        name_error(step, &error);
+        decide_done(step, &error);
+    } else {
+        step_log_text(step, "warning", error.message);
+        osiris_error_clear(&error);
+    }
+    if (stage == ATTEMPT_CLOSE)
+        close_step(step);
+    else
+        follow_decisions(step);
+}
+
+void attempt_run(struct step *step)
+{
+    lifecycle_name_thread(step->plan.id, step->plan.component);
+    host_values_serve(&step->request.hosting->values);
+    calls_begin_step(&step->signs);
+    step->own.started_ns = clock_monotonic_ns();
+    step->own.stage = ATTEMPT_RUN;
+    pthread_cleanup_push(on_thread_end, step);
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+    bool success = verbs_run(step, &error) == 0;
+    settle(step, success, &error);
     follow_decisions(step);
-    pthread_mutex_lock(&run->steps_lock);
-    step->fate.busy = false;
-    run->busy_threads--;
-    pthread_cond_broadcast(&run->work_ended);
-    pthread_mutex_unlock(&run->steps_lock);
+    pthread_cleanup_pop(0);
 }

@@ -9,14 +9,20 @@
 
 struct step;
 
+enum attempt_stage { ATTEMPT_RUN, ATTEMPT_COMMIT, ATTEMPT_DECIDE, ATTEMPT_CLOSE };
+
 /* The step thread's own, for one attempt; the main thread empties it between two. */
 struct step_own {
     void *state;         /* the driver's */
+    int64_t started_ns;
     int64_t batches;     /* of its output */
     bool *open_outputs;  /* by output: whether its reader still wants batches */
+    enum attempt_stage stage;
+    bool committed;      /* the driver has: there is nothing to abort */
 };
 
-/* [step's thread] Up to what becomes of it. */
+/* [step's thread] Up to what becomes of it. A driver that ends the thread in one of its functions has failed, and is called no
+ * more; the rest of the attempt is done on the way out. The thread is gone then. */
 void attempt_run(struct step *step);
 
 #endif

@@ -11,7 +11,7 @@ void cancel_step(struct step *step)
 {
     atomic_store(&step->progress.cancelled, true);
     edges_cancel(step);
-    interrupt_call(step);
+    interrupt_request(step);
 }
 
 static bool is_to_be_cancelled(const struct step *step, int group, const struct step *except)

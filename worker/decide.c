@@ -46,9 +46,8 @@ static void decide_locked(struct step *step, struct decision_batch *batch)
 }
 
 /* All of the steps are closed, and may be asked for again. */
-static void forgive(struct run *run, const struct decision_batch *batch)
+static void reset_locked(struct run *run, const struct decision_batch *batch)
 {
-    pthread_mutex_lock(&run->steps_lock);
     for (size_t i = 0; i < batch->step_count; i++) {
         struct step *step = batch->steps[i];
         if (step == NULL || step->fate.committed)
@@ -60,15 +59,17 @@ static void forgive(struct run *run, const struct decision_batch *batch)
         free(step->fate.stopped_by);
         step->fate.stopped_by = NULL;
     }
-    pthread_mutex_unlock(&run->steps_lock);
 }
 
-static void note_first_phase(struct run *run, const struct decision_batch *batch)
+/* The last of its steps has acted. */
+static void settle_locked(struct run *run, const struct decision_batch *batch)
 {
-    pthread_mutex_lock(&run->steps_lock);
-    for (size_t i = 0; i < batch->step_count; i++)
+    if (batch->error.category != 0)
+        return;
+    if (batch->stage == DECIDE_ABORT)
+        reset_locked(run, batch);
+    for (size_t i = 0; batch->commit_only && i < batch->step_count; i++)
         batch->steps[i]->fate.prepared = true;
-    pthread_mutex_unlock(&run->steps_lock);
 }
 
 /* The batch is done: answers and frees it. */
@@ -78,11 +79,7 @@ static void answer(struct run *run, struct decision_batch *batch)
         answer_error(run->channel, batch->request_id, &batch->error);
     } else {
         json_object *result = json_object_new_object();
-        if (batch->stage == DECIDE_ABORT)
-            forgive(run, batch);
-        if (batch->commit_only)
-            note_first_phase(run, batch);
-        else if (batch->stage != DECIDE_ABORT)
+        if (!batch->commit_only && batch->stage != DECIDE_ABORT)
             json_add(result, "published", json_object_get(batch->published));
         answer_result(run->channel, batch->request_id, result);
     }
@@ -145,23 +142,55 @@ void decide_note_published(struct step *step, json_object *entry)
     pthread_mutex_unlock(&step->run->steps_lock);
 }
 
+/* True: the batch, which the step was part of, is done. */
+static bool note_done_locked(struct run *run, struct step *step, struct decision_batch *batch, struct osiris_error *error)
+{
+    step->fate.batch = NULL;
+    if (batch == NULL)
+        return false;
+    if (error->category != 0 && batch->error.category == 0)
+        osiris_error_move(&batch->error, error);
+    if (--batch->waiting > 0 || !advance_locked(run, batch))
+        return false;
+    settle_locked(run, batch);
+    return true;
+}
+
 void decide_done(struct step *step, struct osiris_error *error)
 {
     struct run *run = step->run;
-    bool done = false;
 
     pthread_mutex_lock(&run->steps_lock);
     struct decision_batch *batch = step->fate.batch;
-    step->fate.batch = NULL;
-    if (batch != NULL) {
-        if (error->category != 0 && batch->error.category == 0)
-            osiris_error_move(&batch->error, error);
-        done = --batch->waiting == 0 && advance_locked(run, batch);
-    }
+    bool done = note_done_locked(run, step, batch, error);
     pthread_mutex_unlock(&run->steps_lock);
     osiris_error_clear(error);
     if (done)
         answer(run, batch);
+}
+
+void decide_closed(struct step *step, struct osiris_error *error)
+{
+    struct run *run = step->run;
+
+    pthread_mutex_lock(&run->steps_lock);
+    struct decision_batch *batch = step->fate.batch;
+    step->fate.phase = STEP_CLOSED;
+    step->fate.busy = false;
+    run->busy_threads--;
+    bool done = note_done_locked(run, step, batch, error);
+    pthread_cond_broadcast(&run->work_ended);
+    pthread_mutex_unlock(&run->steps_lock);
+    osiris_error_clear(error);
+    if (done)
+        answer(run, batch);
+}
+
+void decide_note_thread_end(struct step *step)
+{
+    pthread_mutex_lock(&step->run->steps_lock);
+    step->fate.thread_ended = true;
+    pthread_mutex_unlock(&step->run->steps_lock);
 }
 
 static bool all_have_run_locked(const struct decision_batch *batch)
@@ -207,6 +236,8 @@ void decide_commit(struct run *run, const char *request_id, const struct steps_r
     is_next = ready && phase_is_next_locked(batch);
     if (is_next)
         done = tell_steps_locked(batch);
+    if (done)
+        settle_locked(run, batch);
     pthread_mutex_unlock(&run->steps_lock);
     if (!is_next) {
         refuse(run, request_id, ready ? "commit: its phases come one after the other, and once"
@@ -255,6 +286,8 @@ void decide_abort(struct run *run, const char *request_id, const struct steps_re
     pthread_mutex_lock(&run->steps_lock);
     bool busy = any_is_busy_locked(batch);
     bool done = !busy && tell_steps_locked(batch);
+    if (done)
+        settle_locked(run, batch);
     pthread_mutex_unlock(&run->steps_lock);
     if (busy) {
         refuse(run, request_id, "abort: a step is being committed or aborted already");

@@ -43,6 +43,7 @@ struct decision_batch {
 struct step_fate {
     enum step_phase phase;
     bool busy; /* its thread has something left to do for the attempt */
+    bool thread_ended; /* the driver has ended it: there is to be another */
     enum step_decision decision;
     pthread_cond_t decided;
     struct decision_batch *batch;
@@ -62,6 +63,10 @@ void decide_abort(struct run *run, const char *request_id, const struct steps_re
 enum step_decision decide_wait(struct step *step);
 /* [step's thread] It has acted on its decision (or failed to). run->steps_lock is not held. */
 void decide_done(struct step *step, struct osiris_error *error);
+/* [step's thread] The same, and the driver is closed: the attempt is over, and its thread touches the step no more. */
+void decide_closed(struct step *step, struct osiris_error *error);
+/* [step's thread] It ends. */
+void decide_note_thread_end(struct step *step);
 /* [step's thread] A file has appeared: {step_id, path, bytes}, taken. */
 void decide_note_published(struct step *step, json_object *entry);
 

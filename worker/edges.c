@@ -51,7 +51,9 @@ int edges_hand_out(struct step *step, const struct ArrowSchema *schema, struct A
     int result = 0;
 
     if (readers == 0) {
+        calls_enter(step->plan.name, "release");
         batch->release(batch);
+        calls_leave();
         return 0;
     }
     if (readers > 1) {
@@ -98,8 +100,11 @@ static void close_input(struct step_edge *edge)
 
 void edges_end(struct step *step, bool success)
 {
+    /* What was not read is released, which is code of the drivers that have made it. */
+    calls_enter(step->plan.name, "release");
     for (size_t i = 0; i < step->plan.input_count; i++)
         close_input(&step->plan.inputs[i]);
+    calls_leave();
     for (size_t i = 0; i < step->plan.output_count; i++) {
         struct step_edge *edge = &step->plan.outputs[i];
         if (edge->link_output != NULL && success)
@@ -128,7 +133,9 @@ void edges_cancel(struct step *step)
 static void renew(struct step *step)
 {
     for (size_t i = 0; i < step->plan.input_count; i++) {
+        calls_enter(step->plan.inputs[i].maker, "release");
         queue_renew(step->plan.inputs[i].queue);
+        calls_leave();
         if (step->plan.inputs[i].link_input != NULL)
             link_input_open(step->plan.inputs[i].link_input, 0);
     }

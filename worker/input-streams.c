@@ -191,7 +191,7 @@ int input_streams_open(struct step *step)
 
 void input_streams_end(struct step *step)
 {
-    for (size_t i = 0; i < step->plan.input_count; i++)
+    for (size_t i = 0; step->request.hosting->streams != NULL && i < step->plan.input_count; i++)
         atomic_store(&step->request.hosting->streams[i].over, true);
 }
 

@@ -18,6 +18,7 @@
 
 struct link_output {
     struct channel *channel;
+    const struct driver_name *maker;
     int64_t window;
     /* Set before the producer's thread starts. */
     int64_t stream;
@@ -30,11 +31,12 @@ struct link_output {
     double waited_s, waited_bytes;
 };
 
-struct link_output *link_output_new(struct channel *channel, uint64_t window)
+struct link_output *link_output_new(struct channel *channel, uint64_t window, const struct driver_name *maker)
 {
     struct link_output *output = calloc(1, sizeof *output);
 
     output->channel = channel;
+    output->maker = maker;
     output->window = (int64_t)window;
     pthread_mutex_init(&output->lock, NULL);
     pthread_cond_init(&output->changed, NULL);
@@ -179,6 +181,7 @@ static const char *choose_codec(struct link_output *output)
 struct shipment {
     struct wire_batch batch;
     struct ArrowArray array;
+    const struct driver_name *maker;
 };
 
 static void free_shipment(void *owner)
@@ -186,7 +189,9 @@ static void free_shipment(void *owner)
     struct shipment *shipment = owner;
 
     wire_batch_clear(&shipment->batch);
+    calls_enter(shipment->maker, "release");
     shipment->array.release(&shipment->array);
+    calls_leave();
     free(shipment);
 }
 
@@ -232,6 +237,7 @@ enum queue_result link_output_put(struct link_output *output, const struct Arrow
     struct shipment *shipment = calloc(1, sizeof *shipment);
     const char *codec = choose_codec(output);
     shipment->array = *array;
+    shipment->maker = output->maker;
     array->release = NULL;
     if (wire_batch_encode(schema, &shipment->array, &shipment->batch, error) < 0 ||
         (codec != NULL && wire_batch_compress(&shipment->batch, codec, error) < 0)) {

@@ -13,12 +13,13 @@
 
 #include "core/wire/channel.h"
 #include "core/base/error.h"
+#include "worker/calls.h"
 #include "worker/queue.h"
 
 struct link_output;
 
-/* `window`: the most credit that there may be. */
-struct link_output *link_output_new(struct channel *channel, uint64_t window);
+/* `window`: the most credit that there may be. `maker`: whose batches they are, or NULL. */
+struct link_output *link_output_new(struct channel *channel, uint64_t window, const struct driver_name *maker);
 void link_output_free(struct link_output *output);
 /* [main thread] A new attempt: the stream's number, and the codecs that may be used (borrowed; NULL: none). */
 void link_output_open(struct link_output *output, int64_t stream, json_object *codecs);

@@ -9,7 +9,7 @@ worker_sources = \
 	worker/answer.c worker/answer.h \
 	worker/attempt.c worker/attempt.h \
 	worker/batch.c worker/batch.h \
-	worker/beats.c \
+	worker/calls.c worker/calls.h \
 	worker/cancel.c worker/cancel.h \
 	worker/claims.c worker/claims.h \
 	worker/columns.c worker/columns.h \
@@ -38,6 +38,7 @@ worker_sources = \
 	worker/requests.c worker/requests.h \
 	worker/run.c worker/run.h \
 	worker/signs.c worker/signs.h \
+	worker/stand-in.c worker/stand-in.h \
 	worker/start.c worker/start.h \
 	worker/step-messages.c worker/step-messages.h \
 	worker/step-plan.c worker/step-plan.h \

@@ -12,6 +12,19 @@
 #define RESUME_TIMEOUT_MS 60000 /* a worker waits so long for the link on which one that got lost comes again */
 #define BODIES_A_POLL 8 /* taken in before the loop looks at what else there is */
 
+/* What the driver is in: an interrupt that has not returned says more than what it interrupts. */
+static const char *read_signs(struct step *step, int64_t *silent_ms)
+{
+    int64_t interrupt_ms;
+    const char *interrupt = signs_read(&step->opening.signs, &step->main.interrupt_signs, &interrupt_ms);
+    const char *function = signs_read(&step->signs, &step->main.signs, silent_ms);
+
+    if (interrupt == NULL)
+        return function;
+    *silent_ms = interrupt_ms;
+    return interrupt;
+}
+
 static void send_heartbeat(struct worker *worker)
 {
     json_object *data = json_object_new_object();
@@ -23,7 +36,7 @@ static void send_heartbeat(struct worker *worker)
         bool running = step->fate.phase == STEP_RUNNING;
         pthread_mutex_unlock(&worker->run->steps_lock);
         int64_t silent_ms;
-        const char *function = signs_read(&step->signs, &step->main.signs, &silent_ms);
+        const char *function = read_signs(step, &silent_ms);
         if (!running && function == NULL)
             continue;
         json_object *entry = json_object_new_object();
@@ -54,8 +67,10 @@ static void make_up_for_pause(struct worker *worker)
         worker->lost_since_ms = now;
     if (worker->door != NULL)
         door_excuse_guests(worker->door);
-    for (size_t i = 0; worker->run != NULL && i < worker->run->step_count; i++)
+    for (size_t i = 0; worker->run != NULL && i < worker->run->step_count; i++) {
         signs_skip_pause(&worker->run->steps[i].main.signs, pause);
+        signs_skip_pause(&worker->run->steps[i].main.interrupt_signs, pause);
+    }
 }
 
 static int poll_timeout(const struct worker *worker)
@@ -236,10 +251,11 @@ static int check_time(struct worker *worker, bool *end, struct osiris_error *err
 
 #define OWN_POLL_FDS 3
 
-static nfds_t fill_fds(const struct worker *worker, struct pollfd *fds)
+static nfds_t fill_fds(struct worker *worker, struct pollfd *fds)
 {
     struct channel *channel = worker->channel;
 
+    atomic_store_explicit(&worker->stand_in.link_fd, channel == NULL ? -1 : channel_fd(channel), memory_order_relaxed);
     fds[0] = (struct pollfd){.fd = worker->signal_fd, .events = POLLIN};
     fds[1] = (struct pollfd){.fd = channel == NULL ? -1 : channel_fd(channel),
                              .events = channel == NULL ? 0 : channel_poll_events(channel)};

@@ -17,6 +17,7 @@
 #include "core/base/clock.h"
 #include "worker/describe.h"
 #include "worker/lifecycle.h"
+#include "worker/calls.h"
 #include "worker/cancel.h"
 #include "worker/prepare.h"
 #include "worker/worker.h"
@@ -38,6 +39,7 @@ static void stop_alone(struct worker *worker, const struct osiris_error *error)
         else
             run_remove_temp_dir(worker->run);
     }
+    stand_in_end(&worker->stand_in);
     lifecycle_kill_group();
 }
 
@@ -74,20 +76,45 @@ static int begin(struct worker *worker, int given_fd, bool listens, struct osiri
     return worker->signal_fd < 0 ? -1 : 0;
 }
 
+/* A driver has called pthread_exit while it was loaded, or the like: nobody would be there any more. */
+static void on_thread_end(void *context)
+{
+    const struct main_call call = calls_read();
+
+    (void)context;
+    if (call.function == NULL || call.who == NULL)
+        return;
+    fprintf(stderr, "osiris-worker: step \"%s\": the driver \"%s\" ended the worker's main thread in %s(); this is a fault of the "
+            "driver\n", call.who->step_id, call.who->driver, call.function);
+    _exit(1);
+}
+
+static int work_until_end(struct worker *worker, struct osiris_error *error)
+{
+    int result;
+
+    pthread_cleanup_push(on_thread_end, NULL);
+    result = worker_loop(worker, error);
+    pthread_cleanup_pop(0);
+    return result;
+}
+
 static int work(int given_fd, bool listens, int stdout_fd)
 {
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     _cleanup_json_ json_object *ids = json_object_new_object();
     struct worker worker = {.ids = ids, .signal_fd = -1, .stdout_fd = stdout_fd};
 
+    calls_begin_main();
     bound_free_memory();
     lifecycle_note_origin(&worker.origin);
     if (begin(&worker, given_fd, listens, &error) < 0) {
         fprintf(stderr, "osiris-worker: %s\n", error.message);
         return 1;
     }
-    if (worker_loop(&worker, &error) < 0)
+    if (work_until_end(&worker, &error) < 0)
         stop_alone(&worker, &error);
+    stand_in_end(&worker.stand_in);
     channel_free(worker.channel);
     door_free(worker.door);
     (void)close(worker.signal_fd);

@@ -31,6 +31,17 @@ static bool agree_on_resumption(struct worker *worker, int64_t timeout)
     return timeout > 0;
 }
 
+static int begin_stand_in(struct worker *worker, struct osiris_error *error)
+{
+    struct stand_in *stand_in = &worker->stand_in;
+
+    stand_in->channel = worker->channel;
+    stand_in->signal_fd = worker->signal_fd;
+    stand_in->interval_ms = worker->heartbeat_interval_ms;
+    stand_in->resume_timeout_ms = worker->resume_timeout_ms;
+    return stand_in_begin(stand_in, error);
+}
+
 static int on_hello(struct worker *worker, const char *id, json_object *params,
                     struct osiris_error *error)
 {
@@ -50,6 +61,9 @@ static int on_hello(struct worker *worker, const char *id, json_object *params,
                                 "hello names another session than its link");
     worker->heartbeat_interval_ms = hello.heartbeat_interval_ms;
     worker->heartbeat_timeout_ms = hello.heartbeat_timeout_ms;
+    bool resumable = agree_on_resumption(worker, hello.resume_timeout_ms);
+    if (begin_stand_in(worker, error) < 0)
+        return -1;
     worker->greeted = true;
     json_object *result = json_object_new_object();
     clock_timestamp(now);
@@ -58,7 +72,7 @@ static int on_hello(struct worker *worker, const char *id, json_object *params,
     json_add_string(result, "version", PACKAGE_VERSION);
     json_add_string(result, "clock", now);
     json_add(result, "compression", wire_codecs());
-    json_add_boolean(result, "resume", agree_on_resumption(worker, hello.resume_timeout_ms));
+    json_add_boolean(result, "resume", resumable);
     answer_result(worker->channel, id, result);
     return 0;
 }
@@ -67,13 +81,9 @@ static struct run *make_run(struct worker *worker, json_object *params, struct o
 {
     struct run *run = NULL;
     struct plan plan;
-    struct beats beats;
 
-    if (plan_read(&plan, params, error) == 0 &&
-        beats_begin(&beats, worker->channel, worker->heartbeat_interval_ms, error) == 0) {
+    if (plan_read(&plan, params, error) == 0)
         run = run_new(worker->channel, &plan, &worker->origin, worker->stdout_fd, error);
-        beats_end(&beats);
-    }
     plan_clear(&plan);
     return run;
 }
@@ -181,11 +191,17 @@ static int on_cleanup(struct worker *worker, const char *id, json_object *params
                       struct osiris_error *error)
 {
     (void)params;
-    if (worker->run != NULL && !cancel_all(worker->run, WORKER_STOP_MS))
+    calls_enter(NULL, "cleanup");
+    bool stopped = worker->run == NULL || cancel_all(worker->run, WORKER_STOP_MS);
+    if (stopped) {
+        run_free(worker->run);
+        worker->run = NULL;
+        calls_enter(NULL, "cleanup");
+        lifecycle_end_children();
+    }
+    calls_leave();
+    if (!stopped)
         return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT, "steps do not stop");
-    run_free(worker->run);
-    worker->run = NULL;
-    lifecycle_end_children();
     worker->cleaned = true;
     answer_result(worker->channel, id, NULL);
     return 0;

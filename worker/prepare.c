@@ -46,8 +46,10 @@ static int load_driver(struct step *step, const struct plan_step *planned, struc
 {
     /* One that was loaded before may have changed the working directory. */
     _cleanup_free_ char *file = make_absolute(step->run, planned->file);
-    const struct osiris_plugin *plugin = loader_open(file, error);
 
+    calls_enter(step->plan.name, CALL_LOAD);
+    const struct osiris_plugin *plugin = loader_open(file, error);
+    calls_leave();
     if (plugin == NULL)
         return -1;
     step->plan.driver = loader_driver(plugin, planned->file, planned->driver, error);
@@ -59,6 +61,7 @@ static int make_step(struct step *step, struct run *run, const struct plan_step 
     step_init(step, run);
     step->plan.id = strdup(planned->id);
     step->plan.component = strdup(planned->component);
+    step->plan.name = driver_name_new(planned->id, planned->component, planned->driver);
     step->plan.group = planned->group;
     step->plan.connection = planned->connection == NULL ? json_object_new_object() : json_object_get(planned->connection);
     return load_driver(step, planned, error);
@@ -99,13 +102,13 @@ static struct step_edge *add_edge(struct step_edge **edges, size_t *count, const
 }
 
 /* What comes from elsewhere never makes the main thread wait: credit bounds it, or the disk takes it. */
-static struct queue *make_queue(struct run *run, const struct joint *joint)
+static struct queue *make_queue(const struct run *run, const struct joint *joint)
 {
     uint64_t bound = joint->edge->elastic ? joint->plan->spill_bytes
                      : joint->from == NULL ? UINT64_MAX
                                            : joint->plan->queue_bytes;
 
-    return run->queues[joint->number] = queue_new(bound, joint->edge->elastic, run->temp_dir);
+    return queue_new(bound, joint->edge->elastic, run->temp_dir);
 }
 
 static void make_input(struct run *run, const struct joint *joint, struct queue *queue)
@@ -114,6 +117,7 @@ static void make_input(struct run *run, const struct joint *joint, struct queue 
     struct step_edge *edge = add_edge(&plan->inputs, &plan->input_count, joint->edge->input, joint->edge->from, joint);
 
     edge->queue = queue;
+    edge->maker = joint->from == NULL ? NULL : joint->from->plan.name;
     if (joint->from == NULL)
         edge->link_input = link_input_new(run->channel, queue, joint->plan->queue_bytes, joint->edge->elastic);
 }
@@ -126,7 +130,7 @@ static void make_output(struct run *run, const struct joint *joint, struct queue
 
     edge->queue = queue;
     if (queue == NULL)
-        edge->link_output = link_output_new(run->channel, joint->plan->queue_bytes);
+        edge->link_output = link_output_new(run->channel, joint->plan->queue_bytes, plan->name);
     own->open_outputs = reallocarray(own->open_outputs, plan->output_count, sizeof *own->open_outputs);
     own->open_outputs[plan->output_count - 1] = true;
 }
@@ -151,10 +155,6 @@ static int make_edge(struct run *run, const struct joint *joint, struct osiris_e
 /* Edges are numbered by their place in the plan. */
 static int make_edges(struct run *run, const struct plan *plan, struct osiris_error *error)
 {
-    run->queues = calloc(plan->edge_count + 1, sizeof(struct queue *));
-    if (run->queues == NULL)
-        return out_of_memory(error);
-    run->queue_count = plan->edge_count;
     for (size_t i = 0; i < plan->edge_count; i++) {
         const struct plan_edge *edge = &plan->edges[i];
         const struct joint joint = {.plan = plan,
@@ -236,19 +236,17 @@ void run_free(struct run *run)
 {
     if (run == NULL)
         return;
+    const struct timespec deadline = start_join_deadline();
     for (size_t i = 0; i < run->step_count; i++)
-        step_end_thread(&run->steps[i]);
+        step_end_thread(&run->steps[i], &deadline);
     run_remove_temp_dir(run);
     for (size_t i = 0; i < run->step_count; i++)
         step_clear(&run->steps[i]);
-    for (size_t i = 0; i < run->queue_count; i++)
-        queue_free(run->queues[i]); /* NULL is nothing */
     redactor_free(run->redactor);
     pthread_cond_destroy(&run->work_ended);
     pthread_mutex_destroy(&run->steps_lock);
     pthread_mutex_destroy(&run->outputs.lock);
     free(run->steps);
-    free(run->queues);
     free(run->streams.discarded);
     free(run->streams.numbers);
     free(run->run_id);

@@ -16,7 +16,6 @@
 #include "core/base/redact.h"
 #include "core/output/output.h"
 #include "core/wire/channel.h"
-#include "worker/queue.h"
 #include "worker/step.h"
 
 /* Where the worker was when it was started: drivers may go elsewhere, and take its umask along. */
@@ -55,8 +54,6 @@ struct run {
     int temp_lock;   /* its descriptor (core/output/litter.h), or -1 */
     struct step *steps;
     size_t step_count;
-    struct queue **queues; /* by edge; NULL: neither end reads here */
-    size_t queue_count;
 
     struct run_streams streams; /* the main thread's */
     struct run_outputs outputs; /* under its lock */

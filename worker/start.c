@@ -1,6 +1,7 @@
 /* Starting and ending a step's thread; see start.h. */
 #include "worker/start.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "worker/attempt.h"
@@ -8,8 +9,11 @@
 #include "worker/host.h"
 #include "worker/inquire.h"
 #include "worker/lifecycle.h"
+#include "worker/calls.h"
 #include "worker/run.h"
 #include "worker/stream-messages.h"
+
+#define JOIN_S 2 /* for threads to end, whose last attempt is over */
 
 /* The thread. */
 
@@ -44,11 +48,34 @@ static void call_thread(struct step *step, enum step_call call)
     (void)sem_post(&step->request.called);
 }
 
+static bool has_ended(struct step *step)
+{
+    pthread_mutex_lock(&step->run->steps_lock);
+    bool ended = step->fate.thread_ended;
+    pthread_mutex_unlock(&step->run->steps_lock);
+    return ended;
+}
+
+/* The thread is done with us; what keeps it is its driver's: destructors of thread-local data. */
+static void join(struct step *step, const struct timespec *deadline)
+{
+    if (pthread_timedjoin_np(step->main.thread, NULL, deadline) != 0) {
+        fprintf(stderr, "osiris-worker: step \"%s\": the driver \"%s\" keeps its thread from ending; it is left behind\n",
+                step->plan.id, step->plan.driver->name);
+        (void)pthread_detach(step->main.thread);
+    }
+    step->main.has_thread = false;
+}
+
 /* Made once: a thread costs more than all else that starting a step does. */
 static int make_thread(struct step *step, struct osiris_error *error)
 {
+    if (step->main.has_thread && has_ended(step)) {
+        struct timespec deadline = start_join_deadline();
+        join(step, &deadline);
+    }
+    step->fate.thread_ended = false;
     int reason = step->main.has_thread ? 0 : pthread_create(&step->main.thread, NULL, step_thread, step);
-
     step->main.has_thread = reason == 0;
     if (reason == 0)
         return 0;
@@ -58,22 +85,21 @@ static int make_thread(struct step *step, struct osiris_error *error)
     return osiris_error_set_errno(error, reason, "cannot start the step's thread");
 }
 
-void step_end_thread(struct step *step)
+struct timespec start_join_deadline(void)
+{
+    struct timespec deadline;
+
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += JOIN_S;
+    return deadline;
+}
+
+void step_end_thread(struct step *step, const struct timespec *deadline)
 {
     if (!step->main.has_thread)
         return;
     call_thread(step, CALL_END);
-    (void)pthread_join(step->main.thread, NULL);
-    step->main.has_thread = false;
-}
-
-/* The thread has still to say that it has done its work. */
-static void wait_for_thread(struct step *step)
-{
-    pthread_mutex_lock(&step->run->steps_lock);
-    while (step->fate.busy)
-        pthread_cond_wait(&step->run->work_ended, &step->run->steps_lock);
-    pthread_mutex_unlock(&step->run->steps_lock);
+    join(step, deadline);
 }
 
 /* Nothing of the last attempt stays; whose a process is, nobody knows while other steps run. A thread whose driver is closed may
@@ -86,8 +112,11 @@ static void end_processes(struct run *run)
     for (size_t i = 0; i < run->step_count; i++)
         alone = alone && (run->steps[i].fate.phase == STEP_IDLE || run->steps[i].fate.phase == STEP_CLOSED);
     pthread_mutex_unlock(&run->steps_lock);
-    if (alone)
-        lifecycle_end_children();
+    if (!alone)
+        return;
+    calls_enter(NULL, "ending the processes that drivers have left");
+    lifecycle_end_children();
+    calls_leave();
 }
 
 int step_start(struct step *step, const struct execute_request *request, const char *request_id,
@@ -103,7 +132,6 @@ int step_start(struct step *step, const struct execute_request *request, const c
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
                                 "execute_step: the step \"%s\" was requested before", step->plan.id);
     if (phase == STEP_CLOSED) {
-        wait_for_thread(step);
         step_renew(step);
         end_processes(step->run);
     }

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdbool.h>
+#include <time.h>
 
 #include "core/base/error.h"
 #include "worker/requests.h"
@@ -23,7 +24,7 @@ struct step_main {
     pthread_t thread;
     bool has_thread;
     json_object *artifacts_before; /* what was in its folder before the first attempt here; NULL: unknown */
-    struct signs_seen signs;
+    struct signs_seen signs, interrupt_signs;
 };
 
 /* What its thread is to do next. */
@@ -40,7 +41,9 @@ struct step_request {
 
 /* [main thread] Has the step's thread run it. */
 int step_start(struct step *step, const struct execute_request *request, const char *request_id, struct osiris_error *error);
-/* [main thread] Ends its thread, which waits. */
-void step_end_thread(struct step *step);
+/* [main thread] Ends its thread, which waits. One that its driver keeps beyond the deadline is left behind. */
+void step_end_thread(struct step *step, const struct timespec *deadline);
+/* For all threads of a run. */
+struct timespec start_join_deadline(void);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "worker/link-input.h"
 #include "worker/link-output.h"
+#include "worker/calls.h"
 #include "worker/queue.h"
 
 /* One end of an edge. */
@@ -17,7 +18,8 @@ struct step_edge {
     char *name;     /* of the input */
     char *other_id; /* the step at the other end */
     size_t number;  /* in the plan */
-    struct queue *queue;             /* NULL: an output whose reader is in another place */
+    struct queue *queue;             /* NULL: an output whose reader is in another place; the input owns it */
+    const struct driver_name *maker; /* of the batches in an input's queue; NULL: they come from elsewhere */
     struct link_input *link_input;   /* an input from another place, behind its queue; owned */
     struct link_output *link_output; /* an output to another place; owned */
 };
@@ -25,6 +27,7 @@ struct step_edge {
 struct step_plan {
     char *id;
     char *component; /* as the pipeline calls it */
+    const struct driver_name *name; /* all three, for as long as the process lives */
     const struct osiris_driver *driver;
     int group;
     size_t rank; /* its place in the plan */

@@ -21,7 +21,11 @@ void step_init(struct step *step, struct run *run)
     atomic_init(&step->signs.host_waits, 0);
     sem_init(&step->request.called, 0, 0);
     pthread_cond_init(&step->fate.decided, NULL);
+    atomic_init(&step->opening.signs.function, NULL);
+    atomic_init(&step->opening.signs.count, 0);
+    atomic_init(&step->opening.signs.host_waits, 0);
     pthread_mutex_init(&step->opening.lock, NULL);
+    pthread_cond_init(&step->opening.returned, NULL);
     pthread_mutex_init(&step->reports.lock, NULL);
     pthread_mutex_init(&step->files.lock, NULL);
     pthread_mutex_init(&step->folders.lock, NULL);
@@ -44,6 +48,7 @@ void step_clear(struct step *step)
     osiris_error_clear(&step->reports.error);
     sem_destroy(&step->request.called);
     pthread_cond_destroy(&step->fate.decided);
+    pthread_cond_destroy(&step->opening.returned);
     pthread_mutex_destroy(&step->opening.lock);
     pthread_mutex_destroy(&step->reports.lock);
     pthread_mutex_destroy(&step->files.lock);
@@ -66,6 +71,7 @@ void step_renew(struct step *step)
     atomic_store(&step->progress.bytes, 0);
     atomic_store(&step->progress.touched, false);
     step->own.batches = 0;
+    step->own.committed = false;
     step->fate.succeeded = step->files.complete = false;
     step->fate.decision = DECIDE_NOTHING;
     step->own.state = NULL;

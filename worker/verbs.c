@@ -79,9 +79,8 @@ void verbs_abort(struct step *step)
 
 void verbs_close(struct step *step)
 {
-    bool open = interrupt_forbid(step);
-
     signs_enter(&step->signs, "close");
+    bool open = interrupt_forbid(step);
     if (open) {
         step->plan.driver->close(step->own.state);
         reports_warn(step, "close");

@@ -171,6 +171,60 @@ def test_whatever_hangs_when_a_step_has_failed(folder):
         assert_no_group(events(pathlib.Path(f"records-{at}"), "worker_started")[0]["pid"])
 
 
+# Ending the thread: noticed at once, not as a hang.
+
+
+def ends_in(at, where, function=None):
+    copy(**{where: {"at": at, "how": "end"}})
+    result = osiris("run", "pipeline.yaml", "--json")
+    assert_equal(result.code, 1, "exit code", result)
+    error = error_of(result)
+    driver = f"test.{where}"
+    assert_in(f'the driver "{driver}" ended its thread in {at}(); this is a fault of the driver', error["message"], result)
+    assert_equal((error["step_id"], error["component"]), ({"source": "make", "sink": "save"}[where], driver), "who is blamed", result)
+    assert_equal((error["category"], error["retryable"]), ("internal", False), "category", result)
+    assert_equal(files(), ["pipeline.yaml"], "files left", result)
+    assert_equal(len(events(run_directory(), "cleanup_complete")), 1, "cleanups", result)
+    assert_no_group(worker())
+
+
+def ending_test(at, where):
+    def body(folder):
+        ends_in(at, where)
+    body.__name__ = f"test_a_{where}_that_ends_its_thread_in_{at}"
+    test(body)
+
+
+for one in ("open", "run", "get_schema", "get_next", "release"):
+    ending_test(one, "source")
+for one in ("open", "run", "commit"):
+    ending_test(one, "sink")
+
+
+@test
+def test_a_driver_that_ends_its_thread_when_all_is_decided(folder):
+    copy(sink={"at": "close", "how": "end"})
+    result = osiris("run", "pipeline.yaml")
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal(read("out.txt"), "10 rows\n", "the output", result)
+    assert_in('the driver "test.sink" ended its thread in close()', result.err, result)
+    copy(source={"at": "abort", "how": "end"}, sink={"path": "/nowhere/out.txt"})
+    result = osiris("run", "pipeline.yaml", "--out", "records")
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in("/nowhere", result.err, result)
+    assert_in('the driver "test.source" ended its thread in abort()', result.err, result)
+
+
+@test
+def test_a_step_whose_thread_was_ended_is_repeated(folder):
+    pipeline({**step("make", "test.source", "read", at="run", how="end", attempts_file="attempts", bad_attempts=1),
+              "retry": {"max_attempts": 2, "initial_delay_ms": 0, "on_errors": ["internal"]}},
+             step("save", "test.sink", "write", path="out.txt"))
+    result = osiris("run", "pipeline.yaml")
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal(read("out.txt"), "10 rows\n", "the output", result)
+
+
 # These take 2 s: longer than the bound.
 
 

@@ -290,7 +290,7 @@ def test_steps_go_on_without_a_link(worker):
     peer.ask("b", "execute_step", step_id="save", driver="csv.writer", component="csv.writer",
              config={"path": f"{here}/out.csv"}, inputs={"df": {"edge": 0}})
     # Nothing was received of the answers; the link ends as soon as the worker has the requests.
-    wait_until(lambda: len(os.listdir(f"/proc/{worker.process.pid}/task")) >= 3, "the steps run")
+    wait_until(lambda: len(os.listdir(f"/proc/{worker.process.pid}/task")) >= 4, "the steps run")
     peer.close()
     try:
         outputs_of(worker.process.pid)

@@ -1,9 +1,10 @@
 /*
  * test.source and test.sink: an extractor and a writer with trouble `at` a verb, of every kind that a driver cannot report:
- * it hangs (in `interruptible`: until it is interrupted), takes its time (in `busy`: and says so; in `slow`: not), or crashes. And
+ * it hangs (in `interruptible`: until it is interrupted), takes its time (in `busy`: and says so; in `slow`: not), crashes, or ends its thread. And
  * drivers that hand over what they may not, say too much, read too little, or leave a process behind.
  */
 #include <math.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <time.h>
@@ -23,7 +24,7 @@ struct faulty {
     "{\"title\": \"" title "\", \"modes\": [\"" mode "\"]," more                                        \
     "\"configSchema\": {\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"  \
     "\"at\": {\"type\": \"string\"},"                                                              \
-    "\"how\": {\"type\": \"string\", \"enum\": [\"hang\", \"interruptible\", \"busy\", \"slow\", \"crash\", \"fail\"]}," \
+    "\"how\": {\"type\": \"string\", \"enum\": [\"hang\", \"interruptible\", \"busy\", \"slow\", \"crash\", \"fail\", \"end\"]}," \
     "\"give\": {\"type\": \"string\", \"enum\": [\"no_get_schema\", \"no_get_next\", \"no_last_error\", \"odd_values\"," \
     "\"odd_offsets\", \"slices\"]},"                                                                         \
     TEST_ATTEMPT_OPTIONS "\"rows\": {\"type\": \"integer\", \"default\": 10},"                                          \
@@ -50,6 +51,8 @@ static void trouble(struct faulty *faulty, const char *verb)
     host->log(host, OSIRIS_DEBUG, "in trouble");
     if (strcmp(faulty->how, "crash") == 0)
         raise(SIGSEGV);
+    if (strcmp(faulty->how, "end") == 0)
+        pthread_exit(NULL);
     bool busy = strcmp(faulty->how, "busy") == 0, slow = strcmp(faulty->how, "slow") == 0;
     for (int i = 0; !(busy || slow) || i < 400; i++) {
         if (busy)
@@ -94,8 +97,8 @@ static void interrupt_faulty(void *state)
 {
     struct faulty *faulty = state;
 
-    while (strcmp(faulty->at, "interrupt") == 0)
-        pause_ms(10);
+    if (strcmp(faulty->at, "interrupt") == 0)
+        trouble(faulty, "interrupt");
     atomic_store(&faulty->interrupted, true);
 }
 
@@ -149,6 +152,29 @@ static int say_much(const struct faulty *faulty, int64_t bytes)
     return -1;
 }
 
+/* For ever. */
+static void hang(void *value)
+{
+    (void)value;
+    for (;;)
+        pause_ms(10);
+}
+
+/* What hangs is a destructor of the thread's, when all is over. */
+static void keep_thread(void)
+{
+    static pthread_key_t key;
+
+    if (pthread_key_create(&key, hang) == 0)
+        (void)pthread_setspecific(key, &key);
+}
+
+static void release_never(struct ArrowArray *batch)
+{
+    (void)batch;
+    hang(NULL);
+}
+
 /* What both do before they begin. */
 static int begin(struct faulty *faulty)
 {
@@ -163,6 +189,8 @@ static int begin(struct faulty *faulty)
         host->metric(host, "odd", -(double)INFINITY, NULL);
         host->metric(host, "even", 0.5, NULL);
     }
+    if (strcmp(faulty->at, "thread_end") == 0)
+        keep_thread();
     trouble(faulty, "run");
     if (strcmp(faulty->at, "run") == 0 && strcmp(faulty->how, "fail") == 0)
         return test_fail(host, OSIRIS_ERROR_CONNECTION, "failed on purpose");
@@ -212,6 +240,8 @@ static int get_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
         return 0;
     faulty->given = true;
     int result = test_make_batch(0, faulty->rows, 0, out);
+    if (result == 0 && strcmp(faulty->at, "release_batch") == 0)
+        out->release = release_never;
     if (result == 0 && strcmp(faulty->give, "slices") == 0)
         slice(out);
     if (result == 0 && strcmp(faulty->give, "odd_values") == 0)

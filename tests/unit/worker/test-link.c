@@ -44,7 +44,7 @@ static void open_ends(struct ends *ends)
     *ends = (struct ends){.sender = channel_new(sockets[0], NULL),
                           .receiver = channel_new(sockets[1], NULL),
                           .queue = queue_new(UINT64_MAX, false, NULL)};
-    ends->output = link_output_new(ends->sender, WINDOW);
+    ends->output = link_output_new(ends->sender, WINDOW, NULL);
     ends->input = link_input_new(ends->receiver, ends->queue, WINDOW, false);
     channel_set_place(ends->receiver, room, ends);
     link_output_open(ends->output, 1, codecs);

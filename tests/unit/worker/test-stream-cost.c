@@ -45,7 +45,7 @@ static void open_ends(struct ends *ends)
     ends->sender = channel_new(sockets[0], NULL);
     ends->receiver = channel_new(sockets[1], NULL);
     ends->queue = queue_new(UINT64_MAX, false, NULL);
-    ends->output = link_output_new(ends->sender, 4 << 20);
+    ends->output = link_output_new(ends->sender, 4 << 20, NULL);
     ends->input = link_input_new(ends->receiver, ends->queue, 4 << 20, false);
     channel_set_place(ends->receiver, room, ends);
     link_output_open(ends->output, 1, NULL);
