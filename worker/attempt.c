@@ -76,29 +76,6 @@ static void answer_failure(struct step *step, struct osiris_error *error)
 
 /* Deciding. */
 
-static int publish(struct step *step, struct osiris_error *error)
-{
-    struct output *last = NULL;
-
-    pthread_mutex_lock(&step->run->steps_lock);
-    step->fate.committed = true;
-    pthread_mutex_unlock(&step->run->steps_lock);
-    for (struct step_output_file *file = step->files.first; file != NULL; file = file->next) {
-        int64_t size = output_size(file->output);
-        if (output_is_stream(file->output))
-            continue;
-        last = file->output;
-        if (output_publish(file->output, error) < 0)
-            return -1;
-        json_object *entry = json_object_new_object();
-        json_add_string(entry, "step_id", step->plan.id);
-        json_add_string(entry, "path", output_path(file->output));
-        json_add_integer(entry, "bytes", size < 0 ? 0 : size);
-        decide_note_published(step, entry);
-    }
-    return last == NULL ? 0 : output_sync_folder(last, error);
-}
-
 static void name_error(const struct step *step, struct osiris_error *error)
 {
     if (error->category == 0)
@@ -126,8 +103,10 @@ static void act(struct step *step, enum step_decision decision)
     step->own.stage = ATTEMPT_COMMIT;
     if (decision == DECIDE_COMMIT)
         step->own.committed = verbs_commit(step, &error) == 0;
+    else if (decision == DECIDE_PUBLISH)
+        files_publish(step, &error);
     else
-        publish(step, &error);
+        files_retract(step);
     name_error(step, &error);
     step->own.stage = ATTEMPT_DECIDE;
     decide_done(step, &error);
@@ -139,7 +118,7 @@ static void follow_decisions(struct step *step)
     enum step_decision decision;
 
     step->own.stage = ATTEMPT_DECIDE;
-    while ((decision = decide_wait(step)) == DECIDE_COMMIT || decision == DECIDE_PUBLISH)
+    while ((decision = decide_wait(step)) != DECIDE_ABORT && decision != DECIDE_CLOSE)
         act(step, decision);
     step->own.stage = ATTEMPT_CLOSE;
     if (decision == DECIDE_ABORT && !step->own.committed)

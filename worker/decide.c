@@ -13,6 +13,7 @@ static void free_batch(struct decision_batch *batch)
     free(batch->request_id);
     free(batch->steps);
     json_object_put(batch->published);
+    free(batch->kept_message);
     osiris_error_clear(&batch->error);
     free(batch);
 }
@@ -76,6 +77,9 @@ static void settle_locked(struct run *run, const struct decision_batch *batch)
 static void answer(struct run *run, struct decision_batch *batch)
 {
     if (batch->error.category != 0) {
+        if (batch->kept > 0)
+            osiris_error_hint(&batch->error, "%zu file%s of the group stay%s published; %s", batch->kept,
+                              batch->kept == 1 ? "" : "s", batch->kept == 1 ? "s" : "", batch->kept_message);
         answer_error(run->channel, batch->request_id, &batch->error);
     } else {
         json_object *result = json_object_new_object();
@@ -111,8 +115,11 @@ static bool advance_locked(struct run *run, struct decision_batch *batch)
         batch->stage = DECIDE_PUBLISH;
         break;
     case DECIDE_PUBLISH:
-        if (batch->error.category == 0)
+        batch->stage = batch->error.category == 0 ? DECIDE_CLOSE : DECIDE_RETRACT;
+        if (batch->stage == DECIDE_CLOSE)
             answer_published(run->channel, batch->request_id, json_object_get(batch->published));
+        break;
+    case DECIDE_RETRACT:
         batch->stage = DECIDE_CLOSE;
         break;
     default:
@@ -130,6 +137,24 @@ enum step_decision decide_wait(struct step *step)
     step->fate.decision = DECIDE_NOTHING;
     pthread_mutex_unlock(&step->run->steps_lock);
     return decision;
+}
+
+void decide_note_publishing(struct step *step)
+{
+    pthread_mutex_lock(&step->run->steps_lock);
+    step->fate.committed = true;
+    pthread_mutex_unlock(&step->run->steps_lock);
+}
+
+void decide_note_kept(struct step *step, const char *message)
+{
+    struct decision_batch *batch;
+
+    pthread_mutex_lock(&step->run->steps_lock);
+    batch = step->fate.batch;
+    if (batch != NULL && batch->kept++ == 0)
+        batch->kept_message = strdup(message);
+    pthread_mutex_unlock(&step->run->steps_lock);
 }
 
 void decide_note_published(struct step *step, json_object *entry)

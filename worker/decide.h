@@ -1,8 +1,9 @@
 /*
  * Commit and abort requests: each waits for all of its steps, whose own threads act.
  *
- * A commit has stages, each for all of its steps before the next: no output of a group is published if a driver's commit fails,
- * and no driver is closed before all is published and the orchestrator has heard of it: a crash there takes nothing back.
+ * A commit has stages, each for all of its steps before the next: no output of a group is published if a driver's commit fails;
+ * what was published is taken back if one of them cannot be; and no driver is closed before all is published and the orchestrator has
+ * heard of it: a crash there takes nothing back.
  */
 #ifndef OSIRIS_WORKER_DECIDE_H
 #define OSIRIS_WORKER_DECIDE_H
@@ -25,7 +26,7 @@ enum step_phase {
     STEP_CLOSED,  /* its driver is closed, its thread waits or is about to */
 };
 
-enum step_decision { DECIDE_NOTHING, DECIDE_COMMIT, DECIDE_PUBLISH, DECIDE_CLOSE, DECIDE_ABORT };
+enum step_decision { DECIDE_NOTHING, DECIDE_COMMIT, DECIDE_PUBLISH, DECIDE_RETRACT, DECIDE_CLOSE, DECIDE_ABORT };
 
 /* One commit or abort request: answered when the last of its steps has acted. Guarded by run->steps_lock. */
 struct decision_batch {
@@ -36,6 +37,8 @@ struct decision_batch {
     struct step **steps; /* borrowed from the run; NULL: there is none of that name */
     size_t step_count;
     json_object *published;
+    size_t kept;        /* files that could not be taken back */
+    char *kept_message; /* of the first */
     struct osiris_error error; /* the first */
 };
 
@@ -67,6 +70,10 @@ void decide_done(struct step *step, struct osiris_error *error);
 void decide_closed(struct step *step, struct osiris_error *error);
 /* [step's thread] It ends. */
 void decide_note_thread_end(struct step *step);
+/* [step's thread] It is never run again. */
+void decide_note_publishing(struct step *step);
+/* [step's thread] A file could not be taken back, for this reason. */
+void decide_note_kept(struct step *step, const char *message);
 /* [step's thread] A file has appeared: {step_id, path, bytes}, taken. */
 void decide_note_published(struct step *step, json_object *entry);
 

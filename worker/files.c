@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/base/json-build.h"
 #include "core/output/litter.h"
 #include "worker/claims.h"
 #include "worker/run.h"
@@ -259,6 +260,47 @@ int files_make_ready(struct step *step, struct osiris_error *error)
         if (output_finish(file->output, error) < 0 || output_make_ready(file->output, error) < 0)
             return -1;
     return 0;
+}
+
+static json_object *describe(const struct step *step, const struct output *output)
+{
+    json_object *entry = json_object_new_object();
+    int64_t size = output_size(output);
+
+    json_add_string(entry, "step_id", step->plan.id);
+    json_add_string(entry, "path", output_path(output));
+    json_add_integer(entry, "bytes", size < 0 ? 0 : size);
+    return entry;
+}
+
+int files_publish(struct step *step, struct osiris_error *error)
+{
+    struct output *last = NULL;
+
+    decide_note_publishing(step);
+    for (struct step_output_file *file = step->files.first; file != NULL; file = file->next) {
+        if (output_is_stream(file->output))
+            continue;
+        last = file->output;
+        if (output_publish(file->output, error) < 0)
+            return -1;
+        decide_note_published(step, describe(step, file->output));
+    }
+    return last == NULL ? 0 : output_sync_folder(last, error);
+}
+
+void files_retract(struct step *step)
+{
+    struct output *last = NULL;
+
+    for (struct step_output_file *file = step->files.first; file != NULL; file = file->next) {
+        _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+        last = output_is_published(file->output) ? file->output : last;
+        if (output_retract(file->output, &error) < 0)
+            decide_note_kept(step, error.message);
+    }
+    if (last != NULL)
+        (void)output_sync_folder(last, NULL);
 }
 
 int64_t files_size(const struct step *step)

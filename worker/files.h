@@ -39,6 +39,10 @@ void files_write_back(struct step *step);
 int files_finish_all(struct step *step, struct osiris_error *error);
 /* [step's thread] The driver has committed, and opens no more. What is left to publish is a rename each. */
 int files_make_ready(struct step *step, struct osiris_error *error);
+/* [step's thread] All outputs appear, or the error says which did not: what has appeared is to be taken back then. */
+int files_publish(struct step *step, struct osiris_error *error);
+/* [step's thread] Takes back what has appeared; what cannot be undone is noted in the decision batch. */
+void files_retract(struct step *step);
 /* [step's thread] How many bytes they have; -1: there are no files. */
 int64_t files_size(const struct step *step);
 /* [step's thread] Closes all outputs, the last one first: the first may have made the folder. */

@@ -9,6 +9,7 @@ libosiris_core_la_SOURCES += \
 	core/output/output-aside.c \
 	core/output/output-folders.c \
 	core/output/output-internal.h \
+	core/output/output-publish.c \
 	core/output/output.c \
 	core/output/output.h \
 	$(NULL)

@@ -452,35 +452,6 @@ int output_name_unnamed(struct output *output, struct osiris_error *error)
     return link_unnamed(output) < 0 ? output_fail(output, error, errno, "publish") : 0;
 }
 
-int output_make_ready(struct output *output, struct osiris_error *error)
-{
-    if (output->device || output->published)
-        return 0;
-    if (!output->finished)
-        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
-                                "\"%s\" was to be published before it was finished", output->path);
-    if (output_check_original(output, error) < 0)
-        return -1;
-    return output->hidden == NULL ? output_name_unnamed(output, error) : 0;
-}
-
-int output_publish(struct output *output, struct osiris_error *error)
-{
-    if (output->device || output->published)
-        return 0;
-    if (output_make_ready(output, error) < 0)
-        return -1;
-    if (renameat(output->folder, output->hidden, output->folder, output->name) < 0)
-        return output_fail(output, error, errno, "publish");
-    output->published = true;
-    free(output->hidden);
-    output->hidden = NULL;
-    /* Some filesystems cannot sync a folder; the rename has happened all the same. */
-    if (!output->no_sync && !output->aside && fsync(output->folder) < 0 && errno != EINVAL && errno != ENOTSUP)
-        return output_fail(output, error, errno, "sync the folder of");
-    return 0;
-}
-
 void output_close(struct output *output)
 {
     if (output == NULL)

@@ -2,8 +2,9 @@
  * An output file that appears whole or not at all. The descriptor is a real file in the target's folder:
  * unnamed (O_TMPFILE) where the filesystem can, else a hidden file ".<name>.osiris-<run id>-<pid>-<n>.tmp"
  * (a long name stands there as its hash) that is locked (flock) for as long as its process lives.
- * Publishing links it beside the target if it is unnamed, then renames it over the target and syncs the
- * folder.
+ * Publishing links it beside the target if it is unnamed, then renames it to the target and syncs the
+ * folder. A file that was there is kept under the hidden name until the output is closed, so that publishing
+ * can be taken back.
  *
  * A file that is there must be writable, and keeps its permissions (not its owner and ACLs: it is a new
  * file) unless others are asked for. A character device is written through. Two outputs of one path do not disturb each other: the
@@ -90,9 +91,14 @@ int output_sync_folder(struct output *output, struct osiris_error *error);
 int output_make_ready(struct output *output, struct osiris_error *error);
 /* Makes it appear. The output must be finished. Frees nothing. */
 int output_publish(struct output *output, struct osiris_error *error);
+/* Takes that back: a file that is new is removed, one that was replaced is there again. -1: it cannot be undone, as where the
+ * filesystem cannot exchange two names (NFS), and the old file is lost; or somebody else has replaced the new one. What was not
+ * published is no error. */
+int output_retract(struct output *output, struct osiris_error *error);
 /* Removes the hidden files of a run, none of whose processes lives any more, from a folder. */
 void output_remove_hidden(const char *folder, const char *run_id);
-/* Closes and, unless it was published, removes every trace, folders that it made (if empty) included. */
+/* Closes and, unless it was published, removes every trace, folders that it made (if empty) included. A file that it has replaced
+ * goes, too. */
 void output_close(struct output *output);
 
 #endif

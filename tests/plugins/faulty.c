@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,6 +31,7 @@ struct faulty {
     TEST_ATTEMPT_OPTIONS "\"rows\": {\"type\": \"integer\", \"default\": 10},"                                          \
     "\"path\": {\"type\": \"string\"},"                                                            \
     "\"say_bytes\": {\"type\": \"integer\", \"description\": \"how long a text is for the log, an event, and the error\"}," \
+    "\"make_folder\": {\"type\": \"string\", \"description\": \"in commit\"},"                            \
     "\"measure\": {\"type\": \"boolean\", \"description\": \"what has no measure, too\"},"          \
     "\"unread\": {\"type\": \"boolean\", \"description\": \"the inputs are\"},"                    \
     "\"detach\": {\"type\": \"string\", \"description\": \"a process that is nobody's child writes its number there\"}}}}"
@@ -82,8 +84,14 @@ static int open_faulty(const struct osiris_host *host, void **state)
     return 0;
 }
 
+/* So that what is to get this name cannot. */
 static int commit_faulty(void *state)
 {
+    const struct faulty *faulty = state;
+    const char *folder = faulty->host->get_string(faulty->host, OSIRIS_CONFIG, "make_folder", NULL);
+
+    if (folder != NULL && mkdir(folder, 0700) < 0)
+        return test_fail(faulty->host, OSIRIS_ERROR_IO, "cannot make \"%s\"", folder);
     trouble(state, "commit");
     return 0;
 }
