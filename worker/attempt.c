@@ -49,7 +49,7 @@ static void answer_success(struct step *step)
     answer_result(step->run->channel, step->request.id, result);
 }
 
-/* A step that was told to stop did not fail of what it met on its way out. */
+/* A step that was told to stop did not fail because of what happened while it stopped. */
 static void make_cancelled(struct step *step, struct osiris_error *error)
 {
     pthread_mutex_lock(&step->run->steps_lock);
@@ -96,14 +96,14 @@ static void close_step(struct step *step)
     decide_closed(step, &error);
 }
 
-static void act(struct step *step, enum step_decision decision)
+static void act(struct step *step, enum decision_stage stage)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
     step->own.stage = ATTEMPT_COMMIT;
-    if (decision == DECIDE_COMMIT)
+    if (stage == DECIDE_COMMIT)
         step->own.committed = verbs_commit(step, &error) == 0;
-    else if (decision == DECIDE_PUBLISH)
+    else if (stage == DECIDE_PUBLISH)
         files_publish(step, &error);
     else
         files_retract(step);
@@ -115,18 +115,18 @@ static void act(struct step *step, enum step_decision decision)
 /* Acts on decisions until the driver is closed. */
 static void follow_decisions(struct step *step)
 {
-    enum step_decision decision;
+    enum decision_stage stage;
 
     step->own.stage = ATTEMPT_DECIDE;
-    while ((decision = decide_wait(step)) != DECIDE_ABORT && decision != DECIDE_CLOSE)
-        act(step, decision);
+    while ((stage = decide_wait(step)) != DECIDE_ABORT && stage != DECIDE_CLOSE)
+        act(step, stage);
     step->own.stage = ATTEMPT_CLOSE;
-    if (decision == DECIDE_ABORT && !step->own.committed)
+    if (stage == DECIDE_ABORT && !step->own.committed)
         verbs_abort(step);
     close_step(step);
 }
 
-/* Answers what has become of the run. `error` is cleared. */
+/* Answers the request. `error` is cleared. */
 static void settle(struct step *step, bool success, struct osiris_error *error)
 {
     struct run *run = step->run;
@@ -135,7 +135,7 @@ static void settle(struct step *step, bool success, struct osiris_error *error)
     step->fate.succeeded = success;
     step->fate.phase = STEP_DECIDABLE;
     pthread_mutex_unlock(&run->steps_lock);
-    /* The cause is answered before its neighbours can know of it. */
+    /* The failed step answers before its neighbours, which fail because of it. */
     if (success)
         answer_success(step);
     else
@@ -146,14 +146,13 @@ static void settle(struct step *step, bool success, struct osiris_error *error)
     osiris_error_clear(error);
 }
 
-static void blame_for_end(struct step *step, const char *function, struct osiris_error *error)
+static void set_end_error(struct step *step, const char *function, struct osiris_error *error)
 {
     osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "the driver \"%s\" ended its thread in %s(); this is a fault of the driver",
                      step->plan.driver->name, function == NULL ? "release" : function);
 }
 
-/* The thread is on its way out: the driver has called pthread_exit. It is never called again; all else goes on as if it had
- * failed. */
+/* The driver has called pthread_exit. It is not called again; everything else continues as if it had failed. */
 static void on_thread_end(void *context)
 {
     struct step *step = context;
@@ -163,7 +162,7 @@ static void on_thread_end(void *context)
 
     decide_note_thread_end(step);
     reports_discard(step);
-    blame_for_end(step, function, &error);
+    set_end_error(step, function, &error);
     signs_leave(&step->signs);
     (void)interrupt_forbid(step);
     if (stage == ATTEMPT_RUN) {
@@ -180,6 +179,7 @@ static void on_thread_end(void *context)
         close_step(step);
     else
         follow_decisions(step);
+    decide_note_thread_left(step);
 }
 
 void attempt_run(struct step *step)

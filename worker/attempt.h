@@ -21,8 +21,8 @@ struct step_own {
     bool committed;      /* the driver has: there is nothing to abort */
 };
 
-/* [step's thread] Up to what becomes of it. A driver that ends the thread in one of its functions has failed, and is called no
- * more; the rest of the attempt is done on the way out. The thread is gone then. */
+/* [step's thread] Runs the attempt to its end. A driver that ends the thread in one of its functions has failed and is not
+ * called again; the rest of the attempt is done before the thread is gone. */
 void attempt_run(struct step *step);
 
 #endif

@@ -21,7 +21,7 @@ static bool is_to_be_cancelled(const struct step *step, int group, const struct 
 
 void cancel_group(struct run *run, int group, const struct step *except)
 {
-    /* All flags first: waking one step wakes its neighbours, who must know already why. */
+    /* All flags first: waking one step wakes its neighbours, which must already see why. */
     pthread_mutex_lock(&run->steps_lock);
     for (size_t i = 0; i < run->step_count; i++) {
         struct step *step = &run->steps[i];
@@ -54,7 +54,7 @@ bool cancel_all(struct run *run, int timeout_ms)
     for (size_t i = 0; i < run->step_count; i++) {
         struct step *step = &run->steps[i];
         if (step->fate.phase == STEP_RUNNING || step->fate.phase == STEP_DECIDABLE) {
-            step->fate.decision = DECIDE_ABORT;
+            step->fate.stage = DECIDE_ABORT;
             pthread_cond_broadcast(&step->fate.decided);
         }
     }

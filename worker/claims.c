@@ -39,7 +39,7 @@ static int refuse(const struct output *output, const char *other, struct osiris_
     return -1;
 }
 
-/* Appending is no exception: what two steps of a group append goes behind the same rows, and one of them would lose. */
+/* Appending is no exception: two steps of a group would append to the same rows, and one of them would lose. */
 static int take(const struct output *output, const char *path, const char *step_id, struct osiris_error *error)
 {
     char theirs[CLAIM_SIZE];

@@ -15,7 +15,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void name_another(struct buffer *names, size_t count, const char *name)
+static void append_name(struct buffer *names, size_t count, const char *name)
 {
     if (count < MOST_NAMES)
         buffer_append_format(names, "%s\"%.64s\"", count == 0 ? "" : ", ", name);
@@ -36,8 +36,8 @@ void columns_warn_of_equal_names(struct step *step, const struct ArrowSchema *sc
     qsort(names, count, sizeof *names, by_name);
     for (size_t i = 1; i < count; i++)
         if (strcmp(names[i], names[i - 1]) == 0 && (i == 1 || strcmp(names[i], names[i - 2]) != 0))
-            name_another(&list, equal++, names[i]);
+            append_name(&list, equal++, names[i]);
     if (equal > 0)
-        step_log(step, "warning", "%.64s gives several columns of one name: %s; give each a name of its own (in SQL: with AS)",
+        step_log(step, "warning", "%.64s has several columns with the same name: %s; rename them (in SQL: with AS)",
                  step->plan.component, list.data);
 }

@@ -1,5 +1,5 @@
 /*
- * Columns of one name in a stream. Arrow allows them, and columns are passed on by their place: nothing is lost here. But a lookup
+ * Columns of one name in a stream. Arrow allows them, and columns are passed on by their position: nothing is lost here. But a lookup
  * by name finds one of them.
  */
 #ifndef OSIRIS_WORKER_COLUMNS_H

@@ -23,17 +23,17 @@ enum step_phase {
     STEP_IDLE,    /* not requested yet */
     STEP_RUNNING, /* its thread is in open, run, or the output stream */
     STEP_DECIDABLE, /* it has run (or failed) and waits for a decision */
-    STEP_CLOSED,  /* its driver is closed, its thread waits or is about to */
+    STEP_CLOSED,  /* its driver is closed; its thread waits, or is about to */
 };
 
-enum step_decision { DECIDE_NOTHING, DECIDE_COMMIT, DECIDE_PUBLISH, DECIDE_RETRACT, DECIDE_CLOSE, DECIDE_ABORT };
+enum decision_stage { DECIDE_NOTHING, DECIDE_COMMIT, DECIDE_PUBLISH, DECIDE_RETRACT, DECIDE_CLOSE, DECIDE_ABORT };
 
-/* One commit or abort request: answered when the last of its steps has acted. Guarded by run->steps_lock. */
-struct decision_batch {
+/* A commit or abort request: answered when the last of its steps has acted. Guarded by run->steps_lock. */
+struct decision {
     char *request_id;
     size_t waiting; /* steps that have not acted yet */
-    enum step_decision stage; /* what they were asked last */
-    bool commit_only; /* what comes next comes with a request of its own */
+    enum decision_stage stage; /* what they do now */
+    bool commit_only; /* the second phase has its own request */
     struct step **steps; /* borrowed from the run; NULL: there is none of that name */
     size_t step_count;
     json_object *published;
@@ -42,14 +42,15 @@ struct decision_batch {
     struct osiris_error error; /* the first */
 };
 
-/* Where a step is, and what is decided for it. Guarded by run->steps_lock. */
+/* The phase of a step, and what is decided for it. Guarded by run->steps_lock. */
 struct step_fate {
     enum step_phase phase;
     bool busy; /* its thread has something left to do for the attempt */
-    bool thread_ended; /* the driver has ended it: there is to be another */
-    enum step_decision decision;
+    bool thread_ended; /* the driver has ended it: the next attempt needs another */
+    bool thread_left;  /* it touches neither the step nor the run any more */
+    enum decision_stage stage; /* what its thread is to do next */
     pthread_cond_t decided;
-    struct decision_batch *batch;
+    struct decision *decision; /* that it is part of, or NULL */
     bool succeeded; /* its run has */
     bool prepared;  /* its commit has passed the first phase alone */
     bool committed; /* and was published: it is never run again */
@@ -62,14 +63,17 @@ void decide_commit(struct run *run, const char *request_id, const struct steps_r
 /* [main thread] */
 void decide_abort(struct run *run, const char *request_id, const struct steps_request *request);
 
-/* [step's thread] Waits for what is to be done next. */
-enum step_decision decide_wait(struct step *step);
+/* [step's thread] Waits for the next stage. */
+enum decision_stage decide_wait(struct step *step);
 /* [step's thread] It has acted on its decision (or failed to). run->steps_lock is not held. */
 void decide_done(struct step *step, struct osiris_error *error);
-/* [step's thread] The same, and the driver is closed: the attempt is over, and its thread touches the step no more. */
+/* [step's thread] The same, and the driver is closed: the attempt is over, and the thread waits for the next one. */
 void decide_closed(struct step *step, struct osiris_error *error);
-/* [step's thread] It ends. */
+/* [step's thread] The driver ends it; and the thread leaves our code, as the last that it does here. */
 void decide_note_thread_end(struct step *step);
+void decide_note_thread_left(struct step *step);
+/* [main thread] Waits for that: for our own code only. */
+void decide_wait_for_thread(struct step *step);
 /* [step's thread] It is never run again. */
 void decide_note_publishing(struct step *step);
 /* [step's thread] A file could not be taken back, for this reason. */

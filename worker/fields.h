@@ -1,6 +1,6 @@
 /*
  * Reading the members of a request, once, into C values. The first member that is missing or malformed is the error, which names
- * it by its path; what is read after it are harmless values, so that a reader checks once, at its end.
+ * it by its path. Values that are read after it are harmless defaults, so that a reader checks once, at its end.
  */
 #ifndef OSIRIS_WORKER_FIELDS_H
 #define OSIRIS_WORKER_FIELDS_H

@@ -81,7 +81,7 @@ static int open_stdout(struct step *step, const struct output_options *options,
 {
     if (step->run->outputs.stdout_fd < 0) {
         osiris_error_set(error, OSIRIS_ERROR_CONFIG, "there is no standard output to write to here");
-        osiris_error_hint(error, "let the step run where osiris does: run_on: local");
+        osiris_error_hint(error, "run the step where osiris runs: run_on: local");
         return -1;
     }
     if (options->append || options->mode != 0)
@@ -89,13 +89,13 @@ static int open_stdout(struct step *step, const struct output_options *options,
                                 "standard output can be neither appended to nor given a mode");
     if (!take_stdout(&step->run->outputs)) {
         osiris_error_set(error, OSIRIS_ERROR_CONFIG, "another step writes to standard output");
-        osiris_error_hint(error, "let one step of the run write to \"-\"");
+        osiris_error_hint(error, "write to \"-\" in one step of the run only");
         return -1;
     }
     return output_open_stream(options->path, step->run->outputs.stdout_fd, output, error);
 }
 
-/* Should this process be killed, osiris finds what is hidden. */
+/* If this process is killed, osiris finds the hidden files there. */
 static void note_folder(void *context, int folder)
 {
     struct run *run = context;
@@ -311,7 +311,7 @@ int64_t files_size(const struct step *step)
         return -1;
     for (const struct step_output_file *file = step->files.first; file != NULL; file = file->next) {
         int64_t size = output_size(file->output);
-        /* Of a stream nobody knows what went out. */
+        /* The size of a stream is unknown. */
         total += size >= 0 ? size : atomic_load(&step->progress.bytes);
     }
     return total;

@@ -33,7 +33,7 @@ struct step_files {
 int files_open_input(const struct osiris_host *host, const char *path, int *fd);
 int files_open_output(const struct osiris_host *host, const char *path, const struct osiris_output_options *options, int *fd);
 int files_finish_output(const struct osiris_host *host, int fd);
-/* [any thread] The driver has come back for more: what it made of the last batch is in its files. */
+/* [any thread] The driver asks for the next batch: it has written the last one to its files. */
 void files_write_back(struct step *step);
 /* [step's thread] All is written: of whatever kind the step is. */
 int files_finish_all(struct step *step, struct osiris_error *error);

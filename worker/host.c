@@ -97,7 +97,7 @@ static int32_t host_cancelled(const struct osiris_host *host)
 {
     struct step *step = hosting_enter_call(host, "cancelled", host, "the host");
 
-    /* Whoever asks behind the step's end is to stop. */
+    /* After the step's end, a thread that asks is to stop. */
     if (step == NULL)
         return 1;
     signs_note(&step->signs);
@@ -106,7 +106,7 @@ static int32_t host_cancelled(const struct osiris_host *host)
     return cancelled;
 }
 
-/* The last one counts. Text that is no object leaves none, which the caller blames on the driver. */
+/* The last one counts. A text that is not an object leaves no answer, which the caller blames on the driver. */
 static void host_result(const struct osiris_host *host, const char *json)
 {
     struct step *step = hosting_enter_call(host, "result", json, "the answer");

@@ -43,8 +43,7 @@ struct step *hosting_enter(struct hosting *hosting)
     pthread_mutex_unlock(&hosting->lock);
     /* Not to the orchestrator: it is no part of any step any more. */
     if (first)
-        fprintf(stderr, "osiris-worker: a thread of the driver \"%s\" calls its host after the step was closed; nothing of it is "
-                "heard\n", hosting->driver);
+        fprintf(stderr, "osiris-worker: a thread of the driver \"%s\" called its host after the step was closed; the call is ignored\n", hosting->driver);
     return step;
 }
 

@@ -25,18 +25,18 @@ struct hosting {
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t left;
     struct step *step; /* NULL: it is over */
-    unsigned callers;  /* that are inside */
+    unsigned callers;  /* threads that are inside */
     bool reported;     /* that a call came too late */
 };
 
 /* [main thread] Lives for as long as the process. */
 struct hosting *hosting_new(struct step *step);
-/* [any thread] Around what a driver's call to its host does for it: the step that it is for. NULL: that is over; there is no
- * leaving then. */
+/* [any thread] Around the work of a host function: the step that it is for. NULL: the step is over; then there is no
+ * hosting_leave. */
 struct step *hosting_enter(struct hosting *hosting);
 void hosting_leave(struct step *step);
-/* [any thread] The same for a call of the host table's `function`; NULL, too, if the host or what is `given` is NULL, which the
- * driver is blamed for. */
+/* [any thread] The same for a call of the host table's `function`. Also NULL if the host or the `given` value is NULL, which is
+ * reported as a fault of the driver. */
 struct step *hosting_enter_call(const struct osiris_host *host, const char *function, const void *given, const char *what);
 /* [step's thread] The driver is closed: calls that come from now on are refused. Waits for those who are inside. */
 void hosting_end(struct hosting *hosting);

@@ -50,7 +50,7 @@ static int from_result(struct step *step, struct input_stream *stream, enum queu
     return EIO;
 }
 
-/* What is read when it must not be is no end: that would lose the rest with success. */
+/* Reading too late is an error, not the end of the stream: that would lose the rest without notice. */
 static int refuse_reading(struct step *step, struct input_stream *stream)
 {
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
@@ -63,7 +63,7 @@ static int refuse_reading(struct step *step, struct input_stream *stream)
     return EINVAL;
 }
 
-/* The step that the stream is read for, if it may be. NULL: *result says why not. */
+/* The step that reads the stream. NULL: it may not be read; *result says why. */
 static struct step *enter(struct ArrowArrayStream *self, int *result)
 {
     struct input_stream *stream = self->private_data;
@@ -210,9 +210,9 @@ static int has_rows(struct step *step, struct input_stream *stream)
     return stream->rows > before;
 }
 
-static void tell(struct step *step, const char *level, const struct input_stream *stream)
+static void log_unread(struct step *step, const char *level, const struct input_stream *stream)
 {
-    step_log(step, level, "%.64s has read %lld rows of step \"%.64s\" and wanted no more", step->plan.component,
+    step_log(step, level, "%.64s has read %lld rows of step \"%.64s\" and then stopped reading", step->plan.component,
              (long long)stream->rows, stream->edge->other_id);
 }
 
@@ -220,8 +220,8 @@ static int refuse_unread(const struct step *step, const struct input_stream *str
                          struct osiris_error *error)
 {
     return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
-                            "the driver \"%s\" says it has written all, and has read no row of step "
-                            "\"%s\" (its input \"%s\"), which has some; this is a fault of the driver",
+                            "the driver \"%s\" has returned success without reading any row of step "
+                            "\"%s\" (its input \"%s\"), which has rows; this is a fault of the driver",
                             step->plan.driver->name, stream->edge->other_id, stream->edge->name);
 }
 
@@ -242,7 +242,7 @@ int input_streams_check_read(struct step *step, struct osiris_error *error)
                 return found < 0 ? osiris_error_set(error, OSIRIS_ERROR_CANCELLED, "stopped")
                                  : refuse_unread(step, stream, error);
         } else {
-            tell(step, writes || stream->rows == 0 ? "warning" : "info", stream);
+            log_unread(step, writes || stream->rows == 0 ? "warning" : "info", stream);
         }
     }
     return 0;

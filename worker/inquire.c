@@ -52,6 +52,6 @@ int inquire(struct step *step, struct osiris_error *error)
     if (reports_have_answer(step))
         return 0;
     return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
-                            "%s gave no result that is a JSON object; this is a fault of the driver \"%s\"",
+                            "%s returned no JSON object; this is a fault of the driver \"%s\"",
                             step->request.verb, step->plan.driver->name);
 }

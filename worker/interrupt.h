@@ -1,6 +1,6 @@
 /*
- * Interrupting a step's driver. It is called on a thread of its own, so that a driver that hangs there keeps nobody but its own step
- * waiting. `lock` guards whether the driver is open: interrupt never meets a closed one.
+ * Interrupting a step's driver. It is called on a thread of its own, so that a driver that hangs there delays only its own
+ * step. `lock` guards whether the driver is open: interrupt never meets a closed one.
  */
 #ifndef OSIRIS_WORKER_INTERRUPT_H
 #define OSIRIS_WORKER_INTERRUPT_H

@@ -32,7 +32,7 @@ void lifecycle_name_thread(const char *step_id, const char *component)
     thread_component = component;
 }
 
-/* One call, so that no other thread's words come between. Async-signal-safe. */
+/* One call, so that the output of other threads does not interleave. Async-signal-safe. */
 static void print(const char *const *words, int count)
 {
     struct iovec parts[8];
@@ -62,7 +62,7 @@ void memory_exhausted(void)
 }
 
 #ifndef OSIRIS_SANITIZED
-/* The signal's default action follows, so that the exit status tells it, too. */
+/* The signal's default action follows, so that the exit status shows it, too. */
 static void on_crash(int number)
 {
     print_end(number == SIGSEGV  ? "SIGSEGV"

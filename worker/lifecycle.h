@@ -24,7 +24,7 @@ void lifecycle_end_children(void);
 /* Ends the whole process group and all children, this process with them. */
 void lifecycle_kill_group(void) __attribute__((noreturn));
 
-/* Before anything is loaded: where this process stands. It keeps it until it ends. */
+/* Before anything is loaded: records the working directory and the umask, for as long as the process lives. */
 void lifecycle_note_origin(struct worker_origin *origin);
 
 #endif

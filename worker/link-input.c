@@ -52,7 +52,7 @@ struct link_input *link_input_new(struct channel *channel, struct queue *queue, 
     return input;
 }
 
-static void forget_batch(struct link_input *input)
+static void discard_batch(struct link_input *input)
 {
     json_object_put(input->header);
     input->header = NULL;
@@ -61,9 +61,9 @@ static void forget_batch(struct link_input *input)
     input->filled = input->length = 0;
 }
 
-static void forget_attempt(struct link_input *input)
+static void discard_attempt(struct link_input *input)
 {
-    forget_batch(input);
+    discard_batch(input);
     if (input->has_schema)
         input->schema.release(&input->schema);
     input->has_schema = input->ended = false;
@@ -77,7 +77,7 @@ void link_input_free(struct link_input *input)
 {
     if (input == NULL)
         return;
-    forget_attempt(input);
+    discard_attempt(input);
     body_pool_free(input->pool);
     free(input);
 }
@@ -98,7 +98,7 @@ static void send_about(struct link_input *input, const char *type, int64_t bytes
 }
 
 /* Counted before it is sent: the answer may be quicker than we are. */
-static void give_credit(struct link_input *input, int64_t bytes)
+static void grant_credit(struct link_input *input, int64_t bytes)
 {
     atomic_fetch_add(&input->given, bytes);
     send_about(input, "credit", bytes);
@@ -106,10 +106,10 @@ static void give_credit(struct link_input *input, int64_t bytes)
 
 void link_input_open(struct link_input *input, int64_t stream)
 {
-    forget_attempt(input);
+    discard_attempt(input);
     atomic_store(&input->stream, stream);
     if (stream != 0)
-        give_credit(input, (int64_t)input->window);
+        grant_credit(input, (int64_t)input->window);
 }
 
 int64_t link_input_stream(const struct link_input *input)
@@ -210,7 +210,7 @@ static int finish_batch(struct link_input *input, struct osiris_error *error)
     osiris_error_clear(&problem);
     /* An elastic edge's producer is never held up. */
     if (result == QUEUE_OK && input->elastic)
-        give_credit(input, input->weight);
+        grant_credit(input, input->weight);
     return 0;
 }
 
@@ -269,7 +269,7 @@ void link_input_taken(struct link_input *input, uint64_t weight)
     /* Not for every batch: but before the producer's half of the window is used up. */
     if (taken < (int64_t)(input->window / 4))
         return;
-    give_credit(input, atomic_exchange(&input->taken, 0));
+    grant_credit(input, atomic_exchange(&input->taken, 0));
 }
 
 void link_input_close(struct link_input *input)

@@ -17,7 +17,7 @@
 
 struct link_input;
 
-/* `window`: what the reader lets come beyond what it has taken. `elastic`: the queue puts all on disk beyond its own bound. */
+/* `window`: how much may arrive beyond what the reader has taken. `elastic`: the queue spills to disk beyond its bound. */
 struct link_input *link_input_new(struct channel *channel, struct queue *queue, uint64_t window,
                                   bool elastic);
 void link_input_free(struct link_input *input);
@@ -36,7 +36,7 @@ void link_input_wake(struct link_input *input);
 void link_input_taken(struct link_input *input, uint64_t weight);
 /* [reader] Bytes of its columns. */
 uint64_t link_input_bytes(const struct link_input *input, const struct ArrowArray *array);
-/* [reader] It wants no more. */
+/* [reader] It reads no more. */
 void link_input_close(struct link_input *input);
 
 #endif

@@ -12,7 +12,7 @@
 #define RESUME_TIMEOUT_MS 60000 /* a worker waits so long for the link on which one that got lost comes again */
 #define BODIES_A_POLL 8 /* taken in before the loop looks at what else there is */
 
-/* What the driver is in: an interrupt that has not returned says more than what it interrupts. */
+/* The function that the driver is in. An interrupt that has not returned says more than the function it interrupts. */
 static const char *read_signs(struct step *step, int64_t *silent_ms)
 {
     int64_t interrupt_ms;
@@ -54,8 +54,8 @@ static void send_heartbeat(struct worker *worker)
     worker->last_sent_ms = clock_monotonic_ms();
 }
 
-/* This process did not run: the others get a new period. Those in whose functions drivers are did not run either. */
-static void make_up_for_pause(struct worker *worker)
+/* This process did not run: the peers get a new period. The drivers did not run either. */
+static void extend_deadlines(struct worker *worker)
 {
     int64_t pause = pause_take(&worker->watch), now = clock_monotonic_ms();
 
@@ -66,7 +66,7 @@ static void make_up_for_pause(struct worker *worker)
     if (worker->lost_since_ms != 0)
         worker->lost_since_ms = now;
     if (worker->door != NULL)
-        door_excuse_guests(worker->door);
+        door_extend_deadlines(worker->door);
     for (size_t i = 0; worker->run != NULL && i < worker->run->step_count; i++) {
         signs_skip_pause(&worker->run->steps[i].main.signs, pause);
         signs_skip_pause(&worker->run->steps[i].main.interrupt_signs, pause);
@@ -93,8 +93,8 @@ static int poll_timeout(const struct worker *worker)
 
 /* What comes. */
 
-/* The peer may not hear it any more; it is its fault. */
-static void say_violation(const struct worker *worker, const struct osiris_error *violation)
+/* The peer may not receive it any more. */
+static void report_violation(const struct worker *worker, const struct osiris_error *violation)
 {
     json_object *data = osiris_error_to_json(violation);
 
@@ -123,7 +123,7 @@ static int receive(struct worker *worker, short revents, bool *end, struct osiri
             continue;
         }
         if (message == NULL || worker_handle(worker, message, body_length, &violation) < 0) {
-            say_violation(worker, &violation);
+            report_violation(worker, &violation);
             osiris_error_clear(error);
             osiris_error_move(error, &violation);
             return -1;
@@ -131,9 +131,9 @@ static int receive(struct worker *worker, short revents, bool *end, struct osiri
     }
 }
 
-/* The door: who comes first begins the session, afterwards only its own orchestrator gets in. */
+/* New links: the first one begins the session; afterwards only its own orchestrator is accepted. */
 
-/* A worker that was never spoken to takes the session of who resumes it, too: then hello was lost with its link. */
+/* A resume may also begin the session: then the hello was lost with its link. */
 static int begin_session(struct worker *worker, struct door_visitor *visitor,
                          struct osiris_error *error)
 {
@@ -158,7 +158,7 @@ static int begin_session(struct worker *worker, struct door_visitor *visitor,
     return 0;
 }
 
-/* The old link may be there still, as far as this side can see: its other end knows better. */
+/* This side may not have noticed yet that the old link is lost; the other side has. */
 static int resume_session(struct worker *worker, struct door_visitor *visitor,
                           struct osiris_error *error)
 {
@@ -173,8 +173,8 @@ static int resume_session(struct worker *worker, struct door_visitor *visitor,
                : channel_take_greeting(worker->channel, visitor->message, error);
 }
 
-/* Whoever is not welcome is shown out without a word. True: there may be something to receive. */
-static int answer_door(struct worker *worker, bool *opened, struct osiris_error *error)
+/* A connection that is not accepted is closed. *opened: there may be something to receive. */
+static int accept_links(struct worker *worker, bool *opened, struct osiris_error *error)
 {
     struct door_visitor visitor;
     int result = 0;
@@ -191,12 +191,12 @@ static int answer_door(struct worker *worker, bool *opened, struct osiris_error 
         json_object_put(visitor.message);
     }
     if (result < 0 && worker->channel != NULL)
-        say_violation(worker, error);
+        report_violation(worker, error);
     return result;
 }
 
-/* A link that may be made again is given up when nothing comes: it may have died without a sign. An orchestrator that was stopped
- * may go on; its end would show as that of the link. */
+/* A link that may be made again is dropped when nothing arrives: it may be lost without a sign. An orchestrator that was stopped
+ * may continue; its end would end the link, too. */
 static int check_silence(struct worker *worker, struct osiris_error *error)
 {
     int64_t now = clock_monotonic_ms();
@@ -224,7 +224,7 @@ static int check_silence(struct worker *worker, struct osiris_error *error)
 
 static int check_time(struct worker *worker, bool *end, struct osiris_error *error)
 {
-    make_up_for_pause(worker);
+    extend_deadlines(worker);
     int64_t now = clock_monotonic_ms();
 
     if (!worker->greeted && now >= worker->greeting_deadline_ms)
@@ -277,14 +277,14 @@ int worker_loop(struct worker *worker, struct osiris_error *error)
         int timeout_ms = poll_timeout(worker);
         pause_expect(&worker->watch, timeout_ms);
         int ready = poll(fds, fill_fds(worker, fds), timeout_ms);
-        make_up_for_pause(worker);
+        extend_deadlines(worker);
         if (ready < 0 && errno != EINTR)
             return osiris_error_set_errno(error, errno, "cannot poll");
         if (ready > 0 && fds[0].revents != 0)
             return worker->cleaned ? 0
                                    : osiris_error_set(error, OSIRIS_ERROR_CANCELLED,
-                                                      "told to stop by a signal");
-        if (worker->door != NULL && answer_door(worker, &opened, error) < 0)
+                                                      "stopped by a signal");
+        if (worker->door != NULL && accept_links(worker, &opened, error) < 0)
             return -1;
         short revents = opened ? POLLIN | POLLOUT : fds[1].revents;
         if (worker->channel != NULL &&

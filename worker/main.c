@@ -27,7 +27,7 @@
 #include "config.h"
 #endif
 
-/* The orchestrator is gone: nothing of the run may stay. */
+/* The orchestrator is gone: nothing of the run may remain. */
 static void stop_alone(struct worker *worker, const struct osiris_error *error)
 {
     fprintf(stderr, "osiris-worker: %s; stopping\n", error->message);
@@ -76,7 +76,7 @@ static int begin(struct worker *worker, int given_fd, bool listens, struct osiri
     return worker->signal_fd < 0 ? -1 : 0;
 }
 
-/* A driver has called pthread_exit while it was loaded, or the like: nobody would be there any more. */
+/* A driver has called pthread_exit on the main thread, while it was loaded, say: the worker cannot continue without it. */
 static void on_thread_end(void *context)
 {
     const struct main_call call = calls_read();
@@ -134,7 +134,7 @@ static int usage(void)
     return 2;
 }
 
-/* A descriptor's number; -1: it is none. */
+/* The number of a descriptor; -1: the text is not one. */
 static int descriptor(const char *text)
 {
     char *end;

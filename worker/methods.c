@@ -55,7 +55,7 @@ static int on_hello(struct worker *worker, const char *id, json_object *params,
                                 "the orchestrator speaks protocol %lld, this worker speaks %d",
                                 (long long)hello.protocol, CHANNEL_PROTOCOL_VERSION);
     if (worker->greeted)
-        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "hello was said before");
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "hello came before");
     if (channel_is_resumable(worker->channel) && !channel_knows(worker->channel, params))
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
                                 "hello names another session than its link");
@@ -118,7 +118,7 @@ static int on_execute_step(struct worker *worker, const char *id, json_object *p
     struct execute_request request;
     int result = execute_read(&request, params, error);
 
-    /* Also of a step that is not there: the numbers were said. */
+    /* Also for a step that does not exist: the numbers were used. */
     if (streams_claim(worker->run, &request, &worker->violation) == 0 && result == 0)
         result = start_step(worker, id, &request, error);
     execute_clear(&request);
@@ -157,7 +157,7 @@ static void cancel_steps(struct run *run, const struct steps_request *request)
         struct step *step = run_find_step(run, request->ids[i]);
         if (step == NULL)
             continue;
-        /* Its neighbours cannot go on without it, and shall know why. */
+        /* Its neighbours cannot continue without it, and report why. */
         atomic_store(&step->progress.cancelled, true);
         cancel_group(run, step->plan.group, step);
         cancel_step(step);
@@ -278,7 +278,7 @@ static int handle_request(struct worker *worker, const struct request *request, 
     return 0;
 }
 
-/* What is wrong with a stream, its producer has done; that there is no memory for it, nobody. */
+/* A malformed stream is the fault of its producer; a lack of memory is not. */
 static void note_refusal(struct worker *worker, const struct stream_message *message, const struct osiris_error *error)
 {
     if (error->violation)
@@ -292,7 +292,7 @@ int worker_handle(struct worker *worker, json_object *message, size_t body_lengt
 
     if (request_read(&request, message))
         return handle_request(worker, &request, violation);
-    /* Heartbeats have told what they had to by coming; unknown types are ignored. */
+    /* Receiving a heartbeat is all there is to it; unknown types are ignored. */
     stream_message_read(&read, message);
     if (streams_take_message(worker->run, &read, body_length, violation) == 0)
         return 0;

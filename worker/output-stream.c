@@ -12,7 +12,7 @@ static int blame(const struct step *step, struct osiris_error *error)
     return osiris_error_prefix(error, "the driver \"%s\"", step->plan.driver->name);
 }
 
-/* What a stream's callback failed of, if it has: the driver's report, else the stream's own words. */
+/* Why a stream's callback has failed, if it has: the driver's report, else the stream's own text. */
 static int end_callback(struct step *step, struct ArrowArrayStream *stream, int number,
                          const char *verb, struct osiris_error *error)
 {
@@ -42,7 +42,7 @@ static int pull_batch(struct step *step, struct ArrowArrayStream *stream,
     if (*end)
         return 0;
     if (arrow_check_array(schema, &batch, error) < 0) {
-        /* Its release is as suspect as the rest, but not to call it would surely leak. */
+        /* Its release may be as malformed as the rest, but not calling it would certainly leak. */
         batch.release(&batch);
         return blame(step, error);
     }
@@ -62,7 +62,7 @@ static int pull_all(struct step *step, struct ArrowArrayStream *stream,
             return osiris_error_set(error, OSIRIS_ERROR_CANCELLED, "stopped");
         if (pull_batch(step, stream, schema, &end, error) < 0)
             return -1;
-        /* All readers have had enough: so has the run. */
+        /* No reader wants more: the run is done. */
         if (step->plan.output_count > 0 && edges_open_readers(step) == 0)
             return 0;
     }

@@ -106,7 +106,7 @@ static void read_edge(const struct plan *plan, struct fields *fields, size_t num
     const char *mode = fields_optional_string(fields, "mode", "bounded");
 
     if (fields_integer(fields, "id", 0) != (int64_t)number)
-        fields_refuse(fields, "id", "is not its place in the list");
+        fields_refuse(fields, "id", "is not its position in the list");
     if (strcmp(mode, "bounded") != 0 && strcmp(mode, "elastic") != 0)
         fields_refuse(fields, "mode", "is neither bounded nor elastic");
     edge->from = read_end(plan, fields, "from");

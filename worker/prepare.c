@@ -18,7 +18,7 @@ static int out_of_memory(struct osiris_error *error)
     return osiris_error_set_errno(error, ENOMEM, "cannot prepare the run");
 }
 
-/* Drivers get it, or what is in it, and may be elsewhere by then. */
+/* Drivers receive the path and may have changed the working directory by then. */
 static char *make_absolute(const struct run *run, const char *path)
 {
     return absolute_path(run->origin->path, path);
@@ -44,7 +44,7 @@ static int add_secrets(struct run *run, const struct plan *plan, struct osiris_e
 
 static int load_driver(struct step *step, const struct plan_step *planned, struct osiris_error *error)
 {
-    /* One that was loaded before may have changed the working directory. */
+    /* A driver that was loaded before may have changed the working directory. */
     _cleanup_free_ char *file = make_absolute(step->run, planned->file);
 
     calls_enter(step->plan.name, CALL_LOAD);
@@ -101,7 +101,7 @@ static struct step_edge *add_edge(struct step_edge **edges, size_t *count, const
     return edge;
 }
 
-/* What comes from elsewhere never makes the main thread wait: credit bounds it, or the disk takes it. */
+/* Batches from other places never make the main thread wait: credit bounds them, or they go to disk. */
 static struct queue *make_queue(const struct run *run, const struct joint *joint)
 {
     uint64_t bound = joint->edge->elastic ? joint->plan->spill_bytes
@@ -152,7 +152,7 @@ static int make_edge(struct run *run, const struct joint *joint, struct osiris_e
     return 0;
 }
 
-/* Edges are numbered by their place in the plan. */
+/* Edges are numbered by their position in the plan. */
 static int make_edges(struct run *run, const struct plan *plan, struct osiris_error *error)
 {
     for (size_t i = 0; i < plan->edge_count; i++) {

@@ -40,7 +40,7 @@ enum queue_result queue_put(struct queue *queue, struct ArrowArray *array, uint6
 enum queue_result queue_put_quietly(struct queue *queue, struct ArrowArray *array, uint64_t bytes,
                                     struct osiris_error *error);
 void queue_wake(struct queue *queue);
-/* [producer] No more will come. */
+/* [producer] There will be no more. */
 void queue_finish(struct queue *queue);
 
 /* [reader] Waits for the schema and copies it. */

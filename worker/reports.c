@@ -75,7 +75,7 @@ static void take_report(struct step *step, struct osiris_error *error)
     pthread_mutex_unlock(&step->reports.lock);
 }
 
-/* Many return an errno where -1 is meant, with the report forgotten: it tells more than nothing. */
+/* Many drivers return an errno instead of -1 and forget the report: the number is better than nothing. */
 static int no_reason(const char *verb, int result, struct osiris_error *error)
 {
     char words[128];

@@ -29,7 +29,7 @@ struct run_streams {
     int64_t *numbers; /* all that requests have named */
     size_t count, capacity;
     struct link_input *quiet_input; /* whose reader may not know yet of all that has come */
-    uint8_t *discarded; /* FRAME_MAXIMUM_BODY bytes, or NULL: bodies that nobody wants */
+    uint8_t *discarded; /* FRAME_MAXIMUM_BODY bytes, or NULL: bodies of streams that are gone */
 };
 
 /* What the steps' outputs share. `lock` guards it, but for the descriptor, which does not change. */

@@ -27,7 +27,7 @@ static void send_heartbeat(const struct stand_in *stand_in, const struct watched
     json_object *data = json_object_new_object();
     const struct driver_name *who = watched->call.who;
 
-    /* Loading has a bound of its own, that of prepare. */
+    /* Loading is bounded by the timeout of prepare. */
     if (who != NULL && strcmp(watched->call.function, CALL_LOAD) != 0) {
         json_object *steps = json_object_new_array();
         json_object *entry = json_object_new_object();
@@ -52,7 +52,7 @@ static void print_late(const struct watched *watched, const char *end)
                 who->step_id, who->driver, watched->call.function, (long long)watched->ms, end);
 }
 
-/* Whether there is nobody any more to wait for: a signal has come, or the channel's other end is gone. */
+/* Whether the worker is no longer needed: a signal has arrived, or the other end of the channel is gone. */
 static bool is_alone(const struct stand_in *stand_in, struct watched *watched, int64_t tick_ms)
 {
     struct pollfd fds[] = {{.fd = stand_in->signal_fd, .events = POLLIN},
@@ -69,7 +69,7 @@ static bool is_alone(const struct stand_in *stand_in, struct watched *watched, i
     return watched->alone > stand_in->resume_timeout_ms;
 }
 
-static void look(struct stand_in *stand_in, struct watched *watched, int64_t tick_ms)
+static void check_main_thread(struct stand_in *stand_in, struct watched *watched, int64_t tick_ms)
 {
     struct main_call call = calls_read();
 
@@ -79,7 +79,7 @@ static void look(struct stand_in *stand_in, struct watched *watched, int64_t tic
         watched->call = call;
         watched->ms += tick_ms;
         if (is_alone(stand_in, watched, tick_ms)) {
-            print_late(watched, "; nobody waits for it any more; stopping");
+            print_late(watched, "; the worker is no longer needed; stopping");
             lifecycle_kill_group();
         }
         if (watched->ms >= LATE_MS && !watched->reported)
@@ -110,7 +110,7 @@ static void *stand_in_thread(void *context)
         while (!stand_in->ending && waited == 0)
             waited = pthread_cond_timedwait(&stand_in->ends, &stand_in->lock, &next);
         if (!stand_in->ending)
-            look(stand_in, &watched, tick_ms);
+            check_main_thread(stand_in, &watched, tick_ms);
     }
     pthread_mutex_unlock(&stand_in->lock);
     return NULL;

@@ -1,7 +1,7 @@
 /*
  * A thread that stands in for the main thread while that is in a driver's code (calls.h): it sends heartbeats, which name the
  * function, and ends the process when the orchestrator is gone or has it stop. So no driver makes the worker silent, and none keeps
- * it when nobody needs it any more. A worker that is stopped as a whole is silent all the same.
+ * a worker alive that is no longer needed. A worker that is stopped as a whole is silent all the same.
  */
 #ifndef OSIRIS_WORKER_STAND_IN_H
 #define OSIRIS_WORKER_STAND_IN_H

@@ -30,6 +30,7 @@ static void *step_thread(void *argument)
 
     while (wait_for_call(step) == CALL_RUN)
         attempt_run(step);
+    decide_note_thread_left(step);
     return NULL;
 }
 
@@ -56,9 +57,10 @@ static bool has_ended(struct step *step)
     return ended;
 }
 
-/* The thread is done with us; what keeps it is its driver's: destructors of thread-local data. */
+/* Once the thread has left our code, only its driver can keep it: destructors of thread-local data. */
 static void join(struct step *step, const struct timespec *deadline)
 {
+    decide_wait_for_thread(step);
     if (pthread_timedjoin_np(step->main.thread, NULL, deadline) != 0) {
         fprintf(stderr, "osiris-worker: step \"%s\": the driver \"%s\" keeps its thread from ending; it is left behind\n",
                 step->plan.id, step->plan.driver->name);
@@ -74,7 +76,8 @@ static int make_thread(struct step *step, struct osiris_error *error)
         struct timespec deadline = start_join_deadline();
         join(step, &deadline);
     }
-    step->fate.thread_ended = false;
+    if (!step->main.has_thread)
+        step->fate.thread_ended = step->fate.thread_left = false;
     int reason = step->main.has_thread ? 0 : pthread_create(&step->main.thread, NULL, step_thread, step);
     step->main.has_thread = reason == 0;
     if (reason == 0)
@@ -102,8 +105,7 @@ void step_end_thread(struct step *step, const struct timespec *deadline)
     join(step, deadline);
 }
 
-/* Nothing of the last attempt stays; whose a process is, nobody knows while other steps run. A thread whose driver is closed may
- * still be on its way to wait: it starts none. */
+/* Nothing of the last attempt may remain. While other steps run, it is unknown whose a process is, so all are left. */
 static void end_processes(struct run *run)
 {
     bool alone = true;
@@ -137,7 +139,7 @@ int step_start(struct step *step, const struct execute_request *request, const c
     }
     if (strcmp(verb, "run") != 0 && !inquire_is_verb(verb))
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "execute_step: unknown verb \"%s\"", verb);
-    /* Of its neighbours, too, before the first of them starts. */
+    /* Those of its neighbours, too, before the first of them starts. */
     edges_renew_old(step->run);
     if (streams_open(step, request, error) < 0)
         return -1;

@@ -30,7 +30,7 @@ struct step_main {
 /* What its thread is to do next. */
 enum step_call { CALL_RUN, CALL_END };
 
-/* Written by the main thread before `called` goes up, and by nobody while the attempt goes on. */
+/* Written by the main thread before it posts `called`; constant while the attempt is under way. */
 struct step_request {
     sem_t called;
     enum step_call call;

@@ -1,5 +1,5 @@
 /*
- * What the worker sends of a step on its own or its driver's behalf: log lines, events, metrics. Any thread. Each may wait for a
+ * What the worker sends about a step, for itself or for its driver: log lines, events, metrics. Any thread. Each may wait for a
  * slow orchestrator.
  */
 #ifndef OSIRIS_WORKER_STEP_MESSAGES_H

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-/* Batches that nobody has read are released with their queue: that is their makers' code. */
+/* Batches that were not read are released with their queue, which calls code of the drivers that made them. */
 static void free_queues(struct step_edge *inputs, size_t count)
 {
     for (size_t i = 0; i < count; i++) {

@@ -30,7 +30,7 @@ struct step_plan {
     const struct driver_name *name; /* all three, for as long as the process lives */
     const struct osiris_driver *driver;
     int group;
-    size_t rank; /* its place in the plan */
+    size_t rank; /* its position in the plan */
     json_object *connection;
     struct step_edge *inputs;
     size_t input_count;

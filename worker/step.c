@@ -73,6 +73,6 @@ void step_renew(struct step *step)
     step->own.batches = 0;
     step->own.committed = false;
     step->fate.succeeded = step->files.complete = false;
-    step->fate.decision = DECIDE_NOTHING;
+    step->fate.stage = DECIDE_NOTHING;
     step->own.state = NULL;
 }

@@ -22,7 +22,7 @@ struct step {
     struct run *run;
     struct step_plan plan;       /* constant */
     struct step_main main;       /* the main thread's */
-    struct step_request request; /* constant while an attempt goes on */
+    struct step_request request; /* constant during an attempt */
     struct step_own own;         /* its thread's */
     /* Shared. */
     struct step_progress progress; /* atomic */

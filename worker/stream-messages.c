@@ -93,7 +93,7 @@ int streams_claim(struct run *run, const struct execute_request *request, struct
     for (size_t i = 0; i < request->stream_count; i++) {
         int64_t stream = request->streams[i].stream;
         if (stream == 0)
-            continue; /* from a step of the same worker; or streams_open refuses it */
+            continue; /* from a step of this worker; otherwise streams_open refuses it */
         if (was_named(run, stream))
             return violation(error, "a stream has a number that was used before");
         if (claim_stream(&run->streams, stream, error) < 0)

@@ -64,7 +64,7 @@ static void report(const struct osiris_host *host, const struct osiris_error_rep
     add_error(question, &error);
 }
 
-/* Nobody listens: there is no run. */
+/* There is no run that could record it. */
 static void ignore_log(const struct osiris_host *host, int32_t level, const char *message)
 {
     (void)level;

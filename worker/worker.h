@@ -2,9 +2,9 @@
  * A worker's session with its orchestrator: one channel, which may come over several links. All on the main thread, but for
  * what its stand-in does.
  *
- *   methods.c  what is asked of it
+ *   methods.c  requests
  *   loop.c     links, messages, time
- *   main.c     how it begins and ends
+ *   main.c     beginning and end
  */
 #ifndef OSIRIS_WORKER_WORKER_H
 #define OSIRIS_WORKER_WORKER_H
@@ -18,7 +18,7 @@
 #define WORKER_STOP_MS 2000      /* and so long for its drivers' end */
 
 struct worker {
-    struct channel *channel; /* NULL: nobody has come to the door yet */
+    struct channel *channel; /* NULL: there is no connection yet */
     struct door *door;       /* or NULL: it has no other link than its first */
     int signal_fd;
     int stdout_fd; /* or -1 */

@@ -414,7 +414,7 @@ def test_a_writer_that_reads_nothing_loses_no_rows_silently(folder):
     copy(sink={"unread": True})
     result = osiris("run", "pipeline.yaml")
     assert_equal(result.code, 1, "exit code", result)
-    assert_in('the driver "test.sink" says it has written all, and has read no row of step "make"', result.err, result)
+    assert_in('the driver "test.sink" has returned success without reading any row of step "make"', result.err, result)
     assert_equal(files(), ["pipeline.yaml"], "files left", result)
 
 
@@ -432,7 +432,7 @@ def test_a_writer_that_stops_early_is_told_of(folder):
              step("save", "test.collect", "write", path="out.txt", stop_after=2000))
     result = osiris("run", "pipeline.yaml")
     assert_equal(result.code, 0, "exit code", result)
-    assert_in('test.collect has read 2000 rows of step "make" and wanted no more', result.err, result)
+    assert_in('test.collect has read 2000 rows of step "make" and then stopped reading', result.err, result)
 
 
 if __name__ == "__main__":

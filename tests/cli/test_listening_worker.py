@@ -315,7 +315,7 @@ def test_a_descriptor_that_does_not_listen(folder):
     done = subprocess.run([BUILD / "osiris-worker", "--listen-fd", str(one.fileno())], pass_fds=[one.fileno()],
                           capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
-    assert_in("no listening socket", done.stderr)
+    assert_in("not a listening socket", done.stderr)
     two.close()
 
 

@@ -212,7 +212,7 @@ def test_a_malformed_plan_is_refused_with_the_field(folder):
             (["drivers"], {}, "prepare: drivers.test.generate is missing"),
             (["connections"], {"make": "c"}, "prepare: connections.make is not a map"),
             (["plan", "edges"], {}, "prepare: plan.edges is not a list"),
-            (["plan", "edges", 0, "id"], 1, "prepare: plan.edges[0].id is not its place in the list"),
+            (["plan", "edges", 0, "id"], 1, "prepare: plan.edges[0].id is not its position in the list"),
             (["plan", "edges", 0, "to"], "other", "prepare: plan.edges[0].to is not a step of the plan"),
             (["plan", "edges", 0], {**edge, "mode": "rubber"}, "prepare: plan.edges[0].mode is neither bounded nor elastic"),
             (["plan", "edges", 0], {**edge, "from": "far", "to": "make"}, "prepare: plan.edges[0] leads out of a writer"))):
