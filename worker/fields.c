@@ -2,6 +2,7 @@
 #include "worker/fields.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "core/base/json-access.h"
 
@@ -22,6 +23,17 @@ int fields_end(const struct fields *fields)
 void fields_join(struct fields *whole, const struct fields *part)
 {
     whole->failed = whole->failed || part->failed;
+}
+
+void *fields_array(struct fields *fields, size_t count, size_t size)
+{
+    void *array = calloc(count + 1, size);
+
+    if (array == NULL && !fields->failed) {
+        fields->failed = true;
+        osiris_error_set_errno(fields->error, ENOMEM, "cannot read %s", fields->method);
+    }
+    return array;
 }
 
 struct fields fields_of_params(const char *method, json_object *params, struct osiris_error *error)

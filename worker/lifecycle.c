@@ -22,6 +22,7 @@
 
 #define PRIVATE_FD 10
 #define CHILDREN_TIMEOUT_MS 1000
+#define EXIT_S 10
 
 /* The running thread's step. Thread-local, and read by the crash handler of the same thread only. */
 static __thread const char *thread_step, *thread_component;
@@ -160,6 +161,19 @@ void lifecycle_end_children(void)
     if (count > 0)
         fprintf(stderr, "osiris-worker: ended %zu process%s that drivers had left\n", count,
                 count == 1 ? "" : "es");
+}
+
+void lifecycle_bound_exit(void)
+{
+#ifndef OSIRIS_SANITIZED
+    sigset_t alarms;
+
+    sigemptyset(&alarms);
+    sigaddset(&alarms, SIGALRM);
+    (void)signal(SIGALRM, SIG_DFL);
+    (void)pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
+    (void)alarm(EXIT_S);
+#endif
 }
 
 void lifecycle_kill_group(void)

@@ -24,6 +24,9 @@ void lifecycle_end_children(void);
 /* Ends the whole process group and all children, this process with them. */
 void lifecycle_kill_group(void) __attribute__((noreturn));
 
+/* All is done: the process ends within 10 s, whatever drivers have left for its exit. */
+void lifecycle_bound_exit(void);
+
 /* Before anything is loaded: records the working directory and the umask, for as long as the process lives. */
 void lifecycle_note_origin(struct worker_origin *origin);
 

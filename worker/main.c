@@ -114,6 +114,7 @@ static int work(int given_fd, bool listens, int stdout_fd)
     }
     if (work_until_end(&worker, &error) < 0)
         stop_alone(&worker, &error);
+    lifecycle_bound_exit();
     stand_in_end(&worker.stand_in);
     channel_free(worker.channel);
     door_free(worker.door);

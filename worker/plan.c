@@ -76,7 +76,7 @@ static void read_steps(struct plan *plan, struct fields *params, json_object *li
     json_object *drivers = fields_optional_map(params, "drivers");
     json_object *connections = fields_optional_map(params, "connections");
 
-    plan->steps = calloc(count + 1, sizeof *plan->steps);
+    plan->steps = fields_array(params, count, sizeof *plan->steps);
     for (size_t i = 0; i < count && !params->failed; i++) {
         struct fields fields = fields_of_element(params, "plan.steps", i, json_object_array_get_idx(list, i));
         read_step(plan, &fields, &plan->steps[plan->step_count++]);
@@ -120,7 +120,7 @@ static void read_edges(struct plan *plan, struct fields *params, json_object *li
 {
     size_t count = json_array_count(list);
 
-    plan->edges = calloc(count + 1, sizeof *plan->edges);
+    plan->edges = fields_array(params, count, sizeof *plan->edges);
     for (size_t i = 0; i < count && !params->failed; i++) {
         struct fields fields = fields_of_element(params, "plan.edges", i, json_object_array_get_idx(list, i));
         read_edge(plan, &fields, i, &plan->edges[plan->edge_count++]);
@@ -150,7 +150,9 @@ static void read_environment(struct plan *plan, struct fields *params)
 
     if (environment == NULL)
         return;
-    plan->environment = calloc((size_t)json_object_object_length(environment) + 1, sizeof *plan->environment);
+    plan->environment = fields_array(params, (size_t)json_object_object_length(environment), sizeof *plan->environment);
+    if (plan->environment == NULL)
+        return;
     json_object_object_foreach(environment, name, value)
     {
         if (name[0] == '\0' || strchr(name, '=') != NULL)
@@ -167,8 +169,8 @@ static void read_secrets(struct plan *plan, struct fields *params)
     json_object *list = fields_optional_list(params, "secrets");
     size_t count = json_array_count(list);
 
-    plan->secrets = calloc(count + 1, sizeof *plan->secrets);
-    for (size_t i = 0; i < count; i++)
+    plan->secrets = fields_array(params, count, sizeof *plan->secrets);
+    for (size_t i = 0; plan->secrets != NULL && i < count; i++)
         plan->secrets[plan->secret_count++] = fields_text_of(params, "secrets", i, json_object_array_get_idx(list, i));
 }
 

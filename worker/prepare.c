@@ -91,12 +91,15 @@ struct joint {
     struct step *from, *to; /* NULL: elsewhere */
 };
 
-/* The edge's end at one of our steps. */
+/* The edge's end at one of our steps. NULL: no memory. */
 static struct step_edge *add_edge(struct step_edge **edges, size_t *count, const char *name, size_t other, const struct joint *joint)
 {
-    *edges = reallocarray(*edges, *count + 1, sizeof **edges);
-    struct step_edge *edge = &(*edges)[(*count)++];
+    struct step_edge *grown = reallocarray(*edges, *count + 1, sizeof **edges);
 
+    if (grown == NULL)
+        return NULL;
+    *edges = grown;
+    struct step_edge *edge = &grown[(*count)++];
     *edge = (struct step_edge){.name = strdup(name), .other_id = strdup(joint->plan->steps[other].id), .number = joint->number};
     return edge;
 }
@@ -111,28 +114,37 @@ static struct queue *make_queue(const struct run *run, const struct joint *joint
     return queue_new(bound, joint->edge->elastic, run->temp_dir);
 }
 
-static void make_input(struct run *run, const struct joint *joint, struct queue *queue)
+static int make_input(struct run *run, const struct joint *joint, struct queue *queue)
 {
     struct step_plan *plan = &joint->to->plan;
     struct step_edge *edge = add_edge(&plan->inputs, &plan->input_count, joint->edge->input, joint->edge->from, joint);
 
+    if (edge == NULL) {
+        queue_free(queue);
+        return -1;
+    }
     edge->queue = queue;
     edge->maker = joint->from == NULL ? NULL : joint->from->plan.name;
     if (joint->from == NULL)
         edge->link_input = link_input_new(run->channel, queue, joint->plan->queue_bytes, joint->edge->elastic);
+    return 0;
 }
 
-static void make_output(struct run *run, const struct joint *joint, struct queue *queue)
+static int make_output(struct run *run, const struct joint *joint, struct queue *queue)
 {
     struct step_plan *plan = &joint->from->plan;
     struct step_own *own = &joint->from->own;
     struct step_edge *edge = add_edge(&plan->outputs, &plan->output_count, joint->edge->output, joint->edge->to, joint);
+    bool *open = edge == NULL ? NULL : reallocarray(own->open_outputs, plan->output_count, sizeof *open);
 
+    if (open == NULL)
+        return -1;
+    own->open_outputs = open;
+    open[plan->output_count - 1] = true;
     edge->queue = queue;
     if (queue == NULL)
         edge->link_output = link_output_new(run->channel, joint->plan->queue_bytes, plan->name);
-    own->open_outputs = reallocarray(own->open_outputs, plan->output_count, sizeof *own->open_outputs);
-    own->open_outputs[plan->output_count - 1] = true;
+    return 0;
 }
 
 static int make_edge(struct run *run, const struct joint *joint, struct osiris_error *error)
@@ -145,10 +157,11 @@ static int make_edge(struct run *run, const struct joint *joint, struct osiris_e
                                 "prepare: plan.edges[%zu] leads out of a writer or into an extractor", joint->number);
     if (joint->to != NULL) {
         queue = make_queue(run, joint);
-        make_input(run, joint, queue);
+        if (make_input(run, joint, queue) < 0)
+            return out_of_memory(error);
     }
-    if (joint->from != NULL)
-        make_output(run, joint, queue);
+    if (joint->from != NULL && make_output(run, joint, queue) < 0)
+        return out_of_memory(error);
     return 0;
 }
 

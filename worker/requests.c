@@ -74,7 +74,9 @@ static void read_streams(struct execute_request *execute, struct fields *params)
     json_object *inputs = fields_optional_map(params, "inputs"), *outputs = fields_optional_list(params, "outputs");
     size_t input_count = inputs == NULL ? 0 : (size_t)json_object_object_length(inputs);
 
-    execute->streams = calloc(input_count + json_array_count(outputs) + 1, sizeof *execute->streams);
+    execute->streams = fields_array(params, input_count + json_array_count(outputs), sizeof *execute->streams);
+    if (execute->streams == NULL)
+        return;
     for (size_t i = 0; i < json_array_count(outputs); i++) {
         struct fields fields = fields_of_element(params, "outputs", i, json_object_array_get_idx(outputs, i));
         read_stream(&fields, NULL, true, &execute->streams[execute->stream_count++]);
@@ -111,8 +113,8 @@ void execute_clear(struct execute_request *execute)
 
 static void read_ids(struct steps_request *steps, struct fields *fields, json_object *list)
 {
-    steps->ids = calloc(json_array_count(list) + 1, sizeof *steps->ids);
-    for (size_t i = 0; i < json_array_count(list); i++)
+    steps->ids = fields_array(fields, json_array_count(list), sizeof *steps->ids);
+    for (size_t i = 0; steps->ids != NULL && i < json_array_count(list); i++)
         steps->ids[steps->count++] = fields_text_of(fields, "step_ids", i, json_object_array_get_idx(list, i));
 }
 

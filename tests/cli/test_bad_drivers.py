@@ -171,12 +171,13 @@ def test_whatever_hangs_when_a_step_has_failed(folder):
         assert_no_group(events(pathlib.Path(f"records-{at}"), "worker_started")[0]["pid"])
 
 
-# Ending the thread: noticed at once, not as a hang.
+# Ending the thread: noticed at once, not as a hang. Such a driver is not called again, so what it has is not freed.
+UNFREED = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"} if SANITIZED else {}
 
 
-def ends_in(at, where, function=None):
+def ends_in(at, where):
     copy(**{where: {"at": at, "how": "end"}})
-    result = osiris("run", "pipeline.yaml", "--json")
+    result = osiris("run", "pipeline.yaml", "--json", env=UNFREED)
     assert_equal(result.code, 1, "exit code", result)
     error = error_of(result)
     driver = f"test.{where}"
@@ -204,12 +205,12 @@ for one in ("open", "run", "commit"):
 @test
 def test_a_driver_that_ends_its_thread_when_all_is_decided(folder):
     copy(sink={"at": "close", "how": "end"})
-    result = osiris("run", "pipeline.yaml")
+    result = osiris("run", "pipeline.yaml", env=UNFREED)
     assert_equal(result.code, 0, "exit code", result)
     assert_equal(read("out.txt"), "10 rows\n", "the output", result)
     assert_in('the driver "test.sink" ended its thread in close()', result.err, result)
     copy(source={"at": "abort", "how": "end"}, sink={"path": "/nowhere/out.txt"})
-    result = osiris("run", "pipeline.yaml", "--out", "records")
+    result = osiris("run", "pipeline.yaml", "--out", "records", env=UNFREED)
     assert_equal(result.code, 1, "exit code", result)
     assert_in("/nowhere", result.err, result)
     assert_in('the driver "test.source" ended its thread in abort()', result.err, result)
@@ -220,7 +221,7 @@ def test_a_step_whose_thread_was_ended_is_repeated(folder):
     pipeline({**step("make", "test.source", "read", at="run", how="end", attempts_file="attempts", bad_attempts=1),
               "retry": {"max_attempts": 2, "initial_delay_ms": 0, "on_errors": ["internal"]}},
              step("save", "test.sink", "write", path="out.txt"))
-    result = osiris("run", "pipeline.yaml")
+    result = osiris("run", "pipeline.yaml", env=UNFREED)
     assert_equal(result.code, 0, "exit code", result)
     assert_equal(read("out.txt"), "10 rows\n", "the output", result)
 

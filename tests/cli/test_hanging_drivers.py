@@ -7,7 +7,7 @@ import shutil
 import signal
 
 from worker_session import Session  # first: it may start another Python
-from tap import BUILD, assert_equal, assert_in, main, test, write
+from tap import BUILD, SANITIZED, Skip, assert_equal, assert_in, main, test, write
 
 
 def moody(**files):
@@ -115,15 +115,29 @@ def test_a_batch_whose_release_hangs_on_the_main_thread(folder):
     assert_in('step "make": the driver "test.source" has not returned from release', pathlib.Path("stderr").read_text())
 
 
-@test
-def test_one_that_keeps_its_thread_from_ending(folder):
-    session = faulty(at="thread_end")
+def succeeds(at):
+    session = faulty(at=at)
     session.say({"type": "credit", "data": {"stream": 1, "bytes": 1 << 20}})
     assert "result" in session.answer("make")
     session.ask("commit", "commit", step_ids=["make"])
     assert "result" in session.answer("commit")
     session.ask("cleanup", "cleanup")
     assert "result" in session.answer("cleanup")
+    return session
+
+
+@test
+def test_one_that_keeps_the_process_from_ending(folder):
+    if SANITIZED:
+        raise Skip("a sanitizer takes its time")
+    session = succeeds("exit")
+    session.channel.connection.close()
+    assert_equal(session.process.wait(60), -signal.SIGALRM, "how it ends")
+
+
+@test
+def test_one_that_keeps_its_thread_from_ending(folder):
+    session = succeeds("thread_end")
     session.end()
     assert_in('step "make": the driver "test.source" keeps its thread from ending', pathlib.Path("stderr").read_text())
 

@@ -177,6 +177,11 @@ static void keep_thread(void)
         (void)pthread_setspecific(key, &key);
 }
 
+static void hang_at_exit(void)
+{
+    hang(NULL);
+}
+
 static void release_never(struct ArrowArray *batch)
 {
     (void)batch;
@@ -199,6 +204,8 @@ static int begin(struct faulty *faulty)
     }
     if (strcmp(faulty->at, "thread_end") == 0)
         keep_thread();
+    if (strcmp(faulty->at, "exit") == 0)
+        (void)atexit(hang_at_exit);
     trouble(faulty, "run");
     if (strcmp(faulty->at, "run") == 0 && strcmp(faulty->how, "fail") == 0)
         return test_fail(host, OSIRIS_ERROR_CONNECTION, "failed on purpose");
