@@ -11,7 +11,7 @@ struct step;
 
 enum attempt_stage { ATTEMPT_RUN, ATTEMPT_COMMIT, ATTEMPT_DECIDE, ATTEMPT_CLOSE };
 
-/* The step thread's own, for one attempt; the main thread empties it between two. */
+/* Owned by the step's thread during an attempt; the main thread empties it between attempts. */
 struct step_own {
     void *state;         /* the driver's */
     int64_t started_ns;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* All that there ever were, so that they are not lost. A few words a step. */
+/* The list of all names: they are never freed. A few words for each step. */
 static struct driver_name *_Atomic all;
 
 static __thread bool is_main_thread;

@@ -51,9 +51,9 @@ static int take(const struct output *output, const char *path, const char *step_
         if (length < 0 && errno != ENOENT)
             break;
         if (length < 0)
-            continue; /* it was dropped in between */
+            continue; /* it was dropped meanwhile */
         theirs[length] = '\0';
-        /* A worker that died may have left it to this one. */
+        /* It may be left from a worker of this step that has died. */
         return strcmp(theirs, step_id) == 0 ? 0 : refuse(output, theirs, error);
     }
     return osiris_error_set_errno(error, errno, "cannot note who writes \"%s\"", output_path(output));

@@ -18,7 +18,7 @@ static void free_decision(struct decision *decision)
     free(decision);
 }
 
-/* Step threads read it when the request is gone: it keeps the steps, not their ids. */
+/* Step threads read it after the request is freed, so it keeps the steps, not their ids. */
 static struct decision *new_decision(struct run *run, const char *request_id,
                                         const struct steps_request *request, enum decision_stage stage)
 {
@@ -55,7 +55,7 @@ static void reset_locked(struct run *run, const struct decision *decision)
             continue;
         step->fate.edges_are_old = run->edges_are_old = true;
         step->fate.prepared = false;
-        /* Not when it is requested again: a neighbour that was requested before may have failed by then. */
+        /* Not only when it is requested again: a neighbour that is requested first may have failed by then. */
         atomic_store(&step->progress.cancelled, false);
         free(step->fate.stopped_by);
         step->fate.stopped_by = NULL;
@@ -105,7 +105,7 @@ static bool assign_locked(struct decision *decision)
     return decision->waiting == 0;
 }
 
-/* All steps have acted on the last stage. True if there is none left. */
+/* All steps have completed the stage. True if it was the last one. */
 static bool advance_locked(struct run *run, struct decision *decision)
 {
     switch (decision->stage) {
@@ -246,7 +246,7 @@ static bool all_have_run_locked(const struct decision *decision)
     return true;
 }
 
-/* Of a commit in two requests, this one is next. */
+/* Whether it is the turn of this one of the two requests of a commit. */
 static bool phase_is_next_locked(const struct decision *decision)
 {
     for (size_t i = 0; i < decision->step_count; i++)

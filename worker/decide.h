@@ -34,7 +34,7 @@ struct decision {
     size_t waiting; /* steps that have not acted yet */
     enum decision_stage stage; /* what they do now */
     bool commit_only; /* the second phase has its own request */
-    struct step **steps; /* borrowed from the run; NULL: there is none of that name */
+    struct step **steps; /* borrowed from the run; NULL: there is no step with that id */
     size_t step_count;
     json_object *published;
     size_t kept;        /* files that could not be taken back */
@@ -45,17 +45,17 @@ struct decision {
 /* The phase of a step, and what is decided for it. Guarded by run->steps_lock. */
 struct step_fate {
     enum step_phase phase;
-    bool busy; /* its thread has something left to do for the attempt */
+    bool busy; /* its thread works on an attempt */
     bool thread_ended; /* the driver has ended it: the next attempt needs another */
     bool thread_left;  /* it touches neither the step nor the run any more */
     enum decision_stage stage; /* what its thread is to do next */
     pthread_cond_t decided;
     struct decision *decision; /* that it is part of, or NULL */
-    bool succeeded; /* its run has */
+    bool succeeded; /* its run */
     bool prepared;  /* its commit has passed the first phase alone */
-    bool committed; /* and was published: it is never run again */
+    bool committed; /* its outputs were to be published: it is never run again */
     char *stopped_by; /* id of the step whose failure cancelled it, or NULL */
-    bool edges_are_old; /* its streams still have what an attempt left that was aborted */
+    bool edges_are_old; /* its streams still contain what an aborted attempt has left */
 };
 
 /* [main thread] */
@@ -69,12 +69,12 @@ enum decision_stage decide_wait(struct step *step);
 void decide_done(struct step *step, struct osiris_error *error);
 /* [step's thread] The same, and the driver is closed: the attempt is over, and the thread waits for the next one. */
 void decide_closed(struct step *step, struct osiris_error *error);
-/* [step's thread] The driver ends it; and the thread leaves our code, as the last that it does here. */
+/* [step's thread] The driver is ending the thread; the thread leaves our code, which must be its last call. */
 void decide_note_thread_end(struct step *step);
 void decide_note_thread_left(struct step *step);
-/* [main thread] Waits for that: for our own code only. */
+/* [main thread] Waits until the thread has left. That takes our own code only. */
 void decide_wait_for_thread(struct step *step);
-/* [step's thread] It is never run again. */
+/* [step's thread] It begins to publish: the step is never run again. */
 void decide_note_publishing(struct step *step);
 /* [step's thread] A file could not be taken back, for this reason. */
 void decide_note_kept(struct step *step, const char *message);

@@ -49,7 +49,7 @@ struct door *door_new(int listen_fd, struct osiris_error *error)
     return door;
 }
 
-/* The guest has left, or is somebody else's now (its descriptor was stolen). */
+/* The guest has left, or its descriptor was handed over. */
 static void remove_guest(struct door *door, size_t index)
 {
     cleanup_close_value(&door->guests[index].fd);
@@ -94,7 +94,7 @@ static void accept_guests(struct door *door)
     int fd;
 
     while ((fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
-        /* Answers are short and waited for. Not a TCP socket: no harm. */
+        /* Answers are short, and the peer waits for them. If it is not a TCP socket, this does nothing. */
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         if (door->count == DOOR_GUESTS)
             remove_guest(door, 0);

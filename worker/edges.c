@@ -100,7 +100,7 @@ static void close_input(struct step_edge *edge)
 
 void edges_end(struct step *step, bool success)
 {
-    /* What was not read is released, which is code of the drivers that have made it. */
+    /* Batches that were not read are released, which calls the drivers that made them. */
     calls_enter(step->plan.name, "release");
     for (size_t i = 0; i < step->plan.input_count; i++)
         close_input(&step->plan.inputs[i]);

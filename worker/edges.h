@@ -20,12 +20,12 @@ int edges_hand_out(struct step *step, const struct ArrowSchema *schema, struct A
                    struct osiris_error *error);
 /* [step's thread] Readers that still want batches. */
 size_t edges_open_readers(const struct step *step);
-/* [step's thread] The end of a step's streams on either side. Inputs that were not read to their end want no more. */
+/* [step's thread] The end of a step's streams on either side. Inputs that were not read to their end are closed. */
 void edges_end(struct step *step, bool success);
 /* [any thread] Wakes whoever waits on one of the step's streams. */
 void edges_cancel(struct step *step);
-/* [main thread, which takes in what streams bring; none of these steps' threads runs] The streams of steps that were aborted
- * become as they were before the first attempt. */
+/* [main thread; none of these steps' threads runs] Resets the streams of steps that were aborted to their state before the first
+ * attempt. */
 void edges_renew_old(struct run *run);
 
 #endif

@@ -29,7 +29,7 @@ static int open_input(struct step *step, const char *path, int *fd, struct osiri
     return osiris_error_set_errno(error, reason, "cannot read \"%s\"", path);
 }
 
-/* The step, if both are there. */
+/* The step, if neither argument is NULL. */
 static struct step *enter(const struct osiris_host *host, const char *function, const char *path, int *fd)
 {
     struct step *step = hosting_enter_call(host, function, path, "the path");
@@ -120,7 +120,7 @@ static void note_made(void *context, int folder)
     litter_note_made(run->temp_dir, folder);
 }
 
-/* What is opened when the step's outputs are complete, or for a verb that has none, would never be published. */
+/* An output that is opened after the step's outputs are complete, or in a verb without outputs, would never be published. */
 static bool may_not_open(struct step *step, struct osiris_error *error)
 {
     pthread_mutex_lock(&step->files.lock);

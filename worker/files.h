@@ -35,13 +35,13 @@ int files_open_output(const struct osiris_host *host, const char *path, const st
 int files_finish_output(const struct osiris_host *host, int fd);
 /* [any thread] The driver asks for the next batch: it has written the last one to its files. */
 void files_write_back(struct step *step);
-/* [step's thread] All is written: of whatever kind the step is. */
+/* [step's thread] Everything is written. For all kinds of steps. */
 int files_finish_all(struct step *step, struct osiris_error *error);
 /* [step's thread] The driver has committed, and opens no more. What is left to publish is a rename each. */
 int files_make_ready(struct step *step, struct osiris_error *error);
 /* [step's thread] All outputs appear, or the error says which did not: what has appeared is to be taken back then. */
 int files_publish(struct step *step, struct osiris_error *error);
-/* [step's thread] Takes back what has appeared; what cannot be undone is noted in the decision batch. */
+/* [step's thread] Takes back what has appeared; what cannot be undone is noted in the decision. */
 void files_retract(struct step *step);
 /* [step's thread] How many bytes they have; -1: there are no files. */
 int64_t files_size(const struct step *step);

@@ -76,7 +76,7 @@ void folders_renew(struct step *step)
     _cleanup_free_ char *path = memory_format("%s/%s", step->run->artifacts_dir, step->plan.id);
 
     step->folders.artifacts = NULL;
-    /* Who has not asked for the folder has left nothing in it. */
+    /* A driver that has not asked for the folder has left nothing in it. */
     if (step->main.artifacts_before != NULL && asked_for == NULL)
         return;
     if (step->main.artifacts_before != NULL)

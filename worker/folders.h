@@ -18,8 +18,7 @@ struct step_folders {
 /* [any thread] The host table's functions. */
 const char *folders_artifacts_dir(const struct osiris_host *host);
 const char *folders_temp_dir(const struct osiris_host *host);
-/* [step's thread] The driver is closed: the temporary folder goes, and so does, with a warning, what of the artifacts cannot be
- * brought home. */
+/* [step's thread] The driver is closed: removes the temporary folder and, with a warning, artifacts that cannot be brought home. */
 void folders_end(struct step *step);
 /* [main thread] Before a first attempt: notes what artifacts there are. Before another one: removes what has come since. */
 void folders_renew(struct step *step);

@@ -5,7 +5,7 @@
 
 #include "worker/run.h"
 
-/* All that there ever were, so that they are not lost. Less than a kilobyte an attempt. */
+/* The list of all hostings: they are never freed. Less than a kilobyte for each attempt. */
 static struct hosting *_Atomic all;
 static void on_misuse(struct host_values *values, const char *function, const char *what)
 {
@@ -41,7 +41,7 @@ struct step *hosting_enter(struct hosting *hosting)
     hosting->callers += step != NULL;
     hosting->reported = hosting->reported || first;
     pthread_mutex_unlock(&hosting->lock);
-    /* Not to the orchestrator: it is no part of any step any more. */
+    /* Not sent to the orchestrator: it no longer belongs to a step. */
     if (first)
         fprintf(stderr, "osiris-worker: a thread of the driver \"%s\" called its host after the step was closed; the call is ignored\n", hosting->driver);
     return step;

@@ -1,7 +1,7 @@
 /*
  * What a driver holds of its host in one attempt, until its close has returned: the table, the inputs. A thread that a driver
- * has started may outlive the step, and call on: then it finds that the step is over. So a hosting is never freed, but only
- * parted from its step, whose other calls have ended by then.
+ * has started may outlive the step and still call its host; it then finds that the step is over. So a hosting is never freed, only
+ * detached from its step.
  */
 #ifndef OSIRIS_WORKER_HOSTING_H
 #define OSIRIS_WORKER_HOSTING_H

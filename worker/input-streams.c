@@ -11,9 +11,8 @@
 #include "worker/step-messages.h"
 
 /*
- * A driver gets a struct ArrowArrayStream of its host's, and may move it (the copy is the stream then, wherever it lies) and
- * release it there, as Arrow libraries do. So nothing here is looked up by the struct but its private_data, and what that points
- * to belongs to the hosting.
+ * A driver receives a struct ArrowArrayStream of its host. It may move it (then the copy is the stream) and release the copy, as
+ * Arrow libraries do. So only private_data of the struct is used, and what it points to belongs to the hosting.
  */
 struct input_stream {
     struct ArrowArrayStream given; /* the driver's own, to move or not */
@@ -22,7 +21,7 @@ struct input_stream {
     struct link_input *link; /* or NULL */
     const struct step_edge *edge;
     int64_t rows; /* given */
-    bool ended;   /* and the end was, too */
+    bool ended;   /* the end was given, too */
     atomic_bool released, over; /* by the driver; and the run is */
     char error[256];
 };
@@ -42,7 +41,7 @@ static int from_result(struct step *step, struct input_stream *stream, enum queu
         break;
     }
     snprintf(stream->error, sizeof stream->error, "%s", error->message);
-    /* The driver only sees an errno; the step's error shall have the whole story. */
+    /* The driver only sees an errno; the step's error has the details. */
     pthread_mutex_lock(&step->reports.lock);
     if (step->reports.error.category == 0)
         osiris_error_move(&step->reports.error, error);
@@ -147,8 +146,8 @@ static void close_queue(struct input_stream *stream)
         link_input_close(stream->link);
 }
 
-/* The reading is over; the rest is the host's to clean up, when the driver is closed. Of a writer that has read nothing it has
- * still to be seen whether there was something to read. */
+/* The driver is done with the stream; the host cleans up when the driver is closed. If a writer has read nothing, it remains to be
+ * checked whether there was something to read. */
 static void release(struct ArrowArrayStream *self)
 {
     struct input_stream *stream = self->private_data;
@@ -229,7 +228,7 @@ int input_streams_check_read(struct step *step, struct osiris_error *error)
 {
     bool writes = step->plan.driver->kind == OSIRIS_WRITER;
 
-    /* A processor whose readers have had enough has, too. */
+    /* A processor whose readers want no more need not read to the end. */
     if (step->plan.output_count > 0 && edges_open_readers(step) == 0)
         return 0;
     for (size_t i = 0; i < step->plan.input_count; i++) {

@@ -12,8 +12,8 @@ struct step;
 int input_streams_open(struct step *step);
 /* [step's thread] The run is over: nothing more is to be read. */
 void input_streams_end(struct step *step);
-/* [step's thread] The step has succeeded. A writer that has read nothing of what there is has not; one that has read less than
- * all is mentioned in the log. */
+/* [step's thread] The step has succeeded. Not so a writer that has read nothing although there was something; one that has not read
+ * everything is mentioned in the log. */
 int input_streams_check_read(struct step *step, struct osiris_error *error);
 
 #endif

@@ -27,7 +27,7 @@ bool interrupt_forbid(struct step *step)
     return open;
 }
 
-/* Also when the driver has ended the thread. The step may be gone behind this. */
+/* The driver has ended the thread. The step may be freed as soon as the lock is released. */
 static void end_call(void *context)
 {
     struct step_opening *opening = context;
@@ -39,11 +39,15 @@ static void end_call(void *context)
     pthread_mutex_unlock(&opening->lock);
 }
 
-static bool is_wanted_again(struct step_opening *opening)
+/* True: it was requested once more meanwhile. False: the call is over, as with end_call. */
+static bool begin_again(struct step_opening *opening)
 {
     pthread_mutex_lock(&opening->lock);
     bool again = opening->again;
     opening->again = false;
+    opening->calling = again;
+    if (!again)
+        pthread_cond_broadcast(&opening->returned);
     pthread_mutex_unlock(&opening->lock);
     return again;
 }
@@ -60,8 +64,8 @@ static void *interrupt_thread(void *context)
         signs_enter(&opening->signs, "interrupt");
         step->plan.driver->interrupt(step->own.state);
         signs_leave(&opening->signs);
-    } while (is_wanted_again(opening));
-    pthread_cleanup_pop(1);
+    } while (begin_again(opening));
+    pthread_cleanup_pop(0);
     return NULL;
 }
 

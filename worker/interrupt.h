@@ -18,14 +18,14 @@ struct step_opening {
     pthread_cond_t returned;
     bool driver_open;
     bool calling; /* a thread is in interrupt, or is about to be */
-    bool again;   /* and it was asked for once more meanwhile */
+    bool again;   /* it was requested once more meanwhile */
 };
 
 /* [step's thread] The driver's open has succeeded. */
 void interrupt_allow(struct step *step);
 /* [step's thread] No interrupt is called from now on; waits for one that is under way. Whether the driver was open. */
 bool interrupt_forbid(struct step *step);
-/* [any thread] Has the driver's run return soon. Does not wait. */
+/* [any thread] Makes the driver's run return soon. Does not wait. */
 void interrupt_request(struct step *step);
 
 #endif

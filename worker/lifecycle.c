@@ -108,7 +108,7 @@ void lifecycle_note_origin(struct worker_origin *origin)
     origin->output.umask = umask(0);
     (void)umask(origin->output.umask);
     origin->path = getcwd(NULL, 0);
-    /* Out of the way of drivers that close what they take for theirs. */
+    /* Above the numbers that a careless driver closes. */
     origin->output.folder = folder < 0 ? -1 : fcntl(folder, F_DUPFD_CLOEXEC, PRIVATE_FD);
     if (folder >= 0)
         (void)close(folder);

@@ -11,11 +11,11 @@
 #include "core/base/json-build.h"
 #include "core/wire/batch.h"
 
-/* Memory that is taken on a header's word, before any byte of the body has come. */
+/* Memory that a header alone can claim, before the body arrives. */
 #define FIRST_ROOM (4u << 20)
-/* A reader is woken when so much has come for it, or nothing more is there. */
+/* A reader is woken when so many bytes have arrived for it, or when nothing more is there. */
 #define WAKE_BYTES (256u << 10)
-/* Of batches that were read, for those that come. */
+/* Bodies of batches that were read, kept for reuse. */
 #define KEPT_BYTES (8u << 20)
 
 struct link_input {
@@ -34,7 +34,7 @@ struct link_input {
     struct body_pool *pool;
     uint64_t quiet_bytes; /* put into the queue without waking the reader */
     json_object *header; /* of the batch that is coming in, or NULL */
-    int64_t weight;      /* its */
+    int64_t weight;      /* of that batch */
     uint8_t *body;
     size_t filled, length;
 };
@@ -97,7 +97,7 @@ static void send_about(struct link_input *input, const char *type, int64_t bytes
         channel_give_up(input->channel, type, &error);
 }
 
-/* Counted before it is sent: the answer may be quicker than we are. */
+/* Counted before it is sent: the answer may arrive before the call returns. */
 static void grant_credit(struct link_input *input, int64_t bytes)
 {
     atomic_fetch_add(&input->given, bytes);
@@ -168,7 +168,7 @@ void *link_input_room(struct link_input *input, json_object *message, size_t len
     bool first = strcmp(json_member_string(message, "type", ""), "batch") == 0;
 
     wire_strip(message);
-    /* After a lost link the same message comes once more. */
+    /* After a lost link the same message arrives again. */
     if (first && input->filled == 0 && input->header != NULL &&
         json_object_equal(input->header, data))
         first = false;
@@ -239,7 +239,7 @@ int link_input_take(struct link_input *input, const char *type, json_object *dat
         queue_finish(input->queue);
         return 0;
     }
-    /* Without a body there was no question where it goes. */
+    /* Without a body, link_input_room was not called. */
     if (body_length == 0 && (strcmp(type, "more") == 0 || begin_batch(input, data, error) < 0 ||
                              input->length > 0))
         return error->category != 0

@@ -1,6 +1,6 @@
 /*
- * The reader's side of a stream from another place (docs/protocol.md, "Streams"): the main thread takes batches in and puts them
- * into the step's queue, which never makes it wait; the step's thread gives credit for what it takes out.
+ * The reader's side of a stream from another place (docs/protocol.md, "Streams"): the main thread receives batches and puts them
+ * into the step's queue, which never makes it wait; the step's thread grants credit for what it takes out.
  */
 #ifndef OSIRIS_WORKER_LINK_INPUT_H
 #define OSIRIS_WORKER_LINK_INPUT_H
@@ -27,7 +27,7 @@ int64_t link_input_stream(const struct link_input *input);
 /* [main thread] Where the body of a message of the stream goes; NULL with the error set. */
 void *link_input_room(struct link_input *input, json_object *message, size_t length,
                       struct osiris_error *error);
-/* [main thread] A message of the stream. -1: it violates the protocol. The reader of a small batch hears of it when
+/* [main thread] A message of the stream. -1: it violates the protocol. The reader of a small batch is woken when
  * link_input_wake is called, which is soon. */
 int link_input_take(struct link_input *input, const char *type, json_object *data,
                     size_t body_length, struct osiris_error *error);

@@ -12,7 +12,7 @@
 #include "core/wire/batch.h"
 
 /* Bytes a second below which compressing pays: a core's compression is faster than the link. Measured while the
- * producer had nothing else to do than to wait. */
+ * producer did nothing but wait. */
 #define SLOW_LINK 200e6 /* lz4 */
 #define VERY_SLOW_LINK 50e6 /* zstd */
 
@@ -147,7 +147,7 @@ static enum queue_result wait_for_credit(struct link_output *output)
     pthread_mutex_lock(&output->lock);
     if (output->credit <= 0 && !output->closed && !output->cancelled) {
         int64_t began_ns = clock_monotonic_ns();
-        /* The past counts less and less: a link changes. */
+        /* Older measurements count less, because a link changes. */
         output->waited_bytes /= 2;
         output->waited_s /= 2;
         while (output->credit <= 0 && !output->closed && !output->cancelled)

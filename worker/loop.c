@@ -91,7 +91,7 @@ static int poll_timeout(const struct worker *worker)
     return next <= now ? 0 : (int)(next - now);
 }
 
-/* What comes. */
+/* Receiving. */
 
 /* The peer may not receive it any more. */
 static void report_violation(const struct worker *worker, const struct osiris_error *violation)
@@ -238,7 +238,7 @@ static int check_time(struct worker *worker, bool *end, struct osiris_error *err
     }
     if (worker->lost_since_ms == 0)
         worker->lost_since_ms = now;
-    /* The orchestrator has all that it asked for, and has left. */
+    /* The orchestrator has all that it requested and has left. */
     *end = worker->cleaned && channel_is_settled(worker->channel);
     if (!*end && now >= worker->lost_since_ms + worker->resume_timeout_ms)
         return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT,

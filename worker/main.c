@@ -5,7 +5,7 @@
  *     osiris-worker --channel-fd N      a connected stream socket
  *     osiris-worker --listen-fd N       a listening one: the channel comes over it, and comes again if it breaks
  *     … --stdout-fd M                   behind either: the command's standard output, for the path "-"
- *     osiris-worker --describe FILE…    what plug-ins are, as JSON
+ *     osiris-worker --describe FILE…    describes plug-ins, as JSON
  *     osiris-worker --validate          what drivers say of configs, both as JSON
  */
 #include <fcntl.h>

@@ -20,7 +20,7 @@
 
 /* Methods. Each answers its request; the error, if it sets one, is the answer. */
 
-/* Whether the link may be made again. The channel has been prepared for it with what came first (begin_session). */
+/* Whether the link may be restored. begin_session has prepared the channel for it. */
 static bool agree_on_resumption(struct worker *worker, int64_t timeout)
 {
     if (!channel_is_resumable(worker->channel))
@@ -292,7 +292,7 @@ int worker_handle(struct worker *worker, json_object *message, size_t body_lengt
 
     if (request_read(&request, message))
         return handle_request(worker, &request, violation);
-    /* Receiving a heartbeat is all there is to it; unknown types are ignored. */
+    /* A heartbeat only has to arrive; unknown types are ignored. */
     stream_message_read(&read, message);
     if (streams_take_message(worker->run, &read, body_length, violation) == 0)
         return 0;

@@ -16,7 +16,7 @@ struct step;
 struct step_reports {
     pthread_mutex_t lock;
     struct osiris_error error; /* the first that was reported and not taken yet */
-    json_object *answer;       /* to a verb but run, or NULL */
+    json_object *answer;       /* to a verb other than run, or NULL */
 };
 
 /* [any thread] The first error stays; its texts are cleaned of secrets. */
@@ -33,7 +33,7 @@ bool reports_have_answer(struct step *step);
 int reports_end_verb(struct step *step, const char *verb, int result, struct osiris_error *error);
 /* [step's thread] The same for a function that cannot fail: a warning. */
 void reports_warn(struct step *step, const char *function);
-/* [step's thread] What was reported since the verb failed is of no interest. */
+/* [step's thread] Drops what was reported since the verb failed. */
 void reports_discard(struct step *step);
 
 #endif

@@ -18,13 +18,13 @@
 #include "core/wire/channel.h"
 #include "worker/step.h"
 
-/* Where the worker was when it was started: drivers may go elsewhere, and take its umask along. */
+/* The working directory and the umask at the start: drivers may change those of the process. */
 struct worker_origin {
     struct output_origin output;
-    char *path; /* NULL: it has none any more */
+    char *path; /* NULL: the folder has no path any more */
 };
 
-/* What is open of the run's streams. The main thread's. */
+/* The streams of the run. Owned by the main thread. */
 struct run_streams {
     int64_t *numbers; /* all that requests have named */
     size_t count, capacity;
@@ -50,7 +50,7 @@ struct run {
     char *artifacts_dir;
     char *temp_root; /* prepare's temp_dir */
     bool made_temp_root; /* it was not there */
-    char *temp_dir;  /* a folder in it with a name of our own: the only one that is ever removed with what it has */
+    char *temp_dir;  /* a folder in it with a unique name: the only one that is removed with its contents */
     int temp_lock;   /* its descriptor (core/output/litter.h), or -1 */
     struct step *steps;
     size_t step_count;
@@ -58,7 +58,7 @@ struct run {
     struct run_streams streams; /* the main thread's */
     struct run_outputs outputs; /* under its lock */
 
-    pthread_mutex_t steps_lock; /* guards each step's fate, decision batches, and: */
+    pthread_mutex_t steps_lock; /* guards each step's fate, the decisions, and: */
     pthread_cond_t work_ended;
     size_t busy_threads;
     bool edges_are_old; /* those of some step */

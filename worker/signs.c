@@ -5,7 +5,7 @@
 
 void signs_note(struct step_signs *signs)
 {
-    /* Of two threads at the same moment one may be lost: the other is a sign, too. */
+    /* Of two increments at the same moment one may be lost: one sign is enough. */
     unsigned count = atomic_load_explicit(&signs->count, memory_order_relaxed);
 
     atomic_store_explicit(&signs->count, count + 1, memory_order_relaxed);

@@ -15,7 +15,7 @@ struct step_signs {
     atomic_int host_waits;
 };
 
-/* The main thread's view of them: how they were when it looked last. */
+/* What the main thread saw when it read them last. */
 struct signs_seen {
     const char *function;
     unsigned count;

@@ -14,7 +14,7 @@
 #define DEFAULT_TICK_MS 5000
 #define LATE_MS 5000 /* a call is worth a line when it has taken so long */
 
-/* What this thread has seen of one call. Time is counted in ticks: a process that is stopped has none. */
+/* One call, as this thread has seen it. Time is counted in ticks, because a process that is stopped has none. */
 struct watched {
     struct main_call call;
     int64_t ms;    /* for so long it has been seen */

@@ -69,7 +69,7 @@ static void join(struct step *step, const struct timespec *deadline)
     step->main.has_thread = false;
 }
 
-/* Made once: a thread costs more than all else that starting a step does. */
+/* Made once: creating a thread costs more than everything else in starting a step. */
 static int make_thread(struct step *step, struct osiris_error *error)
 {
     if (step->main.has_thread && has_ended(step)) {

@@ -1,5 +1,5 @@
 /*
- * What a step is, as `prepare` has said: it does not change until the run is freed, so any thread reads it without a lock.
+ * The constant part of a step, from `prepare`. It does not change until the run is freed, so any thread reads it without a lock.
  */
 #ifndef OSIRIS_WORKER_STEP_PLAN_H
 #define OSIRIS_WORKER_STEP_PLAN_H

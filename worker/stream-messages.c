@@ -59,7 +59,7 @@ int streams_open(struct step *step, const struct execute_request *request, struc
     return 0;
 }
 
-/* What comes from other places. */
+/* Messages from other places. */
 
 static bool was_named(const struct run *run, int64_t stream)
 {

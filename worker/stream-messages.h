@@ -12,7 +12,7 @@
 struct run;
 struct step;
 
-/* Numbers of a new attempt. -1: they are not those of the plan's edges. */
+/* Opens the streams of a new attempt. -1: they differ from the plan's edges. */
 int streams_open(struct step *step, const struct execute_request *request, struct osiris_error *error);
 /* Notes the streams that an execute_step names. -1: one was named before, a violation. */
 int streams_claim(struct run *run, const struct execute_request *request, struct osiris_error *error);
@@ -22,7 +22,7 @@ void *streams_find_room(struct run *run, json_object *message, const struct stre
                         struct osiris_error *error);
 /* -1: a violation. What is not a message of a stream is ignored. `run` may be NULL. */
 int streams_take_message(struct run *run, const struct stream_message *message, size_t body_length, struct osiris_error *error);
-/* Nothing more is there to take, for now: the reader of what came last must know. */
+/* Nothing more is there for now: wakes the reader of what arrived last. */
 void streams_wake_reader(struct run *run);
 
 #endif

@@ -23,7 +23,7 @@ struct worker {
     int signal_fd;
     int stdout_fd; /* or -1 */
     struct worker_origin origin;
-    json_object *ids; /* of all requests that came: its keys; borrowed */
+    json_object *ids; /* the ids of all requests, as keys; borrowed */
     bool greeted;
     bool cleaned; /* cleanup was answered: the end of the channel is expected */
     struct run *run; /* NULL before prepare and after cleanup */
@@ -35,7 +35,7 @@ struct worker {
     int64_t resume_timeout_ms;
     int64_t lost_since_ms; /* 0: the link is there */
     struct osiris_error violation; /* of a request's streams */
-    int64_t refused_stream; /* of which came what ends the session; 0: it is something else */
+    int64_t refused_stream; /* whose message ends the session; 0: something else does */
 };
 
 /* methods.c: one message. -1: it violates the protocol. */
