@@ -7,11 +7,21 @@
 #include "worker/edges.h"
 #include "worker/run.h"
 
+/* A driver that only waits for a decision has nothing to interrupt. */
+static bool may_be_called(struct step *step)
+{
+    pthread_mutex_lock(&step->run->steps_lock);
+    bool called = step->fate.phase == STEP_RUNNING || step->fate.decision != NULL;
+    pthread_mutex_unlock(&step->run->steps_lock);
+    return called;
+}
+
 void cancel_step(struct step *step)
 {
     atomic_store(&step->progress.cancelled, true);
     edges_cancel(step);
-    interrupt_request(step);
+    if (may_be_called(step))
+        interrupt_request(step);
 }
 
 static bool is_to_be_cancelled(const struct step *step, int group, const struct step *except)

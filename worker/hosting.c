@@ -43,7 +43,8 @@ struct step *hosting_enter(struct hosting *hosting)
     pthread_mutex_unlock(&hosting->lock);
     /* Not sent to the orchestrator: it no longer belongs to a step. */
     if (first)
-        fprintf(stderr, "osiris-worker: a thread of the driver \"%s\" called its host after the step was closed; the call is ignored\n", hosting->driver);
+        fprintf(stderr, "osiris-worker: a thread of the driver \"%s\" called its host after the step was closed; the call is "
+                "ignored\n", hosting->driver);
     return step;
 }
 
