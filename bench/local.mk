@@ -14,7 +14,7 @@ endif
 # bench/rpc: what the protocol costs, beside raw sockets. Built by `make bench/rpc`, with what it drives.
 EXTRA_PROGRAMS += bench/rpc
 bench_rpc_SOURCES = bench/rpc.c bench/rpc.h bench/rpc-batches.c bench/rpc-codec.c bench/rpc-count.c bench/rpc-latency.c \
-	bench/rpc-places.c bench/rpc-shapes.c worker/link-input.c worker/link-output.c worker/queue.c worker/batch.c
+	bench/rpc-places.c bench/rpc-shapes.c worker/link-input.c worker/link-output.c worker/calls.c worker/signs.c worker/queue.c worker/batch.c
 bench_rpc_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_C_CFLAGS)
 # What is counted must not be what the compiler makes of it.
 bench_rpc_CFLAGS = $(AM_CFLAGS) -fno-builtin

@@ -1,5 +1,5 @@
 /*
- * Batches from one process to another: through the two halves of a stream (worker/link.h) and a channel, with the threads
+ * Batches from one process to another: through the two halves of a stream (worker/link-input.h, link-output.h) and a channel, with the threads
  * that a worker has, beside writev and read of the same bytes over a socket of the same kind. See rpc.h.
  *
  * All pairs of processes live through a whole measurement, and take turns of some milliseconds. A turn ends when its receiver
@@ -21,7 +21,8 @@
 #include "core/base/clock.h"
 #include "core/base/json-access.h"
 #include "core/wire/batch.h"
-#include "worker/link.h"
+#include "worker/link-input.h"
+#include "worker/link-output.h"
 
 #define WINDOW (2u << 20) /* queue_bytes of a run */
 #define BYTES_A_TURN (64u << 20)
@@ -284,7 +285,7 @@ static pthread_t start_stream(struct side *side, enum where where, const struct 
     side->turned_fd = turns[0];
     side->report_fd = reports[0];
     side->channel = channel_new(sockets[0], NULL);
-    side->output = link_output_new(side->channel, WINDOW);
+    side->output = link_output_new(side->channel, WINDOW, NULL);
     link_output_open(side->output, 1, NULL);
     sit_on(where, 0);
     check(link_output_set_schema(side->output, shape->schema, NULL) == 0, "no schema");

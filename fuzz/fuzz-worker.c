@@ -69,6 +69,10 @@ void lifecycle_end_children(void)
 {
 }
 
+void lifecycle_bound_exit(void)
+{
+}
+
 void lifecycle_kill_group(void)
 {
     channel_free(used_channel);

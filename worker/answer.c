@@ -1,9 +1,10 @@
-/* Messages from the worker to the orchestrator; see run.h. */
-#include "core/base/json-build.h"
-#include "worker/run.h"
+/* Messages from the worker to the orchestrator; see answer.h. */
+#include "worker/answer.h"
 
-/* A channel that is gone shows itself to the main thread, which ends the worker; and whoever cannot send what the orchestrator waits
- * for gives the channel up. */
+#include "core/base/json-build.h"
+
+/* The main thread notices a channel that is gone and ends the worker. If an answer cannot be sent, the channel is given up, so that
+ * the orchestrator does not wait for it. */
 
 static int send_answer(struct channel *channel, json_object *message, struct osiris_error *error)
 {
@@ -75,7 +76,7 @@ void answer_message(struct channel *channel, const char *type, json_object *data
 
     json_add_string(message, "type", type);
     json_add(message, "data", data == NULL ? json_object_new_object() : data);
-    /* Who has waited in vain has waited long enough: everybody behind would, too. */
+    /* One timeout is enough: the messages behind this one would time out, too. */
     if (channel_send(channel, message, wait, &failure) < 0 && failure.category == OSIRIS_ERROR_TIMEOUT)
         channel_fail(channel, type, &failure);
     json_object_put(message);

@@ -1,9 +1,6 @@
-/*
- * Which step of the run writes which file: one step's file is not another's, also when the first is published already,
- * for what it wrote would be lost. Steps of one machine may have several workers, so it stands in a folder beside their
- * temporary ones: a symbolic link for each file, whose name says which file it is and whose target is the id of the step that
- * writes it.
- */
+/* Which step writes which file; see claims.h. */
+#include "worker/claims.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -42,7 +39,7 @@ static int refuse(const struct output *output, const char *other, struct osiris_
     return -1;
 }
 
-/* Appending is no exception: what two steps of a group append goes behind the same rows, and one of them would lose. */
+/* Appending is no exception: two steps of a group would append to the same rows, and one of them would lose. */
 static int take(const struct output *output, const char *path, const char *step_id, struct osiris_error *error)
 {
     char theirs[CLAIM_SIZE];
@@ -54,9 +51,9 @@ static int take(const struct output *output, const char *path, const char *step_
         if (length < 0 && errno != ENOENT)
             break;
         if (length < 0)
-            continue; /* it was dropped in between */
+            continue; /* it was dropped meanwhile */
         theirs[length] = '\0';
-        /* A worker that died may have left it to this one. */
+        /* It may be left from a worker of this step that has died. */
         return strcmp(theirs, step_id) == 0 ? 0 : refuse(output, theirs, error);
     }
     return osiris_error_set_errno(error, errno, "cannot note who writes \"%s\"", output_path(output));
@@ -68,11 +65,11 @@ int claims_take(const struct step *step, struct step_output_file *file, struct o
 
     if (known != 0)
         return known < 0 ? -1 : 0;
-    for (const struct step_output_file *other = step->files; other != NULL; other = other->next)
+    for (const struct step_output_file *other = step->files.first; other != NULL; other = other->next)
         if (strcmp(other->identity, file->identity) == 0)
             return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is being written already", output_path(file->output));
     _cleanup_free_ char *path = claim_path(step->run, file->identity);
-    if (make_folder(step->run, error) < 0 || take(file->output, path, step->id, error) < 0)
+    if (make_folder(step->run, error) < 0 || take(file->output, path, step->plan.id, error) < 0)
         return -1;
     file->claimed = true;
     return 0;
@@ -86,7 +83,7 @@ void claims_drop(const struct run *run, const struct step_output_file *file)
         (void)unlink(path);
 }
 
-void claims_remove_all(struct run *run)
+void claims_remove_all(const struct run *run)
 {
     _cleanup_free_ char *path = claims_folder(run);
     _cleanup_dir_ DIR *folder = opendir(path);

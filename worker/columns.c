@@ -1,12 +1,12 @@
-/*
- * Columns of one name in a stream; see run.h. Arrow allows them, and columns are passed on by their place: nothing is lost here. But
- * who looks one up by its name finds one of them.
- */
+/* Columns of one name; see columns.h. */
+#include "worker/columns.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/buffer.h"
 #include "worker/run.h"
+#include "worker/step-messages.h"
 
 #define MOST_NAMES 5
 
@@ -15,7 +15,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void name_another(struct buffer *names, size_t count, const char *name)
+static void append_name(struct buffer *names, size_t count, const char *name)
 {
     if (count < MOST_NAMES)
         buffer_append_format(names, "%s\"%.64s\"", count == 0 ? "" : ", ", name);
@@ -36,8 +36,8 @@ void columns_warn_of_equal_names(struct step *step, const struct ArrowSchema *sc
     qsort(names, count, sizeof *names, by_name);
     for (size_t i = 1; i < count; i++)
         if (strcmp(names[i], names[i - 1]) == 0 && (i == 1 || strcmp(names[i], names[i - 2]) != 0))
-            name_another(&list, equal++, names[i]);
+            append_name(&list, equal++, names[i]);
     if (equal > 0)
-        host_say(step, "warning", "%.64s gives several columns of one name: %s; give each a name of its own (in SQL: with AS)",
-                 step->component, list.data);
+        step_log(step, "warning", "%.64s has several columns with the same name: %s; rename them (in SQL: with AS)",
+                 step->plan.component, list.data);
 }

@@ -1,166 +1,256 @@
-/*
- * Commit and abort requests: each waits for all of its steps, whose own threads act; see run.h.
- *
- * A commit has stages, each for all of its steps before the next: no output of a group is published if a driver's commit fails,
- * and no driver is closed before all is published and the orchestrator has heard of it: a crash there takes nothing back.
- */
+/* Commit and abort requests; see decide.h. */
+#include "worker/decide.h"
+
 #include <string.h>
 
-#include "core/base/json-access.h"
 #include "core/base/json-build.h"
+#include "worker/answer.h"
+#include "worker/cancel.h"
 #include "worker/run.h"
 
-static void free_batch(struct decision_batch *batch)
+static void free_decision(struct decision *decision)
 {
-    free(batch->request_id);
-    free(batch->steps);
-    json_object_put(batch->published);
-    osiris_error_clear(&batch->error);
-    free(batch);
+    free(decision->request_id);
+    free(decision->steps);
+    json_object_put(decision->published);
+    free(decision->kept_message);
+    osiris_error_clear(&decision->error);
+    free(decision);
 }
 
-/* Step threads read it when the message that the ids came in is gone: it keeps the steps, not the message's array. */
-static struct decision_batch *new_batch(struct run *run, const char *request_id,
-                                        json_object *step_ids, enum step_decision stage)
+/* Step threads read it after the request is freed, so it keeps the steps, not their ids. */
+static struct decision *new_decision(struct run *run, const char *request_id,
+                                        const struct steps_request *request, enum decision_stage stage)
 {
-    struct decision_batch *batch = calloc(1, sizeof *batch);
+    struct decision *decision = calloc(1, sizeof *decision);
 
-    batch->stage = stage;
-    batch->request_id = strdup(request_id);
-    batch->step_count = json_array_count(step_ids);
-    batch->steps = calloc(batch->step_count + 1, sizeof *batch->steps);
-    batch->published = json_object_new_array();
-    if (batch->steps == NULL) {
-        free_batch(batch);
+    decision->stage = stage;
+    decision->request_id = strdup(request_id);
+    decision->step_count = request->count;
+    decision->steps = calloc(decision->step_count + 1, sizeof *decision->steps);
+    decision->published = json_object_new_array();
+    if (decision->steps == NULL) {
+        free_decision(decision);
         return NULL;
     }
-    for (size_t i = 0; i < batch->step_count; i++)
-        batch->steps[i] = run_find_step(
-            run, json_object_get_string(json_object_array_get_idx(step_ids, i)));
-    return batch;
+    for (size_t i = 0; i < decision->step_count; i++)
+        decision->steps[i] = run_find_step(run, request->ids[i]);
+    return decision;
 }
 
-static void decide_locked(struct step *step, struct decision_batch *batch)
+static void assign_step_locked(struct step *step, struct decision *decision)
 {
-    step->decision = batch->stage;
-    step->batch = batch;
-    batch->waiting++;
-    pthread_cond_signal(&step->decided);
+    step->fate.stage = decision->stage;
+    step->fate.decision = decision;
+    decision->waiting++;
+    pthread_cond_signal(&step->fate.decided);
 }
 
-/* All of the steps are closed, and may be asked for again. */
-static void forgive(struct run *run, const struct decision_batch *batch)
+/* All of the steps are closed and may be requested again. */
+static void reset_locked(struct run *run, const struct decision *decision)
 {
-    pthread_mutex_lock(&run->steps_lock);
-    for (size_t i = 0; i < batch->step_count; i++) {
-        struct step *step = batch->steps[i];
-        if (step == NULL || step->committed)
+    for (size_t i = 0; i < decision->step_count; i++) {
+        struct step *step = decision->steps[i];
+        if (step == NULL || step->fate.committed)
             continue;
-        step->edges_are_old = run->edges_are_old = true;
-        step->prepared = false;
-        /* Not when it is requested again: a neighbour that was requested before may have failed by then. */
-        atomic_store(&step->cancelled, false);
-        free(step->stopped_by);
-        step->stopped_by = NULL;
+        step->fate.edges_are_old = run->edges_are_old = true;
+        step->fate.prepared = false;
+        /* Not only when it is requested again: a neighbour that is requested first may have failed by then. */
+        atomic_store(&step->progress.cancelled, false);
+        free(step->fate.stopped_by);
+        step->fate.stopped_by = NULL;
     }
-    pthread_mutex_unlock(&run->steps_lock);
 }
 
-static void note_first_phase(struct run *run, const struct decision_batch *batch)
+/* The last of its steps has acted. */
+static void settle_locked(struct run *run, const struct decision *decision)
 {
-    pthread_mutex_lock(&run->steps_lock);
-    for (size_t i = 0; i < batch->step_count; i++)
-        batch->steps[i]->prepared = true;
-    pthread_mutex_unlock(&run->steps_lock);
+    if (decision->error.category != 0)
+        return;
+    if (decision->stage == DECIDE_ABORT)
+        reset_locked(run, decision);
+    for (size_t i = 0; decision->commit_only && i < decision->step_count; i++)
+        decision->steps[i]->fate.prepared = true;
 }
 
-/* The batch is done: answers and frees it. */
-static void answer(struct run *run, struct decision_batch *batch)
+/* The decision is done: answers and frees it. */
+static void answer(struct run *run, struct decision *decision)
 {
-    if (batch->error.category != 0) {
-        answer_error(run->channel, batch->request_id, &batch->error);
+    if (decision->error.category != 0) {
+        if (decision->kept > 0)
+            osiris_error_hint(&decision->error, "%zu file%s of the group stay%s published; %s", decision->kept,
+                              decision->kept == 1 ? "" : "s", decision->kept == 1 ? "s" : "", decision->kept_message);
+        answer_error(run->channel, decision->request_id, &decision->error);
     } else {
         json_object *result = json_object_new_object();
-        if (batch->stage == DECIDE_ABORT)
-            forgive(run, batch);
-        if (batch->commit_only)
-            note_first_phase(run, batch);
-        else if (batch->stage != DECIDE_ABORT)
-            json_add(result, "published", json_object_get(batch->published));
-        answer_result(run->channel, batch->request_id, result);
+        if (!decision->commit_only && decision->stage != DECIDE_ABORT)
+            json_add(result, "published", json_object_get(decision->published));
+        answer_result(run->channel, decision->request_id, result);
     }
-    free_batch(batch);
+    free_decision(decision);
 }
 
-/* Tells every step of the batch that still has a driver what to do. True if there is nobody to wait for. */
-static bool tell_steps_locked(struct decision_batch *batch)
+/* Gives every step of the decision that still has a driver its next stage. True if there is no step to wait for. */
+static bool assign_locked(struct decision *decision)
 {
-    for (size_t i = 0; i < batch->step_count; i++) {
-        struct step *step = batch->steps[i];
-        if (step == NULL || step->phase == STEP_CLOSED)
+    for (size_t i = 0; i < decision->step_count; i++) {
+        struct step *step = decision->steps[i];
+        if (step == NULL || step->fate.phase == STEP_CLOSED)
             continue;
-        if (step->phase == STEP_IDLE)
-            step->phase = STEP_CLOSED;
+        if (step->fate.phase == STEP_IDLE)
+            step->fate.phase = STEP_CLOSED;
         else
-            decide_locked(step, batch);
+            assign_step_locked(step, decision);
     }
-    return batch->waiting == 0;
+    return decision->waiting == 0;
 }
 
-/* All steps have acted on the last stage. True if there is none left. */
-static bool advance_locked(struct run *run, struct decision_batch *batch)
+/* All steps have completed the stage. True if it was the last one. */
+static bool advance_locked(struct run *run, struct decision *decision)
 {
-    switch (batch->stage) {
+    switch (decision->stage) {
     case DECIDE_COMMIT:
-        if (batch->commit_only || batch->error.category != 0)
+        if (decision->commit_only || decision->error.category != 0)
             return true;
-        batch->stage = DECIDE_PUBLISH;
+        decision->stage = DECIDE_PUBLISH;
         break;
     case DECIDE_PUBLISH:
-        if (batch->error.category == 0)
-            answer_published(run->channel, batch->request_id, json_object_get(batch->published));
-        batch->stage = DECIDE_CLOSE;
+        decision->stage = decision->error.category == 0 ? DECIDE_CLOSE : DECIDE_RETRACT;
+        if (decision->stage == DECIDE_CLOSE)
+            answer_published(run->channel, decision->request_id, json_object_get(decision->published));
+        break;
+    case DECIDE_RETRACT:
+        decision->stage = DECIDE_CLOSE;
         break;
     default:
         return true;
     }
-    return tell_steps_locked(batch);
+    return assign_locked(decision);
+}
+
+enum decision_stage decide_wait(struct step *step)
+{
+    pthread_mutex_lock(&step->run->steps_lock);
+    while (step->fate.stage == DECIDE_NOTHING)
+        pthread_cond_wait(&step->fate.decided, &step->run->steps_lock);
+    enum decision_stage decision = step->fate.stage;
+    step->fate.stage = DECIDE_NOTHING;
+    pthread_mutex_unlock(&step->run->steps_lock);
+    return decision;
+}
+
+void decide_note_publishing(struct step *step)
+{
+    pthread_mutex_lock(&step->run->steps_lock);
+    step->fate.committed = true;
+    pthread_mutex_unlock(&step->run->steps_lock);
+}
+
+void decide_note_kept(struct step *step, const char *message)
+{
+    struct decision *decision;
+
+    pthread_mutex_lock(&step->run->steps_lock);
+    decision = step->fate.decision;
+    if (decision != NULL && decision->kept++ == 0)
+        decision->kept_message = strdup(message);
+    pthread_mutex_unlock(&step->run->steps_lock);
+}
+
+void decide_note_published(struct step *step, json_object *entry)
+{
+    pthread_mutex_lock(&step->run->steps_lock);
+    if (step->fate.decision != NULL)
+        json_append(step->fate.decision->published, entry);
+    else
+        json_object_put(entry);
+    pthread_mutex_unlock(&step->run->steps_lock);
+}
+
+/* True: the decision, which the step was part of, is done. */
+static bool note_done_locked(struct run *run, struct step *step, struct decision *decision, struct osiris_error *error)
+{
+    step->fate.decision = NULL;
+    if (decision == NULL)
+        return false;
+    if (error->category != 0 && decision->error.category == 0)
+        osiris_error_move(&decision->error, error);
+    if (--decision->waiting > 0 || !advance_locked(run, decision))
+        return false;
+    settle_locked(run, decision);
+    return true;
 }
 
 void decide_done(struct step *step, struct osiris_error *error)
 {
     struct run *run = step->run;
-    bool done = false;
 
     pthread_mutex_lock(&run->steps_lock);
-    struct decision_batch *batch = step->batch;
-    step->batch = NULL;
-    if (batch != NULL) {
-        if (error->category != 0 && batch->error.category == 0)
-            osiris_error_move(&batch->error, error);
-        done = --batch->waiting == 0 && advance_locked(run, batch);
-    }
+    struct decision *decision = step->fate.decision;
+    bool done = note_done_locked(run, step, decision, error);
     pthread_mutex_unlock(&run->steps_lock);
     osiris_error_clear(error);
     if (done)
-        answer(run, batch);
+        answer(run, decision);
 }
 
-static bool all_have_run_locked(const struct decision_batch *batch)
+void decide_closed(struct step *step, struct osiris_error *error)
 {
-    for (size_t i = 0; i < batch->step_count; i++) {
-        const struct step *step = batch->steps[i];
-        if (step == NULL || step->phase != STEP_WAITING || !step->succeeded || step->batch != NULL)
+    struct run *run = step->run;
+
+    pthread_mutex_lock(&run->steps_lock);
+    struct decision *decision = step->fate.decision;
+    step->fate.phase = STEP_CLOSED;
+    step->fate.busy = false;
+    run->busy_threads--;
+    bool done = note_done_locked(run, step, decision, error);
+    pthread_cond_broadcast(&run->work_ended);
+    pthread_mutex_unlock(&run->steps_lock);
+    osiris_error_clear(error);
+    if (done)
+        answer(run, decision);
+}
+
+void decide_note_thread_end(struct step *step)
+{
+    pthread_mutex_lock(&step->run->steps_lock);
+    step->fate.thread_ended = true;
+    pthread_mutex_unlock(&step->run->steps_lock);
+}
+
+void decide_note_thread_left(struct step *step)
+{
+    struct run *run = step->run;
+
+    pthread_mutex_lock(&run->steps_lock);
+    step->fate.thread_left = true;
+    pthread_cond_broadcast(&run->work_ended);
+    pthread_mutex_unlock(&run->steps_lock);
+}
+
+void decide_wait_for_thread(struct step *step)
+{
+    pthread_mutex_lock(&step->run->steps_lock);
+    while (!step->fate.thread_left)
+        pthread_cond_wait(&step->run->work_ended, &step->run->steps_lock);
+    pthread_mutex_unlock(&step->run->steps_lock);
+}
+
+static bool all_have_run_locked(const struct decision *decision)
+{
+    for (size_t i = 0; i < decision->step_count; i++) {
+        const struct step *step = decision->steps[i];
+        if (step == NULL || step->fate.phase != STEP_DECIDABLE || !step->fate.succeeded || step->fate.decision != NULL)
             return false;
     }
     return true;
 }
 
-/* Of a commit in two requests, this one is next. */
-static bool phase_is_next_locked(const struct decision_batch *batch)
+/* Whether it is the turn of this one of the two requests of a commit. */
+static bool phase_is_next_locked(const struct decision *decision)
 {
-    for (size_t i = 0; i < batch->step_count; i++)
-        if (batch->steps[i]->prepared != (batch->stage == DECIDE_PUBLISH))
+    for (size_t i = 0; i < decision->step_count; i++)
+        if (decision->steps[i]->fate.prepared != (decision->stage == DECIDE_PUBLISH))
             return false;
     return true;
 }
@@ -173,76 +263,79 @@ static void refuse(struct run *run, const char *request_id, const char *why)
     answer_error(run->channel, request_id, &error);
 }
 
-void decide_commit(struct run *run, const char *request_id, json_object *step_ids,
-                   enum commit_phase phase)
+void decide_commit(struct run *run, const char *request_id, const struct steps_request *request)
 {
-    struct decision_batch *batch = new_batch(run, request_id, step_ids,
-                                             phase == COMMIT_PUBLISH ? DECIDE_PUBLISH : DECIDE_COMMIT);
+    struct decision *decision = new_decision(run, request_id, request,
+                                             request->phase == COMMIT_PUBLISH ? DECIDE_PUBLISH : DECIDE_COMMIT);
     bool ready = false, is_next = false, done = false;
 
-    if (batch == NULL) {
+    if (decision == NULL) {
         refuse(run, request_id, "commit: out of memory");
         return;
     }
-    batch->commit_only = phase == COMMIT_ONLY;
+    decision->commit_only = request->phase == COMMIT_ONLY;
     pthread_mutex_lock(&run->steps_lock);
-    ready = all_have_run_locked(batch);
-    is_next = ready && phase_is_next_locked(batch);
+    ready = all_have_run_locked(decision);
+    is_next = ready && phase_is_next_locked(decision);
     if (is_next)
-        done = tell_steps_locked(batch);
+        done = assign_locked(decision);
+    if (done)
+        settle_locked(run, decision);
     pthread_mutex_unlock(&run->steps_lock);
     if (!is_next) {
         refuse(run, request_id, ready ? "commit: its phases come one after the other, and once"
                                       : "commit: not all of the steps have run");
-        free_batch(batch);
+        free_decision(decision);
     } else if (done) {
-        answer(run, batch);
+        answer(run, decision);
     }
 }
 
-static bool any_is_busy_locked(const struct decision_batch *batch)
+static bool any_is_busy_locked(const struct decision *decision)
 {
-    for (size_t i = 0; i < batch->step_count; i++) {
-        const struct step *step = batch->steps[i];
-        if (step != NULL && step->batch != NULL)
+    for (size_t i = 0; i < decision->step_count; i++) {
+        const struct step *step = decision->steps[i];
+        if (step != NULL && step->fate.decision != NULL)
             return true;
     }
     return false;
 }
 
-void decide_abort(struct run *run, const char *request_id, json_object *step_ids,
-                  const char *because)
+void decide_abort(struct run *run, const char *request_id, const struct steps_request *request)
 {
-    struct decision_batch *batch = new_batch(run, request_id, step_ids, DECIDE_ABORT);
+    struct decision *decision = new_decision(run, request_id, request, DECIDE_ABORT);
+    const char *because = request->because;
 
-    if (batch == NULL) {
+    if (decision == NULL) {
         refuse(run, request_id, "abort: out of memory");
         return;
     }
-    /* As in run_cancel: all flags before anyone wakes. */
-    for (size_t i = 0; i < batch->step_count; i++) {
-        struct step *step = batch->steps[i];
+    /* As in cancel_group: all flags before anyone wakes. */
+    for (size_t i = 0; i < decision->step_count; i++) {
+        struct step *step = decision->steps[i];
         if (step == NULL)
             continue;
         pthread_mutex_lock(&run->steps_lock);
-        if (because != NULL && step->stopped_by == NULL && !atomic_load(&step->cancelled))
-            step->stopped_by = strdup(because);
-        atomic_store(&step->cancelled, true);
+        if (because != NULL && step->fate.stopped_by == NULL && !atomic_load(&step->progress.cancelled))
+            step->fate.stopped_by = strdup(because);
+        atomic_store(&step->progress.cancelled, true);
         pthread_mutex_unlock(&run->steps_lock);
     }
-    for (size_t i = 0; i < batch->step_count; i++) {
-        struct step *step = batch->steps[i];
+    for (size_t i = 0; i < decision->step_count; i++) {
+        struct step *step = decision->steps[i];
         if (step != NULL)
-            step_cancel(step);
+            cancel_step(step);
     }
     pthread_mutex_lock(&run->steps_lock);
-    bool busy = any_is_busy_locked(batch);
-    bool done = !busy && tell_steps_locked(batch);
+    bool busy = any_is_busy_locked(decision);
+    bool done = !busy && assign_locked(decision);
+    if (done)
+        settle_locked(run, decision);
     pthread_mutex_unlock(&run->steps_lock);
     if (busy) {
         refuse(run, request_id, "abort: a step is being committed or aborted already");
-        free_batch(batch);
+        free_decision(decision);
     } else if (done) {
-        answer(run, batch);
+        answer(run, decision);
     }
 }

@@ -38,7 +38,7 @@ struct door *door_new(int listen_fd, struct osiris_error *error)
     if (flags < 0 || fcntl(listen_fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
         getsockopt(listen_fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) < 0 || !listens) {
         if (flags >= 0 && !listens)
-            osiris_error_set(error, OSIRIS_ERROR_CONFIG, "it is no listening socket");
+            osiris_error_set(error, OSIRIS_ERROR_CONFIG, "it is not a listening socket");
         else
             osiris_error_set_errno(error, errno, "cannot listen");
         cleanup_close_value(&listen_fd);
@@ -49,8 +49,8 @@ struct door *door_new(int listen_fd, struct osiris_error *error)
     return door;
 }
 
-/* The guest has left, or is somebody else's now (its descriptor was stolen). */
-static void forget_guest(struct door *door, size_t index)
+/* The guest has left, or its descriptor was handed over. */
+static void remove_guest(struct door *door, size_t index)
 {
     cleanup_close_value(&door->guests[index].fd);
     buffer_clear(&door->guests[index].message);
@@ -64,7 +64,7 @@ void door_free(struct door *door)
     if (door == NULL)
         return;
     while (door->count > 0)
-        forget_guest(door, door->count - 1);
+        remove_guest(door, door->count - 1);
     cleanup_close_value(&door->fd);
     free(door);
 }
@@ -82,29 +82,30 @@ int64_t door_next_deadline(const struct door *door)
     return door->count > 0 ? door->guests[0].deadline_ms : INT64_MAX;
 }
 
-void door_excuse_guests(struct door *door)
+void door_extend_deadlines(struct door *door)
 {
     for (size_t i = 0; i < door->count; i++)
         door->guests[i].deadline_ms = clock_monotonic_ms() + GUEST_MS;
 }
 
-static void let_in(struct door *door)
+static void accept_guests(struct door *door)
 {
     static const int on = 1;
     int fd;
 
     while ((fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
-        /* Answers are short and waited for. Not a TCP socket: no harm. */
+        /* Answers are short, and the peer waits for them. If it is not a TCP socket, this does nothing. */
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         if (door->count == DOOR_GUESTS)
-            forget_guest(door, 0);
+            remove_guest(door, 0);
         struct guest *guest = &door->guests[door->count++];
         *guest = (struct guest){.fd = fd, .deadline_ms = clock_monotonic_ms() + GUEST_MS};
         buffer_init(&guest->message, GUEST_MESSAGE);
     }
 }
 
-/* Exactly the first frame is read: what follows is for who takes the link. 1: all of `length` is there, 0: not yet, -1: gone. */
+/* Only the first frame is read: what follows belongs to the channel that takes the link. 1: all of `length` is there, 0: not yet,
+ * -1: the peer is gone. */
 static int read_up_to(const struct guest *guest, void *bytes, size_t *filled, size_t length)
 {
     while (*filled < length) {
@@ -153,7 +154,7 @@ bool door_next(struct door *door, struct door_visitor *visitor)
 {
     int64_t now = clock_monotonic_ms();
 
-    let_in(door);
+    accept_guests(door);
     for (size_t i = 0; i < door->count;) {
         struct guest *guest = &door->guests[i];
         json_object *message = NULL;
@@ -162,11 +163,11 @@ bool door_next(struct door *door, struct door_visitor *visitor)
             *visitor = (struct door_visitor){.fd = steal_fd(&guest->fd),
                                              .sequence = guest->header.sequence,
                                              .message = message};
-            forget_guest(door, i);
+            remove_guest(door, i);
             return true;
         }
         if (result < 0 || now >= guest->deadline_ms)
-            forget_guest(door, i);
+            remove_guest(door, i);
         else
             i++;
     }

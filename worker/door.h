@@ -1,7 +1,7 @@
 /*
- * The door of a worker that can be reached again: a listening socket, and those who have come in but not said yet who they
- * are. Each is asked for its first frame, in time and in bounds; until then it can do nothing to the session that is going
- * on. Who they may be is for the caller to judge.
+ * The door of a worker that can be reached again: a listening socket, and new connections that have not identified themselves yet.
+ * Each must send its first frame within bounds of time and size. Until then it cannot affect the session. The caller judges
+ * whether it may take part.
  *
  * One thread.
  */
@@ -26,20 +26,20 @@ void door_free(struct door *door);
 
 /* What to poll: DOOR_POLL_FDS entries. */
 void door_fill_poll(const struct door *door, struct pollfd fds[DOOR_POLL_FDS]);
-/* When somebody's time is over (monotonic milliseconds); INT64_MAX: nobody's. */
+/* The next deadline of a connection (monotonic milliseconds); INT64_MAX: none. */
 int64_t door_next_deadline(const struct door *door);
-/* This process did not run: all have the whole time again. */
-void door_excuse_guests(struct door *door);
+/* This process did not run: every connection gets its full time again. */
+void door_extend_deadlines(struct door *door);
 
-/* Somebody whose first frame is there: a message without a body. The caller owns both. */
+/* A connection whose first frame is there: a message without a body. The caller owns both. */
 struct door_visitor {
     int fd;
     uint64_t sequence; /* 0: wants to resume, 1: begins a session */
     json_object *message;
 };
 
-/* Lets in who waits and reads what has come, without waiting; shows out who is late or talks nonsense. True: *visitor is
- * filled; ask again. */
+/* Accepts connections and reads what has arrived, without waiting; closes those that are late or malformed. True: *visitor is
+ * filled; call again. */
 bool door_next(struct door *door, struct door_visitor *visitor);
 
 #endif

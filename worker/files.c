@@ -1,12 +1,16 @@
 /*
- * The files of a step: what a driver's open_input, open_output and finish_output do, and how its outputs become complete; see
- * run.h. What they are relative to, and the umask, are the worker's as it was started, whatever a driver has made of them.
+ * The files of a step; see files.h. What they are relative to, and the umask, are the worker's as it was started, whatever a driver
+ * has made of them.
  */
+#include "worker/files.h"
+
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/base/json-build.h"
 #include "core/output/litter.h"
+#include "worker/claims.h"
 #include "worker/run.h"
 
 /* Inputs. */
@@ -25,12 +29,12 @@ static int open_input(struct step *step, const char *path, int *fd, struct osiri
     return osiris_error_set_errno(error, reason, "cannot read \"%s\"", path);
 }
 
-/* The step, if both are there. */
+/* The step, if neither argument is NULL. */
 static struct step *enter(const struct osiris_host *host, const char *function, const char *path, int *fd)
 {
-    struct step *step = host_enter(host, function, path, "the path");
+    struct step *step = hosting_enter_call(host, function, path, "the path");
 
-    if (step == NULL || host_values_has(&step->hosting->values, fd, function, "the descriptor"))
+    if (step == NULL || host_values_has(&step->request.hosting->values, fd, function, "the descriptor"))
         return step;
     hosting_leave(step);
     return NULL;
@@ -43,50 +47,68 @@ int files_open_input(const struct osiris_host *host, const char *path, int *fd)
 
     if (step == NULL)
         return -1;
-    signs_begin_wait(step);
+    signs_begin_wait(&step->signs);
     int result = open_input(step, path, fd, &error);
-    signs_end_wait(step);
+    signs_end_wait(&step->signs);
     if (result < 0)
-        host_report(step, &error);
+        reports_add_error(step, &error);
     hosting_leave(step);
     return result;
 }
 
 /* Outputs. */
 
+/* False: another step has it. */
+static bool take_stdout(struct run_outputs *outputs)
+{
+    pthread_mutex_lock(&outputs->lock);
+    bool is_free = !outputs->stdout_taken;
+    outputs->stdout_taken = true;
+    pthread_mutex_unlock(&outputs->lock);
+    return is_free;
+}
+
+static void release_stdout(struct run_outputs *outputs)
+{
+    pthread_mutex_lock(&outputs->lock);
+    outputs->stdout_taken = false;
+    pthread_mutex_unlock(&outputs->lock);
+}
+
 /* "-" is the command's standard output, for one step of a run. */
 static int open_stdout(struct step *step, const struct output_options *options,
                        struct output **output, struct osiris_error *error)
 {
-    if (step->run->stdout_fd < 0) {
+    if (step->run->outputs.stdout_fd < 0) {
         osiris_error_set(error, OSIRIS_ERROR_CONFIG, "there is no standard output to write to here");
-        osiris_error_hint(error, "let the step run where osiris does: run_on: local");
+        osiris_error_hint(error, "run the step where osiris runs: run_on: local");
         return -1;
     }
     if (options->append || options->mode != 0)
         return osiris_error_set(error, OSIRIS_ERROR_CONFIG,
                                 "standard output can be neither appended to nor given a mode");
-    if (atomic_exchange(&step->run->stdout_taken, true)) {
+    if (!take_stdout(&step->run->outputs)) {
         osiris_error_set(error, OSIRIS_ERROR_CONFIG, "another step writes to standard output");
-        osiris_error_hint(error, "let one step of the run write to \"-\"");
+        osiris_error_hint(error, "write to \"-\" in one step of the run only");
         return -1;
     }
-    return output_open_stream(options->path, step->run->stdout_fd, output, error);
+    return output_open_stream(options->path, step->run->outputs.stdout_fd, output, error);
 }
 
-/* Should this process be killed, osiris finds what is hidden. */
+/* If this process is killed, osiris finds the hidden files there. */
 static void note_folder(void *context, int folder)
 {
     struct run *run = context;
+    struct run_outputs *outputs = &run->outputs;
     struct stat status;
 
     if (fstat(folder, &status) < 0)
         return;
-    pthread_mutex_lock(&run->steps_lock);
-    bool known = run->hidden_device == status.st_dev && run->hidden_folder == status.st_ino;
-    run->hidden_device = status.st_dev;
-    run->hidden_folder = status.st_ino;
-    pthread_mutex_unlock(&run->steps_lock);
+    pthread_mutex_lock(&outputs->lock);
+    bool known = outputs->hidden_device == status.st_dev && outputs->hidden_folder == status.st_ino;
+    outputs->hidden_device = status.st_dev;
+    outputs->hidden_folder = status.st_ino;
+    pthread_mutex_unlock(&outputs->lock);
     if (!known)
         litter_note_hidden(run->temp_dir, folder);
 }
@@ -98,20 +120,20 @@ static void note_made(void *context, int folder)
     litter_note_made(run->temp_dir, folder);
 }
 
-/* What is opened when the step's outputs are complete, or for a verb that has none, would never be published. */
+/* An output that is opened after the step's outputs are complete, or in a verb without outputs, would never be published. */
 static bool may_not_open(struct step *step, struct osiris_error *error)
 {
-    pthread_mutex_lock(&step->report_lock);
-    bool complete = step->outputs_complete;
-    pthread_mutex_unlock(&step->report_lock);
+    pthread_mutex_lock(&step->files.lock);
+    bool complete = step->files.complete;
+    pthread_mutex_unlock(&step->files.lock);
 
-    if (strcmp(step->verb, "run") != 0)
+    if (!step_is_run(step))
         osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "there are no outputs in %s; this is a fault of the driver \"%s\"",
-                         step->verb, step->driver->name);
+                         step->request.verb, step->plan.driver->name);
     else if (complete)
         osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
-                         "an output was opened after the commit; this is a fault of the driver \"%s\"", step->driver->name);
-    return complete || strcmp(step->verb, "run") != 0;
+                         "an output was opened after the commit; this is a fault of the driver \"%s\"", step->plan.driver->name);
+    return complete || !step_is_run(step);
 }
 
 static int open_file(struct step *step, const char *path,
@@ -150,12 +172,12 @@ static int open_file(struct step *step, const char *path,
     *fd = output_fd(file->output);
     if (options != NULL && OSIRIS_HAS(options, initial_size) && options->initial_size != NULL)
         *options->initial_size = output_initial_size(file->output);
-    pthread_mutex_lock(&step->report_lock);
-    struct step_output_file **end = &step->files;
+    pthread_mutex_lock(&step->files.lock);
+    struct step_output_file **end = &step->files.first;
     while (*end != NULL)
         end = &(*end)->next;
     *end = file;
-    pthread_mutex_unlock(&step->report_lock);
+    pthread_mutex_unlock(&step->files.lock);
     return 0;
 }
 
@@ -167,11 +189,11 @@ int files_open_output(const struct osiris_host *host, const char *path,
 
     if (step == NULL)
         return -1;
-    signs_begin_wait(step);
+    signs_begin_wait(&step->signs);
     int result = open_file(step, path, options, fd, &error);
-    signs_end_wait(step);
+    signs_end_wait(&step->signs);
     if (result < 0)
-        host_report(step, &error);
+        reports_add_error(step, &error);
     hosting_leave(step);
     return result;
 }
@@ -180,11 +202,11 @@ static struct output *find_output(struct step *step, int fd)
 {
     struct output *found = NULL;
 
-    pthread_mutex_lock(&step->report_lock);
-    for (struct step_output_file *file = step->files; file != NULL; file = file->next)
+    pthread_mutex_lock(&step->files.lock);
+    for (struct step_output_file *file = step->files.first; file != NULL; file = file->next)
         if (output_fd(file->output) == fd)
             found = file->output;
-    pthread_mutex_unlock(&step->report_lock);
+    pthread_mutex_unlock(&step->files.lock);
     return found;
 }
 
@@ -194,28 +216,36 @@ static int finish_output(struct step *step, int fd, struct osiris_error *error)
 
     if (output == NULL)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "finish_output: there is no such output");
-    return output_finish(output, error) < 0 ? -1 : output_set_aside(output, &step->shelf, error);
+    return output_finish(output, error) < 0 ? -1 : output_set_aside(output, &step->files.shelf, error);
 }
 
 int files_finish_output(const struct osiris_host *host, int fd)
 {
-    struct step *step = host_enter(host, "finish_output", host, "the host");
+    struct step *step = hosting_enter_call(host, "finish_output", host, "the host");
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
     if (step == NULL)
         return -1;
-    signs_begin_wait(step);
+    signs_begin_wait(&step->signs);
     int result = finish_output(step, fd, &error);
-    signs_end_wait(step);
+    signs_end_wait(&step->signs);
     if (result < 0)
-        host_report(step, &error);
+        reports_add_error(step, &error);
     hosting_leave(step);
     return result;
 }
 
+void files_write_back(struct step *step)
+{
+    pthread_mutex_lock(&step->files.lock);
+    for (struct step_output_file *file = step->files.first; file != NULL; file = file->next)
+        output_write_back(file->output);
+    pthread_mutex_unlock(&step->files.lock);
+}
+
 int files_finish_all(struct step *step, struct osiris_error *error)
 {
-    for (struct step_output_file *file = step->files; file != NULL; file = file->next)
+    for (struct step_output_file *file = step->files.first; file != NULL; file = file->next)
         if (output_finish(file->output, error) < 0)
             return -1;
     return 0;
@@ -223,22 +253,77 @@ int files_finish_all(struct step *step, struct osiris_error *error)
 
 int files_make_ready(struct step *step, struct osiris_error *error)
 {
-    pthread_mutex_lock(&step->report_lock);
-    step->outputs_complete = true;
-    pthread_mutex_unlock(&step->report_lock);
-    for (struct step_output_file *file = step->files; file != NULL; file = file->next)
+    pthread_mutex_lock(&step->files.lock);
+    step->files.complete = true;
+    pthread_mutex_unlock(&step->files.lock);
+    for (struct step_output_file *file = step->files.first; file != NULL; file = file->next)
         if (output_finish(file->output, error) < 0 || output_make_ready(file->output, error) < 0)
             return -1;
     return 0;
+}
+
+static json_object *describe(const struct step *step, const struct output *output)
+{
+    json_object *entry = json_object_new_object();
+    int64_t size = output_size(output);
+
+    json_add_string(entry, "step_id", step->plan.id);
+    json_add_string(entry, "path", output_path(output));
+    json_add_integer(entry, "bytes", size < 0 ? 0 : size);
+    return entry;
+}
+
+int files_publish(struct step *step, struct osiris_error *error)
+{
+    struct output *last = NULL;
+
+    decide_note_publishing(step);
+    for (struct step_output_file *file = step->files.first; file != NULL; file = file->next) {
+        if (output_is_stream(file->output))
+            continue;
+        last = file->output;
+        if (output_publish(file->output, error) < 0)
+            return -1;
+        decide_note_published(step, describe(step, file->output));
+    }
+    return last == NULL ? 0 : output_sync_folder(last, error);
+}
+
+void files_retract(struct step *step)
+{
+    struct output *last = NULL;
+
+    for (struct step_output_file *file = step->files.first; file != NULL; file = file->next) {
+        _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+        last = output_is_published(file->output) ? file->output : last;
+        if (output_retract(file->output, &error) < 0)
+            decide_note_kept(step, error.message);
+    }
+    if (last != NULL)
+        (void)output_sync_folder(last, NULL);
+}
+
+int64_t files_size(const struct step *step)
+{
+    int64_t total = 0;
+
+    if (step->files.first == NULL)
+        return -1;
+    for (const struct step_output_file *file = step->files.first; file != NULL; file = file->next) {
+        int64_t size = output_size(file->output);
+        /* The size of a stream is unknown. */
+        total += size >= 0 ? size : atomic_load(&step->progress.bytes);
+    }
+    return total;
 }
 
 void files_close_all(struct step *step)
 {
     struct step_output_file *reversed = NULL;
 
-    while (step->files != NULL) {
-        struct step_output_file *file = step->files;
-        step->files = file->next;
+    while (step->files.first != NULL) {
+        struct step_output_file *file = step->files.first;
+        step->files.first = file->next;
         file->next = reversed;
         reversed = file;
     }
@@ -246,14 +331,13 @@ void files_close_all(struct step *step)
         struct step_output_file *file = reversed;
         reversed = file->next;
         if (output_is_stream(file->output))
-            atomic_store(&step->run->stdout_taken, false);
+            release_stdout(&step->run->outputs);
         if (!output_is_published(file->output))
             claims_drop(step->run, file);
         output_close(file->output);
         free(file);
     }
-    if (step->shelf >= 0)
-        (void)close(step->shelf);
-    step->shelf = -1;
+    if (step->files.shelf >= 0)
+        (void)close(step->files.shelf);
+    step->files.shelf = -1;
 }
-

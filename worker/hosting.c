@@ -1,14 +1,12 @@
-/*
- * What a driver holds of its host; see run.h. A thread that a driver has started may outlive the step, and call on: then it finds
- * that the step is over. So a hosting is never freed, but only parted from its step, whose other calls have ended by then.
- */
+/* What a driver holds of its host; see hosting.h. */
+#include "worker/hosting.h"
+
 #include <stdio.h>
 
 #include "worker/run.h"
 
-/* All that there ever were, so that they are not lost. Less than a kilobyte an attempt. */
+/* The list of all hostings: they are never freed. Less than a kilobyte for each attempt. */
 static struct hosting *_Atomic all;
-
 static void on_misuse(struct host_values *values, const char *function, const char *what)
 {
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
@@ -16,8 +14,8 @@ static void on_misuse(struct host_values *values, const char *function, const ch
 
     if (step == NULL)
         return;
-    host_values_blame(&error, function, what, "driver", step->driver->name);
-    host_report(step, &error);
+    host_values_blame(&error, function, what, "driver", step->plan.driver->name);
+    reports_add_error(step, &error);
     hosting_leave(step);
 }
 
@@ -28,7 +26,7 @@ struct hosting *hosting_new(struct step *step)
     host_values_init(&hosting->values);
     hosting->values.misused = on_misuse;
     hosting->step = step;
-    hosting->driver = step->driver->name;
+    hosting->driver = step->plan.driver->name;
     pthread_mutex_init(&hosting->lock, NULL);
     pthread_cond_init(&hosting->left, NULL);
     hosting->next = atomic_exchange(&all, hosting);
@@ -39,25 +37,34 @@ struct step *hosting_enter(struct hosting *hosting)
 {
     pthread_mutex_lock(&hosting->lock);
     struct step *step = hosting->step;
-    bool first = step == NULL && !hosting->told;
+    bool first = step == NULL && !hosting->reported;
     hosting->callers += step != NULL;
-    hosting->told = hosting->told || first;
+    hosting->reported = hosting->reported || first;
     pthread_mutex_unlock(&hosting->lock);
-    /* Not to the orchestrator: it is no part of any step any more. */
+    /* Not sent to the orchestrator: it no longer belongs to a step. */
     if (first)
-        fprintf(stderr, "osiris-worker: a thread of the driver \"%s\" calls its host after the step was closed; nothing of it is "
-                "heard\n", hosting->driver);
+        fprintf(stderr, "osiris-worker: a thread of the driver \"%s\" called its host after the step was closed; the call is "
+                "ignored\n", hosting->driver);
     return step;
 }
 
 void hosting_leave(struct step *step)
 {
-    struct hosting *hosting = step->hosting;
+    struct hosting *hosting = step->request.hosting;
 
     pthread_mutex_lock(&hosting->lock);
     if (--hosting->callers == 0)
         pthread_cond_broadcast(&hosting->left);
     pthread_mutex_unlock(&hosting->lock);
+}
+
+struct step *hosting_enter_call(const struct osiris_host *host, const char *function, const void *given, const char *what)
+{
+    struct hosting *hosting = (struct hosting *)host_values_of(host, function);
+
+    if (hosting == NULL || !host_values_has(&hosting->values, given, function, what))
+        return NULL;
+    return hosting_enter(hosting);
 }
 
 void hosting_end(struct hosting *hosting)

@@ -1,4 +1,6 @@
-/* The verbs of a driver that run nothing; see run.h. They are called on the step's thread like run. */
+/* The verbs of a driver that run nothing; see inquire.h. */
+#include "worker/inquire.h"
+
 #include <stddef.h>
 #include <string.h>
 
@@ -37,22 +39,19 @@ static verb_function find(const struct osiris_driver *driver, const char *verb)
 
 int inquire(struct step *step, struct osiris_error *error)
 {
-    verb_function function = find(step->driver, step->verb);
+    verb_function function = find(step->plan.driver, step->request.verb);
 
     if (function == NULL)
         return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "the driver \"%s\" has no %s",
-                                step->driver->name, step->verb);
-    signs_enter(step, step->verb);
-    int result = function(step->state);
-    signs_leave(step);
-    if (host_end_verb(step, step->verb, result, error) < 0)
+                                step->plan.driver->name, step->request.verb);
+    signs_enter(&step->signs, step->request.verb);
+    int result = function(step->own.state);
+    signs_leave(&step->signs);
+    if (reports_end_verb(step, step->request.verb, result, error) < 0)
         return -1;
-    pthread_mutex_lock(&step->report_lock);
-    bool answered = step->result != NULL;
-    pthread_mutex_unlock(&step->report_lock);
-    if (answered)
+    if (reports_have_answer(step))
         return 0;
     return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
-                            "%s gave no result that is a JSON object; this is a fault of the driver \"%s\"",
-                            step->verb, step->driver->name);
+                            "%s returned no JSON object; this is a fault of the driver \"%s\"",
+                            step->request.verb, step->plan.driver->name);
 }

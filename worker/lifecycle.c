@@ -22,6 +22,7 @@
 
 #define PRIVATE_FD 10
 #define CHILDREN_TIMEOUT_MS 1000
+#define EXIT_S 10
 
 /* The running thread's step. Thread-local, and read by the crash handler of the same thread only. */
 static __thread const char *thread_step, *thread_component;
@@ -32,7 +33,7 @@ void lifecycle_name_thread(const char *step_id, const char *component)
     thread_component = component;
 }
 
-/* One call, so that no other thread's words come between. Async-signal-safe. */
+/* One call, so that the output of other threads does not interleave. Async-signal-safe. */
 static void print(const char *const *words, int count)
 {
     struct iovec parts[8];
@@ -62,7 +63,7 @@ void memory_exhausted(void)
 }
 
 #ifndef OSIRIS_SANITIZED
-/* The signal's default action follows, so that the exit status tells it, too. */
+/* The signal's default action follows, so that the exit status shows it, too. */
 static void on_crash(int number)
 {
     print_end(number == SIGSEGV  ? "SIGSEGV"
@@ -107,7 +108,7 @@ void lifecycle_note_origin(struct worker_origin *origin)
     origin->output.umask = umask(0);
     (void)umask(origin->output.umask);
     origin->path = getcwd(NULL, 0);
-    /* Out of the way of drivers that close what they take for theirs. */
+    /* Above the numbers that a careless driver closes. */
     origin->output.folder = folder < 0 ? -1 : fcntl(folder, F_DUPFD_CLOEXEC, PRIVATE_FD);
     if (folder >= 0)
         (void)close(folder);
@@ -160,6 +161,19 @@ void lifecycle_end_children(void)
     if (count > 0)
         fprintf(stderr, "osiris-worker: ended %zu process%s that drivers had left\n", count,
                 count == 1 ? "" : "es");
+}
+
+void lifecycle_bound_exit(void)
+{
+#ifndef OSIRIS_SANITIZED
+    sigset_t alarms;
+
+    sigemptyset(&alarms);
+    sigaddset(&alarms, SIGALRM);
+    (void)signal(SIGALRM, SIG_DFL);
+    (void)pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
+    (void)alarm(EXIT_S);
+#endif
 }
 
 void lifecycle_kill_group(void)

@@ -1,5 +1,5 @@
 /*
- * The worker as a process: what it shuts off at its start, and what it says when it crashes.
+ * The worker as a process: how it is isolated at its start, and what it prints when it crashes.
  */
 #ifndef OSIRIS_WORKER_LIFECYCLE_H
 #define OSIRIS_WORKER_LIFECYCLE_H
@@ -15,16 +15,19 @@ int lifecycle_begin(int channel_fd, struct osiris_error *error);
 /* A descriptor that becomes readable when SIGTERM, SIGINT or SIGHUP comes. Blocks them for all threads. */
 int lifecycle_signal_fd(struct osiris_error *error);
 
-/* Notes whose thread this is, for the line that is printed if it crashes. The strings must stay. */
+/* Names the step that the calling thread works for, for the line that is printed if it crashes. The strings are kept. */
 void lifecycle_name_thread(const char *step_id, const char *component);
 
-/* The drivers' threads have ended: so do all processes that they have started, those that detached themselves, too. */
+/* The drivers' threads have ended: ends all processes that they have started, including those that detached themselves. */
 void lifecycle_end_children(void);
 
 /* Ends the whole process group and all children, this process with them. */
 void lifecycle_kill_group(void) __attribute__((noreturn));
 
-/* Before anything is loaded: where this process stands. It keeps it until it ends. */
+/* Everything is done: the process ends within 10 s, whatever drivers do at its exit. */
+void lifecycle_bound_exit(void);
+
+/* Before anything is loaded: records the working directory and the umask, for as long as the process lives. */
 void lifecycle_note_origin(struct worker_origin *origin);
 
 #endif

@@ -1,4 +1,6 @@
-/* The reader's side of a stream from another place; see link.h. */
+/* The reader's side of a stream from another place; see link-input.h. */
+#include "worker/link-input.h"
+
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,13 +10,12 @@
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/wire/batch.h"
-#include "worker/link.h"
 
-/* Memory that is taken on a header's word, before any byte of the body has come. */
+/* Memory that a header alone can claim, before the body arrives. */
 #define FIRST_ROOM (4u << 20)
-/* A reader is woken when so much has come for it, or nothing more is there. */
+/* A reader is woken when so many bytes have arrived for it, or when nothing more is there. */
 #define WAKE_BYTES (256u << 10)
-/* Of batches that were read, for those that come. */
+/* Bodies of batches that were read, kept for reuse. */
 #define KEPT_BYTES (8u << 20)
 
 struct link_input {
@@ -33,7 +34,7 @@ struct link_input {
     struct body_pool *pool;
     uint64_t quiet_bytes; /* put into the queue without waking the reader */
     json_object *header; /* of the batch that is coming in, or NULL */
-    int64_t weight;      /* its */
+    int64_t weight;      /* of that batch */
     uint8_t *body;
     size_t filled, length;
 };
@@ -51,7 +52,7 @@ struct link_input *link_input_new(struct channel *channel, struct queue *queue, 
     return input;
 }
 
-static void forget_batch(struct link_input *input)
+static void discard_batch(struct link_input *input)
 {
     json_object_put(input->header);
     input->header = NULL;
@@ -60,9 +61,9 @@ static void forget_batch(struct link_input *input)
     input->filled = input->length = 0;
 }
 
-static void forget_attempt(struct link_input *input)
+static void discard_attempt(struct link_input *input)
 {
-    forget_batch(input);
+    discard_batch(input);
     if (input->has_schema)
         input->schema.release(&input->schema);
     input->has_schema = input->ended = false;
@@ -76,7 +77,7 @@ void link_input_free(struct link_input *input)
 {
     if (input == NULL)
         return;
-    forget_attempt(input);
+    discard_attempt(input);
     body_pool_free(input->pool);
     free(input);
 }
@@ -96,8 +97,8 @@ static void send_about(struct link_input *input, const char *type, int64_t bytes
         channel_fail(input->channel, type, &error);
 }
 
-/* Counted before it is sent: the answer may be quicker than we are. */
-static void give_credit(struct link_input *input, int64_t bytes)
+/* Counted before it is sent: the answer may arrive before the call returns. */
+static void grant_credit(struct link_input *input, int64_t bytes)
 {
     atomic_fetch_add(&input->given, bytes);
     send_about(input, "credit", bytes);
@@ -105,10 +106,10 @@ static void give_credit(struct link_input *input, int64_t bytes)
 
 void link_input_open(struct link_input *input, int64_t stream)
 {
-    forget_attempt(input);
+    discard_attempt(input);
     atomic_store(&input->stream, stream);
     if (stream != 0)
-        give_credit(input, (int64_t)input->window);
+        grant_credit(input, (int64_t)input->window);
 }
 
 int64_t link_input_stream(const struct link_input *input)
@@ -167,7 +168,7 @@ void *link_input_room(struct link_input *input, json_object *message, size_t len
     bool first = strcmp(json_member_string(message, "type", ""), "batch") == 0;
 
     wire_strip(message);
-    /* After a lost link the same message comes once more. */
+    /* After a lost link the same message arrives again. */
     if (first && input->filled == 0 && input->header != NULL &&
         json_object_equal(input->header, data))
         first = false;
@@ -209,7 +210,7 @@ static int finish_batch(struct link_input *input, struct osiris_error *error)
     osiris_error_clear(&problem);
     /* An elastic edge's producer is never held up. */
     if (result == QUEUE_OK && input->elastic)
-        give_credit(input, input->weight);
+        grant_credit(input, input->weight);
     return 0;
 }
 
@@ -238,7 +239,7 @@ int link_input_take(struct link_input *input, const char *type, json_object *dat
         queue_finish(input->queue);
         return 0;
     }
-    /* Without a body there was no question where it goes. */
+    /* Without a body, link_input_room was not called. */
     if (body_length == 0 && (strcmp(type, "more") == 0 || begin_batch(input, data, error) < 0 ||
                              input->length > 0))
         return error->category != 0
@@ -268,7 +269,7 @@ void link_input_taken(struct link_input *input, uint64_t weight)
     /* Not for every batch: but before the producer's half of the window is used up. */
     if (taken < (int64_t)(input->window / 4))
         return;
-    give_credit(input, atomic_exchange(&input->taken, 0));
+    grant_credit(input, atomic_exchange(&input->taken, 0));
 }
 
 void link_input_close(struct link_input *input)

@@ -1,4 +1,6 @@
-/* The producer's side of a stream to another place; see link.h. */
+/* The producer's side of a stream to another place; see link-output.h. */
+#include "worker/link-output.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,15 +10,15 @@
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/wire/batch.h"
-#include "worker/link.h"
 
 /* Bytes a second below which compressing pays: a core's compression is faster than the link. Measured while the
- * producer had nothing else to do than to wait. */
+ * producer did nothing but wait. */
 #define SLOW_LINK 200e6 /* lz4 */
 #define VERY_SLOW_LINK 50e6 /* zstd */
 
 struct link_output {
     struct channel *channel;
+    const struct driver_name *maker;
     int64_t window;
     /* Set before the producer's thread starts. */
     int64_t stream;
@@ -29,11 +31,12 @@ struct link_output {
     double waited_s, waited_bytes;
 };
 
-struct link_output *link_output_new(struct channel *channel, uint64_t window)
+struct link_output *link_output_new(struct channel *channel, uint64_t window, const struct driver_name *maker)
 {
     struct link_output *output = calloc(1, sizeof *output);
 
     output->channel = channel;
+    output->maker = maker;
     output->window = (int64_t)window;
     pthread_mutex_init(&output->lock, NULL);
     pthread_cond_init(&output->changed, NULL);
@@ -144,7 +147,7 @@ static enum queue_result wait_for_credit(struct link_output *output)
     pthread_mutex_lock(&output->lock);
     if (output->credit <= 0 && !output->closed && !output->cancelled) {
         int64_t began_ns = clock_monotonic_ns();
-        /* The past counts less and less: a link changes. */
+        /* Older measurements count less, because a link changes. */
         output->waited_bytes /= 2;
         output->waited_s /= 2;
         while (output->credit <= 0 && !output->closed && !output->cancelled)
@@ -178,6 +181,7 @@ static const char *choose_codec(struct link_output *output)
 struct shipment {
     struct wire_batch batch;
     struct ArrowArray array;
+    const struct driver_name *maker;
 };
 
 static void free_shipment(void *owner)
@@ -185,7 +189,9 @@ static void free_shipment(void *owner)
     struct shipment *shipment = owner;
 
     wire_batch_clear(&shipment->batch);
+    calls_enter(shipment->maker, "release");
     shipment->array.release(&shipment->array);
+    calls_leave();
     free(shipment);
 }
 
@@ -231,6 +237,7 @@ enum queue_result link_output_put(struct link_output *output, const struct Arrow
     struct shipment *shipment = calloc(1, sizeof *shipment);
     const char *codec = choose_codec(output);
     shipment->array = *array;
+    shipment->maker = output->maker;
     array->release = NULL;
     if (wire_batch_encode(schema, &shipment->array, &shipment->batch, error) < 0 ||
         (codec != NULL && wire_batch_compress(&shipment->batch, codec, error) < 0)) {

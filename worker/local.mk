@@ -6,30 +6,46 @@ osiris_worker_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 osiris_worker_LDADD = libosiris-core.la $(JSON_C_LIBS)
 osiris_worker_SOURCES = $(worker_sources) worker/main.c core/base/allocator.c
 worker_sources = \
+	worker/answer.c worker/answer.h \
+	worker/attempt.c worker/attempt.h \
 	worker/batch.c worker/batch.h \
-	worker/queue.c worker/queue.h \
-	worker/answer.c \
-	worker/beats.c \
-	worker/claims.c \
-	worker/columns.c \
-	worker/decide.c \
+	worker/calls.c worker/calls.h \
+	worker/cancel.c worker/cancel.h \
+	worker/claims.c worker/claims.h \
+	worker/columns.c worker/columns.h \
+	worker/decide.c worker/decide.h \
 	worker/describe.c worker/describe.h \
 	worker/door.c worker/door.h \
-	worker/edge.c \
-	worker/files.c \
-	worker/host.c \
-	worker/hosting.c \
-	worker/inquire.c \
+	worker/edges.c worker/edges.h \
+	worker/fields.c worker/fields.h \
+	worker/files.c worker/files.h \
+	worker/folders.c worker/folders.h \
+	worker/host.c worker/host.h \
+	worker/hosting.c worker/hosting.h \
+	worker/input-streams.c worker/input-streams.h \
+	worker/inquire.c worker/inquire.h \
+	worker/interrupt.c worker/interrupt.h \
 	worker/lifecycle.c worker/lifecycle.h \
-	worker/link.h \
-	worker/link-input.c \
-	worker/link-output.c \
+	worker/link-input.c worker/link-input.h \
+	worker/link-output.c worker/link-output.h \
 	worker/loop.c \
 	worker/methods.c \
+	worker/output-stream.c worker/output-stream.h \
+	worker/plan.c worker/plan.h \
+	worker/prepare.c worker/prepare.h \
+	worker/queue.c worker/queue.h \
+	worker/reports.c worker/reports.h \
+	worker/requests.c worker/requests.h \
 	worker/run.c worker/run.h \
-	worker/signs.c \
-	worker/step.c \
-	worker/stream.c \
+	worker/signs.c worker/signs.h \
+	worker/stand-in.c worker/stand-in.h \
+	worker/start.c worker/start.h \
+	worker/step-messages.c worker/step-messages.h \
+	worker/step-plan.c worker/step-plan.h \
+	worker/step.c worker/step.h \
+	worker/stream-messages.c worker/stream-messages.h \
 	worker/validate.c worker/validate.h \
+	worker/verbs.c worker/verbs.h \
+	worker/progress.h \
 	worker/worker.h \
 	$(NULL)

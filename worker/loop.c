@@ -4,12 +4,26 @@
 #include <string.h>
 
 #include "core/base/clock.h"
-#include "core/base/json-access.h"
 #include "core/base/json-build.h"
+#include "worker/answer.h"
+#include "worker/stream-messages.h"
 #include "worker/worker.h"
 
 #define RESUME_TIMEOUT_MS 60000 /* a worker waits so long for the link on which one that got lost comes again */
 #define BODIES_A_POLL 8 /* taken in before the loop looks at what else there is */
+
+/* The function that the driver is in. An interrupt that has not returned says more than the function it interrupts. */
+static const char *read_signs(struct step *step, int64_t *silent_ms)
+{
+    int64_t interrupt_ms;
+    const char *interrupt = signs_read(&step->opening.signs, &step->main.interrupt_signs, &interrupt_ms);
+    const char *function = signs_read(&step->signs, &step->main.signs, silent_ms);
+
+    if (interrupt == NULL)
+        return function;
+    *silent_ms = interrupt_ms;
+    return interrupt;
+}
 
 static void send_heartbeat(struct worker *worker)
 {
@@ -19,16 +33,16 @@ static void send_heartbeat(struct worker *worker)
     for (size_t i = 0; worker->run != NULL && i < worker->run->step_count; i++) {
         struct step *step = &worker->run->steps[i];
         pthread_mutex_lock(&worker->run->steps_lock);
-        bool running = step->phase == STEP_RUNNING;
+        bool running = step->fate.phase == STEP_RUNNING;
         pthread_mutex_unlock(&worker->run->steps_lock);
         int64_t silent_ms;
-        const char *function = signs_look(step, &silent_ms);
+        const char *function = read_signs(step, &silent_ms);
         if (!running && function == NULL)
             continue;
         json_object *entry = json_object_new_object();
-        json_add_string(entry, "step_id", step->id);
-        json_add_integer(entry, "rows", atomic_load(&step->rows));
-        json_add_integer(entry, "bytes", atomic_load(&step->bytes));
+        json_add_string(entry, "step_id", step->plan.id);
+        json_add_integer(entry, "rows", atomic_load(&step->progress.rows));
+        json_add_integer(entry, "bytes", atomic_load(&step->progress.bytes));
         if (function != NULL) {
             json_add_string(entry, "function", function);
             json_add_integer(entry, "silent_ms", silent_ms);
@@ -40,8 +54,8 @@ static void send_heartbeat(struct worker *worker)
     worker->last_sent_ms = clock_monotonic_ms();
 }
 
-/* This process did not run: the others get a new period. Those in whose functions drivers are did not run either. */
-static void make_up_for_pause(struct worker *worker)
+/* This process did not run: the peers get a new period. The drivers did not run either. */
+static void extend_deadlines(struct worker *worker)
 {
     int64_t pause = pause_take(&worker->watch), now = clock_monotonic_ms();
 
@@ -52,9 +66,11 @@ static void make_up_for_pause(struct worker *worker)
     if (worker->lost_since_ms != 0)
         worker->lost_since_ms = now;
     if (worker->door != NULL)
-        door_excuse_guests(worker->door);
-    for (size_t i = 0; worker->run != NULL && i < worker->run->step_count; i++)
-        signs_excuse(&worker->run->steps[i], pause);
+        door_extend_deadlines(worker->door);
+    for (size_t i = 0; worker->run != NULL && i < worker->run->step_count; i++) {
+        signs_skip_pause(&worker->run->steps[i].main.signs, pause);
+        signs_skip_pause(&worker->run->steps[i].main.interrupt_signs, pause);
+    }
 }
 
 static int poll_timeout(const struct worker *worker)
@@ -75,10 +91,10 @@ static int poll_timeout(const struct worker *worker)
     return next <= now ? 0 : (int)(next - now);
 }
 
-/* What comes. */
+/* Receiving. */
 
-/* The peer may not hear it any more; it is its fault. */
-static void say_violation(const struct worker *worker, const struct osiris_error *violation)
+/* The peer may not receive it any more. */
+static void report_violation(const struct worker *worker, const struct osiris_error *violation)
 {
     json_object *data = osiris_error_to_json(violation);
 
@@ -98,7 +114,7 @@ static int receive(struct worker *worker, short revents, bool *end, struct osiri
             channel_receive_body(worker->channel, &body_length, &violation);
         if (message == NULL && violation.category == 0) {
             if (pumped <= 0 || *end || bodies++ == BODIES_A_POLL || !channel_goes_on(worker->channel)) {
-                run_wake_reader(worker->run);
+                streams_wake_reader(worker->run);
                 if (channel_was_active(worker->channel))
                     worker->last_heard_ms = clock_monotonic_ms();
                 return pumped < 0 ? -1 : 0;
@@ -107,7 +123,7 @@ static int receive(struct worker *worker, short revents, bool *end, struct osiri
             continue;
         }
         if (message == NULL || worker_handle(worker, message, body_length, &violation) < 0) {
-            say_violation(worker, &violation);
+            report_violation(worker, &violation);
             osiris_error_clear(error);
             osiris_error_move(error, &violation);
             return -1;
@@ -115,29 +131,24 @@ static int receive(struct worker *worker, short revents, bool *end, struct osiri
     }
 }
 
-/* The door: who comes first begins the session, afterwards only its own orchestrator gets in. */
+/* New links: the first one begins the session; afterwards only its own orchestrator is accepted. */
 
-/* A worker that was never spoken to takes the session of who resumes it, too: then hello was lost with its link. */
+/* A resume may also begin the session: then the hello was lost with its link. */
 static int begin_session(struct worker *worker, struct door_visitor *visitor,
                          struct osiris_error *error)
 {
+    struct greeting greeting;
     bool resumes = visitor->sequence == 0;
-    json_object *data = json_member(visitor->message, resumes ? "data" : "params");
-    const char *session = json_member_string(data, "session", "");
-    const char *token = json_member_string(data, "token", "");
-    bool may_resume = session[0] != '\0' && token[0] != '\0';
-    bool is_right =
-        resumes ? strcmp(json_member_string(visitor->message, "type", ""), "resume") == 0 &&
-                      may_resume && json_member_integer(data, "received", -1) == 0
-                : strcmp(json_member_string(visitor->message, "method", ""), "hello") == 0;
 
-    if (!is_right)
+    greeting_read(&greeting, visitor->message);
+    bool may_resume = greeting.session[0] != '\0' && greeting.token[0] != '\0';
+    if (resumes ? !greeting.resumes || !may_resume || greeting.received != 0 : !greeting.says_hello)
         return 0;
     worker->channel = channel_new(steal_fd(&visitor->fd), error);
     if (worker->channel == NULL)
         return -1;
     if (may_resume)
-        channel_allow_resumption(worker->channel, session, token, false);
+        channel_allow_resumption(worker->channel, greeting.session, greeting.token, false);
     channel_set_place(worker->channel, worker_find_room, worker);
     worker->greeting_deadline_ms = clock_monotonic_ms() + WORKER_GREETING_MS;
     worker->resume_timeout_ms = RESUME_TIMEOUT_MS;
@@ -147,21 +158,23 @@ static int begin_session(struct worker *worker, struct door_visitor *visitor,
     return 0;
 }
 
-/* The old link may be there still, as far as this side can see: its other end knows better. */
+/* This side may not have noticed yet that the old link is lost; the other side has. */
 static int resume_session(struct worker *worker, struct door_visitor *visitor,
                           struct osiris_error *error)
 {
-    if (visitor->sequence != 0 || !channel_is_resumable(worker->channel) ||
-        strcmp(json_member_string(visitor->message, "type", ""), "resume") != 0 ||
-        !channel_knows(worker->channel, json_member(visitor->message, "data")))
+    struct greeting greeting;
+
+    greeting_read(&greeting, visitor->message);
+    if (visitor->sequence != 0 || !channel_is_resumable(worker->channel) || !greeting.resumes ||
+        !channel_knows(worker->channel, greeting.data))
         return 0;
     return channel_reconnect(worker->channel, steal_fd(&visitor->fd), error) < 0
                ? -1
                : channel_take_greeting(worker->channel, visitor->message, error);
 }
 
-/* Whoever is not welcome is shown out without a word. True: there may be something to receive. */
-static int answer_door(struct worker *worker, bool *opened, struct osiris_error *error)
+/* A connection that is not accepted is closed. *opened: there may be something to receive. */
+static int accept_links(struct worker *worker, bool *opened, struct osiris_error *error)
 {
     struct door_visitor visitor;
     int result = 0;
@@ -178,12 +191,12 @@ static int answer_door(struct worker *worker, bool *opened, struct osiris_error 
         json_object_put(visitor.message);
     }
     if (result < 0 && worker->channel != NULL)
-        say_violation(worker, error);
+        report_violation(worker, error);
     return result;
 }
 
-/* A link that may be made again is given up when nothing comes: it may have died without a sign. An orchestrator that was stopped
- * may go on; its end would show as that of the link. */
+/* A link that may be made again is dropped when nothing arrives: it may be lost without a sign. An orchestrator that was stopped
+ * may continue; its end would end the link, too. */
 static int check_silence(struct worker *worker, struct osiris_error *error)
 {
     int64_t now = clock_monotonic_ms();
@@ -211,7 +224,7 @@ static int check_silence(struct worker *worker, struct osiris_error *error)
 
 static int check_time(struct worker *worker, bool *end, struct osiris_error *error)
 {
-    make_up_for_pause(worker);
+    extend_deadlines(worker);
     int64_t now = clock_monotonic_ms();
 
     if (!worker->greeted && now >= worker->greeting_deadline_ms)
@@ -225,7 +238,7 @@ static int check_time(struct worker *worker, bool *end, struct osiris_error *err
     }
     if (worker->lost_since_ms == 0)
         worker->lost_since_ms = now;
-    /* The orchestrator has all that it asked for, and has left. */
+    /* The orchestrator has all that it requested and has left. */
     *end = worker->cleaned && channel_is_settled(worker->channel);
     if (!*end && now >= worker->lost_since_ms + worker->resume_timeout_ms)
         return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT,
@@ -238,10 +251,11 @@ static int check_time(struct worker *worker, bool *end, struct osiris_error *err
 
 #define OWN_POLL_FDS 3
 
-static nfds_t fill_fds(const struct worker *worker, struct pollfd *fds)
+static nfds_t fill_fds(struct worker *worker, struct pollfd *fds)
 {
     struct channel *channel = worker->channel;
 
+    atomic_store_explicit(&worker->stand_in.link_fd, channel == NULL ? -1 : channel_fd(channel), memory_order_relaxed);
     fds[0] = (struct pollfd){.fd = worker->signal_fd, .events = POLLIN};
     fds[1] = (struct pollfd){.fd = channel == NULL ? -1 : channel_fd(channel),
                              .events = channel == NULL ? 0 : channel_poll_events(channel)};
@@ -263,14 +277,14 @@ int worker_loop(struct worker *worker, struct osiris_error *error)
         int timeout_ms = poll_timeout(worker);
         pause_expect(&worker->watch, timeout_ms);
         int ready = poll(fds, fill_fds(worker, fds), timeout_ms);
-        make_up_for_pause(worker);
+        extend_deadlines(worker);
         if (ready < 0 && errno != EINTR)
             return osiris_error_set_errno(error, errno, "cannot poll");
         if (ready > 0 && fds[0].revents != 0)
             return worker->cleaned ? 0
                                    : osiris_error_set(error, OSIRIS_ERROR_CANCELLED,
-                                                      "told to stop by a signal");
-        if (worker->door != NULL && answer_door(worker, &opened, error) < 0)
+                                                      "stopped by a signal");
+        if (worker->door != NULL && accept_links(worker, &opened, error) < 0)
             return -1;
         short revents = opened ? POLLIN | POLLOUT : fds[1].revents;
         if (worker->channel != NULL &&

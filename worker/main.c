@@ -5,7 +5,7 @@
  *     osiris-worker --channel-fd N      a connected stream socket
  *     osiris-worker --listen-fd N       a listening one: the channel comes over it, and comes again if it breaks
  *     … --stdout-fd M                   behind either: the command's standard output, for the path "-"
- *     osiris-worker --describe FILE…    what plug-ins are, as JSON
+ *     osiris-worker --describe FILE…    describes plug-ins, as JSON
  *     osiris-worker --validate          what drivers say of configs, both as JSON
  */
 #include <fcntl.h>
@@ -17,6 +17,9 @@
 #include "core/base/clock.h"
 #include "worker/describe.h"
 #include "worker/lifecycle.h"
+#include "worker/calls.h"
+#include "worker/cancel.h"
+#include "worker/prepare.h"
 #include "worker/worker.h"
 #include "worker/validate.h"
 
@@ -24,18 +27,19 @@
 #include "config.h"
 #endif
 
-/* The orchestrator is gone: nothing of the run may stay. */
+/* The orchestrator is gone: nothing of the run may remain. */
 static void stop_alone(struct worker *worker, const struct osiris_error *error)
 {
     fprintf(stderr, "osiris-worker: %s; stopping\n", error->message);
     if (worker->channel != NULL)
         channel_shutdown(worker->channel);
     if (worker->run != NULL) {
-        if (run_stop(worker->run, WORKER_STOP_MS))
+        if (cancel_all(worker->run, WORKER_STOP_MS))
             run_free(worker->run);
         else
             run_remove_temp_dir(worker->run);
     }
+    stand_in_end(&worker->stand_in);
     lifecycle_kill_group();
 }
 
@@ -72,20 +76,46 @@ static int begin(struct worker *worker, int given_fd, bool listens, struct osiri
     return worker->signal_fd < 0 ? -1 : 0;
 }
 
+/* A driver has called pthread_exit on the main thread, while it was loaded, say: the worker cannot continue without it. */
+static void on_thread_end(void *context)
+{
+    const struct main_call call = calls_read();
+
+    (void)context;
+    if (call.function == NULL || call.who == NULL)
+        return;
+    fprintf(stderr, "osiris-worker: step \"%s\": the driver \"%s\" ended the worker's main thread in %s(); this is a fault of the "
+            "driver\n", call.who->step_id, call.who->driver, call.function);
+    _exit(1);
+}
+
+static int work_until_end(struct worker *worker, struct osiris_error *error)
+{
+    int result;
+
+    pthread_cleanup_push(on_thread_end, NULL);
+    result = worker_loop(worker, error);
+    pthread_cleanup_pop(0);
+    return result;
+}
+
 static int work(int given_fd, bool listens, int stdout_fd)
 {
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     _cleanup_json_ json_object *ids = json_object_new_object();
     struct worker worker = {.ids = ids, .signal_fd = -1, .stdout_fd = stdout_fd};
 
+    calls_begin_main();
     bound_free_memory();
     lifecycle_note_origin(&worker.origin);
     if (begin(&worker, given_fd, listens, &error) < 0) {
         fprintf(stderr, "osiris-worker: %s\n", error.message);
         return 1;
     }
-    if (worker_loop(&worker, &error) < 0)
+    if (work_until_end(&worker, &error) < 0)
         stop_alone(&worker, &error);
+    lifecycle_bound_exit();
+    stand_in_end(&worker.stand_in);
     channel_free(worker.channel);
     door_free(worker.door);
     (void)close(worker.signal_fd);
@@ -105,7 +135,7 @@ static int usage(void)
     return 2;
 }
 
-/* A descriptor's number; -1: it is none. */
+/* The number of a descriptor; -1: the text is not one. */
 static int descriptor(const char *text)
 {
     char *end;

@@ -140,7 +140,7 @@ static int spill(struct queue *queue, struct item *item, struct osiris_error *er
     return 0;
 }
 
-/* About what the structures take: columns without a byte in them are not for nothing. */
+/* Roughly the size of the structures: columns without data take memory, too. */
 static uint64_t cost_of_arrays(const struct ArrowArray *array)
 {
     uint64_t cost = ARRAY_COST + (array->dictionary == NULL ? 0 : cost_of_arrays(array->dictionary));
@@ -202,7 +202,7 @@ enum queue_result queue_put_quietly(struct queue *queue, struct ArrowArray *arra
     return result;
 }
 
-/* Whom it wakes finds the lock free. */
+/* Without the lock, so that the woken thread finds it free. */
 void queue_wake(struct queue *queue)
 {
     pthread_cond_broadcast(&queue->changed);
@@ -275,7 +275,7 @@ enum queue_result queue_get(struct queue *queue, struct ArrowArray *array, uint6
     } else if (queue->cancelled) {
         result = QUEUE_CANCELLED;
     } else if (queue->closed) {
-        result = QUEUE_CLOSED; /* whatever there was is gone: not the end */
+        result = QUEUE_CLOSED; /* what was left was dropped: this is not the end */
     } else if (queue->first == NULL) {
         result = QUEUE_END;
     } else {

@@ -1,7 +1,8 @@
 /*
  * The queue of batches on one edge: one producing thread, one reading thread, bounded in bytes.
  *
- *   bounded: a full queue blocks the producer (of a batch its structures count, too); a batch larger than the bound passes when the queue is empty.
+ *   bounded: a full queue blocks the producer; a batch larger than the bound passes when the queue is empty. The structures of a
+ *            batch count, too.
  *   elastic: beyond the bound batches go to an unnamed temporary file and come back in order.
  *
  * Batches are moved in and out, never copied (but through the file).
@@ -40,7 +41,7 @@ enum queue_result queue_put(struct queue *queue, struct ArrowArray *array, uint6
 enum queue_result queue_put_quietly(struct queue *queue, struct ArrowArray *array, uint64_t bytes,
                                     struct osiris_error *error);
 void queue_wake(struct queue *queue);
-/* [producer] No more will come. */
+/* [producer] There will be no more. */
 void queue_finish(struct queue *queue);
 
 /* [reader] Waits for the schema and copies it. */
@@ -48,7 +49,7 @@ enum queue_result queue_get_schema(struct queue *queue, struct ArrowSchema *sche
 /* [reader] Waits for the next batch. */
 enum queue_result queue_get(struct queue *queue, struct ArrowArray *array, uint64_t *bytes,
                             struct osiris_error *error);
-/* [reader] Wants no more: the producer is told so at its next put. */
+/* [reader] Reads no more: the producer's next put says so. */
 void queue_close(struct queue *queue);
 
 /* [producer] It cannot go on; what the reader gets next is QUEUE_ERROR with this error, which is moved. */

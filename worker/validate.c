@@ -19,6 +19,13 @@
 #define ANSWERS_MAXIMUM (16u << 20)
 #define ERRORS_MAXIMUM 100 /* of one config */
 
+/* What is asked of a driver: a member of the request, read once. All of it is borrowed from there. */
+struct asked {
+    const char *file, *driver;
+    const char *step_id, *component; /* component: NULL if absent */
+    json_object *config, *connection;
+};
+
 /* One question, as the driver's host table sees it. */
 struct question {
     struct host_values values;
@@ -57,7 +64,7 @@ static void report(const struct osiris_host *host, const struct osiris_error_rep
     add_error(question, &error);
 }
 
-/* Nobody listens: there is no run. */
+/* There is no run that could record it. */
 static void ignore_log(const struct osiris_host *host, int32_t level, const char *message)
 {
     (void)level;
@@ -130,15 +137,15 @@ static int no_finish(const struct osiris_host *host, int fd)
 
 /* One question. */
 
-static void ask(const struct osiris_driver *driver, json_object *asked, struct question *question)
+static void ask(const struct osiris_driver *driver, const struct asked *asked, struct question *question)
 {
     struct osiris_host host = {
         .abi_version = OSIRIS_ABI_VERSION,
         .struct_size = sizeof host,
         .context = question,
         .run_id = "",
-        .step_id = json_member_string(asked, "step_id", ""),
-        .component = json_member_string(asked, "component", driver->name),
+        .step_id = asked->step_id,
+        .component = asked->component == NULL ? driver->name : asked->component,
         .log = ignore_log,
         .event = ignore_event,
         .metric = ignore_metric,
@@ -166,20 +173,18 @@ static void ask(const struct osiris_driver *driver, json_object *asked, struct q
 }
 
 /* Writes {index, errors}. */
-static bool answer_one(json_object *asked, size_t index, int answer)
+static bool answer_one(const struct asked *asked, size_t index, int answer)
 {
-    const char *path = json_member_string(asked, "file", "");
-    const char *name = json_member_string(asked, "driver", "");
     struct question question = {.lock = PTHREAD_MUTEX_INITIALIZER};
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     _cleanup_json_ json_object *line = json_object_new_object();
-    const struct osiris_plugin *plugin = loader_open(path, &error);
+    const struct osiris_plugin *plugin = loader_open(asked->file, &error);
     const struct osiris_driver *driver =
-        plugin == NULL ? NULL : loader_driver(plugin, path, name, &error);
+        plugin == NULL ? NULL : loader_driver(plugin, asked->file, asked->driver, &error);
 
     host_values_init(&question.values);
-    question.values.config = json_object_get(json_member(asked, "config"));
-    question.values.connection = json_object_get(json_member(asked, "connection"));
+    question.values.config = json_object_get(asked->config);
+    question.values.connection = json_object_get(asked->connection);
     question.errors = json_object_new_array();
     if (driver == NULL)
         add_error(&question, &error);
@@ -195,29 +200,24 @@ static bool answer_one(json_object *asked, size_t index, int answer)
 /* The questions of one file. */
 
 struct round {
-    json_object *questions;
+    struct asked *questions;
+    size_t count;
     json_object *answers; /* null: there is none yet */
     size_t first;         /* the first question, whose file it is about */
 };
 
 static bool is_open(const struct round *round, size_t index)
 {
-    json_object *question = json_object_array_get_idx(round->questions, index);
-    json_object *first = json_object_array_get_idx(round->questions, round->first);
-
     return json_object_array_get_idx(round->answers, index) == NULL &&
-           strcmp(json_member_string(question, "file", ""),
-                  json_member_string(first, "file", "")) == 0;
+           strcmp(round->questions[index].file, round->questions[round->first].file) == 0;
 }
 
 static bool answer_round(void *context, int answer)
 {
     const struct round *round = context;
-    size_t count = json_array_count(round->questions);
 
-    for (size_t i = round->first; i < count; i++)
-        if (is_open(round, i) &&
-            !answer_one(json_object_array_get_idx(round->questions, i), i, answer))
+    for (size_t i = round->first; i < round->count; i++)
+        if (is_open(round, i) && !answer_one(&round->questions[i], i, answer))
             return false;
     return true;
 }
@@ -232,7 +232,7 @@ static void take_answers(struct round *round, char *text)
         json_object *errors = json_member(answer, "errors");
         int64_t index = json_member_integer(answer, "index", -1);
         if (json_object_is_type(errors, json_type_array) && index >= (int64_t)round->first &&
-            (size_t)index < json_array_count(round->questions) && is_open(round, (size_t)index))
+            (size_t)index < round->count && is_open(round, (size_t)index))
             (void)json_object_array_put_idx(round->answers, (size_t)index, json_object_get(errors));
     }
 }
@@ -248,13 +248,12 @@ static void ask_round(struct round *round)
 
     if (answer.length > 0 && !answer.failed)
         take_answers(round, answer.data);
-    for (size_t i = round->first; i < json_array_count(round->questions); i++) {
+    for (size_t i = round->first; i < round->count; i++) {
         if (!is_open(round, i))
             continue;
-        json_object *question = json_object_array_get_idx(round->questions, i);
         osiris_error_set(
             &error, OSIRIS_ERROR_INTERNAL, "the driver \"%s\" of \"%s\": %s",
-            json_member_string(question, "driver", "?"), json_member_string(question, "file", "?"),
+            round->questions[i].driver, round->questions[i].file,
             reason == NULL ? "it ended the process while it looked at the config" : reason);
         errors = json_object_new_array();
         json_append(errors, osiris_error_to_json(&error));
@@ -271,17 +270,29 @@ static json_object *read_questions(void)
                                                                            : NULL;
 }
 
+static struct asked read_question(json_object *question)
+{
+    return (struct asked){.file = json_member_string(question, "file", "?"),
+                          .driver = json_member_string(question, "driver", "?"),
+                          .step_id = json_member_string(question, "step_id", ""),
+                          .component = json_member_string(question, "component", NULL),
+                          .config = json_member(question, "config"),
+                          .connection = json_member(question, "connection")};
+}
+
 int worker_validate(void)
 {
     _cleanup_json_ json_object *questions = read_questions();
     _cleanup_json_ json_object *answers = json_object_new_array();
-    struct round round = {.questions = questions, .answers = answers};
-    size_t count = json_array_count(questions);
+    struct round round = {.count = json_array_count(questions), .answers = answers};
+    _cleanup_free_ struct asked *asked = round.questions = calloc(round.count + 1, sizeof *asked);
 
-    if (!json_object_is_type(questions, json_type_array) ||
-        (count > 0 && json_object_array_put_idx(answers, count - 1, NULL) < 0))
+    if (!json_object_is_type(questions, json_type_array) || asked == NULL ||
+        (round.count > 0 && json_object_array_put_idx(answers, round.count - 1, NULL) < 0))
         return 1;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < round.count; i++)
+        asked[i] = read_question(json_object_array_get_idx(questions, i));
+    for (size_t i = 0; i < round.count; i++) {
         round.first = i;
         if (json_object_array_get_idx(answers, i) == NULL)
             ask_round(&round);

@@ -16,6 +16,7 @@ libosiris_core_la_SOURCES += \
 	core/output/output-hidden.h \
 	core/output/output-state.c \
 	core/output/output-state.h \
+	core/output/output-publish.c \
 	core/output/output.c \
 	core/output/output.h \
 	$(NULL)

@@ -6,6 +6,13 @@
 
 #include "core/output/output.h"
 
+/* How a published output has appeared. */
+enum output_appearance {
+    OUTPUT_NEW,
+    OUTPUT_EXCHANGED,   /* the file that was there has the hidden name now */
+    OUTPUT_OVERWRITTEN, /* the file that was there is lost */
+};
+
 struct output {
     int fd;
     int folder;     /* the target's */
@@ -21,6 +28,8 @@ struct output {
     size_t made_count;
     bool device;    /* /dev/null and the like: written directly, nothing to publish */
     bool finished, published;
+    enum output_appearance appeared; /* once it is published */
+    struct stat shown;               /* the new file */
     bool no_sync, append;
     bool had_target;      /* append: the file that was there, as it was */
     struct stat original;

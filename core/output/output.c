@@ -244,35 +244,6 @@ int output_finish(struct output *output, struct osiris_error *error)
     return 0;
 }
 
-int output_make_ready(struct output *output, struct osiris_error *error)
-{
-    if (output->device || output->published)
-        return 0;
-    if (!output->finished)
-        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
-                                "\"%s\" cannot be published before it is finished", output->path);
-    if (output_check_original(output, error) < 0)
-        return -1;
-    return output->hidden == NULL ? output_name_unnamed(output, error) : 0;
-}
-
-int output_publish(struct output *output, struct osiris_error *error)
-{
-    if (output->device || output->published)
-        return 0;
-    if (output_make_ready(output, error) < 0)
-        return -1;
-    if (renameat(output->folder, output->hidden, output->folder, output->name) < 0)
-        return output_fail(output, error, errno, "publish");
-    output->published = true;
-    free(output->hidden);
-    output->hidden = NULL;
-    /* Some file systems cannot sync a folder; the rename has happened nevertheless. */
-    if (!output->no_sync && !output->aside && fsync(output->folder) < 0 && errno != EINVAL && errno != ENOTSUP)
-        return output_fail(output, error, errno, "sync the folder of");
-    return 0;
-}
-
 void output_close(struct output *output)
 {
     if (output == NULL)

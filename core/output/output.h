@@ -2,8 +2,9 @@
  * An output file that appears as a whole or not at all. The descriptor is a real file in the target's folder:
  * unnamed (O_TMPFILE) where the filesystem can, else a hidden file ".<name>.osiris-<run id>-<pid>-<n>.tmp"
  * (with the hash of a long name) that is locked (flock) for as long as its process lives.
- * Publishing links it beside the target if it is unnamed, then renames it over the target and syncs the
- * folder.
+ * Publishing links it beside the target if it is unnamed, then renames it to the target and syncs the
+ * folder. A file that was there is kept under the hidden name until the output is closed, so that publishing
+ * can be taken back.
  *
  * An existing file must be writable and keeps its permissions (not its owner and ACLs: it is a new
  * file) unless others are requested. A character device is written directly. Two outputs of one path do not interfere with each other: the
@@ -90,7 +91,12 @@ int output_sync_folder(struct output *output, struct osiris_error *error);
 int output_make_ready(struct output *output, struct osiris_error *error);
 /* Publishes it under its name. The output must be finished. Frees nothing. */
 int output_publish(struct output *output, struct osiris_error *error);
-/* Closes it and, unless it was published, removes every trace, including folders that it has created (if empty). */
+/* Takes that back: a file that is new is removed, one that was replaced is there again. -1: it cannot be undone, as where the
+ * filesystem cannot exchange two names (NFS), and the old file is lost; or somebody else has replaced the new one. What was not
+ * published is no error. */
+int output_retract(struct output *output, struct osiris_error *error);
+/* Closes it and, unless it was published, removes every trace, including folders that it has created (if empty). A file that it has
+ * replaced is removed, too. */
 void output_close(struct output *output);
 
 #endif

@@ -12,6 +12,7 @@ cli_tests = \
 	tests/cli/test_large_configs.py \
 	tests/cli/test_listening_worker.py \
 	tests/cli/test_odd_drivers.py \
+	tests/cli/test_hanging_drivers.py \
 	tests/cli/test_heartbeats.py \
 	tests/cli/test_places.py \
 	tests/cli/test_resumption.py \
@@ -27,7 +28,7 @@ cli_tests = \
 	tests/cli/test_verbs.py \
 	tests/cli/test_wrong_nodes.py \
 	$(NULL)
-EXTRA_DIST += tests/cli/tap.py tests/cli/test_orders.py tests/cli/test_mysql_types.py $(cli_tests)
+EXTRA_DIST += tests/cli/tap.py tests/cli/worker_session.py tests/cli/test_orders.py tests/cli/test_mysql_types.py $(cli_tests)
 if HAVE_PYTHON3
 TESTS += $(cli_tests)
 if HAVE_MYSQL

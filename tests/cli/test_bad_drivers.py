@@ -171,6 +171,61 @@ def test_whatever_hangs_when_a_step_has_failed(folder):
         assert_no_group(events(pathlib.Path(f"records-{at}"), "worker_started")[0]["pid"])
 
 
+# Ending the thread: noticed at once, not as a hang. Such a driver is not called again, so what it has is not freed.
+UNFREED = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"} if SANITIZED else {}
+
+
+def ends_in(at, where):
+    copy(**{where: {"at": at, "how": "end"}})
+    result = osiris("run", "pipeline.yaml", "--json", env=UNFREED)
+    assert_equal(result.code, 1, "exit code", result)
+    error = error_of(result)
+    driver = f"test.{where}"
+    assert_in(f'the driver "{driver}" ended its thread in {at}(); this is a fault of the driver', error["message"], result)
+    assert_equal((error["step_id"], error["component"]), ({"source": "make", "sink": "save"}[where], driver), "who is blamed", result)
+    assert_equal((error["category"], error["retryable"]), ("internal", False), "category", result)
+    assert_equal(files(), ["pipeline.yaml"], "files left", result)
+    assert_equal(len(events(run_directory(), "cleanup_complete")), 1, "cleanups", result)
+    assert_no_group(worker())
+
+
+def ending_test(at, where):
+    def body(folder):
+        ends_in(at, where)
+    body.__name__ = f"test_a_{where}_that_ends_its_thread_in_{at}"
+    test(body)
+
+
+for one in ("open", "run", "get_schema", "get_next", "release"):
+    ending_test(one, "source")
+for one in ("open", "run", "commit"):
+    ending_test(one, "sink")
+
+
+@test
+def test_a_driver_that_ends_its_thread_when_all_is_decided(folder):
+    copy(sink={"at": "close", "how": "end"})
+    result = osiris("run", "pipeline.yaml", env=UNFREED)
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal(read("out.txt"), "10 rows\n", "the output", result)
+    assert_in('the driver "test.sink" ended its thread in close()', result.err, result)
+    copy(source={"at": "abort", "how": "end"}, sink={"path": "/nowhere/out.txt"})
+    result = osiris("run", "pipeline.yaml", "--out", "records", env=UNFREED)
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in("/nowhere", result.err, result)
+    assert_in('the driver "test.source" ended its thread in abort()', result.err, result)
+
+
+@test
+def test_a_step_whose_thread_was_ended_is_repeated(folder):
+    pipeline({**step("make", "test.source", "read", at="run", how="end", attempts_file="attempts", bad_attempts=1),
+              "retry": {"max_attempts": 2, "initial_delay_ms": 0, "on_errors": ["internal"]}},
+             step("save", "test.sink", "write", path="out.txt"))
+    result = osiris("run", "pipeline.yaml", env=UNFREED)
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal(read("out.txt"), "10 rows\n", "the output", result)
+
+
 # These take 2 s: longer than the bound.
 
 
@@ -360,7 +415,7 @@ def test_a_writer_that_reads_nothing_loses_no_rows_silently(folder):
     copy(sink={"unread": True})
     result = osiris("run", "pipeline.yaml")
     assert_equal(result.code, 1, "exit code", result)
-    assert_in('the driver "test.sink" says it has written all, and has read no row of step "make"', result.err, result)
+    assert_in('the driver "test.sink" has returned success without reading any row of step "make"', result.err, result)
     assert_equal(files(), ["pipeline.yaml"], "files left", result)
 
 
@@ -378,7 +433,7 @@ def test_a_writer_that_stops_early_is_told_of(folder):
              step("save", "test.collect", "write", path="out.txt", stop_after=2000))
     result = osiris("run", "pipeline.yaml")
     assert_equal(result.code, 0, "exit code", result)
-    assert_in('test.collect has read 2000 rows of step "make" and wanted no more', result.err, result)
+    assert_in('test.collect has read 2000 rows of step "make" and then stopped reading', result.err, result)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import pathlib
 import re
 import resource
 
-from tap import assert_equal, assert_in, main, osiris, pipeline, read, step, test
+from tap import assert_equal, assert_in, files, main, osiris, pipeline, read, step, test
 
 WHOLE = 2500
 
@@ -48,6 +48,24 @@ def test_no_file_appears_if_a_later_step_fails(folder):
     result = osiris("run", "pipeline.yaml")
     assert_equal(result.code, 1, "exit code", result)
     assert_equal(pathlib.Path("parts").exists(), False, "the folder of parts")
+
+
+@test
+def test_parts_that_were_published_are_taken_back_if_a_later_one_cannot_be(folder):
+    """What was there before is there again; files of other steps of the group go, too."""
+    os.mkdir("parts")
+    pathlib.Path("parts/p-00002.csv").write_text("old")
+    pipeline(step("make", "test.generate", "read", rows=50),
+             step("save", "csv.writer", "write", needs=["make"], path="parts/p.csv", rows_per_file=10),
+             step("whole", "csv.writer", "write", needs=["make"], path="whole.csv"),
+             step("rival", "test.sink", "write", needs=["make"], path="rival.txt", make_folder="parts/p-00004.csv"))
+    result = osiris("run", "pipeline.yaml", "--json")
+    assert_equal(result.code, 1, "exit code", result)
+    error = result.json()["error"]
+    assert_equal(error["message"], 'cannot publish "parts/p-00004.csv": Is a directory', "error", result)
+    assert_equal(error["step_id"], "save", "step", result)
+    assert_equal(files(), ["parts/p-00002.csv", "pipeline.yaml"], "files", result)
+    assert_equal(read("parts/p-00002.csv"), "old", "the file that was there")
 
 
 @test

@@ -290,7 +290,7 @@ def test_steps_go_on_without_a_link(worker):
     peer.ask("b", "execute_step", step_id="save", driver="csv.writer", component="csv.writer",
              config={"path": f"{here}/out.csv"}, inputs={"df": {"edge": 0}})
     # Nothing was received of the answers; the link ends as soon as the worker has the requests.
-    wait_until(lambda: len(os.listdir(f"/proc/{worker.process.pid}/task")) >= 3, "the steps run")
+    wait_until(lambda: len(os.listdir(f"/proc/{worker.process.pid}/task")) >= 4, "the steps run")
     peer.close()
     try:
         outputs_of(worker.process.pid)
@@ -302,7 +302,7 @@ def test_steps_go_on_without_a_link(worker):
     assert_equal(link.receive()["data"]["received"], 4, "what the worker has")
     assert_equal(link.answer("b")["result"]["metrics"]["rows_written"], 100000, "rows")
     link.ask("odd", "commit", step_ids=["make", "save"], phase="odd")
-    assert_in("no such phase", link.answer("odd")["error"]["message"])
+    assert_in("phase is neither commit nor publish", link.answer("odd")["error"]["message"])
     assert not os.path.exists("out.csv"), "an unknown phase has published"
     link.ask("commit", "commit", step_ids=["make", "save"])
     assert_equal(link.answer("commit")["result"]["published"][0]["bytes"], expected, "bytes")
@@ -315,7 +315,7 @@ def test_a_descriptor_that_does_not_listen(folder):
     done = subprocess.run([BUILD / "osiris-worker", "--listen-fd", str(one.fileno())], pass_fds=[one.fileno()],
                           capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
-    assert_in("no listening socket", done.stderr)
+    assert_in("not a listening socket", done.stderr)
     two.close()
 
 

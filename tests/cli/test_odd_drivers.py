@@ -173,7 +173,7 @@ def test_an_input_that_is_read_after_it_was_released(folder):
 @test
 def test_an_input_that_was_released_unread(folder):
     for how in ("nothing", "moved_nothing"):
-        fails("has read no row of step", sink={"reads": how})
+        fails("without reading any row of step", sink={"reads": how})
         works(source={"rows": 0}, sink={"reads": how})
         for path in ("make.txt", "save.txt"):
             os.unlink(path)
@@ -306,7 +306,7 @@ def test_a_thread_that_outlives_its_step(folder):
             assert word not in text, text
     debug = read(directory / "debug.log")
     for driver in ("test.odd_source", "test.odd_sink"):
-        assert_equal(debug.count(f'a thread of the driver "{driver}" calls its host after the step was closed'), 1, driver, result)
+        assert_equal(debug.count(f'a thread of the driver "{driver}" called its host after the step was closed'), 1, driver, result)
 
 
 # Columns.
@@ -321,9 +321,9 @@ def test_columns_of_one_name(folder):
     assert_equal(result.code, 0, "exit code", result)
     for path in ("out.csv", "more.csv"):
         assert_equal(read(path), "id,id\n0,row 0\n1,row 1\n", path, result)
-    told = [line for line in log().splitlines() if "several columns of one name" in line]
+    told = [line for line in log().splitlines() if "several columns with the same name" in line]
     assert_equal(len(told), 1, "warnings", result)
-    assert_in('test.odd_source gives several columns of one name: "id"; give each a name of its own', told[0])
+    assert_in('test.odd_source has several columns with the same name: "id"; rename them', told[0])
     assert_in("make", told[0])
 
 

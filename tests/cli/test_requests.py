@@ -10,109 +10,8 @@ import sys
 import threading
 import time
 
+from worker_session import Session, frames  # first: it may start another Python
 from tap import BUILD, SOURCE, assert_equal, assert_in, environment, main, test, write
-
-try:
-    import msgpack  # noqa: F401
-except ImportError:
-    # The Python that runs the tests need not be the one that has the package.
-    done = subprocess.run(["/usr/bin/python3", "-c", "import msgpack"], capture_output=True)
-    if done.returncode == 0 and sys.executable != "/usr/bin/python3":
-        os.execv("/usr/bin/python3", ["/usr/bin/python3", "-B", *sys.argv])
-    print("1..0 # SKIP there is no Python with a msgpack package")
-    sys.exit(0)
-
-sys.path.insert(0, str(SOURCE / "tests" / "protocol"))
-sys.dont_write_bytecode = True
-import frames  # noqa: E402
-
-
-class Session:
-    """`ours`: osiris-worker with test.generate, else worker.py with py.rows; one step `make`, whose reader is elsewhere."""
-
-    def __init__(self, ours, interval=10000, timeout=60000):
-        here, there = socket.socketpair()
-        here.settimeout(60)
-        self.channel = frames.Channel(here, threading.Lock())
-        program = [BUILD / "osiris-worker"] if ours else [sys.executable, "-B", SOURCE / "tests" / "protocol" / "worker.py"]
-        variables = {name: value for name, value in environment().items() if name.endswith("SAN_OPTIONS")}
-        self.process = subprocess.Popen([*program, "--channel-fd", str(there.fileno())], env=variables, pass_fds=[there.fileno()],
-                                        stdin=subprocess.DEVNULL, stderr=open("stderr", "w"))
-        there.close()
-        self.driver = "test.generate" if ours else "py.rows"
-        self.file = self.find_driver() if ours else str(write("python.so", json.dumps({"drivers": ["py.rows"]})))
-        self.ask("hello", "hello", protocol=1, version="test", heartbeat_interval_ms=interval, heartbeat_timeout_ms=timeout)
-        assert "result" in self.answer("hello")
-
-    def find_driver(self):
-        names = [path for folder in environment()["OSIRIS_DRIVER_PATH"].split(":")
-                 for path in pathlib.Path(folder).glob("*generate*.so")]
-        return str(names[0])
-
-    def say(self, message, body=b""):
-        self.channel.send(message, body)
-
-    def ask(self, id, method, **params):
-        self.say({"id": id, "method": method, "params": params})
-
-    def receive(self):
-        try:
-            received = self.channel.receive()
-        except (ConnectionResetError, BrokenPipeError):
-            return None
-        return received and received[0]
-
-    def answer(self, id):
-        while (message := self.receive()) is not None:
-            if message.get("id") == id:
-                return message
-        raise AssertionError(f"the worker left before it answered {id}: {pathlib.Path('stderr').read_text()}")
-
-    def prepare(self):
-        steps = [{"id": "make", "driver": self.driver, "component": self.driver, "kind": "extractor", "group": 0},
-                 {"id": "far", "driver": "x.writer", "component": "x.writer", "kind": "writer", "group": 0}]
-        plan = {"pipeline": "p", "steps": steps, "groups": [{"id": 0, "steps": ["make", "far"], "after": []}],
-                "edges": [{"id": 0, "from": "make", "to": "far", "output": "df", "input": "df", "mode": "bounded"}]}
-        self.ask("prepare", "prepare", run_id="run", plan=plan, steps=["make"], drivers={self.driver: self.file}, connections={},
-                 secrets=[], environment={}, artifacts_dir=os.path.abspath("artifacts"), temp_dir=os.path.abspath("tmp"),
-                 queue_bytes=1 << 20, spill_bytes=1 << 20)
-        answer = self.answer("prepare")
-        assert "result" in answer, answer
-        return self
-
-    def execute(self, id, stream):
-        self.ask(id, "execute_step", step_id="make", driver=self.driver, component=self.driver,
-                 config={"rows": 10, "batch_rows": 5}, inputs={}, outputs=[{"edge": 0, "stream": stream}])
-
-    def run(self, id, stream):
-        self.execute(id, stream)
-        self.say({"type": "credit", "data": {"stream": stream, "bytes": 1 << 20}})
-        answer = self.answer(id)
-        assert "result" in answer, answer
-
-    def is_refused(self, id, words=""):
-        answer = self.answer(id)
-        assert "error" in answer, answer
-        assert_in(words, answer["error"]["message"])
-
-    def goes_on(self):
-        self.ask("still there?", "ping")
-        assert "result" in self.answer("still there?")
-        self.end()
-
-    def is_violated(self, what):
-        """It says so, and leaves."""
-        said = []
-        while (message := self.receive()) is not None:
-            said.append(message)
-        assert_equal([message["type"] for message in said if message.get("type") == "error"], ["error"], f"{what}: {said}")
-        self.end(1)
-
-    def end(self, code=None):
-        self.channel.connection.close()
-        found = self.process.wait(60)
-        assert "Sanitizer" not in pathlib.Path("stderr").read_text(), pathlib.Path("stderr").read_text()
-        assert code is None or found != 0, found
 
 
 def both(function):
@@ -268,6 +167,69 @@ def test_params_of_other_types(folder):
         session.say({"id": "params", "method": "abort", "params": [1]})
         session.is_refused("params")
         session.goes_on()
+
+
+def changed(params, path, value):
+    """A copy in which the member at the path has the value; `None`: in which it is missing."""
+    copy = json.loads(json.dumps(params))
+    inside = copy
+    for key in path[:-1]:
+        inside = inside[key]
+    if value is None:
+        del inside[path[-1]]
+    else:
+        inside[path[-1]] = value
+    return copy
+
+
+@test
+def test_a_malformed_plan_is_refused_with_the_field(folder):
+    session = Session(True)
+    good = session.prepare_params()
+    step, edge = good["plan"]["steps"][1], good["plan"]["edges"][0]
+    for number, (path, value, words) in enumerate((
+            (["run_id"], None, "prepare: run_id is missing"),
+            (["run_id"], 7, "prepare: run_id is not a string"),
+            (["artifacts_dir"], None, "prepare: artifacts_dir is missing"),
+            (["temp_dir"], [], "prepare: temp_dir is not a string"),
+            (["queue_bytes"], "many", "prepare: queue_bytes is not an integer"),
+            (["spill_bytes"], 0, "prepare: spill_bytes is not positive"),
+            (["environment"], {"A=B": "c"}, "prepare: environment has a name that no variable can have"),
+            (["environment"], {"A": 1}, "prepare: environment has a value that is not a string"),
+            (["secrets"], "s", "prepare: secrets is not a list"),
+            (["secrets"], ["s", 1], "prepare: secrets[1] is not a string"),
+            (["plan"], None, "prepare: plan is missing"),
+            (["plan"], [], "prepare: plan is not a map"),
+            (["plan", "steps"], None, "prepare: plan.steps is missing"),
+            (["plan", "steps", 0], "make", "prepare: plan.steps[0] is not a map"),
+            (["plan", "steps", 1, "id"], None, "prepare: plan.steps[1].id is missing"),
+            (["plan", "steps", 1, "id"], "a/b", "prepare: plan.steps[1].id is not usable"),
+            (["plan", "steps", 1], {**step, "id": "make"}, "prepare: plan.steps[1].id is also that of another step"),
+            (["plan", "steps", 0, "component"], None, "prepare: plan.steps[0].component is missing"),
+            (["plan", "steps", 0, "group"], "0", "prepare: plan.steps[0].group is not an integer"),
+            (["steps"], ["make", "other"], "prepare: steps names a step that is not in the plan"),
+            (["steps"], [None], "prepare: steps[0] is not a string"),
+            (["drivers"], {}, "prepare: drivers.test.generate is missing"),
+            (["connections"], {"make": "c"}, "prepare: connections.make is not a map"),
+            (["plan", "edges"], {}, "prepare: plan.edges is not a list"),
+            (["plan", "edges", 0, "id"], 1, "prepare: plan.edges[0].id is not its position in the list"),
+            (["plan", "edges", 0, "to"], "other", "prepare: plan.edges[0].to is not a step of the plan"),
+            (["plan", "edges", 0], {**edge, "mode": "rubber"}, "prepare: plan.edges[0].mode is neither bounded nor elastic"),
+            (["plan", "edges", 0], {**edge, "from": "far", "to": "make"}, "prepare: plan.edges[0] leads out of a writer"))):
+        session.ask(f"prepare {number}", "prepare", **changed(good, path, value))
+        session.is_refused(f"prepare {number}", words)
+    session.prepare()
+    for number, (params, words) in enumerate((
+            ({}, "execute_step: step_id is missing"),
+            ({"step_id": "make"}, "execute_step: config is missing"),
+            ({"step_id": "make", "config": {}, "verb": 7}, "execute_step: verb is not a string"),
+            ({"step_id": "make", "config": {}, "inputs": {"df": {}}}, "execute_step: inputs.df.edge is missing"),
+            ({"step_id": "make", "config": {}, "outputs": [{"edge": 0}]}, "execute_step: outputs[0].stream is missing"),
+            ({"step_id": "make", "config": {}, "outputs": [{"edge": 0, "stream": 5, "compression": [1]}]},
+             "execute_step: outputs[0].compression[0] is not a string"))):
+        session.ask(f"execute {number}", "execute_step", **params)
+        session.is_refused(f"execute {number}", words)
+    session.goes_on()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 /* Plug-ins that must be refused, one a value of BROKEN, built several times from this file. */
+#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -33,7 +34,8 @@
 #define NULL_CLOSE 27
 #define NO_KIND 28
 #define OTHER_KIND 29
-#define MOODY 30 /* fine once there is a file "needed"; with a file "slow" it takes its time */
+#define MOODY 30 /* fine once there is a file "needed"; with a file "slow" it takes its time, with "hangs" all of it, with "ends" it
+                  ends the thread */
 
 #define SLOW_SECONDS 4
 
@@ -110,6 +112,10 @@ __attribute__((constructor)) static void on_load(void)
         exit(7);
     if (access("slow", F_OK) == 0)
         sleep(SLOW_SECONDS);
+    while (access("hangs", F_OK) == 0)
+        pause();
+    if (access("ends", F_OK) == 0)
+        pthread_exit(NULL);
 #elif BROKEN == DETACHES || BROKEN == DETACHES_AND_CRASHES
     (void)test_detach("detached", "sleep");
     if (BROKEN == DETACHES_AND_CRASHES)

@@ -1,11 +1,13 @@
 /*
  * test.source and test.sink: an extractor and a writer with trouble `at` a verb, of every kind that a driver cannot report:
- * it hangs (in `interruptible`: until it is interrupted), takes its time (in `busy`: and says so; in `slow`: not), or crashes. And
+ * it hangs (in `interruptible`: until it is interrupted), takes its time (in `busy`: and says so; in `slow`: not), crashes, or ends its thread. And
  * drivers that hand over what they may not, say too much, read too little, or leave a process behind.
  */
 #include <math.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,12 +25,13 @@ struct faulty {
     "{\"title\": \"" title "\", \"modes\": [\"" mode "\"]," more                                        \
     "\"configSchema\": {\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"  \
     "\"at\": {\"type\": \"string\"},"                                                              \
-    "\"how\": {\"type\": \"string\", \"enum\": [\"hang\", \"interruptible\", \"busy\", \"slow\", \"crash\", \"fail\"]}," \
+    "\"how\": {\"type\": \"string\", \"enum\": [\"hang\", \"interruptible\", \"busy\", \"slow\", \"crash\", \"fail\", \"end\"]}," \
     "\"give\": {\"type\": \"string\", \"enum\": [\"no_get_schema\", \"no_get_next\", \"no_last_error\", \"odd_values\"," \
     "\"odd_offsets\", \"slices\"]},"                                                                         \
     TEST_ATTEMPT_OPTIONS "\"rows\": {\"type\": \"integer\", \"default\": 10},"                                          \
     "\"path\": {\"type\": \"string\"},"                                                            \
     "\"say_bytes\": {\"type\": \"integer\", \"description\": \"how long a text is for the log, an event, and the error\"}," \
+    "\"make_folder\": {\"type\": \"string\", \"description\": \"in commit\"},"                            \
     "\"measure\": {\"type\": \"boolean\", \"description\": \"what has no measure, too\"},"          \
     "\"unread\": {\"type\": \"boolean\", \"description\": \"the inputs are\"},"                    \
     "\"detach\": {\"type\": \"string\", \"description\": \"a process that is nobody's child writes its number there\"}}}}"
@@ -50,6 +53,8 @@ static void trouble(struct faulty *faulty, const char *verb)
     host->log(host, OSIRIS_DEBUG, "in trouble");
     if (strcmp(faulty->how, "crash") == 0)
         raise(SIGSEGV);
+    if (strcmp(faulty->how, "end") == 0)
+        pthread_exit(NULL);
     bool busy = strcmp(faulty->how, "busy") == 0, slow = strcmp(faulty->how, "slow") == 0;
     for (int i = 0; !(busy || slow) || i < 400; i++) {
         if (busy)
@@ -79,8 +84,14 @@ static int open_faulty(const struct osiris_host *host, void **state)
     return 0;
 }
 
+/* So that what is to get this name cannot. */
 static int commit_faulty(void *state)
 {
+    const struct faulty *faulty = state;
+    const char *folder = faulty->host->get_string(faulty->host, OSIRIS_CONFIG, "make_folder", NULL);
+
+    if (folder != NULL && mkdir(folder, 0700) < 0)
+        return test_fail(faulty->host, OSIRIS_ERROR_IO, "cannot make \"%s\"", folder);
     trouble(state, "commit");
     return 0;
 }
@@ -94,8 +105,8 @@ static void interrupt_faulty(void *state)
 {
     struct faulty *faulty = state;
 
-    while (strcmp(faulty->at, "interrupt") == 0)
-        pause_ms(10);
+    if (strcmp(faulty->at, "interrupt") == 0)
+        trouble(faulty, "interrupt");
     atomic_store(&faulty->interrupted, true);
 }
 
@@ -149,6 +160,34 @@ static int say_much(const struct faulty *faulty, int64_t bytes)
     return -1;
 }
 
+/* For ever. */
+static void hang(void *value)
+{
+    (void)value;
+    for (;;)
+        pause_ms(10);
+}
+
+/* What hangs is a destructor of the thread's, when all is over. */
+static void keep_thread(void)
+{
+    static pthread_key_t key;
+
+    if (pthread_key_create(&key, hang) == 0)
+        (void)pthread_setspecific(key, &key);
+}
+
+static void hang_at_exit(void)
+{
+    hang(NULL);
+}
+
+static void release_never(struct ArrowArray *batch)
+{
+    (void)batch;
+    hang(NULL);
+}
+
 /* What both do before they begin. */
 static int begin(struct faulty *faulty)
 {
@@ -163,6 +202,10 @@ static int begin(struct faulty *faulty)
         host->metric(host, "odd", -(double)INFINITY, NULL);
         host->metric(host, "even", 0.5, NULL);
     }
+    if (strcmp(faulty->at, "thread_end") == 0)
+        keep_thread();
+    if (strcmp(faulty->at, "exit") == 0)
+        (void)atexit(hang_at_exit);
     trouble(faulty, "run");
     if (strcmp(faulty->at, "run") == 0 && strcmp(faulty->how, "fail") == 0)
         return test_fail(host, OSIRIS_ERROR_CONNECTION, "failed on purpose");
@@ -212,6 +255,8 @@ static int get_next(struct ArrowArrayStream *stream, struct ArrowArray *out)
         return 0;
     faulty->given = true;
     int result = test_make_batch(0, faulty->rows, 0, out);
+    if (result == 0 && strcmp(faulty->at, "release_batch") == 0)
+        out->release = release_never;
     if (result == 0 && strcmp(faulty->give, "slices") == 0)
         slice(out);
     if (result == 0 && strcmp(faulty->give, "odd_values") == 0)

@@ -11,7 +11,7 @@ TESTS += $(tests_of_worker)
 tests_unit_worker_test_queue_SOURCES = tests/unit/worker/test-queue.c worker/queue.c worker/batch.c
 tests_unit_worker_test_queue_CPPFLAGS = $(unit_cppflags)
 tests_unit_worker_test_queue_LDADD = $(unit_ldadd) libosiris-kit-pic.la
-tests_unit_worker_test_link_SOURCES = tests/unit/worker/test-link.c worker/link-input.c worker/link-output.c worker/queue.c worker/batch.c
+tests_unit_worker_test_link_SOURCES = tests/unit/worker/test-link.c worker/link-input.c worker/link-output.c worker/calls.c worker/signs.c worker/queue.c worker/batch.c
 tests_unit_worker_test_link_CPPFLAGS = $(unit_cppflags)
 tests_unit_worker_test_link_LDADD = $(unit_ldadd) libosiris-kit-pic.la
 tests_unit_worker_test_vectors_SOURCES = tests/unit/worker/test-vectors.c worker/link-input.c worker/queue.c worker/batch.c
@@ -29,7 +29,7 @@ TESTS += tests/unit/worker/test-stream-cost
 endif
 endif
 EXTRA_DIST += tests/unit/worker/test-stream-cost.c
-tests_unit_worker_test_stream_cost_SOURCES = tests/unit/worker/test-stream-cost.c bench/rpc-count.c bench/rpc-shapes.c bench/rpc.h worker/link-input.c worker/link-output.c worker/queue.c worker/batch.c
+tests_unit_worker_test_stream_cost_SOURCES = tests/unit/worker/test-stream-cost.c bench/rpc-count.c bench/rpc-shapes.c bench/rpc.h worker/link-input.c worker/link-output.c worker/calls.c worker/signs.c worker/queue.c worker/batch.c
 tests_unit_worker_test_stream_cost_CPPFLAGS = $(unit_cppflags)
 tests_unit_worker_test_stream_cost_CFLAGS = $(AM_CFLAGS) -fno-builtin
 tests_unit_worker_test_stream_cost_LDADD = $(unit_ldadd)

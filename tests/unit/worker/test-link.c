@@ -1,4 +1,4 @@
-/* Both halves of a stream between places (worker/link.h) with the threads that a worker has: the producer's, the reader's, and
+/* Both halves of a stream between places (worker/link-input.h, link-output.h) with the threads that a worker has: the producer's, the reader's, and
  * the main one between them. */
 #include "unit.h"
 
@@ -12,7 +12,8 @@
 #include "core/wire/channel.h"
 #include "core/base/json-access.h"
 #include "worker/queue.h"
-#include "worker/link.h"
+#include "worker/link-input.h"
+#include "worker/link-output.h"
 
 enum { BATCHES = 300, ROWS = 2000, WINDOW = 64 << 10, CREDIT = 16, PAUSE_EVERY = 30 };
 
@@ -43,7 +44,7 @@ static void open_ends(struct ends *ends)
     *ends = (struct ends){.sender = channel_new(sockets[0], NULL),
                           .receiver = channel_new(sockets[1], NULL),
                           .queue = queue_new(UINT64_MAX, false, NULL)};
-    ends->output = link_output_new(ends->sender, WINDOW);
+    ends->output = link_output_new(ends->sender, WINDOW, NULL);
     ends->input = link_input_new(ends->receiver, ends->queue, WINDOW, false);
     channel_set_place(ends->receiver, room, ends);
     link_output_open(ends->output, 1, codecs);

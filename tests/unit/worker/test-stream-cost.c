@@ -1,4 +1,4 @@
-/* What a batch costs on its way from one half of a stream to the other (worker/link.h): counted, not timed. */
+/* What a batch costs on its way from one half of a stream to the other (worker/link-input.h, link-output.h): counted, not timed. */
 #include "unit.h"
 
 #include <string.h>
@@ -8,7 +8,8 @@
 #include "core/wire/channel.h"
 #include "core/base/json-access.h"
 #include "worker/queue.h"
-#include "worker/link.h"
+#include "worker/link-input.h"
+#include "worker/link-output.h"
 
 enum { BATCHES = 50, BATCH_BYTES = 1 << 20, MOST_ALLOCATIONS = 170 };
 
@@ -44,7 +45,7 @@ static void open_ends(struct ends *ends)
     ends->sender = channel_new(sockets[0], NULL);
     ends->receiver = channel_new(sockets[1], NULL);
     ends->queue = queue_new(UINT64_MAX, false, NULL);
-    ends->output = link_output_new(ends->sender, 4 << 20);
+    ends->output = link_output_new(ends->sender, 4 << 20, NULL);
     ends->input = link_input_new(ends->receiver, ends->queue, 4 << 20, false);
     channel_set_place(ends->receiver, room, ends);
     link_output_open(ends->output, 1, NULL);

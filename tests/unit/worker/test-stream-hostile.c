@@ -16,7 +16,8 @@
 #include "core/wire/message.h"
 #include "worker/queue.h"
 #include "core/wire/batch.h"
-#include "worker/link.h"
+#include "worker/link-input.h"
+#include "worker/link-output.h"
 
 enum { WINDOW = 1 << 20, COLUMNS = 4000, MOST_BATCHES = 20000, SLACK = 1 << 20 };
 

@@ -19,7 +19,8 @@
 #include "core/wire/message.h"
 #include "worker/queue.h"
 #include "core/wire/batch.h"
-#include "worker/link.h"
+#include "worker/link-input.h"
+#include "worker/link-output.h"
 
 enum { MOST_FRAMES = 8, MOST_VECTORS = 400 };
 

@@ -131,6 +131,73 @@ START_TEST(test_what_is_not_published_leaves_no_trace)
 }
 END_TEST
 
+static struct output *publish_text(const char *path, const char *text, bool named)
+{
+    struct output *output = open_output(path, named, true);
+
+    ck_assert_int_eq(write(output_fd(output), text, strlen(text)), (ssize_t)strlen(text));
+    ck_assert_int_eq(output_finish(output, NULL), 0);
+    ck_assert_int_eq(output_publish(output, NULL), 0);
+    expect_file(path, text);
+    return output;
+}
+
+START_TEST(test_what_was_published_is_taken_back)
+{
+    enter();
+    write_file("old.csv", "old\n");
+    struct stat before, after;
+    ck_assert_int_eq(stat("old.csv", &before), 0);
+    struct output *replaced = publish_text("old.csv", "new\n", _i);
+    struct output *made = publish_text("a/b/made.csv", "made\n", _i);
+    ck_assert_int_eq(output_retract(replaced, NULL), 0);
+    ck_assert_int_eq(output_retract(made, NULL), 0);
+    ck_assert(!output_is_published(made));
+    ck_assert_int_eq(output_retract(made, NULL), 0);
+    expect_file("old.csv", "old\n");
+    ck_assert_int_eq(stat("old.csv", &after), 0);
+    ck_assert_int_eq(before.st_ino, after.st_ino);
+    output_close(made);
+    output_close(replaced);
+    expect_file("old.csv", "old\n");
+    ck_assert_int_eq(count("."), 1);
+    leave();
+}
+END_TEST
+
+START_TEST(test_what_somebody_else_has_replaced_is_left_alone)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    enter();
+    struct output *output = publish_text("out.csv", "ours\n", _i);
+    write_file("theirs", "theirs\n");
+    ck_assert_int_eq(rename("theirs", "out.csv"), 0);
+    ck_assert_int_eq(output_retract(output, &error), -1);
+    ck_assert_str_eq(error.message, "cannot take back \"out.csv\": somebody else has replaced it");
+    output_close(output);
+    expect_file("out.csv", "theirs\n");
+    leave();
+}
+END_TEST
+
+START_TEST(test_a_folder_is_not_replaced)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    enter();
+    struct output *output = open_output("out.csv", _i, false);
+    ck_assert_int_eq(output_finish(output, NULL), 0);
+    ck_assert_int_eq(mkdir("out.csv", 0700), 0);
+    ck_assert_int_eq(output_publish(output, &error), -1);
+    ck_assert_str_eq(error.message, "cannot publish \"out.csv\": Is a directory");
+    ck_assert_int_eq(output_retract(output, NULL), 0);
+    output_close(output);
+    ck_assert_int_eq(count("."), 1);
+    leave();
+}
+END_TEST
+
 START_TEST(test_publishing_needs_finishing)
 {
     enter();
@@ -689,6 +756,9 @@ int main(void)
 
     tcase_add_loop_test(tcase, test_nothing_is_there_before_publishing, 0, 2);
     tcase_add_loop_test(tcase, test_what_is_not_published_leaves_no_trace, 0, 2);
+    tcase_add_loop_test(tcase, test_what_was_published_is_taken_back, 0, 2);
+    tcase_add_loop_test(tcase, test_what_somebody_else_has_replaced_is_left_alone, 0, 2);
+    tcase_add_loop_test(tcase, test_a_folder_is_not_replaced, 0, 2);
     tcase_add_loop_test(tcase, test_publishing_needs_finishing, 0, 2);
     tcase_add_loop_test(tcase, test_a_link_is_followed, 0, 2);
     tcase_add_loop_test(tcase, test_stale_files_go_and_locked_ones_stay, 0, 2);

@@ -1,15 +1,18 @@
-/* A step's inputs as Arrow streams over queues; see run.h. */
+/* A step's inputs as Arrow streams over queues; see input-streams.h. */
+#include "worker/input-streams.h"
+
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/arrow/check.h"
+#include "worker/edges.h"
 #include "worker/run.h"
+#include "worker/step-messages.h"
 
 /*
- * A driver gets a struct ArrowArrayStream of its host's, and may move it (the copy is the stream then, wherever it lies) and
- * release it there, as Arrow libraries do. So nothing here is looked up by the struct but its private_data, and what that points
- * to belongs to the hosting.
+ * A driver receives a struct ArrowArrayStream of its host. It may move it (then the copy is the stream) and release the copy, as
+ * Arrow libraries do. So only private_data of the struct is used, and what it points to belongs to the hosting.
  */
 struct input_stream {
     struct ArrowArrayStream given; /* the driver's own, to move or not */
@@ -18,7 +21,7 @@ struct input_stream {
     struct link_input *link; /* or NULL */
     const struct step_edge *edge;
     int64_t rows; /* given */
-    bool ended;   /* and the end was, too */
+    bool ended;   /* the end was given, too */
     atomic_bool released, over; /* by the driver; and the run is */
     char error[256];
 };
@@ -38,28 +41,28 @@ static int from_result(struct step *step, struct input_stream *stream, enum queu
         break;
     }
     snprintf(stream->error, sizeof stream->error, "%s", error->message);
-    /* The driver only sees an errno; the step's error shall have the whole story. */
-    pthread_mutex_lock(&step->report_lock);
-    if (step->reported.category == 0)
-        osiris_error_move(&step->reported, error);
-    pthread_mutex_unlock(&step->report_lock);
+    /* The driver only sees an errno; the step's error has the details. */
+    pthread_mutex_lock(&step->reports.lock);
+    if (step->reports.error.category == 0)
+        osiris_error_move(&step->reports.error, error);
+    pthread_mutex_unlock(&step->reports.lock);
     return EIO;
 }
 
-/* What is read when it must not be is no end: that would lose the rest with success. */
+/* Reading too late is an error, not the end of the stream: that would lose the rest without notice. */
 static int refuse_reading(struct step *step, struct input_stream *stream)
 {
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
     osiris_error_set(&error, OSIRIS_ERROR_INTERNAL, "the driver \"%s\" reads its input \"%s\" %s; this is a fault of the driver",
-                     step->driver->name, stream->edge->name,
+                     step->plan.driver->name, stream->edge->name,
                      atomic_load(&stream->released) ? "after it has released it" : "after its run");
     snprintf(stream->error, sizeof stream->error, "%s", error.message);
-    host_report(step, &error);
+    reports_add_error(step, &error);
     return EINVAL;
 }
 
-/* The step that the stream is read for, if it may be. NULL: *result says why not. */
+/* The step that reads the stream. NULL: it may not be read; *result says why. */
 static struct step *enter(struct ArrowArrayStream *self, int *result)
 {
     struct input_stream *stream = self->private_data;
@@ -82,21 +85,12 @@ static int get_schema(struct ArrowArrayStream *self, struct ArrowSchema *out)
 
     if (step == NULL)
         return result;
-    signs_begin_wait(step);
+    signs_begin_wait(&step->signs);
     enum queue_result got = queue_get_schema(stream->queue, out);
-    signs_end_wait(step);
+    signs_end_wait(&step->signs);
     result = from_result(step, stream, got, &error);
     hosting_leave(step);
     return result;
-}
-
-/* The writer has come back for more: what it made of the last batch is in its files. */
-static void write_back(struct step *step)
-{
-    pthread_mutex_lock(&step->report_lock);
-    for (struct step_output_file *file = step->files; file != NULL; file = file->next)
-        output_write_back(file->output);
-    pthread_mutex_unlock(&step->report_lock);
 }
 
 static int take_next(struct step *step, struct input_stream *stream, struct ArrowArray *out)
@@ -104,21 +98,20 @@ static int take_next(struct step *step, struct input_stream *stream, struct Arro
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     uint64_t bytes = 0;
 
-    signs_begin_wait(step);
-    if (step->driver->kind == OSIRIS_WRITER)
-        write_back(step);
+    signs_begin_wait(&step->signs);
+    if (step->plan.driver->kind == OSIRIS_WRITER)
+        files_write_back(step);
     enum queue_result result = queue_get(stream->queue, out, &bytes, &error);
-    signs_end_wait(step);
+    signs_end_wait(&step->signs);
 
     if (result == QUEUE_OK || result == QUEUE_END)
-        atomic_store_explicit(&step->touched, true, memory_order_relaxed);
+        atomic_store_explicit(&step->progress.touched, true, memory_order_relaxed);
     if (result == QUEUE_OK && stream->link != NULL) {
         link_input_taken(stream->link, bytes);
         bytes = link_input_bytes(stream->link, out);
     }
-    if (result == QUEUE_OK && step->driver->kind == OSIRIS_WRITER) {
-        atomic_fetch_add_explicit(&step->rows, out->length, memory_order_relaxed);
-        atomic_fetch_add_explicit(&step->bytes, (int_fast64_t)bytes, memory_order_relaxed);
+    if (result == QUEUE_OK && step->plan.driver->kind == OSIRIS_WRITER) {
+        progress_add(&step->progress, out->length, bytes);
     }
     stream->ended = stream->ended || result == QUEUE_END;
     if (result == QUEUE_OK)
@@ -153,8 +146,8 @@ static void close_queue(struct input_stream *stream)
         link_input_close(stream->link);
 }
 
-/* The reading is over; the rest is the host's to clean up, when the driver is closed. Of a writer that has read nothing it has
- * still to be seen whether there was something to read. */
+/* The driver is done with the stream; the host cleans up when the driver is closed. If a writer has read nothing, it remains to be
+ * checked whether there was something to read. */
 static void release(struct ArrowArrayStream *self)
 {
     struct input_stream *stream = self->private_data;
@@ -164,41 +157,41 @@ static void release(struct ArrowArrayStream *self)
     if (step == NULL)
         return;
     atomic_store(&stream->released, true);
-    if (step->driver->kind != OSIRIS_WRITER || stream->rows > 0)
+    if (step->plan.driver->kind != OSIRIS_WRITER || stream->rows > 0)
         close_queue(stream);
     hosting_leave(step);
 }
 
-int streams_open(struct step *step)
+int input_streams_open(struct step *step)
 {
-    struct hosting *hosting = step->hosting;
+    struct hosting *hosting = step->request.hosting;
 
-    hosting->streams = calloc(step->input_count + 1, sizeof *hosting->streams);
-    hosting->inputs = calloc(step->input_count + 1, sizeof *hosting->inputs);
+    hosting->streams = calloc(step->plan.input_count + 1, sizeof *hosting->streams);
+    hosting->inputs = calloc(step->plan.input_count + 1, sizeof *hosting->inputs);
     if (hosting->streams == NULL || hosting->inputs == NULL)
         return -1;
-    for (size_t i = 0; i < step->input_count; i++) {
+    for (size_t i = 0; i < step->plan.input_count; i++) {
         struct input_stream *stream = &hosting->streams[i];
         stream->hosting = hosting;
-        stream->edge = &step->inputs[i];
-        stream->queue = step->inputs[i].queue;
-        stream->link = step->inputs[i].link_input;
+        stream->edge = &step->plan.inputs[i];
+        stream->queue = step->plan.inputs[i].queue;
+        stream->link = step->plan.inputs[i].link_input;
         stream->given = (struct ArrowArrayStream){.get_schema = get_schema,
                                                   .get_next = get_next,
                                                   .get_last_error = get_last_error,
                                                   .release = release,
                                                   .private_data = stream};
-        hosting->inputs[i] = (struct osiris_input){.name = step->inputs[i].name,
-                                                   .step_id = step->inputs[i].other_id,
+        hosting->inputs[i] = (struct osiris_input){.name = step->plan.inputs[i].name,
+                                                   .step_id = step->plan.inputs[i].other_id,
                                                    .stream = &stream->given};
     }
     return 0;
 }
 
-void streams_end(struct step *step)
+void input_streams_end(struct step *step)
 {
-    for (size_t i = 0; i < step->input_count; i++)
-        atomic_store(&step->hosting->streams[i].over, true);
+    for (size_t i = 0; step->request.hosting->streams != NULL && i < step->plan.input_count; i++)
+        atomic_store(&step->request.hosting->streams[i].over, true);
 }
 
 /* Whether there is a row that was not read. -1: it was stopped before that was known. */
@@ -216,9 +209,9 @@ static int has_rows(struct step *step, struct input_stream *stream)
     return stream->rows > before;
 }
 
-static void tell(struct step *step, const char *level, const struct input_stream *stream)
+static void log_unread(struct step *step, const char *level, const struct input_stream *stream)
 {
-    host_say(step, level, "%.64s has read %lld rows of step \"%.64s\" and wanted no more", step->component,
+    step_log(step, level, "%.64s has read %lld rows of step \"%.64s\" and then stopped reading", step->plan.component,
              (long long)stream->rows, stream->edge->other_id);
 }
 
@@ -226,20 +219,20 @@ static int refuse_unread(const struct step *step, const struct input_stream *str
                          struct osiris_error *error)
 {
     return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
-                            "the driver \"%s\" says it has written all, and has read no row of step "
-                            "\"%s\" (its input \"%s\"), which has some; this is a fault of the driver",
-                            step->driver->name, stream->edge->other_id, stream->edge->name);
+                            "the driver \"%s\" has returned success without reading any row of step "
+                            "\"%s\" (its input \"%s\"), which has rows; this is a fault of the driver",
+                            step->plan.driver->name, stream->edge->other_id, stream->edge->name);
 }
 
-int streams_check_read(struct step *step, struct osiris_error *error)
+int input_streams_check_read(struct step *step, struct osiris_error *error)
 {
-    bool writes = step->driver->kind == OSIRIS_WRITER;
+    bool writes = step->plan.driver->kind == OSIRIS_WRITER;
 
-    /* A processor whose readers have had enough has, too. */
-    if (step->output_count > 0 && edges_open_readers(step) == 0)
+    /* A processor whose readers want no more need not read to the end. */
+    if (step->plan.output_count > 0 && edges_open_readers(step) == 0)
         return 0;
-    for (size_t i = 0; i < step->input_count; i++) {
-        struct input_stream *stream = &step->hosting->streams[i];
+    for (size_t i = 0; i < step->plan.input_count; i++) {
+        struct input_stream *stream = &step->request.hosting->streams[i];
         if (stream->ended)
             continue;
         if (writes && stream->rows == 0) {
@@ -248,7 +241,7 @@ int streams_check_read(struct step *step, struct osiris_error *error)
                 return found < 0 ? osiris_error_set(error, OSIRIS_ERROR_CANCELLED, "stopped")
                                  : refuse_unread(step, stream, error);
         } else {
-            tell(step, writes || stream->rows == 0 ? "warning" : "info", stream);
+            log_unread(step, writes || stream->rows == 0 ? "warning" : "info", stream);
         }
     }
     return 0;

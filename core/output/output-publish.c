@@ -1,0 +1,131 @@
+/*
+ * Publishing an output, and taking that back; see output.h. A file that is there already changes names with the new one where
+ * the filesystem can exchange two: until the output is closed it is kept under the hidden name.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "core/output/output-append.h"
+#include "core/output/output-hidden.h"
+#include "core/output/output-state.h"
+
+#define TRIES 10
+
+int output_make_ready(struct output *output, struct osiris_error *error)
+{
+    if (output->device || output->published)
+        return 0;
+    if (!output->finished)
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                                "\"%s\" cannot be published before it is finished", output->path);
+    if (output_check_original(output, error) < 0)
+        return -1;
+    return output->hidden == NULL ? output_name_unnamed(output, error) : 0;
+}
+
+static bool is_folder(const struct output *output, const char *name)
+{
+    struct stat status;
+
+    return fstatat(output->folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
+}
+
+static int exchange(const struct output *output)
+{
+    return renameat2(output->folder, output->hidden, output->folder, output->name, RENAME_EXCHANGE);
+}
+
+/* A rename would refuse a folder; an exchange would not. */
+static int replace(struct output *output)
+{
+    if (is_folder(output, output->name)) {
+        errno = EISDIR;
+        return -1;
+    }
+    if (exchange(output) < 0)
+        return -1;
+    if (!is_folder(output, output->hidden))
+        return 0;
+    (void)exchange(output);
+    errno = EISDIR;
+    return -1;
+}
+
+static bool is_unknown_to_filesystem(int number)
+{
+    return number == EINVAL || number == ENOSYS || number == ENOTSUP;
+}
+
+/* The new file gets the target's name. -1 with errno. */
+static int rename_to_target(struct output *output)
+{
+    struct stat status;
+
+    for (int tries = 0; tries < TRIES; tries++) {
+        output->appeared = OUTPUT_NEW;
+        if (renameat2(output->folder, output->hidden, output->folder, output->name, RENAME_NOREPLACE) == 0)
+            return 0;
+        if (errno == EEXIST) {
+            output->appeared = OUTPUT_EXCHANGED;
+            if (replace(output) == 0)
+                return 0;
+        }
+        if (is_unknown_to_filesystem(errno))
+            break;
+        if (errno != ENOENT || output->appeared != OUTPUT_EXCHANGED)
+            return -1;
+        /* What was there has gone in between. */
+    }
+    output->appeared = fstatat(output->folder, output->name, &status, AT_SYMLINK_NOFOLLOW) < 0 ? OUTPUT_NEW : OUTPUT_OVERWRITTEN;
+    return renameat(output->folder, output->hidden, output->folder, output->name);
+}
+
+/* Some filesystems cannot sync a folder; the rename has happened all the same. */
+static int sync_folder(struct output *output, struct osiris_error *error)
+{
+    if (!output->no_sync && !output->aside && fsync(output->folder) < 0 && errno != EINVAL && errno != ENOTSUP)
+        return output_fail(output, error, errno, "sync the folder of");
+    return 0;
+}
+
+int output_publish(struct output *output, struct osiris_error *error)
+{
+    if (output->device || output->published)
+        return 0;
+    if (output_make_ready(output, error) < 0)
+        return -1;
+    if (fstatat(output->folder, output->hidden, &output->shown, AT_SYMLINK_NOFOLLOW) < 0 || rename_to_target(output) < 0)
+        return output_fail(output, error, errno, "publish");
+    output->published = true;
+    if (output->appeared != OUTPUT_EXCHANGED) {
+        free(output->hidden);
+        output->hidden = NULL;
+    }
+    return sync_folder(output, error);
+}
+
+/* What somebody else has put there since is not ours to remove. */
+static int check_is_ours(struct output *output, struct osiris_error *error)
+{
+    struct stat now;
+
+    if (fstatat(output->folder, output->name, &now, AT_SYMLINK_NOFOLLOW) < 0)
+        return output_fail(output, error, errno, "take back");
+    if (now.st_dev == output->shown.st_dev && now.st_ino == output->shown.st_ino)
+        return 0;
+    return osiris_error_set(error, OSIRIS_ERROR_IO, "cannot take back \"%s\": somebody else has replaced it", output->path);
+}
+
+int output_retract(struct output *output, struct osiris_error *error)
+{
+    if (output->device || !output->published)
+        return 0;
+    if (output->appeared == OUTPUT_OVERWRITTEN)
+        return osiris_error_set(error, OSIRIS_ERROR_IO, "cannot take back \"%s\": the file before it is lost", output->path);
+    if (check_is_ours(output, error) < 0)
+        return -1;
+    if ((output->appeared == OUTPUT_NEW ? unlinkat(output->folder, output->name, 0) : exchange(output)) < 0)
+        return output_fail(output, error, errno, "take back");
+    output->published = false;
+    return sync_folder(output, error);
+}

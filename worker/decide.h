@@ -1,0 +1,84 @@
+/*
+ * Commit and abort requests: each waits for all of its steps, whose own threads act.
+ *
+ * A commit has stages, each for all of its steps before the next: no output of a group is published if a driver's commit fails;
+ * what was published is taken back if one of them cannot be; and no driver is closed before all is published and the orchestrator has
+ * heard of it: a crash there takes nothing back.
+ */
+#ifndef OSIRIS_WORKER_DECIDE_H
+#define OSIRIS_WORKER_DECIDE_H
+
+#include <json-c/json.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/base/error.h"
+#include "worker/requests.h"
+
+struct run;
+struct step;
+
+enum step_phase {
+    STEP_IDLE,    /* not requested yet */
+    STEP_RUNNING, /* its thread is in open, run, or the output stream */
+    STEP_DECIDABLE, /* it has run (or failed) and waits for a decision */
+    STEP_CLOSED,  /* its driver is closed; its thread waits, or is about to */
+};
+
+enum decision_stage { DECIDE_NOTHING, DECIDE_COMMIT, DECIDE_PUBLISH, DECIDE_RETRACT, DECIDE_CLOSE, DECIDE_ABORT };
+
+/* A commit or abort request: answered when the last of its steps has acted. Guarded by run->steps_lock. */
+struct decision {
+    char *request_id;
+    size_t waiting; /* steps that have not acted yet */
+    enum decision_stage stage; /* what they do now */
+    bool commit_only; /* the second phase has its own request */
+    struct step **steps; /* borrowed from the run; NULL: there is no step with that id */
+    size_t step_count;
+    json_object *published;
+    size_t kept;        /* files that could not be taken back */
+    char *kept_message; /* of the first */
+    struct osiris_error error; /* the first */
+};
+
+/* The phase of a step, and what is decided for it. Guarded by run->steps_lock. */
+struct step_fate {
+    enum step_phase phase;
+    bool busy; /* its thread works on an attempt */
+    bool thread_ended; /* the driver has ended it: the next attempt needs another */
+    bool thread_left;  /* it touches neither the step nor the run any more */
+    enum decision_stage stage; /* what its thread is to do next */
+    pthread_cond_t decided;
+    struct decision *decision; /* that it is part of, or NULL */
+    bool succeeded; /* its run */
+    bool prepared;  /* its commit has passed the first phase alone */
+    bool committed; /* its outputs were to be published: it is never run again */
+    char *stopped_by; /* id of the step whose failure cancelled it, or NULL */
+    bool edges_are_old; /* its streams still contain what an aborted attempt has left */
+};
+
+/* [main thread] */
+void decide_commit(struct run *run, const char *request_id, const struct steps_request *request);
+/* [main thread] */
+void decide_abort(struct run *run, const char *request_id, const struct steps_request *request);
+
+/* [step's thread] Waits for the next stage. */
+enum decision_stage decide_wait(struct step *step);
+/* [step's thread] It has acted on its decision (or failed to). run->steps_lock is not held. */
+void decide_done(struct step *step, struct osiris_error *error);
+/* [step's thread] The same, and the driver is closed: the attempt is over, and the thread waits for the next one. */
+void decide_closed(struct step *step, struct osiris_error *error);
+/* [step's thread] The driver is ending the thread; the thread leaves our code, which must be its last call. */
+void decide_note_thread_end(struct step *step);
+void decide_note_thread_left(struct step *step);
+/* [main thread] Waits until the thread has left. That takes our own code only. */
+void decide_wait_for_thread(struct step *step);
+/* [step's thread] It begins to publish: the step is never run again. */
+void decide_note_publishing(struct step *step);
+/* [step's thread] A file could not be taken back, for this reason. */
+void decide_note_kept(struct step *step, const char *message);
+/* [step's thread] A file has appeared: {step_id, path, bytes}, taken. */
+void decide_note_published(struct step *step, json_object *entry);
+
+#endif

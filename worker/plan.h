@@ -1,0 +1,53 @@
+/*
+ * What `prepare` carries, read once and checked in one place: the run, its plan, and what its drivers need. Nothing is looked up in
+ * the request afterwards.
+ */
+#ifndef OSIRIS_WORKER_PLAN_H
+#define OSIRIS_WORKER_PLAN_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/error.h"
+
+struct plan_step {
+    const char *id;
+    bool here; /* this worker runs it; only then is there what follows */
+    const char *component;
+    const char *driver, *file; /* the canonical name, and the shared object */
+    int group;
+    json_object *connection; /* NULL: it has none */
+};
+
+struct plan_edge {
+    size_t from, to; /* indices of the plan's steps */
+    const char *output, *input;
+    bool elastic;
+};
+
+struct plan_variable {
+    const char *name, *value;
+};
+
+/* Texts and connections are borrowed from `params`. */
+struct plan {
+    json_object *params; /* owned */
+    const char *run_id, *artifacts_dir, *temp_dir;
+    uint64_t queue_bytes, spill_bytes;
+    struct plan_step *steps;
+    size_t step_count;
+    struct plan_edge *edges; /* by number */
+    size_t edge_count;
+    struct plan_variable *environment;
+    size_t variable_count;
+    const char **secrets;
+    size_t secret_count;
+};
+
+/* -1: it is malformed; the error names the field. The plan is to be cleared in either case. */
+int plan_read(struct plan *plan, json_object *params, struct osiris_error *error);
+void plan_clear(struct plan *plan);
+
+#endif
