@@ -362,14 +362,11 @@ static int compile(struct run *run, struct osiris_error *error)
 /* Returns the number of steps that write to it; *first is the first of them. */
 static size_t count_stdout_steps(const struct compiled *compiled, const char **first)
 {
-    json_object *steps = json_member(compiled->plan, "steps");
     size_t count = 0;
 
-    for (size_t i = 0; i < json_array_count(steps); i++) {
-        json_object *step = json_object_array_get_idx(steps, i);
-        if (json_member_boolean(step, "stdout", false) && count++ == 0)
-            *first = json_member_string(step, "id", "");
-    }
+    for (size_t i = 0; i < compiled->plan->step_count; i++)
+        if (compiled->plan->steps[i].gives_stdout && count++ == 0)
+            *first = compiled->plan->steps[i].id;
     return count;
 }
 

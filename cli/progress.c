@@ -67,15 +67,14 @@ static int printed_width(const char *text)
 struct progress *progress_new(const struct progress_options *options)
 {
     struct progress *progress = calloc(1, sizeof *progress);
-    json_object *steps = json_member(options->plan, "steps");
+    const struct plan *plan = options->plan;
 
     progress->options = *options;
-    progress->step_count = json_array_count(steps);
+    progress->step_count = plan->step_count;
     progress->steps = calloc(progress->step_count + 1, sizeof *progress->steps);
     for (size_t i = 0; i < progress->step_count; i++) {
-        json_object *step = json_object_array_get_idx(steps, i);
-        progress->steps[i].id = json_member_string(step, "id", "");
-        progress->steps[i].component = json_member_string(step, "component", "");
+        progress->steps[i].id = plan->steps[i].id;
+        progress->steps[i].component = plan->steps[i].component;
         int width = printed_width(progress->steps[i].id);
         if (width > progress->name_width)
             progress->name_width = width < NAME_MAXIMUM ? width : NAME_MAXIMUM;

@@ -14,7 +14,7 @@
 struct progress;
 
 struct progress_options {
-    json_object *plan; /* outlives it */
+    const struct plan *plan; /* outlives it */
     bool verbose;      /* show log lines of every level, not only warnings and errors */
     bool quiet;        /* --json: log lines and steps are not shown, but a cancel is */
     json_object *warnings; /* where warnings are collected, [{source, message}], or NULL; outlives it */

@@ -28,19 +28,16 @@ static struct source_location where_is(const struct run_report *report,
 /* step "write-orders" (csv.writer) at orders.yaml:14:5:  */
 static char *position_of(const struct run_report *report, const struct osiris_error *error)
 {
-    json_object *steps = json_member(report->build->compiled->plan, "steps");
+    const struct plan *plan = report->build->compiled->plan;
+    size_t step = plan_find_step(plan, error->step_id);
 
     if (error->step_id == NULL)
         return strdup("");
-    for (size_t i = 0; i < json_array_count(steps); i++) {
-        json_object *step = json_object_array_get_idx(steps, i);
-        if (strcmp(json_member_string(step, "id", ""), error->step_id) != 0)
-            continue;
-        const struct source_location where = where_is(report, error);
-        return memory_format("step \"%s\" (%s) at %s:%u:%u: ", error->step_id, json_member_string(step, "component", "?"),
-                             report->pipeline_path, where.line, where.column);
-    }
-    return memory_format("step \"%s\": ", error->step_id);
+    if (step == PLAN_NONE)
+        return memory_format("step \"%s\": ", error->step_id);
+    const struct source_location where = where_is(report, error);
+    return memory_format("step \"%s\" (%s) at %s:%u:%u: ", error->step_id, plan->steps[step].component,
+                         report->pipeline_path, where.line, where.column);
 }
 
 static json_object *duration_json(const struct run_report *report)
@@ -95,7 +92,7 @@ void run_report_result(const struct run_report *report, const char *status, cons
 
 int run_report_plan(const struct run_report *report)
 {
-    json_object *plan = report->build->compiled->plan;
+    const struct plan *plan = report->build->compiled->plan;
 
     if (!report->json) {
         summary_print_plan(plan);
@@ -107,7 +104,7 @@ int run_report_plan(const struct run_report *report)
     json_add_string(object, "message", "compiled; nothing was run");
     json_add_string(object, "execution_type", report->adapter);
     json_add(object, "duration", duration_json(report));
-    json_add(object, "plan", json_object_get(plan));
+    json_add(object, "plan", json_object_get(plan->json));
     json_add(object, "diagnostics", diagnostics_to_json(&report->build->diagnostics));
     report_json(object);
     return EXIT_CODE_SUCCESS;

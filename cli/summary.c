@@ -81,33 +81,25 @@ void summary_print(FILE *file, json_object *steps, const char *status, double to
         terminal_print(file, "records    %s\n", run_dir);
 }
 
-static void print_plan_step(size_t number, json_object *step)
+static void print_plan_step(const struct plan *plan, size_t index)
 {
-    json_object *inputs = json_member(step, "inputs");
-    json_object *after = json_member(step, "after");
+    static const char *const kinds[] = {[PLAN_EXTRACTOR] = "extractor", [PLAN_PROCESSOR] = "processor", [PLAN_WRITER] = "writer"};
+    const struct plan_step *step = &plan->steps[index];
 
-    terminal_print(stdout, "%zu. %s  %s (%s), group %s\n", number, json_member_string(step, "id", "?"),
-           json_member_string(step, "component", "?"), json_member_string(step, "kind", "?"),
-           json_object_get_string(json_member(step, "group")));
-    for (size_t i = 0; i < json_array_count(inputs); i++) {
-        json_object *input = json_object_array_get_idx(inputs, i);
-        terminal_print(stdout, "     %s from %s.%s\n", json_member_string(input, "name", "?"),
-               json_member_string(input, "from", "?"), json_member_string(input, "output", "?"));
-    }
-    json_object *connections = json_member(step, "connections");
-    if (connections != NULL)
-        printf("     takes %lld of %s, which allows %lld at a time\n", (long long)json_member_integer(connections, "count", 0),
-               json_member_string(connections, "of", "?"), (long long)json_member_integer(connections, "max", 0));
-    for (size_t i = 0; i < json_array_count(after); i++)
-        terminal_print(stdout, "     after %s\n", json_object_get_string(json_object_array_get_idx(after, i)));
+    terminal_print(stdout, "%zu. %s  %s (%s), group %zu\n", index + 1, step->id, step->component, kinds[step->kind], step->group);
+    for (size_t i = 0; i < step->input_count; i++)
+        terminal_print(stdout, "     %s from %s.%s\n", step->inputs[i].name, step->inputs[i].from, step->inputs[i].output);
+    if (step->connection != NULL)
+        terminal_print(stdout, "     takes %lld of %s, which allows %lld at a time\n", (long long)step->connection_count,
+                       step->connection, (long long)step->connection_maximum);
+    for (size_t i = 0; i < step->after_count; i++)
+        terminal_print(stdout, "     after %s\n", plan->steps[step->after[i]].id);
 }
 
-void summary_print_plan(json_object *plan)
+void summary_print_plan(const struct plan *plan)
 {
-    json_object *steps = json_member(plan, "steps");
-
-    terminal_print(stdout, "pipeline %s: %zu step%s, nothing is run\n", json_member_string(plan, "pipeline", "?"),
-           json_array_count(steps), json_array_count(steps) == 1 ? "" : "s");
-    for (size_t i = 0; i < json_array_count(steps); i++)
-        print_plan_step(i + 1, json_object_array_get_idx(steps, i));
+    terminal_print(stdout, "pipeline %s: %zu step%s, nothing is run\n", plan->pipeline, plan->step_count,
+                   plan->step_count == 1 ? "" : "s");
+    for (size_t i = 0; i < plan->step_count; i++)
+        print_plan_step(plan, i);
 }

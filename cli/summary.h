@@ -3,6 +3,8 @@
 #define OSIRIS_CLI_SUMMARY_H
 
 #include <json-c/json.h>
+
+#include "orchestrator/compile/plan.h"
 #include <stdio.h>
 
 /* `steps` is session_result's; `run_dir` may be NULL. */
@@ -10,6 +12,6 @@ void summary_print(FILE *file, json_object *steps, const char *status, double to
                    const char *run_dir);
 
 /* The plan of a dry run: the steps in order, their inputs, and what they wait for. */
-void summary_print_plan(json_object *plan);
+void summary_print_plan(const struct plan *plan);
 
 #endif

@@ -199,6 +199,15 @@ static json_object *parse(const char *text)
     return value;
 }
 
+static struct plan *read_plan(const char *text)
+{
+    json_object *json = parse(text);
+    struct plan *found = plan_read(json, NULL);
+
+    json_object_put(json);
+    return found;
+}
+
 static void *run_session(void *context)
 {
     struct session_options *options = context;
@@ -225,7 +234,7 @@ static struct registry *make_registry(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct compiled compiled = {.manifest = json_object_new_object(), .plan = parse(plan),
+    struct compiled compiled = {.manifest = json_object_new_object(), .plan = read_plan(plan),
                                 .configs = parse("{\"make\": {}, \"near\": {}, \"far\": {}, \"last\": {}}"),
                                 .connections = json_object_new_object(), .secrets = parse("[\"s3cret\"]")};
     struct session_options options = {.compiled = &compiled, .registry = make_registry(),
@@ -249,7 +258,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     registry_free(options.registry);
     redactor_free(options.redactor);
     json_object_put(compiled.manifest);
-    json_object_put(compiled.plan);
+    plan_free(compiled.plan);
     json_object_put(compiled.configs);
     json_object_put(compiled.connections);
     json_object_put(compiled.secrets);

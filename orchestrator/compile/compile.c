@@ -276,6 +276,18 @@ static json_object *make_fingerprints(const struct pipeline *pipeline,
     return prints;
 }
 
+/* From here on it is what everyone else works with. That it is read back finds what would be wrong with it before anything runs. */
+static void read_plan(const struct pipeline *pipeline, const struct graph *graph, struct compiled *compiled,
+                      struct diagnostics *diagnostics)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    _cleanup_json_ json_object *json = make_plan(pipeline, graph, compiled);
+
+    compiled->plan = plan_read(json, &error);
+    if (compiled->plan == NULL)
+        diagnostics_add(diagnostics, DIAGNOSTIC_ERROR, "internal", NULL, NULL, 0, NULL, NULL, "%s", error.message);
+}
+
 /* The manifest. */
 
 static json_object *manifest_steps(json_object *plan)
@@ -332,9 +344,9 @@ static void make_manifest(const struct pipeline *pipeline, struct compiled *comp
     json_add(meta, "toolchain", toolchain());
     compiled->manifest = json_object_new_object();
     json_add(compiled->manifest, "pipeline", head);
-    json_add(compiled->manifest, "steps", manifest_steps(compiled->plan));
+    json_add(compiled->manifest, "steps", manifest_steps(compiled->plan->json));
     json_add(compiled->manifest, "meta", meta);
-    seal(compiled, compiled->plan);
+    seal(compiled, compiled->plan->json);
 }
 
 /* "My Orders" → "my-orders" */
@@ -378,8 +390,8 @@ int compile_pipeline(const struct compile_options *options, struct diagnostics *
     if (diagnostics->errors == errors && graph.groups != NULL)
         compile_check_connections(options->pipeline, &graph, compiled, diagnostics);
     if (diagnostics->errors == errors && !options->pipeline->is_broken) {
-        compiled->plan = make_plan(options->pipeline, &graph, compiled);
-        if (compile_check_prepare(compiled, diagnostics) == 0)
+        read_plan(options->pipeline, &graph, compiled, diagnostics);
+        if (compiled->plan != NULL && compile_check_prepare(compiled, diagnostics) == 0)
             make_manifest(options->pipeline, compiled);
     }
     graph_clear(&graph);
@@ -396,7 +408,7 @@ void compiled_free(struct compiled *compiled)
     if (compiled == NULL)
         return;
     json_object_put(compiled->manifest);
-    json_object_put(compiled->plan);
+    plan_free(compiled->plan);
     json_object_put(compiled->configs);
     json_object_put(compiled->connections);
     json_object_put(compiled->aliases);

@@ -27,6 +27,7 @@
 
 #include <json-c/json.h>
 
+#include "orchestrator/compile/plan.h"
 #include "orchestrator/oml/diagnostic.h"
 #include "core/base/error.h"
 #include "orchestrator/oml/pipeline.h"
@@ -35,7 +36,7 @@ struct compiled {
     char *slug;            /* the pipeline's name as a file name */
     char *profile;         /* or NULL */
     json_object *manifest; /* manifest.yaml's content; fingerprints inside */
-    json_object *plan;     /* plan.json */
+    struct plan *plan;     /* plan->json is plan.json */
     json_object *configs;  /* {step id: config} as the pipeline has it, nothing of connections: cfg/<step>.json */
     json_object *connections; /* {step id: {field: value}}, secrets inside: memory only, never written */
     json_object *aliases;  /* {step id: {family, alias, max_connections?}}: which connection each step that takes one got */

@@ -123,6 +123,7 @@ static int read_inputs(const struct plan *plan, size_t index, json_object *json,
             return malformed(error, "an input is the end of no stream");
         step->inputs[step->input_count++] = (struct plan_input){
             .name = json_member_string(input, "name", "df"),
+            .output = json_member_string(input, "output", "df"),
             .from = plan->steps[plan->edges[edge].from].id,
             .edge = (size_t)edge,
         };
@@ -188,6 +189,7 @@ struct plan *plan_read(json_object *json, struct osiris_error *error)
     struct plan *plan = calloc(1, sizeof *plan);
 
     plan->json = json_object_get(json);
+    plan->pipeline = json_member_string(json, "pipeline", "?");
     if (read_plan(plan, error) == 0)
         return plan;
     plan_free(plan);

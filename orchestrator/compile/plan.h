@@ -19,6 +19,7 @@ enum plan_kind { PLAN_EXTRACTOR, PLAN_PROCESSOR, PLAN_WRITER };
 
 struct plan_input {
     const char *name; /* of the input at the step */
+    const char *output; /* at the step that the stream comes from */
     const char *from; /* the id of the step that the stream comes from */
     size_t edge;
 };
@@ -55,6 +56,7 @@ struct plan_group {
 
 struct plan {
     json_object *json; /* what it was read from; a reference */
+    const char *pipeline; /* its name */
     struct plan_step *steps;
     size_t step_count;
     struct plan_edge *edges;

@@ -39,7 +39,7 @@ int compile_check_prepare(const struct compiled *compiled, struct diagnostics *d
 {
     _cleanup_json_ json_object *all = json_object_new_object();
 
-    json_add(all, "plan", json_object_get(compiled->plan));
+    json_add(all, "plan", json_object_get(compiled->plan->json));
     json_add(all, "connections", json_object_get(compiled->connections));
     json_add(all, "secrets", json_object_get(compiled->secrets));
     const char *problem = problem_of(all, BESIDE_PLAN);

@@ -60,7 +60,7 @@ static json_object *run_summary(const struct compiled *compiled)
                     compiled->profile == NULL ? "default" : compiled->profile);
     json_add_string(summary, "manifest_hash", compiled->manifest_hash);
     json_add_integer(summary, "steps",
-                     (int64_t)json_array_count(json_member(compiled->plan, "steps")));
+                     (int64_t)compiled->plan->step_count);
     return summary;
 }
 
@@ -74,7 +74,7 @@ static int write_build(const struct compiled *compiled, const char *folder,
 
     canonical_yaml(compiled->manifest, &manifest);
     if (write_configs(compiled, folder, error) < 0 ||
-        write_json(folder, "plan.json", compiled->plan, error) < 0 ||
+        write_json(folder, "plan.json", compiled->plan->json, error) < 0 ||
         write_json(folder, "fingerprints.json", prints, error) < 0 ||
         write_json(folder, "run_summary.json", summary, error) < 0)
         return -1;

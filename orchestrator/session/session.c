@@ -104,9 +104,7 @@ static int set_up(struct session *session, struct osiris_error *error)
 {
     const struct session_options *options = session->options;
 
-    session->plan = plan_read(options->compiled->plan, error);
-    if (session->plan == NULL)
-        return -1;
+    session->plan = options->compiled->plan;
     session->schedule = schedule_new(session->plan);
     if (options->max_steps > 0)
         schedule_bound_steps(session->schedule, options->max_steps);
@@ -214,7 +212,6 @@ static void clear_session(struct session *session)
     }
     json_object_put(session->artifacts);
     schedule_free(session->schedule);
-    plan_free(session->plan);
     free(session->steps);
     free(session->groups);
     free(session->edges);

@@ -219,7 +219,7 @@ struct session {
     struct session_result *result;
     struct session_limits limits;
     enum session_phase phase;
-    struct plan *plan;
+    const struct plan *plan;
     struct schedule *schedule;
     struct session_step *steps;   /* as many as the plan's, in its order; so are groups and edges */
     struct session_group *groups;

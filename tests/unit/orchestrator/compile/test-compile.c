@@ -96,7 +96,7 @@ START_TEST(test_the_plan_to_the_letter)
                           "- {id: v, component: x.write, mode: write, inputs: {rows: \"${s.df}\"}}\n");
 
     ck_assert_str_eq(
-        json_object_to_json_string_ext(compiled->plan,
+        json_object_to_json_string_ext(compiled->plan->json,
                                        JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
         "{\"pipeline\":\"p\",\"steps\":["
         "{\"id\":\"r\",\"component\":\"x.read\",\"driver\":\"x.read\",\"kind\":\"extractor\","
@@ -122,7 +122,7 @@ START_TEST(test_parallel_edges_are_elastic)
     _cleanup_compiled_ struct compiled *compiled = compile_well(
         HEAD "- {id: r, component: x.read, mode: read}\n"
              "- {id: w, component: x.write, mode: write, inputs: {a: \"${r.df}\", b: \"${r.df}\"}}\n");
-    json_object *edges = json_member(compiled->plan, "edges");
+    json_object *edges = json_member(compiled->plan->json, "edges");
 
     ck_assert_uint_eq(json_array_count(edges), 2);
     for (size_t i = 0; i < 2; i++)
@@ -138,7 +138,7 @@ START_TEST(test_names_of_inputs_from_any_id)
                           "- {id: b, component: x.read, mode: read, needs: []}\n"
                           "- {id: w, component: x.write, mode: write, needs: [žlutý-1, b]}\n");
     json_object *inputs = json_member(
-        json_object_array_get_idx(json_member(compiled->plan, "steps"), 2), "inputs");
+        json_object_array_get_idx(json_member(compiled->plan->json, "steps"), 2), "inputs");
 
     /* A character is one underscore, however many bytes it has. */
     ck_assert_str_eq(json_member_string(json_object_array_get_idx(inputs, 0), "name", ""),
@@ -169,12 +169,12 @@ START_TEST(test_a_long_chain)
         buffer_append_format(&text, "- {id: s%d, component: x.pass, mode: transform}\n", i);
     buffer_append_text(&text, WRITE);
     _cleanup_compiled_ struct compiled *compiled = compile_well(text.data);
-    json_object *edges = json_member(compiled->plan, "edges");
+    json_object *edges = json_member(compiled->plan->json, "edges");
     ck_assert_uint_eq(json_array_count(edges), PIPELINE_MAXIMUM_STEPS - 1);
     for (size_t i = 0; i < json_array_count(edges); i++)
         ck_assert_str_eq(json_member_string(json_object_array_get_idx(edges, i), "mode", ""),
                          "bounded");
-    ck_assert_uint_eq(json_array_count(json_member(compiled->plan, "groups")), 1);
+    ck_assert_uint_eq(json_array_count(json_member(compiled->plan->json, "groups")), 1);
 }
 END_TEST
 

@@ -300,7 +300,7 @@ START_TEST(test_only_used_connections_are_resolved)
     /* Nothing that is written has it. */
     ck_assert_ptr_null(strstr(json_object_to_json_string(compiled->manifest), "s3cret"));
     ck_assert_ptr_null(strstr(json_object_to_json_string(compiled->configs), "s3cret"));
-    ck_assert_ptr_null(strstr(json_object_to_json_string(compiled->plan), "s3cret"));
+    ck_assert_ptr_null(strstr(json_object_to_json_string(compiled->plan->json), "s3cret"));
     ck_assert_ptr_null(compile(HEAD "- {id: d, component: x.db, mode: read}\n" WRITE, NULL, NULL,
                                &diagnostics));
     ck_assert_str_eq(diagnostics.items[diagnostics.count - 1].type, "unset_variable");
@@ -404,7 +404,7 @@ START_TEST(test_graphs)
     if (compiled == NULL)
         diagnostics_print(&diagnostics, stdout, false);
     ck_assert_ptr_nonnull(compiled);
-    json_object *edges = json_member(compiled->plan, "edges");
+    json_object *edges = json_member(compiled->plan->json, "edges");
     for (size_t i = 0; i < json_array_count(edges); i++) {
         json_object *edge = json_object_array_get_idx(edges, i);
         char name[16];
@@ -417,7 +417,7 @@ START_TEST(test_graphs)
             strcat(elastic, name);
     }
     ck_assert_uint_eq(strlen(elastic), strlen(graphs[_i].elastic));
-    json_object *list = json_member(compiled->plan, "groups");
+    json_object *list = json_member(compiled->plan->json, "groups");
     for (size_t i = 0; i < json_array_count(list); i++) {
         json_object *ids = json_member(json_object_array_get_idx(list, i), "steps");
         for (size_t j = 0; j < json_array_count(ids); j++)
@@ -440,7 +440,7 @@ START_TEST(test_names_of_inputs_from_needs)
     if (compiled == NULL)
         diagnostics_print(&diagnostics, stdout, false);
     ck_assert_ptr_nonnull(compiled);
-    json_object *steps = json_member(compiled->plan, "steps");
+    json_object *steps = json_member(compiled->plan->json, "steps");
     json_object *inputs = json_member(json_object_array_get_idx(steps, 2), "inputs");
     ck_assert_str_eq(json_member_string(json_object_array_get_idx(inputs, 0), "name", ""), "df_a_b_c");
     ck_assert_str_eq(json_member_string(json_object_array_get_idx(inputs, 1), "name", ""), "df_s");
