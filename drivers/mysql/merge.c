@@ -22,6 +22,7 @@ struct mysql_merge {
     size_t count;
     struct worker *workers;
     size_t started;
+    struct mysql_gate gate; /* of the readers' errors */
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t changed;
     struct ArrowSchema schema; /* from the first reader that knows it */
@@ -43,8 +44,10 @@ void mysql_merge_stop(struct mysql_merge *merge)
     pthread_mutex_unlock(&merge->lock);
 }
 
+/* The first failure is reported; what the others fail of now follows from that. */
 static void stop_all(struct mysql_merge *merge)
 {
+    mysql_gate_close(&merge->gate);
     mysql_merge_stop(merge);
     for (size_t i = 0; i < merge->count; i++)
         mysql_reader_interrupt(&merge->readers[i]);
@@ -215,6 +218,7 @@ static int start(struct mysql_merge *merge, size_t share)
         struct worker *worker = &merge->workers[merge->started];
         *worker = (struct worker){.merge = merge, .reader = &merge->readers[merge->started]};
         worker->reader->batch_bytes_most = share;
+        worker->reader->reports.gate = &merge->gate;
         worker->reader->room = (struct mysql_room){.wait = wait_for_room, .owner = worker};
         if (pthread_create(&worker->thread, NULL, work, worker) != 0)
             return -1;
@@ -246,6 +250,7 @@ struct mysql_merge *mysql_merge_new(const struct osiris_host *host, struct mysql
         .guessed = true,
     };
     merge->last = &merge->first;
+    mysql_gate_init(&merge->gate);
     pthread_mutex_init(&merge->lock, NULL);
     pthread_cond_init(&merge->changed, NULL);
     if (start(merge, share) == 0)
@@ -313,6 +318,9 @@ void mysql_merge_free(struct mysql_merge *merge)
     }
     if (merge->schema.release != NULL)
         merge->schema.release(&merge->schema);
+    for (size_t i = 0; i < merge->started; i++)
+        merge->readers[i].reports.gate = NULL;
+    mysql_gate_destroy(&merge->gate);
     pthread_cond_destroy(&merge->changed);
     pthread_mutex_destroy(&merge->lock);
     free(merge->workers);

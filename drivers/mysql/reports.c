@@ -17,12 +17,22 @@ static void drop_held(struct mysql_reports *reports)
     reports->held = (struct osiris_error_report){0};
 }
 
+static void pass(const struct mysql_reports *reports, const struct osiris_error_report *report)
+{
+    if (reports->gate != NULL)
+        pthread_mutex_lock(&reports->gate->lock);
+    if (reports->gate == NULL || !reports->gate->closed)
+        reports->real->error(reports->real, report);
+    if (reports->gate != NULL)
+        pthread_mutex_unlock(&reports->gate->lock);
+}
+
 static void take_report(const struct osiris_host *host, const struct osiris_error_report *report)
 {
     struct mysql_reports *reports = (struct mysql_reports *)host;
 
     if (!reports->holding) {
-        reports->real->error(reports->real, report);
+        pass(reports, report);
         return;
     }
     if (reports->held.category != 0)
@@ -69,7 +79,25 @@ void mysql_reports_drop(struct mysql_reports *reports)
 int mysql_reports_pass(struct mysql_reports *reports)
 {
     if (reports->held.category != 0)
-        reports->real->error(reports->real, &reports->held);
+        pass(reports, &reports->held);
     mysql_reports_drop(reports);
     return -1;
+}
+
+void mysql_gate_init(struct mysql_gate *gate)
+{
+    pthread_mutex_init(&gate->lock, NULL);
+    gate->closed = false;
+}
+
+void mysql_gate_close(struct mysql_gate *gate)
+{
+    pthread_mutex_lock(&gate->lock);
+    gate->closed = true;
+    pthread_mutex_unlock(&gate->lock);
+}
+
+void mysql_gate_destroy(struct mysql_gate *gate)
+{
+    pthread_mutex_destroy(&gate->lock);
 }
