@@ -121,6 +121,7 @@ void adapter_thread_begin(struct adapter_thread *thread, enum adapter_task task,
                                          [ADAPTER_CLOSE] = close_adapter};
 
     thread->outcome.task = task;
+    atomic_store(&thread->task_cancelled, false);
     if (patience != NULL)
         thread->patience = *patience;
     adapter_thread_start_task(thread, works[task]);
@@ -167,5 +168,5 @@ static void terminate(struct adapter_thread *thread, void *argument)
 void adapter_thread_terminate(struct adapter_thread *thread, int how)
 {
     if (!adapter_thread_call(thread, terminate, &how))
-        adapter_thread_cancel(thread);
+        atomic_store(&thread->task_cancelled, true);
 }

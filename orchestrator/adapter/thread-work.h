@@ -28,7 +28,7 @@ struct adapter_thread {
     struct osiris_adapter_context context;
     int fd;
     pthread_t id;
-    atomic_bool cancelled;
+    atomic_bool cancelled, task_cancelled; /* for good; what is under way */
     struct adapter_sink own_sink;
     struct adapter_guard guard;
     /* Used by the thread while `work` is set, else by the owner. */

@@ -161,7 +161,7 @@ static bool is_cancelled(void *context)
 {
     const struct adapter_thread *thread = context;
 
-    return atomic_load(&thread->cancelled);
+    return atomic_load(&thread->cancelled) || atomic_load(&thread->task_cancelled);
 }
 
 static void deliver(const struct adapter_sink *sink, struct report *report)
@@ -238,7 +238,8 @@ static void *serve(void *context)
         adapter_guard_call(&thread->guard, NULL);
         pthread_mutex_lock(&thread->lock);
         thread->work = NULL;
-        thread->has_outcome = thread->is_task;
+        /* One that nobody has taken yet is still there behind a call. */
+        thread->has_outcome = thread->has_outcome || thread->is_task;
         if (thread->is_task)
             wake_owner(thread);
         pthread_cond_broadcast(&thread->changed);

@@ -185,7 +185,6 @@ static void begin_closing(struct session *session)
 {
     session->phase = SESSION_CLOSING;
     execution_error(session);
-    session_leave_places(session, false);
 }
 
 static void begin_ending(struct session *session)
@@ -225,7 +224,6 @@ static void begin_leaving(struct session *session)
                   (double)(clock_monotonic_ns() - session->executing_ns) / 1e9, "seconds", NULL);
     phase_event(session, EVENT_ADAPTER_COLLECT_START);
     session->phase = SESSION_LEAVING;
-    session_leave_places(session, true);
 }
 
 static void end(struct session *session)
@@ -286,7 +284,7 @@ static void advance(struct session *session)
         return;
     case SESSION_LEAVING:
     case SESSION_CLOSING:
-        if (!any_is_busy(session))
+        if (session_leave_places(session, session->phase == SESSION_LEAVING))
             end(session);
         return;
     case SESSION_DONE:

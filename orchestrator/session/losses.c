@@ -14,9 +14,9 @@ enum loss { LOST_NOTHING, LOSS_DEALT_WITH, LOSS_FATAL };
 
 /* Groups that run. */
 
-/* Of the group's steps in the worker that run or have run: the one that is known to have ended it, or else the first that
- * allows another attempt, or else the first. PLAN_NONE: there is none. */
-static size_t step_to_blame(const struct session_worker *worker, size_t group, const struct osiris_error *error)
+/* Of the group's steps in the worker that run or have run, or if there is none of all of them: the one that is known to have ended
+ * it, or else the first that allows another attempt, or else the first. */
+static size_t step_to_blame(const struct session_worker *worker, size_t group, bool requested, const struct osiris_error *error)
 {
     const struct session *session = worker->place->session;
     const struct plan_group *steps = &session->plan->groups[group];
@@ -25,7 +25,7 @@ static size_t step_to_blame(const struct session_worker *worker, size_t group, c
     for (size_t i = 0; i < steps->step_count; i++) {
         size_t step = steps->steps[i];
         enum step_state state = schedule_step_state(session->schedule, step);
-        if (!worker_has_step(worker, step) || (state != STEP_REQUESTED && state != STEP_RAN))
+        if (!worker_has_step(worker, step) || (requested && state != STEP_REQUESTED && state != STEP_RAN))
             continue;
         if (error->step_id != NULL && strcmp(error->step_id, session->steps[step].id) == 0)
             return step;
@@ -60,12 +60,16 @@ static void lose_steps(const struct session_worker *worker, size_t group, const 
 static enum loss lose_running_group(struct session_worker *worker, size_t group, const struct osiris_error *error)
 {
     struct session *session = worker->place->session;
-    size_t blamed = step_to_blame(worker, group, error);
+    size_t blamed = step_to_blame(worker, group, true, error);
     enum group_state state = schedule_group_state(session->schedule, group);
     bool dealt_with = true;
 
-    if (blamed == PLAN_NONE || state == GROUP_WAITING || state == GROUP_COMMITTED || state == GROUP_FAILED)
+    if (state == GROUP_WAITING || state == GROUP_COMMITTED || state == GROUP_FAILED ||
+        !schedule_group_has_begun(session->schedule, group))
         return LOST_NOTHING;
+    /* It has begun elsewhere, and its streams lead here. */
+    if (blamed == PLAN_NONE)
+        blamed = step_to_blame(worker, group, false, error);
     if (schedule_step_state(session->schedule, blamed) == STEP_REQUESTED)
         lose_step(session, blamed, error);
     else if (session->groups[group].cause.category == 0)
@@ -160,11 +164,8 @@ static bool lose_waiting_groups(struct session_worker *worker, const struct osir
 
     for (size_t i = 0; i < session->plan->step_count; i++) {
         enum group_state state = schedule_group_state(session->schedule, session->plan->steps[i].group);
-        if (!worker_has_step(worker, i) || state == GROUP_COMMITTED)
-            continue;
-        if (state != GROUP_WAITING)
-            return false;
-        if (cause == PLAN_NONE && session_step_allows(session, i, error))
+        bool waits = state == GROUP_WAITING || state == GROUP_RUNNING;
+        if (cause == PLAN_NONE && waits && worker_has_step(worker, i) && session_step_allows(session, i, error))
             cause = i;
     }
     if (cause == PLAN_NONE)
@@ -177,22 +178,40 @@ static bool lose_waiting_groups(struct session_worker *worker, const struct osir
     return true;
 }
 
+/* There is something left for it to do. */
+static bool is_needed(const struct session_worker *worker)
+{
+    const struct session *session = worker->place->session;
+
+    for (size_t i = 0; i < session->plan->group_count; i++)
+        if (schedule_group_state(session->schedule, i) != GROUP_COMMITTED && worker_has_group(worker, i))
+            return true;
+    return false;
+}
+
 void session_lose_worker(struct session_worker *worker, struct osiris_error *error)
 {
     struct session *session = worker->place->session;
     enum loss worst = LOST_NOTHING;
+    bool at_once = false;
 
     worker->place->restart_ms = 0;
     for (size_t i = 0; i < session->plan->group_count; i++) {
+        bool paused = schedule_group_state(session->schedule, i) == GROUP_PAUSED;
         enum loss loss = lose_group(worker, i, error);
+        at_once = at_once || (loss == LOSS_DEALT_WITH && !paused);
         worst = loss > worst ? loss : worst;
     }
+    /* One that fails now is paused as soon as it is still, and then knows its own delay. */
+    if (at_once)
+        worker->place->restart_ms = 0;
     if (worst == LOST_NOTHING && lose_waiting_groups(worker, error))
         worst = LOSS_DEALT_WITH;
     /* A worker that dies with nothing to lose could not start, or dies at its end. */
     if (worst == LOST_NOTHING && schedule_succeeded(session->schedule))
         session_warn_of_end(worker, error);
-    else if (worst != LOSS_DEALT_WITH)
+    /* An adapter that was left behind starts no other. */
+    else if (worst != LOSS_DEALT_WITH || (worker->place->adapter == NULL && is_needed(worker)))
         session_fail(session, error);
     osiris_error_clear(error);
 }

@@ -219,10 +219,12 @@ bool place_await_failed(struct session_place *place)
 
     if (place->adapter == NULL || (place->phase != PLACE_STARTED && place->phase != PLACE_RECONNECTING))
         return false;
-    if (place->phase == PLACE_STARTED)
+    if (place->phase == PLACE_STARTED) {
         begin(place, PLACE_AWAITING, ADAPTER_AWAIT, &patience);
-    else if (place->deadline_ms == 0)
+        place->deadline_ms = clock_monotonic_ms() + patience.kill_ms + 2 * session->limits.exit_ms;
+    } else if (place->deadline_ms == 0) {
         place->deadline_ms = clock_monotonic_ms() + session->limits.exit_ms;
+    }
     return true;
 }
 
@@ -257,16 +259,23 @@ void session_end_workers(struct session *session)
     }
 }
 
-void session_leave_places(struct session *session, bool collects)
+bool session_leave_places(struct session *session, bool collects)
 {
+    bool all_left = true;
+
     for (size_t i = 0; i < session->place_count; i++) {
         struct session_place *place = &session->places[i];
-        place->deadline_ms = 0;
-        if (place_is_busy(place))
+        bool was_busy = place_is_busy(place);
+        if (was_busy && place->phase != PLACE_LEAVING && place->deadline_ms == 0)
             place->deadline_ms = clock_monotonic_ms() + session->limits.exit_ms;
-        else if (place->adapter != NULL)
+        if (!was_busy && place->adapter != NULL && !place->has_left) {
+            place->has_left = true;
+            place->deadline_ms = 0;
             begin(place, PLACE_LEAVING, collects ? ADAPTER_LEAVE : ADAPTER_CLOSE, NULL);
+        }
+        all_left = all_left && !place_is_busy(place);
     }
+    return all_left;
 }
 
 /* Talking to the worker that was started. */
@@ -382,6 +391,7 @@ static void has_ended(struct session_place *place, const struct adapter_worker_e
     char text[96];
 
     place->phase = PLACE_ENDED;
+    place->deadline_ms = 0;
     worker->end = end->exit;
     worker->end_is_known = true;
     if (end->killed_after_ms > 0 && worker->phase == WORKER_FAILED) {

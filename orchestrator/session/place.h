@@ -18,8 +18,8 @@ void place_restart(struct session_place *place);
 bool place_await_failed(struct session_place *place);
 /* The run ends: the ends of all workers are waited for. */
 void session_end_workers(struct session *session);
-/* `collects`: what is there is brought home. */
-void session_leave_places(struct session *session, bool collects);
+/* `collects`: what is there is brought home. To be called until it is true: all adapters are closed, or left behind. */
+bool session_leave_places(struct session *session, bool collects);
 
 /* What the adapter has reported, and what has become of its task. */
 void place_take_adapter(struct session_place *place);

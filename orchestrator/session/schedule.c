@@ -8,6 +8,7 @@ struct group {
     size_t unfinished; /* steps that are not STEP_RAN */
     int64_t *takes;    /* of each connection, or NULL */
     size_t holds;
+    bool ready; /* its steps may be started */
     enum group_state state;
 };
 
@@ -25,7 +26,6 @@ struct schedule {
     size_t connection_count;
     size_t steps_at_a_time, steps_there; /* the latter and `taken` are as of the last sum_up */
     bool stopping;
-    bool held;
 };
 
 static size_t find_connection(struct schedule *schedule, const char *name, int64_t maximum)
@@ -64,7 +64,7 @@ struct schedule *schedule_new(const struct plan *plan)
     schedule->groups = calloc(plan->group_count + 1, sizeof *schedule->groups);
     schedule->steps_at_a_time = SCHEDULE_STEPS_AT_A_TIME;
     for (size_t i = 0; i < plan->group_count; i++)
-        schedule->groups[i].unfinished = plan->groups[i].step_count;
+        schedule->groups[i] = (struct group){.unfinished = plan->groups[i].step_count, .ready = true};
     count_connections(schedule);
     return schedule;
 }
@@ -145,7 +145,7 @@ static bool step_may_start(const struct schedule *schedule, size_t index)
     const struct plan_step *step = &schedule->plan->steps[index];
     const struct group *group = &schedule->groups[step->group];
 
-    if (schedule->steps[index] != STEP_PENDING || group->state != GROUP_RUNNING || group->holds > 0)
+    if (schedule->steps[index] != STEP_PENDING || group->state != GROUP_RUNNING || group->holds > 0 || !group->ready)
         return false;
     for (size_t i = 0; i < step->after_count; i++)
         if (schedule->steps[step->after[i]] != STEP_RAN)
@@ -196,7 +196,7 @@ static enum schedule_action next_commit(struct schedule *schedule, size_t *index
         struct group *group = &schedule->groups[i];
         if (group->holds > 0)
             continue;
-        if (group->state == GROUP_WAITING && group_may_start(schedule, i) && has_room(schedule, i)) {
+        if (group->state == GROUP_WAITING && group->ready && group_may_start(schedule, i) && has_room(schedule, i)) {
             group->state = GROUP_RUNNING;
             take(schedule, i);
         }
@@ -211,7 +211,7 @@ static enum schedule_action next_commit(struct schedule *schedule, size_t *index
 
 static enum schedule_action next_step(struct schedule *schedule, size_t *index)
 {
-    for (size_t i = 0; i < schedule->plan->step_count && !schedule->held; i++)
+    for (size_t i = 0; i < schedule->plan->step_count; i++)
         if (step_may_start(schedule, i)) {
             schedule->steps[i] = STEP_REQUESTED;
             *index = i;
@@ -305,9 +305,9 @@ void schedule_resume_group(struct schedule *schedule, size_t index)
         schedule->steps[group->steps[i]] = STEP_PENDING;
 }
 
-void schedule_hold(struct schedule *schedule, bool hold)
+void schedule_set_ready(struct schedule *schedule, size_t group, bool ready)
 {
-    schedule->held = hold;
+    schedule->groups[group].ready = ready;
 }
 
 void schedule_hold_group(struct schedule *schedule, size_t group)
@@ -361,6 +361,16 @@ enum step_state schedule_step_state(const struct schedule *schedule, size_t step
 enum group_state schedule_group_state(const struct schedule *schedule, size_t group)
 {
     return schedule->groups[group].state;
+}
+
+bool schedule_group_has_begun(const struct schedule *schedule, size_t index)
+{
+    const struct plan_group *group = &schedule->plan->groups[index];
+
+    for (size_t i = 0; i < group->step_count; i++)
+        if (schedule->steps[group->steps[i]] != STEP_PENDING)
+            return true;
+    return false;
 }
 
 bool schedule_group_commits(const struct schedule *schedule, size_t group)

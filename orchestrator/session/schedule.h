@@ -76,8 +76,8 @@ void schedule_stop(struct schedule *schedule);
 void schedule_retry_group(struct schedule *schedule, size_t group);
 /* A paused group runs again, all of its steps waiting. */
 void schedule_resume_group(struct schedule *schedule, size_t group);
-/* While it is held no step is started. */
-void schedule_hold(struct schedule *schedule, bool hold);
+/* Whether the workers of the group's steps can take requests: until then it does not start. All are ready at first. */
+void schedule_set_ready(struct schedule *schedule, size_t group, bool ready);
 /* Until it is released as often, no action is about the group: what has become of one of its workers is not known yet. */
 void schedule_hold_group(struct schedule *schedule, size_t group);
 void schedule_release_group(struct schedule *schedule, size_t group);
@@ -91,6 +91,8 @@ bool schedule_succeeded(const struct schedule *schedule);
 
 enum step_state schedule_step_state(const struct schedule *schedule, size_t step);
 enum group_state schedule_group_state(const struct schedule *schedule, size_t group);
+/* One of its steps has been requested in the present attempt. */
+bool schedule_group_has_begun(const struct schedule *schedule, size_t group);
 /* GROUP_COMMITTING or GROUP_PUBLISHING */
 bool schedule_group_commits(const struct schedule *schedule, size_t group);
 

@@ -136,19 +136,25 @@ static bool may_restart(const struct session *session)
     return !schedule_is_stopping(session->schedule) && !schedule_finished(session->schedule);
 }
 
+/* Nothing of the group is under way. */
+static bool rests(const struct session *session, size_t group)
+{
+    enum group_state state = schedule_group_state(session->schedule, group);
+
+    return state == GROUP_WAITING || state == GROUP_COMMITTED || state == GROUP_FAILED || state == GROUP_PAUSED ||
+           (state == GROUP_RUNNING && !schedule_group_has_begun(session->schedule, group));
+}
+
 /* Not before its groups know what they have lost. */
 static bool is_to_restart(const struct session_worker *worker)
 {
     const struct session *session = worker->place->session;
 
-    if (worker->phase != WORKER_LOST)
+    if (worker->phase != WORKER_LOST || worker->place->adapter == NULL)
         return false;
-    for (size_t i = 0; i < session->plan->group_count; i++) {
-        enum group_state state = schedule_group_state(session->schedule, i);
-        bool rests = state == GROUP_WAITING || state == GROUP_COMMITTED || state == GROUP_FAILED || state == GROUP_PAUSED;
-        if (!rests && worker_has_group(worker, i))
+    for (size_t i = 0; i < session->plan->group_count; i++)
+        if (!rests(session, i) && worker_has_group(worker, i))
             return false;
-    }
     return true;
 }
 
@@ -161,10 +167,12 @@ static void restart_workers(struct session *session)
     }
 }
 
-static bool workers_are_ready(const struct session *session)
+/* At first all workers have to be there: what cannot be started is found out before anything runs. Later a group needs its own. */
+static bool is_ready(const struct session *session, size_t group)
 {
     for (size_t i = 0; i < session->worker_count; i++)
-        if (session->workers[i].phase != WORKER_RUNNING)
+        if (session->workers[i].phase != WORKER_RUNNING &&
+            (!session->has_begun || worker_has_group(&session->workers[i], group)))
             return false;
     return true;
 }
@@ -174,20 +182,21 @@ void session_resume(struct session *session)
     int64_t now = clock_monotonic_ms();
 
     restart_workers(session);
-    bool ready = workers_are_ready(session);
-    schedule_hold(session->schedule, !ready);
-    for (size_t i = 0; ready && i < session->plan->group_count; i++)
-        if (schedule_group_state(session->schedule, i) == GROUP_PAUSED && now >= session->groups[i].resume_ms)
+    for (size_t i = 0; i < session->plan->group_count; i++) {
+        bool ready = is_ready(session, i);
+        session->has_begun = session->has_begun || ready;
+        schedule_set_ready(session->schedule, i, ready);
+        if (ready && schedule_group_state(session->schedule, i) == GROUP_PAUSED && now >= session->groups[i].resume_ms)
             session_resume_group(session, i);
+    }
 }
 
 int64_t session_next_resumption(const struct session *session)
 {
     int64_t next = INT64_MAX;
-    bool ready = workers_are_ready(session);
 
-    for (size_t i = 0; ready && i < session->plan->group_count; i++)
-        if (schedule_group_state(session->schedule, i) == GROUP_PAUSED)
+    for (size_t i = 0; i < session->plan->group_count; i++)
+        if (schedule_group_state(session->schedule, i) == GROUP_PAUSED && is_ready(session, i))
             next = clock_earlier(next, session->groups[i].resume_ms);
     for (size_t i = 0; i < session->worker_count && may_restart(session); i++)
         if (is_to_restart(&session->workers[i]))

@@ -10,7 +10,7 @@
 /* True: something was settled, and may have made new actions possible. */
 bool session_settle(struct session *session);
 
-/* Replaces lost workers, and lets groups go on whose pause is over. Nothing starts while a worker is not there. */
+/* Replaces lost workers, and lets groups go on whose pause is over. A group starts when its workers are there. */
 void session_resume(struct session *session);
 /* The next moment at which session_resume has something to do. */
 int64_t session_next_resumption(const struct session *session);

@@ -150,6 +150,7 @@ struct session_place {
     enum place_phase phase;
     struct session_worker *workers; /* WORKERS_A_PLACE of session->workers */
     int64_t deadline_ms;            /* the run ends: when an adapter that does not return is left behind; 0: not set */
+    bool has_left;                  /* for good: PLACE_LEAVING was begun at the end of the run */
     int64_t restart_ms;             /* its worker is lost: when there may be another */
     size_t reported_bytes;          /* that its workers have in the records */
     int64_t dropped_reports;        /* that found no room there */
@@ -198,7 +199,8 @@ struct session_edge {
     bool crosses;
     int64_t stream;   /* its number; 0: none yet */
     enum stream_state state;
-    bool closed;      /* its reader wants no more: the producer was told */
+    bool unwanted;    /* its reader wants no more */
+    bool closed;      /* and the producer has been told */
     int64_t end_ms;   /* its producer has run: when it is late with the rest; 0: not set */
     int64_t credit;   /* what the producer may begin to send: wire_batch_weigh */
     int64_t withheld; /* credit that it is told of when the reader's channel holds less */
@@ -244,6 +246,7 @@ struct session {
     int64_t executing_ns;      /* when the adapters were prepared */
     int64_t next_flush_ms;     /* of the run's records */
     struct pause_watch watch;
+    bool has_begun;            /* all workers were there once */
     bool cleaning;             /* workers are asked to */
     struct osiris_error failure; /* the first: what the run failed of */
     bool failure_is_settled;

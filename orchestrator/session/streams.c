@@ -105,7 +105,8 @@ void session_drop_streams(struct session *session, size_t group)
 {
     for (size_t i = 0; i < session->plan->edge_count; i++)
         if (session->plan->steps[session->edges[i].from].group == group)
-            session->edges[i].stream = session->edges[i].end_ms = session->edges[i].withheld = 0;
+            session->edges[i] = (struct session_edge){
+                .from = session->edges[i].from, .to = session->edges[i].to, .crosses = session->edges[i].crosses};
 }
 
 /* What a reader says, `bytes` unless they are 0. */
@@ -123,14 +124,20 @@ static void send_to_producer(struct session_worker *producer, const struct sessi
     worker_send(producer, message);
 }
 
+/* The producer has been requested: it knows the stream. (A step may wait for another one of its group, which its reader need not.) */
+static bool is_known(const struct session *session, const struct session_edge *edge)
+{
+    return session->steps[edge->from].worker->phase == WORKER_RUNNING &&
+           schedule_step_state(session->schedule, edge->from) != STEP_PENDING;
+}
+
 static void close_stream(struct session *session, struct session_edge *edge)
 {
-    struct session_worker *producer = worker_of(session, edge->from);
-
-    if (edge->closed || edge->state == STREAM_ENDED || producer->phase != WORKER_RUNNING)
+    edge->unwanted = true;
+    if (edge->closed || edge->state == STREAM_ENDED || !is_known(session, edge))
         return;
     edge->closed = true;
-    send_to_producer(producer, edge, "close", 0);
+    send_to_producer(worker_of(session, edge->from), edge, "close", 0);
 }
 
 /* A reader that gives credit and does not read, or acknowledges nothing, would have everything held here. */
@@ -140,7 +147,7 @@ static void pass_credit(struct session *session, struct session_edge *edge)
     const struct session_worker *reader = worker_of(session, edge->to);
     int64_t bytes = edge->withheld;
 
-    if (bytes == 0 || producer->phase != WORKER_RUNNING || reader->phase != WORKER_RUNNING ||
+    if (bytes == 0 || !is_known(session, edge) || reader->phase != WORKER_RUNNING ||
         channel_held_bytes(reader->channel) >= HELD_BYTES)
         return;
     edge->withheld = 0;
@@ -150,8 +157,11 @@ static void pass_credit(struct session *session, struct session_edge *edge)
 
 void session_pass_credits(struct session *session)
 {
-    for (size_t i = 0; i < session->plan->edge_count; i++)
+    for (size_t i = 0; i < session->plan->edge_count; i++) {
         pass_credit(session, &session->edges[i]);
+        if (session->edges[i].unwanted)
+            close_stream(session, &session->edges[i]);
+    }
 }
 
 void session_end_streams(struct session *session, size_t step)

@@ -260,9 +260,9 @@ START_TEST(test_another_attempt_of_one_group)
     schedule_group_committed(schedule, 1, true);
     ck_assert(!schedule_finished(schedule));
     schedule_resume_group(schedule, 0);
-    schedule_hold(schedule, true);
+    schedule_set_ready(schedule, 0, false);
     expect(schedule, SCHEDULE_NOTHING, 0);
-    schedule_hold(schedule, false);
+    schedule_set_ready(schedule, 0, true);
     expect(schedule, SCHEDULE_START_STEP, 0);
     expect(schedule, SCHEDULE_START_STEP, 1);
     schedule_step_ended(schedule, 0, true);
