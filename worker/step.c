@@ -62,7 +62,8 @@ void step_renew(struct step *step)
     free(step->request.verb);
     json_object_put(step->reports.answer);
     free(step->folders.temp);
-    host_values_empty(&step->request.hosting->values);
+    if (step->request.hosting != NULL)
+        host_values_empty(&step->request.hosting->values);
     step->request.id = step->folders.temp = NULL;
     step->request.verb = NULL;
     step->reports.answer = NULL;
