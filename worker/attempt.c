@@ -93,6 +93,7 @@ static void close_step(struct step *step)
 
     step->own.stage = ATTEMPT_CLOSE;
     verbs_close(step);
+    host_values_serve(NULL);
     decide_closed(step, &error);
 }
 

@@ -26,7 +26,7 @@ static void append_name(struct buffer *names, size_t count, const char *name)
 void columns_warn_of_equal_names(struct step *step, const struct ArrowSchema *schema)
 {
     size_t count = (size_t)schema->n_children, equal = 0;
-    _cleanup_free_ const char **names = calloc(count + 1, sizeof *names);
+    _cleanup_free_ const char **names = count < 2 ? NULL : calloc(count, sizeof *names);
     _cleanup_buffer_ struct buffer list = BUFFER_INIT(4096);
 
     for (size_t i = 0; names != NULL && i < count; i++)

@@ -28,7 +28,7 @@ static struct decision *new_decision(struct run *run, const char *request_id,
     decision->request_id = strdup(request_id);
     decision->step_count = request->count;
     decision->steps = calloc(decision->step_count + 1, sizeof *decision->steps);
-    decision->published = json_object_new_array();
+    decision->published = stage == DECIDE_ABORT ? NULL : json_object_new_array();
     if (decision->steps == NULL) {
         free_decision(decision);
         return NULL;

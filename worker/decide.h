@@ -36,7 +36,7 @@ struct decision {
     bool commit_only; /* the second phase has its own request */
     struct step **steps; /* borrowed from the run; NULL: there is no step with that id */
     size_t step_count;
-    json_object *published;
+    json_object *published; /* a commit's */
     size_t kept;        /* files that could not be taken back */
     char *kept_message; /* of the first */
     struct osiris_error error; /* the first */

@@ -27,9 +27,9 @@ void fields_join(struct fields *whole, const struct fields *part)
 
 void *fields_array(struct fields *fields, size_t count, size_t size)
 {
-    void *array = calloc(count + 1, size);
+    void *array = count == 0 ? NULL : calloc(count, size);
 
-    if (array == NULL && !fields->failed) {
+    if (count > 0 && array == NULL && !fields->failed) {
         fields->failed = true;
         osiris_error_set_errno(fields->error, ENOMEM, "cannot read %s", fields->method);
     }

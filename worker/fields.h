@@ -43,7 +43,7 @@ json_object *fields_optional_list(struct fields *fields, const char *key);
 /* An element of a list that must be a text. */
 const char *fields_text_of(struct fields *fields, const char *list, size_t index, json_object *element);
 
-/* Room for so many elements and one more, zeroed; NULL with the fields failed: the peer decides how many there are. */
+/* Room for so many elements, zeroed. NULL: there are none, or the fields have failed: the peer decides how many there are. */
 void *fields_array(struct fields *fields, size_t count, size_t size);
 
 /* `what` is wrong with the member: "prepare: plan.steps[2].id is not usable". */

@@ -73,12 +73,12 @@ void folders_end(struct step *step)
 void folders_renew(struct step *step)
 {
     _cleanup_free_ char *asked_for = step->folders.artifacts;
-    _cleanup_free_ char *path = memory_format("%s/%s", step->run->artifacts_dir, step->plan.id);
 
     step->folders.artifacts = NULL;
     /* A driver that has not asked for the folder has left nothing in it. */
     if (step->main.artifacts_before != NULL && asked_for == NULL)
         return;
+    _cleanup_free_ char *path = memory_format("%s/%s", step->run->artifacts_dir, step->plan.id);
     if (step->main.artifacts_before != NULL)
         remove_new_entries(path, step->main.artifacts_before);
     else

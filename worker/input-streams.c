@@ -42,10 +42,7 @@ static int from_result(struct step *step, struct input_stream *stream, enum queu
     }
     snprintf(stream->error, sizeof stream->error, "%s", error->message);
     /* The driver only sees an errno; the step's error has the details. */
-    pthread_mutex_lock(&step->reports.lock);
-    if (step->reports.error.category == 0)
-        osiris_error_move(&step->reports.error, error);
-    pthread_mutex_unlock(&step->reports.lock);
+    reports_move_error(step, error);
     return EIO;
 }
 
@@ -164,10 +161,14 @@ static void release(struct ArrowArrayStream *self)
 
 int input_streams_open(struct step *step)
 {
+    static struct osiris_input none; /* an empty array, but not NULL: not every language's arrays may be */
     struct hosting *hosting = step->request.hosting;
 
-    hosting->streams = calloc(step->plan.input_count + 1, sizeof *hosting->streams);
-    hosting->inputs = calloc(step->plan.input_count + 1, sizeof *hosting->inputs);
+    hosting->inputs = &none;
+    if (step->plan.input_count == 0)
+        return 0;
+    hosting->streams = calloc(step->plan.input_count, sizeof *hosting->streams);
+    hosting->inputs = calloc(step->plan.input_count, sizeof *hosting->inputs);
     if (hosting->streams == NULL || hosting->inputs == NULL)
         return -1;
     for (size_t i = 0; i < step->plan.input_count; i++) {

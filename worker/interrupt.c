@@ -33,6 +33,7 @@ static void end_call(void *context)
     struct step_opening *opening = context;
 
     signs_leave(&opening->signs);
+    host_values_serve(NULL);
     pthread_mutex_lock(&opening->lock);
     opening->calling = false;
     pthread_cond_broadcast(&opening->returned);
@@ -46,8 +47,10 @@ static bool begin_again(struct step_opening *opening)
     bool again = opening->again;
     opening->again = false;
     opening->calling = again;
-    if (!again)
+    if (!again) {
+        host_values_serve(NULL);
         pthread_cond_broadcast(&opening->returned);
+    }
     pthread_mutex_unlock(&opening->lock);
     return again;
 }

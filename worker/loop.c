@@ -55,9 +55,9 @@ static void send_heartbeat(struct worker *worker)
 }
 
 /* This process did not run: the peers get a new period. The drivers did not run either. */
-static void extend_deadlines(struct worker *worker)
+static void extend_deadlines(struct worker *worker, int64_t now)
 {
-    int64_t pause = pause_take(&worker->watch), now = clock_monotonic_ms();
+    int64_t pause = pause_take(&worker->watch, now);
 
     if (pause == 0)
         return;
@@ -73,9 +73,8 @@ static void extend_deadlines(struct worker *worker)
     }
 }
 
-static int poll_timeout(const struct worker *worker)
+static int poll_timeout(const struct worker *worker, int64_t now)
 {
-    int64_t now = clock_monotonic_ms();
     int64_t next = now + 10000;
 
     if (worker->door != NULL)
@@ -197,9 +196,8 @@ static int accept_links(struct worker *worker, bool *opened, struct osiris_error
 
 /* A link that may be made again is dropped when nothing arrives: it may be lost without a sign. An orchestrator that was stopped
  * may continue; its end would end the link, too. */
-static int check_silence(struct worker *worker, struct osiris_error *error)
+static int check_silence(struct worker *worker, int64_t now, struct osiris_error *error)
 {
-    int64_t now = clock_monotonic_ms();
     bool silent = worker->heartbeat_timeout_ms > 0 &&
                   now >= worker->last_heard_ms + worker->heartbeat_timeout_ms;
 
@@ -224,9 +222,9 @@ static int check_silence(struct worker *worker, struct osiris_error *error)
 
 static int check_time(struct worker *worker, bool *end, struct osiris_error *error)
 {
-    extend_deadlines(worker);
     int64_t now = clock_monotonic_ms();
 
+    extend_deadlines(worker, now);
     if (!worker->greeted && now >= worker->greeting_deadline_ms)
         return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT, "no orchestrator has said hello within %d ms",
                                 WORKER_GREETING_MS);
@@ -234,7 +232,7 @@ static int check_time(struct worker *worker, bool *end, struct osiris_error *err
         return 0;
     if (!channel_is_lost(worker->channel)) {
         worker->lost_since_ms = 0;
-        return check_silence(worker, error);
+        return check_silence(worker, now, error);
     }
     if (worker->lost_since_ms == 0)
         worker->lost_since_ms = now;
@@ -274,10 +272,11 @@ int worker_loop(struct worker *worker, struct osiris_error *error)
     while (!end) {
         struct pollfd fds[OWN_POLL_FDS + DOOR_POLL_FDS];
         bool opened = false;
-        int timeout_ms = poll_timeout(worker);
-        pause_expect(&worker->watch, timeout_ms);
+        int64_t now = clock_monotonic_ms();
+        int timeout_ms = poll_timeout(worker, now);
+        pause_expect(&worker->watch, now, timeout_ms);
         int ready = poll(fds, fill_fds(worker, fds), timeout_ms);
-        extend_deadlines(worker);
+        extend_deadlines(worker, clock_monotonic_ms());
         if (ready < 0 && errno != EINTR)
             return osiris_error_set_errno(error, errno, "cannot poll");
         if (ready > 0 && fds[0].revents != 0)

@@ -29,6 +29,17 @@ void reports_add(struct step *step, const struct osiris_error_report *report)
         clean_in_place(step, &error->option);
         if (error->message == NULL)
             error->message = strdup("what was reported is too long for the memory that there is");
+        atomic_store(&step->reports.has_error, error->category != 0);
+    }
+    pthread_mutex_unlock(&step->reports.lock);
+}
+
+void reports_move_error(struct step *step, struct osiris_error *error)
+{
+    pthread_mutex_lock(&step->reports.lock);
+    if (step->reports.error.category == 0) {
+        osiris_error_move(&step->reports.error, error);
+        atomic_store(&step->reports.has_error, step->reports.error.category != 0);
     }
     pthread_mutex_unlock(&step->reports.lock);
 }
@@ -54,10 +65,7 @@ void reports_set_answer(struct step *step, json_object *answer)
 
 bool reports_have_error(struct step *step)
 {
-    pthread_mutex_lock(&step->reports.lock);
-    bool has = step->reports.error.category != 0;
-    pthread_mutex_unlock(&step->reports.lock);
-    return has;
+    return atomic_load(&step->reports.has_error);
 }
 
 bool reports_have_answer(struct step *step)
@@ -70,8 +78,11 @@ bool reports_have_answer(struct step *step)
 
 static void take_report(struct step *step, struct osiris_error *error)
 {
+    if (!reports_have_error(step))
+        return;
     pthread_mutex_lock(&step->reports.lock);
     osiris_error_move(error, &step->reports.error);
+    atomic_store(&step->reports.has_error, false);
     pthread_mutex_unlock(&step->reports.lock);
 }
 

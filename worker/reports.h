@@ -7,6 +7,7 @@
 #include <json-c/json.h>
 #include <osiris/host.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "core/base/error.h"
@@ -16,12 +17,15 @@ struct step;
 struct step_reports {
     pthread_mutex_t lock;
     struct osiris_error error; /* the first that was reported and not taken yet */
+    atomic_bool has_error;     /* the same, readable without the lock */
     json_object *answer;       /* to a verb other than run, or NULL */
 };
 
 /* [any thread] The first error stays; its texts are cleaned of secrets. */
 void reports_add(struct step *step, const struct osiris_error_report *report);
 void reports_add_error(struct step *step, const struct osiris_error *error);
+/* [any thread] Moves one of our own, unless there is one already. */
+void reports_move_error(struct step *step, struct osiris_error *error);
 /* [any thread] Takes `answer` (or NULL), in the place of one that was given before. */
 void reports_set_answer(struct step *step, json_object *answer);
 
@@ -33,7 +37,7 @@ bool reports_have_answer(struct step *step);
 int reports_end_verb(struct step *step, const char *verb, int result, struct osiris_error *error);
 /* [step's thread] The same for a function that cannot fail: a warning. */
 void reports_warn(struct step *step, const char *function);
-/* [step's thread] Drops what was reported since the verb failed. */
+/* [step's thread; main thread between attempts] Drops what was reported since the verb failed. */
 void reports_discard(struct step *step);
 
 #endif

@@ -16,6 +16,7 @@ void step_init(struct step *step, struct run *run)
     atomic_init(&step->progress.rows, 0);
     atomic_init(&step->progress.bytes, 0);
     atomic_init(&step->progress.touched, false);
+    atomic_init(&step->reports.has_error, false);
     atomic_init(&step->signs.function, NULL);
     atomic_init(&step->signs.count, 0);
     atomic_init(&step->signs.host_waits, 0);
@@ -45,7 +46,7 @@ void step_clear(struct step *step)
     if (step->request.hosting != NULL)
         host_values_empty(&step->request.hosting->values);
     json_object_put(step->main.artifacts_before);
-    osiris_error_clear(&step->reports.error);
+    reports_discard(step);
     sem_destroy(&step->request.called);
     pthread_cond_destroy(&step->fate.decided);
     pthread_cond_destroy(&step->opening.returned);
@@ -61,12 +62,13 @@ void step_renew(struct step *step)
     free(step->request.verb);
     json_object_put(step->reports.answer);
     free(step->folders.temp);
-    host_values_empty(&step->request.hosting->values);
+    if (step->request.hosting != NULL)
+        host_values_empty(&step->request.hosting->values);
     step->request.id = step->folders.temp = NULL;
     step->request.verb = NULL;
     step->reports.answer = NULL;
     step->request.hosting = NULL;
-    osiris_error_clear(&step->reports.error);
+    reports_discard(step);
     atomic_store(&step->progress.rows, 0);
     atomic_store(&step->progress.bytes, 0);
     atomic_store(&step->progress.touched, false);

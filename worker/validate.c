@@ -192,6 +192,7 @@ static bool answer_one(const struct asked *asked, size_t index, int answer)
         ask(driver, asked, &question);
     json_add_integer(line, "index", (int64_t)index);
     json_add(line, "errors", question.errors);
+    host_values_serve(NULL);
     host_values_clear(&question.values);
     const char *text = json_text(line, JSON_C_TO_STRING_PLAIN, NULL);
     return write_fully(answer, text, strlen(text)) == 0 && write_fully(answer, "\n", 1) == 0;

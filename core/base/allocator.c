@@ -13,18 +13,24 @@
 
 #define ALLOCATOR __attribute__((visibility("default")))
 
-/* Looked up at the first call, when there is only one thread, and never changed. */
+static void *first_malloc(size_t size);
+static void *first_calloc(size_t count, size_t size);
+static void *first_realloc(void *old, size_t size);
+static void *first_aligned_alloc(size_t alignment, size_t size);
+static int first_posix_memalign(void **result, size_t alignment, size_t size);
+
+/* Looked up at the first call, when there is only one thread, and never changed: a call costs one jump more than without us. */
 static struct {
     void *(*malloc)(size_t);
     void *(*calloc)(size_t, size_t);
     void *(*realloc)(void *, size_t);
     void *(*aligned_alloc)(size_t, size_t);
     int (*posix_memalign)(void **, size_t, size_t);
-} next;
+} next = {first_malloc, first_calloc, first_realloc, first_aligned_alloc, first_posix_memalign};
 
 __attribute__((constructor)) static void look_up(void)
 {
-    if (next.malloc != NULL)
+    if (next.malloc != first_malloc)
         return;
     *(void **)&next.calloc = dlsym(RTLD_NEXT, "calloc");
     *(void **)&next.realloc = dlsym(RTLD_NEXT, "realloc");
@@ -33,47 +39,86 @@ __attribute__((constructor)) static void look_up(void)
     *(void **)&next.malloc = dlsym(RTLD_NEXT, "malloc");
 }
 
-static void *checked(void *memory, size_t size)
+static void *first_malloc(size_t size)
 {
-    if (memory == NULL && size > 0 && (size < MEMORY_SMALL || memory_is_insisting()))
+    look_up();
+    return next.malloc(size);
+}
+
+static void *first_calloc(size_t count, size_t size)
+{
+    look_up();
+    return next.calloc(count, size);
+}
+
+static void *first_realloc(void *old, size_t size)
+{
+    look_up();
+    return next.realloc(old, size);
+}
+
+static void *first_aligned_alloc(size_t alignment, size_t size)
+{
+    look_up();
+    return next.aligned_alloc(alignment, size);
+}
+
+static int first_posix_memalign(void **result, size_t alignment, size_t size)
+{
+    look_up();
+    return next.posix_memalign(result, alignment, size);
+}
+
+/* There is no memory of that size. Returns if that is the caller's to handle. */
+__attribute__((cold, noinline)) static void refuse(size_t size)
+{
+    if (size > 0 && (size < MEMORY_SMALL || memory_is_insisting()))
         memory_exhausted();
-    return memory;
 }
 
 ALLOCATOR void *malloc(size_t size)
 {
-    look_up();
-    return checked(next.malloc(size), size);
+    void *memory = next.malloc(size);
+
+    if (memory == NULL)
+        refuse(size);
+    return memory;
 }
 
 ALLOCATOR void *calloc(size_t count, size_t size)
 {
+    void *memory = next.calloc(count, size);
     size_t bytes;
 
-    look_up();
-    if (__builtin_mul_overflow(count, size, &bytes))
-        bytes = SIZE_MAX;
-    return checked(next.calloc(count, size), bytes);
+    if (memory == NULL)
+        refuse(__builtin_mul_overflow(count, size, &bytes) ? SIZE_MAX : bytes);
+    return memory;
 }
 
 ALLOCATOR void *realloc(void *old, size_t size)
 {
-    look_up();
-    return checked(next.realloc(old, size), size);
+    void *memory = next.realloc(old, size);
+
+    if (memory == NULL)
+        refuse(size);
+    return memory;
 }
 
 ALLOCATOR void *aligned_alloc(size_t alignment, size_t size)
 {
-    look_up();
-    return checked(next.aligned_alloc(alignment, size), size);
+    void *memory = next.aligned_alloc(alignment, size);
+
+    if (memory == NULL)
+        refuse(size);
+    return memory;
 }
 
 ALLOCATOR int posix_memalign(void **result, size_t alignment, size_t size)
 {
-    look_up();
     int reason = next.posix_memalign(result, alignment, size);
+
     if (reason == ENOMEM)
-        (void)checked(NULL, size);
+        refuse(size);
     return reason;
 }
 

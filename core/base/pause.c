@@ -12,17 +12,16 @@
 
 #define MINIMUM_MS 100 /* anything shorter is a busy machine */
 
-void pause_expect(struct pause_watch *watch, int64_t timeout_ms)
+void pause_expect(struct pause_watch *watch, int64_t now_ms, int64_t timeout_ms)
 {
-    watch->due_ms = clock_monotonic_ms() + timeout_ms;
+    watch->due_ms = now_ms + timeout_ms;
 }
 
-int64_t pause_take(struct pause_watch *watch)
+int64_t pause_take(struct pause_watch *watch, int64_t now_ms)
 {
-    int64_t now = clock_monotonic_ms();
-    int64_t pause = watch->due_ms == 0 ? 0 : now - watch->due_ms;
+    int64_t pause = watch->due_ms == 0 ? 0 : now_ms - watch->due_ms;
 
-    watch->due_ms = now;
+    watch->due_ms = now_ms;
     return pause < MINIMUM_MS ? 0 : pause;
 }
 

@@ -18,10 +18,10 @@ struct pause_watch {
     int64_t due_ms;
 };
 
-/* Before a wait of at most timeout_ms. */
-void pause_expect(struct pause_watch *watch, int64_t timeout_ms);
+/* Before a wait of at most timeout_ms. `now_ms` is the monotonic clock's: a loop reads it anyway. */
+void pause_expect(struct pause_watch *watch, int64_t now_ms, int64_t timeout_ms);
 /* At any time after it: how long the process did not run since, as far as that is visible; 0: it ran. */
-int64_t pause_take(struct pause_watch *watch);
+int64_t pause_take(struct pause_watch *watch, int64_t now_ms);
 
 /* A wait for others, in slices: the time by which a slice overruns does not count. */
 struct patience {

@@ -50,9 +50,23 @@ int host_values_blame(struct osiris_error *error, const char *function, const ch
                             "%s was called with NULL for %s; this is a fault of the %s \"%s\"", function, what, kind, name);
 }
 
-/* The common part of all getters, with the values locked. */
+/* Reads a value that was looked up, or notes that there is none. */
 typedef void (*values_reader)(struct host_values *values, bool found, json_object *value, void *answer);
 
+/* json-c keeps a text inside the value and may move it at the next call. */
+static void keep_text(struct host_values *values, bool found, json_object *value, void *answer)
+{
+    if (!found)
+        return;
+    json_object *kept = json_string(json_text(value, JSON_C_TO_STRING_PLAIN, NULL));
+    if (values->texts == NULL)
+        values->texts = json_object_new_array();
+    json_append(values->texts, kept);
+    *(const char **)answer = json_object_get_string(kept);
+}
+
+/* The common part of all getters. The values stay what they are while a thread is served, and json-c only reads them here, so that
+ * thread needs no lock. (keep_text changes them: it always takes it.) */
 static void read_value(const struct osiris_host *host, const char *function, int32_t scope, const char *path, values_reader reader,
                  void *answer)
 {
@@ -61,13 +75,16 @@ static void read_value(const struct osiris_host *host, const char *function, int
 
     if (values == NULL || !host_values_has(values, path, function, "the path"))
         return;
-    pthread_mutex_lock(&values->lock);
+    bool locks = values != served || reader == keep_text;
+    if (locks)
+        pthread_mutex_lock(&values->lock);
     json_object *root = scope == OSIRIS_CONFIG       ? values->config
                         : scope == OSIRIS_CONNECTION ? values->connection
                                                      : NULL;
     bool found = find(root, path, &value);
     reader(values, found, value, answer);
-    pthread_mutex_unlock(&values->lock);
+    if (locks)
+        pthread_mutex_unlock(&values->lock);
 }
 
 static void read_type(struct host_values *values, bool found, json_object *value, void *answer)
@@ -163,16 +180,6 @@ static size_t get_count(const struct osiris_host *host, int32_t scope, const cha
     return count;
 }
 
-/* json-c keeps a text inside the value and may move it at the next call. */
-static void keep_text(struct host_values *values, bool found, json_object *value, void *answer)
-{
-    if (!found)
-        return;
-    json_object *kept = json_string(json_text(value, JSON_C_TO_STRING_PLAIN, NULL));
-    json_append(values->texts, kept);
-    *(const char **)answer = json_object_get_string(kept);
-}
-
 static const char *get_json(const struct osiris_host *host, int32_t scope, const char *path)
 {
     const char *text = NULL;
@@ -183,7 +190,7 @@ static const char *get_json(const struct osiris_host *host, int32_t scope, const
 
 void host_values_init(struct host_values *values)
 {
-    *values = (struct host_values){.texts = json_object_new_array()};
+    *values = (struct host_values){0};
     pthread_mutex_init(&values->lock, NULL);
 }
 
@@ -193,15 +200,12 @@ void host_values_empty(struct host_values *values)
     json_object_put(values->config);
     json_object_put(values->connection);
     json_object_put(values->texts);
-    values->config = values->connection = NULL;
-    values->texts = json_object_new_array();
+    values->config = values->connection = values->texts = NULL;
     pthread_mutex_unlock(&values->lock);
 }
 
 void host_values_clear(struct host_values *values)
 {
-    if (values->texts == NULL)
-        return;
     json_object_put(values->config);
     json_object_put(values->connection);
     json_object_put(values->texts);

@@ -15,8 +15,8 @@
 
 struct host_values {
     json_object *config, *connection; /* owned; NULL: no values */
-    json_object *texts;               /* an array that keeps the results of get_json alive */
-    pthread_mutex_t lock;             /* guards them all, and what json-c keeps of a text inside of a value */
+    json_object *texts;               /* an array that keeps the results of get_json alive; NULL: there are none */
+    pthread_mutex_t lock;             /* guards them all, and what json-c keeps of a text inside of a value; see host_values_serve */
     /* [any thread] The plug-in has called `function` with NULL for `what`. May be NULL. */
     void (*misused)(struct host_values *values, const char *function, const char *what);
 };
@@ -27,7 +27,8 @@ void host_values_init(struct host_values *values);
 void host_values_empty(struct host_values *values);
 void host_values_clear(struct host_values *values);
 
-/* Sets the plug-in that this thread is calling (NULL: none any more), which is at fault if it passes a NULL table. */
+/* Sets the plug-in that this thread is calling (NULL: none any more), which is at fault if it passes a NULL table. Until then its
+ * values must not be emptied: on this thread they are read without the lock. */
 void host_values_serve(struct host_values *values);
 /* The owner of a table that a plug-in has passed in. If the table is NULL: NULL, and it is reported to `misused` of this thread's plug-in. */
 struct host_values *host_values_of(const struct osiris_host *host, const char *function);

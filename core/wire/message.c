@@ -73,21 +73,35 @@ static int string_length(struct reader *reader, uint8_t type, uint64_t *length)
     return read_unsigned(reader, (size_t)1 << (type - 0xd9), length);
 }
 
-static char *read_key(struct reader *reader)
+/* Borrowed from the message, as take_string's result is. */
+static const char *read_key(struct reader *reader, size_t *length)
 {
-    uint64_t length;
+    uint64_t wide;
     uint64_t type;
 
     if (read_unsigned(reader, 1, &type) < 0 ||
-        string_length(reader, (uint8_t)type, &length) < 0)
+        string_length(reader, (uint8_t)type, &wide) < 0)
         return NULL;
-    const char *text = take_string(reader, length);
-    if (text == NULL)
-        return NULL;
-    char *key = strndup(text, (size_t)length);
-    if (key == NULL)
-        refuse(reader, "out of memory");
-    return key;
+    *length = (size_t)wide;
+    return take_string(reader, wide);
+}
+
+/* The key has no NUL byte at its end, and json-c wants one. Takes `value`. -1: there is not the memory for it. */
+static int add_member(json_object *object, const char *key, size_t length, json_object *value)
+{
+    char small[64], *text = length < sizeof small ? small : malloc(length + 1);
+    int result = -1;
+
+    if (text != NULL) {
+        memcpy(text, key, length);
+        text[length] = '\0';
+        result = json_object_object_add(object, text, value);
+    }
+    if (text != small)
+        free(text);
+    if (result < 0)
+        json_object_put(value);
+    return result;
 }
 
 static int weigh(struct reader *reader, size_t weight)
@@ -107,17 +121,22 @@ static json_object *read_map(struct reader *reader, uint64_t count, unsigned dep
         return NULL;
     _cleanup_json_ json_object *object = json_object_new_object();
     for (uint64_t i = 0; i < count; i++) {
-        _cleanup_free_ char *key = read_key(reader);
+        size_t length;
+        const char *key = read_key(reader, &length);
         if (key == NULL)
             return NULL;
-        if (json_object_object_get_ex(object, key, NULL)) {
-            refuse(reader, "a map has a duplicate key");
+        json_object *value = read_value(reader, depth + 1);
+        if (reader->error->category != 0) {
+            json_object_put(value);
             return NULL;
         }
-        json_object *value = read_value(reader, depth + 1);
-        if (reader->error->category != 0 ||
-            json_object_object_add(object, key, value) < 0) {
-            json_object_put(value);
+        if (add_member(object, key, length, value) < 0) {
+            refuse(reader, "out of memory");
+            return NULL;
+        }
+        /* A key that is there is replaced. */
+        if ((uint64_t)json_object_object_length(object) != i + 1) {
+            refuse(reader, "a map has a duplicate key");
             return NULL;
         }
     }

@@ -66,11 +66,11 @@ static bool ends_within(struct adapter_thread *thread, int timeout_ms, struct os
     struct pause_watch watch;
 
     do {
-        pause_expect(&watch, timeout_ms);
+        pause_expect(&watch, clock_monotonic_ms(), timeout_ms);
         get_worker_exit(thread, timeout_ms, exit);
         if (exit->state != OSIRIS_WORKER_RUNNING)
             return true;
-    } while (pause_take(&watch) > 0);
+    } while (pause_take(&watch, clock_monotonic_ms()) > 0);
     return false;
 }
 

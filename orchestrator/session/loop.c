@@ -360,7 +360,7 @@ static void wait_for_others(struct session *session, struct pollfd *fds)
 {
     int timeout_ms = poll_timeout(session);
 
-    pause_expect(&session->watch, timeout_ms);
+    pause_expect(&session->watch, clock_monotonic_ms(), timeout_ms);
     int ready = poll(fds, fill_fds(session, fds), timeout_ms);
     int reason = errno;
     session_make_up_for_pause(session);

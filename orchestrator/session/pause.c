@@ -71,7 +71,7 @@ static void report(struct session *session, int64_t pause)
 
 void session_make_up_for_pause(struct session *session)
 {
-    int64_t pause = pause_take(&session->watch), now = clock_monotonic_ms();
+    int64_t now = clock_monotonic_ms(), pause = pause_take(&session->watch, now);
 
     if (pause == 0)
         return;

@@ -148,6 +148,30 @@ def test_an_abort_forgets_the_first_phase(folder):
 
 
 @test
+def test_an_abort_before_the_first_attempt(folder):
+    @both
+    def check(ours):
+        session = Session(ours).prepare()
+        session.ask("early", "abort", step_ids=["make"])
+        assert "result" in session.answer("early")
+        session.run("run", 1)
+        session.goes_on()
+
+
+@test
+def test_a_refused_attempt_after_an_abort(folder):
+    session = Session(True).prepare()
+    session.run("run", 1)
+    session.ask("abort", "abort", step_ids=["make"])
+    assert "result" in session.answer("abort")
+    for number in range(2):
+        session.ask(f"refused {number}", "execute_step", step_id="make", verb="unknown", config={}, inputs={}, outputs=[])
+        session.is_refused(f"refused {number}", "unknown verb")
+    session.run("again", 2)
+    session.goes_on()
+
+
+@test
 def test_params_of_other_types(folder):
     @both
     def check(ours):

@@ -8,6 +8,8 @@
 #include "core/wire/frame.h"
 #include "core/wire/message.h"
 
+#define DIGITS_60 "012345678901234567890123456789012345678901234567890123456789"
+
 static const struct vector {
     const char *json;
     const char *bytes;
@@ -23,6 +25,8 @@ static const struct vector {
                                                      "c\xc3\xa1"
                                                      "d\xc2",
      13},
+    /* A key of 63 bytes and one of 64. */
+    {"{\"" DIGITS_60 "abc\":1,\"" DIGITS_60 "abcd\":2}", "\x82\xd9\x3f" DIGITS_60 "abc\x01\xd9\x40" DIGITS_60 "abcd\x02", 134},
     {"{\"a\":1.5}", "\x81\xa1"
                     "a\xcb\x3f\xf8\0\0\0\0\0\0",
      12},
@@ -109,6 +113,7 @@ START_TEST(test_hostile_messages_are_refused)
          "a\x01\xa1"
          "a\x02",
          7, "a duplicate key"},
+        {"\x82\xd9\x40" DIGITS_60 "abcd\x01\xd9\x40" DIGITS_60 "abcd\x02", 135, "a long duplicate key"},
         {"\x81\xa1\0\x01", 4, "a key with a NUL byte"},
         {"\x81\xa1"
          "a\xa1\0",
