@@ -436,5 +436,21 @@ def test_a_writer_that_stops_early_is_told_of(folder):
     assert_in('test.collect has read 2000 rows of step "make" and then stopped reading', result.err, result)
 
 
+@test
+def test_a_crash_in_close_beside_a_group_that_is_repeated(folder):
+    """A third group, which could begin, waits for the new worker and does not keep it from being made."""
+    pipeline(step("make", "test.generate", "read", rows=3),
+             step("sink", "test.sink", "write", ["make"], at="close", how="crash", path="sink.txt"),
+             {**step("slow", "test.generate", "read", [], rows=60, batch_rows=1, delay_ms=50),
+              "retry": {"max_attempts": 5, "initial_delay_ms": 100}},
+             step("save", "test.collect", "write", ["slow"], path="slow.txt"),
+             step("late", "test.generate", "read", ["sink"], rows=5),
+             step("last", "csv.writer", "write", ["late"], path="near.csv"))
+    result = osiris("run", "pipeline.yaml")
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal(len(read("near.csv").splitlines()), 6, "lines", result)
+    assert pathlib.Path("slow.txt").exists(), result
+
+
 if __name__ == "__main__":
     main()

@@ -502,5 +502,53 @@ def test_other_keys_of_osiris_yaml_are_warned_of(folder):
     assert_in("filesystem", result.err, result)
 
 
+@test
+def test_a_reader_that_is_requested_before_its_producer(folder):
+    """The producer waits for another step of its group, and the reader does not."""
+    results = []
+    for place in "here", "there":
+        write("osiris.yaml", OSIRIS_YAML)
+        pipeline(at("there", "one", "test.generate", "read", rows=20, batch_rows=1, delay_ms=10),
+                 at(place, "two", "test.generate", "read", needs=["one"], rows=10),
+                 at("there", "join", "test.join", "transform", needs=["one", "two"]),
+                 at("there", "save", "csv.writer", "write", needs=["join"], path="save.csv"))
+        runs()
+        results.append(read("save.csv"))
+    assert_equal(*results, "the output in two places and in one")
+
+
+def lose_idle_worker(*late):
+    """Steps run in `there` for two seconds; the worker in `here`, which waits for them, is killed at once, and may come again after
+    four."""
+    write("osiris.yaml", OSIRIS_YAML)
+    pathlib.Path("run_logs").mkdir()
+    pipeline(at("there", "make", "test.generate", "read", rows=20, batch_rows=1, delay_ms=100),
+             at("there", "far", "test.collect", "write", needs=["make"], path="far.txt"),
+             *late,
+             {**at("here", "late", "test.generate", "read", needs=[late[-1]["id"] if late else "far"], rows=5),
+              "retry": {"max_attempts": 3, "initial_delay_ms": 4000}},
+             at("here", "save", "csv.writer", "write", needs=["late"], path="near.csv"))
+    process = start("run", "pipeline.yaml")
+    wait_until(lambda: [path for path in pathlib.Path("run_logs").rglob("events.jsonl") if "step_start" in read(path)], "steps run")
+    os.kill(workers()["here"], signal.SIGKILL)
+    result = finish(process)
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal(len(read("near.csv").splitlines()), 6, "lines", result)
+    return [(event["event"], event.get("step_id")) for event in events(run_directory())]
+
+
+@test
+def test_a_group_that_could_begin_does_not_keep_a_lost_worker_from_being_replaced(folder):
+    happened = lose_idle_worker()
+    assert happened.index(("step_complete", "far")) < happened.index(("worker_restart", None)), happened
+
+
+@test
+def test_groups_elsewhere_begin_while_a_worker_is_replaced(folder):
+    happened = lose_idle_worker(at("there", "more", "test.generate", "read", needs=["far"], rows=3),
+                                at("there", "last", "test.collect", "write", needs=["more"], path="last.txt"))
+    assert happened.index(("step_complete", "last")) < happened.index(("worker_restart", None)), happened
+
+
 if __name__ == "__main__":
     main()

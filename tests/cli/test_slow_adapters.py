@@ -108,6 +108,17 @@ def test_a_signal_while_an_end_is_waited_for(folder):
     assert_all_gone()
 
 
+@test
+def test_an_end_that_never_comes(folder):
+    """The adapter is left behind, and with it the place: nobody else can start a worker there."""
+    process = begin(hold_end=f"{os.getcwd()}/hold_end")
+    lose_worker("hold_end")
+    result = finish(process)
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in('adapter "flaky" does not return; what it has made is left behind', result.err, result)
+    assert_in("lost the worker", result.err, result)
+
+
 def collecting(**options):
     """A run that has published, whose adapter is bringing artifacts home."""
     options = "".join(f", {name}: {str(value).lower()}" for name, value in options.items())
