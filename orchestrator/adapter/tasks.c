@@ -5,11 +5,10 @@
 
 /* Tasks. */
 
-static void prepare(struct adapter_thread *thread, void *unused)
+static void prepare(struct adapter_thread *thread)
 {
     struct adapter_outcome *outcome = &thread->outcome;
 
-    (void)unused;
     adapter_guard_call(&thread->guard, "open");
     thread->host = adapter_host_open(&thread->options, &outcome->error);
     adapter_guard_call(&thread->guard, "prepare");
@@ -17,11 +16,10 @@ static void prepare(struct adapter_thread *thread, void *unused)
         thread->host == NULL ? -1 : adapter_host_prepare(thread->host, &outcome->error);
 }
 
-static void execute(struct adapter_thread *thread, void *unused)
+static void execute(struct adapter_thread *thread)
 {
     struct adapter_outcome *outcome = &thread->outcome;
 
-    (void)unused;
     adapter_guard_call(&thread->guard, "execute");
     outcome->result = adapter_host_execute(thread->host, &outcome->channel, &outcome->error);
 }
@@ -44,11 +42,10 @@ static int collect_artifacts(struct adapter_thread *thread, struct osiris_error 
     return adapter_host_collect(thread->host, error);
 }
 
-static void reconnect(struct adapter_thread *thread, void *unused)
+static void reconnect(struct adapter_thread *thread)
 {
     struct adapter_outcome *outcome = &thread->outcome;
 
-    (void)unused;
     outcome->result = -1;
     outcome->end = (struct adapter_worker_end){.exit.state = OSIRIS_WORKER_LOST};
     if (thread->host == NULL)
@@ -74,12 +71,11 @@ static bool ends_within(struct adapter_thread *thread, int timeout_ms, struct os
     return false;
 }
 
-static void await(struct adapter_thread *thread, void *unused)
+static void await(struct adapter_thread *thread)
 {
     struct adapter_worker_end *end = &thread->outcome.end;
     int64_t started_ms = clock_monotonic_ms();
 
-    (void)unused;
     thread->outcome.result = 0;
     *end = (struct adapter_worker_end){.exit.state = OSIRIS_WORKER_LOST};
     if (thread->host == NULL)
@@ -96,18 +92,18 @@ static void await(struct adapter_thread *thread, void *unused)
     get_worker_exit(thread, thread->patience.exit_ms, &end->exit);
 }
 
-static void close_adapter(struct adapter_thread *thread, void *unused)
+static void close_adapter(struct adapter_thread *thread)
 {
     thread->outcome.result = 0;
     if (thread->host != NULL)
-        adapter_thread_close(thread, unused);
+        adapter_thread_close(thread);
 }
 
-static void leave(struct adapter_thread *thread, void *unused)
+static void leave(struct adapter_thread *thread)
 {
     int collected = thread->host == NULL ? 0 : collect_artifacts(thread, &thread->outcome.error);
 
-    close_adapter(thread, unused);
+    close_adapter(thread);
     thread->outcome.result = collected;
 }
 
@@ -134,39 +130,28 @@ bool adapter_thread_can_reconnect(const struct adapter_thread *thread)
     return adapter_host_can_reconnect(thread->host);
 }
 
-struct look {
-    int timeout_ms;
-    struct osiris_worker_exit *result;
-};
-
-static void look(struct adapter_thread *thread, void *argument)
+static void check_exit(struct adapter_thread *thread)
 {
-    const struct look *asked = argument;
-
+    thread->worker_exit = (struct osiris_worker_exit){.struct_size = sizeof thread->worker_exit, .state = OSIRIS_WORKER_LOST};
     if (thread->host != NULL)
-        get_worker_exit(thread, asked->timeout_ms, asked->result);
+        get_worker_exit(thread, 0, &thread->worker_exit);
 }
 
-void adapter_thread_worker_exit(struct adapter_thread *thread, int timeout_ms,
-                                struct osiris_worker_exit *result)
+void adapter_thread_worker_exit(struct adapter_thread *thread, struct osiris_worker_exit *result)
 {
-    struct look asked = {timeout_ms, result};
-
-    *result = (struct osiris_worker_exit){.struct_size = sizeof *result,
-                                          .state = OSIRIS_WORKER_LOST};
-    (void)adapter_thread_call(thread, look, &asked);
+    *result = (struct osiris_worker_exit){.struct_size = sizeof *result, .state = OSIRIS_WORKER_LOST};
+    if (adapter_thread_call(thread, check_exit, 0))
+        *result = thread->worker_exit;
 }
 
-static void terminate(struct adapter_thread *thread, void *argument)
+static void terminate(struct adapter_thread *thread)
 {
-    const int *how = argument;
-
     if (thread->host != NULL)
-        terminate_worker(thread, *how);
+        terminate_worker(thread, thread->asked);
 }
 
 void adapter_thread_terminate(struct adapter_thread *thread, int how)
 {
-    if (!adapter_thread_call(thread, terminate, &how))
+    if (!adapter_thread_call(thread, terminate, how))
         atomic_store(&thread->task_cancelled, true);
 }

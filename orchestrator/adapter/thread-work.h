@@ -19,7 +19,7 @@ struct report {
 };
 
 /* The work of the thread, on what it owns. */
-typedef void (*adapter_work)(struct adapter_thread *thread, void *argument);
+typedef void (*adapter_work)(struct adapter_thread *thread);
 
 struct adapter_thread {
     /* From the owner, and copies for the adapter. */
@@ -39,9 +39,12 @@ struct adapter_thread {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     adapter_work work; /* NULL: idle */
-    void *argument;
+    /* Of a call, for who is at work; one that returns too late finds it still here. */
+    int asked;
+    struct osiris_worker_exit worker_exit;
     bool is_task, has_outcome;
     bool ending, left_behind;
+    bool is_stuck; /* a call has not returned in time */
     bool is_dead; /* the adapter has ended or crashed: it is not called any more, and everything that it had is left */
     struct report *first, **end;
     size_t report_count;
@@ -50,8 +53,8 @@ struct adapter_thread {
 /* Has the thread do it, and returns. Its owner takes the outcome. */
 void adapter_thread_start_task(struct adapter_thread *thread, adapter_work work);
 /* False: a task is under way, or the adapter has ended. Else the work is done, and what was reported meanwhile is told. */
-bool adapter_thread_call(struct adapter_thread *thread, adapter_work work, void *argument);
+bool adapter_thread_call(struct adapter_thread *thread, adapter_work work, int asked);
 /* [its thread] Closes the adapter, which tears the place down. */
-void adapter_thread_close(struct adapter_thread *thread, void *unused);
+void adapter_thread_close(struct adapter_thread *thread);
 
 #endif

@@ -11,6 +11,7 @@
 #include "core/base/pause.h"
 
 #define CHECKED_EVERY_MS 100 /* who waits for a call checks so often whether its thread is there */
+#define CALL_MS 10000 /* so long a short call may take, and a close; after that the adapter is left behind */
 #define REPORTS_WAITING 256 /* beyond, the adapter waits until they are taken */
 
 /* Copies. */
@@ -199,9 +200,8 @@ static void deliver_reports(struct adapter_thread *thread)
 
 /* The thread. */
 
-void adapter_thread_close(struct adapter_thread *thread, void *unused)
+void adapter_thread_close(struct adapter_thread *thread)
 {
-    (void)unused;
     adapter_guard_call(&thread->guard, "close");
     adapter_host_close(thread->host);
     thread->host = NULL;
@@ -233,7 +233,7 @@ static void *serve(void *context)
         }
         pthread_mutex_unlock(&thread->lock);
         (void)pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &unused);
-        thread->work(thread, thread->argument);
+        thread->work(thread);
         (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &unused);
         adapter_guard_call(&thread->guard, NULL);
         pthread_mutex_lock(&thread->lock);
@@ -247,7 +247,7 @@ static void *serve(void *context)
     left_behind = thread->left_behind;
     pthread_mutex_unlock(&thread->lock);
     if (left_behind)
-        adapter_thread_close(thread, NULL);
+        adapter_thread_close(thread);
     pthread_cleanup_pop(0);
     adapter_guard_leave(&thread->guard);
     if (left_behind)
@@ -294,7 +294,10 @@ static void fail_task(struct adapter_thread *thread)
                                       .channel = {.socket = -1, .diagnostics = -1},
                                       .end.exit.state = OSIRIS_WORKER_LOST};
 
-    (void)adapter_guard_explain(&thread->guard, &outcome.error);
+    if (thread->is_stuck)
+        osiris_error_set(&outcome.error, OSIRIS_ERROR_TIMEOUT, "adapter \"%s\" does not return from a call", thread->options.name);
+    else
+        (void)adapter_guard_explain(&thread->guard, &outcome.error);
     thread->outcome = outcome;
     thread->has_outcome = true;
     wake_owner(thread);
@@ -327,24 +330,36 @@ static bool wait_for_change(struct adapter_thread *thread, int64_t end_ns)
 
 /* Starting work. */
 
-static void assign(struct adapter_thread *thread, adapter_work work, void *argument, bool is_task)
+static void assign(struct adapter_thread *thread, adapter_work work, bool is_task)
 {
     thread->work = work;
-    thread->argument = argument;
     thread->is_task = is_task;
     pthread_cond_broadcast(&thread->changed);
 }
 
-bool adapter_thread_call(struct adapter_thread *thread, adapter_work work, void *argument)
+/* The lock is held. Time in which this process did not run does not count. */
+static void wait_for_call(struct adapter_thread *thread)
+{
+    struct patience patience = {.left_ms = CALL_MS};
+    int64_t slice_ms;
+
+    while (thread->work != NULL && (slice_ms = patience_next(&patience)) > 0) {
+        (void)wait_for_change(thread, clock_monotonic_ns() + slice_ms * 1000000);
+        deliver_reports(thread);
+    }
+    if (thread->work != NULL)
+        thread->is_stuck = thread->is_dead = true;
+}
+
+bool adapter_thread_call(struct adapter_thread *thread, adapter_work work, int asked)
 {
     pthread_mutex_lock(&thread->lock);
     check_thread(thread);
     bool rests = thread->work == NULL && !thread->is_dead;
-    if (rests)
-        assign(thread, work, argument, false);
-    while (rests && thread->work != NULL) {
-        (void)wait_for_change(thread, 0);
-        deliver_reports(thread);
+    if (rests) {
+        thread->asked = asked;
+        assign(thread, work, false);
+        wait_for_call(thread);
     }
     deliver_reports(thread);
     rests = rests && !thread->is_dead;
@@ -360,7 +375,7 @@ void adapter_thread_start_task(struct adapter_thread *thread, adapter_work work)
     if (thread->is_dead)
         fail_task(thread);
     else
-        assign(thread, work, NULL, true);
+        assign(thread, work, true);
     pthread_mutex_unlock(&thread->lock);
 }
 
@@ -368,7 +383,7 @@ void adapter_thread_free(struct adapter_thread *thread)
 {
     if (thread == NULL)
         return;
-    bool rests = adapter_thread_call(thread, adapter_thread_close, NULL);
+    bool rests = adapter_thread_call(thread, adapter_thread_close, 0);
     pthread_mutex_lock(&thread->lock);
     thread->ending = true;
     thread->left_behind = !rests;

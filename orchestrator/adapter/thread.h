@@ -66,8 +66,7 @@ void adapter_thread_cancel(struct adapter_thread *thread);
 
 /* Like those of host.h. While a task is running there is no worker: it is LOST, and terminating it cancels the task. */
 bool adapter_thread_can_reconnect(const struct adapter_thread *thread);
-void adapter_thread_worker_exit(struct adapter_thread *thread, int timeout_ms,
-                                struct osiris_worker_exit *result);
+void adapter_thread_worker_exit(struct adapter_thread *thread, struct osiris_worker_exit *result);
 void adapter_thread_terminate(struct adapter_thread *thread, int how);
 
 #endif

@@ -158,7 +158,7 @@ static bool worker_is_dead(const struct session_worker *worker, int64_t now)
 
     if (worker->remote || now < worker->last_heard_ms + QUIET_MS)
         return false;
-    adapter_thread_worker_exit(worker->place->adapter, 0, &end);
+    adapter_thread_worker_exit(worker->place->adapter, &end);
     return end.state == OSIRIS_WORKER_EXITED || end.state == OSIRIS_WORKER_SIGNALLED;
 }
 

@@ -463,6 +463,8 @@ void place_take_adapter(struct session_place *place)
         worker_take_link(place->workers, &outcome);
         break;
     case ADAPTER_AWAIT:
+        if (outcome.result < 0)
+            session_log(place->session, OSIRIS_WARNING, place->name, outcome.error.message);
         has_ended(place, &outcome.end);
         break;
     case ADAPTER_LEAVE:

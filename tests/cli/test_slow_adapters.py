@@ -119,6 +119,21 @@ def test_an_end_that_never_comes(folder):
     assert_in("lost the worker", result.err, result)
 
 
+@test
+def test_a_call_that_does_not_return(folder):
+    """The loop waits for it, but not for ever; other places end in order."""
+    process = begin(hold_kill=f"{os.getcwd()}/hold_kill", env={"OSIRIS_CANCEL_GRACE_MS": "300"})
+    wait_until(lambda: [log for log in pathlib.Path("run_logs").rglob("debug.log") if "hanging" in read(log)], "the driver hangs")
+    write("hold_kill", "")
+    os.kill(workers("a")[0], signal.SIGSTOP)
+    interrupt(process)
+    result = finish(process)
+    assert_equal(result.code, 130, "exit code", result)
+    assert_in('adapter "flaky" does not return from a call', result.err, result)
+    assert_equal(outputs(), [], "files left")
+    assert_all_gone()
+
+
 def collecting(**options):
     """A run that has published, whose adapter is bringing artifacts home."""
     options = "".join(f", {name}: {str(value).lower()}" for name, value in options.items())

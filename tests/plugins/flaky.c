@@ -45,6 +45,7 @@ static const char spec[] =
     "\"silent\": {\"type\": \"string\", \"enum\": [\"both\", \"to_worker\", \"from_worker\"], \"default\": \"both\"},"
     "\"hold\": {\"type\": \"string\", \"description\": \"no worker is started while this file is there\"},"
     "\"hold_end\": {\"type\": \"string\", \"description\": \"nobody hears of a worker's end while this file is there\"},"
+    "\"hold_kill\": {\"type\": \"string\", \"description\": \"no worker is killed while this file is there\"},"
     "\"hold_collect\": {\"type\": \"string\", \"description\": \"artifacts come home when this file is gone\"},"
     "\"deaf\": {\"type\": \"boolean\", \"default\": false, \"description\": \"also when cancelled\"},"
     "\"strangers\": {\"type\": \"boolean\", \"default\": false}}}}";
@@ -530,6 +531,7 @@ static int flaky_terminate(void *state, int32_t how)
 {
     const struct flaky *flaky = state;
 
+    (void)wait_for_leave(flaky, "hold_kill", 1);
     if (flaky->worker > 0)
         (void)kill(how == OSIRIS_TERMINATE_KILL ? -flaky->worker : flaky->worker,
                    how == OSIRIS_TERMINATE_KILL ? SIGKILL : SIGTERM);
