@@ -61,7 +61,9 @@ void step_renew(struct step *step)
     free(step->request.verb);
     json_object_put(step->reports.answer);
     free(step->folders.temp);
-    host_values_empty(&step->request.hosting->values);
+    /* There is none if it was aborted before its first attempt, or if its last request was refused. */
+    if (step->request.hosting != NULL)
+        host_values_empty(&step->request.hosting->values);
     step->request.id = step->folders.temp = NULL;
     step->request.verb = NULL;
     step->reports.answer = NULL;

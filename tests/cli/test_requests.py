@@ -148,6 +148,33 @@ def test_an_abort_forgets_the_first_phase(folder):
 
 
 @test
+def test_a_step_that_is_aborted_before_its_first_request(folder):
+    @both
+    def check(ours):
+        session = Session(ours).prepare()
+        session.ask("abort", "abort", step_ids=["make"], because="far")
+        assert_equal(session.answer("abort")["result"], {}, "the abort")
+        session.run("run", 1)
+        session.ask("commit", "commit", step_ids=["make"])
+        assert "published" in session.answer("commit")["result"]
+        session.goes_on()
+
+
+@test
+def test_a_refused_request_can_be_made_again(folder):
+    session = Session(True).prepare()
+    session.run("run", 1)
+    session.ask("abort", "abort", step_ids=["make"])
+    assert "result" in session.answer("abort")
+    for number in (2, 3):
+        session.ask(f"of another edge {number}", "execute_step", step_id="make", config={}, inputs={},
+                    outputs=[{"edge": 7, "stream": number}])
+        session.is_refused(f"of another edge {number}", "differs from the plan's")
+    session.run("again", 4)
+    session.goes_on()
+
+
+@test
 def test_params_of_other_types(folder):
     @both
     def check(ours):
