@@ -11,7 +11,7 @@
 static bool may_be_called(struct step *step)
 {
     pthread_mutex_lock(&step->run->steps_lock);
-    bool called = step->fate.phase == STEP_RUNNING || step->fate.decision != NULL;
+    bool called = step->fate.phase == STEP_RUNNING || step->fate.acting;
     pthread_mutex_unlock(&step->run->steps_lock);
     return called;
 }
@@ -52,6 +52,8 @@ bool cancel_all(struct run *run, int timeout_ms)
 {
     struct timespec deadline;
 
+    /* First: a commit that is interrupted may succeed. */
+    decide_stop(run);
     cancel_group(run, -1, NULL);
     clock_gettime(CLOCK_MONOTONIC, &deadline);
     deadline.tv_sec += timeout_ms / 1000;
@@ -61,13 +63,6 @@ bool cancel_all(struct run *run, int timeout_ms)
         deadline.tv_sec++;
     }
     pthread_mutex_lock(&run->steps_lock);
-    for (size_t i = 0; i < run->step_count; i++) {
-        struct step *step = &run->steps[i];
-        if (step->fate.phase == STEP_RUNNING || step->fate.phase == STEP_DECIDABLE) {
-            step->fate.stage = DECIDE_ABORT;
-            pthread_cond_broadcast(&step->fate.decided);
-        }
-    }
     int waited = 0;
     while (run->busy_threads > 0 && waited == 0)
         waited = pthread_cond_timedwait(&run->work_ended, &run->steps_lock, &deadline);
