@@ -183,6 +183,9 @@ def test_params_of_other_types(folder):
             for number, wrong in enumerate(("make", {"make": 1}, 7, [7], [None])):
                 session.ask(f"{method} {number}", method, step_ids=wrong)
                 session.is_refused(f"{method} {number}")
+        for method in ("commit", "abort", "cancel"):
+            session.ask(f"{method} twice", method, step_ids=["make", "make"])
+            session.is_refused(f"{method} twice", "step_ids[1] was named before")
         for method in ("commit", "abort"):
             session.ask(f"{method} of nothing", method)
             session.is_refused(f"{method} of nothing")
