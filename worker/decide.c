@@ -2,6 +2,7 @@
 #include "worker/decide.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "core/base/json-build.h"
 #include "worker/answer.h"
@@ -325,13 +326,36 @@ void decide_commit(struct run *run, const char *request_id, const struct steps_r
     }
 }
 
-void decide_stop(struct run *run)
+static void stop_steps(struct run *run)
 {
     pthread_mutex_lock(&run->steps_lock);
     run->stopping = true;
     for (size_t i = 0; i < run->step_count; i++)
         stop_step_locked(&run->steps[i]);
     pthread_mutex_unlock(&run->steps_lock);
+}
+
+bool decide_stop_all(struct run *run, int timeout_ms)
+{
+    struct timespec deadline;
+
+    /* First: a commit that is interrupted may succeed. */
+    stop_steps(run);
+    cancel_group(run, -1, NULL);
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
+    deadline.tv_sec += timeout_ms / 1000;
+    deadline.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+    if (deadline.tv_nsec >= 1000000000) {
+        deadline.tv_nsec -= 1000000000;
+        deadline.tv_sec++;
+    }
+    pthread_mutex_lock(&run->steps_lock);
+    int waited = 0;
+    while (run->busy_threads > 0 && waited == 0)
+        waited = pthread_cond_timedwait(&run->work_ended, &run->steps_lock, &deadline);
+    bool ended = run->busy_threads == 0;
+    pthread_mutex_unlock(&run->steps_lock);
+    return ended;
 }
 
 static bool any_is_busy_locked(const struct decision *decision)

@@ -71,7 +71,7 @@ static void commit(enum commit_phase phase)
 /* They cannot have stopped yet: nobody has played them. */
 static void stop(void)
 {
-    ck_assert(!cancel_all(&run, 0));
+    ck_assert(!decide_stop_all(&run, 0));
 }
 
 static void takes(size_t i, enum decision_stage stage)
@@ -101,7 +101,7 @@ static void all_close(enum decision_stage stage)
 {
     for (size_t i = 0; i < STEPS; i++)
         closes(i, stage);
-    ck_assert(cancel_all(&run, 60000));
+    ck_assert(decide_stop_all(&run, 60000));
 }
 
 /* `names`, one after the other: what the orchestrator is told. */
