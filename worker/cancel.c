@@ -2,7 +2,6 @@
 #include "worker/cancel.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "worker/edges.h"
 #include "worker/run.h"
@@ -11,7 +10,7 @@
 static bool may_be_called(struct step *step)
 {
     pthread_mutex_lock(&step->run->steps_lock);
-    bool called = step->fate.phase == STEP_RUNNING || step->fate.decision != NULL;
+    bool called = step->fate.phase == STEP_RUNNING || step->fate.acting;
     pthread_mutex_unlock(&step->run->steps_lock);
     return called;
 }
@@ -46,32 +45,4 @@ void cancel_group(struct run *run, int group, const struct step *except)
     for (size_t i = 0; i < run->step_count; i++)
         if (is_to_be_cancelled(&run->steps[i], group, except))
             cancel_step(&run->steps[i]);
-}
-
-bool cancel_all(struct run *run, int timeout_ms)
-{
-    struct timespec deadline;
-
-    cancel_group(run, -1, NULL);
-    clock_gettime(CLOCK_MONOTONIC, &deadline);
-    deadline.tv_sec += timeout_ms / 1000;
-    deadline.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    if (deadline.tv_nsec >= 1000000000) {
-        deadline.tv_nsec -= 1000000000;
-        deadline.tv_sec++;
-    }
-    pthread_mutex_lock(&run->steps_lock);
-    for (size_t i = 0; i < run->step_count; i++) {
-        struct step *step = &run->steps[i];
-        if (step->fate.phase == STEP_RUNNING || step->fate.phase == STEP_DECIDABLE) {
-            step->fate.stage = DECIDE_ABORT;
-            pthread_cond_broadcast(&step->fate.decided);
-        }
-    }
-    int waited = 0;
-    while (run->busy_threads > 0 && waited == 0)
-        waited = pthread_cond_timedwait(&run->work_ended, &run->steps_lock, &deadline);
-    bool ended = run->busy_threads == 0;
-    pthread_mutex_unlock(&run->steps_lock);
-    return ended;
 }

@@ -4,8 +4,6 @@
 #ifndef OSIRIS_WORKER_CANCEL_H
 #define OSIRIS_WORKER_CANCEL_H
 
-#include <stdbool.h>
-
 struct run;
 struct step;
 
@@ -13,7 +11,5 @@ struct step;
 void cancel_step(struct step *step);
 /* [any thread] The steps of a group (all if negative), but `except` (or NULL), which has failed. */
 void cancel_group(struct run *run, int group, const struct step *except);
-/* [main thread] Aborts everything, waits until no thread works any more or the time is up. True if none does. */
-bool cancel_all(struct run *run, int timeout_ms);
 
 #endif

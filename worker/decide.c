@@ -2,6 +2,7 @@
 #include "worker/decide.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "core/base/json-build.h"
 #include "worker/answer.h"
@@ -42,8 +43,31 @@ static void assign_step_locked(struct step *step, struct decision *decision)
 {
     step->fate.stage = decision->stage;
     step->fate.decision = decision;
+    step->fate.acting = true;
     decision->waiting++;
     pthread_cond_signal(&step->fate.decided);
+}
+
+/* Those that a decision has will be told by it. */
+static void stop_step_locked(struct step *step)
+{
+    if (step->fate.decision != NULL || (step->fate.phase != STEP_RUNNING && step->fate.phase != STEP_DECIDABLE))
+        return;
+    step->fate.stage = DECIDE_ABORT;
+    pthread_cond_signal(&step->fate.decided);
+}
+
+/* Its steps are free for the next one, if there is still to be one. */
+static void release_locked(struct run *run, const struct decision *decision)
+{
+    for (size_t i = 0; i < decision->step_count; i++) {
+        struct step *step = decision->steps[i];
+        if (step == NULL || step->fate.decision != decision)
+            continue;
+        step->fate.decision = NULL;
+        if (run->stopping)
+            stop_step_locked(step);
+    }
 }
 
 /* All of the steps are closed and may be requested again. */
@@ -65,6 +89,7 @@ static void reset_locked(struct run *run, const struct decision *decision)
 /* The last of its steps has acted. */
 static void settle_locked(struct run *run, const struct decision *decision)
 {
+    release_locked(run, decision);
     if (decision->error.category != 0)
         return;
     if (decision->stage == DECIDE_ABORT)
@@ -105,6 +130,8 @@ static bool assign_locked(struct decision *decision)
     return decision->waiting == 0;
 }
 
+static const char stopping[] = "commit: the worker is stopping";
+
 /* All steps have completed the stage. True if it was the last one. */
 static bool advance_locked(struct run *run, struct decision *decision)
 {
@@ -112,6 +139,10 @@ static bool advance_locked(struct run *run, struct decision *decision)
     case DECIDE_COMMIT:
         if (decision->commit_only || decision->error.category != 0)
             return true;
+        if (run->stopping) {
+            osiris_error_set(&decision->error, OSIRIS_ERROR_CANCELLED, "%s", stopping);
+            return true;
+        }
         decision->stage = DECIDE_PUBLISH;
         break;
     case DECIDE_PUBLISH:
@@ -170,8 +201,10 @@ void decide_note_published(struct step *step, json_object *entry)
 /* True: the decision, which the step was part of, is done. */
 static bool note_done_locked(struct run *run, struct step *step, struct decision *decision, struct osiris_error *error)
 {
-    step->fate.decision = NULL;
-    if (decision == NULL)
+    bool acted = step->fate.acting;
+
+    step->fate.acting = false;
+    if (!acted)
         return false;
     if (error->category != 0 && decision->error.category == 0)
         osiris_error_move(&decision->error, error);
@@ -267,7 +300,7 @@ void decide_commit(struct run *run, const char *request_id, const struct steps_r
 {
     struct decision *decision = new_decision(run, request_id, request,
                                              request->phase == COMMIT_PUBLISH ? DECIDE_PUBLISH : DECIDE_COMMIT);
-    bool ready = false, is_next = false, done = false;
+    bool stops = false, ready = false, is_next = false, done = false;
 
     if (decision == NULL) {
         refuse(run, request_id, "commit: out of memory");
@@ -275,20 +308,54 @@ void decide_commit(struct run *run, const char *request_id, const struct steps_r
     }
     decision->commit_only = request->phase == COMMIT_ONLY;
     pthread_mutex_lock(&run->steps_lock);
+    stops = run->stopping;
     ready = all_have_run_locked(decision);
-    is_next = ready && phase_is_next_locked(decision);
+    is_next = !stops && ready && phase_is_next_locked(decision);
     if (is_next)
         done = assign_locked(decision);
     if (done)
         settle_locked(run, decision);
     pthread_mutex_unlock(&run->steps_lock);
     if (!is_next) {
-        refuse(run, request_id, ready ? "commit: its phases come one after the other, and once"
-                                      : "commit: not all of the steps have run");
+        refuse(run, request_id, stops   ? stopping
+                                : ready ? "commit: its phases come one after the other, and once"
+                                        : "commit: not all of the steps have run");
         free_decision(decision);
     } else if (done) {
         answer(run, decision);
     }
+}
+
+static void stop_steps(struct run *run)
+{
+    pthread_mutex_lock(&run->steps_lock);
+    run->stopping = true;
+    for (size_t i = 0; i < run->step_count; i++)
+        stop_step_locked(&run->steps[i]);
+    pthread_mutex_unlock(&run->steps_lock);
+}
+
+bool decide_stop_all(struct run *run, int timeout_ms)
+{
+    struct timespec deadline;
+
+    /* First: a commit that is interrupted may succeed. */
+    stop_steps(run);
+    cancel_group(run, -1, NULL);
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
+    deadline.tv_sec += timeout_ms / 1000;
+    deadline.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+    if (deadline.tv_nsec >= 1000000000) {
+        deadline.tv_nsec -= 1000000000;
+        deadline.tv_sec++;
+    }
+    pthread_mutex_lock(&run->steps_lock);
+    int waited = 0;
+    while (run->busy_threads > 0 && waited == 0)
+        waited = pthread_cond_timedwait(&run->work_ended, &run->steps_lock, &deadline);
+    bool ended = run->busy_threads == 0;
+    pthread_mutex_unlock(&run->steps_lock);
+    return ended;
 }
 
 static bool any_is_busy_locked(const struct decision *decision)

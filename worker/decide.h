@@ -50,7 +50,8 @@ struct step_fate {
     bool thread_left;  /* it touches neither the step nor the run any more */
     enum decision_stage stage; /* what its thread is to do next */
     pthread_cond_t decided;
-    struct decision *decision; /* that it is part of, or NULL */
+    struct decision *decision; /* that it is part of, until all of it is done, or NULL */
+    bool acting;               /* the decision waits for it */
     bool succeeded; /* its run */
     bool prepared;  /* its commit has passed the first phase alone */
     bool committed; /* its outputs were to be published: it is never run again */
@@ -62,6 +63,10 @@ struct step_fate {
 void decide_commit(struct run *run, const char *request_id, const struct steps_request *request);
 /* [main thread] */
 void decide_abort(struct run *run, const char *request_id, const struct steps_request *request);
+
+/* [main thread] The worker stops: a group that is being committed is not published any more, by none of its steps; one that is being
+ * published is published, or taken back, by all of them. All other steps abort. Waits until no thread works any more or the time is up. True if none does. */
+bool decide_stop_all(struct run *run, int timeout_ms);
 
 /* [step's thread] Waits for the next stage. */
 enum decision_stage decide_wait(struct step *step);

@@ -130,6 +130,7 @@ void edges_cancel(struct step *step)
     }
 }
 
+/* None of its neighbours runs either. Calls drivers, so the lock is not held: a release may hang, and so would every step. */
 static void renew(struct step *step)
 {
     for (size_t i = 0; i < step->plan.input_count; i++) {
@@ -146,15 +147,22 @@ static void renew(struct step *step)
     }
 }
 
+static bool take_old(struct step *step)
+{
+    pthread_mutex_lock(&step->run->steps_lock);
+    bool old = step->fate.edges_are_old;
+    step->fate.edges_are_old = false;
+    pthread_mutex_unlock(&step->run->steps_lock);
+    return old;
+}
+
 void edges_renew_old(struct run *run)
 {
     pthread_mutex_lock(&run->steps_lock);
     bool any = run->edges_are_old;
     run->edges_are_old = false;
-    for (size_t i = 0; any && i < run->step_count; i++) {
-        if (run->steps[i].fate.edges_are_old)
-            renew(&run->steps[i]);
-        run->steps[i].fate.edges_are_old = false;
-    }
     pthread_mutex_unlock(&run->steps_lock);
+    for (size_t i = 0; any && i < run->step_count; i++)
+        if (take_old(&run->steps[i]))
+            renew(&run->steps[i]);
 }

@@ -18,7 +18,6 @@
 #include "worker/describe.h"
 #include "worker/lifecycle.h"
 #include "worker/calls.h"
-#include "worker/cancel.h"
 #include "worker/prepare.h"
 #include "worker/worker.h"
 #include "worker/validate.h"
@@ -34,7 +33,7 @@ static void stop_alone(struct worker *worker, const struct osiris_error *error)
     if (worker->channel != NULL)
         channel_shutdown(worker->channel);
     if (worker->run != NULL) {
-        if (cancel_all(worker->run, WORKER_STOP_MS))
+        if (decide_stop_all(worker->run, WORKER_STOP_MS))
             run_free(worker->run);
         else
             run_remove_temp_dir(worker->run);

@@ -192,7 +192,7 @@ static int on_cleanup(struct worker *worker, const char *id, json_object *params
 {
     (void)params;
     calls_enter(NULL, "cleanup");
-    bool stopped = worker->run == NULL || cancel_all(worker->run, WORKER_STOP_MS);
+    bool stopped = worker->run == NULL || decide_stop_all(worker->run, WORKER_STOP_MS);
     if (stopped) {
         run_free(worker->run);
         worker->run = NULL;

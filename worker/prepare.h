@@ -16,7 +16,7 @@ struct run *run_new(struct channel *channel, const struct plan *plan, const stru
 json_object *run_describe(const struct run *run);
 /* Removes the temporary folder, if any was made. */
 void run_remove_temp_dir(struct run *run);
-/* No thread may work any more (cancel_all). Ends them, and removes the temporary folder. */
+/* No thread may work any more (decide_stop_all). Ends them, and removes the temporary folder. */
 void run_free(struct run *run);
 
 #endif

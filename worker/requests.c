@@ -1,6 +1,7 @@
 /* What requests carry; see requests.h. */
 #include "worker/requests.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,11 +112,21 @@ void execute_clear(struct execute_request *execute)
 
 /* commit, abort, cancel. */
 
+/* Each once: what is waited for is counted. */
 static void read_ids(struct steps_request *steps, struct fields *fields, json_object *list)
 {
+    _cleanup_json_ json_object *seen = json_object_new_object();
+    char key[64];
+
     steps->ids = fields_array(fields, json_array_count(list), sizeof *steps->ids);
-    for (size_t i = 0; steps->ids != NULL && i < json_array_count(list); i++)
-        steps->ids[steps->count++] = fields_text_of(fields, "step_ids", i, json_object_array_get_idx(list, i));
+    for (size_t i = 0; steps->ids != NULL && i < json_array_count(list); i++) {
+        const char *id = fields_text_of(fields, "step_ids", i, json_object_array_get_idx(list, i));
+        snprintf(key, sizeof key, "step_ids[%zu]", i);
+        if (has(seen, id))
+            fields_refuse(fields, key, "was named before");
+        json_object_object_add(seen, id, NULL);
+        steps->ids[steps->count++] = id;
+    }
 }
 
 static enum commit_phase read_phase(struct fields *fields)

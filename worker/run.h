@@ -62,6 +62,7 @@ struct run {
     pthread_cond_t work_ended;
     size_t busy_threads;
     bool edges_are_old; /* those of some step */
+    bool stopping;      /* for good: nothing is published that was not about to be */
 };
 
 /* NULL: there is none of that id. */

@@ -128,9 +128,11 @@ int step_start(struct step *step, const struct execute_request *request, const c
 
     pthread_mutex_lock(&step->run->steps_lock);
     enum step_phase phase = step->fate.phase;
-    bool committed = step->fate.committed;
+    bool decided = step->fate.committed || step->fate.decision != NULL, stopping = step->run->stopping;
     pthread_mutex_unlock(&step->run->steps_lock);
-    if ((phase != STEP_IDLE && phase != STEP_CLOSED) || committed)
+    if (stopping)
+        return osiris_error_set(error, OSIRIS_ERROR_CANCELLED, "execute_step: the worker is stopping");
+    if ((phase != STEP_IDLE && phase != STEP_CLOSED) || decided)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
                                 "execute_step: the step \"%s\" was requested before", step->plan.id);
     if (phase == STEP_CLOSED) {

@@ -62,6 +62,7 @@ void step_renew(struct step *step)
     free(step->request.verb);
     json_object_put(step->reports.answer);
     free(step->folders.temp);
+    /* There is none if it was aborted before its first attempt, or if its last request was refused. */
     if (step->request.hosting != NULL)
         host_values_empty(&step->request.hosting->values);
     step->request.id = step->folders.temp = NULL;

@@ -1,9 +1,10 @@
 /*
  * Publishing an output, and taking that back; see output.h. A file that is there already changes names with the new one where
- * the filesystem can exchange two: until the output is closed it is kept under the hidden name.
+ * the filesystem can exchange two and the file is our own: until the output is closed it is kept, locked, under the hidden name.
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 
 #include "core/output/output-append.h"
 #include "core/output/output-hidden.h"
@@ -23,31 +24,43 @@ int output_make_ready(struct output *output, struct osiris_error *error)
     return output->hidden == NULL ? output_name_unnamed(output, error) : 0;
 }
 
-static bool is_folder(const struct output *output, const char *name)
-{
-    struct stat status;
-
-    return fstatat(output->folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
-}
-
 static int exchange(const struct output *output)
 {
     return renameat2(output->folder, output->hidden, output->folder, output->name, RENAME_EXCHANGE);
 }
 
-/* A rename would refuse a folder; an exchange would not. */
-static int replace(struct output *output)
+static bool is_same_file(const struct stat *a, const struct stat *b)
 {
-    if (is_folder(output, output->name)) {
-        errno = EISDIR;
-        return -1;
-    }
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Only what the next run would remove as stale may get a hidden name, and whoever looks for that must find it locked. What is set
+ * aside has its folder's lock. */
+static bool may_keep(struct output *output, struct stat *target)
+{
+    int fd = openat(output->folder, output->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    bool may = fd >= 0 && fstat(fd, target) == 0 && S_ISREG(target->st_mode) && target->st_uid == geteuid() &&
+               (output->aside || flock(fd, LOCK_EX | LOCK_NB) == 0);
+
+    cleanup_close_value(&output->kept);
+    output->kept = -1;
+    if (may && !output->aside)
+        output->kept = steal_fd(&fd);
+    cleanup_close_value(&fd);
+    return may;
+}
+
+/* -1 with ENOENT: somebody else has changed the target meanwhile. */
+static int replace(struct output *output, const struct stat *target)
+{
+    struct stat status;
+
     if (exchange(output) < 0)
         return -1;
-    if (!is_folder(output, output->hidden))
+    if (fstatat(output->folder, output->hidden, &status, AT_SYMLINK_NOFOLLOW) == 0 && is_same_file(&status, target))
         return 0;
     (void)exchange(output);
-    errno = EISDIR;
+    errno = ENOENT;
     return -1;
 }
 
@@ -66,8 +79,10 @@ static int rename_to_target(struct output *output)
         if (renameat2(output->folder, output->hidden, output->folder, output->name, RENAME_NOREPLACE) == 0)
             return 0;
         if (errno == EEXIST) {
+            if (!may_keep(output, &status))
+                break;
             output->appeared = OUTPUT_EXCHANGED;
-            if (replace(output) == 0)
+            if (replace(output, &status) == 0)
                 return 0;
         }
         if (is_unknown_to_filesystem(errno))
@@ -111,7 +126,7 @@ static int check_is_ours(struct output *output, struct osiris_error *error)
 
     if (fstatat(output->folder, output->name, &now, AT_SYMLINK_NOFOLLOW) < 0)
         return output_fail(output, error, errno, "take back");
-    if (now.st_dev == output->shown.st_dev && now.st_ino == output->shown.st_ino)
+    if (is_same_file(&now, &output->shown))
         return 0;
     return osiris_error_set(error, OSIRIS_ERROR_IO, "cannot take back \"%s\": somebody else has replaced it", output->path);
 }

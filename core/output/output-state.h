@@ -16,6 +16,7 @@ enum output_appearance {
 struct output {
     int fd;
     int folder;     /* the target's */
+    int kept;       /* the file that was there, locked, while it has the hidden name; or -1 */
     struct output_origin origin;
     bool masks;     /* by the origin's umask */
     char *path;     /* as given */

@@ -137,7 +137,7 @@ int output_open(const struct output_options *options, struct output **out,
 {
     struct output *output = calloc(1, sizeof *output);
 
-    output->fd = output->folder = -1;
+    output->fd = output->folder = output->kept = -1;
     output->no_sync = options->no_sync;
     output->append = options->append;
     output->masks = options->origin != NULL;
@@ -167,7 +167,7 @@ int output_open_stream(const char *path, int fd, struct output **out, struct osi
     struct output *output = calloc(1, sizeof *output);
 
     output->device = output->stream = true;
-    output->folder = -1;
+    output->folder = output->kept = -1;
     output->path = strdup(path);
     output->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     if (output->fd < 0) {
@@ -250,6 +250,7 @@ void output_close(struct output *output)
         return;
     if (output->hidden != NULL)
         (void)unlinkat(output->folder, output->hidden, 0);
+    cleanup_close_value(&output->kept);
     cleanup_close_value(&output->fd);
     if (!output->aside)
         cleanup_close_value(&output->folder);

@@ -92,7 +92,7 @@ int output_make_ready(struct output *output, struct osiris_error *error);
 /* Publishes it under its name. The output must be finished. Frees nothing. */
 int output_publish(struct output *output, struct osiris_error *error);
 /* Takes that back: a file that is new is removed, one that was replaced is there again. -1: it cannot be undone, as where the
- * filesystem cannot exchange two names (NFS), and the old file is lost; or somebody else has replaced the new one. What was not
+ * filesystem cannot exchange two names (NFS) or the old file was somebody else's, and the old file is lost; or somebody else has replaced the new one. What was not
  * published is no error. */
 int output_retract(struct output *output, struct osiris_error *error);
 /* Closes it and, unless it was published, removes every trace, including folders that it has created (if empty). A file that it has

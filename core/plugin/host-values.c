@@ -121,11 +121,21 @@ static const char *get_string(const struct osiris_host *host, int32_t scope, con
     return fallback;
 }
 
+/* JSON Schema takes 2.0 and 2e0 for integers. */
+static bool is_whole(json_object *value)
+{
+    double number = json_object_is_type(value, json_type_double) ? json_object_get_double(value) : 0.5;
+
+    return number >= -0x1p63 && number < 0x1p63 && number == (double)(int64_t)number;
+}
+
 static void read_integer(struct host_values *values, bool found, json_object *value, void *answer)
 {
     (void)values, (void)found;
     if (json_object_is_type(value, json_type_int))
         *(int64_t *)answer = json_object_get_int64(value);
+    else if (is_whole(value))
+        *(int64_t *)answer = (int64_t)json_object_get_double(value);
 }
 
 static int64_t get_integer(const struct osiris_host *host, int32_t scope, const char *path,

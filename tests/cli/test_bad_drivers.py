@@ -149,6 +149,30 @@ def test_a_commit_that_is_interrupted_and_succeeds(folder):
     assert_equal(read("out.txt"), "10 rows\n", "the output", result)
 
 
+def stopped_in_commit(stop):
+    """The worker is told to stop while one of two writers commits, which succeeds all the same."""
+    pipeline(step("make", "test.generate", "read", rows=10),
+             step("save", "csv.writer", "write", needs=["make"], path="save.csv"),
+             step("sink", "test.sink", "write", needs=["make"], path="out.txt", at="commit",
+                  how="interruptible"))
+    process = start("run", "pipeline.yaml")
+    wait_until(lambda: any("in trouble" in read(log) for log in pathlib.Path("run_logs").glob("*/*/debug.log")), "the commit")
+    stop(process)
+    finish(process)
+    assert_no_group(worker())
+    assert_equal(files(), ["pipeline.yaml"], "files left")
+
+
+@test
+def test_nothing_is_published_when_the_worker_stops_in_a_commit(folder):
+    stopped_in_commit(lambda process: os.kill(worker(), signal.SIGTERM))
+
+
+@test
+def test_nothing_is_published_when_osiris_is_killed_in_a_commit(folder):
+    stopped_in_commit(lambda process: process.kill())
+
+
 @test
 def test_a_close_that_hangs_takes_nothing_back(folder):
     copy(sink={"at": "close"})

@@ -6,7 +6,7 @@ import pathlib
 import re
 import resource
 
-from tap import assert_equal, assert_in, files, main, osiris, pipeline, read, step, test
+from tap import assert_equal, assert_in, files, main, osiris, pipeline, read, step, test, write
 
 WHOLE = 2500
 
@@ -120,6 +120,18 @@ def test_a_path_commands_no_terminal(folder):
     result = export(path="red\x1b[31m.csv")
     assert "\x1b" not in result.out + result.err, result
     assert_in("published  red?[31m.csv", result.out, result)
+
+
+@test
+def test_whole_numbers_in_other_notations(folder):
+    """JSON Schema takes 10.0 and 1e1 for integers, and so does the host that a driver asks for one."""
+    for number, text in enumerate(("10.0", "1e1")):
+        pipeline(step("make", "test.generate", "read", rows=20),
+                 step("save", "csv.writer", "write", needs=["make"], path=f"parts{number}/p.csv", rows_per_file=10, create_dirs=True))
+        write("pipeline.yaml", read("pipeline.yaml").replace('"rows_per_file": 10', f'"rows_per_file": {text}'))
+        result = osiris("run", "pipeline.yaml")
+        assert_equal(result.code, 0, "exit code", result)
+        assert_equal(len(list(pathlib.Path(f"parts{number}").iterdir())), 2, "files", result)
 
 
 main()

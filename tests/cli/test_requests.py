@@ -148,26 +148,29 @@ def test_an_abort_forgets_the_first_phase(folder):
 
 
 @test
-def test_an_abort_before_the_first_attempt(folder):
+def test_a_step_that_is_aborted_before_its_first_request(folder):
     @both
     def check(ours):
         session = Session(ours).prepare()
-        session.ask("early", "abort", step_ids=["make"])
-        assert "result" in session.answer("early")
+        session.ask("abort", "abort", step_ids=["make"], because="far")
+        assert_equal(session.answer("abort")["result"], {}, "the abort")
         session.run("run", 1)
+        session.ask("commit", "commit", step_ids=["make"])
+        assert "published" in session.answer("commit")["result"]
         session.goes_on()
 
 
 @test
-def test_a_refused_attempt_after_an_abort(folder):
+def test_a_refused_request_can_be_made_again(folder):
     session = Session(True).prepare()
     session.run("run", 1)
     session.ask("abort", "abort", step_ids=["make"])
     assert "result" in session.answer("abort")
-    for number in range(2):
-        session.ask(f"refused {number}", "execute_step", step_id="make", verb="unknown", config={}, inputs={}, outputs=[])
-        session.is_refused(f"refused {number}", "unknown verb")
-    session.run("again", 2)
+    for number in (2, 3):
+        session.ask(f"of another edge {number}", "execute_step", step_id="make", config={}, inputs={},
+                    outputs=[{"edge": 7, "stream": number}])
+        session.is_refused(f"of another edge {number}", "differs from the plan's")
+    session.run("again", 4)
     session.goes_on()
 
 
@@ -180,6 +183,9 @@ def test_params_of_other_types(folder):
             for number, wrong in enumerate(("make", {"make": 1}, 7, [7], [None])):
                 session.ask(f"{method} {number}", method, step_ids=wrong)
                 session.is_refused(f"{method} {number}")
+        for method in ("commit", "abort", "cancel"):
+            session.ask(f"{method} twice", method, step_ids=["make", "make"])
+            session.is_refused(f"{method} twice", "step_ids[1] was named before")
         for method in ("commit", "abort"):
             session.ask(f"{method} of nothing", method)
             session.is_refused(f"{method} of nothing")

@@ -94,6 +94,17 @@ def test_a_fault_that_passes(folder):
 
 
 @test
+def test_a_step_that_was_not_reached_before_the_fault(folder):
+    pipeline(make("one", retry=QUICK, rows=10, batch_rows=1, fail_after=5, retryable=True),
+             {**step("two", "test.generate", "read", needs=["one"], rows=10), "retry": QUICK},
+             step("join", "test.join", "transform", needs=["one", "two"]), save(needs=["join"]))
+    result = run("--json").json()
+    assert_equal({id: (s["status"], s["attempts"]) for id, s in result["steps"].items()},
+                 {id: ("success", 2) for id in ("one", "two", "join", "save")}, "steps")
+    assert_equal(len(workers()), 1, "workers")
+
+
+@test
 def test_what_a_person_sees(folder):
     pipeline(make(retry=QUICK, fail_after=5, batch_rows=5, retryable=True), save())
     result = run()

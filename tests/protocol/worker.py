@@ -394,6 +394,9 @@ class Worker:
     def named_steps(self, params):
         if not isinstance(params["step_ids"], list):
             raise TypeError("step_ids")
+        for number, step_id in enumerate(params["step_ids"]):
+            if step_id in params["step_ids"][:number]:
+                raise Failure("internal", f"step_ids[{number}] was named before")
         return [self.step(step_id) for step_id in params["step_ids"]]
 
     def commit(self, request, params):

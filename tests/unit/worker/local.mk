@@ -1,6 +1,7 @@
 # Tests of worker/.
 if HAVE_CHECK
 tests_of_worker = \
+	tests/unit/worker/test-decide \
 	tests/unit/worker/test-queue \
 	tests/unit/worker/test-link \
 	tests/unit/worker/test-vectors \
@@ -8,6 +9,9 @@ tests_of_worker = \
 	$(NULL)
 check_PROGRAMS += $(tests_of_worker)
 TESTS += $(tests_of_worker)
+tests_unit_worker_test_decide_SOURCES = tests/unit/worker/test-decide.c worker/decide.c worker/cancel.c worker/answer.c worker/run.c
+tests_unit_worker_test_decide_CPPFLAGS = $(unit_cppflags)
+tests_unit_worker_test_decide_LDADD = $(unit_ldadd)
 tests_unit_worker_test_queue_SOURCES = tests/unit/worker/test-queue.c worker/queue.c worker/batch.c
 tests_unit_worker_test_queue_CPPFLAGS = $(unit_cppflags)
 tests_unit_worker_test_queue_LDADD = $(unit_ldadd) libosiris-kit-pic.la

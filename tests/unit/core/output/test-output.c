@@ -165,6 +165,43 @@ START_TEST(test_what_was_published_is_taken_back)
 }
 END_TEST
 
+/* Of the same series, by another run. */
+START_TEST(test_what_is_kept_is_not_stale)
+{
+    enter();
+    write_file("out-1.csv", "old\n");
+    struct output *replaced = publish_text("out-1.csv", "new\n", _i);
+    output_close(open_output("out-2.csv", _i, false));
+    output_close(open_output("out-1.csv", _i, false));
+    ck_assert_int_eq(output_retract(replaced, NULL), 0);
+    output_close(replaced);
+    expect_file("out-1.csv", "old\n");
+    ck_assert_int_eq(count("."), 1);
+    leave();
+}
+END_TEST
+
+/* Nobody would remove it if this process were killed. */
+START_TEST(test_what_is_not_ours_gets_no_hidden_name)
+{
+    enter();
+    write_file("out.csv", "theirs\n");
+    bool theirs = chown("out.csv", 65534, 65534) == 0;
+    struct output *output = open_output("out.csv", _i, false);
+    /* Without privileges: a link that has come meanwhile is no regular file. */
+    if (!theirs) {
+        ck_assert_int_eq(unlink("out.csv"), 0);
+        ck_assert_int_eq(symlink("nowhere", "out.csv"), 0);
+    }
+    ck_assert_int_eq(output_finish(output, NULL), 0);
+    ck_assert_int_eq(output_publish(output, NULL), 0);
+    ck_assert_int_eq(count("."), 1);
+    ck_assert_int_eq(output_retract(output, NULL), -1);
+    output_close(output);
+    leave();
+}
+END_TEST
+
 START_TEST(test_what_somebody_else_has_replaced_is_left_alone)
 {
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
@@ -757,6 +794,8 @@ int main(void)
     tcase_add_loop_test(tcase, test_nothing_is_there_before_publishing, 0, 2);
     tcase_add_loop_test(tcase, test_what_is_not_published_leaves_no_trace, 0, 2);
     tcase_add_loop_test(tcase, test_what_was_published_is_taken_back, 0, 2);
+    tcase_add_loop_test(tcase, test_what_is_kept_is_not_stale, 0, 2);
+    tcase_add_loop_test(tcase, test_what_is_not_ours_gets_no_hidden_name, 0, 2);
     tcase_add_loop_test(tcase, test_what_somebody_else_has_replaced_is_left_alone, 0, 2);
     tcase_add_loop_test(tcase, test_a_folder_is_not_replaced, 0, 2);
     tcase_add_loop_test(tcase, test_publishing_needs_finishing, 0, 2);
