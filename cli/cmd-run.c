@@ -291,7 +291,7 @@ static int run_compiled(struct run *run)
         terminal_print(stderr, "osiris: the run's records are not complete: %s\n", records_error.message);
     }
     release_signals(&held, &saved);
-    supervise_tell();
+    supervise_begin_report();
     const struct run_report report = report_of(run);
     run_report_result(&report, status, &error);
     return exit_code(run, failed);
@@ -314,10 +314,10 @@ static void find_records(struct run *run)
     }
 }
 
-/* Its process has ended without its last word: what it has not said is said here. */
+/* The process of the run has ended without leaving an exit code: reports and records what it could not. */
 static int end_for_child(struct run *run, const struct supervised_end *end, const struct osiris_error *error)
 {
-    if (end->has_told) {
+    if (end->has_reported) {
         report_error(error, "");
     } else {
         find_records(run);

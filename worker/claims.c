@@ -34,7 +34,7 @@ static int make_folder(const struct run *run, struct osiris_error *error)
 
 static int refuse(const struct output *output, const char *other, struct osiris_error *error)
 {
-    osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is written by the step \"%s\", too", output_path(output), other);
+    osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is also written by the step \"%s\"", output_path(output), other);
     osiris_error_hint(error, "give each step a file of its own");
     return -1;
 }

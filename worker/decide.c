@@ -167,7 +167,7 @@ void decide_note_published(struct step *step, json_object *entry)
     pthread_mutex_unlock(&step->run->steps_lock);
 }
 
-/* True: the decision, which the step was part of, is done. */
+/* True: the decision that the step was part of is done. */
 static bool note_done_locked(struct run *run, struct step *step, struct decision *decision, struct osiris_error *error)
 {
     step->fate.decision = NULL;
@@ -246,7 +246,7 @@ static bool all_have_run_locked(const struct decision *decision)
     return true;
 }
 
-/* Whether it is the turn of this one of the two requests of a commit. */
+/* Whether this request of a two-phase commit may come now. */
 static bool phase_is_next_locked(const struct decision *decision)
 {
     for (size_t i = 0; i < decision->step_count; i++)
@@ -283,7 +283,7 @@ void decide_commit(struct run *run, const char *request_id, const struct steps_r
         settle_locked(run, decision);
     pthread_mutex_unlock(&run->steps_lock);
     if (!is_next) {
-        refuse(run, request_id, ready ? "commit: its phases come one after the other, and once"
+        refuse(run, request_id, ready ? "commit: each phase must be requested once, and in order"
                                       : "commit: not all of the steps have run");
         free_decision(decision);
     } else if (done) {

@@ -1,4 +1,4 @@
-/* A worker's links to its orchestrator, what comes over them, and time; see worker.h. */
+/* The worker's poll loop: its links to the orchestrator, messages, and deadlines; see worker.h. */
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "worker/worker.h"
 
 #define RESUME_TIMEOUT_MS 60000 /* a worker waits so long for the link on which one that got lost comes again */
-#define BODIES_A_POLL 8 /* taken in before the loop looks at what else there is */
+#define BODIES_A_POLL 8 /* received before the loop handles other events */
 
 /* The function that the driver is in. An interrupt that has not returned says more than the function it interrupts. */
 static const char *read_signs(struct step *step, int64_t *silent_ms)
@@ -61,7 +61,7 @@ static void extend_deadlines(struct worker *worker)
 
     if (pause == 0)
         return;
-    worker->last_heard_ms = now;
+    worker->last_received_ms = now;
     worker->greeting_deadline_ms = now + WORKER_GREETING_MS;
     if (worker->lost_since_ms != 0)
         worker->lost_since_ms = now;
@@ -86,7 +86,7 @@ static int poll_timeout(const struct worker *worker)
         next = clock_earlier(next, worker->lost_since_ms + worker->resume_timeout_ms);
     } else if (worker->heartbeat_interval_ms > 0) {
         next = clock_earlier(next, worker->last_sent_ms + worker->heartbeat_interval_ms);
-        next = clock_earlier(next, worker->last_heard_ms + worker->heartbeat_timeout_ms);
+        next = clock_earlier(next, worker->last_received_ms + worker->heartbeat_timeout_ms);
     }
     return next <= now ? 0 : (int)(next - now);
 }
@@ -116,7 +116,7 @@ static int receive(struct worker *worker, short revents, bool *end, struct osiri
             if (pumped <= 0 || *end || bodies++ == BODIES_A_POLL || !channel_goes_on(worker->channel)) {
                 streams_wake_reader(worker->run);
                 if (channel_was_active(worker->channel))
-                    worker->last_heard_ms = clock_monotonic_ms();
+                    worker->last_received_ms = clock_monotonic_ms();
                 return pumped < 0 ? -1 : 0;
             }
             pumped = channel_pump_ready(worker->channel, POLLIN, end, error);
@@ -149,7 +149,7 @@ static int begin_session(struct worker *worker, struct door_visitor *visitor,
         return -1;
     if (may_resume)
         channel_allow_resumption(worker->channel, greeting.session, greeting.token, false);
-    channel_set_place(worker->channel, worker_find_room, worker);
+    channel_set_destination(worker->channel, worker_find_room, worker);
     worker->greeting_deadline_ms = clock_monotonic_ms() + WORKER_GREETING_MS;
     worker->resume_timeout_ms = RESUME_TIMEOUT_MS;
     if (resumes)
@@ -185,7 +185,7 @@ static int accept_links(struct worker *worker, bool *opened, struct osiris_error
                                          : resume_session(worker, &visitor, error);
         if (visitor.fd < 0) {
             *opened = true;
-            worker->last_heard_ms = clock_monotonic_ms();
+            worker->last_received_ms = clock_monotonic_ms();
         }
         cleanup_close_value(&visitor.fd);
         json_object_put(visitor.message);
@@ -201,18 +201,18 @@ static int check_silence(struct worker *worker, struct osiris_error *error)
 {
     int64_t now = clock_monotonic_ms();
     bool silent = worker->heartbeat_timeout_ms > 0 &&
-                  now >= worker->last_heard_ms + worker->heartbeat_timeout_ms;
+                  now >= worker->last_received_ms + worker->heartbeat_timeout_ms;
 
     if (silent && channel_has_paused_peer(worker->channel)) {
-        worker->last_heard_ms = now;
+        worker->last_received_ms = now;
         silent = false;
     }
     if (silent) {
         osiris_error_set(error, OSIRIS_ERROR_TIMEOUT, "the orchestrator has been silent for %lld ms",
-                         (long long)(now - worker->last_heard_ms));
+                         (long long)(now - worker->last_received_ms));
         if (!channel_is_resumable(worker->channel))
             return -1;
-        fprintf(stderr, "osiris-worker: %s; its link is given up\n", error->message);
+        fprintf(stderr, "osiris-worker: %s; its link is dropped\n", error->message);
         osiris_error_clear(error);
         channel_drop_link(worker->channel);
     } else if (worker->heartbeat_interval_ms > 0 && !worker->cleaned &&

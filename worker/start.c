@@ -13,7 +13,7 @@
 #include "worker/run.h"
 #include "worker/stream-messages.h"
 
-#define JOIN_S 2 /* for threads to end, whose last attempt is over */
+#define JOIN_S 2 /* for threads to end after their last attempt */
 
 /* The thread. */
 

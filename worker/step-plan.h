@@ -26,7 +26,7 @@ struct step_edge {
 
 struct step_plan {
     char *id;
-    char *component; /* as the pipeline calls it */
+    char *component; /* its name in the pipeline */
     const struct driver_name *name; /* all three, for as long as the process lives */
     const struct osiris_driver *driver;
     int group;
@@ -38,7 +38,7 @@ struct step_plan {
     size_t output_count;
 };
 
-/* Frees what it points to. No thread works on the step any more. */
+/* Frees everything that it points to. No thread may be working on the step. */
 void step_plan_clear(struct step_plan *plan);
 
 #endif

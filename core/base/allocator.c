@@ -22,7 +22,7 @@ static struct {
     int (*posix_memalign)(void **, size_t, size_t);
 } next;
 
-__attribute__((constructor)) static void look_up(void)
+__attribute__((constructor)) static void find_next_allocator(void)
 {
     if (next.malloc != NULL)
         return;
@@ -42,7 +42,7 @@ static void *checked(void *memory, size_t size)
 
 ALLOCATOR void *malloc(size_t size)
 {
-    look_up();
+    find_next_allocator();
     return checked(next.malloc(size), size);
 }
 
@@ -50,7 +50,7 @@ ALLOCATOR void *calloc(size_t count, size_t size)
 {
     size_t bytes;
 
-    look_up();
+    find_next_allocator();
     if (__builtin_mul_overflow(count, size, &bytes))
         bytes = SIZE_MAX;
     return checked(next.calloc(count, size), bytes);
@@ -58,19 +58,19 @@ ALLOCATOR void *calloc(size_t count, size_t size)
 
 ALLOCATOR void *realloc(void *old, size_t size)
 {
-    look_up();
+    find_next_allocator();
     return checked(next.realloc(old, size), size);
 }
 
 ALLOCATOR void *aligned_alloc(size_t alignment, size_t size)
 {
-    look_up();
+    find_next_allocator();
     return checked(next.aligned_alloc(alignment, size), size);
 }
 
 ALLOCATOR int posix_memalign(void **result, size_t alignment, size_t size)
 {
-    look_up();
+    find_next_allocator();
     int reason = next.posix_memalign(result, alignment, size);
     if (reason == ENOMEM)
         (void)checked(NULL, size);

@@ -109,10 +109,10 @@ short channel_poll_events(struct channel *channel)
     return events;
 }
 
-void channel_set_place(struct channel *channel, channel_place *place, void *context)
+void channel_set_destination(struct channel *channel, channel_destination *destination, void *context)
 {
-    channel->place = place;
-    channel->place_context = context;
+    channel->destination = destination;
+    channel->destination_context = context;
 }
 
 void channel_set_trace(struct channel *channel, channel_trace *trace, void *context)
@@ -140,7 +140,7 @@ void channel_shutdown(struct channel *channel)
     pthread_mutex_unlock(&channel->outbox_lock);
 }
 
-/* Taking in. */
+/* Receiving. */
 
 static void trace_received(struct channel *channel)
 {
@@ -245,7 +245,7 @@ static int take_message(struct channel *channel, struct osiris_error *error)
     if (channel->incoming == NULL)
         return refuse_frame(channel, error);
     if (channel->header.body_length > 0) {
-        if (channel->place != NULL && channel->link != LINK_GREETING)
+        if (channel->destination != NULL && channel->link != LINK_GREETING)
             return 0;
         (void)channel_violation(error, "a message has a body that must not have one");
         return refuse_frame(channel, error);
@@ -278,8 +278,8 @@ static size_t next_room(struct channel *channel, struct iovec room[2], struct os
         last = part == left && channel->header.body_length == 0;
     } else {
         if (channel->body == NULL)
-            channel->body = channel->place(channel->place_context, channel->incoming,
-                                           channel->header.body_length, error);
+            channel->body = channel->destination(channel->destination_context, channel->incoming,
+                                                 channel->header.body_length, error);
         if (channel->body == NULL)
             return 0;
         left = channel->header.body_length - channel->body_filled;
@@ -478,7 +478,7 @@ static int pump_out(struct channel *channel, short revents, struct osiris_error 
     if (channel->woken && read(channel->wake_fd, &count, sizeof count) < 0 && errno != EAGAIN)
         result = osiris_error_set_errno(error, errno, "cannot read the channel's wake-up descriptor");
     channel->woken = false;
-    /* What is in line has found the socket full, unless there is nothing in line yet. */
+    /* Queued frames have found the socket full, unless nothing is queued yet. */
     bool full = (revents & (POLLOUT | POLLERR | POLLHUP)) == 0 && channel->sending.first != NULL;
     if (result == 0 && !full && channel_flush_locked(channel) < 0)
         result = osiris_error_set_errno(error, errno, "cannot send to the peer");

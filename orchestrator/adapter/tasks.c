@@ -60,7 +60,7 @@ static void reconnect(struct adapter_thread *thread, void *unused)
     outcome->result = adapter_host_reconnect(thread->host, &outcome->channel, &outcome->error);
 }
 
-/* Time in which this process did not run counts for nothing. */
+/* Time during which this process did not run does not count. */
 static bool ends_within(struct adapter_thread *thread, int timeout_ms, struct osiris_worker_exit *exit)
 {
     struct pause_watch watch;
@@ -133,27 +133,27 @@ bool adapter_thread_can_reconnect(const struct adapter_thread *thread)
     return adapter_host_can_reconnect(thread->host);
 }
 
-struct look {
+struct exit_request {
     int timeout_ms;
     struct osiris_worker_exit *result;
 };
 
-static void look(struct adapter_thread *thread, void *argument)
+static void read_exit(struct adapter_thread *thread, void *argument)
 {
-    const struct look *asked = argument;
+    const struct exit_request *request = argument;
 
     if (thread->host != NULL)
-        get_worker_exit(thread, asked->timeout_ms, asked->result);
+        get_worker_exit(thread, request->timeout_ms, request->result);
 }
 
 void adapter_thread_worker_exit(struct adapter_thread *thread, int timeout_ms,
                                 struct osiris_worker_exit *result)
 {
-    struct look asked = {timeout_ms, result};
+    struct exit_request request = {timeout_ms, result};
 
     *result = (struct osiris_worker_exit){.struct_size = sizeof *result,
                                           .state = OSIRIS_WORKER_LOST};
-    (void)adapter_thread_call(thread, look, &asked);
+    (void)adapter_thread_call(thread, read_exit, &request);
 }
 
 static void terminate(struct adapter_thread *thread, void *argument)

@@ -50,7 +50,7 @@ def test_a_driver_may_take_longer_to_load_than_silence_may_last(folder):
     os.kill(worker, signal.SIGSTOP)
     result = finish(process)
     assert_equal(result.code, 1, "exit code", result)
-    assert_in("no heartbeat came", result.err, result)
+    assert_in("it sent no heartbeat", result.err, result)
     assert_no_group(worker)
 
 

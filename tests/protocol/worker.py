@@ -401,7 +401,7 @@ class Worker:
         if any(step.state != "ran" for step in steps):
             raise Failure("internal", "not all of the steps have run")
         if any(step.prepared != (params.get("phase") == "publish") for step in steps):
-            raise Failure("internal", "the phases of a commit come one after the other, and once")
+            raise Failure("internal", "commit: each phase must be requested once, and in order")
         self.later(self.finish_commit, request, steps, params.get("phase"))
 
     def finish_commit(self, steps, phase):
@@ -473,7 +473,7 @@ class Worker:
             self.take_stream(type, message["data"], body)
             return
         if body:
-            raise frames.Violation("a body comes where none may")
+            raise frames.Violation("a message has a body that must not have one")
         request, method = message.get("id"), message.get("method")
         if "id" not in message and "method" not in message:
             return  # heartbeats, and what this worker does not know
@@ -487,9 +487,9 @@ class Worker:
             if method not in self.methods:
                 raise Failure("internal", f'there is no method "{method}"')
             if not self.greeted and method != "hello":
-                raise Failure("internal", f"{method} came before hello")
+                raise Failure("internal", f"{method} was requested before hello")
             if not self.prepared and method not in ("hello", "prepare", "ping", "cleanup"):
-                raise Failure("internal", f"{method} came before prepare")
+                raise Failure("internal", f"{method} was requested before prepare")
             result = getattr(self, method)(request, params)
         except Failure as failure:
             self.answer(request, error=failure.fields)
