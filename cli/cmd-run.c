@@ -108,8 +108,8 @@ static struct run_report report_of(const struct run *run)
 
 /* Running. */
 
-/* From the first record to the last, signals that would end osiris are blocked; the session treats them as a cancel. Otherwise one that
- * comes early or late would leave records without an end. */
+/* From the first record to the last, signals that would end osiris are blocked; the session treats them as a cancel. Otherwise a
+ * signal that arrives early or late would leave records without an end. */
 static void hold_signals(sigset_t *held, sigset_t *saved)
 {
     ending_signals(held);
@@ -299,7 +299,7 @@ static int run_compiled(struct run *run)
 
 /* Under supervision. */
 
-/* The run's records say now that it was interrupted; where they are. */
+/* Prints where the records are, which say now that the run was interrupted. */
 static void find_records(struct run *run)
 {
     _cleanup_json_ json_object *lines = run_index_end_interrupted(".");

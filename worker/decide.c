@@ -90,7 +90,7 @@ static void answer(struct run *run, struct decision *decision)
     free_decision(decision);
 }
 
-/* Gives every step of the decision that still has a driver its next stage. True if there is no step to wait for. */
+/* Assigns the next stage to every step of the decision that still has a driver. True if there is no step to wait for. */
 static bool assign_locked(struct decision *decision)
 {
     for (size_t i = 0; i < decision->step_count; i++) {

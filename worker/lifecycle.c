@@ -63,7 +63,7 @@ void memory_exhausted(void)
 }
 
 #ifndef OSIRIS_SANITIZED
-/* The signal's default action follows, so that the exit status shows it, too. */
+/* The signal's default action follows, so that the exit status also shows it. */
 static void on_crash(int number)
 {
     print_end(number == SIGSEGV  ? "SIGSEGV"

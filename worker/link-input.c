@@ -143,7 +143,7 @@ static int begin_batch(struct link_input *input, json_object *data, struct osiri
     return 0;
 }
 
-/* Room for `wanted` bytes in all. Grows with what has come. */
+/* Makes room for `wanted` bytes in total. Grows with what has arrived. */
 static int make_room(struct link_input *input, size_t wanted, struct osiris_error *error)
 {
     size_t room = input->length < FIRST_ROOM ? input->length : FIRST_ROOM;

@@ -139,7 +139,7 @@ int link_output_set_schema(struct link_output *output, const struct ArrowSchema 
     return channel_send_body(output->channel, message, NULL, error);
 }
 
-/* Waits until a batch may be begun. What comes in while the producer waits shows how fast the link is. */
+/* Waits until a batch may be started. The credit that arrives while the producer waits shows how fast the link is. */
 static enum queue_result wait_for_credit(struct link_output *output)
 {
     enum queue_result result = QUEUE_OK;

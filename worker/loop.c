@@ -12,7 +12,7 @@
 #define RESUME_TIMEOUT_MS 60000 /* a worker waits so long for the link on which one that got lost comes again */
 #define BODIES_A_POLL 8 /* received before the loop handles other events */
 
-/* The function that the driver is in. An interrupt that has not returned says more than the function it interrupts. */
+/* The function that the driver is in. An interrupt that has not returned is more informative than the function it interrupts. */
 static const char *read_signs(struct step *step, int64_t *silent_ms)
 {
     int64_t interrupt_ms;
@@ -196,7 +196,7 @@ static int accept_links(struct worker *worker, bool *opened, struct osiris_error
 }
 
 /* A link that may be made again is dropped when nothing arrives: it may be lost without a sign. An orchestrator that was stopped
- * may continue; its end would end the link, too. */
+ * may continue; its end would also end the link. */
 static int check_silence(struct worker *worker, struct osiris_error *error)
 {
     int64_t now = clock_monotonic_ms();
@@ -228,7 +228,7 @@ static int check_time(struct worker *worker, bool *end, struct osiris_error *err
     int64_t now = clock_monotonic_ms();
 
     if (!worker->greeted && now >= worker->greeting_deadline_ms)
-        return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT, "no orchestrator has said hello within %d ms",
+        return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT, "no orchestrator has sent hello within %d ms",
                                 WORKER_GREETING_MS);
     if (worker->channel == NULL)
         return 0;
@@ -242,7 +242,7 @@ static int check_time(struct worker *worker, bool *end, struct osiris_error *err
     *end = worker->cleaned && channel_is_settled(worker->channel);
     if (!*end && now >= worker->lost_since_ms + worker->resume_timeout_ms)
         return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT,
-                                "the orchestrator has not come back within %lld ms",
+                                "the orchestrator has not reconnected within %lld ms",
                                 (long long)worker->resume_timeout_ms);
     return 0;
 }

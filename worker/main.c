@@ -76,7 +76,7 @@ static int begin(struct worker *worker, int given_fd, bool listens, struct osiri
     return worker->signal_fd < 0 ? -1 : 0;
 }
 
-/* A driver has called pthread_exit on the main thread, while it was loaded, say: the worker cannot continue without it. */
+/* A driver has called pthread_exit on the main thread (for example, while it was loaded): the worker cannot continue without it. */
 static void on_thread_end(void *context)
 {
     const struct main_call call = calls_read();

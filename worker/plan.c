@@ -20,7 +20,7 @@ static size_t find_step(const struct plan *plan, size_t count, const char *id)
     return SIZE_MAX;
 }
 
-/* An id is the name of a folder, too. */
+/* An id is also the name of a folder. */
 static bool is_usable_id(const char *id)
 {
     return id[0] != '\0' && id[0] != '.' && strchr(id, '/') == NULL;

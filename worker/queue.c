@@ -140,7 +140,7 @@ static int spill(struct queue *queue, struct item *item, struct osiris_error *er
     return 0;
 }
 
-/* Roughly the size of the structures: columns without data take memory, too. */
+/* Roughly the size of the structures: columns without data also take memory. */
 static uint64_t cost_of_arrays(const struct ArrowArray *array)
 {
     uint64_t cost = ARRAY_COST + (array->dictionary == NULL ? 0 : cost_of_arrays(array->dictionary));

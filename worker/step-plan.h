@@ -20,7 +20,7 @@ struct step_edge {
     size_t number;  /* in the plan */
     struct queue *queue;             /* NULL: an output whose reader is in another place; the input owns it */
     const struct driver_name *maker; /* of the batches in an input's queue; NULL: they come from elsewhere */
-    struct link_input *link_input;   /* an input from another place, behind its queue; owned */
+    struct link_input *link_input;   /* of an input from another place: fills its queue; owned */
     struct link_output *link_output; /* an output to another place; owned */
 };
 

@@ -376,8 +376,8 @@ static void take_ahead(struct channel *channel)
     }
 }
 
-/* How much may be read behind `room`, so that it is hardly of a body. Behind a body it is the next message: as long as
- * the last ones, of which the shorter counts, as those of a batch's later parts are shorter than its first. */
+/* How much may be read ahead after `room`, so that it rarely includes bytes of a body. After a body it is the next message, which is
+ * assumed to be as long as the shorter one of the last two, because messages of a batch's later parts are shorter than its first. */
 static size_t length_ahead(const struct channel *channel, size_t used)
 {
     if (channel->has_header && channel->header.body_length > 0)
@@ -387,8 +387,8 @@ static size_t length_ahead(const struct channel *channel, size_t used)
     return channel->after_body ? 0 : sizeof channel->ahead;
 }
 
-/* One call. Returns how many bytes came into `room`, what came beyond is read ahead; 0 at the end, -1 with errno. *asked says
- * for how many in all there was room. */
+/* One call. Returns the number of bytes in `room`; further bytes are read ahead. 0 at the end, -1 with errno. *asked: the total number of
+ * bytes that were requested. */
 static ssize_t receive_into(struct channel *channel, struct iovec room[3], size_t used,
                             size_t *asked)
 {

@@ -134,23 +134,23 @@ void channel_set_trace(struct channel *channel, channel_trace *trace, void *cont
 /* Resumption. */
 
 /* From now on sent frames are kept until they are acknowledged, and a broken link is not an error. `session` and
- * `token` (below 64 KiB each) are copied; `resumes`: this side sends the token (the orchestrator). Before anything that could get lost was
- * sent: with hello, whose frames are kept, too. */
+ * `token` (below 64 KiB each) are copied; `resumes`: this side sends the token (the orchestrator). Call it before anything
+ * is sent that could get lost: with hello, whose frame is also kept. */
 void channel_allow_resumption(struct channel *channel, const char *session, const char *token, bool resumes);
 /* hello has shown that the peer does not support it: nothing is kept any more. */
 void channel_forbid_resumption(struct channel *channel);
 bool channel_is_resumable(struct channel *channel);
 /* The link is broken and may be re-established: channel_reconnect. */
 bool channel_is_lost(const struct channel *channel);
-/* Not lost and not greeting: frames pass. */
+/* Neither lost nor waiting for the peer's greeting. */
 bool channel_is_up(const struct channel *channel);
-/* [receiving thread] Goes on over `fd` (taken, also on failure). What follows happens in channel_pump; if the new
- * link breaks, too, or the peer is not the old one, the channel is lost again. An existing old link is dropped. */
+/* [receiving thread] Continues over `fd` (taken, also on failure). The rest happens in channel_pump; if the new link
+ * breaks as well, or the peer is not the old one, the channel is lost again. An existing old link is dropped. */
 int channel_reconnect(struct channel *channel, int fd, struct osiris_error *error);
 /* [receiving thread] Drops a link over which nothing arrives any more, as if it had broken. */
 void channel_drop_link(struct channel *channel);
 
-/* The progress of both sides, by which a link that breaks repeatedly is judged. */
+/* The progress of both sides, to decide whether a link that breaks repeatedly is usable. */
 struct channel_progress {
     uint64_t received, acknowledged; /* sequence numbers: received from the peer, and ours acknowledged by the peer */
     bool outstanding;                /* something is not acknowledged */
@@ -161,8 +161,8 @@ void channel_get_progress(struct channel *channel, struct channel_progress *prog
 
 /* Whether a `resume` or a hello (its data, its params) names this session and has its token. */
 bool channel_knows(const struct channel *channel, json_object *data);
-/* [receiving thread] The peer's `resume` (borrowed) has come over the link. -1: it resumes at what was not sent. One that
- * the channel does not know loses the link. */
+/* [receiving thread] The peer's `resume` (borrowed) has arrived over the link. -1: it resumes at a frame that was not sent. If it is not
+ * of this session, the link is lost. */
 int channel_take_greeting(struct channel *channel, json_object *message,
                           struct osiris_error *error);
 /* [receiving thread] The first frame, number 1, arrived before the channel was created: `message` (taken) is returned first. */

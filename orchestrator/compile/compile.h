@@ -10,8 +10,8 @@
  *                   "file" is NOT here (machine-dependent), "needs": [ids],
  *                   "inputs": [ {"name", "from", "output", "edge"} ],
  *                   "after": [ids of steps that must have run first, although no stream joins them],
- *                   "group", "timeout_ms", "total_timeout_ms", "retry" (retry.h), "atomic" (false: the writer cannot take
- *                   back what it has written), these four only where they say something,
+ *                   "group", "timeout_ms", "total_timeout_ms", "retry" (retry.h), "atomic" (false: the writer cannot undo
+ *                   what it has written), the last four only if they are set,
  *                   "connections" {"of": "@family.alias", "count", "max"}, how many connections it uses at a time, if
  *                   there is a max_connections,
  *                   "line", "column" } ],       in a topological order

@@ -31,8 +31,8 @@ struct variables_reader {
     json_object *pointers; /* the spec's list of JSON pointers to secret values, or NULL */
 };
 
-/* A scalar's value with its variables substituted; `key` is the nearest key above it. A secret is text, whatever it looks like; else
- * the result is typed like any plain scalar, or is text unless `plain`. NULL is null, or a problem was reported at the
+/* A scalar's value with its variables substituted; `key` is the nearest key above it. A secret is always text. Otherwise
+ * the result is typed like a plain scalar, or is text unless `plain`. NULL is null, or a problem was reported at the
  * scalar's position: a variable is not set, is not UTF-8, or has an invalid name. A literal secret gets a warning. */
 json_object *variables_scalar(const struct variables_reader *reader, const struct yaml_node *key, const struct yaml_node *node,
                               bool secret, bool plain);

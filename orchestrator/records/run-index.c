@@ -139,7 +139,7 @@ static int open_regular(const char *path, int flags)
     return open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 }
 
-/* Its lock is free. -1: the run goes on, or it is unknown. */
+/* Takes the run's lock. -1: the run is still running, or this is unknown. */
 static int lock_events(struct interrupted *run)
 {
     _cleanup_free_ char *path = path_in(run->run_dir, "events.jsonl");

@@ -77,7 +77,7 @@ def waits_for_hello(option, end, feed=None):
         feed()
     err = process.communicate(timeout=60)[1]
     assert process.returncode not in (0, None), process.returncode
-    assert_in("no orchestrator has said hello within 60000 ms", err)
+    assert_in("no orchestrator has sent hello within 60000 ms", err)
     report(f"{option} gave up", began)
     return (time.monotonic() - began) * 60
 

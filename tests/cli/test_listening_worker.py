@@ -204,7 +204,7 @@ def test_it_gives_up(worker):
     peer.close()
     code, text = worker.ends()
     assert code != 0
-    assert_in("the orchestrator has not come back within 300 ms", text)
+    assert_in("the orchestrator has not reconnected within 300 ms", text)
 
 
 @test

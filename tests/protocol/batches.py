@@ -76,7 +76,7 @@ class Batch:
     def __init__(self, schema, header, body):
         self.nodes, self.buffers = list(header.get("nodes", [])), list(header.get("buffers", []))
         self.body, self.end = body, 0
-        check("codec" not in header, "a codec that was not agreed")
+        check("codec" not in header, "a batch has a codec that was not negotiated")
         check(all(type(number) is int for number in self.nodes + self.buffers), "a header has what is no number")
         length, _, offset = self.node()
         check(offset == 0, "the top has an offset")

@@ -364,7 +364,7 @@ class Worker:
         """A stream that is not there any more is no error."""
         stream = data.get("stream")
         if stream not in self.streams:
-            raise frames.Violation("a stream that there never was")
+            raise frames.Violation("a message names a stream that never existed")
         for step in self.steps.values():
             for output in step.remote_outputs.values():
                 if type in ("credit", "close") and output.stream == stream:
