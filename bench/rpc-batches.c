@@ -231,7 +231,7 @@ static void receive_batches(int fd, int turn_fd, int report_fd, int count)
     pthread_t reader;
 
     side.input = link_input_new(side.channel, side.queue, WINDOW, false);
-    channel_set_place(side.channel, room, &side);
+    channel_set_destination(side.channel, room, &side);
     uint64_t allocations = counted_allocations(), copied = counted_copied_bytes();
     link_input_open(side.input, 1);
     check(pthread_create(&reader, NULL, read_batches, &side) == 0, "no thread");

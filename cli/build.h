@@ -26,8 +26,8 @@ struct build {
     struct compiled *compiled;
     json_object *places; /* see orchestrator/oml/places.h */
     json_object *secrets; /* [values] of the places' options, or NULL */
-    json_object *adapters; /* those that were looked for, {name: {spec} | {error}}, or NULL */
-    struct diagnostics diagnostics; /* warnings, too */
+    json_object *adapters; /* those that were searched for, {name: {spec} | {error}}, or NULL */
+    struct diagnostics diagnostics; /* includes warnings */
 };
 
 /* Checks that each --driver-dir is a readable folder: 0, or -1 with the error set. */

@@ -108,8 +108,8 @@ static struct run_report report_of(const struct run *run)
 
 /* Running. */
 
-/* From the first record to the last, signals that would end osiris are blocked; the session treats them as a cancel. Otherwise one that
- * comes early or late would leave records without an end. */
+/* From the first record to the last, signals that would end osiris are blocked; the session treats them as a cancel. Otherwise a
+ * signal that arrives early or late would leave records without an end. */
 static void hold_signals(sigset_t *held, sigset_t *saved)
 {
     ending_signals(held);
@@ -291,7 +291,7 @@ static int run_compiled(struct run *run)
         terminal_print(stderr, "osiris: the run's records are not complete: %s\n", records_error.message);
     }
     release_signals(&held, &saved);
-    supervise_tell();
+    supervise_begin_report();
     const struct run_report report = report_of(run);
     run_report_result(&report, status, &error);
     return exit_code(run, failed);
@@ -299,7 +299,7 @@ static int run_compiled(struct run *run)
 
 /* Under supervision. */
 
-/* The run's records say now that it was interrupted; where they are. */
+/* Prints where the records are, which say now that the run was interrupted. */
 static void find_records(struct run *run)
 {
     _cleanup_json_ json_object *lines = run_index_end_interrupted(".");
@@ -314,10 +314,10 @@ static void find_records(struct run *run)
     }
 }
 
-/* Its process has ended without its last word: what it has not said is said here. */
+/* The process of the run has ended without leaving an exit code: reports and records what it could not. */
 static int end_for_child(struct run *run, const struct supervised_end *end, const struct osiris_error *error)
 {
-    if (end->has_told) {
+    if (end->has_reported) {
         report_error(error, "");
     } else {
         find_records(run);

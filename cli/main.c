@@ -118,7 +118,7 @@ int main(int argc, char **argv)
     if (!is_sound && code == EXIT_CODE_SUCCESS)
         code = EXIT_CODE_FAILED;
     (void)fflush(NULL);
-    supervise_last_word(code);
+    supervise_set_exit_code(code);
     /* What adapters that are loaded have left for the process's exit could end it in another way; and one that has called exit is still in
      * it. (Sanitizers report at the exit.) */
 #ifdef OSIRIS_SANITIZED

@@ -70,7 +70,7 @@ static json_object *index_line(const struct run_records *records, const char *st
     return line;
 }
 
-/* While the run goes on. */
+/* While the run is running. */
 static void note_running(const struct run_records *records)
 {
     json_object *status = status_of(records, "running", NULL);

@@ -17,50 +17,50 @@
 #include "orchestrator/base/ending-signals.h"
 #include "orchestrator/adapter/calls.h"
 
-#define END_MS 1000 /* from the closing of the lifeline to the child's end */
+#define END_MS 1000 /* from the end of the lifeline to the end of the child */
 
-/* What child and parent tell each other. Memory, as an adapter may close any descriptor. */
-struct words {
-    atomic_bool told;
-    atomic_int last; /* the exit code and 1; 0: not said */
+/* The state that parent and child share. In memory, because an adapter may close any descriptor. */
+struct shared {
+    atomic_bool reporting;
+    atomic_int exit_code; /* the exit code plus 1; 0: not set */
     struct adapter_calls calls;
-    struct signal_counts signals; /* the parent's */
+    struct signal_counts signals; /* received by the parent */
 };
 
-/* Written once, while there is one thread. In the parent `is_child` is false. */
-static struct words *words;
+/* Set once, while there is one thread. In the parent `is_child` is false. */
+static struct shared *shared;
 static bool is_child;
 
-void supervise_tell(void)
+void supervise_begin_report(void)
 {
     if (is_child)
-        atomic_store(&words->told, true);
+        atomic_store(&shared->reporting, true);
 }
 
-void supervise_last_word(int code)
+void supervise_set_exit_code(int code)
 {
     if (is_child)
-        atomic_store(&words->last, code + 1);
+        atomic_store(&shared->exit_code, code + 1);
 }
 
 /* Starting. */
 
-static int share_words(struct osiris_error *error)
+static int make_shared(struct osiris_error *error)
 {
-    void *memory = mmap(NULL, sizeof *words, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *memory = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     if (memory == MAP_FAILED)
         return osiris_error_set_errno(error, errno, "cannot supervise the run");
-    words = memory;
+    shared = memory;
     return 0;
 }
 
-/* Those that the parent waits for. From before the fork, so that none falls between. */
+/* The signals that the parent waits for. Blocked before the fork, so that none is missed. */
 static int watch_signals(struct supervision *supervision, struct osiris_error *error)
 {
     sigset_t signals;
 
-    /* If ignored, as whoever has started osiris may have left it, children would vanish before they are asked for. */
+    /* If it were ignored (which is inherited), children would be reaped before their status is read. */
     (void)signal(SIGCHLD, SIG_DFL);
     ending_signals(&signals);
     sigaddset(&signals, SIGTSTP);
@@ -74,15 +74,15 @@ static int watch_signals(struct supervision *supervision, struct osiris_error *e
     return osiris_error_set_errno(error, errno, "cannot watch for signals");
 }
 
-static void be_child(struct supervision *supervision, pid_t parent)
+static void enter_child(struct supervision *supervision, pid_t parent)
 {
     is_child = true;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    /* It may have gone before. */
+    /* The parent may have ended before. */
     if (getppid() != parent)
         _exit(EXIT_CODE_FAILED);
-    adapter_calls_share(&words->calls);
-    signal_counts_share(&words->signals);
+    adapter_calls_share(&shared->calls);
+    signal_counts_share(&shared->signals);
     (void)close(supervision->signal_fd);
     (void)sigprocmask(SIG_SETMASK, &supervision->saved, NULL);
 }
@@ -92,16 +92,16 @@ pid_t supervise_start(struct supervision *supervision, struct osiris_error *erro
     pid_t parent = getpid();
     int lifeline[2];
 
-    if (share_words(error) < 0 || watch_signals(supervision, error) < 0)
+    if (make_shared(error) < 0 || watch_signals(supervision, error) < 0)
         return -1;
     pid_t child = pipe2(lifeline, O_CLOEXEC) < 0 ? -1 : fork();
     if (child < 0) {
         (void)sigprocmask(SIG_SETMASK, &supervision->saved, NULL);
         osiris_error_set_errno(error, errno, "cannot supervise the run");
     } else if (child == 0) {
-        /* The writing end stays open, until the process ends or is replaced. */
+        /* The writing end stays open until the process ends or is replaced. */
         (void)close(lifeline[0]);
-        be_child(supervision, parent);
+        enter_child(supervision, parent);
     } else {
         (void)close(lifeline[1]);
         supervision->lifeline = lifeline[0];
@@ -112,7 +112,7 @@ pid_t supervise_start(struct supervision *supervision, struct osiris_error *erro
 
 /* Waiting. */
 
-/* Ctrl-Z: with the signal itself, which a shell sees. */
+/* Ctrl-Z: stops with the signal itself, so that a shell notices it. */
 static void stop_both(const struct supervision *supervision)
 {
     sigset_t stop, saved;
@@ -125,7 +125,7 @@ static void stop_both(const struct supervision *supervision)
     (void)sigprocmask(SIG_SETMASK, &saved, NULL);
 }
 
-static void pass_on(const struct supervision *supervision)
+static void forward_signals(const struct supervision *supervision)
 {
     struct signalfd_siginfo info;
 
@@ -136,11 +136,11 @@ static void pass_on(const struct supervision *supervision)
         else if (number == SIGCONT)
             (void)kill(supervision->child, SIGCONT);
         else if (number != SIGCHLD)
-            signal_counts_forward(&words->signals, number, supervision->child);
+            signal_counts_forward(&shared->signals, number, supervision->child);
     }
 }
 
-/* Until the child has ended; gives its status. True: it had to be killed, as its lifeline was closed and it lived on. */
+/* Waits until the child has ended; *status gets its status. True: it was killed, because it continued after its lifeline had closed. */
 static bool wait_for_child(const struct supervision *supervision, int *status)
 {
     struct pollfd fds[] = {{.fd = supervision->signal_fd, .events = POLLIN}, {.fd = supervision->lifeline}};
@@ -155,14 +155,14 @@ static bool wait_for_child(const struct supervision *supervision, int *status)
         }
         if (fds[1].revents != 0)
             fds[1].fd = -1;
-        pass_on(supervision);
+        forward_signals(supervision);
     }
     return killed;
 }
 
 static int explain(int status, bool killed, struct osiris_error *error)
 {
-    _cleanup_free_ char *calls = adapter_calls_text(&words->calls);
+    _cleanup_free_ char *calls = adapter_calls_text(&shared->calls);
     const char *name = WIFSIGNALED(status) ? sigabbrev_np(WTERMSIG(status)) : NULL;
     char how[64];
 
@@ -172,10 +172,10 @@ static int explain(int status, bool killed, struct osiris_error *error)
         snprintf(how, sizeof how, "been replaced (exec)");
     else
         snprintf(how, sizeof how, "been ended by SIG%s", name == NULL ? "RT" : name);
-    osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "%s%sthe process of the run has %s before its time", calls,
+    osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "%s%sthe process of the run has %s prematurely", calls,
                      calls[0] == '\0' ? "" : ": ", how);
     if (calls[0] != '\0')
-        osiris_error_hint(error, "what the adapter has made may be left");
+        osiris_error_hint(error, "what the adapter has created may be left behind");
     return -1;
 }
 
@@ -188,12 +188,12 @@ int supervise_wait(struct supervision *supervision, struct supervised_end *end, 
     (void)close(supervision->signal_fd);
     (void)close(supervision->lifeline);
     (void)sigprocmask(SIG_SETMASK, &supervision->saved, NULL);
-    *end = (struct supervised_end){.code = EXIT_CODE_FAILED, .has_told = atomic_load(&words->told)};
-    if (WIFEXITED(status) && atomic_load(&words->last) == WEXITSTATUS(status) + 1) {
+    *end = (struct supervised_end){.code = EXIT_CODE_FAILED, .has_reported = atomic_load(&shared->reporting)};
+    if (WIFEXITED(status) && atomic_load(&shared->exit_code) == WEXITSTATUS(status) + 1) {
         end->code = WEXITSTATUS(status);
         return 0;
     }
-    if (number != 0 && number < 32 && atomic_load(&words->signals.seen[number]) > 0)
+    if (number != 0 && number < 32 && atomic_load(&shared->signals.seen[number]) > 0)
         end->signal = number;
     return explain(status, killed, error);
 }

@@ -1,13 +1,13 @@
 /*
- * A run under supervision. Adapters run in osiris's process, and can end or replace it in ways that nothing in it can meet: system
- * calls, execve, SIGKILL. So a run with adapters other than osiris's own is a child process, and the process that was started waits for it,
- * passes signals on, and ends as the child does, provided that the child has said its last word: the exit code. Whatever ends it without
- * is a failure, of which the parent tells.
+ * A run under supervision. Adapters run in osiris's process, and can end or replace it in ways that cannot be handled inside it: system
+ * calls, execve, SIGKILL. So a run with adapters other than osiris's own is a child process. The process that was started waits for it,
+ * forwards signals, and exits with the exit code that the child has left in shared memory. If the child ends without leaving one, the run
+ * has failed, which the parent reports.
  *
- * The parent holds nothing of the run: records, workers, the adapters' threads are the child's. Either one's death is the other's: the child
- * is killed with its parent (PR_SET_PDEATHSIG), so that kill -9 ends the run and with it its workers, as it does without supervision.
- * Signals: ending-signals.h has those that cancel. Ctrl-Z stops both, whichever of them it came to, and SIGCONT lets both go on. A SIGSTOP of
- * the parent alone leaves the child running, which needs it for nothing.
+ * Everything of the run belongs to the child: records, workers, the adapters' threads. If the parent dies, the child is killed
+ * (PR_SET_PDEATHSIG), so that kill -9 ends the run and its workers, as it does without supervision. Signals that cancel are described in
+ * ending-signals.h. Ctrl-Z stops both processes, whichever of them receives it, and SIGCONT continues both. If only the parent is stopped
+ * (SIGSTOP), the child continues, because it does not need the parent.
  */
 #ifndef OSIRIS_CLI_SUPERVISE_H
 #define OSIRIS_CLI_SUPERVISE_H
@@ -20,27 +20,27 @@
 
 struct supervision {
     pid_t child;
-    int lifeline; /* its other end is open as long as the child lives and is osiris */
+    int lifeline; /* the other end stays open until the child ends or is replaced by another program */
     int signal_fd;
     sigset_t saved; /* the signals that were blocked before */
 };
 
 /* How the child has ended. */
 struct supervised_end {
-    int code;      /* for the parent to end with */
-    bool has_told; /* the run's records had ended and its result was being printed */
-    int signal;    /* a signal that the parent has received, too, has ended it; 0: none */
+    int code;      /* the exit code for the parent */
+    bool has_reported; /* the run's records were complete and its result was being printed */
+    int signal;    /* the signal that ended it, if the parent has received it as well; 0: none */
 };
 
-/* As fork: 0 in the child, which goes on with the run, its pid in the parent, or -1. Call it while there is one thread and nothing to be
- * flushed. */
+/* Like fork: returns 0 in the child, which continues with the run, its pid in the parent, or -1. Call it while there is one thread and
+ * nothing to flush. */
 pid_t supervise_start(struct supervision *supervision, struct osiris_error *error);
-/* [parent] Waits for the child's end. -1 with the error set if that came without a last word. */
+/* [parent] Waits for the child's end. -1 with the error set if it left no exit code. */
 int supervise_wait(struct supervision *supervision, struct supervised_end *end, struct osiris_error *error);
 
-/* [child] Nothing without supervision. Its records have ended, and it is about to print its result. */
-void supervise_tell(void);
-/* [child] It is about to end with this code. */
-void supervise_last_word(int code);
+/* [child; without supervision it does nothing] The records are complete, and the result is about to be printed. */
+void supervise_begin_report(void);
+/* [child; without supervision it does nothing] The process is about to exit with this code. */
+void supervise_set_exit_code(int code);
 
 #endif

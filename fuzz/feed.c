@@ -37,7 +37,7 @@ void feed_open(struct feed *feed, int *sockets, size_t count)
         end->socket = pair[0];
         end->received = channel_new(dup(pair[0]), NULL);
         FUZZ_CHECK(end->received != NULL);
-        channel_set_place(end->received, place, end);
+        channel_set_destination(end->received, place, end);
     }
 }
 

@@ -183,7 +183,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     end.channel = channel_new(sockets[0], NULL);
     FUZZ_CHECK(end.channel != NULL);
     if (end.kind & HAS_PLACE)
-        channel_set_place(end.channel, place, &end);
+        channel_set_destination(end.channel, place, &end);
     if (end.kind & IS_RESUMABLE)
         channel_allow_resumption(end.channel, "session", "token", (end.kind & IS_ORCHESTRATOR) != 0);
     if (size > 1)

@@ -3,8 +3,8 @@
 
 #include "core/base/json-build.h"
 
-/* The main thread notices a channel that is gone and ends the worker. If an answer cannot be sent, the channel is given up, so that
- * the orchestrator does not wait for it. */
+/* The main thread notices a channel that is gone and ends the worker. If an answer cannot be sent, the channel is closed, so that the
+ * orchestrator does not wait for it. */
 
 static int send_answer(struct channel *channel, json_object *message, struct osiris_error *error)
 {
@@ -21,7 +21,7 @@ void answer_result(struct channel *channel, const char *request_id, json_object 
 
     json_add_string(message, "id", request_id);
     json_add(message, "result", result == NULL ? json_object_new_object() : result);
-    /* What does not fit into a message must not leave the orchestrator waiting. */
+    /* If the result does not fit into a message, an error is sent instead, because the orchestrator is waiting. */
     if (send_answer(channel, message, &error) < 0) {
         osiris_error_prefix(&error, "its result cannot be sent");
         answer_error(channel, request_id, &error);
@@ -76,7 +76,7 @@ void answer_message(struct channel *channel, const char *type, json_object *data
 
     json_add_string(message, "type", type);
     json_add(message, "data", data == NULL ? json_object_new_object() : data);
-    /* One timeout is enough: the messages behind this one would time out, too. */
+    /* One timeout is enough: later messages would also time out. */
     if (channel_send(channel, message, wait, &failure) < 0 && failure.category == OSIRIS_ERROR_TIMEOUT)
         channel_fail(channel, type, &failure);
     json_object_put(message);

@@ -49,7 +49,7 @@ static void answer_success(struct step *step)
     answer_result(step->run->channel, step->request.id, result);
 }
 
-/* A step that was told to stop did not fail because of what happened while it stopped. */
+/* An error that occurs while a step is being stopped is not the cause of its failure. */
 static void make_cancelled(struct step *step, struct osiris_error *error)
 {
     pthread_mutex_lock(&step->run->steps_lock);
@@ -74,7 +74,7 @@ static void answer_failure(struct step *step, struct osiris_error *error)
         answer_untouched(step->run->channel, step->request.id, error);
 }
 
-/* Deciding. */
+/* Decisions. */
 
 static void name_error(const struct step *step, struct osiris_error *error)
 {

@@ -1,6 +1,6 @@
 /*
  * Batches in files: a header of fixed-width integers of this machine, then each buffer at a multiple of 64
- * bytes. For spill files, which no other process ever sees; lengths are checked all the same.
+ * bytes. For spill files, which no other process sees; lengths are checked nevertheless.
  */
 #ifndef OSIRIS_WORKER_BATCH_H
 #define OSIRIS_WORKER_BATCH_H

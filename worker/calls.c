@@ -1,4 +1,4 @@
-/* Calls of drivers' code that is no verb; see calls.h. */
+/* Calls of drivers' code other than verbs; see calls.h. */
 #include "worker/calls.h"
 
 #include <stdatomic.h>

@@ -7,7 +7,7 @@
 
 #include "worker/signs.h"
 
-/* Whose code it is. Lives for as long as the process: what a driver has made may outlive its run. */
+/* The owner of the code. Lives as long as the process, because what a driver has made may outlive its run. */
 struct driver_name {
     char *step_id, *component, *driver;
     struct driver_name *next;
@@ -18,15 +18,15 @@ struct driver_name {
 /* Texts are copied. */
 const struct driver_name *driver_name_new(const char *step_id, const char *component, const char *driver);
 
-/* Says that the calling thread is the main thread, or that of the step with these signs of life. */
+/* Declares the calling thread to be the main thread, or the thread of the step with these signs of life. */
 void calls_begin_main(void);
 void calls_begin_step(struct step_signs *signs);
-/* [any thread; on others it does nothing] Around a call. `who` may be NULL: not a driver's code, but something that may take long.
- * `function` is kept. */
+/* [any thread; without effect on threads that were not declared] Around a call. `who` is NULL for code that is not a driver's but may
+ * take long. `function` is kept. */
 void calls_enter(const struct driver_name *who, const char *function);
 void calls_leave(void);
 
-/* [any thread] What the main thread is in. */
+/* [any thread] The call that the main thread is in. */
 struct main_call {
     unsigned number;      /* different for each call */
     const char *function; /* NULL: there is no call */

@@ -34,8 +34,8 @@ static int make_folder(const struct run *run, struct osiris_error *error)
 
 static int refuse(const struct output *output, const char *other, struct osiris_error *error)
 {
-    osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is written by the step \"%s\", too", output_path(output), other);
-    osiris_error_hint(error, "give each step a file of its own");
+    osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is also written by the step \"%s\"", output_path(output), other);
+    osiris_error_hint(error, "give each step its own path");
     return -1;
 }
 
@@ -67,7 +67,7 @@ int claims_take(const struct step *step, struct step_output_file *file, struct o
         return known < 0 ? -1 : 0;
     for (const struct step_output_file *other = step->files.first; other != NULL; other = other->next)
         if (strcmp(other->identity, file->identity) == 0)
-            return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is being written already", output_path(file->output));
+            return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is already being written", output_path(file->output));
     _cleanup_free_ char *path = claim_path(step->run, file->identity);
     if (make_folder(step->run, error) < 0 || take(file->output, path, step->plan.id, error) < 0)
         return -1;

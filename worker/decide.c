@@ -115,7 +115,7 @@ static void answer(struct run *run, struct decision *decision)
     free_decision(decision);
 }
 
-/* Gives every step of the decision that still has a driver its next stage. True if there is no step to wait for. */
+/* Assigns the next stage to every step of the decision that still has a driver. True if there is no step to wait for. */
 static bool assign_locked(struct decision *decision)
 {
     for (size_t i = 0; i < decision->step_count; i++) {
@@ -198,7 +198,7 @@ void decide_note_published(struct step *step, json_object *entry)
     pthread_mutex_unlock(&step->run->steps_lock);
 }
 
-/* True: the decision, which the step was part of, is done. */
+/* True: the decision that the step was part of is done. */
 static bool note_done_locked(struct run *run, struct step *step, struct decision *decision, struct osiris_error *error)
 {
     bool acted = step->fate.acting;
@@ -279,7 +279,7 @@ static bool all_have_run_locked(const struct decision *decision)
     return true;
 }
 
-/* Whether it is the turn of this one of the two requests of a commit. */
+/* Whether this request of a two-phase commit may come now. */
 static bool phase_is_next_locked(const struct decision *decision)
 {
     for (size_t i = 0; i < decision->step_count; i++)
@@ -318,7 +318,7 @@ void decide_commit(struct run *run, const char *request_id, const struct steps_r
     pthread_mutex_unlock(&run->steps_lock);
     if (!is_next) {
         refuse(run, request_id, stops   ? stopping
-                                : ready ? "commit: its phases come one after the other, and once"
+                                : ready ? "commit: each phase must be requested once, and in order"
                                         : "commit: not all of the steps have run");
         free_decision(decision);
     } else if (done) {

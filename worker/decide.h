@@ -1,9 +1,9 @@
 /*
  * Commit and abort requests: each waits for all of its steps, whose own threads act.
  *
- * A commit has stages, each for all of its steps before the next: no output of a group is published if a driver's commit fails;
- * what was published is taken back if one of them cannot be; and no driver is closed before all is published and the orchestrator has
- * heard of it: a crash there takes nothing back.
+ * A commit has stages, each of which all of its steps complete before the next one begins. No output of a group is published if a
+ * driver's commit fails. If an output cannot be published, the others are retracted. No driver is closed before everything is published
+ * and the orchestrator has been notified, so a crash in close does not undo anything.
  */
 #ifndef OSIRIS_WORKER_DECIDE_H
 #define OSIRIS_WORKER_DECIDE_H
@@ -42,18 +42,18 @@ struct decision {
     struct osiris_error error; /* the first */
 };
 
-/* The phase of a step, and what is decided for it. Guarded by run->steps_lock. */
+/* The phase of a step, and its decision. Guarded by run->steps_lock. */
 struct step_fate {
     enum step_phase phase;
     bool busy; /* its thread works on an attempt */
-    bool thread_ended; /* the driver has ended it: the next attempt needs another */
-    bool thread_left;  /* it touches neither the step nor the run any more */
+    bool thread_ended; /* the driver has ended its thread: the next attempt needs another */
+    bool thread_left;  /* the thread no longer touches the step or the run */
     enum decision_stage stage; /* what its thread is to do next */
     pthread_cond_t decided;
-    struct decision *decision; /* that it is part of, until all of it is done, or NULL */
+    struct decision *decision; /* the decision that it is part of, until all of it is done, or NULL */
     bool acting;               /* the decision waits for it */
     bool succeeded; /* its run */
-    bool prepared;  /* its commit has passed the first phase alone */
+    bool prepared;  /* the first phase of its commit is done */
     bool committed; /* its outputs were to be published: it is never run again */
     char *stopped_by; /* id of the step whose failure cancelled it, or NULL */
     bool edges_are_old; /* its streams still contain what an aborted attempt has left */
@@ -74,12 +74,12 @@ enum decision_stage decide_wait(struct step *step);
 void decide_done(struct step *step, struct osiris_error *error);
 /* [step's thread] The same, and the driver is closed: the attempt is over, and the thread waits for the next one. */
 void decide_closed(struct step *step, struct osiris_error *error);
-/* [step's thread] The driver is ending the thread; the thread leaves our code, which must be its last call. */
+/* [step's thread] The driver is ending the thread. Must be the thread's last call of our code. */
 void decide_note_thread_end(struct step *step);
 void decide_note_thread_left(struct step *step);
 /* [main thread] Waits until the thread has left. That takes our own code only. */
 void decide_wait_for_thread(struct step *step);
-/* [step's thread] It begins to publish: the step is never run again. */
+/* [step's thread] Publishing starts: the step is never run again. */
 void decide_note_publishing(struct step *step);
 /* [step's thread] A file could not be taken back, for this reason. */
 void decide_note_kept(struct step *step, const char *message);

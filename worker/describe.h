@@ -1,6 +1,6 @@
 /*
- * `osiris-worker --describe FILE…`: what plug-ins are, as JSON on standard output. Each file is loaded in a
- * child of its own, so that one that crashes, exits or hangs causes one error and nothing else.
+ * `osiris-worker --describe FILE…`: descriptions of plug-ins, as JSON on standard output. Each file is loaded in a child process of its
+ * own, so one that crashes, exits or hangs causes only one error.
  */
 #ifndef OSIRIS_WORKER_DESCRIBE_H
 #define OSIRIS_WORKER_DESCRIBE_H

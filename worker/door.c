@@ -1,4 +1,4 @@
-/* Who has come to a worker's listening socket; see door.h. */
+/* New connections to a worker's listening socket; see door.h. */
 #include "worker/door.h"
 
 #include <fcntl.h>
@@ -49,7 +49,7 @@ struct door *door_new(int listen_fd, struct osiris_error *error)
     return door;
 }
 
-/* The guest has left, or its descriptor was handed over. */
+/* The peer has left, or its descriptor was handed over. */
 static void remove_guest(struct door *door, size_t index)
 {
     cleanup_close_value(&door->guests[index].fd);

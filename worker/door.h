@@ -15,7 +15,7 @@
 
 #include "core/base/error.h"
 
-#define DOOR_GUESTS 4 /* at once; the oldest gives way */
+#define DOOR_GUESTS 4 /* at the same time; the oldest is closed for a new one */
 #define DOOR_POLL_FDS (1 + DOOR_GUESTS)
 
 struct door;

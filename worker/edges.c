@@ -110,7 +110,7 @@ void edges_end(struct step *step, bool success)
         if (edge->link_output != NULL && success)
             link_output_finish(edge->link_output);
         else if (edge->link_output != NULL)
-            continue; /* the orchestrator learns of the failure and tells the reader's place */
+            continue; /* the orchestrator is informed of the failure, and informs the reader's worker */
         else if (success)
             queue_finish(edge->queue);
         else

@@ -20,7 +20,7 @@ int edges_hand_out(struct step *step, const struct ArrowSchema *schema, struct A
                    struct osiris_error *error);
 /* [step's thread] Readers that still want batches. */
 size_t edges_open_readers(const struct step *step);
-/* [step's thread] The end of a step's streams on either side. Inputs that were not read to their end are closed. */
+/* [step's thread] Ends the step's streams. Inputs that were not read to their end are closed. */
 void edges_end(struct step *step, bool success);
 /* [any thread] Wakes whoever waits on one of the step's streams. */
 void edges_cancel(struct step *step);

@@ -28,10 +28,10 @@ struct fields fields_of_params(const char *method, json_object *params, struct o
 /* An element of a list that was read from `parent`, or a value of its map. The parent fails if it is not a map. */
 struct fields fields_of_element(struct fields *parent, const char *list, size_t index, json_object *element);
 struct fields fields_of_value(struct fields *parent, const char *map, const char *name, json_object *value);
-/* What has failed in a part has failed in the whole. */
+/* Copies the failure of a part to the whole. */
 void fields_join(struct fields *whole, const struct fields *part);
 
-/* A null counts as absent. An optional one that is there must have the right type, too. */
+/* A null counts as absent. An optional member that is present must have the right type. */
 const char *fields_string(struct fields *fields, const char *key);
 const char *fields_optional_string(struct fields *fields, const char *key, const char *fallback);
 int64_t fields_integer(struct fields *fields, const char *key, int64_t minimum);
@@ -43,10 +43,10 @@ json_object *fields_optional_list(struct fields *fields, const char *key);
 /* An element of a list that must be a text. */
 const char *fields_text_of(struct fields *fields, const char *list, size_t index, json_object *element);
 
-/* Room for so many elements, zeroed. NULL: there are none, or the fields have failed: the peer decides how many there are. */
+/* Zeroed memory for `count` elements and one more; NULL, and the fields have failed, if there is none: the peer decides the count. */
 void *fields_array(struct fields *fields, size_t count, size_t size);
 
-/* `what` is wrong with the member: "prepare: plan.steps[2].id is not usable". */
+/* Refuses the member. `what` completes the message: "prepare: plan.steps[2].id is not usable". */
 void fields_refuse(struct fields *fields, const char *key, const char *what);
 /* 0, or -1: the error is set. */
 int fields_end(const struct fields *fields);

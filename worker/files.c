@@ -1,6 +1,6 @@
 /*
- * The files of a step; see files.h. What they are relative to, and the umask, are the worker's as it was started, whatever a driver
- * has made of them.
+ * The files of a step; see files.h. Paths are relative to the worker's initial working directory, and its initial umask applies, even if
+ * a driver has changed them.
  */
 #include "worker/files.h"
 
@@ -253,7 +253,7 @@ int files_finish_all(struct step *step, struct osiris_error *error)
 
 int files_make_ready(struct step *step, struct osiris_error *error)
 {
-    /* Behind files_finish_all nothing else can have been written. */
+    /* Nothing else can have been written after files_finish_all. */
     bool may_have_written = step->plan.driver->commit != NULL;
 
     pthread_mutex_lock(&step->files.lock);

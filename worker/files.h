@@ -33,15 +33,16 @@ struct step_files {
 int files_open_input(const struct osiris_host *host, const char *path, int *fd);
 int files_open_output(const struct osiris_host *host, const char *path, const struct osiris_output_options *options, int *fd);
 int files_finish_output(const struct osiris_host *host, int fd);
-/* [any thread] The driver asks for the next batch: it has written the last one to its files. */
+/* [any thread] The driver has requested the next batch, so it has written the last one to its files. */
 void files_write_back(struct step *step);
 /* [step's thread] Everything is written. For all kinds of steps. */
 int files_finish_all(struct step *step, struct osiris_error *error);
 /* [step's thread] The driver has committed, and opens no more. What is left to publish is a rename each. */
 int files_make_ready(struct step *step, struct osiris_error *error);
-/* [step's thread] All outputs appear, or the error says which did not: what has appeared is to be taken back then. */
+/* [step's thread] Publishes all outputs. On failure the error names the one that could not be published, and the others must be
+ * retracted. */
 int files_publish(struct step *step, struct osiris_error *error);
-/* [step's thread] Takes back what has appeared; what cannot be undone is noted in the decision. */
+/* [step's thread] Retracts published outputs. What cannot be undone is noted in the decision. */
 void files_retract(struct step *step);
 /* [step's thread] How many bytes they have; -1: there are no files. */
 int64_t files_size(const struct step *step);

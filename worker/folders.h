@@ -18,9 +18,9 @@ struct step_folders {
 /* [any thread] The host table's functions. */
 const char *folders_artifacts_dir(const struct osiris_host *host);
 const char *folders_temp_dir(const struct osiris_host *host);
-/* [step's thread] The driver is closed: removes the temporary folder and, with a warning, artifacts that cannot be brought home. */
+/* [step's thread] The driver is closed: removes the temporary folder and, with a warning, artifacts that cannot be collected. */
 void folders_end(struct step *step);
-/* [main thread] Before a first attempt: notes what artifacts there are. Before another one: removes what has come since. */
+/* [main thread] Before the first attempt, notes the existing artifacts. Before other attempts, removes those that were added since. */
 void folders_renew(struct step *step);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * The host table of a step (include/osiris/host.h): what its driver may ask and say.
+ * The host table of a step (include/osiris/host.h): what its driver may request and report.
  */
 #ifndef OSIRIS_WORKER_HOST_H
 #define OSIRIS_WORKER_HOST_H

@@ -1,4 +1,4 @@
-/* What a driver holds of its host; see hosting.h. */
+/* The part of the host that a driver holds; see hosting.h. */
 #include "worker/hosting.h"
 
 #include <stdio.h>

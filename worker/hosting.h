@@ -1,5 +1,5 @@
 /*
- * What a driver holds of its host in one attempt, until its close has returned: the table, the inputs. A thread that a driver
+ * The part of the host that a driver holds in one attempt, until its close has returned: the table and the inputs. A thread that a driver
  * has started may outlive the step and still call its host; it then finds that the step is over. So a hosting is never freed, only
  * detached from its step.
  */
@@ -31,11 +31,10 @@ struct hosting {
 
 /* [main thread] Lives for as long as the process. */
 struct hosting *hosting_new(struct step *step);
-/* [any thread] Around the work of a host function: the step that it is for. NULL: the step is over; then there is no
- * hosting_leave. */
+/* [any thread] Around the work of a host function. Returns its step; NULL: the step is over, and hosting_leave must not be called. */
 struct step *hosting_enter(struct hosting *hosting);
 void hosting_leave(struct step *step);
-/* [any thread] The same for a call of the host table's `function`. Also NULL if the host or the `given` value is NULL, which is
+/* [any thread] The same for a call of the host table's `function`. Also NULL if the host or `given` is NULL, which is
  * reported as a fault of the driver. */
 struct step *hosting_enter_call(const struct osiris_host *host, const char *function, const void *given, const char *what);
 /* [step's thread] The driver is closed: calls that come from now on are refused. Waits for those who are inside. */

@@ -20,8 +20,8 @@ struct input_stream {
     struct queue *queue;
     struct link_input *link; /* or NULL */
     const struct step_edge *edge;
-    int64_t rows; /* given */
-    bool ended;   /* the end was given, too */
+    int64_t rows; /* returned to the driver */
+    bool ended;   /* the end of the stream was returned */
     atomic_bool released, over; /* by the driver; and the run is */
     char error[256];
 };
@@ -195,7 +195,7 @@ void input_streams_end(struct step *step)
         atomic_store(&step->request.hosting->streams[i].over, true);
 }
 
-/* Whether there is a row that was not read. -1: it was stopped before that was known. */
+/* Whether there is an unread row. -1: stopped before that was known. */
 static int has_rows(struct step *step, struct input_stream *stream)
 {
     int64_t before = stream->rows;
@@ -212,8 +212,8 @@ static int has_rows(struct step *step, struct input_stream *stream)
 
 static void log_unread(struct step *step, const char *level, const struct input_stream *stream)
 {
-    step_log(step, level, "%.64s has read %lld rows of step \"%.64s\" and then stopped reading", step->plan.component,
-             (long long)stream->rows, stream->edge->other_id);
+    step_log(step, level, "%.64s stopped reading after %lld row%s of step \"%.64s\"", step->plan.component,
+             (long long)stream->rows, stream->rows == 1 ? "" : "s", stream->edge->other_id);
 }
 
 static int refuse_unread(const struct step *step, const struct input_stream *stream,
@@ -229,7 +229,7 @@ int input_streams_check_read(struct step *step, struct osiris_error *error)
 {
     bool writes = step->plan.driver->kind == OSIRIS_WRITER;
 
-    /* A processor whose readers want no more need not read to the end. */
+    /* A processor whose readers want no more batches need not read to the end. */
     if (step->plan.output_count > 0 && edges_open_readers(step) == 0)
         return 0;
     for (size_t i = 0; i < step->plan.input_count; i++) {

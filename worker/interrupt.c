@@ -72,7 +72,7 @@ static void *interrupt_thread(void *context)
     return NULL;
 }
 
-/* Without a thread the driver is not interrupted: the time that it has to stop is bounded all the same. */
+/* Without a thread the driver is not interrupted. Its time to stop is limited in any case. */
 static bool start_thread(struct step *step)
 {
     pthread_attr_t detached;

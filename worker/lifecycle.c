@@ -43,7 +43,7 @@ static void print(const char *const *words, int count)
     (void)!writev(STDERR_FILENO, parts, count);
 }
 
-/* A line of its own, whatever was printed before: osiris looks for it (note_crash in orchestrator/adapter/worker-log.c). */
+/* Always a line of its own, because osiris searches for it (note_crash in orchestrator/adapter/worker-log.c). */
 static void print_end(const char *what)
 {
     if (thread_step != NULL)
@@ -63,7 +63,7 @@ void memory_exhausted(void)
 }
 
 #ifndef OSIRIS_SANITIZED
-/* The signal's default action follows, so that the exit status shows it, too. */
+/* The signal's default action follows, so that the exit status also shows it. */
 static void on_crash(int number)
 {
     print_end(number == SIGSEGV  ? "SIGSEGV"
@@ -159,7 +159,7 @@ void lifecycle_end_children(void)
     size_t count = orphans_end(NULL, CHILDREN_TIMEOUT_MS);
 
     if (count > 0)
-        fprintf(stderr, "osiris-worker: ended %zu process%s that drivers had left\n", count,
+        fprintf(stderr, "osiris-worker: ended %zu process%s that drivers had left behind\n", count,
                 count == 1 ? "" : "es");
 }
 

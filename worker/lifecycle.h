@@ -9,10 +9,10 @@
 
 /* Before anything else: the channel moves to a private descriptor (returned), stdin becomes /dev/null, stdout
  * goes where stderr goes; no SIGPIPE, no core file, not dumpable; a process group of its own; a subreaper;
- * SIGTERM comes when the parent dies. -1 with the error set. */
+ * SIGTERM is sent when the parent dies. -1 with the error set. */
 int lifecycle_begin(int channel_fd, struct osiris_error *error);
 
-/* A descriptor that becomes readable when SIGTERM, SIGINT or SIGHUP comes. Blocks them for all threads. */
+/* A descriptor that becomes readable when SIGTERM, SIGINT or SIGHUP arrives. Blocks them for all threads. */
 int lifecycle_signal_fd(struct osiris_error *error);
 
 /* Names the step that the calling thread works for, for the line that is printed if it crashes. The strings are kept. */

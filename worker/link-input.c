@@ -24,7 +24,7 @@ struct link_input {
     uint64_t window;
     bool elastic;
     atomic_int_fast64_t stream; /* 0: none */
-    atomic_int_fast64_t taken;  /* what the reader has taken and not given credit for */
+    atomic_int_fast64_t taken;  /* what the reader has taken but not granted credit for */
     atomic_bool closed;
     /* The main thread's. */
     int64_t credit; /* what the producer may still begin */
@@ -122,19 +122,19 @@ static int violation(struct osiris_error *error, const char *what)
     return osiris_error_set_violation(error, "%s", what);
 }
 
-/* The first part of a batch: is it allowed, and how long is the whole? */
+/* The first part of a batch: checks whether it is allowed, and finds the length of the whole. */
 static int begin_batch(struct link_input *input, json_object *data, struct osiris_error *error)
 {
     const char *wrong = wire_batch_weigh(data, &input->weight);
 
     input->credit += atomic_exchange(&input->given, 0);
     if (!input->has_schema || input->ended)
-        return violation(error, input->ended ? "a stream goes on behind its end"
-                                             : "a batch comes before its stream's schema");
+        return violation(error, input->ended ? "a stream continues after its end"
+                                             : "a stream starts without its schema");
     if (input->header != NULL)
-        return violation(error, "a batch begins inside another");
+        return violation(error, "a batch starts inside another");
     if (input->credit <= 0)
-        return violation(error, "a batch is begun without credit");
+        return violation(error, "a batch starts without credit");
     if (wrong != NULL)
         return violation(error, wrong);
     input->credit -= input->weight;
@@ -143,7 +143,7 @@ static int begin_batch(struct link_input *input, json_object *data, struct osiri
     return 0;
 }
 
-/* Room for `wanted` bytes in all. Grows with what has come. */
+/* Makes room for `wanted` bytes in total. Grows with what has arrived. */
 static int make_room(struct link_input *input, size_t wanted, struct osiris_error *error)
 {
     size_t room = input->length < FIRST_ROOM ? input->length : FIRST_ROOM;
@@ -156,7 +156,7 @@ static int make_room(struct link_input *input, size_t wanted, struct osiris_erro
         room = room > input->length / 2 ? input->length : 2 * room;
     void *grown = input->body == NULL ? NULL : body_grow(input->body, room);
     if (grown == NULL)
-        return osiris_error_set_errno(error, ENOMEM, "cannot take a batch in");
+        return osiris_error_set_errno(error, ENOMEM, "cannot receive a batch");
     input->body = grown;
     return 0;
 }
@@ -176,7 +176,7 @@ void *link_input_room(struct link_input *input, json_object *message, size_t len
         return NULL;
     const char *wrong =
         input->header == NULL
-            ? "a part comes without a batch"
+            ? "a part of a batch has no batch"
             : wire_part_is_wrong((int64_t)(input->length - input->filled), length);
     if (wrong != NULL) {
         violation(error, wrong);
@@ -187,7 +187,7 @@ void *link_input_room(struct link_input *input, json_object *message, size_t len
     return input->body + input->filled;
 }
 
-/* The batch is whole: it goes to the step. */
+/* The batch is complete and goes to the step. */
 static int finish_batch(struct link_input *input, struct osiris_error *error)
 {
     struct ArrowArray array;
@@ -217,13 +217,13 @@ static int finish_batch(struct link_input *input, struct osiris_error *error)
 static int take_schema(struct link_input *input, json_object *data, struct osiris_error *error)
 {
     if (input->has_schema)
-        return violation(error, input->ended ? "a stream goes on behind its end"
+        return violation(error, input->ended ? "a stream continues after its end"
                                              : "a stream has two schemas");
     if (wire_schema_decode(json_member(data, "schema"), &input->schema, error) < 0)
         return -1;
     input->has_schema = true;
     if (queue_set_schema(input->queue, &input->schema) < 0)
-        return osiris_error_set_errno(error, ENOMEM, "cannot take a schema in");
+        return osiris_error_set_errno(error, ENOMEM, "cannot receive a schema");
     return 0;
 }
 
@@ -234,7 +234,7 @@ int link_input_take(struct link_input *input, const char *type, json_object *dat
         return take_schema(input, data, error);
     if (strcmp(type, "end") == 0) {
         if (input->header != NULL || !input->has_schema || input->ended)
-            return violation(error, "a stream ends where it cannot");
+            return violation(error, "a stream ends inside a batch or without a schema");
         input->ended = true;
         queue_finish(input->queue);
         return 0;
@@ -244,7 +244,7 @@ int link_input_take(struct link_input *input, const char *type, json_object *dat
                              input->length > 0))
         return error->category != 0
                    ? -1
-                   : violation(error, "the parts of a batch do not make up its length");
+                   : violation(error, "the parts of a batch do not add up to its length");
     input->filled += body_length;
     return input->filled == input->length ? finish_batch(input, error) : 0;
 }
@@ -266,7 +266,7 @@ void link_input_taken(struct link_input *input, uint64_t weight)
     if (input->elastic || atomic_load(&input->closed))
         return;
     int64_t taken = atomic_fetch_add(&input->taken, (int_fast64_t)weight) + (int64_t)weight;
-    /* Not for every batch: but before the producer's half of the window is used up. */
+    /* Not sent for every batch, but before half of the producer's window is used up. */
     if (taken < (int64_t)(input->window / 4))
         return;
     grant_credit(input, atomic_exchange(&input->taken, 0));

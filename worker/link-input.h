@@ -21,7 +21,7 @@ struct link_input;
 struct link_input *link_input_new(struct channel *channel, struct queue *queue, uint64_t window,
                                   bool elastic);
 void link_input_free(struct link_input *input);
-/* [main thread] A new attempt: gives the first credit. 0 ends one. */
+/* [main thread] A new attempt: grants the first credit. 0 ends an attempt. */
 void link_input_open(struct link_input *input, int64_t stream);
 int64_t link_input_stream(const struct link_input *input);
 /* [main thread] Where the body of a message of the stream goes; NULL with the error set. */
@@ -32,7 +32,7 @@ void *link_input_room(struct link_input *input, json_object *message, size_t len
 int link_input_take(struct link_input *input, const char *type, json_object *data,
                     size_t body_length, struct osiris_error *error);
 void link_input_wake(struct link_input *input);
-/* [reader] A batch that the queue counts for so much (wire_batch_weigh) was taken out of it. */
+/* [reader] A batch with this weight (wire_batch_weigh) was taken out of the queue. */
 void link_input_taken(struct link_input *input, uint64_t weight);
 /* [reader] Bytes of its columns. */
 uint64_t link_input_bytes(const struct link_input *input, const struct ArrowArray *array);

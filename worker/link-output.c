@@ -83,7 +83,7 @@ int64_t link_output_stream(const struct link_output *output)
 int link_output_credit(struct link_output *output, int64_t bytes, struct osiris_error *error)
 {
     if (bytes <= 0)
-        return osiris_error_set_violation(error, "a credit is no number of bytes");
+        return osiris_error_set_violation(error, "a credit is not a number of bytes");
     pthread_mutex_lock(&output->lock);
     bool too_much = bytes > output->window - output->credit;
     if (!too_much) {
@@ -92,7 +92,7 @@ int link_output_credit(struct link_output *output, int64_t bytes, struct osiris_
         pthread_cond_broadcast(&output->changed);
     }
     pthread_mutex_unlock(&output->lock);
-    return too_much ? osiris_error_set_violation(error, "a stream has more credit than its queue has room")
+    return too_much ? osiris_error_set_violation(error, "a stream has more credit than room in its queue")
                     : 0;
 }
 
@@ -139,7 +139,7 @@ int link_output_set_schema(struct link_output *output, const struct ArrowSchema 
     return channel_send_body(output->channel, message, NULL, error);
 }
 
-/* Waits until a batch may be begun. What comes in while the producer waits shows how fast the link is. */
+/* Waits until a batch may be started. The credit that arrives while the producer waits shows how fast the link is. */
 static enum queue_result wait_for_credit(struct link_output *output)
 {
     enum queue_result result = QUEUE_OK;

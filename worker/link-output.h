@@ -24,12 +24,12 @@ void link_output_free(struct link_output *output);
 /* [main thread] A new attempt: the stream's number, and the codecs that may be used (borrowed; NULL: none). */
 void link_output_open(struct link_output *output, int64_t stream, json_object *codecs);
 int64_t link_output_stream(const struct link_output *output);
-/* [main thread] What the reader says. -1: it violates the protocol. */
+/* [main thread] The reader has sent a credit or a close. -1: it violates the protocol. */
 int link_output_credit(struct link_output *output, int64_t bytes, struct osiris_error *error);
 void link_output_close(struct link_output *output);
-/* [any thread] Wakes the producer, who is told QUEUE_CANCELLED. */
+/* [any thread] Wakes the producer, which gets QUEUE_CANCELLED. */
 void link_output_cancel(struct link_output *output);
-/* [producer] As their namesakes of worker/queue.h. */
+/* [producer] Like the functions of the same names in worker/queue.h. */
 int link_output_set_schema(struct link_output *output, const struct ArrowSchema *schema,
                            struct osiris_error *error);
 enum queue_result link_output_put(struct link_output *output, const struct ArrowSchema *schema,

@@ -1,4 +1,4 @@
-/* A worker's links to its orchestrator, what comes over them, and time; see worker.h. */
+/* The worker's poll loop: its links to the orchestrator, messages, and deadlines; see worker.h. */
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,9 +10,9 @@
 #include "worker/worker.h"
 
 #define RESUME_TIMEOUT_MS 60000 /* a worker waits so long for the link on which one that got lost comes again */
-#define BODIES_A_POLL 8 /* taken in before the loop looks at what else there is */
+#define BODIES_A_POLL 8 /* received before the loop handles other events */
 
-/* The function that the driver is in. An interrupt that has not returned says more than the function it interrupts. */
+/* The function that the driver is in. An interrupt that has not returned is more informative than the function it interrupts. */
 static const char *read_signs(struct step *step, int64_t *silent_ms)
 {
     int64_t interrupt_ms;
@@ -61,7 +61,7 @@ static void extend_deadlines(struct worker *worker, int64_t now)
 
     if (pause == 0)
         return;
-    worker->last_heard_ms = now;
+    worker->last_received_ms = now;
     worker->greeting_deadline_ms = now + WORKER_GREETING_MS;
     if (worker->lost_since_ms != 0)
         worker->lost_since_ms = now;
@@ -85,7 +85,7 @@ static int poll_timeout(const struct worker *worker, int64_t now)
         next = clock_earlier(next, worker->lost_since_ms + worker->resume_timeout_ms);
     } else if (worker->heartbeat_interval_ms > 0) {
         next = clock_earlier(next, worker->last_sent_ms + worker->heartbeat_interval_ms);
-        next = clock_earlier(next, worker->last_heard_ms + worker->heartbeat_timeout_ms);
+        next = clock_earlier(next, worker->last_received_ms + worker->heartbeat_timeout_ms);
     }
     return next <= now ? 0 : (int)(next - now);
 }
@@ -115,7 +115,7 @@ static int receive(struct worker *worker, short revents, bool *end, struct osiri
             if (pumped <= 0 || *end || bodies++ == BODIES_A_POLL || !channel_goes_on(worker->channel)) {
                 streams_wake_reader(worker->run);
                 if (channel_was_active(worker->channel))
-                    worker->last_heard_ms = clock_monotonic_ms();
+                    worker->last_received_ms = clock_monotonic_ms();
                 return pumped < 0 ? -1 : 0;
             }
             pumped = channel_pump_ready(worker->channel, POLLIN, end, error);
@@ -148,7 +148,7 @@ static int begin_session(struct worker *worker, struct door_visitor *visitor,
         return -1;
     if (may_resume)
         channel_allow_resumption(worker->channel, greeting.session, greeting.token, false);
-    channel_set_place(worker->channel, worker_find_room, worker);
+    channel_set_destination(worker->channel, worker_find_room, worker);
     worker->greeting_deadline_ms = clock_monotonic_ms() + WORKER_GREETING_MS;
     worker->resume_timeout_ms = RESUME_TIMEOUT_MS;
     if (resumes)
@@ -184,7 +184,7 @@ static int accept_links(struct worker *worker, bool *opened, struct osiris_error
                                          : resume_session(worker, &visitor, error);
         if (visitor.fd < 0) {
             *opened = true;
-            worker->last_heard_ms = clock_monotonic_ms();
+            worker->last_received_ms = clock_monotonic_ms();
         }
         cleanup_close_value(&visitor.fd);
         json_object_put(visitor.message);
@@ -195,22 +195,22 @@ static int accept_links(struct worker *worker, bool *opened, struct osiris_error
 }
 
 /* A link that may be made again is dropped when nothing arrives: it may be lost without a sign. An orchestrator that was stopped
- * may continue; its end would end the link, too. */
+ * may continue; its end would also end the link. */
 static int check_silence(struct worker *worker, int64_t now, struct osiris_error *error)
 {
     bool silent = worker->heartbeat_timeout_ms > 0 &&
-                  now >= worker->last_heard_ms + worker->heartbeat_timeout_ms;
+                  now >= worker->last_received_ms + worker->heartbeat_timeout_ms;
 
     if (silent && channel_has_paused_peer(worker->channel)) {
-        worker->last_heard_ms = now;
+        worker->last_received_ms = now;
         silent = false;
     }
     if (silent) {
         osiris_error_set(error, OSIRIS_ERROR_TIMEOUT, "the orchestrator has been silent for %lld ms",
-                         (long long)(now - worker->last_heard_ms));
+                         (long long)(now - worker->last_received_ms));
         if (!channel_is_resumable(worker->channel))
             return -1;
-        fprintf(stderr, "osiris-worker: %s; its link is given up\n", error->message);
+        fprintf(stderr, "osiris-worker: %s; its link is dropped\n", error->message);
         osiris_error_clear(error);
         channel_drop_link(worker->channel);
     } else if (worker->heartbeat_interval_ms > 0 && !worker->cleaned &&
@@ -226,7 +226,7 @@ static int check_time(struct worker *worker, bool *end, struct osiris_error *err
 
     extend_deadlines(worker, now);
     if (!worker->greeted && now >= worker->greeting_deadline_ms)
-        return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT, "no orchestrator has said hello within %d ms",
+        return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT, "no orchestrator has sent hello within %d ms",
                                 WORKER_GREETING_MS);
     if (worker->channel == NULL)
         return 0;
@@ -240,7 +240,7 @@ static int check_time(struct worker *worker, bool *end, struct osiris_error *err
     *end = worker->cleaned && channel_is_settled(worker->channel);
     if (!*end && now >= worker->lost_since_ms + worker->resume_timeout_ms)
         return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT,
-                                "the orchestrator has not come back within %lld ms",
+                                "the orchestrator has not reconnected within %lld ms",
                                 (long long)worker->resume_timeout_ms);
     return 0;
 }

@@ -3,10 +3,10 @@
  * (docs/protocol.md). The main thread runs the session's loop (worker.h); step threads run drivers.
  *
  *     osiris-worker --channel-fd N      a connected stream socket
- *     osiris-worker --listen-fd N       a listening one: the channel comes over it, and comes again if it breaks
- *     … --stdout-fd M                   behind either: the command's standard output, for the path "-"
+ *     osiris-worker --listen-fd N       a listening one: it accepts the link of the channel, and another one if that is lost
+ *     … --stdout-fd M                   with either: the command's standard output, for the path "-"
  *     osiris-worker --describe FILE…    describes plug-ins, as JSON
- *     osiris-worker --validate          what drivers say of configs, both as JSON
+ *     osiris-worker --validate          lets drivers validate configs; input and output are JSON
  */
 #include <fcntl.h>
 #include <malloc.h>
@@ -68,14 +68,14 @@ static int begin(struct worker *worker, int given_fd, bool listens, struct osiri
     if (worker->door == NULL && worker->channel == NULL)
         return -1;
     if (worker->channel != NULL)
-        channel_set_place(worker->channel, worker_find_room, worker);
+        channel_set_destination(worker->channel, worker_find_room, worker);
     worker->signal_fd = lifecycle_signal_fd(error);
-    worker->last_heard_ms = worker->last_sent_ms = clock_monotonic_ms();
-    worker->greeting_deadline_ms = worker->last_heard_ms + WORKER_GREETING_MS;
+    worker->last_received_ms = worker->last_sent_ms = clock_monotonic_ms();
+    worker->greeting_deadline_ms = worker->last_received_ms + WORKER_GREETING_MS;
     return worker->signal_fd < 0 ? -1 : 0;
 }
 
-/* A driver has called pthread_exit on the main thread, while it was loaded, say: the worker cannot continue without it. */
+/* A driver has called pthread_exit on the main thread (for example, while it was loaded): the worker cannot continue without it. */
 static void on_thread_end(void *context)
 {
     const struct main_call call = calls_read();

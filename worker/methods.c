@@ -1,4 +1,4 @@
-/* What an orchestrator asks of its worker; see worker.h and docs/protocol.md. */
+/* Requests from the orchestrator; see worker.h and docs/protocol.md. */
 #include <string.h>
 #include <unistd.h>
 
@@ -55,10 +55,10 @@ static int on_hello(struct worker *worker, const char *id, json_object *params,
                                 "the orchestrator speaks protocol %lld, this worker speaks %d",
                                 (long long)hello.protocol, CHANNEL_PROTOCOL_VERSION);
     if (worker->greeted)
-        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "hello came before");
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "hello was sent before");
     if (channel_is_resumable(worker->channel) && !channel_knows(worker->channel, params))
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
-                                "hello names another session than its link");
+                                "hello names a different session than its link");
     worker->heartbeat_interval_ms = hello.heartbeat_interval_ms;
     worker->heartbeat_timeout_ms = hello.heartbeat_timeout_ms;
     bool resumable = agree_on_resumption(worker, hello.resume_timeout_ms);
@@ -94,7 +94,7 @@ static int on_prepare(struct worker *worker, const char *id, json_object *params
     if (worker->run != NULL)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "prepare was requested before");
     if (worker->cleaned)
-        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "prepare came after cleanup");
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "prepare was requested after cleanup");
     worker->run = make_run(worker, params, error);
     if (worker->run == NULL)
         return -1;
@@ -240,9 +240,9 @@ static int dispatch(struct worker *worker, const char *id, const char *name, jso
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "there is no method \"%.64s\"",
                                 name);
     if (!worker->greeted && !method->before_hello)
-        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "%s came before hello", name);
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "%s was requested before hello", name);
     if (worker->run == NULL && !method->before_prepare)
-        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "%s came before prepare", name);
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "%s was requested before prepare", name);
     return method->handle(worker, id, params, error);
 }
 

@@ -1,4 +1,4 @@
-/* What `prepare` carries; see plan.h. */
+/* Reading the params of `prepare`; see plan.h. */
 #include "worker/plan.h"
 
 #include <limits.h>
@@ -9,9 +9,9 @@
 #include "worker/fields.h"
 
 #define DEFAULT_QUEUE_BYTES (1 << 20)
-#define LARGEST_QUEUE_BYTES (INT64_C(1) << 40) /* credits of it can be added up */
+#define LARGEST_QUEUE_BYTES (INT64_C(1) << 40) /* small enough that credits can be added up */
 
-/* SIZE_MAX: there is none of that id among the first `count`. */
+/* SIZE_MAX: none of the first `count` has that id. */
 static size_t find_step(const struct plan *plan, size_t count, const char *id)
 {
     for (size_t i = 0; i < count; i++)
@@ -20,7 +20,7 @@ static size_t find_step(const struct plan *plan, size_t count, const char *id)
     return SIZE_MAX;
 }
 
-/* An id is the name of a folder, too. */
+/* An id is also the name of a folder. */
 static bool is_usable_id(const char *id)
 {
     return id[0] != '\0' && id[0] != '.' && strchr(id, '/') == NULL;
@@ -35,7 +35,7 @@ static void read_step(struct plan *plan, struct fields *fields, struct plan_step
         fields_refuse(fields, "id", "is also that of another step");
 }
 
-/* What only the worker of the step needs. */
+/* Members that only the worker of the step needs. */
 static void read_own_step(struct plan *plan, struct fields *fields, struct plan_step *step, struct fields *params,
                           json_object *drivers, json_object *connections)
 {

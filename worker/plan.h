@@ -1,6 +1,6 @@
 /*
- * What `prepare` carries, read once and checked in one place: the run, its plan, and what its drivers need. Nothing is looked up in
- * the request afterwards.
+ * The params of `prepare`, read and checked once: the run, its plan, and the data for its drivers. The request is not accessed
+ * afterwards.
  */
 #ifndef OSIRIS_WORKER_PLAN_H
 #define OSIRIS_WORKER_PLAN_H
@@ -14,7 +14,7 @@
 
 struct plan_step {
     const char *id;
-    bool here; /* this worker runs it; only then is there what follows */
+    bool here; /* this worker runs it; the following members are set only then */
     const char *component;
     const char *driver, *file; /* the canonical name, and the shared object */
     int group;
@@ -46,7 +46,7 @@ struct plan {
     size_t secret_count;
 };
 
-/* -1: it is malformed; the error names the field. The plan is to be cleared in either case. */
+/* -1: malformed; the error names the field. The plan must be cleared in either case. */
 int plan_read(struct plan *plan, json_object *params, struct osiris_error *error);
 void plan_clear(struct plan *plan);
 

@@ -9,14 +9,14 @@
 #include "worker/plan.h"
 #include "worker/run.h"
 
-/* Environment set, drivers loaded, queues made. */
+/* Sets the environment, loads the drivers, and makes the queues. */
 struct run *run_new(struct channel *channel, const struct plan *plan, const struct worker_origin *origin, int stdout_fd,
                     struct osiris_error *error);
-/* What prepare answers: {drivers: [{driver, version}]}. */
+/* The answer to prepare: {drivers: [{driver, version}]}. */
 json_object *run_describe(const struct run *run);
-/* Removes the temporary folder, if any was made. */
+/* Removes the temporary folder, if there is one. */
 void run_remove_temp_dir(struct run *run);
-/* No thread may work any more (decide_stop_all). Ends them, and removes the temporary folder. */
+/* No thread may be working (decide_stop_all). Ends the threads, and removes the temporary folder. */
 void run_free(struct run *run);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * How far a step has come. Atomic, so that any thread counts and reads: the step's thread, those of its driver, and the main
+ * The progress of a step. Atomic, so that any thread counts and reads: the step's thread, those of its driver, and the main
  * thread for heartbeats.
  */
 #ifndef OSIRIS_WORKER_PROGRESS_H

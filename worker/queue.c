@@ -140,7 +140,7 @@ static int spill(struct queue *queue, struct item *item, struct osiris_error *er
     return 0;
 }
 
-/* Roughly the size of the structures: columns without data take memory, too. */
+/* Roughly the size of the structures: columns without data also take memory. */
 static uint64_t cost_of_arrays(const struct ArrowArray *array)
 {
     uint64_t cost = ARRAY_COST + (array->dictionary == NULL ? 0 : cost_of_arrays(array->dictionary));
@@ -250,7 +250,7 @@ static enum queue_result read_spilled(struct queue *queue, struct item *item,
     int result = batch_read(queue->spill_fd, item->offset, item->length, &queue->schema, array,
                             error);
 
-    /* Gives the disk space back; where the filesystem cannot, it comes back at the end. */
+    /* Returns the disk space; where the file system cannot, the space is returned at the end. */
     (void)fallocate(queue->spill_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                     (off_t)item->offset, (off_t)item->length);
     pthread_mutex_lock(&queue->items_lock);

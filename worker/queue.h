@@ -2,7 +2,7 @@
  * The queue of batches on one edge: one producing thread, one reading thread, bounded in bytes.
  *
  *   bounded: a full queue blocks the producer; a batch larger than the bound passes when the queue is empty. The structures of a
- *            batch count, too.
+ *            batch count as well.
  *   elastic: beyond the bound batches go to an unnamed temporary file and come back in order.
  *
  * Batches are moved in and out, never copied (but through the file).
@@ -49,15 +49,15 @@ enum queue_result queue_get_schema(struct queue *queue, struct ArrowSchema *sche
 /* [reader] Waits for the next batch. */
 enum queue_result queue_get(struct queue *queue, struct ArrowArray *array, uint64_t *bytes,
                             struct osiris_error *error);
-/* [reader] Reads no more: the producer's next put says so. */
+/* [reader] Reads no more: the producer's next put returns QUEUE_CLOSED. */
 void queue_close(struct queue *queue);
 
-/* [producer] It cannot go on; what the reader gets next is QUEUE_ERROR with this error, which is moved. */
+/* [producer] It cannot continue; the reader gets QUEUE_ERROR with this error next. Moves the error. */
 void queue_fail(struct queue *queue, struct osiris_error *error);
-/* No thread uses it any more: empty, without a schema, as after queue_new. */
+/* Resets the queue to its state after queue_new. No thread may use it. */
 void queue_renew(struct queue *queue);
 
-/* [any thread] Wakes both sides; every call from then on gives QUEUE_CANCELLED. */
+/* [any thread] Wakes both sides; every call from then on returns QUEUE_CANCELLED. */
 void queue_cancel(struct queue *queue);
 
 #endif

@@ -28,7 +28,7 @@ void reports_add(struct step *step, const struct osiris_error_report *report)
         clean_in_place(step, &error->hint);
         clean_in_place(step, &error->option);
         if (error->message == NULL)
-            error->message = strdup("what was reported is too long for the memory that there is");
+            error->message = strdup("the report is too long for the available memory");
         atomic_store(&step->reports.has_error, error->category != 0);
     }
     pthread_mutex_unlock(&step->reports.lock);

@@ -26,14 +26,14 @@ void reports_add(struct step *step, const struct osiris_error_report *report);
 void reports_add_error(struct step *step, const struct osiris_error *error);
 /* [any thread] Moves one of our own, unless there is one already. */
 void reports_move_error(struct step *step, struct osiris_error *error);
-/* [any thread] Takes `answer` (or NULL), in the place of one that was given before. */
+/* [any thread] Takes `answer` (or NULL), which replaces an earlier one. */
 void reports_set_answer(struct step *step, json_object *answer);
 
 /* [step's thread] Whether there is an error; whether there is an answer. */
 bool reports_have_error(struct step *step);
 bool reports_have_answer(struct step *step);
-/* [step's thread] The verb has returned `result`. 0: it has succeeded; -1 with its error, which is what was reported, or that
- * nothing was. What is reported while it is called is an error of it, whatever it returns. */
+/* [step's thread] The verb has returned `result`. 0: it has succeeded. -1: the error is what was reported, or says that nothing was.
+ * An error that is reported during the call is an error of the verb, whatever it returns. */
 int reports_end_verb(struct step *step, const char *verb, int result, struct osiris_error *error);
 /* [step's thread] The same for a function that cannot fail: a warning. */
 void reports_warn(struct step *step, const char *function);

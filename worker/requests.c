@@ -1,4 +1,4 @@
-/* What requests carry; see requests.h. */
+/* Reading requests; see requests.h. */
 #include "worker/requests.h"
 
 #include <stdio.h>

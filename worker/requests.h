@@ -1,5 +1,5 @@
 /*
- * What the requests other than prepare carry, read once and checked in one place. All of it is borrowed from the message.
+ * Requests other than prepare, read and checked once. Everything is borrowed from the message.
  */
 #ifndef OSIRIS_WORKER_REQUESTS_H
 #define OSIRIS_WORKER_REQUESTS_H
@@ -30,7 +30,7 @@ struct hello_request {
 
 int hello_read(struct hello_request *hello, json_object *params, struct osiris_error *error);
 
-/* The first message of a link: a hello, or a resume. What is malformed is neither. */
+/* The first message of a link: a hello or a resume. A malformed message is neither. */
 struct greeting {
     bool says_hello, resumes;
     const char *session, *token; /* "": absent */
@@ -44,7 +44,7 @@ void greeting_read(struct greeting *greeting, json_object *message);
 struct requested_stream {
     const char *input;  /* its name; NULL: it is an output */
     size_t edge;        /* its number in the plan */
-    int64_t stream;     /* 0: the other end is here, too */
+    int64_t stream;     /* 0: the other end is also in this worker */
     json_object *codecs; /* a list of texts, or NULL */
 };
 
@@ -55,7 +55,7 @@ struct execute_request {
     size_t stream_count;
 };
 
-/* To be cleared in either case. */
+/* Must be cleared in either case. */
 int execute_read(struct execute_request *execute, json_object *params, struct osiris_error *error);
 void execute_clear(struct execute_request *execute);
 
@@ -70,7 +70,7 @@ struct steps_request {
     const char *because;     /* abort's, or NULL */
 };
 
-/* To be cleared in either case. */
+/* Must be cleared in either case. */
 int commit_read(struct steps_request *steps, json_object *params, struct osiris_error *error);
 int abort_read(struct steps_request *steps, json_object *params, struct osiris_error *error);
 int cancel_read(struct steps_request *steps, json_object *params, struct osiris_error *error);
@@ -80,7 +80,7 @@ void steps_clear(struct steps_request *steps);
 enum stream_message_type { STREAM_SCHEMA, STREAM_BATCH, STREAM_MORE, STREAM_END, STREAM_CREDIT, STREAM_CLOSE, STREAM_NONE };
 
 struct stream_message {
-    enum stream_message_type type; /* STREAM_NONE: it is something else */
+    enum stream_message_type type; /* STREAM_NONE: it is not a message of a stream */
     const char *name;              /* of the type */
     int64_t stream;                /* 0: absent */
     int64_t bytes;                 /* a credit's; 0: absent */

@@ -26,9 +26,9 @@ struct worker_origin {
 
 /* The streams of the run. Owned by the main thread. */
 struct run_streams {
-    int64_t *numbers; /* all that requests have named */
+    int64_t *numbers; /* all numbers that requests have named */
     size_t count, capacity;
-    struct link_input *quiet_input; /* whose reader may not know yet of all that has come */
+    struct link_input *quiet_input; /* whose reader may not have been woken for everything that has arrived */
     uint8_t *discarded; /* FRAME_MAXIMUM_BODY bytes, or NULL: bodies of streams that are gone */
 };
 
@@ -36,7 +36,7 @@ struct run_streams {
 struct run_outputs {
     pthread_mutex_t lock;
     int stdout_fd; /* the command's standard output, or -1; outlives the run */
-    bool stdout_taken; /* a step has it now: another would mix with it */
+    bool stdout_taken; /* a step uses it; a second one would interleave with it */
     dev_t hidden_device; /* the folder where files were hidden last */
     ino_t hidden_folder;
 };
@@ -49,7 +49,7 @@ struct run {
     char *run_id;
     char *artifacts_dir;
     char *temp_root; /* prepare's temp_dir */
-    bool made_temp_root; /* it was not there */
+    bool made_temp_root; /* it did not exist before */
     char *temp_dir;  /* a folder in it with a unique name: the only one that is removed with its contents */
     int temp_lock;   /* its descriptor (core/output/litter.h), or -1 */
     struct step *steps;
@@ -65,7 +65,7 @@ struct run {
     bool stopping;      /* for good: nothing is published that was not about to be */
 };
 
-/* NULL: there is none of that id. */
+/* NULL: no step has that id. */
 struct step *run_find_step(const struct run *run, const char *id);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * Signs of life: whether a driver that was called still does something. A call to the host is one, and so is each entry into
  * the driver. While the host itself makes the driver wait (for an input, for a slow orchestrator, for the disk) it is not silent.
- * Step threads and drivers' own threads write them, without a lock; the main thread looks at them for each heartbeat.
+ * Step threads and drivers' own threads write them, without a lock; the main thread reads them for each heartbeat.
  */
 #ifndef OSIRIS_WORKER_SIGNS_H
 #define OSIRIS_WORKER_SIGNS_H
@@ -15,7 +15,7 @@ struct step_signs {
     atomic_int host_waits;
 };
 
-/* What the main thread saw when it read them last. */
+/* The values that the main thread has read last. */
 struct signs_seen {
     const char *function;
     unsigned count;
@@ -25,7 +25,7 @@ struct signs_seen {
 /* [step's thread] Around each call of a driver's function, which is not a host's wait. The name is kept. */
 void signs_enter(struct step_signs *signs, const char *function);
 void signs_leave(struct step_signs *signs);
-/* [any thread] The driver has called its host; or it waits there, between these two. */
+/* [any thread] The driver has called its host. The other two enclose a wait inside the host. */
 void signs_note(struct step_signs *signs);
 void signs_begin_wait(struct step_signs *signs);
 void signs_end_wait(struct step_signs *signs);

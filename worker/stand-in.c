@@ -12,13 +12,13 @@
 #include "worker/calls.h"
 
 #define DEFAULT_TICK_MS 5000
-#define LATE_MS 5000 /* a call is worth a line when it has taken so long */
+#define LATE_MS 5000 /* a call that takes longer is logged */
 
 /* One call, as this thread has seen it. Time is counted in ticks, because a process that is stopped has none. */
 struct watched {
     struct main_call call;
-    int64_t ms;    /* for so long it has been seen */
-    int64_t alone; /* and for so long without an orchestrator */
+    int64_t ms;    /* how long it has been seen */
+    int64_t alone; /* how much of that without an orchestrator */
     bool reported; /* that it is late */
 };
 

@@ -19,7 +19,7 @@ struct stand_in {
     int signal_fd;
     atomic_int link_fd;       /* the channel's descriptor, or -1: the main thread keeps it up to date */
     int64_t interval_ms;      /* of heartbeats; 0: there are none */
-    int64_t resume_timeout_ms; /* for so long the orchestrator may be away */
+    int64_t resume_timeout_ms; /* how long the orchestrator may be away */
     pthread_t thread;
     bool running;
     bool ending; /* guarded by `lock` */

@@ -13,7 +13,7 @@
 #include "worker/run.h"
 #include "worker/stream-messages.h"
 
-#define JOIN_S 2 /* for threads to end, whose last attempt is over */
+#define JOIN_S 2 /* for threads to end after their last attempt */
 
 /* The thread. */
 
@@ -141,7 +141,7 @@ int step_start(struct step *step, const struct execute_request *request, const c
     }
     if (strcmp(verb, "run") != 0 && !inquire_is_verb(verb))
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "execute_step: unknown verb \"%s\"", verb);
-    /* Those of its neighbours, too, before the first of them starts. */
+    /* Includes those of its neighbours, before the first of them starts. */
     edges_renew_old(step->run);
     if (streams_open(step, request, error) < 0)
         return -1;

@@ -9,7 +9,7 @@
 
 struct step;
 
-/* A copy of what a driver says, without secrets, and cut if it is beyond all bounds. NULL: no memory. */
+/* A copy of a driver's text with secrets masked, truncated if it is extremely long. NULL: out of memory. */
 char *step_clean_text(const struct step *step, const char *text);
 /* {step_id} */
 json_object *step_message_data(const struct step *step);

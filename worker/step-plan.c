@@ -1,4 +1,4 @@
-/* What a step is; see step-plan.h. */
+/* The constant part of a step; see step-plan.h. */
 #include "worker/step-plan.h"
 
 #include <stdlib.h>

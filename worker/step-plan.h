@@ -20,13 +20,13 @@ struct step_edge {
     size_t number;  /* in the plan */
     struct queue *queue;             /* NULL: an output whose reader is in another place; the input owns it */
     const struct driver_name *maker; /* of the batches in an input's queue; NULL: they come from elsewhere */
-    struct link_input *link_input;   /* an input from another place, behind its queue; owned */
+    struct link_input *link_input;   /* of an input from another place: fills its queue; owned */
     struct link_output *link_output; /* an output to another place; owned */
 };
 
 struct step_plan {
     char *id;
-    char *component; /* as the pipeline calls it */
+    char *component; /* its name in the pipeline */
     const struct driver_name *name; /* all three, for as long as the process lives */
     const struct osiris_driver *driver;
     int group;
@@ -38,7 +38,7 @@ struct step_plan {
     size_t output_count;
 };
 
-/* Frees what it points to. No thread works on the step any more. */
+/* Frees everything that it points to. No thread may be working on the step. */
 void step_plan_clear(struct step_plan *plan);
 
 #endif

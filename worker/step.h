@@ -1,5 +1,5 @@
 /*
- * A step, in parts: each says who touches it, and under which lock. The header of a part has the functions that work on it.
+ * A step, divided by who accesses it and under which lock. The functions for each part are in its header.
  */
 #ifndef OSIRIS_WORKER_STEP_H
 #define OSIRIS_WORKER_STEP_H
@@ -28,19 +28,19 @@ struct step {
     struct step_progress progress; /* atomic */
     struct step_signs signs;       /* atomic */
     struct step_fate fate;         /* under run->steps_lock */
-    struct step_opening opening;   /* under its lock, as are those that follow */
+    struct step_opening opening;   /* under its lock, like the following ones */
     struct step_reports reports;
     struct step_files files;
     struct step_folders folders;
 };
 
-/* Makes the locks and so on of an empty step. */
+/* Initializes the locks and other members of a zeroed step. */
 void step_init(struct step *step, struct run *run);
-/* No thread works on it any more. */
+/* No thread may be working on it. */
 void step_clear(struct step *step);
-/* [main thread] Empties what an attempt has left, but for its streams and artifacts. */
+/* [main thread] Clears what an attempt has left, except its streams and artifacts. */
 void step_renew(struct step *step);
-/* Whether it was requested to run, not for another verb. */
+/* Whether its verb is run. */
 bool step_is_run(const struct step *step);
 
 #endif

@@ -9,7 +9,7 @@
 
 /* Opening. */
 
-/* What the request says of the edge, or NULL. */
+/* The entry of the request for the edge, or NULL. */
 static const struct requested_stream *find_requested(const struct execute_request *request, const struct step_edge *edge, bool input)
 {
     for (size_t i = 0; i < request->stream_count; i++) {
@@ -130,11 +130,11 @@ void *streams_find_room(struct run *run, json_object *message, const struct stre
     struct link_input *input = find_input(run, read->stream);
 
     if (run == NULL || (read->type != STREAM_BATCH && read->type != STREAM_MORE)) {
-        violation(error, "a body comes where none may");
+        violation(error, "a message has a body that must not have one");
         return NULL;
     }
     if (!was_named(run, read->stream)) {
-        violation(error, "a message is of a stream that there never was");
+        violation(error, "a message names a stream that never existed");
         return NULL;
     }
     if (input != NULL)
@@ -180,7 +180,7 @@ int streams_take_message(struct run *run, const struct stream_message *message, 
     if (run == NULL || message->type == STREAM_NONE)
         return 0;
     if (!was_named(run, message->stream))
-        return violation(error, "a message is of a stream that there never was");
+        return violation(error, "a message names a stream that never existed");
     if (message->type == STREAM_CREDIT || message->type == STREAM_CLOSE)
         return take_for_producer(run, message, error);
     return take_for_reader(run, message, body_length, error);

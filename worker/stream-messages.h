@@ -16,13 +16,13 @@ struct step;
 int streams_open(struct step *step, const struct execute_request *request, struct osiris_error *error);
 /* Notes the streams that an execute_step names. -1: one was named before, a violation. */
 int streams_claim(struct run *run, const struct execute_request *request, struct osiris_error *error);
-/* A message of a stream, and the room for its body: see link-input.h. A stream that is not there (any more) is no
- * error; its bodies are discarded. `run` may be NULL. */
+/* A message of a stream, and memory for its body; see link-input.h. Messages of a stream that does not exist any more are discarded.
+ * `run` may be NULL. */
 void *streams_find_room(struct run *run, json_object *message, const struct stream_message *read, size_t length,
                         struct osiris_error *error);
-/* -1: a violation. What is not a message of a stream is ignored. `run` may be NULL. */
+/* -1: a violation. Other messages are ignored. `run` may be NULL. */
 int streams_take_message(struct run *run, const struct stream_message *message, size_t body_length, struct osiris_error *error);
-/* Nothing more is there for now: wakes the reader of what arrived last. */
+/* Nothing more has arrived for now: wakes the reader of the last message. */
 void streams_wake_reader(struct run *run);
 
 #endif

@@ -1,4 +1,4 @@
-/* Asking drivers about configs; see validate.h. */
+/* Validation of configs by drivers; see validate.h. */
 #include "worker/validate.h"
 
 #include <osiris/plugin.h>
@@ -19,7 +19,7 @@
 #define ANSWERS_MAXIMUM (16u << 20)
 #define ERRORS_MAXIMUM 100 /* of one config */
 
-/* What is asked of a driver: a member of the request, read once. All of it is borrowed from there. */
+/* A question to a driver: an element of the request, read once. Everything is borrowed from the request. */
 struct asked {
     const char *file, *driver;
     const char *step_id, *component; /* component: NULL if absent */
@@ -64,7 +64,7 @@ static void report(const struct osiris_host *host, const struct osiris_error_rep
     add_error(question, &error);
 }
 
-/* There is no run that could record it. */
+/* There is no run to record it. */
 static void ignore_log(const struct osiris_host *host, int32_t level, const char *message)
 {
     (void)level;
@@ -100,7 +100,7 @@ static int32_t never_cancelled(const struct osiris_host *host)
 
 static int refuse_file(const struct osiris_host *host)
 {
-    struct question *question = (struct question *)host_values_of(host, "open_input or its like");
+    struct question *question = (struct question *)host_values_of(host, "open_input or a similar function");
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
     osiris_error_set(&error, OSIRIS_ERROR_INTERNAL,
@@ -238,12 +238,12 @@ static void take_answers(struct round *round, char *text)
     }
 }
 
-/* Answers at least the first question: if it was that one which ended the child, with the reason. */
+/* Answers at least the first question. If the driver ended the child, the answer is the reason. */
 static void ask_round(struct round *round)
 {
     _cleanup_buffer_ struct buffer answer = BUFFER_INIT(ANSWERS_MAXIMUM);
     _cleanup_free_ char *reason =
-        guarded_run(answer_round, round, "it looked at the config", &answer);
+        guarded_run(answer_round, round, "it checked the config", &answer);
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     json_object *errors;
 
@@ -255,7 +255,7 @@ static void ask_round(struct round *round)
         osiris_error_set(
             &error, OSIRIS_ERROR_INTERNAL, "the driver \"%s\" of \"%s\": %s",
             round->questions[i].driver, round->questions[i].file,
-            reason == NULL ? "it ended the process while it looked at the config" : reason);
+            reason == NULL ? "it ended the process while it checked the config" : reason);
         errors = json_object_new_array();
         json_append(errors, osiris_error_to_json(&error));
         (void)json_object_array_put_idx(round->answers, i, errors);

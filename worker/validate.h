@@ -1,6 +1,6 @@
 /*
- * `osiris-worker --validate`: what drivers say of configs that are to be run (`validate` of driver.h). The drivers of each file
- * are asked in a child of their own.
+ * `osiris-worker --validate`: lets drivers validate configs before they are run (`validate` of driver.h). The drivers of each file are
+ * called in a child process of their own.
  */
 #ifndef OSIRIS_WORKER_VALIDATE_H
 #define OSIRIS_WORKER_VALIDATE_H

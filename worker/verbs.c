@@ -62,7 +62,7 @@ int verbs_commit(struct step *step, struct osiris_error *error)
         result = step->plan.driver->commit(step->own.state);
         signs_leave(&step->signs);
     }
-    /* Also what a thread of the driver's has reported since its run. */
+    /* Includes what a thread of the driver has reported since run returned. */
     return reports_end_verb(step, "commit", result, error) < 0 ? -1 : files_make_ready(step, error);
 }
 

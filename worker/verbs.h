@@ -8,12 +8,12 @@
 
 struct step;
 
-/* Opens the driver and runs it, or what else the step was requested for; its outputs are finished. */
+/* Opens the driver, calls the requested verb, and finishes its outputs. */
 int verbs_run(struct step *step, struct osiris_error *error);
-/* The group's outputs are published when all of them are ready: what a commit has opened, too. */
+/* The group's outputs, including those that a commit has opened, are published when all of them are ready. */
 int verbs_commit(struct step *step, struct osiris_error *error);
 void verbs_abort(struct step *step);
-/* Closes the driver, and everything that it has opened. */
+/* Closes the driver and everything that it has opened. */
 void verbs_close(struct step *step);
 
 #endif

@@ -28,7 +28,7 @@ static struct {
     int (*posix_memalign)(void **, size_t, size_t);
 } next = {first_malloc, first_calloc, first_realloc, first_aligned_alloc, first_posix_memalign};
 
-__attribute__((constructor)) static void look_up(void)
+__attribute__((constructor)) static void find_next_allocator(void)
 {
     if (next.malloc != first_malloc)
         return;
@@ -41,31 +41,31 @@ __attribute__((constructor)) static void look_up(void)
 
 static void *first_malloc(size_t size)
 {
-    look_up();
+    find_next_allocator();
     return next.malloc(size);
 }
 
 static void *first_calloc(size_t count, size_t size)
 {
-    look_up();
+    find_next_allocator();
     return next.calloc(count, size);
 }
 
 static void *first_realloc(void *old, size_t size)
 {
-    look_up();
+    find_next_allocator();
     return next.realloc(old, size);
 }
 
 static void *first_aligned_alloc(size_t alignment, size_t size)
 {
-    look_up();
+    find_next_allocator();
     return next.aligned_alloc(alignment, size);
 }
 
 static int first_posix_memalign(void **result, size_t alignment, size_t size)
 {
-    look_up();
+    find_next_allocator();
     return next.posix_memalign(result, alignment, size);
 }
 

@@ -7,7 +7,7 @@
 
 void condition_init(pthread_cond_t *condition);
 
-/* Until it is signalled, or clock_monotonic_ns() has come to end_ns; 0 or ETIMEDOUT. The lock is held. */
+/* Waits until it is signalled, or clock_monotonic_ns() has reached end_ns; 0 or ETIMEDOUT. The lock is held. */
 int condition_wait_until(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t end_ns);
 
 #endif

@@ -22,8 +22,8 @@ void orphans_adopt(struct adoption *before);
 /* Restores the state and clears it. */
 void orphans_release(struct adoption *before);
 
-/* Kills and reaps all children except the relatives (NULL: all), and what becomes a child by that, for at most timeout_ms. Returns
- * their number. Nobody else may wait for any of them. */
+/* Kills and reaps all children except the relatives (NULL: all), and processes that become children by that, for at most timeout_ms.
+ * Returns their number. No other thread may wait for any of them. */
 size_t orphans_end(const struct adoption *before, int timeout_ms);
 
 #endif

@@ -13,8 +13,7 @@ typedef void artifacts_report(void *context, const char *text);
 
 /* `folder` is one step's, and may be missing. Nobody may still be writing there. */
 void artifacts_sweep(const char *folder, artifacts_report *report, void *context);
-/* Sweeps the steps' folders that have appeared since `known` (folder_entries) was taken; NULL: nothing is known, and nothing
- * is swept. */
+/* Sweeps the steps' folders that have appeared since `known` (folder_entries) was recorded; NULL: sweeps nothing. */
 void artifacts_sweep_new(const char *folder, json_object *known, artifacts_report *report, void *context);
 
 #endif

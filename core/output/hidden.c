@@ -19,7 +19,7 @@ char *hidden_name(const char *stem, const char *run_id, unsigned number)
     return memory_format(".%s.osiris-%s-%d-%u.tmp", stem, run_id, (int)getpid(), number);
 }
 
-/* Behind the stem that the text begins with, or with `any_number` one that differs from it in numbers only; else NULL. */
+/* The text after the stem, which it must begin with; with `any_number` the numbers in it may differ. NULL: it does not. */
 static const char *skip_stem(const char *text, const char *stem, bool any_number)
 {
     static const char digits[] = "0123456789";
@@ -42,7 +42,7 @@ static bool is_hidden_name_of(const char *name, const char *stem, bool any_numbe
     return length > 12 && strncmp(rest, ".osiris-", 8) == 0 && strcmp(rest + length - 4, ".tmp") == 0;
 }
 
-/* Whether a lock on a file there is known to all who could write to it. */
+/* Whether a lock on a file there is visible to everyone who could write to it. */
 static bool has_locks_for_all(int folder)
 {
     static const unsigned long kinds[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC,
@@ -57,7 +57,7 @@ static bool has_locks_for_all(int folder)
     return false;
 }
 
-/* Whoever lives holds its lock, or the folder's. */
+/* A running process holds the lock of its file, or the folder's. */
 static void remove_unlocked(int folder, const char *name)
 {
     struct stat status;
@@ -69,7 +69,7 @@ static void remove_unlocked(int folder, const char *name)
         (void)unlinkat(folder, name, 0);
 }
 
-/* It is a run's first part that finds all the others: later ones find the folder locked by what was set aside. */
+/* The first part of a run finds all stale files; for later ones the folder is locked by the files that were set aside. */
 void hidden_remove_stale(int folder_fd, const char *stem)
 {
     int copy = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -79,7 +79,7 @@ void hidden_remove_stale(int folder_fd, const char *stem)
         cleanup_close_value(&copy);
         return;
     }
-    /* Files that are set aside have no lock of their own: whoever has some here holds the folder's. */
+    /* Files that are set aside have no lock of their own: their process holds the folder's lock. */
     if (flock(copy, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
         return;
     bool series = has_locks_for_all(folder_fd);

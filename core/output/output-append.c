@@ -28,7 +28,7 @@ static int copy_by_hand(int from, int to)
     }
 }
 
-/* From both descriptors' positions to the end. Blocks are shared where the filesystem can. */
+/* Copies from the source's position to its end. Blocks are shared where the file system supports it. */
 static int copy_all(int from, int to)
 {
     for (;;) {

@@ -1,12 +1,12 @@
-/* Outputs that begin with a copy of the file that is there. Private to the files of output.h. */
+/* Outputs that begin with a copy of the existing file. Private to the files of output.h. */
 #ifndef OSIRIS_CORE_OUTPUT_OUTPUT_APPEND_H
 #define OSIRIS_CORE_OUTPUT_OUTPUT_APPEND_H
 
 #include "core/output/output.h"
 
-/* Begins the output with the file that is there. */
+/* Copies the existing file to the start of the output. */
 int output_copy_original(struct output *output, struct osiris_error *error);
-/* Whether that is there still, as it was. */
+/* Checks that the existing file has not changed since. */
 int output_check_original(struct output *output, struct osiris_error *error);
 
 #endif

@@ -11,7 +11,7 @@
 
 /* Modes. */
 
-/* Whether new files there get their modes from an access control list, and no umask counts. */
+/* Whether new files there get their modes from an access control list, so that no umask applies. */
 static bool has_default_list(int folder)
 {
     return fgetxattr(folder, "system.posix_acl_default", NULL, 0) > 0;

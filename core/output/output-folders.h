@@ -4,10 +4,10 @@
 
 #include "core/output/output.h"
 
-/* Opens it; if it is missing and `create`, makes it: what was made goes again as long as it is empty. */
+/* Opens it. If it is missing and `create` is set, creates it; created folders are removed again while they are empty. */
 int output_open_folder(struct output *output, bool create, struct osiris_error *error);
 void output_remove_made_folders(struct output *output);
-/* The new file's mode becomes `mode` less the origin's umask. */
+/* Sets the new file's mode to `mode` less the origin's umask. */
 void output_mask_file(const struct output *output, mode_t mode);
 
 #endif

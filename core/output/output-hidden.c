@@ -1,4 +1,4 @@
-/* Making an output's file, unnamed or hidden (core/output/hidden.h); see output.h. */
+/* Creating an output's file, unnamed or hidden (core/output/hidden.h); see output.h. */
 #include "core/output/output-hidden.h"
 
 #include <fcntl.h>
@@ -18,7 +18,7 @@ static void next_hidden_name(struct output *output, unsigned number)
     output->hidden = hidden_name(output->stem, output->run_id, number);
 }
 
-static int give_up_hidden(struct output *output)
+static int discard_hidden_name(struct output *output)
 {
     int reason = errno;
 
@@ -28,8 +28,8 @@ static int give_up_hidden(struct output *output)
     return -1;
 }
 
-/* Between its making and its locking another process may have taken the file for stale and removed it.
- * Where a file system has no locks nobody does. */
+/* Between its creation and its locking another process may have considered the file stale and removed it. On a file system without
+ * locks no process does that. */
 static bool lock_hidden(int fd)
 {
     struct stat status;
@@ -39,8 +39,8 @@ static bool lock_hidden(int fd)
     return fstat(fd, &status) == 0 && status.st_nlink > 0;
 }
 
-/* Tells who wants to know it of the folder. */
-static void will_hide(const struct output *output)
+/* Reports the folder to the callback, if there is one. */
+static void report_hidden_folder(const struct output *output)
 {
     if (output->hides_in != NULL)
         output->hides_in(output->context, output->folder);
@@ -48,7 +48,7 @@ static void will_hide(const struct output *output)
 
 static int open_named(struct output *output, mode_t mode)
 {
-    will_hide(output);
+    report_hidden_folder(output);
     for (unsigned number = 0; number < HIDDEN_NAMES; number++) {
         next_hidden_name(output, number);
         output->fd = openat(output->folder, output->hidden,
@@ -61,29 +61,29 @@ static int open_named(struct output *output, mode_t mode)
         output->fd = -1;
         errno = EEXIST;
     }
-    return give_up_hidden(output);
+    return discard_hidden_name(output);
 }
 
 int output_open_temporary(struct output *output, mode_t mode, bool named)
 {
-    /* An unnamed file gets its name by way of /proc: without one it could never be published. */
+    /* An unnamed file gets its name through /proc. Without /proc it could never be published. */
     if (!named && access("/proc/self/fd", X_OK) == 0) {
         output->fd = openat(output->folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
         if (output->fd >= 0)
             return 0;
-        /* EISDIR: a kernel or filesystem that does not know O_TMPFILE. */
+        /* EISDIR: a kernel or file system without O_TMPFILE. */
         if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL && errno != ENOENT)
             return -1;
     }
     return open_named(output, mode);
 }
 
-/* Gives the unnamed file a hidden name. Without privileges that goes by way of /proc. */
+/* Gives the unnamed file a hidden name, through /proc because that needs no privileges. */
 static int link_unnamed(struct output *output)
 {
     char self[64];
 
-    will_hide(output);
+    report_hidden_folder(output);
     snprintf(self, sizeof self, "/proc/self/fd/%d", output->fd);
     (void)flock(output->fd, LOCK_EX | LOCK_NB);
     for (unsigned number = 0; number < HIDDEN_NAMES; number++) {
@@ -93,10 +93,10 @@ static int link_unnamed(struct output *output)
         if (errno != EEXIST)
             break;
     }
-    return give_up_hidden(output);
+    return discard_hidden_name(output);
 }
 
-/* An unnamed file does not keep its folder: another output, which had made it, may have taken it back. */
+/* An unnamed file does not keep its folder: another output that created the folder may have removed it. */
 static int restore_folder(struct output *output, struct osiris_error *error)
 {
     cleanup_close_value(&output->folder);

@@ -4,7 +4,7 @@
 
 #include "core/output/output.h"
 
-/* Opens the file that is written to: unnamed where the filesystem can, unless `named`. -1 with errno. */
+/* Opens the file to write to: an unnamed one where the file system supports it and `named` is not set. -1 with errno. */
 int output_open_temporary(struct output *output, mode_t mode, bool named);
 /* Gives an unnamed file its hidden name. */
 int output_name_unnamed(struct output *output, struct osiris_error *error);

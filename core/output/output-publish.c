@@ -69,7 +69,7 @@ static bool is_unknown_to_filesystem(int number)
     return number == EINVAL || number == ENOSYS || number == ENOTSUP;
 }
 
-/* The new file gets the target's name. -1 with errno. */
+/* Gives the new file the target's name. -1 with errno. */
 static int rename_to_target(struct output *output)
 {
     struct stat status;
@@ -89,13 +89,13 @@ static int rename_to_target(struct output *output)
             break;
         if (errno != ENOENT || output->appeared != OUTPUT_EXCHANGED)
             return -1;
-        /* What was there has gone in between. */
+        /* The existing file has been removed in between. */
     }
     output->appeared = fstatat(output->folder, output->name, &status, AT_SYMLINK_NOFOLLOW) < 0 ? OUTPUT_NEW : OUTPUT_OVERWRITTEN;
     return renameat(output->folder, output->hidden, output->folder, output->name);
 }
 
-/* Some filesystems cannot sync a folder; the rename has happened all the same. */
+/* Some file systems cannot sync a folder; the rename has happened nevertheless. */
 static int sync_folder(struct output *output, struct osiris_error *error)
 {
     if (!output->no_sync && !output->aside && fsync(output->folder) < 0 && errno != EINVAL && errno != ENOTSUP)
@@ -119,7 +119,7 @@ int output_publish(struct output *output, struct osiris_error *error)
     return sync_folder(output, error);
 }
 
-/* What somebody else has put there since is not ours to remove. */
+/* A file that somebody else has put there since is not removed. */
 static int check_is_ours(struct output *output, struct osiris_error *error)
 {
     struct stat now;
@@ -136,7 +136,7 @@ int output_retract(struct output *output, struct osiris_error *error)
     if (output->device || !output->published)
         return 0;
     if (output->appeared == OUTPUT_OVERWRITTEN)
-        return osiris_error_set(error, OSIRIS_ERROR_IO, "cannot take back \"%s\": the file before it is lost", output->path);
+        return osiris_error_set(error, OSIRIS_ERROR_IO, "cannot take back \"%s\": the file that it replaced is lost", output->path);
     if (check_is_ours(output, error) < 0)
         return -1;
     if ((output->appeared == OUTPUT_NEW ? unlinkat(output->folder, output->name, 0) : exchange(output)) < 0)

@@ -1,4 +1,4 @@
-/* What is known of an output; see output-state.h. */
+/* The state of an output; see output-state.h. */
 #include "core/output/output-state.h"
 
 int output_fail(struct output *output, struct osiris_error *error, int number, const char *what)

@@ -1,4 +1,4 @@
-/* An output as the files know it that make up output.h. Private to them. */
+/* The state of an output. Private to the files of output.h. */
 #ifndef OSIRIS_CORE_OUTPUT_OUTPUT_STATE_H
 #define OSIRIS_CORE_OUTPUT_OUTPUT_STATE_H
 
@@ -9,8 +9,8 @@
 /* How a published output has appeared. */
 enum output_appearance {
     OUTPUT_NEW,
-    OUTPUT_EXCHANGED,   /* the file that was there has the hidden name now */
-    OUTPUT_OVERWRITTEN, /* the file that was there is lost */
+    OUTPUT_EXCHANGED,   /* the replaced file has the hidden name now */
+    OUTPUT_OVERWRITTEN, /* the replaced file is lost */
 };
 
 struct output {
@@ -32,12 +32,12 @@ struct output {
     enum output_appearance appeared; /* once it is published */
     struct stat shown;               /* the new file */
     bool no_sync, append;
-    bool had_target;      /* append: the file that was there, as it was */
+    bool had_target;      /* when appending: the existing file, as it was */
     struct stat original;
     int64_t initial_size;
-    bool stream;        /* as a device, and its size is not known */
+    bool stream;        /* like a device, and its size is not known */
     bool aside;         /* set aside: it has no descriptor, and `folder` is the shelf */
-    int64_t final_size; /* then */
+    int64_t final_size; /* of a file that is set aside */
     void (*hides_in)(void *context, int folder);
     void (*report_made)(void *context, int folder);
     void *context;

@@ -3,8 +3,8 @@
  * unnamed (O_TMPFILE) where the filesystem can, else a hidden file ".<name>.osiris-<run id>-<pid>-<n>.tmp"
  * (with the hash of a long name) that is locked (flock) for as long as its process lives.
  * Publishing links it beside the target if it is unnamed, then renames it to the target and syncs the
- * folder. A file that was there is kept under the hidden name until the output is closed, so that publishing
- * can be taken back.
+ * folder. A replaced file is kept under the hidden name until the output is closed, so that publishing
+ * can be retracted.
  *
  * An existing file must be writable and keeps its permissions (not its owner and ACLs: it is a new
  * file) unless others are requested. A character device is written directly. Two outputs of one path do not interfere with each other: the
@@ -12,7 +12,7 @@
  *
  * Appending is atomic, too: the output begins with a copy of the existing file (shared blocks
  * where the file system supports them), to which it appends. If the target has changed when the output is finished or
- * published, that is refused, because what somebody else has written meanwhile would be lost.
+ * published, that is an error, because what somebody else has written meanwhile would be lost.
  *
  * Opening an output first removes stale hidden files of the same target and, where locks are visible to everyone who could write there
  * (not on network file systems), of targets whose names differ from its own only in numbers, like those of parts and dates: those
@@ -76,8 +76,8 @@ int64_t output_size(const struct output *output);
 /* Bytes of the existing file that are kept: 0 unless it appends. */
 int64_t output_initial_size(const struct output *output);
 
-/* Call it between writes, as often as you like: makes the system start writing new data to the disk, so that
- * output_finish has little left to do. Hardly ever waits. */
+/* Call it between writes, any number of times: makes the system start writing new data to the disk, so that
+ * output_finish has little left to do. Rarely waits. */
 void output_write_back(struct output *output);
 /* Everything is written: fsync (unless no_sync). After that, publishing only changes names. */
 int output_finish(struct output *output, struct osiris_error *error);
@@ -91,9 +91,9 @@ int output_sync_folder(struct output *output, struct osiris_error *error);
 int output_make_ready(struct output *output, struct osiris_error *error);
 /* Publishes it under its name. The output must be finished. Frees nothing. */
 int output_publish(struct output *output, struct osiris_error *error);
-/* Takes that back: a file that is new is removed, one that was replaced is there again. -1: it cannot be undone, as where the
- * filesystem cannot exchange two names (NFS) or the old file was somebody else's, and the old file is lost; or somebody else has replaced the new one. What was not
- * published is no error. */
+/* Retracts it: the new file is removed, and a replaced one is restored. -1: it cannot be undone, because the file system cannot
+ * exchange names (NFS), or the old file was not ours, and it is lost, or because somebody else has replaced the new file. An output that was not published
+ * is not an error. */
 int output_retract(struct output *output, struct osiris_error *error);
 /* Closes it and, unless it was published, removes every trace, including folders that it has created (if empty). A file that it has
  * replaced is removed, too. */

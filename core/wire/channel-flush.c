@@ -1,4 +1,4 @@
-/* A channel's lanes: putting frames in line, and writing what the socket takes; see channel.h. */
+/* A channel's lanes: queueing frames, and writing as much as the socket accepts; see channel.h. */
 #include "core/wire/channel-flush.h"
 
 #include <errno.h>
@@ -38,7 +38,7 @@ void channel_unlock(struct channel *channel)
     frame_list_clear(&done);
 }
 
-/* Putting frames in line. */
+/* Queueing frames. */
 
 static void put_in_line(struct channel *channel, struct frame_out *frame)
 {
@@ -55,7 +55,7 @@ static void put_in_line(struct channel *channel, struct frame_out *frame)
                         frame->piece_count - 1);
 }
 
-/* The message of the parts behind the first, which is the same for all of them. */
+/* The message of all parts after the first. */
 static void continue_body(struct body_out *body)
 {
     if (body->goes_on)
@@ -74,7 +74,7 @@ static void continue_body(struct body_out *body)
     body->goes_on = true;
 }
 
-/* Puts the rest of a body behind those of other streams, but before what its own stream has in line. */
+/* Queues the rest of a body after those of other streams, but before the next ones of its own stream. */
 static void put_back(struct channel *channel, struct body_out *body)
 {
     struct body_out **place = &channel->bodies;
@@ -88,7 +88,7 @@ static void put_back(struct channel *channel, struct body_out *body)
         channel->last_body = body;
 }
 
-/* Puts the next part of the first body in line. -1: no memory for its message. */
+/* Queues the next part of the first body. -1: no memory for its message. */
 static int put_part_in_line(struct channel *channel)
 {
     struct body_out *body = channel->bodies;
@@ -138,7 +138,7 @@ static int fill_line(struct channel *channel)
 
 /* Flushing. */
 
-/* *asked: bytes of the pieces. */
+/* *asked: the total length of the pieces. */
 static size_t gather(const struct channel *channel, struct iovec pieces[PIECES_AT_ONCE],
                      size_t *asked)
 {
@@ -194,7 +194,7 @@ static int broken(struct channel *channel, int reason)
     return -1;
 }
 
-/* The greeting of a new link goes alone: nothing may follow before the peer's has come. */
+/* The greeting of a new link is sent alone: nothing may follow before the peer's greeting has arrived. */
 static int flush_greeting(struct channel *channel)
 {
     struct frame_out *greeting = channel->greeting;
@@ -244,7 +244,7 @@ int channel_flush_locked(struct channel *channel)
             return broken(channel, errno);
         channel->stuck_since_ms = 0;
         take_sent(channel, (size_t)sent);
-        /* Not all of it: the socket is full, and nothing may have gone since for long when it is tried next. */
+        /* The socket is full now. The next attempt may be much later, so the time is noted here. */
         if ((size_t)sent < asked) {
             channel->stuck_since_ms = clock_monotonic_ms();
             break;

@@ -1,5 +1,5 @@
-/* What one end of a channel knows about its peer: what it has not taken, since when it takes nothing, whether it is stopped; and giving
- * the channel up. See channel.h. */
+/* What a channel knows about its peer: data that it has not read, since when it has read nothing, whether it is stopped. Also closing a
+ * channel whose answer cannot be sent. See channel.h. */
 #include <stdio.h>
 
 #include "core/base/clock.h"

@@ -1,4 +1,4 @@
-/* The sending half of a channel: room in the outbox, and what is put into the lanes; see channel.h. */
+/* The sending half of a channel: limits of the outbox, and adding to the lanes; see channel.h. */
 #include <errno.h>
 
 #include "core/base/clock.h"
@@ -11,10 +11,10 @@
 #define SEND_TIMEOUT_SECONDS 30
 #define RESUME_SEND_TIMEOUT_SECONDS 90 /* a link that can be resumed may be lost for a minute */
 
-/* Flushes on behalf of a sender, who may be any thread: what is left, the receiving thread is to flush. */
+/* Flushes on the sender's thread. The receiving thread flushes what is left. */
 static int flush_and_wake(struct channel *channel, bool had_work, struct osiris_error *error)
 {
-    /* Somebody's frames fill the socket already: they are flushed when there is room. */
+    /* The socket is already full: the rest is flushed when there is room. */
     if (had_work && channel->sending.first != NULL)
         return 0;
     if (channel_flush_locked(channel) < 0)

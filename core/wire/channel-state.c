@@ -1,4 +1,4 @@
-/* What each of a channel's files does to it; see channel-state.h. */
+/* Operations on a channel that its files share; see channel-state.h. */
 #include "core/wire/channel-state.h"
 
 #include <stdio.h>

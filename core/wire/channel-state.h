@@ -1,6 +1,6 @@
 /*
- * A channel as its files know it (channel.c, channel-peer.c, channel-flush.c, channel-send.c, channel-resume.c), and what each of them
- * does to it. Private to them.
+ * The state of a channel, and operations that its files share. Private to channel.c, channel-peer.c, channel-flush.c, channel-send.c
+ * and channel-resume.c.
  *
  * `outbox_lock` guards the lanes, the link and the sequence of what is sent. The receiving side's fields belong to the
  * one thread that receives.
@@ -45,10 +45,10 @@ struct channel {
     struct frame_list done;     /* to free without the lock: releasing a body runs foreign code */
     struct frame_out *greeting; /* a `resume` that is still to be sent */
     uint64_t sent_sequence;
-    int64_t stuck_since_ms; /* since when the full socket has taken nothing; 0: it is not full */
+    int64_t stuck_since_ms; /* since when the full socket has accepted nothing; 0: it is not full */
     bool closed;
     bool woken; /* wake_fd is readable */
-    char fault[CHANNEL_FAULT_SIZE]; /* why it has failed; "": it has not */
+    char fault[CHANNEL_FAULT_SIZE]; /* why it has failed; "" if it has not */
     channel_trace *trace;
     void *trace_context;
     struct channel_counts counts;
@@ -57,8 +57,8 @@ struct channel {
     char *session, *token;
     uint64_t peer_received; /* of our frames, by its acks */
     /* Owned by the receiving thread. */
-    channel_place *place;
-    void *place_context;
+    channel_destination *destination;
+    void *destination_context;
     uint8_t header_bytes[FRAME_HEADER_SIZE];
     size_t header_filled;
     uint8_t ahead[CHANNEL_READ_AHEAD]; /* bytes after the current frame */
@@ -69,9 +69,9 @@ struct channel {
     struct frame_header header;
     struct buffer inbox;   /* the message */
     json_object *incoming; /* decoded; its body is outstanding */
-    uint8_t *body;         /* where it goes; NULL: channel_place has not been called */
+    uint8_t *body;         /* its destination; NULL: channel_destination has not been called */
     size_t body_filled;
-    unsigned tries; /* to read the rest of a body without a poll: as many as have paid off */
+    unsigned tries; /* number of attempts to read the rest of a body without a poll, by their success */
     struct message_in *first_message, *last_message;
     size_t message_count, message_bytes;
     bool body_waits; /* the last of them has a body */
@@ -79,17 +79,17 @@ struct channel {
     struct osiris_error violation; /* until it is returned */
     uint64_t received_sequence;
     size_t quiet_bytes; /* since the last sign of life */
-    bool active;        /* there was one, which nobody has asked for */
+    bool active;        /* there was one since channel_was_active was last called */
     size_t unacknowledged_frames, unacknowledged_bytes;
 };
 
 /* `_locked`: outbox_lock is held. */
 
-/* The receiving thread is to look. */
+/* Wakes the receiving thread. */
 void channel_wake_locked(struct channel *channel);
-/* What came first is told. */
+/* Records the first failure, which channel_pump reports. */
 void channel_fail_locked(struct channel *channel, const char *why);
-/* The link is broken: 0 if it may be resumed. */
+/* The link is broken. 0: it may be resumed. */
 int channel_lose_link_locked(struct channel *channel);
 void channel_trace_frame(struct channel *channel, bool sent, const struct frame_header *header,
                          const uint8_t *message, const struct iovec *body, size_t body_pieces);

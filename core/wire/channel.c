@@ -109,10 +109,10 @@ short channel_poll_events(struct channel *channel)
     return events;
 }
 
-void channel_set_place(struct channel *channel, channel_place *place, void *context)
+void channel_set_destination(struct channel *channel, channel_destination *destination, void *context)
 {
-    channel->place = place;
-    channel->place_context = context;
+    channel->destination = destination;
+    channel->destination_context = context;
 }
 
 void channel_set_trace(struct channel *channel, channel_trace *trace, void *context)
@@ -140,7 +140,7 @@ void channel_shutdown(struct channel *channel)
     pthread_mutex_unlock(&channel->outbox_lock);
 }
 
-/* Taking in. */
+/* Receiving. */
 
 static void trace_received(struct channel *channel)
 {
@@ -245,7 +245,7 @@ static int take_message(struct channel *channel, struct osiris_error *error)
     if (channel->incoming == NULL)
         return refuse_frame(channel, error);
     if (channel->header.body_length > 0) {
-        if (channel->place != NULL && channel->link != LINK_GREETING)
+        if (channel->destination != NULL && channel->link != LINK_GREETING)
             return 0;
         (void)channel_violation(error, "a message has a body that must not have one");
         return refuse_frame(channel, error);
@@ -278,8 +278,8 @@ static size_t next_room(struct channel *channel, struct iovec room[2], struct os
         last = part == left && channel->header.body_length == 0;
     } else {
         if (channel->body == NULL)
-            channel->body = channel->place(channel->place_context, channel->incoming,
-                                           channel->header.body_length, error);
+            channel->body = channel->destination(channel->destination_context, channel->incoming,
+                                                 channel->header.body_length, error);
         if (channel->body == NULL)
             return 0;
         left = channel->header.body_length - channel->body_filled;
@@ -376,8 +376,8 @@ static void take_ahead(struct channel *channel)
     }
 }
 
-/* How much may be read behind `room`, so that it is hardly of a body. Behind a body it is the next message: as long as
- * the last ones, of which the shorter counts, as those of a batch's later parts are shorter than its first. */
+/* How much may be read ahead after `room`, so that it rarely includes bytes of a body. After a body it is the next message, which is
+ * assumed to be as long as the shorter one of the last two, because messages of a batch's later parts are shorter than its first. */
 static size_t length_ahead(const struct channel *channel, size_t used)
 {
     if (channel->has_header && channel->header.body_length > 0)
@@ -387,8 +387,8 @@ static size_t length_ahead(const struct channel *channel, size_t used)
     return channel->after_body ? 0 : sizeof channel->ahead;
 }
 
-/* One call. Returns how many bytes came into `room`, what came beyond is read ahead; 0 at the end, -1 with errno. *asked says
- * for how many in all there was room. */
+/* One call. Returns the number of bytes in `room`; further bytes are read ahead. 0 at the end, -1 with errno. *asked: the total number of
+ * bytes that were requested. */
 static ssize_t receive_into(struct channel *channel, struct iovec room[3], size_t used,
                             size_t *asked)
 {
@@ -478,7 +478,7 @@ static int pump_out(struct channel *channel, short revents, struct osiris_error 
     if (channel->woken && read(channel->wake_fd, &count, sizeof count) < 0 && errno != EAGAIN)
         result = osiris_error_set_errno(error, errno, "cannot read the channel's wake-up descriptor");
     channel->woken = false;
-    /* What is in line has found the socket full, unless there is nothing in line yet. */
+    /* Queued frames have found the socket full, unless nothing is queued yet. */
     bool full = (revents & (POLLOUT | POLLERR | POLLHUP)) == 0 && channel->sending.first != NULL;
     if (result == 0 && !full && channel_flush_locked(channel) < 0)
         result = osiris_error_set_errno(error, errno, "cannot send to the peer");

@@ -7,9 +7,9 @@
  * its way. A send writes directly to the socket as far as it takes it; the receiving thread flushes the
  * rest. The lane of messages is bounded, except for requests: a sender that finds it full waits (up to the send timeout) until there
  * is room or the channel is closed. The lane of bodies is bounded by the streams' credits: channel_held_bytes says
- * how much that has come to.
+ * its current amount.
  *
- * A link that breaks can be resumed on another descriptor (channel_allow_resumption): then frames are kept until
+ * A broken link can be resumed on another descriptor (channel_allow_resumption): then frames are kept until
  * the peer has acknowledged them.
  */
 #ifndef OSIRIS_CORE_WIRE_CHANNEL_H
@@ -39,7 +39,7 @@ struct channel;
 struct channel *channel_new(int fd, struct osiris_error *error);
 void channel_free(struct channel *channel);
 
-/* The descriptor to poll (-1 while the link is lost), and for what: POLLIN always, POLLOUT while something waits. A
+/* The descriptor to poll (-1 while the link is lost), and the events: POLLIN always, POLLOUT while something waits. A
  * sender on another thread may leave something; channel_wake_fd becomes readable then. */
 int channel_fd(const struct channel *channel);
 int channel_wake_fd(const struct channel *channel);
@@ -86,9 +86,9 @@ int channel_send_encoded(struct channel *channel, struct buffer *message, int64_
  * with the error set. Called on the receiving thread when all messages before it have been handed out; once
  * more for the same message if the link breaks in the middle of its body. Without such a function a
  * body is a violation. */
-typedef void *channel_place(void *context, json_object *message, size_t length,
-                            struct osiris_error *error);
-void channel_set_place(struct channel *channel, channel_place *place, void *context);
+typedef void *channel_destination(void *context, json_object *message, size_t length,
+                                  struct osiris_error *error);
+void channel_set_destination(struct channel *channel, channel_destination *destination, void *context);
 
 /* [receiving thread] Reads and writes as much as possible without waiting. Returns 1 when bytes arrived, 0 when
  * none did, -1 on error; the end of the stream between two frames sets *end, elsewhere it is an error. Messages that
@@ -101,7 +101,7 @@ int channel_pump_ready(struct channel *channel, short revents, bool *end,
 /* [receiving thread] The next whole message that channel_pump has read, or NULL: none yet (no error
  * set), or a violation of the protocol (error set). The caller owns it. */
 json_object *channel_receive(struct channel *channel, struct osiris_error *error);
-/* The same, with the length of its body, which is where channel_place has put it. */
+/* The same, with the length of its body, which is where channel_destination has put it. */
 json_object *channel_receive_body(struct channel *channel, size_t *body_length,
                                   struct osiris_error *error);
 
@@ -116,7 +116,7 @@ bool channel_goes_on(const struct channel *channel);
 /* [any thread] Bytes that wait in the lane of bodies, are on their way or not acknowledged. */
 size_t channel_held_bytes(struct channel *channel);
 
-/* Since when (clock_monotonic_ms) the peer has taken nothing of what waits for it; 0: nothing waits. */
+/* Since when (clock_monotonic_ms) the peer has not read the data that waits for it; 0: no data waits. */
 int64_t channel_stuck_since(struct channel *channel);
 /* This process did not run, so what happened before says nothing about the peer. */
 void channel_restart_stuck(struct channel *channel);
@@ -126,7 +126,7 @@ bool channel_has_paused_peer(const struct channel *channel);
 /* [any thread] Wakes waiting senders, which then fail; nothing is sent from then on. */
 void channel_shutdown(struct channel *channel);
 
-/* Every frame, as it is put in line or has come. `body` may be NULL. Called on any thread, one at a time. */
+/* Called for every frame when it is queued or has arrived, on any thread, one at a time. `body` may be NULL. */
 typedef void channel_trace(void *context, bool sent, const struct frame_header *header,
                            const uint8_t *message, const struct iovec *body, size_t body_pieces);
 void channel_set_trace(struct channel *channel, channel_trace *trace, void *context);
@@ -134,23 +134,23 @@ void channel_set_trace(struct channel *channel, channel_trace *trace, void *cont
 /* Resumption. */
 
 /* From now on sent frames are kept until they are acknowledged, and a broken link is not an error. `session` and
- * `token` (below 64 KiB each) are copied; `resumes`: this side sends the token (the orchestrator). Before anything that could get lost was
- * sent: with hello, whose frames are kept, too. */
+ * `token` (below 64 KiB each) are copied; `resumes`: this side sends the token (the orchestrator). Call it before anything
+ * is sent that could get lost: with hello, whose frame is also kept. */
 void channel_allow_resumption(struct channel *channel, const char *session, const char *token, bool resumes);
 /* hello has shown that the peer does not support it: nothing is kept any more. */
 void channel_forbid_resumption(struct channel *channel);
 bool channel_is_resumable(struct channel *channel);
 /* The link is broken and may be re-established: channel_reconnect. */
 bool channel_is_lost(const struct channel *channel);
-/* Not lost and not greeting: frames pass. */
+/* Neither lost nor waiting for the peer's greeting. */
 bool channel_is_up(const struct channel *channel);
-/* [receiving thread] Goes on over `fd` (taken, also on failure). What follows happens in channel_pump; if the new
- * link breaks, too, or the peer is not the old one, the channel is lost again. An old link that is still there is given up. */
+/* [receiving thread] Continues over `fd` (taken, also on failure). The rest happens in channel_pump; if the new link
+ * breaks as well, or the peer is not the old one, the channel is lost again. An existing old link is dropped. */
 int channel_reconnect(struct channel *channel, int fd, struct osiris_error *error);
-/* [receiving thread] Gives up a link over which nothing arrives any more, as if it had broken. */
+/* [receiving thread] Drops a link over which nothing arrives any more, as if it had broken. */
 void channel_drop_link(struct channel *channel);
 
-/* The progress of both sides, by which a link that breaks repeatedly is judged. */
+/* The progress of both sides, to decide whether a link that breaks repeatedly is usable. */
 struct channel_progress {
     uint64_t received, acknowledged; /* sequence numbers: received from the peer, and ours acknowledged by the peer */
     bool outstanding;                /* something is not acknowledged */
@@ -161,8 +161,8 @@ void channel_get_progress(struct channel *channel, struct channel_progress *prog
 
 /* Whether a `resume` or a hello (its data, its params) names this session and has its token. */
 bool channel_knows(const struct channel *channel, json_object *data);
-/* [receiving thread] The peer's `resume` (borrowed) has come over the link. -1: it resumes at what was not sent. One that
- * the channel does not know loses the link. */
+/* [receiving thread] The peer's `resume` (borrowed) has arrived over the link. -1: it resumes at a frame that was not sent. If it is not
+ * of this session, the link is lost. */
 int channel_take_greeting(struct channel *channel, json_object *message,
                           struct osiris_error *error);
 /* [receiving thread] The first frame, number 1, arrived before the channel was created: `message` (taken) is returned first. */

@@ -171,8 +171,8 @@ static int take_values(struct decoder *decoder, const struct arrow_type *type,
     return 0;
 }
 
-/* Makes the offsets begin at zero. The first was where the data that came begin. Only what is subtracted from need not go down
- * here: arrow_check_array looks at all of them in the end, and till then the last alone is used. */
+/* Makes the offsets begin at zero by subtracting the first. They are checked for order only where something is subtracted:
+ * arrow_check_array checks all of them in the end, and until then only the last is used. */
 static int rebase(struct decoder *decoder, const struct arrow_type *type,
                   const struct ArrowArray *array, uint8_t *bytes, int64_t *last)
 {

@@ -195,7 +195,7 @@ int wire_batch_encode(const struct ArrowSchema *schema, const struct ArrowArray 
     struct osiris_error problem = OSIRIS_ERROR_INIT;
     struct encoder encoder = {.batch = out, .error = &problem, .at_top = true};
 
-    static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "buffers travel little-endian");
+    static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "buffers are sent little-endian");
     *out = (struct wire_batch){0};
     encode_array(&encoder, schema, array, 0, array->length);
     if (!encoder.failed)

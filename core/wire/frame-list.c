@@ -1,4 +1,4 @@
-/* Frames that go out, in lists; see frame-list.h. */
+/* Lists of outgoing frames; see frame-list.h. */
 #include "core/wire/frame-list.h"
 
 #include <stdlib.h>
@@ -45,7 +45,7 @@ void body_out_free(struct body_out *body)
 
 /* Frames. */
 
-/* Pieces that `length` bytes of a body take from where it stands. */
+/* The number of pieces of the next `length` bytes of a body. */
 static size_t count_pieces(const struct body_out *body, size_t length)
 {
     size_t count = 0, offset = body->piece_offset;

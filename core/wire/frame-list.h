@@ -1,6 +1,6 @@
 /*
- * Frames that go out: in line, on their way, kept for sending again; and the bodies that they are cut from. No locks: a list is
- * its owner's. Releasing a body is foreign code.
+ * Outgoing frames (queued, being sent, or kept for resumption), and the bodies that they are cut from. No locks: a list belongs to its
+ * owner. Releasing a body calls foreign code.
  */
 #ifndef OSIRIS_CORE_WIRE_FRAME_LIST_H
 #define OSIRIS_CORE_WIRE_FRAME_LIST_H
@@ -20,7 +20,7 @@ struct body_owner {
     atomic_size_t references;
 };
 
-/* A frame in line. Its first piece is its header and message, which lie behind the pieces. */
+/* An outgoing frame. Its first piece is its header and message, which are stored after the pieces. */
 struct frame_out {
     struct frame_out *next;
     uint64_t sequence;
@@ -28,7 +28,7 @@ struct frame_out {
     size_t head_length;
     struct body_owner *owner; /* or NULL */
     bool in_body_lane;
-    bool is_request; /* channel_send_request: the outbox's bound is not about it */
+    bool is_request; /* of channel_send_request: not counted against the outbox's limit */
     size_t piece_count;
     struct iovec pieces[];
 };
@@ -38,31 +38,31 @@ struct frame_list {
     size_t count, bytes;
 };
 
-/* A message with a body of which not all parts are in line yet. */
+/* A message with a body of which not all parts are queued yet. */
 struct body_out {
     struct body_out *next;
     uint8_t *message; /* of the next part */
     size_t message_length;
-    bool goes_on; /* it is `more` */
-    int64_t stream; /* its number: messages of one stream keep their order */
+    bool goes_on; /* it is a `more` message */
+    int64_t stream; /* the stream's number: messages of one stream keep their order */
     struct body_owner *owner; /* NULL: a message without a body that must not overtake its stream's */
     size_t piece, piece_offset, left;
 };
 
-/* Takes the bytes of `message`, and `given`, whose length may be 0: no body. */
+/* Takes the bytes of `message`, and the body `given`; its length 0: no body. */
 struct body_out *body_out_new(struct buffer *message, int64_t stream, const struct channel_body *given);
 void body_out_free(struct body_out *body);
-/* What it holds as long as it is in the lane. */
+/* The memory that it holds while it is in the lane. */
 size_t body_out_cost(const struct body_out *body);
 
-/* A frame of this message and of `length` bytes of body from where `body` stands; NULL: no memory. */
+/* A frame with this message and the next `length` bytes of `body`; NULL: out of memory. */
 struct frame_out *frame_out_new(const uint8_t *message, size_t message_length,
                                 struct body_out *body, size_t body_length);
 void frame_out_free(struct frame_out *frame);
 void frame_list_append(struct frame_list *list, struct frame_out *frame);
 /* The first one, or NULL. */
 struct frame_out *frame_list_take(struct frame_list *list);
-/* Appends all of `from`, which is empty then. */
+/* Moves all frames of `from` to the end. */
 void frame_list_move(struct frame_list *list, struct frame_list *from);
 void frame_list_clear(struct frame_list *list);
 

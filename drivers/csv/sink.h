@@ -2,7 +2,7 @@
  * The output: a large buffer in front of the current file.
  *
  * Writers format straight into the buffer. They hold a position `at`, which stays below `end`; the
- * sink learns it when it is told to flush. A row begins before `mark`, where there are at least
+ * sink learns it when it is flushed. A row begins before `mark`, where there are at least
  * `reserve` bytes of room, and a value of any length leaves at least that much, so values of
  * bounded width are written without a check. The mark is also where the current file has reached
  * its maximum size.

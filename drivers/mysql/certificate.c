@@ -1,6 +1,6 @@
 /*
- * Whether the server's certificate is what `ssl` requires; see mysql-driver.h. Before version 3.4 Connector/C does as it
- * is told. Since then it verifies by its own rules (plugins/auth/my_auth.c, libmariadb/ma_tls.c): no host name on
+ * Whether the server's certificate is what `ssl` requires; see mysql-driver.h. Before version 3.4 Connector/C follows
+ * the options. Since then it verifies by its own rules (plugins/auth/my_auth.c, libmariadb/ma_tls.c): no host name on
  * 127.0.0.1, always one elsewhere, and any certificate for an account whose plug-in proves it with the password. But
  * from 3.4.2 on it calls a callback instead, between the handshake and the login: the one in this file. It needs the
  * functions of the same OpenSSL that the library has loaded, because another copy could not read its data.

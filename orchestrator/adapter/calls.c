@@ -1,4 +1,4 @@
-/* What adapters are at; see calls.h. */
+/* Current calls of adapters; see calls.h. */
 #include "orchestrator/adapter/calls.h"
 
 #include <stdbool.h>
@@ -9,7 +9,7 @@
 
 #define COUNT (sizeof((struct adapter_calls *)0)->calls / sizeof(struct adapter_call))
 
-/* Written once, before there is an adapter. */
+/* Set once, before any adapter is opened. */
 static struct adapter_calls *shared;
 
 void adapter_calls_share(struct adapter_calls *calls)
@@ -36,7 +36,7 @@ void adapter_call_note(struct adapter_call *call, const char *verb)
         snprintf(call->verb, sizeof call->verb, "%s", verb == NULL ? "" : verb);
 }
 
-void adapter_call_give_back(struct adapter_call *call)
+void adapter_call_release(struct adapter_call *call)
 {
     if (call != NULL)
         atomic_store(&call->taken, false);

@@ -1,9 +1,9 @@
 /*
- * What adapters are at, in memory that is shared with another process: should this one end in an adapter's call, the other
- * can say whose (cli/supervise.h).
+ * The current calls of adapters, in memory that is shared with another process. If this process ends in a call of an adapter, the other
+ * one can name the adapter (cli/supervise.h).
  *
- * Entries are written by the adapters' threads, each its own, and read when no such thread is left. What ended the process may have
- * written anything into them.
+ * Each adapter's thread writes its own entry. They are read when the process has ended, and may contain anything, because whatever ended
+ * it may have overwritten them.
  */
 #ifndef OSIRIS_ORCHESTRATOR_ADAPTER_CALLS_H
 #define OSIRIS_ORCHESTRATOR_ADAPTER_CALLS_H
@@ -12,26 +12,26 @@
 
 struct adapter_call {
     atomic_bool taken;
-    char adapter[64]; /* cut, if it is longer */
-    char verb[16];    /* empty: it is in none */
+    char adapter[64]; /* truncated if it is too long */
+    char verb[16];    /* "": no call */
 };
 
-/* Zero: nobody is at anything. More adapters at a time are not noted. */
+/* Zeroed: no calls. Adapters beyond the size of the array are not noted. */
 struct adapter_calls {
     struct adapter_call calls[64];
 };
 
-/* [one thread, before adapters are called] Calls of this process are noted there from now on. */
+/* [before any adapter is called, while there is one thread] Calls of this process are noted in `calls` from now on. */
 void adapter_calls_share(struct adapter_calls *calls);
 
-/* [its thread] NULL: it cannot be noted, which the others bear. */
+/* [adapter's thread] Takes an entry. NULL: there is none; the other functions accept that. */
 struct adapter_call *adapter_call_take(const char *adapter);
-/* `verb`: NULL when it has returned. */
+/* [adapter's thread] A call of `verb` begins; NULL: it has returned. */
 void adapter_call_note(struct adapter_call *call, const char *verb);
-void adapter_call_give_back(struct adapter_call *call);
+void adapter_call_release(struct adapter_call *call);
 
-/* `adapter "a" in "execute", adapter "b" in "open"`: those that were in a call, or else all that there were; "" if there were none.
- * Free it. */
+/* `adapter "a" in "execute", adapter "b" in "open"`: the adapters that were in a call; if there were none, all adapters; "" if there were
+ * no adapters. Free it. */
 char *adapter_calls_text(const struct adapter_calls *calls);
 
 #endif

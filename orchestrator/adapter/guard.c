@@ -14,19 +14,19 @@
 
 #define STACK_SIZE (64u << 10)
 
-/* Not signals: other ways in which a thread has ended. */
+/* Ways in which a thread has ended, besides signals. */
 enum { BY_EXIT = -1, BY_THREAD_EXIT = -2 };
 
 /* Thread-local, and read only by handlers of the same thread. */
 static __thread struct adapter_guard *own;
-/* Written once, before there is an adapter. */
+/* Set once, before any adapter is opened. */
 static pid_t process;
-static int home = -1; /* the folder from which osiris was started */
+static int start_folder = -1; /* the folder from which osiris was started */
 static mode_t first_umask;
 static _Atomic(struct adapter_guard *) first_ended;
 
-/* Async-signal-safe. One call, so that no output of another thread comes in between. */
-static void say(const char *const *words, int count)
+/* Async-signal-safe. One call, so that output of other threads does not interleave. */
+static void print_parts(const char *const *words, int count)
 {
     struct iovec parts[8];
 
@@ -40,18 +40,18 @@ static void on_late(int number)
     struct adapter_guard *guard = atomic_load(&first_ended);
 
     (void)number;
-    say((const char *const[]){"\nosiris: the run cannot be ended in an orderly way after the adapter \"",
-                              guard == NULL ? "?" : guard->adapter, "\" has ended; it has failed\n"},
-        3);
+    print_parts((const char *const[]){"\nosiris: the run has failed: it could not end in an orderly way after the adapter \"",
+                                      guard == NULL ? "?" : guard->adapter, "\" had crashed or exited\n"},
+                3);
     _exit(1);
 }
 
 /* Async-signal-safe. */
-static void go_home(void)
+static void restore_folder_and_umask(void)
 {
-    if (home < 0)
+    if (start_folder < 0)
         return;
-    (void)!fchdir(home);
+    (void)!fchdir(start_folder);
     (void)umask(first_umask);
 }
 
@@ -62,8 +62,8 @@ static void note_end(struct adapter_guard *guard, int how)
     struct adapter_guard *nobody = NULL;
     struct sigaction late = {.sa_handler = on_late};
 
-    go_home();
-    /* Who finds it in first_ended asks how. */
+    restore_folder_and_umask();
+    /* Set first, because whoever finds the guard in first_ended reads it. */
     atomic_store(&guard->ended, how);
     if (atomic_compare_exchange_strong(&first_ended, &nobody, guard)) {
         sigemptyset(&late.sa_mask);
@@ -73,9 +73,9 @@ static void note_end(struct adapter_guard *guard, int how)
     (void)!write(guard->wake_fd, &one, sizeof one);
 }
 
-static void stop_for_good(struct adapter_guard *guard, int how) __attribute__((noreturn));
+static void stop_forever(struct adapter_guard *guard, int how) __attribute__((noreturn));
 
-static void stop_for_good(struct adapter_guard *guard, int how)
+static void stop_forever(struct adapter_guard *guard, int how)
 {
     sigset_t all;
 
@@ -90,20 +90,20 @@ void adapter_guard_thread_ended(struct adapter_guard *guard)
     note_end(guard, BY_THREAD_EXIT);
 }
 
-/* A child that an adapter has forked may exit as it likes. So may any other thread: osiris ends with _exit, and what it is that
- * ends the process instead its supervisor tells. */
-static void meet_exit(void)
+/* A child that an adapter has forked may exit. So may any other thread: osiris itself ends with _exit, and anything else that ends the
+ * process is reported by its supervisor. */
+static void on_process_exit(void)
 {
     if (getpid() == process && own != NULL)
-        stop_for_good(own, BY_EXIT);
+        stop_forever(own, BY_EXIT);
 }
 
 #ifndef OSIRIS_SANITIZED
 static void on_crash(int number)
 {
     if (getpid() == process && own != NULL)
-        stop_for_good(own, number);
-    /* Ours, one on a thread that an adapter has started, or a child's: as it was. */
+        stop_forever(own, number);
+    /* A crash of osiris itself, of a thread that an adapter has started, or of a child: the default action. */
     (void)signal(number, SIG_DFL);
     (void)raise(number);
 }
@@ -129,12 +129,12 @@ void adapter_guard_watch(void)
     if (process == getpid())
         return;
     process = getpid();
-    if (home < 0)
-        home = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (start_folder < 0)
+        start_folder = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     first_umask = umask(0);
     (void)umask(first_umask);
-    (void)atexit(meet_exit);
-    (void)at_quick_exit(meet_exit);
+    (void)atexit(on_process_exit);
+    (void)at_quick_exit(on_process_exit);
 #ifndef OSIRIS_SANITIZED
     watch_crashes();
 #endif
@@ -144,10 +144,10 @@ void adapter_guard_enter(struct adapter_guard *guard)
 {
     own = guard;
     guard->shown = adapter_call_take(guard->adapter);
-    /* Refused in some containers: then they are everybody's, and it is enough that they are restored. */
+    /* Not permitted in some containers. There the working directory and umask are shared by all threads, and are only restored. */
     (void)unshare(CLONE_FS);
 #ifndef OSIRIS_SANITIZED
-    /* A stack that has overflowed has no room for a handler. */
+    /* After a stack overflow the handler needs another stack. */
     guard->stack = malloc(STACK_SIZE);
     const stack_t stack = {.ss_sp = guard->stack, .ss_size = STACK_SIZE};
     if (guard->stack != NULL)
@@ -158,7 +158,7 @@ void adapter_guard_enter(struct adapter_guard *guard)
 void adapter_guard_leave(struct adapter_guard *guard)
 {
     own = NULL;
-    adapter_call_give_back(guard->shown);
+    adapter_call_release(guard->shown);
 #ifndef OSIRIS_SANITIZED
     const stack_t none = {.ss_flags = SS_DISABLE};
     (void)sigaltstack(&none, NULL);
@@ -168,7 +168,7 @@ void adapter_guard_leave(struct adapter_guard *guard)
 
 void adapter_guard_call(struct adapter_guard *guard, const char *verb)
 {
-    go_home();
+    restore_folder_and_umask();
     atomic_store(&guard->verb, verb);
     adapter_call_note(guard->shown, verb);
 }
@@ -194,7 +194,7 @@ int adapter_guard_explain(const struct adapter_guard *guard, struct osiris_error
     else
         osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "adapter \"%s\": it has crashed in \"%s\" (SIG%s)", guard->adapter,
                          verb, name == NULL ? "?" : name);
-    return osiris_error_hint(error, "this is a fault of the adapter; what it has made may be left");
+    return osiris_error_hint(error, "this is a fault of the adapter; what it has created may be left behind");
 }
 
 int adapter_guard_check(struct osiris_error *error)

@@ -29,7 +29,7 @@ struct adapter_host_options {
     const char *adapter_path;
     const char *adapter_dir;
     const char *run_id;
-    struct redactor *redactor; /* outlives it; masks the adapter's texts and knows the secrets among the options */
+    struct redactor *redactor; /* outlives it; masks the adapter's texts, and knows the secret options */
     const struct adapter_sink *sink;             /* outlives it */
     const struct osiris_adapter_context *context; /* outlives it */
 };

@@ -57,7 +57,7 @@ static void reconnect(struct adapter_thread *thread)
     outcome->result = adapter_host_reconnect(thread->host, &outcome->channel, &outcome->error);
 }
 
-/* Time in which this process did not run counts for nothing. */
+/* Time during which this process did not run does not count. */
 static bool ends_within(struct adapter_thread *thread, int timeout_ms, struct osiris_worker_exit *exit)
 {
     struct pause_watch watch;

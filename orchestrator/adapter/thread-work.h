@@ -1,4 +1,4 @@
-/* An adapter's thread as its files know it, and giving it work. Private to thread.c and tasks.c, which asks it for what thread.h has. */
+/* The state of an adapter's thread, and starting work on it. Private to thread.c and tasks.c. */
 #ifndef OSIRIS_ORCHESTRATOR_ADAPTER_THREAD_WORK_H
 #define OSIRIS_ORCHESTRATOR_ADAPTER_THREAD_WORK_H
 
@@ -8,7 +8,7 @@
 #include "orchestrator/adapter/guard.h"
 #include "orchestrator/adapter/thread.h"
 
-/* The adapter's reports, in order. */
+/* A report of the adapter, in a list in order. */
 struct report {
     struct report *next;
     enum { REPORT_LOG, REPORT_EVENT, REPORT_METRIC } kind;
@@ -18,11 +18,11 @@ struct report {
     double value;
 };
 
-/* The work of the thread, on what it owns. */
+/* A function that runs on the thread, on what the thread owns. */
 typedef void (*adapter_work)(struct adapter_thread *thread);
 
 struct adapter_thread {
-    /* From the owner, and copies for the adapter. */
+    /* From the owner; the adapter gets copies. */
     const struct adapter_sink *sink;
     struct adapter_host_options options;
     struct osiris_adapter_context context;
@@ -31,7 +31,7 @@ struct adapter_thread {
     atomic_bool cancelled, task_cancelled; /* for good; what is under way */
     struct adapter_sink own_sink;
     struct adapter_guard guard;
-    /* Used by the thread while `work` is set, else by the owner. */
+    /* Used by the thread while `work` is set, otherwise by the owner. */
     struct adapter_host *host;
     struct adapter_outcome outcome;
     struct adapter_patience patience; /* of ADAPTER_AWAIT */
@@ -43,18 +43,18 @@ struct adapter_thread {
     int asked;
     struct osiris_worker_exit worker_exit;
     bool is_task, has_outcome;
-    bool ending, left_behind;
+    bool ending, abandoned;
     bool is_stuck; /* a call has not returned in time */
-    bool is_dead; /* the adapter has ended or crashed: it is not called any more, and everything that it had is left */
+    bool is_dead; /* the adapter has exited or crashed: it is not called again, and nothing of it is freed */
     struct report *first, **end;
     size_t report_count;
 };
 
-/* Has the thread do it, and returns. Its owner takes the outcome. */
+/* Starts a task on the thread and returns. The owner takes the outcome. */
 void adapter_thread_start_task(struct adapter_thread *thread, adapter_work work);
-/* False: a task is under way, or the adapter has ended. Else the work is done, and what was reported meanwhile is told. */
+/* Runs the work on the thread, and delivers what was reported meanwhile. False: a task is running, or the adapter has ended. */
 bool adapter_thread_call(struct adapter_thread *thread, adapter_work work, int asked);
-/* [its thread] Closes the adapter, which tears the place down. */
+/* [adapter's thread] Closes the adapter, which tears the place down. */
 void adapter_thread_close(struct adapter_thread *thread);
 
 #endif

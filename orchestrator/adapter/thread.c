@@ -10,9 +10,9 @@
 #include "core/base/memory.h"
 #include "core/base/pause.h"
 
-#define CHECKED_EVERY_MS 100 /* who waits for a call checks so often whether its thread is there */
+#define CHECKED_EVERY_MS 100 /* interval at which a waiting caller checks whether the thread still exists */
 #define CALL_MS 10000 /* so long a short call may take, and a close; after that the adapter is left behind */
-#define REPORTS_WAITING 256 /* beyond, the adapter waits until they are taken */
+#define REPORTS_WAITING 256 /* with more reports, the adapter waits until they are taken */
 
 /* Copies. */
 
@@ -106,7 +106,7 @@ static void free_thread(struct adapter_thread *thread)
     free(thread);
 }
 
-/* Reports: made on the adapter's thread, taken on the owner's. */
+/* Reports: created on the adapter's thread, taken on the owner's. */
 
 static void wake_owner(const struct adapter_thread *thread)
 {
@@ -128,9 +128,9 @@ static void add_report(struct adapter_thread *thread, const struct report *given
     /* Waiting and writing are cancellation points; a cancelled thread would keep the lock. */
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     pthread_mutex_lock(&thread->lock);
-    while (thread->report_count >= REPORTS_WAITING && !thread->left_behind)
+    while (thread->report_count >= REPORTS_WAITING && !thread->abandoned)
         pthread_cond_wait(&thread->changed, &thread->lock);
-    if (thread->left_behind) {
+    if (thread->abandoned) {
         free_report(report);
     } else {
         *thread->end = report;
@@ -218,10 +218,10 @@ static void on_unwound(void *context)
 static void *serve(void *context)
 {
     struct adapter_thread *thread = context;
-    bool left_behind;
+    bool abandoned;
     int unused;
 
-    /* An adapter that cancels its own thread ends in its call, not where the lock is held. */
+    /* If an adapter cancels its own thread, the thread ends in the adapter's call, not while it holds the lock. */
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &unused);
     adapter_guard_enter(&thread->guard);
     pthread_cleanup_push(on_unwound, thread);
@@ -244,13 +244,13 @@ static void *serve(void *context)
             wake_owner(thread);
         pthread_cond_broadcast(&thread->changed);
     }
-    left_behind = thread->left_behind;
+    abandoned = thread->abandoned;
     pthread_mutex_unlock(&thread->lock);
-    if (left_behind)
+    if (abandoned)
         adapter_thread_close(thread);
     pthread_cleanup_pop(0);
     adapter_guard_leave(&thread->guard);
-    if (left_behind)
+    if (abandoned)
         free_thread(thread);
     return NULL;
 }
@@ -386,7 +386,7 @@ void adapter_thread_free(struct adapter_thread *thread)
     bool rests = adapter_thread_call(thread, adapter_thread_close, 0);
     pthread_mutex_lock(&thread->lock);
     thread->ending = true;
-    thread->left_behind = !rests;
+    thread->abandoned = !rests;
     pthread_cond_broadcast(&thread->changed);
     pthread_t id = thread->id;
     pthread_mutex_unlock(&thread->lock);

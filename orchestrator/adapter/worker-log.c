@@ -7,7 +7,7 @@
 #include "core/base/buffer.h"
 #include "core/base/cleanup.h"
 
-/* A longer line is split before its secrets are masked, unless a secret is at the split: then at twice the length. */
+/* A longer line is split here before its secrets are masked, or at twice the length if a secret is at the split. */
 #define WHOLE_LINE ((size_t)64 << 10)
 #define LONGEST_LINE ((size_t)4 << 20)
 
@@ -18,7 +18,7 @@ struct worker_log {
     size_t enough; /* its length at which it is split */
     char *kept[WORKER_LOG_KEPT]; /* a ring; `next` is the oldest */
     size_t next;
-    char *crash, *crashed_step; /* that a line has named; or NULL */
+    char *crash, *crashed_step; /* the step that a crash line has named, or NULL */
     void (*line)(void *context, const char *text);
     void *context;
 };
@@ -179,7 +179,7 @@ const char *worker_log_crashed_step(const struct worker_log *log, const char *wh
     return log->crash != NULL && strcmp(log->crash, what) == 0 ? log->crashed_step : NULL;
 }
 
-char *worker_log_last_words(const struct worker_log *log)
+char *worker_log_last_lines(const struct worker_log *log)
 {
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(WORKER_LOG_KEPT * (WORKER_LOG_LINE + 1));
 

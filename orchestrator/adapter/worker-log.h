@@ -22,16 +22,16 @@ struct worker_log *worker_log_new(int fd, struct redactor *redactor, void (*line
                                   void *context);
 void worker_log_free(struct worker_log *log);
 
-/* -1 once the end has been reached. */
+/* -1 after the end has been reached. */
 int worker_log_fd(const struct worker_log *log);
 /* Reads what is available, at most about 256 KiB, without waiting. */
 void worker_log_read(struct worker_log *log);
 /* Reads the rest without waiting, including a last line without a newline. */
 void worker_log_drain(struct worker_log *log);
-/* The step in whose thread the worker has ended by `what` ("SIGSEGV", "out of memory"), as its handler has said in its last words
- * (worker/lifecycle.c); or NULL. A driver could print the same. */
+/* The step on whose thread the worker ended by `what` ("SIGSEGV", "out of memory"), as its crash handler printed it
+ * (worker/lifecycle.c), or NULL. A driver could print the same. */
 const char *worker_log_crashed_step(const struct worker_log *log, const char *what);
 /* The last lines, joined by newlines, oldest first; "" if there were none. Free it; NULL: out of memory. */
-char *worker_log_last_words(const struct worker_log *log);
+char *worker_log_last_lines(const struct worker_log *log);
 
 #endif

@@ -1,4 +1,4 @@
-/* Canonical JSON, for fingerprints: one form for each value, with keys sorted by bytes and without blanks. */
+/* Canonical JSON, for fingerprints: one form for each value, with keys sorted by bytes and without white space. */
 #ifndef OSIRIS_ORCHESTRATOR_BASE_CANONICAL_JSON_H
 #define OSIRIS_ORCHESTRATOR_BASE_CANONICAL_JSON_H
 

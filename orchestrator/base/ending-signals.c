@@ -1,11 +1,11 @@
-/* Which signals ask osiris to end, and how often each has come; see ending-signals.h. */
+/* The signals that end osiris, and counting them; see ending-signals.h. */
 #include "orchestrator/base/ending-signals.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <unistd.h>
 
-/* Of this process's parent, or NULL. Written once. */
+/* The counts of the supervising parent, or NULL. Set once. */
 static const struct signal_counts *shared;
 
 void ending_signals(sigset_t *signals)
@@ -43,7 +43,7 @@ void signal_counts_share(const struct signal_counts *counts)
     shared = counts;
 }
 
-/* Counted first: when it arrives, or is lost with one that is taken later, its count is there. */
+/* Counted before it is sent, so that the count is there when the signal arrives, or when it is lost because one is pending. */
 void signal_counts_forward(struct signal_counts *counts, int number, pid_t child)
 {
     (void)atomic_fetch_add(&counts->seen[number % 32], 1);

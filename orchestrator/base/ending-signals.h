@@ -1,12 +1,11 @@
 /*
- * Which signals ask osiris to end: it cancels then, and tears down what it has made.
+ * The signals that end osiris: it cancels the run and tears down what it has created.
  *
- * Where the process that runs has a supervising parent (cli/supervise.h), a signal comes to either of them, or to both: Ctrl-C and
- * `kill -- -GROUP` go to their process group, as does `timeout`, and systemd's stop goes to all processes of the unit, but `kill PID` goes
- * to one. Nothing about a signal says for sure which it was (a sender that signals a group may look like one that signals a process), so
- * the parent notes and forwards each one, and the child counts: those that came directly, and those that the parent has seen. There have been
- * as many as the larger count says. The parent's count is in memory that both see, as a forwarded signal is lost when one of its kind is
- * pending. (One may still be lost with another that its process has not taken yet, as always.)
+ * If the run's process has a supervising parent (cli/supervise.h), a signal may be sent to either of them or to both: Ctrl-C,
+ * `kill -- -GROUP` and `timeout` signal the process group, and systemd signals all processes of the unit, but `kill PID` signals one. A
+ * signal does not show reliably which of these it was. So the parent counts and forwards each signal, and the child counts those that it
+ * receives directly. The larger count is the number of signals. The parent's count is in shared memory, because a forwarded signal is lost
+ * while one of its kind is pending. (As always, a signal may also be lost while its process has not read an earlier one of its kind.)
  */
 #ifndef OSIRIS_ORCHESTRATOR_BASE_ENDING_SIGNALS_H
 #define OSIRIS_ORCHESTRATOR_BASE_ENDING_SIGNALS_H
@@ -15,25 +14,25 @@
 #include <stdatomic.h>
 #include <sys/signalfd.h>
 
-/* SIGINT, SIGTERM, and SIGHUP unless it is ignored (nohup): one that is blocked would come all the same. */
+/* SIGINT, SIGTERM, and SIGHUP unless it is ignored (nohup), because an ignored signal would be received if it were blocked. */
 void ending_signals(sigset_t *signals);
 
-/* What a supervising parent has seen, by number. Zero: nothing. */
+/* The signals that a supervising parent has received, by number. Zeroed: none. */
 struct signal_counts {
     atomic_int seen[32];
 };
 
-/* [parent] Counts the signal and passes it on. */
+/* [parent] Counts the signal and forwards it. */
 void signal_counts_forward(struct signal_counts *counts, int number, pid_t child);
-/* [child, while there is one thread] These are its parent's. */
+/* [child, while there is one thread] Sets the parent's counts. */
 void signal_counts_share(const struct signal_counts *counts);
 
-/* What has come, by number. Zero: nothing. */
+/* The signals that have been handled, by number. Zeroed: none. */
 struct signal_tally {
     int direct[32], known[32];
 };
 
-/* How many have come with this one, beyond those that were taken before: 0 if it has come on the other way already. */
+/* The number of new signals, including this one: 0 if this one has already been counted through the other process. */
 int signal_tally_take(struct signal_tally *tally, const struct signalfd_siginfo *info);
 
 #endif

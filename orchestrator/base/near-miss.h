@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/* Picks the candidates nearest to `wanted` (edit distance with swaps, within a third of its length; or one is
- * a part of the other), nearest first; never `wanted` itself or an empty one. Returns the number put into `out`. All borrowed. */
+/* Finds the candidates nearest to `wanted` (by edit distance with swaps, up to a third of its length, or because one contains the
+ * other), nearest first, but never `wanted` itself or an empty one. Returns the number in `out`. All are borrowed. */
 size_t near_miss(const char *wanted, const char *const *candidates, size_t count, const char **out,
                  size_t maximum);
 

@@ -1,6 +1,6 @@
 /*
- * Masks messages between osiris and its workers: they are our structures with texts from outside. Names of steps,
- * components and places, states and times are not changed; every other text is treated as one from outside.
+ * Masks messages between osiris and its workers, which contain text from outside. Names of steps, components and places, states and
+ * times are not changed; all other text is treated as text from outside.
  */
 #include "orchestrator/base/redact-message.h"
 

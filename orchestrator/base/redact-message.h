@@ -6,7 +6,7 @@
 
 #include "core/base/redact.h"
 
-/* A copy: what the message says for others is masked, what both sides go by is kept. The caller owns it. */
+/* Returns a copy in which text from outside is masked. What the protocol needs is kept. The caller owns it. */
 json_object *redactor_message(struct redactor *redactor, json_object *message);
 
 #endif

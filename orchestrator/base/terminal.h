@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* The length of the character at `at`, which is not the end; 1 if it is not a character. *harmless: it may be shown as it is. */
+/* The length of the character at `at`, which must not be the end; 1 if it is malformed. *harmless: it may be printed as it is. */
 size_t terminal_character(const char *at, const char *end, bool *harmless);
 
 /* Like printf, but in each text (%s) harmful characters become "?", and line breaks and tabs become blanks: only the format breaks lines.

@@ -28,7 +28,7 @@ static bool has_secret_value(const struct problem_context *problem, const char *
 {
     json_object *secrets = problem->compiler->compiled->secrets;
     json_object *value = json_member(problem->connection, pointer + 1);
-    /* A number can be a secret, too. */
+    /* A number can also be a secret. */
     const char *text = value == NULL ? NULL : json_object_get_string(value);
 
     if (text == NULL)

@@ -1,4 +1,4 @@
-/* A step's config and connection held against the schema of its component. */
+/* Checks a step's config and connection against the schema of its component. */
 #ifndef OSIRIS_ORCHESTRATOR_COMPILE_CHECK_H
 #define OSIRIS_ORCHESTRATOR_COMPILE_CHECK_H
 

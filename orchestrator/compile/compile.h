@@ -10,10 +10,10 @@
  *                   "file" is NOT here (machine-dependent), "needs": [ids],
  *                   "inputs": [ {"name", "from", "output", "edge"} ],
  *                   "after": [ids of steps that must have run first, although no stream joins them],
- *                   "group", "timeout_ms", "total_timeout_ms", "retry" (retry.h), "atomic" (false: the writer cannot take
- *                   back what it has written), these four only where they say something,
- *                   "connections" {"of": "@family.alias", "count", "max"}, how many it takes at a time of a connection that
- *                   has a max_connections,
+ *                   "group", "timeout_ms", "total_timeout_ms", "retry" (retry.h), "atomic" (false: the writer cannot undo
+ *                   what it has written), the last four only if they are set,
+ *                   "connections" {"of": "@family.alias", "count", "max"}, how many connections it uses at a time, if
+ *                   there is a max_connections,
  *                   "line", "column" } ],       in a topological order
  *     "edges":  [ { "id", "from", "output", "to", "input", "mode": "bounded|elastic" } ],
  *     "groups": [ { "id", "steps": [ids], "after": [group ids] } ] }
@@ -37,9 +37,9 @@ struct compiled {
     char *profile;         /* or NULL */
     json_object *manifest; /* manifest.yaml's content; fingerprints inside */
     struct plan *plan;     /* plan->json is plan.json */
-    json_object *configs;  /* {step id: config} as the pipeline has it, nothing of connections: cfg/<step>.json */
+    json_object *configs;  /* {step id: config} as in the pipeline, without connections: cfg/<step>.json */
     json_object *connections; /* {step id: {field: value}}, secrets inside: memory only, never written */
-    json_object *aliases;  /* {step id: {family, alias, max_connections?}}: which connection each step that takes one got */
+    json_object *aliases;  /* {step id: {family, alias, max_connections?}}: the connection of each step that has one */
     json_object *secrets;  /* [secret values], for the redactor: memory only */
     char manifest_hash[65];
     char manifest_short[8]; /* the first seven characters */
@@ -47,7 +47,7 @@ struct compiled {
 
 /* The maximum depth of a step's config and of its connection: a message's depth, less the levels around them. */
 #define COMPILE_MAXIMUM_HEIGHT 24
-/* A connection allows at most so many at a time. */
+/* The largest max_connections. */
 #define COMPILE_MAXIMUM_CONNECTIONS 100000
 
 struct compile_options {
@@ -58,8 +58,8 @@ struct compile_options {
     const char *worker_path; /* the worker that lets drivers validate configs; NULL: none */
 };
 
-/* Compiles. Problems go to `diagnostics`; returns 0 or -1. In a pipeline with errors, everything is checked that can be judged
- * without the faulty parts. */
+/* Compiles. Problems go to `diagnostics`; returns 0 or -1. In a pipeline with errors, everything that does not depend on the faulty
+ * parts is checked. */
 int compile_pipeline(const struct compile_options *options, struct diagnostics *diagnostics,
                      struct compiled **out);
 void compiled_free(struct compiled *compiled);

@@ -1,4 +1,4 @@
-/* Whose turn it is, and what is wrong there; see compiler.h. */
+/* The current step of the compiler, and reporting problems; see compiler.h. */
 #include "orchestrator/compile/compiler.h"
 
 #include <stdio.h>

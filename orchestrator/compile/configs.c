@@ -129,7 +129,7 @@ void compile_configs(const struct compile_options *options, struct compiled *com
 
     for (size_t i = 0; i < options->pipeline->step_count; i++) {
         compiler_choose_step(&compiler, i);
-        /* Without a component nothing is known about the config. */
+        /* Without a component the config cannot be checked. */
         if (compiler.step->component != NULL && compiler.step->config != NULL)
             compile_step(&compiler);
     }

@@ -10,7 +10,7 @@
 #include "core/base/json-build.h"
 #include "orchestrator/base/near-miss.h"
 
-#define MAX_CONNECTIONS "max_connections" /* a field of any family, which the schedule obeys */
+#define MAX_CONNECTIONS "max_connections" /* a field of every family, which the schedule respects */
 
 json_object *compiler_connection_fields(const struct component *component)
 {
@@ -87,7 +87,7 @@ static bool has_inline_fields(const struct pipeline_step *step)
     return has_connection_field(step->component, step->config) || has_connection_field(step->component, step->faulty);
 }
 
-/* Removes the field that is for osiris itself, unless the component has one of that name, too. 0: there is none, -1: it is invalid
+/* Removes the field that is for osiris itself, unless the component has a field of that name. 0: there is none, -1: it is invalid
  * (reported). */
 static int64_t take_max_connections(struct config_compiler *compiler, const char *family, const char *alias, json_object *fields)
 {

@@ -1,12 +1,12 @@
-/* What only the drivers know to be wrong with configs. */
+/* Problems of configs that only drivers can find. */
 #ifndef OSIRIS_ORCHESTRATOR_COMPILE_DRIVERS_H
 #define OSIRIS_ORCHESTRATOR_COMPILE_DRIVERS_H
 
 #include "orchestrator/compile/compiler.h"
 
-/* Remembers what the step's driver is to be asked, if it can be. */
+/* Adds the question to the step's driver, if it can validate configs. */
 void compiler_add_question(struct config_compiler *compiler, json_object *config, json_object *fields);
-/* Asks all of it, and reports what the drivers say. */
+/* Sends all questions, and reports the problems that the drivers have found. */
 void compiler_ask_drivers(struct config_compiler *compiler, const char *worker_path);
 
 #endif

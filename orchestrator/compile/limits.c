@@ -1,6 +1,6 @@
 /*
- * How many connections steps take at a time, where their connection says how many there may be (max_connections): steps that
- * run at the same time keep it (orchestrator/session/schedule), but those that stream to each other have to run at the same time.
+ * The number of connections that steps use at a time, if their connection has a limit (max_connections). The schedule respects the limit
+ * (orchestrator/session/schedule), but steps that are connected by streams must run at the same time, so their sum is checked here.
  */
 #include "orchestrator/compile/limits.h"
 
@@ -11,7 +11,7 @@
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 
-/* The spec names the options whose values, added up, are the connections that a step takes: numbers, and true for one. */
+/* The spec names the options whose sum is the number of connections that a step uses; true counts as one. */
 static int64_t count_connections(const struct pipeline_step *step, json_object *config)
 {
     json_object *options = json_member(step->component->spec, "x-connections");
@@ -66,7 +66,7 @@ static struct sharing add_up(const struct pipeline *pipeline, const struct graph
 }
 
 /* The position of an option that sets the number, if the step has one. */
-static struct source_location where_it_says(const struct pipeline_step *step)
+static struct source_location connections_location(const struct pipeline_step *step)
 {
     json_object *options = json_member(step->component->spec, "x-connections");
 
@@ -92,7 +92,7 @@ static void check_step(const struct pipeline *pipeline, const struct graph *grap
     const struct sharing sharing = add_up(pipeline, graph, compiled, index, of);
     if (sharing.count <= maximum || sharing.count - count > maximum)
         return;
-    const struct source_location where = where_it_says(step);
+    const struct source_location where = connections_location(step);
     if (count > maximum)
         pipeline_diagnose(diagnostics, DIAGNOSTIC_ERROR, "too_many_connections", pipeline, &where, NULL,
                           "use fewer connections, or raise max_connections in osiris_connections.yaml",

@@ -39,13 +39,13 @@ static int read_group(struct plan_group *group, json_object *groups, json_object
     for (size_t i = 0; i < json_array_count(after); i++) {
         size_t found = find_group(groups, json_object_array_get_idx(after, i));
         if (found == PLAN_NONE)
-            return malformed(error, "a group comes after one that is not there");
+            return malformed(error, "a group comes after one that does not exist");
         group->after[group->after_count++] = found;
     }
     return 0;
 }
 
-/* Behind the steps, which say where they belong. */
+/* Read after the steps, which name their groups. */
 static void fill_groups(struct plan *plan)
 {
     for (size_t i = 0; i < plan->step_count; i++)
@@ -104,7 +104,7 @@ static int read_after(const struct plan *plan, struct plan_step *step, json_obje
         size_t found =
             json_object_is_type(id, json_type_string) ? plan_find_step(plan, json_object_get_string(id)) : PLAN_NONE;
         if (found == PLAN_NONE)
-            return malformed(error, "a step comes after one that is not there");
+            return malformed(error, "a step comes after one that does not exist");
         step->after[step->after_count++] = found;
     }
     return 0;
@@ -120,7 +120,7 @@ static int read_inputs(const struct plan *plan, size_t index, json_object *json,
         json_object *input = json_object_array_get_idx(inputs, i);
         int64_t edge = json_member_integer(input, "edge", -1);
         if (edge < 0 || (uint64_t)edge >= plan->edge_count || plan->edges[edge].to != index)
-            return malformed(error, "an input is the end of no stream");
+            return malformed(error, "an input belongs to no stream");
         step->inputs[step->input_count++] = (struct plan_input){
             .name = json_member_string(input, "name", "df"),
             .output = json_member_string(input, "output", "df"),
@@ -153,12 +153,12 @@ static int read_edges(struct plan *plan, json_object *edges, struct osiris_error
             .to = plan_find_step(plan, json_member_string(json, "to", NULL)),
         };
         if (plan->edges[i].from == PLAN_NONE || plan->edges[i].to == PLAN_NONE)
-            return malformed(error, "an edge joins steps that are not there");
+            return malformed(error, "an edge connects steps that do not exist");
     }
     return 0;
 }
 
-/* The whole. */
+/* The whole plan. */
 
 static int read_plan(struct plan *plan, struct osiris_error *error)
 {

@@ -1,6 +1,6 @@
 /*
- * A plan (compile.h) as what runs it needs it: names are indices, what was left out has its default. Read once; a malformed plan is
- * refused here and nowhere else.
+ * A plan (compile.h) in the form that the session needs: names are indices, and omitted members have their defaults. It is read once, and
+ * a malformed plan is refused here and nowhere else.
  */
 #ifndef OSIRIS_ORCHESTRATOR_COMPILE_PLAN_H
 #define OSIRIS_ORCHESTRATOR_COMPILE_PLAN_H
@@ -18,9 +18,9 @@
 enum plan_kind { PLAN_EXTRACTOR, PLAN_PROCESSOR, PLAN_WRITER };
 
 struct plan_input {
-    const char *name; /* of the input at the step */
+    const char *name; /* of the input */
     const char *output; /* at the step that the stream comes from */
-    const char *from; /* the id of the step that the stream comes from */
+    const char *from; /* the id of the step that produces the stream */
     size_t edge;
 };
 
@@ -36,9 +36,9 @@ struct plan_step {
     size_t after_count;
     int64_t timeout_ms, total_timeout_ms; /* 0: none */
     struct retry_policy retry;
-    bool atomic;       /* it can take back what it has written */
+    bool atomic;       /* it can undo what it has written */
     bool gives_stdout; /* it writes to standard output */
-    const char *connection; /* that has a bound, or NULL */
+    const char *connection; /* the connection with a max_connections, or NULL */
     int64_t connection_count, connection_maximum;
 };
 
@@ -55,7 +55,7 @@ struct plan_group {
 };
 
 struct plan {
-    json_object *json; /* what it was read from; a reference */
+    json_object *json; /* the JSON that it was read from; a reference */
     const char *pipeline; /* its name */
     struct plan_step *steps;
     size_t step_count;
@@ -65,7 +65,7 @@ struct plan {
     size_t group_count;
 };
 
-/* Strings are borrowed from `json`, of which it keeps a reference. NULL: malformed, the error says what is wrong. */
+/* Strings are borrowed from `json`, of which the plan keeps a reference. NULL: malformed; the error has the reason. */
 struct plan *plan_read(json_object *json, struct osiris_error *error);
 void plan_free(struct plan *plan);
 #define _cleanup_plan_ _cleanup_(plan_free_value)
@@ -74,7 +74,7 @@ static inline void plan_free_value(struct plan **plan)
     plan_free(*plan);
 }
 
-/* PLAN_NONE if there is none of that id; `id` may be NULL. */
+/* PLAN_NONE if no step has that id; `id` may be NULL. */
 size_t plan_find_step(const struct plan *plan, const char *id);
 
 #endif

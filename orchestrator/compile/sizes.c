@@ -1,6 +1,6 @@
 /*
- * Whether the data of a pipeline fits into messages to a worker, which are bounded: one for each config, and one for the rest. Finding
- * that out when they are sent would cost the run.
+ * Checks whether the data of a pipeline fits into messages to a worker, whose size is limited: one for each config, and one for the rest.
+ * Otherwise the run would fail when they are sent.
  */
 #include "orchestrator/compile/sizes.h"
 
@@ -9,13 +9,13 @@
 #include "core/wire/message.h"
 
 #define MIB (1u << 20)
-/* The rest of a request besides the config: ids, streams. And of `prepare`: paths, names of steps, the environment. */
+/* The size of the rest of a request: ids and streams. And of `prepare`: paths, names of steps, the environment. */
 #define BESIDE_CONFIG (64u << 10)
 #define BESIDE_PLAN MIB
 /* A message this short cannot have too many values. */
 #define NEVER_TOO_MANY (MESSAGE_MAXIMUM_WEIGHT / (2 * MESSAGE_MAP_WEIGHT))
 
-/* What is wrong with it as part of a message that needs `beside` bytes for the rest, or NULL. */
+/* Why the value does not fit into a message that needs `beside` bytes for the rest; NULL: it fits. */
 static const char *problem_of(json_object *value, size_t beside)
 {
     _cleanup_buffer_ struct buffer encoded = BUFFER_INIT(FRAME_MAXIMUM_MESSAGE - beside);

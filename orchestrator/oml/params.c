@@ -188,7 +188,7 @@ static void take_environment(struct params *params, const struct yaml_document *
     }
 }
 
-static void take_given(struct params *params, const char *const *given,
+static void read_given(struct params *params, const char *const *given,
                        struct diagnostics *diagnostics)
 {
     for (; given != NULL && *given != NULL; given++) {
@@ -215,7 +215,7 @@ int params_resolve(const struct yaml_document *document, const struct pipeline_o
     take_environment(params, document, diagnostics);
     if (options->profile != NULL)
         take_profile(params, document, options->profile, diagnostics);
-    take_given(params, options->params, diagnostics);
+    read_given(params, options->params, diagnostics);
     return diagnostics->errors == errors ? 0 : -1;
 }
 
@@ -239,7 +239,7 @@ static void unresolved(struct filling *filling, const struct yaml_node *node, co
 {
     size_t count = 0;
     _cleanup_free_ char *part = memory_format(REFERENCE "%s}", name), *question = NULL;
-    struct source_location where = yaml_place_of(filling->document, node, part);
+    struct source_location where = yaml_position_of(filling->document, node, part);
 
     if (!diagnostics_are_full(filling->diagnostics)) {
         _cleanup_free_ const char **names =
@@ -359,7 +359,7 @@ json_object *params_fill(struct params *params, const struct yaml_document *docu
     return fill(&filling, node, location);
 }
 
-void params_check_given(const struct params *params, const struct yaml_document *document,
+void params_check_names(const struct params *params, const struct yaml_document *document,
                         const struct pipeline_options *options, struct diagnostics *diagnostics)
 {
     const struct yaml_node *declared = yaml_get(yaml_root(document), "params");

@@ -36,7 +36,7 @@ json_object *params_fill(struct params *params, const struct yaml_document *docu
                          struct diagnostics *diagnostics);
 
 /* Reports --param names that the pipeline neither declares nor uses. Call it after all substitutions. */
-void params_check_given(const struct params *params, const struct yaml_document *document,
+void params_check_names(const struct params *params, const struct yaml_document *document,
                         const struct pipeline_options *options, struct diagnostics *diagnostics);
 
 #endif

@@ -189,7 +189,7 @@ static void read_inputs(struct needs_reader *needs, const struct yaml_node *node
         read_input(needs, node->keys[i], node->items[i], index, location);
 }
 
-static bool is_given(const struct yaml_node *node)
+static bool is_present(const struct yaml_node *node)
 {
     return node != NULL && !yaml_is_null(node);
 }
@@ -202,12 +202,12 @@ static void read_step_needs(struct needs_reader *needs, const struct yaml_node *
     char location[48];
 
     snprintf(location, sizeof location, "steps[%zu].needs", index);
-    if (is_given(given))
+    if (is_present(given))
         read_explicit_needs(needs, given, index, location);
     snprintf(location, sizeof location, "steps[%zu].inputs", index);
-    if (is_given(inputs))
+    if (is_present(inputs))
         read_inputs(needs, inputs, index, location);
-    else if (!is_given(given) && index > 0 && steps[index - 1].id != NULL)
+    else if (!is_present(given) && index > 0 && steps[index - 1].id != NULL)
         add_need(needs, index, index - 1, &node->where, true);
 }
 

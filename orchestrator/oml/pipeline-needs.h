@@ -1,4 +1,4 @@
-/* Reading what steps need of each other: needs, inputs, cycles. */
+/* Reading the dependencies between steps: needs, inputs, cycles. */
 #ifndef OSIRIS_ORCHESTRATOR_OML_PIPELINE_NEEDS_H
 #define OSIRIS_ORCHESTRATOR_OML_PIPELINE_NEEDS_H
 

@@ -1,4 +1,4 @@
-/* Options of steps, and their places; see pipeline-option.h. */
+/* Options of steps, and their positions; see pipeline-option.h. */
 #include "orchestrator/oml/pipeline-option.h"
 
 #include <stdlib.h>

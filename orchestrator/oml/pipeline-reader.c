@@ -1,4 +1,4 @@
-/* What the readers of a pipeline share; see pipeline-reader.h. */
+/* Functions that the readers of a pipeline share; see pipeline-reader.h. */
 #include "orchestrator/oml/pipeline-reader.h"
 
 #include "orchestrator/base/near-miss.h"

@@ -1,4 +1,4 @@
-/* A pipeline that is being read: what its readers (pipeline.c and pipeline-*.c) share. Private to them. */
+/* A pipeline that is being read. Private to its readers (pipeline.c and pipeline-*.c). */
 #ifndef OSIRIS_ORCHESTRATOR_OML_PIPELINE_READER_H
 #define OSIRIS_ORCHESTRATOR_OML_PIPELINE_READER_H
 
@@ -11,10 +11,10 @@ struct pipeline_reader {
     const struct pipeline_options *options;
     struct params params;
     struct diagnostics *diagnostics;
-    bool graph_is_broken; /* a step has no id or component that could be used */
+    bool graph_is_broken; /* a step has no valid id or component */
 };
 
-/* An error at a place of the pipeline. `hint` may be NULL. */
+/* An error at a position in the pipeline. `hint` may be NULL. */
 #define reader_error(reader, type, where, location, hint, ...)                                     \
     pipeline_diagnose((reader)->diagnostics, DIAGNOSTIC_ERROR, (type), (reader)->pipeline,         \
                       (where), (location), (hint), __VA_ARGS__)
@@ -22,7 +22,7 @@ struct pipeline_reader {
     pipeline_diagnose((reader)->diagnostics, DIAGNOSTIC_WARNING, (type), (reader)->pipeline,       \
                       (where), (location), (hint), __VA_ARGS__)
 
-/* near_miss_question, or NULL if there are so many errors already that nobody would see it. */
+/* near_miss_question, or NULL if there are already so many errors that it would not be shown. */
 char *pipeline_question(const struct pipeline_reader *reader, const char *wanted,
                         const char *const *candidates, size_t count);
 

@@ -11,7 +11,7 @@
 #define POINTER_MAXIMUM 256
 
 /* Whether the spec's lists of JSON pointers contain this one. */
-static bool spec_says_secret(const struct component *component, const char *pointer)
+static bool is_declared_secret(const struct component *component, const char *pointer)
 {
     static const char *const lists[] = {"secrets", "x-secret"};
 
@@ -93,7 +93,7 @@ static void walk_item(struct pipeline_reader *reader, const struct component *co
     size_t end = more < 0 || (size_t)more >= room ? length : length + (size_t)more;
 
     pointer[end] = '\0';
-    if (key != NULL && (redact_key_is_secret(key->text) || spec_says_secret(component, pointer)))
+    if (key != NULL && (redact_key_is_secret(key->text) || is_declared_secret(component, pointer)))
         refuse_values(reader, key, value, location);
     walk(reader, component, value, pointer, end, location);
     pointer[length] = '\0';

@@ -39,7 +39,7 @@ static void check_legacy(struct pipeline_reader *reader, const struct place *pla
 
     if (old != NULL && yaml_get_key(place->node, key) != NULL)
         reader_error(reader, "duplicate_key", &old->where, place->location, "keep one of them",
-                     "\"%s\" is an old name of \"%s\", which is set, too", legacy, key);
+                     "\"%s\" is an old name of \"%s\", which is also set", legacy, key);
 }
 
 static void check_keys(struct pipeline_reader *reader, const struct place *place,

@@ -4,7 +4,7 @@
 
 #include "orchestrator/oml/pipeline-reader.h"
 
-/* Everything of them but what they need of each other. */
+/* Reads the steps, except for their dependencies. */
 void pipeline_read_steps(struct pipeline_reader *reader, const struct yaml_node *steps);
 
 #endif

@@ -180,7 +180,7 @@ static void read_document(struct pipeline_reader *reader)
     size_t errors = reader->diagnostics->errors;
     pipeline_read_needs(reader, yaml_get(root, "steps"));
     pipeline->has_graph = !reader->graph_is_broken && reader->diagnostics->errors == errors;
-    params_check_given(&reader->params, pipeline->document, reader->options, reader->diagnostics);
+    params_check_names(&reader->params, pipeline->document, reader->options, reader->diagnostics);
     pipeline->params = json_object_get(reader->params.values);
 }
 

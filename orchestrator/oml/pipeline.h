@@ -93,7 +93,7 @@ static inline void pipeline_free_value(struct pipeline **pipeline)
     pipeline_free(*pipeline);
 }
 
-/* A pipeline's diagnostic at a place inside it. */
+/* Adds a diagnostic at a position in the pipeline. */
 #define pipeline_diagnose(diagnostics, severity, type, pipeline, where, location, hint, ...)       \
     diagnostics_add((diagnostics), (severity), (type), (where), (pipeline)->source,                \
                     (pipeline)->source_length, (location), (hint), __VA_ARGS__)

@@ -36,14 +36,14 @@ static void wrong(struct reader *reader, const struct yaml_node *node, const cha
                   what);
 }
 
-/* The options of one place, by its adapter's spec. */
+/* The options of a place, read by its adapter's spec. */
 struct options {
     const struct reader *reader;
     const struct yaml_node *key, *node; /* of the place */
     const char *adapter, *location;
-    json_object *spec; /* or NULL: nothing is known */
+    json_object *spec; /* NULL: not available */
     json_object *values;
-    bool is_partial; /* something is wrong with one of them, and reported: what is missing may be meant by it */
+    bool is_partial; /* a problem with one of them has been reported, so a missing option may be misspelt */
 };
 
 static json_object *schema_of(const struct options *options)
@@ -67,7 +67,7 @@ static void report_unknown(struct options *options, const struct yaml_node *key,
                   options->location, question, "the adapter \"%s\" has no option \"%s\"", options->adapter, key->text);
 }
 
-/* One that the spec does not mention is refused if the spec says so, and is likely a mistake if it does not say otherwise. */
+/* An unknown option is refused if the spec forbids it, and likely a mistake unless the spec explicitly allows it. */
 static bool is_refused(struct options *options, const struct yaml_node *key)
 {
     json_object *schema = schema_of(options), *additional = json_member(schema, "additionalProperties");
@@ -103,8 +103,8 @@ static void read_options(struct options *options)
     }
 }
 
-/* What a pointer of schema_check shows, in which names are as they are, in the file and in what was read of it: as far as it is there.
- * Gives its name in the file. */
+/* Follows a pointer of schema_check (whose names are not escaped) in the file and in the values read from it, as far as both exist.
+ * Returns the node in the file. */
 static const struct yaml_node *find(const struct options *options, const char *pointer, json_object **value)
 {
     const struct yaml_node *node = options->node;
@@ -132,7 +132,7 @@ static bool begins_with_pointer(const char *pointer, const char *beginning)
     return strncmp(pointer, beginning, length) == 0 && (pointer[length] == '/' || pointer[length] == '\0');
 }
 
-/* The spec says so of it, or of what it lies in. */
+/* Whether the spec declares it, or a value that contains it, secret. */
 static bool is_secret_option(const struct options *options, const char *pointer)
 {
     json_object *list = json_member(options->spec, "secrets");
@@ -143,7 +143,7 @@ static bool is_secret_option(const struct options *options, const char *pointer)
     return false;
 }
 
-/* A value that is no secret can have one in it: both may come from one variable. */
+/* A value that is not secret can contain a secret, because both may come from one variable. */
 static bool has_secret(const struct options *options, json_object *value)
 {
     json_object *secrets = options->reader->secrets;
@@ -170,7 +170,7 @@ static void on_problem(void *context, const char *pointer, const char *message, 
         return;
     }
     if (is_secret_option(options, pointer)) {
-        message = "is not what the adapter takes; its value is secret and not shown";
+        message = "is not valid for the adapter; its value is secret and not shown";
         is = NULL;
     } else if (has_secret(options, value)) {
         is = NULL;
@@ -194,7 +194,7 @@ static void check_options(struct options *options)
     schema_check(schema, filled, on_problem, options);
 }
 
-/* Takes them into the place. */
+/* Reads the options, and adds them to the place. */
 static void add_options(const struct reader *reader, const struct yaml_node *key, const struct yaml_node *node, const char *location,
                         json_object *place)
 {

@@ -71,7 +71,7 @@ static uint32_t kinds_from_json(json_object *names)
     return set;
 }
 
-/* A crash has the category internal, too. */
+/* A crash also has the category internal. */
 static uint32_t kinds_of(const struct osiris_error *error)
 {
     uint32_t set = category_bit(error->category);

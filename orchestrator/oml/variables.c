@@ -95,7 +95,7 @@ void variables_free(struct variables *variables)
     free(variables);
 }
 
-/* Filling in. */
+/* Substitution. */
 
 struct filling {
     const struct variables_reader *reader;
@@ -113,7 +113,7 @@ static bool is_name(const char *name)
     return *name == '\0';
 }
 
-/* The variable's value, NULL if it is not set; *place is where it is defined, unless in the environment. */
+/* The variable's value, NULL if it is not set. *place: the file and line that define it; NULL: the environment. */
 static const char *value_of(const struct variables *variables, const char *name, const char **place)
 {
     const char *value = getenv(name);
@@ -132,7 +132,7 @@ static bool invalid(const struct filling *filling, const char *hint, const char 
     return false;
 }
 
-/* False: it is reported. */
+/* False: a problem was reported. */
 static bool append(const struct filling *filling, const char *name, const char *value, const char *place)
 {
     const struct variables_reader *reader = filling->reader;
@@ -154,7 +154,7 @@ static bool append(const struct filling *filling, const char *name, const char *
     return true;
 }
 
-/* One ${…}, whose inside is `length` long. */
+/* Substitutes one ${…}, whose content is `length` long. */
 static bool fill_one(const struct filling *filling, const char *inside, size_t length)
 {
     _cleanup_free_ char *name = strndup(inside, length);
@@ -237,7 +237,7 @@ json_object *variables_scalar(const struct variables_reader *reader, const struc
     return yaml_to_json(&typed);
 }
 
-/* Whether a schema lets a value be text. */
+/* Whether a schema allows a string. */
 static bool takes_text(json_object *schema)
 {
     json_object *type = json_member(schema, "type");
@@ -282,7 +282,7 @@ static bool is_listed(json_object *pointers, const char *pointer)
     return false;
 }
 
-/* A JSON pointer (RFC 6901) to what a key names in what `pointer` shows. */
+/* The JSON pointer (RFC 6901) to the member `key` of the value at `pointer`. */
 static char *pointer_in(const char *pointer, const char *key)
 {
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(VALUE_MAXIMUM);

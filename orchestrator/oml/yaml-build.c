@@ -335,7 +335,7 @@ static void on_alias(struct builder *builder, struct fy_token *token,
     place(builder, node, where);
 }
 
-/* Tags of the core schema; of another type's the meaning is not known here, so that leaving it out would be wrong. */
+/* Tags of the core schema are known. Other tags are refused, because ignoring them could change the meaning. */
 
 static bool is_typed(const struct yaml_node *node, enum json_type type)
 {
@@ -530,7 +530,7 @@ int yaml_build(struct yaml_document *document, struct diagnostics *diagnostics)
 {
     struct builder builder = {.document = document, .diagnostics = diagnostics};
 
-    /* libfyaml, as json-c, takes some failed allocations for the end of the text. A file has its bound. */
+    /* Like json-c, libfyaml treats some failed allocations as the end of the text, so none may fail. The file's size is limited. */
     memory_insist();
     parse(&builder);
     memory_insist_no_more();

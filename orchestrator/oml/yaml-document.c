@@ -1,4 +1,4 @@
-/* Problems of a YAML file itself; see yaml-document.h. */
+/* Reporting errors of a YAML file; see yaml-document.h. */
 #include "orchestrator/oml/yaml-document.h"
 
 #include <stdarg.h>
@@ -7,7 +7,7 @@
 #include "core/base/memory.h"
 #include "core/base/redact.h"
 
-/* Whether a key of a secret's name stands somewhere in a line. There is no tree to ask when the file cannot be parsed. */
+/* Whether a line contains a key with a secret's name. There is no tree if the file cannot be parsed. */
 static bool line_names_a_secret(const char *line, size_t length)
 {
     static const char word_end[] = " \t\"',{}[]?-";
@@ -27,7 +27,7 @@ static bool line_names_a_secret(const char *line, size_t length)
     return false;
 }
 
-/* The line itself, or the one before it, whose value may go on. */
+/* Whether the line, or the one before it, whose value may continue, may contain a secret. */
 static bool may_show_a_secret(const struct yaml_document *document, unsigned line)
 {
     const char *at = document->source, *end = at == NULL ? at : at + document->source_length;

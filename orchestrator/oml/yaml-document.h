@@ -1,4 +1,4 @@
-/* A YAML file as its readers know it (yaml.c, yaml-build.c). Private to them. */
+/* The state of a YAML file. Private to yaml.c, yaml-build.c and yaml-document.c. */
 #ifndef OSIRIS_ORCHESTRATOR_OML_YAML_DOCUMENT_H
 #define OSIRIS_ORCHESTRATOR_OML_YAML_DOCUMENT_H
 

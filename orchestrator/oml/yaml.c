@@ -196,8 +196,8 @@ struct yaml_node *yaml_get_key(const struct yaml_node *node, const char *key)
     return found == (size_t)-1 ? NULL : node->keys[found];
 }
 
-struct source_location yaml_place_of(const struct yaml_document *document,
-                                     const struct yaml_node *scalar, const char *part)
+struct source_location yaml_position_of(const struct yaml_document *document,
+                                        const struct yaml_node *scalar, const char *part)
 {
     struct source_location where = scalar->where;
 

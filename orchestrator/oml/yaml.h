@@ -69,8 +69,8 @@ const char *yaml_string(const struct yaml_node *node);
 
 /* The position of the first `part` inside a scalar, which may span many lines; the scalar's own position if it is not
  * there literally (but with escapes, for instance). */
-struct source_location yaml_place_of(const struct yaml_document *document,
-                                     const struct yaml_node *scalar, const char *part);
+struct source_location yaml_position_of(const struct yaml_document *document,
+                                        const struct yaml_node *scalar, const char *part);
 
 /* The node as a JSON value, NULL if it is null. The node may be a scalar that the caller has made: plain and text count. */
 json_object *yaml_to_json(const struct yaml_node *node);

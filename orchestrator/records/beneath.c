@@ -12,8 +12,8 @@
 
 #define FOLDER (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
-/* The component that begins at `path`, `length` bytes long, of the folder that is open. `mode`: of one that is made if it is missing,
- * or NULL. */
+/* Opens the subfolder whose name is the first `length` bytes of `path`. `mode`: if it is missing, it is created with this mode; NULL: it is
+ * not created. */
 static int open_component(int folder, const char *path, size_t length, const mode_t *mode)
 {
     char name[NAME_MAX + 1];

@@ -1,6 +1,6 @@
 /*
- * Events and metrics that only osiris itself puts on record, each named here and nowhere else; docs/records.md says what they are. From
- * workers and adapters they would be a lie.
+ * The names of events and metrics that only osiris itself records, defined here and nowhere else; docs/records.md describes them. Workers
+ * and adapters must not use these names.
  */
 #ifndef OSIRIS_ORCHESTRATOR_RECORDS_OWN_NAMES_H
 #define OSIRIS_ORCHESTRATOR_RECORDS_OWN_NAMES_H
@@ -74,7 +74,7 @@ const char *own_metric_name(enum own_metric metric);
 bool own_event_has_name(const char *name);
 bool own_metric_has_name(const char *name);
 
-/* As rundir_event and rundir_metric. */
+/* Like rundir_event and rundir_metric. */
 void rundir_own_event(struct rundir *rundir, enum own_event event, json_object *fields);
 void rundir_own_metric(struct rundir *rundir, enum own_metric metric, double value, const char *unit, json_object *tags);
 

@@ -113,7 +113,7 @@ struct interrupted {
     struct timespec ended; /* when it last wrote there */
 };
 
-/* Anybody may have written the entry: a cloned project may contain some. */
+/* Entries are not trusted, because a cloned project may contain some. */
 static bool lies_in_run_logs(const char *base_dir, const char *run_dir)
 {
     _cleanup_free_ char *run_logs = path_in(base_dir, "run_logs/");
@@ -139,7 +139,7 @@ static int open_regular(const char *path, int flags)
     return open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 }
 
-/* Its lock is free. -1: the run goes on, or it is unknown. */
+/* Takes the run's lock. -1: the run is still running, or this is unknown. */
 static int lock_events(struct interrupted *run)
 {
     _cleanup_free_ char *path = path_in(run->run_dir, "events.jsonl");
@@ -325,7 +325,8 @@ static void remove_unfinished_records(const struct interrupted *run)
     }
 }
 
-/* What its workers have left in the project. One that lives still removes it itself, and is looked at again by the next osiris: false. */
+/* Removes what the run's workers have left in the project. False: a worker is still running; it removes its own files, and the next osiris
+ * checks again. */
 static bool clear_temporary(const char *base_dir, const char *run_id)
 {
     _cleanup_free_ char *inner = memory_format(RUN_INDEX_TEMPORARY "/%s", run_id), *path = path_in(base_dir, inner);
@@ -334,8 +335,8 @@ static bool clear_temporary(const char *base_dir, const char *run_id)
     return folder < 0 || litter_remove_dead(path, run_id);
 }
 
-/* The same, and what has been left beside its records. What a run with --out has left there stays: whoever made the entry may have named
- * any folder. */
+/* The same, and removes what was left next to the run's records. With --out nothing is removed there, because the entry is not trusted and
+ * may name any folder. */
 static bool clear_litter(const struct interrupted *run, const char *base_dir)
 {
     bool is_clear = clear_temporary(base_dir, run->run_id);
@@ -370,7 +371,7 @@ static void end_interrupted(const char *base_dir, const char *index_dir, const c
             (void)unlink(path);
         return;
     }
-    /* Another osiris may have settled it since the entry was read. */
+    /* Another osiris may have completed it since the entry was read. */
     if (access(path, F_OK) == 0 && is_settled(&run, index_dir, lines) && clear_litter(&run, base_dir))
         (void)unlink(path);
     (void)close(run.events);

@@ -4,7 +4,7 @@
  *   runs.jsonl       one line for each completed run, appended with one write
  *   running/<run id> a running run: its future line, and where its records are
  *
- * and .osiris/tmp/<run id>: what its workers have for a time.
+ * and .osiris/tmp/<run id>: temporary files of its workers.
  *
  * A run holds a lock (flock) on its events.jsonl for as long as its process lives: a run that is listed as running
  * although nobody holds its lock was interrupted (kill -9, a power cut), whatever process has its pid now. On a
@@ -27,8 +27,8 @@ void run_index_remove_running(const char *index_dir, const char *run_id);
  * events.jsonl. At most RUN_INDEX_LOOKED_AT of the running ones are examined. Returns their lines (an array; free it).
  * For runs that ended with a full disk, what is only in one of status.json and the index is copied to the other.
  * Records outside the project's run_logs (--out, or an entry that somebody has written) are read and not
- * changed; only the index records their end. What their dead workers have left in RUN_INDEX_TEMPORARY is removed, and what is noted there
- * (core/output/litter.h). What cannot be written is left for the next time. */
+ * changed; only the index records their end. What dead workers have left in RUN_INDEX_TEMPORARY is removed, including what is listed there
+ * (core/output/litter.h). What cannot be written is left to the next osiris. */
 #define RUN_INDEX_TEMPORARY ".osiris/tmp"
 #define RUN_INDEX_LOOKED_AT 64
 json_object *run_index_end_interrupted(const char *base_dir);

@@ -35,7 +35,7 @@ struct rundir {
     char *index_dir;
     char *run_id;
     struct redactor *redactor; /* borrowed */
-    bool is_named; /* the user has named the directory */
+    bool is_named; /* the user has chosen the directory */
     int fds[RECORD_COUNT];
     struct buffer pending[RECORD_COUNT];
     int status_room; /* reserved space for the last status.json, or -1 */
@@ -363,7 +363,7 @@ static int append_index(struct rundir *rundir, json_object *index_line)
     return result;
 }
 
-/* The last one has reserved space, even on a disk that the run or somebody else has filled. */
+/* The last status has reserved space, even on a full disk. */
 static int replace_status(struct rundir *rundir, const char *path, const struct buffer *text,
                           struct osiris_error *error)
 {
@@ -381,8 +381,7 @@ static void print_status(json_object *status, struct buffer *text)
     buffer_append_char(text, '\n');
 }
 
-/* A disk that had no room from the start has that of the status which says that the run is on; what the steps came to may not fit
- * into it. */
+/* If the disk was full from the start, only the space of the first status is available, and the results of the steps may not fit. */
 static int overwrite_status(const char *path, json_object *status)
 {
     _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -422,7 +421,7 @@ void rundir_begin(struct rundir *rundir, json_object *status, json_object *index
     _cleanup_json_ json_object *clean = redactor_record(rundir->redactor, owned_line);
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    /* In this order, so that whoever finds the entry finds the lock held. */
+    /* In this order, so that the lock is already held when another process finds the entry. */
     (void)run_index_add_running(rundir->index_dir, rundir->run_id, clean, &error);
     note_failure(rundir, &error);
     (void)write_status(rundir, owned_status);

@@ -16,16 +16,16 @@
 #include "core/plugin/spec-check.h"
 #include "orchestrator/registry/plugin-files.h"
 
-/* Finding one. */
+/* Finding. */
 
 struct search {
     const char *name;
     char *found;
     struct buffer *tried;       /* the folders, for the message */
-    struct osiris_error obstacle; /* the first obstacle: the adapter may be behind it */
+    struct osiris_error obstacle; /* the first error: the adapter may be in the folder that it concerns */
 };
 
-/* A folder that is listed need not be there, and need not have the file; but whatever is there can be read. */
+/* Listed folders need not exist or contain the file, but existing ones must be readable. */
 static void note_obstacle(struct search *search, const char *folder, const char *path, int number)
 {
     _cleanup_dir_ DIR *directory = opendir(folder);
@@ -65,7 +65,7 @@ static void search_folders(struct search *search, const char *list)
         search_folder(search, folder);
 }
 
-/* What else there is: {name: null} */
+/* The available adapters: {name: null} */
 
 static void list_folder(json_object *names, const char *path)
 {
@@ -152,17 +152,17 @@ bool adapter_file_is_installed(const char *name, const struct adapter_folders *f
            one.st_ino == other.st_ino;
 }
 
-/* Describing it. */
+/* Describing. */
 
 #define DESCRIPTION_MAXIMUM (16u << 20)
-#define DESCRIBED '+' /* the spec is behind it */
-#define REFUSED '-'   /* the reason is behind it */
+#define DESCRIBED '+' /* the spec follows */
+#define REFUSED '-'   /* the reason follows */
 
 struct description {
     const char *path, *name;
 };
 
-/* In a child. */
+/* Runs in a child process. */
 static bool describe(void *context, int answer)
 {
     const struct description *description = context;

@@ -18,7 +18,7 @@
 
 struct question {
     const char *worker_path;
-    const char *const *arguments; /* NULL-terminated; the first is the option that says what it is */
+    const char *const *arguments; /* NULL-terminated; the first is the worker's option */
     int input;                    /* the worker's standard input, or -1: there is nothing */
     int64_t timeout_ms;
 };

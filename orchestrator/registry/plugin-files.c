@@ -1,4 +1,4 @@
-/* Where plug-ins may lie; see plugin-files.h. */
+/* Searching folders for plug-ins; see plugin-files.h. */
 #include "orchestrator/registry/plugin-files.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* What workers answer to requests; see answers.h and docs/protocol.md. */
+/* Answers of workers to requests; see answers.h and docs/protocol.md. */
 #include "orchestrator/session/answers.h"
 
 #include <stdio.h>
@@ -47,7 +47,7 @@ static void answer_hello(struct session_worker *worker, json_object *result)
     worker->phase_deadline_ms = clock_monotonic_ms() + session->limits.prepare_ms;
 }
 
-/* What the drivers say that they need of the system (x-runtime), each once. */
+/* The system requirements that the drivers declare (x-runtime), without duplicates. */
 static json_object *requirements(const struct session *session, json_object *drivers)
 {
     json_object *found = json_object_new_object();
@@ -79,7 +79,7 @@ static json_object *requirements(const struct session *session, json_object *dri
     return names;
 }
 
-/* A driver is loaded with all that it needs, or not at all. */
+/* A loaded driver has everything that it needs, so nothing is ever missing here. */
 static void dependency_check(struct session_worker *worker, json_object *drivers)
 {
     json_object *fields = json_object_new_object();
@@ -122,8 +122,8 @@ static void answer_prepare(struct session_worker *worker, json_object *result)
     json_add(fields, "drivers", json_object_get(names));
     session_event(session, EVENT_DRIVERS_REGISTERED, fields);
     session_initialized(worker, names);
-    rundir_note(session->options->rundir, "worker", "ready in place %s: %zu drivers are loaded", worker->place->name,
-                json_array_count(names));
+    rundir_note(session->options->rundir, "worker", "ready in place %s: %zu driver%s loaded", worker->place->name,
+                json_array_count(names), json_array_count(names) == 1 ? "" : "s");
     json_object_put(names);
     worker->phase = WORKER_RUNNING;
     worker->phase_deadline_ms = 0;
@@ -147,7 +147,7 @@ void session_note_published(struct session *session, json_object *result)
         json_add_string(fields, "path", path);
         json_add_integer(fields, "bytes", bytes);
         session_event(session, EVENT_ARTIFACT_CREATED, fields);
-        rundir_note(options->rundir, step_id, "published %s, %lld bytes", path, (long long)bytes);
+        rundir_note(options->rundir, step_id, "published %s, %lld byte%s", path, (long long)bytes, bytes == 1 ? "" : "s");
         if (step != PLAN_NONE) {
             json_object *record = session->steps[step].record;
             if (json_member(record, "published") == NULL)
@@ -173,7 +173,7 @@ static bool is_about_group(enum request_kind kind)
            kind == REQUEST_ABORT;
 }
 
-void worker_forget_requests(struct session_worker *worker)
+void worker_drop_requests(struct session_worker *worker)
 {
     while (worker->request_count > 0) {
         const struct session_request request = worker->requests[--worker->request_count];
@@ -206,7 +206,7 @@ static void step_has_run(struct session *session, size_t index, json_object *res
     schedule_step_ended(session->schedule, index, true);
 }
 
-/* The worker does not say of which driver: of the first that it could not load. */
+/* The error is about the first driver that the worker could not load. */
 static void registration_failed(struct session_worker *worker, const struct osiris_error *error)
 {
     json_object *fields = json_object_new_object();
@@ -217,11 +217,11 @@ static void registration_failed(struct session_worker *worker, const struct osir
     session_event(worker->place->session, EVENT_DRIVER_REGISTRATION_FAILED, fields);
 }
 
-/* Cleanup is answered: nothing else that was asked of it will be. */
-static void clean(struct session_worker *worker)
+/* The worker has answered cleanup: it will not answer any earlier request. */
+static void finish_cleanup(struct session_worker *worker)
 {
     worker->phase = WORKER_ENDED;
-    worker_forget_requests(worker);
+    worker_drop_requests(worker);
 }
 
 static void answer_error(struct session_worker *worker, const struct session_request *request, json_object *object)
@@ -242,9 +242,9 @@ static void answer_error(struct session_worker *worker, const struct session_req
         group_answered(session, request->index, true);
         break;
     case REQUEST_CLEANUP:
-        clean(worker);
+        finish_cleanup(worker);
         if (schedule_succeeded(session->schedule))
-            session_warn_of_end(worker, &error);
+            session_warn_late_failure(worker, &error);
         else
             session_fail(session, &error);
         break;
@@ -254,7 +254,7 @@ static void answer_error(struct session_worker *worker, const struct session_req
     case REQUEST_PREPARE:
         if (request->kind == REQUEST_PREPARE)
             registration_failed(worker, &error);
-        /* Without these there is nothing to go on with; prepare has nothing to take back. */
+        /* Without these two the session cannot continue. There is nothing to abort. */
         session_fail(session, &error);
         worker_send_cleanup(worker);
         break;
@@ -262,7 +262,7 @@ static void answer_error(struct session_worker *worker, const struct session_req
     osiris_error_clear(&error);
 }
 
-/* Counts go into records and summaries as they are. */
+/* Counts are copied into records and summaries unchanged, so they are checked here. */
 static bool is_result_of_step(json_object *result)
 {
     json_object *metrics = json_member(result, "metrics");
@@ -298,7 +298,7 @@ static void answer(struct session_worker *worker, const struct session_request *
         if (is_result_of_step(result))
             step_has_run(session, request->index, result);
         else
-            worker_violates(worker, "a step's result is malformed");
+            worker_fail_violation(worker, "a step's result is malformed");
         break;
     case REQUEST_COMMIT:
     case REQUEST_PHASE_PUBLISH:
@@ -313,7 +313,7 @@ static void answer(struct session_worker *worker, const struct session_request *
     case REQUEST_CANCEL:
         break;
     case REQUEST_CLEANUP:
-        clean(worker);
+        finish_cleanup(worker);
         break;
     }
 }
@@ -329,7 +329,7 @@ static bool take_request(struct session_worker *worker, const char *id, struct s
     return true;
 }
 
-void worker_take_answer(struct session_worker *worker, const char *id, json_object *message)
+void worker_handle_answer(struct session_worker *worker, const char *id, json_object *message)
 {
     struct session_request request;
     json_object *error_object = json_member(message, "error");
@@ -337,18 +337,17 @@ void worker_take_answer(struct session_worker *worker, const char *id, json_obje
 
     if (id == NULL || !take_request(worker, id, &request)) {
         struct osiris_error error = OSIRIS_ERROR_INIT;
-        osiris_error_set_violation(&error, "it answered \"%.64s\", which was not asked",
+        osiris_error_set_violation(&error, "it answered the request \"%.64s\", which was not sent",
                          id == NULL ? "" : id);
         worker_fail(worker, &error);
         return;
     }
     if ((error_object == NULL) == (result == NULL) ||
         !json_object_is_type(result == NULL ? error_object : result, json_type_object)) {
-        worker_violates(worker, "an answer has neither a result nor an error");
+        worker_fail_violation(worker, "an answer must have either a result or an error");
         return;
     }
-    /* A greeting that failed ended the conversation; what was sent behind it is of no interest, but to workers that wait
-     * with this one for the end of a group. */
+    /* During cleanup other answers no longer matter, except to a group whose other workers are waiting for this one. */
     if (worker->phase == WORKER_CLEANING && request.kind != REQUEST_CLEANUP) {
         if (is_about_group(request.kind))
             group_answered(worker->place->session, request.index, true);

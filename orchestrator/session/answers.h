@@ -1,14 +1,14 @@
-/* What workers answer to requests. */
+/* Answers of workers to requests. */
 #ifndef OSIRIS_ORCHESTRATOR_SESSION_ANSWERS_H
 #define OSIRIS_ORCHESTRATOR_SESSION_ANSWERS_H
 
 #include "orchestrator/session/state.h"
 
-/* `id` is NULL if the message has none that is a text. */
-void worker_take_answer(struct session_worker *worker, const char *id, json_object *message);
-/* Requests of a worker that is gone are not answered any more: those that are about groups count as failed. */
-void worker_forget_requests(struct session_worker *worker);
-/* Files that have their names now. */
+/* `id` is NULL if the message has no id or its id is not a string. */
+void worker_handle_answer(struct session_worker *worker, const char *id, json_object *message);
+/* The worker will answer no more requests: those that concern a group count as failed. */
+void worker_drop_requests(struct session_worker *worker);
+/* Records the files that a commit has published. */
 void session_note_published(struct session *session, json_object *result);
 
 #endif

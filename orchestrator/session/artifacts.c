@@ -23,7 +23,7 @@ void session_note_artifacts(struct session *session)
     }
 }
 
-void session_forget_artifacts(const struct session *session, const struct session_step *step)
+void session_remove_new_artifacts(const struct session *session, const struct session_step *step)
 {
     _cleanup_free_ char *path = artifacts_path(session, step);
 
@@ -42,7 +42,7 @@ static void warn_of_artifact(void *context, const char *text)
     session_log(sweeping->session, OSIRIS_WARNING, sweeping->step == NULL ? "adapter" : sweeping->step->id, text);
 }
 
-/* A worker that has died has not done it, and an adapter may have brought anything. */
+/* A worker that has died has not checked its artifacts, and an adapter may have collected anything. */
 void session_sweep_artifacts(struct session *session)
 {
     for (size_t i = 0; i < session->plan->step_count; i++) {

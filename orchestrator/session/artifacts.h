@@ -1,14 +1,14 @@
-/* The steps' folders of artifacts: what was there before, what a failed attempt has left, what is none. */
+/* The steps' artifact folders: noting their contents, and removing what failed attempts left and what is not allowed there. */
 #ifndef OSIRIS_ORCHESTRATOR_SESSION_ARTIFACTS_H
 #define OSIRIS_ORCHESTRATOR_SESSION_ARTIFACTS_H
 
 #include "orchestrator/session/state.h"
 
-/* Once osiris has put its own there. */
+/* Call it after osiris has written its own artifacts. */
 void session_note_artifacts(struct session *session);
-/* Removes what the step's failed attempt has left. */
-void session_forget_artifacts(const struct session *session, const struct session_step *step);
-/* No worker lives any more: what is no artifact is left out of the record. */
+/* Removes what a failed attempt of the step has left. */
+void session_remove_new_artifacts(const struct session *session, const struct session_step *step);
+/* Removes everything that is not allowed as an artifact. Call it when all workers have ended. */
 void session_sweep_artifacts(struct session *session);
 
 #endif

@@ -27,7 +27,7 @@ int session_seed_jitter(struct session *session, struct osiris_error *error)
     return 0;
 }
 
-/* Holding back. */
+/* Deferred reports. */
 
 static void hold(struct session_step *step, struct osiris_error *error)
 {
@@ -50,7 +50,7 @@ void session_report_group(struct session *session, size_t group)
     }
 }
 
-/* Failing. */
+/* Failures. */
 
 void session_name_step(const struct session_step *step, struct osiris_error *error)
 {
@@ -77,7 +77,7 @@ void session_set_cause(struct session *session, size_t step, const struct osiris
     group->cause_step = step;
 }
 
-bool session_begin_again(struct session *session, size_t step, const struct osiris_error *error)
+bool session_start_retry(struct session *session, size_t step, const struct osiris_error *error)
 {
     size_t number = session->plan->steps[step].group;
 
@@ -96,7 +96,7 @@ void session_step_failed(struct session *session, size_t index, struct osiris_er
     if (step->overdue.category != 0)
         osiris_error_copy(error, &step->overdue);
     session_name_step(step, error);
-    if ((group->cause.category != 0 || session_begin_again(session, index, error)) &&
+    if ((group->cause.category != 0 || session_start_retry(session, index, error)) &&
         !schedule_is_stopping(session->schedule)) {
         hold(step, error);
         schedule_step_ended(session->schedule, index, false);
@@ -107,21 +107,21 @@ void session_step_failed(struct session *session, size_t index, struct osiris_er
     session_fail(session, error);
 }
 
-void session_step_overdue(struct session *session, size_t index, struct osiris_error *error)
+void session_step_timed_out(struct session *session, size_t index, struct osiris_error *error)
 {
     struct session_step *step = &session->steps[index];
 
     session_name_step(step, error);
     osiris_error_copy(&step->overdue, error);
-    if (group_of(session, index)->cause.category == 0 && !session_begin_again(session, index, error))
+    if (group_of(session, index)->cause.category == 0 && !session_start_retry(session, index, error))
         session_fail(session, error);
     osiris_error_clear(error);
 }
 
-/* Pausing. */
+/* Pauses. */
 
-/* A writer of the group that may have written what it cannot take back, and was not told that this is all right. */
-static const struct session_step *spoiled_by(const struct session *session, size_t group)
+/* A writer of the group that may have made changes that it cannot undo, and is not marked as unsafe to repeat. */
+static const struct session_step *irreversible_writer(const struct session *session, size_t group)
 {
     const struct plan_group *steps = &session->plan->groups[group];
 
@@ -161,7 +161,7 @@ static void report_retry(struct session *session, const struct session_group *gr
     char text[512];
 
     record_retry(session, group, delay_ms);
-    snprintf(text, sizeof text, "attempt %lld of %lld failed, the next one comes in %s: %.400s",
+    snprintf(text, sizeof text, "attempt %lld of %lld failed, the next one starts in %s: %.400s",
              (long long)group->attempt, (long long)step->plan->retry.max_attempts,
              duration_text(delay_ms, delay), clean == NULL ? "" : clean);
     rundir_log(options->rundir, OSIRIS_WARNING, step->id, text);
@@ -171,8 +171,8 @@ static void report_retry(struct session *session, const struct session_group *gr
                                         step->plan->retry.max_attempts, delay_ms);
 }
 
-/* The run fails of what the attempt has failed of. */
-static void give_up(struct session *session, size_t number)
+/* The cause of the failed attempt becomes the run's failure. */
+static void fail_with_cause(struct session *session, size_t number)
 {
     struct osiris_error cause = OSIRIS_ERROR_INIT;
 
@@ -180,7 +180,7 @@ static void give_up(struct session *session, size_t number)
     session_fail(session, &cause);
 }
 
-void session_pause_again(struct session *session, size_t number)
+void session_schedule_retry(struct session *session, size_t number)
 {
     struct session_group *group = &session->groups[number];
     const struct session_step *step = &session->steps[group->cause_step];
@@ -189,9 +189,9 @@ void session_pause_again(struct session *session, size_t number)
     char text[DURATION_TEXT_SIZE];
 
     if (step->plan->total_timeout_ms > 0 && step->first_ms != 0 && now + delay >= step->first_ms + step->plan->total_timeout_ms) {
-        osiris_error_hint(&group->cause, "no other attempt fits into its timeout of %s in all",
+        osiris_error_hint(&group->cause, "no further attempt fits into its total timeout of %s",
                           duration_text(step->plan->total_timeout_ms, text));
-        give_up(session, number);
+        fail_with_cause(session, number);
         return;
     }
     report_retry(session, group, delay);
@@ -202,24 +202,24 @@ void session_pause_again(struct session *session, size_t number)
 void session_pause_group(struct session *session, size_t number)
 {
     struct session_group *group = &session->groups[number];
-    const struct session_step *writer = spoiled_by(session, number);
+    const struct session_step *writer = irreversible_writer(session, number);
 
     group->stop_ms = 0;
     if (writer == NULL) {
-        session_pause_again(session, number);
+        session_schedule_retry(session, number);
         return;
     }
     osiris_error_hint(&group->cause,
-                      "it is not repeated: step \"%s\" (%s) may have written what it cannot take "
-                      "back; give it retry: {unsafe: true} if it may write twice",
+                      "it is not repeated: step \"%s\" (%s) may have written something that it "
+                      "cannot undo; set retry: {unsafe: true} on it if it may write twice",
                       writer->id, writer->component);
-    give_up(session, number);
+    fail_with_cause(session, number);
 }
 
 /* Resuming. */
 
-/* It never was. */
-static void forget_attempt(struct session *session, size_t group)
+/* Resets the group's steps, as if the attempt had not been made. */
+static void reset_attempt(struct session *session, size_t group)
 {
     const struct plan_group *steps = &session->plan->groups[group];
 
@@ -232,13 +232,13 @@ static void forget_attempt(struct session *session, size_t group)
         step->has_ended = step->has_written = false;
         osiris_error_clear(&step->held);
         osiris_error_clear(&step->overdue);
-        session_forget_artifacts(session, step);
+        session_remove_new_artifacts(session, step);
     }
 }
 
 void session_resume_group(struct session *session, size_t group)
 {
-    forget_attempt(session, group);
+    reset_attempt(session, group);
     osiris_error_clear(&session->groups[group].cause);
     schedule_resume_group(session->schedule, group);
 }

@@ -1,9 +1,9 @@
 /*
- * Attempts of groups: what a failed step means, whether its group may have another attempt, and when that begins; see retry.h, and
+ * Attempts of groups: the consequences of a failed step, whether its group is retried, and when the next attempt starts. See retry.h, and
  * docs/pipelines.md for the rules.
  *
- * The step that failed first decides by its `retry`. Its group is aborted as in a run that fails (schedule.h). What is known of
- * the attempt's steps is held back until it is clear whether there is another one.
+ * The `retry` of the step that failed first decides. Its group is aborted as in a failed run (schedule.h). Reports about the attempt's
+ * steps are held until it is known whether another attempt follows.
  */
 #ifndef OSIRIS_ORCHESTRATOR_SESSION_ATTEMPTS_H
 #define OSIRIS_ORCHESTRATOR_SESSION_ATTEMPTS_H
@@ -12,27 +12,27 @@
 
 int session_seed_jitter(struct session *session, struct osiris_error *error);
 
-/* A step's attempt has failed: its group is to have another one, or the run fails. Takes `error`. */
+/* A step's attempt has failed: its group is retried, or the run fails. Takes `error`. */
 void session_step_failed(struct session *session, size_t step, struct osiris_error *error);
-/* The same of a step that still runs, but too long: what it answers from now on is no news. Takes `error`. */
-void session_step_overdue(struct session *session, size_t step, struct osiris_error *error);
+/* The same for a step that is still running but has exceeded its time. Its answer is ignored. Takes `error`. */
+void session_step_timed_out(struct session *session, size_t step, struct osiris_error *error);
 
-/* Whether the step's own rules allow another attempt of its group. (If there is time for it, session_pause_again finds out.) */
+/* Whether the step's retry rules allow another attempt of its group. (session_schedule_retry checks whether there is time for it.) */
 bool session_step_allows(const struct session *session, size_t step, const struct osiris_error *error);
-/* The first failure of a running group's attempt: true if another one may follow. */
-bool session_begin_again(struct session *session, size_t step, const struct osiris_error *error);
-/* That is what its group's attempt has failed of. */
+/* The first failure in the current attempt of a running group. True: another attempt may follow. */
+bool session_start_retry(struct session *session, size_t step, const struct osiris_error *error);
+/* Records the error as the cause of the failed attempt of the step's group. */
 void session_set_cause(struct session *session, size_t step, const struct osiris_error *error);
-/* Where the error does not say which step it is about, it is this one. */
+/* Adds the step to an error that names none. */
 void session_name_step(const struct session_step *step, struct osiris_error *error);
 
-/* SCHEDULE_PAUSE */
+/* Carries out SCHEDULE_PAUSE. */
 void session_pause_group(struct session *session, size_t group);
-/* The attempt is over; the next one comes after a delay, if that still fits. */
-void session_pause_again(struct session *session, size_t group);
-/* The next attempt begins. */
+/* The attempt is over. Schedules the next one after a delay, if there is time for it. */
+void session_schedule_retry(struct session *session, size_t group);
+/* Starts the next attempt. */
 void session_resume_group(struct session *session, size_t group);
-/* Reports what was held back of the group's steps. */
+/* Delivers the reports about the group's steps that were held. */
 void session_report_group(struct session *session, size_t group);
 
 #endif

@@ -1,4 +1,4 @@
-/* How a worker has ended; see blame.h. */
+/* Describes the end of a worker; see blame.h. */
 #include "orchestrator/session/blame.h"
 
 #include <stdio.h>
@@ -6,7 +6,7 @@
 
 #include "orchestrator/session/worker.h"
 
-/* What the worker is at with a step. */
+/* What the worker is doing with a step. */
 enum step_activity { IDLE, RUNNING, COMMITTING, CLOSING };
 
 static enum step_activity activity(const struct session_worker *worker, size_t step)
@@ -23,8 +23,8 @@ static enum step_activity activity(const struct session_worker *worker, size_t s
     return worker_has_published(worker, group) ? CLOSING : COMMITTING;
 }
 
-/* From `first` on: how many steps the worker is at something alike with; *next is the first step behind them. */
-static size_t count_alike(const struct session_worker *worker, size_t first, size_t *next)
+/* The number of consecutive busy steps from `first` on that have the same activity; *next is the first step after them. */
+static size_t count_same_activity(const struct session_worker *worker, size_t first, size_t *next)
 {
     enum step_activity what = activity(worker, first);
     size_t count = 0, i = first;
@@ -54,15 +54,15 @@ static char *busy_steps(const struct session_worker *worker)
         next = i + 1;
         if (what == IDLE)
             continue;
-        size_t count = count_alike(worker, i, &next);
+        size_t count = count_same_activity(worker, i, &next);
         buffer_append_format(&text, "%s%s ", text.length > 0 ? " and " : "", count > 1 ? "steps" : "step");
-        for (size_t told = 0; told < count; i++) {
+        for (size_t listed = 0; listed < count; i++) {
             if (activity(worker, i) != what)
                 continue;
-            const char *before = told == 0 ? "" : told + 1 == count ? " and " : ", ";
+            const char *before = listed == 0 ? "" : listed + 1 == count ? " and " : ", ";
             buffer_append_format(&text, "%s\"%s\" (%s)", before, session->steps[i].id,
                                  session->steps[i].component);
-            told++;
+            listed++;
         }
         buffer_append_format(&text, " %s %s", count > 1 ? "were" : "was", verbs[what]);
     }
@@ -96,8 +96,7 @@ static void describe_end(const struct session_worker *worker, struct osiris_erro
     }
 }
 
-/* The worker's crash handler names the step whose thread it was. Only a step that the worker was busy with is believed. PLAN_NONE:
- * it is not known. */
+/* The step that the worker's crash handler has named, if the worker was busy with it; otherwise PLAN_NONE. */
 static size_t find_crashed_step(const struct session_worker *worker)
 {
     const char *signal_name = worker->end.state == OSIRIS_WORKER_SIGNALLED ? sigabbrev_np(worker->end.code) : NULL;
@@ -109,7 +108,7 @@ static size_t find_crashed_step(const struct session_worker *worker)
     return found != PLAN_NONE && activity(worker, found) != IDLE ? found : PLAN_NONE;
 }
 
-/* The step that can be to blame, if there is only one. */
+/* The only step that the worker was busy with; PLAN_NONE if there was none or more than one. */
 static size_t find_only_step(const struct session_worker *worker)
 {
     size_t found = PLAN_NONE;
@@ -138,11 +137,11 @@ static void blame_step(const struct session_worker *worker, struct osiris_error 
 
 void worker_explain_end(const struct session_worker *worker, struct osiris_error *error)
 {
-    _cleanup_free_ char *words = worker->log == NULL ? NULL : worker_log_last_words(worker->log);
+    _cleanup_free_ char *words = worker->log == NULL ? NULL : worker_log_last_lines(worker->log);
 
     describe_end(worker, error);
     if (words != NULL && words[0] != '\0')
-        osiris_error_hint(error, "its last words: %s", words);
+        osiris_error_hint(error, "its last output: %s", words);
     free(error->type);
     error->type = strdup("WorkerCrashError");
     if (error->category != OSIRIS_ERROR_CANCELLED)

@@ -1,11 +1,11 @@
-/* How a worker has ended, in words, and which of its steps is to blame. */
+/* Describes the end of a worker, and finds the step that caused it. */
 #ifndef OSIRIS_ORCHESTRATOR_SESSION_BLAME_H
 #define OSIRIS_ORCHESTRATOR_SESSION_BLAME_H
 
 #include "orchestrator/session/state.h"
 
-/* Its end is known. `error` is what it has failed of: it becomes the error of the worker's end, and names the step if that
- * is known. */
+/* Call it when the worker's end is known. `error` is the worker's failure; it becomes the error that describes the end, and names
+ * the step if that is known. */
 void worker_explain_end(const struct session_worker *worker, struct osiris_error *error);
 
 #endif

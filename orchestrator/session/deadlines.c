@@ -1,4 +1,4 @@
-/* What may take only so long; see deadlines.h. */
+/* Timeouts; see deadlines.h. */
 #include "orchestrator/session/deadlines.h"
 
 #include "core/base/clock.h"
@@ -36,7 +36,7 @@ static void check_run(struct session *session, int64_t now)
     session_send_cancel(session);
 }
 
-/* One that has ended where nobody waited for what it was at (orchestrator/adapter/guard.h): the run cannot end well any more. */
+/* An adapter may end while nothing waits for its call (orchestrator/adapter/guard.h). The run has failed then. */
 static void check_adapters(struct session *session)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
@@ -49,7 +49,7 @@ static void check_adapters(struct session *session)
 
 /* Steps. */
 
-/* INT64_MAX: none. */
+/* INT64_MAX: it has none. */
 static int64_t step_deadline(const struct session *session, size_t index)
 {
     const struct session_step *step = &session->steps[index];
@@ -62,21 +62,21 @@ static int64_t step_deadline(const struct session *session, size_t index)
     return own < total ? own : total;
 }
 
-static void step_is_late(struct session *session, size_t index, int64_t now)
+static void fail_late_step(struct session *session, size_t index, int64_t now)
 {
     const struct session_step *step = &session->steps[index];
     bool own = step->plan->timeout_ms > 0 && now >= step->started_ms + step->plan->timeout_ms;
     struct osiris_error error = OSIRIS_ERROR_INIT;
     char text[DURATION_TEXT_SIZE];
 
-    osiris_error_set(&error, OSIRIS_ERROR_TIMEOUT, "it did not end within its timeout of %s%s",
-                     duration_text(own ? step->plan->timeout_ms : step->plan->total_timeout_ms, text),
-                     own ? "" : " in all");
+    osiris_error_set(&error, OSIRIS_ERROR_TIMEOUT, "it did not end within its %stimeout of %s",
+                     own ? "" : "total ",
+                     duration_text(own ? step->plan->timeout_ms : step->plan->total_timeout_ms, text));
     error.retryable = true;
-    session_step_overdue(session, index, &error);
+    session_step_timed_out(session, index, &error);
 }
 
-/* Groups that are to stop. */
+/* Groups that have been requested to stop. */
 
 static bool owes_answers(const struct session_worker *worker, size_t group)
 {
@@ -100,16 +100,16 @@ static void check_group(struct session *session, size_t index, int64_t now)
     group->stop_ms = 0;
     for (size_t i = 0; i < session->worker_count; i++) {
         struct session_worker *worker = &session->workers[i];
-        if (!worker_is_there(worker) || !owes_answers(worker, index))
+        if (!worker_is_reachable(worker) || !owes_answers(worker, index))
             continue;
         session_log(session, OSIRIS_WARNING, "worker",
-                    "a step does not stop within the grace time; its worker is killed");
+                    "a step did not stop within the grace period; its worker is killed");
         worker_kill(worker);
         worker_fail_with(worker, OSIRIS_ERROR_TIMEOUT, "it did not stop in time and was killed");
     }
 }
 
-/* All. */
+/* Everything. */
 
 void session_fail_workers(struct session *session, int category, const char *message)
 {
@@ -122,7 +122,7 @@ void session_fail_workers(struct session *session, int category, const char *mes
     }
 }
 
-static bool any_goes_on(const struct session *session)
+static bool any_is_running(const struct session *session)
 {
     for (size_t i = 0; i < session->worker_count; i++)
         if (!worker_is_over(&session->workers[i]) && session->workers[i].phase != WORKER_FAILED)
@@ -135,16 +135,16 @@ static void check_grace(struct session *session, int64_t now)
     if (session->grace_deadline_ms == 0 || now < session->grace_deadline_ms)
         return;
     session->grace_deadline_ms = 0;
-    if (!any_goes_on(session))
+    if (!any_is_running(session))
         return;
     session_log(session, OSIRIS_WARNING, "worker",
-                "the worker does not stop within its grace time; it is killed");
+                "the worker did not stop within its grace period; it is killed");
     session_fail_workers(session, OSIRIS_ERROR_TIMEOUT, "it did not stop in time and was killed");
 }
 
 void session_check_deadlines(struct session *session)
 {
-    session_make_up_for_pause(session);
+    session_extend_for_pause(session);
     int64_t now = clock_monotonic_ms();
 
     check_grace(session, now);
@@ -152,7 +152,7 @@ void session_check_deadlines(struct session *session)
     check_adapters(session);
     for (size_t i = 0; i < session->plan->step_count; i++)
         if (now >= step_deadline(session, i))
-            step_is_late(session, i, now);
+            fail_late_step(session, i, now);
     for (size_t i = 0; i < session->plan->group_count; i++)
         check_group(session, i, now);
     session_check_streams(session, now);

@@ -1,4 +1,4 @@
-/* Errors that workers send; see errors.h. */
+/* Errors from workers; see errors.h. */
 #include "orchestrator/session/errors.h"
 
 #include <stdlib.h>
@@ -16,7 +16,7 @@ static void shorten(const struct session *session, char **text)
     free(whole);
 }
 
-/* Whether it is what the plan calls a step's component or driver. */
+/* Whether the plan has a step with this component or driver. */
 static bool is_component(const struct session *session, const char *name)
 {
     for (size_t i = 0; i < session->plan->step_count; i++)
@@ -26,7 +26,7 @@ static bool is_component(const struct session *session, const char *name)
     return false;
 }
 
-/* Names are not masked: they have to be names. */
+/* Names are not masked, so unknown ones are removed. */
 static void check_names(const struct session *session, struct osiris_error *error)
 {
     if (error->step_id != NULL && plan_find_step(session->plan, error->step_id) == PLAN_NONE) {

@@ -1,10 +1,10 @@
-/* Errors that workers send. */
+/* Errors from workers. */
 #ifndef OSIRIS_ORCHESTRATOR_SESSION_ERRORS_H
 #define OSIRIS_ORCHESTRATOR_SESSION_ERRORS_H
 
 #include "orchestrator/session/state.h"
 
-/* It may be anybody's: its texts are no longer than those that ours gives, and it is about steps that there are. */
+/* The worker is not trusted: long texts are truncated, and names that the plan does not have are removed. */
 void session_read_error(const struct session *session, struct osiris_error *error, json_object *object);
 
 #endif

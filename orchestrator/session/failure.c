@@ -1,4 +1,4 @@
-/* What the run has failed of; see failure.h. */
+/* The failure of the run; see failure.h. */
 #include "orchestrator/session/failure.h"
 
 void session_fail(struct session *session, struct osiris_error *error)

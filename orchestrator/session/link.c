@@ -9,8 +9,8 @@
 #include "orchestrator/session/requests.h"
 #include "orchestrator/session/worker.h"
 
-#define QUIET_MS 500 /* so long after a worker's last word it is looked whether it lives */
-#define LONGEST_PAUSE_MS 200 /* between two attempts; the first comes at once */
+#define QUIET_MS 500 /* silence after which it is checked whether the worker's process still runs */
+#define LONGEST_PAUSE_MS 200 /* between two attempts; the first is made at once */
 
 static void link_event(struct session_worker *worker, enum own_event event, int64_t down_ms)
 {
@@ -22,8 +22,8 @@ static void link_event(struct session_worker *worker, enum own_event event, int6
     session_event(worker->place->session, event, fields);
 }
 
-/* A link that breaks again and again may do so for as long as it carries something each way in between, or holds for as
- * long as silence may last; else all its losses count as one. */
+/* A link may break repeatedly as long as data passes in both directions in between, or the link stays up for the heartbeat timeout.
+ * Otherwise all the losses count as one, which began with the first. */
 static void judge_loss(struct session_worker *worker, int64_t now)
 {
     struct session_link *link = &worker->link;
@@ -51,17 +51,17 @@ static void link_went_down(struct session_worker *worker, int64_t now)
 {
     worker->link.down_since_ms = now;
     session_log(worker->place->session, OSIRIS_WARNING, "worker",
-                "the link to the worker is lost; making it again");
+                "the link to the worker is lost; reconnecting");
     link_event(worker, EVENT_LINK_LOST, -1);
 }
 
-/* Nobody could be heard meanwhile, and what was waited for could not come. */
+/* Nothing could arrive while the link was down, so deadlines are extended by that time. */
 static void link_is_up(struct session_worker *worker, int64_t now)
 {
     int64_t down_ms = now - worker->link.down_since_ms;
 
     worker->link.down_since_ms = 0;
-    worker->link.up_since_ms = worker->last_heard_ms = now;
+    worker->link.up_since_ms = worker->last_received_ms = now;
     if (worker->phase_deadline_ms != 0)
         worker->phase_deadline_ms += down_ms;
     for (size_t i = 0; i < worker->request_count; i++)
@@ -70,7 +70,7 @@ static void link_is_up(struct session_worker *worker, int64_t now)
     link_event(worker, EVENT_LINK_RESUMED, down_ms);
 }
 
-/* The adapter may take its time. */
+/* The adapter may take long, so its thread does it. */
 static void attempt(struct session_worker *worker, int64_t now)
 {
     struct session_link *link = &worker->link;
@@ -84,7 +84,7 @@ static void attempt(struct session_worker *worker, int64_t now)
     adapter_thread_begin(place->adapter, ADAPTER_RECONNECT, NULL);
 }
 
-void worker_take_link(struct session_worker *worker, struct adapter_outcome *outcome)
+void worker_finish_reconnect(struct session_worker *worker, struct adapter_outcome *outcome)
 {
     struct session_link *link = &worker->link;
     int64_t now = clock_monotonic_ms();
@@ -92,7 +92,7 @@ void worker_take_link(struct session_worker *worker, struct adapter_outcome *out
 
     worker->place->phase = PLACE_STARTED;
     worker->place->deadline_ms = 0;
-    if (!worker_is_there(worker))
+    if (!worker_is_reachable(worker))
         return;
     link->attempt_ms = now;
     link->next_attempt_ms = now + link->pause_ms;
@@ -105,12 +105,12 @@ void worker_take_link(struct session_worker *worker, struct adapter_outcome *out
         link->judged = false;
     } else {
         session_log(worker->place->session, OSIRIS_DEBUG, "worker",
-                    outcome->error.message == NULL ? "cannot connect again" : outcome->error.message);
+                    outcome->error.message == NULL ? "cannot reconnect" : outcome->error.message);
     }
 }
 
-/* The link is lost, or a new one waits for the worker's greeting. */
-static void make_link_again(struct session_worker *worker, int64_t now)
+/* The link is lost, or the worker has not greeted over a new one yet. */
+static void restore_link(struct session_worker *worker, int64_t now)
 {
     const struct session_limits *limits = &worker->place->session->limits;
     struct session_link *link = &worker->link;
@@ -121,11 +121,11 @@ static void make_link_again(struct session_worker *worker, int64_t now)
     if (!channel_is_lost(worker->channel) &&
         now >= link->attempt_ms + limits->heartbeat_timeout_ms)
         channel_drop_link(worker->channel);
-    /* It may have been up for a moment since anybody looked. */
+    /* It may have been up for a moment since the last check. */
     if (channel_is_lost(worker->channel) && !link->judged)
         judge_loss(worker, now);
     if (now >= link->trouble_since_ms + limits->resume_ms) {
-        snprintf(text, sizeof text, "the link could not be made again within %lld ms",
+        snprintf(text, sizeof text, "the link could not be re-established within %lld ms",
                  (long long)limits->resume_ms);
         worker_fail_with(worker, OSIRIS_ERROR_CONNECTION, text);
         return;
@@ -134,35 +134,35 @@ static void make_link_again(struct session_worker *worker, int64_t now)
         attempt(worker, now);
 }
 
-/* A link can die without a sign: where another can be had, that is tried before the worker is taken for dead. */
-static void give_up(struct session_worker *worker, const char *sign, int64_t now)
+/* A link can be lost without notice. If it can be replaced, that is tried before the worker counts as lost. */
+static void handle_silence(struct session_worker *worker, const char *sign, int64_t now)
 {
     char text[96];
 
     snprintf(text, sizeof text, "%s; %s", sign,
-             channel_is_resumable(worker->channel) ? "the link is given up" : "it was killed");
+             channel_is_resumable(worker->channel) ? "the link is dropped" : "it was killed");
     if (channel_is_resumable(worker->channel)) {
         session_log(worker->place->session, OSIRIS_WARNING, "worker", text);
         channel_drop_link(worker->channel);
-        make_link_again(worker, now);
+        restore_link(worker, now);
         return;
     }
     worker_kill(worker);
     worker_fail_with(worker, OSIRIS_ERROR_INTERNAL, text);
 }
 
-/* The end of its channel tells it, unless a process that a driver has left holds on to that. */
+/* The end of the channel would show it, but a process that a driver has left may keep the channel open. */
 static bool worker_is_dead(const struct session_worker *worker, int64_t now)
 {
     struct osiris_worker_exit end;
 
-    if (worker->remote || now < worker->last_heard_ms + QUIET_MS)
+    if (worker->remote || now < worker->last_received_ms + QUIET_MS)
         return false;
     adapter_thread_worker_exit(worker->place->adapter, &end);
     return end.state == OSIRIS_WORKER_EXITED || end.state == OSIRIS_WORKER_SIGNALLED;
 }
 
-/* When the first answer that has a bound of its own is late. */
+/* The earliest deadline of a request that has one. */
 static int64_t answer_deadline(const struct session_worker *worker)
 {
     int64_t first = INT64_MAX;
@@ -173,7 +173,7 @@ static int64_t answer_deadline(const struct session_worker *worker)
     return first;
 }
 
-/* When a worker that takes nothing of what waits for it is left, however alive it says it is. */
+/* When a worker that reads nothing counts as lost, even if it sends heartbeats. */
 static int64_t stuck_deadline(const struct session_worker *worker)
 {
     int64_t since = channel_stuck_since(worker->channel);
@@ -186,10 +186,10 @@ void worker_check_deadlines(struct session_worker *worker)
     const struct session_limits *limits = &worker->place->session->limits;
     int64_t now = clock_monotonic_ms();
 
-    if (!worker_is_there(worker))
+    if (!worker_is_reachable(worker))
         return;
     if (!channel_is_up(worker->channel)) {
-        make_link_again(worker, now);
+        restore_link(worker, now);
         return;
     }
     if (worker->link.down_since_ms != 0)
@@ -200,14 +200,14 @@ void worker_check_deadlines(struct session_worker *worker)
                          worker->phase == WORKER_CLEANING ? "it did not clean up in time"
                                                         : "it did not become ready in time");
     } else if (worker_is_dead(worker, now)) {
-        worker_fail_with(worker, OSIRIS_ERROR_INTERNAL, "it is dead");
+        worker_fail_with(worker, OSIRIS_ERROR_INTERNAL, "its process has ended");
     } else if (now >= answer_deadline(worker)) {
         worker_kill(worker);
         worker_fail_with(worker, OSIRIS_ERROR_TIMEOUT, "it did not commit in time");
-    } else if (now >= worker->last_heard_ms + limits->heartbeat_timeout_ms) {
-        give_up(worker, "no heartbeat came", now);
+    } else if (now >= worker->last_received_ms + limits->heartbeat_timeout_ms) {
+        handle_silence(worker, "it sent no heartbeat", now);
     } else if (now >= stuck_deadline(worker)) {
-        give_up(worker, "it reads nothing", now);
+        handle_silence(worker, "it does not read", now);
     } else if (now >= worker->last_sent_ms + limits->heartbeat_interval_ms) {
         worker_send_heartbeat(worker);
     }
@@ -219,11 +219,11 @@ int64_t worker_next_deadline(const struct session_worker *worker)
     const struct session_link *link = &worker->link;
     int64_t next;
 
-    if (!worker_is_there(worker))
+    if (!worker_is_reachable(worker))
         return INT64_MAX;
     if (channel_is_up(worker->channel)) {
         next = clock_earlier(worker->last_sent_ms + limits->heartbeat_interval_ms,
-                       worker->last_heard_ms + limits->heartbeat_timeout_ms);
+                       worker->last_received_ms + limits->heartbeat_timeout_ms);
         next = clock_earlier(next, answer_deadline(worker));
         next = clock_earlier(next, stuck_deadline(worker));
         return worker->phase_deadline_ms == 0 ? next : clock_earlier(next, worker->phase_deadline_ms);

@@ -27,7 +27,7 @@
 
 #define FLUSH_INTERVAL_MS 250
 
-/* Signals: the first cancels, the second kills. Not a second SIGHUP: of a terminal that closes kernel and shell both tell. */
+/* Signals: the first cancels, the second kills. A second SIGHUP does not, because kernel and shell both send one when a terminal closes. */
 
 static void cancel(struct session *session, int signal_number)
 {
@@ -35,7 +35,7 @@ static void cancel(struct session *session, int signal_number)
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
     session->result->signal_number = signal_number;
-    /* All that the steps had to do is done. */
+    /* The steps have already ended. */
     if (session->phase >= SESSION_ENDING) {
         session_hurry_adapters(session, session->limits.cancel_grace_ms);
         return;
@@ -67,7 +67,7 @@ static void read_signals(struct session *session)
             take_signal(session, (int)info.ssi_signo);
 }
 
-/* Executing: steps and groups. */
+/* Execution: steps and groups. */
 
 static void start_step(struct session *session, size_t index)
 {
@@ -158,7 +158,7 @@ static void execution_error(struct session *session)
     session_event(session, EVENT_ADAPTER_EXECUTION_ERROR, fields);
 }
 
-/* Rows of the writers, or, if none has written any, those that were read. */
+/* The rows that writers have written, or, if there are none, the rows that extractors have read. */
 static int64_t total_rows(const struct session *session)
 {
     int64_t written = 0, read = 0;
@@ -198,7 +198,7 @@ static void begin_ending(struct session *session)
     session_end_workers(session);
 }
 
-/* A signal or a timeout that came too late for everything not to be published has stopped nothing. */
+/* If everything has been published nevertheless, a late signal or timeout has stopped nothing. */
 static void clear_late_failure(struct session *session)
 {
     if (!schedule_succeeded(session->schedule) ||
@@ -243,7 +243,7 @@ static bool any_is_busy(const struct session *session)
     return false;
 }
 
-/* Those whose workers are wanted. */
+/* Whether a place is being prepared whose worker is needed. */
 static bool any_prepares(const struct session *session)
 {
     for (size_t i = 0; i < session->worker_count; i++)
@@ -258,7 +258,7 @@ static bool all_are_over(const struct session *session)
     for (size_t i = 0; i < session->worker_count; i++)
         if (!worker_is_over(&session->workers[i]))
             return false;
-    /* Lost workers may be replaced. */
+    /* Otherwise lost workers may be replaced. */
     return schedule_is_stopping(session->schedule) || schedule_finished(session->schedule);
 }
 
@@ -292,7 +292,7 @@ static void advance(struct session *session)
     }
 }
 
-/* Waiting, and what came. */
+/* Waiting for events, and handling them. */
 
 #define FDS_OF_WORKERS(session) (1 + (session)->place_count)
 #define FDS_A_WORKER 3
@@ -308,7 +308,7 @@ static nfds_t fill_fds(const struct session *session, struct pollfd *fds)
     }
     for (size_t i = 0; i < session->worker_count; i++) {
         const struct session_worker *worker = &session->workers[i];
-        bool there = worker_is_there(worker);
+        bool there = worker_is_reachable(worker);
         fds[count++] = (struct pollfd){.fd = there ? channel_fd(worker->channel) : -1,
                                        .events = there ? channel_poll_events(worker->channel) : 0};
         fds[count++] = (struct pollfd){.fd = there ? channel_wake_fd(worker->channel) : -1, .events = POLLIN};
@@ -328,14 +328,14 @@ static int poll_timeout(const struct session *session)
     return next <= now ? 0 : (int)(next - now);
 }
 
-/* Without poll nothing more can be heard of workers, only of adapters. */
+/* Without poll nothing can be received from workers, only from adapters. */
 static void cannot_poll(struct session *session)
 {
     const struct timespec moment = {.tv_nsec = 10000000};
 
     session_fail_workers(session, OSIRIS_ERROR_INTERNAL, "cannot poll");
     for (size_t i = 0; i < session->place_count; i++)
-        place_take_adapter(&session->places[i]);
+        place_handle_outcome(&session->places[i]);
     (void)nanosleep(&moment, NULL);
 }
 
@@ -348,12 +348,12 @@ static void serve(struct session *session, const struct pollfd *fds)
         const struct pollfd *own = &fds[FDS_OF_WORKERS(session) + FDS_A_WORKER * i];
         if (own[2].revents != 0 && worker->log != NULL)
             worker_log_read(worker->log);
-        if ((own[0].revents != 0 || own[1].revents != 0) && worker_is_there(worker))
+        if ((own[0].revents != 0 || own[1].revents != 0) && worker_is_reachable(worker))
             worker_receive(worker, own[0].revents);
     }
     for (size_t i = 0; i < session->place_count; i++)
         if (fds[1 + i].revents != 0)
-            place_take_adapter(&session->places[i]);
+            place_handle_outcome(&session->places[i]);
 }
 
 static void wait_for_others(struct session *session, struct pollfd *fds)
@@ -363,14 +363,14 @@ static void wait_for_others(struct session *session, struct pollfd *fds)
     pause_expect(&session->watch, clock_monotonic_ms(), timeout_ms);
     int ready = poll(fds, fill_fds(session, fds), timeout_ms);
     int reason = errno;
-    session_make_up_for_pause(session);
+    session_extend_for_pause(session);
     if (ready > 0)
         serve(session, fds);
     else if (ready < 0 && reason != EINTR)
         cannot_poll(session);
 }
 
-/* Also while so much comes that the loop never rests. */
+/* Called in every round, because the loop may be too busy to ever wait. */
 static void flush_records(struct session *session)
 {
     int64_t now = clock_monotonic_ms();
@@ -381,7 +381,7 @@ static void flush_records(struct session *session)
     session->next_flush_ms = now + FLUSH_INTERVAL_MS;
 }
 
-/* Until there is nothing to do but to wait. */
+/* Returns when there is nothing left to do but wait. */
 static void settle_and_advance(struct session *session)
 {
     enum session_phase phase;
@@ -402,7 +402,7 @@ void session_loop(struct session *session)
         if (session->phase == SESSION_DONE)
             break;
         wait_for_others(session, fds);
-        session_pass_credits(session);
+        session_forward_credits(session);
         session_check_deadlines(session);
         flush_records(session);
     }

@@ -1,4 +1,4 @@
-/* What the end of a worker means for groups; see losses.h. */
+/* Consequences of a lost worker for its groups; see losses.h. */
 #include "orchestrator/session/losses.h"
 
 #include <string.h>
@@ -10,9 +10,9 @@
 #include "orchestrator/session/notes.h"
 #include "orchestrator/session/worker.h"
 
-enum loss { LOST_NOTHING, LOSS_DEALT_WITH, LOSS_FATAL };
+enum loss { LOST_NOTHING, LOSS_HANDLED, LOSS_FATAL };
 
-/* Groups that run. */
+/* Running groups. */
 
 /* Of the group's steps in the worker that run or have run, or if there is none of all of them: the one that is known to have ended
  * it, or else the first that allows another attempt, or else the first. */
@@ -40,7 +40,7 @@ static void lose_step(struct session *session, size_t index, const struct osiris
 {
     struct osiris_error own = OSIRIS_ERROR_INIT;
 
-    session->steps[index].has_written = true; /* nobody knows */
+    session->steps[index].has_written = true; /* unknown, so assumed */
     osiris_error_copy(&own, error);
     session_step_failed(session, index, &own);
     osiris_error_clear(&own);
@@ -62,7 +62,7 @@ static enum loss lose_running_group(struct session_worker *worker, size_t group,
     struct session *session = worker->place->session;
     size_t blamed = step_to_blame(worker, group, true, error);
     enum group_state state = schedule_group_state(session->schedule, group);
-    bool dealt_with = true;
+    bool handled = true;
 
     if (state == GROUP_WAITING || state == GROUP_COMMITTED || state == GROUP_FAILED ||
         !schedule_group_has_begun(session->schedule, group))
@@ -73,14 +73,14 @@ static enum loss lose_running_group(struct session_worker *worker, size_t group,
     if (schedule_step_state(session->schedule, blamed) == STEP_REQUESTED)
         lose_step(session, blamed, error);
     else if (session->groups[group].cause.category == 0)
-        dealt_with = session_begin_again(session, blamed, error);
+        handled = session_start_retry(session, blamed, error);
     lose_steps(worker, group, error);
-    return dealt_with ? LOSS_DEALT_WITH : LOSS_FATAL;
+    return handled ? LOSS_HANDLED : LOSS_FATAL;
 }
 
-/* Groups that are paused, or being committed. */
+/* Paused groups, and groups that are being committed. */
 
-/* It waits for its next attempt, which has failed thereby before it has begun. */
+/* The group was waiting for its next attempt, which counts as failed before it has started. */
 static enum loss lose_paused_group(struct session_worker *worker, size_t number, const struct osiris_error *error)
 {
     struct session *session = worker->place->session;
@@ -90,13 +90,13 @@ static enum loss lose_paused_group(struct session_worker *worker, size_t number,
     if (!session_step_allows(session, group->cause_step, error))
         return LOSS_FATAL;
     session_set_cause(session, group->cause_step, error);
-    session_pause_again(session, number);
+    session_schedule_retry(session, number);
     if (*restart_ms == 0 || *restart_ms > group->resume_ms)
         *restart_ms = group->resume_ms;
-    return LOSS_DEALT_WITH;
+    return LOSS_HANDLED;
 }
 
-void session_warn_of_end(struct session_worker *worker, const struct osiris_error *error)
+void session_warn_late_failure(struct session_worker *worker, const struct osiris_error *error)
 {
     struct session *session = worker->place->session;
     json_object *fields = json_object_new_object();
@@ -119,19 +119,19 @@ static bool owes_answer(const struct session_worker *worker, size_t group)
     return false;
 }
 
-/* It is past repeating. */
+/* The group can no longer be retried. */
 static enum loss lose_committing_group(struct session_worker *worker, size_t group, struct osiris_error *error)
 {
     struct session *session = worker->place->session;
     bool publishing = schedule_group_state(session->schedule, group) == GROUP_PUBLISHING;
 
     if (worker_has_published(worker, group) || (publishing && !owes_answer(worker, group))) {
-        session_warn_of_end(worker, error);
-        return LOSS_DEALT_WITH;
+        session_warn_late_failure(worker, error);
+        return LOSS_HANDLED;
     }
-    /* Also what it has committed is not published any more. */
+    /* What the worker has committed is not published either. */
     session->groups[group].refused = true;
-    /* It may be there already. A run that has failed of something else tells of that only. */
+    /* The output may have been published already, so it is not repeated. An earlier failure of the run is kept; this one is only logged. */
     error->retryable = false;
     if (session->failure.category != 0)
         session_log(session, OSIRIS_WARNING, "worker", error->message);
@@ -153,10 +153,10 @@ static enum loss lose_group(struct session_worker *worker, size_t group, struct 
     }
 }
 
-/* Groups that wait. */
+/* Waiting groups. */
 
-/* Nothing of a group had begun here. Those that were to may have another worker, if one of their steps may be repeated: that counts
- * as an attempt, so that a place whose workers keep dying is given up. */
+/* No group had started in this worker. The waiting ones get another worker if one of their steps may be repeated. That counts as an
+ * attempt, so a place whose workers keep dying is abandoned in the end. */
 static bool lose_waiting_groups(struct session_worker *worker, const struct osiris_error *error)
 {
     struct session *session = worker->place->session;
@@ -172,8 +172,8 @@ static bool lose_waiting_groups(struct session_worker *worker, const struct osir
         return false;
     struct session_group *group = &session->groups[session->plan->steps[cause].group];
     session_set_cause(session, cause, error);
-    session_pause_again(session, session->plan->steps[cause].group);
-    osiris_error_clear(&group->cause); /* no attempt of its steps has failed of that */
+    session_schedule_retry(session, session->plan->steps[cause].group);
+    osiris_error_clear(&group->cause); /* it is not the cause of a failed attempt */
     worker->place->restart_ms = group->resume_ms;
     return true;
 }
@@ -199,19 +199,19 @@ void session_lose_worker(struct session_worker *worker, struct osiris_error *err
     for (size_t i = 0; i < session->plan->group_count; i++) {
         bool paused = schedule_group_state(session->schedule, i) == GROUP_PAUSED;
         enum loss loss = lose_group(worker, i, error);
-        at_once = at_once || (loss == LOSS_DEALT_WITH && !paused);
+        at_once = at_once || (loss == LOSS_HANDLED && !paused);
         worst = loss > worst ? loss : worst;
     }
     /* One that fails now is paused as soon as it is still, and then knows its own delay. */
     if (at_once)
         worker->place->restart_ms = 0;
     if (worst == LOST_NOTHING && lose_waiting_groups(worker, error))
-        worst = LOSS_DEALT_WITH;
-    /* A worker that dies with nothing to lose could not start, or dies at its end. */
+        worst = LOSS_HANDLED;
+    /* A worker that dies without losing a group either could not start, or died at its end. */
     if (worst == LOST_NOTHING && schedule_succeeded(session->schedule))
-        session_warn_of_end(worker, error);
-    /* An adapter that was left behind starts no other. */
-    else if (worst != LOSS_DEALT_WITH || (worker->place->adapter == NULL && is_needed(worker)))
+        session_warn_late_failure(worker, error);
+    /* An abandoned adapter starts no other worker. */
+    else if (worst != LOSS_HANDLED || (worker->place->adapter == NULL && is_needed(worker)))
         session_fail(session, error);
     osiris_error_clear(error);
 }

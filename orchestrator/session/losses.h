@@ -1,12 +1,12 @@
-/* What the end of a worker means for the groups whose steps run in it, or were to. */
+/* Consequences of a lost worker for the groups whose steps ran in it, or were to run in it. */
 #ifndef OSIRIS_ORCHESTRATOR_SESSION_LOSSES_H
 #define OSIRIS_ORCHESTRATOR_SESSION_LOSSES_H
 
 #include "orchestrator/session/state.h"
 
-/* Each group has another attempt, or the run fails. Takes `error`. */
+/* Retries the groups that are affected, or fails the run. Takes `error`. */
 void session_lose_worker(struct session_worker *worker, struct osiris_error *error);
-/* Drivers or their worker came to a bad end when all that they had to do was done: that takes nothing back. */
-void session_warn_of_end(struct session_worker *worker, const struct osiris_error *error);
+/* A driver or the worker has failed after everything was published: this is only a warning. */
+void session_warn_late_failure(struct session_worker *worker, const struct osiris_error *error);
 
 #endif

@@ -1,4 +1,4 @@
-/* What workers say; see messages.h and docs/protocol.md. */
+/* Messages from workers; see messages.h and docs/protocol.md. */
 #include "orchestrator/session/messages.h"
 
 #include <stdlib.h>
@@ -43,28 +43,28 @@ static void handle_heartbeat(struct session_worker *worker, json_object *data)
     }
 }
 
-/* Ahead of the answer to a commit: from here on nothing that happens to the worker takes the group's output back. */
+/* Sent before the answer to a commit. From then on the group's output stays, whatever happens to the worker. */
 static void handle_published(struct session_worker *worker, json_object *data)
 {
     struct session_request *request = worker_find_request(worker, json_member_string(data, "id", NULL));
 
     if (request == NULL || request->published ||
         (request->kind != REQUEST_COMMIT && request->kind != REQUEST_PHASE_PUBLISH)) {
-        worker_violates(worker, "it published what was not asked for");
+        worker_fail_violation(worker, "it reports published files without a commit request");
         return;
     }
     request->published = true;
     session_note_published(worker->place->session, data);
 }
 
-/* The worker found fault with what it was sent, and is closing the channel. If that was a stream, its producer is left
- * first: it was its fault, and the reader's end follows from it. */
+/* The worker has received something malformed and is closing the channel. If it was in a stream, the worker that produced it fails
+ * first, as the cause of this worker's end. */
 static void handle_error(struct session_worker *worker, json_object *data)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
     session_read_error(worker->place->session, &error, data);
-    /* Which of its steps it is, is found out here. */
+    /* The step is determined here (blame.h). */
     free(error.step_id);
     free(error.component);
     error.step_id = error.component = NULL;
@@ -78,16 +78,16 @@ void worker_handle(struct session_worker *worker, json_object *message, size_t b
     const char *type = json_member_string(message, "type", "");
     bool is_answer = json_object_object_get_ex(message, "id", NULL);
 
-    if (!is_answer && worker_pass_on(worker, type, message, body_length))
+    if (!is_answer && worker_forward(worker, type, message, body_length))
         return;
-    /* From here on all of it may be put on record. */
+    /* From here on everything may be recorded. */
     _cleanup_json_ json_object *clean = redactor_message(worker->place->session->options->redactor, message);
     const char *id = json_member_string(clean, "id", NULL);
     json_object *data = json_member(clean, "data");
     if (body_length > 0)
-        worker_violates(worker, "a body comes where none may");
+        worker_fail_violation(worker, "a message has a body that must not have one");
     else if (is_answer)
-        worker_take_answer(worker, id, clean);
+        worker_handle_answer(worker, id, clean);
     else if (strcmp(type, "event") == 0)
         worker_report_event(worker, data);
     else if (strcmp(type, "metric") == 0)

@@ -29,7 +29,7 @@ static void refuse(struct session *session, const char *source, const char *name
     session_log(session, OSIRIS_WARNING, source, text);
 }
 
-static const char only_ours[] = "only osiris itself says that";
+static const char only_ours[] = "the name is reserved for osiris itself";
 
 void session_foreign_event(struct session *session, const char *source, const char *event, json_object *fields)
 {
@@ -49,7 +49,7 @@ void session_foreign_metric(struct session *session, const char *source, const c
         return;
     }
     json_object_put(tags);
-    refuse(session, source, name, isfinite(value) ? only_ours : "its value is not a number, or not finite");
+    refuse(session, source, name, isfinite(value) ? only_ours : "its value is not a finite number");
 }
 
 const char *session_error_type(const struct osiris_error *error)

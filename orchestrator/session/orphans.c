@@ -1,4 +1,4 @@
-/* Processes that drivers have left; see orphans.h. */
+/* Processes that drivers have left behind; see orphans.h. */
 #include "orchestrator/session/orphans.h"
 
 #include <stdio.h>
@@ -8,8 +8,8 @@
 
 #define TIMEOUT_MS 2000
 
-/* Adapters that reach other machines may leave helpers on purpose (a master of ssh connections), and the first process of a
- * container has everybody's orphans. */
+/* Adapters of remote places may leave processes running on purpose (for example, an ssh master connection), and the first process of
+ * a container adopts orphans of all others. */
 void session_end_orphans(struct session *session)
 {
     char text[96];
@@ -19,7 +19,7 @@ void session_end_orphans(struct session *session)
     size_t count = orphans_end(&session->adoption, TIMEOUT_MS);
     if (count == 0)
         return;
-    snprintf(text, sizeof text, "ended %zu process%s that drivers had left", count,
+    snprintf(text, sizeof text, "ended %zu process%s that drivers had left behind", count,
              count == 1 ? "" : "es");
     session_log(session, OSIRIS_WARNING, "worker", text);
 }

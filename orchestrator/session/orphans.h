@@ -1,10 +1,10 @@
-/* Processes that drivers have left: what a worker that was killed has left running on this machine becomes this process's child. */
+/* Processes that drivers have left behind. When a worker on this machine is killed, its children become children of this process. */
 #ifndef OSIRIS_ORCHESTRATOR_SESSION_ORPHANS_H
 #define OSIRIS_ORCHESTRATOR_SESSION_ORPHANS_H
 
 #include "orchestrator/session/state.h"
 
-/* No worker and no adapter's process is there: whatever child is new, is one. */
+/* Call it when no worker and no process of an adapter is running: every new child is an orphan. */
 void session_end_orphans(struct session *session);
 
 #endif

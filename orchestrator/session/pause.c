@@ -1,4 +1,4 @@
-/* Time in which osiris did not run; see pause.h. */
+/* Time during which osiris did not run; see pause.h. */
 #include "orchestrator/session/pause.h"
 
 #include <stdio.h>
@@ -7,15 +7,15 @@
 #include "orchestrator/oml/duration.h"
 #include "orchestrator/session/notes.h"
 
-/* A time from which something is counted; 0: not set. */
-static void put_off_beginning(int64_t *since_ms, int64_t pause, int64_t now)
+/* Moves the start of a period; 0: not set. */
+static void postpone_start(int64_t *since_ms, int64_t pause, int64_t now)
 {
     if (*since_ms != 0)
         *since_ms = *since_ms + pause < now ? *since_ms + pause : now;
 }
 
-/* The end of a period; 0: not set. No more than a whole one is given. */
-static void put_off_end(int64_t *deadline_ms, int64_t pause, int64_t now, int64_t period_ms)
+/* Moves the end of a period, at most by a whole one; 0: not set. */
+static void postpone_end(int64_t *deadline_ms, int64_t pause, int64_t now, int64_t period_ms)
 {
     if (*deadline_ms != 0)
         *deadline_ms = *deadline_ms + pause < now + period_ms ? *deadline_ms + pause : now + period_ms;
@@ -30,34 +30,34 @@ static int64_t phase_period(const struct session_worker *worker)
                                                : limits->exit_ms;
 }
 
-static void excuse_worker(struct session_worker *worker, int64_t pause, int64_t now)
+static void extend_worker(struct session_worker *worker, int64_t pause, int64_t now)
 {
     struct session_link *link = &worker->link;
 
-    put_off_end(&worker->phase_deadline_ms, pause, now, phase_period(worker));
+    postpone_end(&worker->phase_deadline_ms, pause, now, phase_period(worker));
     for (size_t i = 0; i < worker->request_count; i++)
-        put_off_end(&worker->requests[i].deadline_ms, pause, now, worker->place->session->limits.commit_ms);
-    put_off_beginning(&link->down_since_ms, pause, now);
-    put_off_beginning(&link->trouble_since_ms, pause, now);
-    put_off_beginning(&link->attempt_ms, pause, now);
-    put_off_beginning(&link->up_since_ms, pause, now);
-    worker->last_heard_ms = now;
+        postpone_end(&worker->requests[i].deadline_ms, pause, now, worker->place->session->limits.commit_ms);
+    postpone_start(&link->down_since_ms, pause, now);
+    postpone_start(&link->trouble_since_ms, pause, now);
+    postpone_start(&link->attempt_ms, pause, now);
+    postpone_start(&link->up_since_ms, pause, now);
+    worker->last_received_ms = now;
     if (worker->channel != NULL)
         channel_restart_stuck(worker->channel);
 }
 
-static void excuse_steps(struct session *session, int64_t pause, int64_t now)
+static void extend_steps(struct session *session, int64_t pause, int64_t now)
 {
     const struct session_limits *limits = &session->limits;
 
     for (size_t i = 0; i < session->plan->step_count; i++) {
-        put_off_beginning(&session->steps[i].started_ms, pause, now);
-        put_off_beginning(&session->steps[i].first_ms, pause, now);
+        postpone_start(&session->steps[i].started_ms, pause, now);
+        postpone_start(&session->steps[i].first_ms, pause, now);
     }
     for (size_t i = 0; i < session->plan->group_count; i++)
-        put_off_end(&session->groups[i].stop_ms, pause, now, limits->cancel_grace_ms);
+        postpone_end(&session->groups[i].stop_ms, pause, now, limits->cancel_grace_ms);
     for (size_t i = 0; i < session->plan->edge_count; i++)
-        put_off_end(&session->edges[i].end_ms, pause, now, limits->heartbeat_timeout_ms);
+        postpone_end(&session->edges[i].end_ms, pause, now, limits->heartbeat_timeout_ms);
 }
 
 static void report(struct session *session, int64_t pause)
@@ -69,20 +69,20 @@ static void report(struct session *session, int64_t pause)
     session_log(session, OSIRIS_INFO, NULL, text);
 }
 
-void session_make_up_for_pause(struct session *session)
+void session_extend_for_pause(struct session *session)
 {
     int64_t now = clock_monotonic_ms(), pause = pause_take(&session->watch, now);
 
     if (pause == 0)
         return;
-    put_off_end(&session->grace_deadline_ms, pause, now, session->limits.cancel_grace_ms);
+    postpone_end(&session->grace_deadline_ms, pause, now, session->limits.cancel_grace_ms);
     if (!session->timed_out)
-        put_off_end(&session->run_deadline_ms, pause, now, session->options->timeout_ms);
-    excuse_steps(session, pause, now);
+        postpone_end(&session->run_deadline_ms, pause, now, session->options->timeout_ms);
+    extend_steps(session, pause, now);
     for (size_t i = 0; i < session->place_count; i++)
-        put_off_end(&session->places[i].deadline_ms, pause, now, session->limits.cancel_grace_ms);
+        postpone_end(&session->places[i].deadline_ms, pause, now, session->limits.cancel_grace_ms);
     for (size_t i = 0; i < session->worker_count; i++)
-        excuse_worker(&session->workers[i], pause, now);
+        extend_worker(&session->workers[i], pause, now);
     if (pause >= 1000)
         report(session, pause);
 }

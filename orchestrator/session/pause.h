@@ -1,13 +1,13 @@
 /*
- * Time in which osiris did not run itself (Ctrl-Z, a virtual machine that stood still): it counts for nothing. What others do
- * meanwhile cannot be known, and what they said has not been read. See core/base/pause.h.
+ * Time during which osiris itself did not run (Ctrl-Z, a paused virtual machine) does not count towards timeouts, because osiris has
+ * not read what the others sent meanwhile. See core/base/pause.h.
  */
 #ifndef OSIRIS_ORCHESTRATOR_SESSION_PAUSE_H
 #define OSIRIS_ORCHESTRATOR_SESSION_PAUSE_H
 
 #include "orchestrator/session/state.h"
 
-/* If osiris did not run since this was last asked: nobody's time has gone by meanwhile, and workers have a new period to be heard. */
-void session_make_up_for_pause(struct session *session);
+/* If osiris has not run since the last call, extends all timeouts by that time, and restarts the workers' periods of silence. */
+void session_extend_for_pause(struct session *session);
 
 #endif

@@ -22,12 +22,12 @@
 #include "orchestrator/session/trace.h"
 #include "orchestrator/session/worker.h"
 
-#define UNASKED_MS 500 /* a worker that is reached again may have missed its orchestrator's leaving */
-/* A worker that has just died is not always a zombie yet when its socket has closed. */
+#define UNASKED_MS 500 /* a worker that was reconnected may not have noticed that its orchestrator has left */
+/* A worker whose socket has closed may take a moment to become a zombie. */
 #define DYING_MS 1000
 #define KILLED_MS 2000
 
-/* Which places there are. */
+/* Making places. */
 
 static size_t find_place(struct session *session, const char *name)
 {
@@ -43,7 +43,7 @@ static size_t find_place(struct session *session, const char *name)
     return session->place_count++;
 }
 
-/* A step without a place of its own is in the one that --adapter names. */
+/* A step without run_on runs in the place that --adapter names. */
 static const char *place_name(const struct session *session, const struct plan_step *step)
 {
     return strcmp(step->place, "default") == 0 ? session->options->adapter : step->place;
@@ -54,7 +54,7 @@ static bool runs_in(const struct session_step *step, const struct session_place 
     return step->worker >= place->workers && step->worker < place->workers + WORKERS_A_PLACE;
 }
 
-/* The files of the drivers that the place's steps name, each once; NULL-terminated, strings borrowed. */
+/* The files of the drivers of the place's steps, without duplicates; NULL-terminated, strings borrowed. */
 static const char **driver_paths(const struct session_place *place)
 {
     const struct session *session = place->session;
@@ -145,10 +145,10 @@ void session_free_places(struct session *session)
     session->worker_count = session->place_count = 0;
 }
 
-/* What adapters are asked. */
+/* Tasks for adapters. */
 
-static void begin(struct session_place *place, enum place_phase phase, enum adapter_task task,
-                  const struct adapter_patience *patience)
+static void begin_task(struct session_place *place, enum place_phase phase, enum adapter_task task,
+                       const struct adapter_patience *patience)
 {
     place->phase = phase;
     adapter_thread_begin(place->adapter, task, patience);
@@ -178,7 +178,7 @@ int session_prepare_places(struct session *session, struct osiris_error *error)
         if (make_adapter(&session->places[i], error) < 0)
             return -1;
     for (size_t i = 0; i < session->place_count; i++)
-        begin(&session->places[i], PLACE_PREPARING, ADAPTER_PREPARE, NULL);
+        begin_task(&session->places[i], PLACE_PREPARING, ADAPTER_PREPARE, NULL);
     return 0;
 }
 
@@ -186,7 +186,7 @@ void session_start_workers(struct session *session)
 {
     for (size_t i = 0; i < session->place_count; i++)
         if (session->places[i].phase == PLACE_PREPARED)
-            begin(&session->places[i], PLACE_STARTING, ADAPTER_EXECUTE, NULL);
+            begin_task(&session->places[i], PLACE_STARTING, ADAPTER_EXECUTE, NULL);
 }
 
 void place_restart(struct session_place *place)
@@ -199,7 +199,7 @@ void place_restart(struct session_place *place)
     channel_free(worker->channel);
     worker->channel = NULL;
     worker->phase = WORKER_ABSENT;
-    begin(place, PLACE_LEAVING, ADAPTER_LEAVE, NULL);
+    begin_task(place, PLACE_LEAVING, ADAPTER_LEAVE, NULL);
 }
 
 bool place_is_busy(const struct session_place *place)
@@ -220,7 +220,7 @@ bool place_await_failed(struct session_place *place)
     if (place->adapter == NULL || (place->phase != PLACE_STARTED && place->phase != PLACE_RECONNECTING))
         return false;
     if (place->phase == PLACE_STARTED) {
-        begin(place, PLACE_AWAITING, ADAPTER_AWAIT, &patience);
+        begin_task(place, PLACE_AWAITING, ADAPTER_AWAIT, &patience);
         place->deadline_ms = clock_monotonic_ms() + patience.kill_ms + 2 * session->limits.exit_ms;
     } else if (place->deadline_ms == 0) {
         place->deadline_ms = clock_monotonic_ms() + session->limits.exit_ms;
@@ -228,7 +228,7 @@ bool place_await_failed(struct session_place *place)
     return true;
 }
 
-/* Its last answer is acknowledged, so that it need not wait for a new link to give it again. */
+/* The worker's last answer is acknowledged, so that it does not wait for a new link to send it again. */
 static void end_worker(struct session_place *place)
 {
     struct session_worker *worker = place->workers;
@@ -244,7 +244,7 @@ static void end_worker(struct session_place *place)
         channel_acknowledge_all(worker->channel);
     channel_free(worker->channel);
     worker->channel = NULL;
-    begin(place, PLACE_AWAITING, ADAPTER_AWAIT, &patience);
+    begin_task(place, PLACE_AWAITING, ADAPTER_AWAIT, &patience);
     place->deadline_ms = clock_monotonic_ms() + 3 * (int64_t)exit_ms;
 }
 
@@ -271,14 +271,14 @@ bool session_leave_places(struct session *session, bool collects)
         if (!was_busy && place->adapter != NULL && !place->has_left) {
             place->has_left = true;
             place->deadline_ms = 0;
-            begin(place, PLACE_LEAVING, collects ? ADAPTER_LEAVE : ADAPTER_CLOSE, NULL);
+            begin_task(place, PLACE_LEAVING, collects ? ADAPTER_LEAVE : ADAPTER_CLOSE, NULL);
         }
         all_left = all_left && !place_is_busy(place);
     }
     return all_left;
 }
 
-/* Talking to the worker that was started. */
+/* The channel to a worker that was started. */
 
 static int make_session_secret(char text[SESSION_SECRET_SIZE])
 {
@@ -303,17 +303,17 @@ static int open_channel(struct session_worker *worker, const struct osiris_chann
     if (worker->channel == NULL)
         return -1;
     if (worker->log == NULL)
-        return osiris_error_set_errno(error, reason, "cannot talk to the worker");
-    channel_set_place(worker->channel, worker_body_room, worker);
+        return osiris_error_set_errno(error, reason, "cannot communicate with the worker");
+    channel_set_destination(worker->channel, worker_body_room, worker);
     worker_trace(worker);
     if (make_session_secret(worker->session_id) < 0 || make_session_secret(worker->token) < 0)
-        return osiris_error_set_errno(error, errno, "cannot talk to the worker");
+        return osiris_error_set_errno(error, errno, "cannot communicate with the worker");
     if (adapter_thread_can_reconnect(worker->place->adapter))
         channel_allow_resumption(worker->channel, worker->session_id, worker->token, true);
     return 0;
 }
 
-/* They are the channel's, also if that cannot be made. */
+/* Takes the descriptors of `made`, also on failure. */
 static void greet(struct session_worker *worker, struct osiris_channel *made)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
@@ -326,16 +326,16 @@ static void greet(struct session_worker *worker, struct osiris_channel *made)
     }
     worker->phase = WORKER_GREETING;
     worker->takes_body = false;
-    worker->last_heard_ms = worker->last_sent_ms = clock_monotonic_ms();
-    worker->phase_deadline_ms = worker->last_heard_ms + worker->place->session->limits.hello_ms;
-    /* One round trip instead of two: the worker takes them in order. */
+    worker->last_received_ms = worker->last_sent_ms = clock_monotonic_ms();
+    worker->phase_deadline_ms = worker->last_received_ms + worker->place->session->limits.hello_ms;
+    /* Both at once saves a round trip: the worker handles them in order. */
     worker_send_hello(worker);
     worker_send_prepare(worker);
 }
 
-/* What adapters have done. */
+/* Outcomes of tasks. */
 
-static bool is_wanted(const struct session_worker *worker)
+static bool is_needed(const struct session_worker *worker)
 {
     const struct session *session = worker->place->session;
 
@@ -343,8 +343,8 @@ static bool is_wanted(const struct session_worker *worker)
            !schedule_finished(session->schedule);
 }
 
-/* There will be none. */
-static void give_up_worker(struct session_worker *worker, struct osiris_error *error)
+/* The place gets no worker. */
+static void abandon_worker(struct session_worker *worker, struct osiris_error *error)
 {
     worker->place->phase = PLACE_ENDED;
     if (worker->phase != WORKER_ABSENT)
@@ -355,27 +355,27 @@ static void give_up_worker(struct session_worker *worker, struct osiris_error *e
         worker->phase = WORKER_LOST;
 }
 
-static void has_prepared(struct session_place *place)
+static void finish_prepare(struct session_place *place)
 {
     struct session_worker *worker = place->workers;
 
     place->phase = PLACE_PREPARED;
-    if (!is_wanted(worker))
-        give_up_worker(worker, NULL);
+    if (!is_needed(worker))
+        abandon_worker(worker, NULL);
     else if (place->session->phase == SESSION_EXECUTING)
-        begin(place, PLACE_STARTING, ADAPTER_EXECUTE, NULL);
+        begin_task(place, PLACE_STARTING, ADAPTER_EXECUTE, NULL);
 }
 
-static void has_started(struct session_place *place, struct osiris_channel *made)
+static void finish_start(struct session_place *place, struct osiris_channel *made)
 {
     struct session_worker *worker = place->workers;
 
-    /* Nobody talks to one that is not wanted; the adapter ends it when it is closed. */
+    /* A worker that is not needed gets no channel; the adapter ends it when it is closed. */
     place->phase = PLACE_STARTED;
-    if (is_wanted(worker))
+    if (is_needed(worker))
         greet(worker, made);
     else
-        give_up_worker(worker, NULL);
+        abandon_worker(worker, NULL);
 }
 
 static void record_exit(const struct session_place *place, const struct osiris_worker_exit *end)
@@ -385,7 +385,7 @@ static void record_exit(const struct session_place *place, const struct osiris_w
                       end->state == OSIRIS_WORKER_SIGNALLED ? 128 + end->code : end->code, NULL, NULL);
 }
 
-static void has_ended(struct session_place *place, const struct adapter_worker_end *end)
+static void finish_await(struct session_place *place, const struct adapter_worker_end *end)
 {
     struct session_worker *worker = place->workers;
     char text[96];
@@ -406,7 +406,7 @@ static void has_ended(struct session_place *place, const struct adapter_worker_e
     record_exit(place, &end->exit);
 }
 
-static void forget_worker(struct session_worker *worker)
+static void reset_worker(struct session_worker *worker)
 {
     worker_log_free(worker->log);
     json_object_put(worker->codecs);
@@ -418,8 +418,8 @@ static void forget_worker(struct session_worker *worker)
     worker->phase_deadline_ms = 0;
 }
 
-/* Before another worker, and at the end, when artifacts that did not come home are a failure. */
-static void has_left(struct session_place *place, struct adapter_outcome *outcome)
+/* Before another worker is started, and at the end of the run, when missing artifacts are a failure. */
+static void finish_leave(struct session_place *place, struct adapter_outcome *outcome)
 {
     struct session *session = place->session;
     bool at_the_end = session->phase >= SESSION_LEAVING;
@@ -433,14 +433,14 @@ static void has_left(struct session_place *place, struct adapter_outcome *outcom
         return;
     if (session->place_count == 1)
         session_end_orphans(session);
-    forget_worker(place->workers);
-    if (is_wanted(place->workers))
-        begin(place, PLACE_PREPARING, ADAPTER_PREPARE, NULL);
+    reset_worker(place->workers);
+    if (is_needed(place->workers))
+        begin_task(place, PLACE_PREPARING, ADAPTER_PREPARE, NULL);
     else
-        give_up_worker(place->workers, NULL);
+        abandon_worker(place->workers, NULL);
 }
 
-void place_take_adapter(struct session_place *place)
+void place_handle_outcome(struct session_place *place)
 {
     struct adapter_outcome outcome;
 
@@ -449,27 +449,27 @@ void place_take_adapter(struct session_place *place)
     switch (outcome.task) {
     case ADAPTER_PREPARE:
         if (outcome.result < 0)
-            give_up_worker(place->workers, &outcome.error);
+            abandon_worker(place->workers, &outcome.error);
         else
-            has_prepared(place);
+            finish_prepare(place);
         break;
     case ADAPTER_EXECUTE:
         if (outcome.result < 0)
-            give_up_worker(place->workers, &outcome.error);
+            abandon_worker(place->workers, &outcome.error);
         else
-            has_started(place, &outcome.channel);
+            finish_start(place, &outcome.channel);
         break;
     case ADAPTER_RECONNECT:
-        worker_take_link(place->workers, &outcome);
+        worker_finish_reconnect(place->workers, &outcome);
         break;
     case ADAPTER_AWAIT:
         if (outcome.result < 0)
             session_log(place->session, OSIRIS_WARNING, place->name, outcome.error.message);
-        has_ended(place, &outcome.end);
+        finish_await(place, &outcome.end);
         break;
     case ADAPTER_LEAVE:
     case ADAPTER_CLOSE:
-        has_left(place, &outcome);
+        finish_leave(place, &outcome);
         break;
     }
     cleanup_close_value(&outcome.channel.socket);
@@ -477,13 +477,13 @@ void place_take_adapter(struct session_place *place)
     osiris_error_clear(&outcome.error);
 }
 
-/* Hurrying. */
+/* Cancelling. */
 
 void session_stop_starting(struct session *session)
 {
     for (size_t i = 0; i < session->place_count; i++) {
         struct session_place *place = &session->places[i];
-        /* What is being left may have something to bring home. */
+        /* A place in PLACE_LEAVING may still have artifacts to collect. */
         if (place->adapter != NULL && (place->phase == PLACE_PREPARING || place->phase == PLACE_STARTING))
             adapter_thread_cancel(place->adapter);
     }
@@ -517,7 +517,7 @@ void place_check_deadline(struct session_place *place, int64_t now)
     place->deadline_ms = 0;
     if (!place_is_busy(place) || place->adapter == NULL)
         return;
-    osiris_error_set(&error, OSIRIS_ERROR_TIMEOUT, "adapter \"%.64s\" does not return; what it has made is left behind",
+    osiris_error_set(&error, OSIRIS_ERROR_TIMEOUT, "adapter \"%.64s\" does not return; what it has created is left behind",
                      place->adapter_name);
     session_log(session, OSIRIS_WARNING, place->name, error.message);
     if (session->phase == SESSION_LEAVING && place->phase == PLACE_LEAVING)

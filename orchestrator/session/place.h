@@ -1,38 +1,39 @@
-/* Places: which there are, and what their adapters are at, each on its own thread (orchestrator/adapter/thread.h). */
+/* Places, and the tasks of their adapters, each on its own thread (orchestrator/adapter/thread.h). */
 #ifndef OSIRIS_ORCHESTRATOR_SESSION_PLACE_H
 #define OSIRIS_ORCHESTRATOR_SESSION_PLACE_H
 
 #include "orchestrator/session/state.h"
 
-/* Finds out which places the plan names, and which steps run in which worker. */
+/* Makes the places that the plan names, and assigns each step to a worker. */
 void session_make_places(struct session *session);
 void session_free_places(struct session *session);
 
-/* Has all adapters prepare what they need, at the same time. */
+/* Starts preparing all places at the same time. */
 int session_prepare_places(struct session *session, struct osiris_error *error);
-/* Those that are prepared start their workers. */
+/* Starts the workers of all places that are prepared. */
 void session_start_workers(struct session *session);
-/* A lost worker is replaced: its place is left, then prepared anew. */
+/* Replaces a lost worker: the place is left, then prepared again. */
 void place_restart(struct session_place *place);
-/* The end of a worker that has failed is waited for, when the adapter has returned from what it is at. False: there is none to wait for. */
+/* Starts waiting for the end of a failed worker, at the latest when the adapter's current task has ended. False: there is no worker to
+ * wait for. */
 bool place_await_failed(struct session_place *place);
-/* The run ends: the ends of all workers are waited for. */
+/* At the end of the run: starts waiting for the ends of all workers. */
 void session_end_workers(struct session *session);
-/* `collects`: what is there is brought home. To be called until it is true: all adapters are closed, or left behind. */
+/* `collects`: artifacts are collected first. To be called until it is true: all adapters are closed, or left behind. */
 bool session_leave_places(struct session *session, bool collects);
 
-/* What the adapter has reported, and what has become of its task. */
-void place_take_adapter(struct session_place *place);
-/* It is at something. */
+/* Handles the adapter's reports and the outcome of its task. */
+void place_handle_outcome(struct session_place *place);
+/* Whether its adapter has a task. */
 bool place_is_busy(const struct session_place *place);
 
-/* The run fails: nobody needs workers that are being made. */
+/* The run has failed: cancels the starting of workers. */
 void session_stop_starting(struct session *session);
-/* It is cancelled or late: what adapters do from now on is not to take long. */
+/* The run is cancelled or has timed out: adapters should return soon. */
 void session_cancel_adapters(struct session *session);
-/* The same at its end: those that do not return in time are left behind. */
+/* The same at the end of the run: adapters that do not return in time are abandoned. */
 void session_hurry_adapters(struct session *session, int64_t within_ms);
-/* Leaves an adapter behind that does not return. */
+/* Abandons an adapter that has not returned by its deadline. */
 void place_check_deadline(struct session_place *place, int64_t now);
 
 #endif

@@ -1,4 +1,4 @@
-/* Taking in what workers have sent; see receive.h. */
+/* Receiving from workers; see receive.h. */
 #include "orchestrator/session/receive.h"
 
 #include <poll.h>
@@ -8,14 +8,14 @@
 #include "orchestrator/session/streams.h"
 #include "orchestrator/session/worker.h"
 
-#define BODIES_A_POLL 8 /* taken in before the loop looks at other workers */
+#define BODIES_A_POLL 8 /* received before other workers get their turn */
 
-static void note_heard(struct session_worker *worker)
+static void note_activity(struct session_worker *worker)
 {
-    worker->last_heard_ms = clock_monotonic_ms();
-    /* More of a body: nothing else can come in between. */
+    worker->last_received_ms = clock_monotonic_ms();
+    /* While a body arrives, nothing else of the worker's streams can. */
     if (worker->takes_body)
-        session_extend_streams(worker, worker->last_heard_ms);
+        session_extend_streams(worker, worker->last_received_ms);
 }
 
 void worker_receive(struct session_worker *worker, short revents)
@@ -24,8 +24,8 @@ void worker_receive(struct session_worker *worker, short revents)
     bool end = false;
     int pumped = channel_pump_ready(worker->channel, revents, &end, &error), bodies = 1;
 
-    /* What came before the end or the fault still counts. */
-    while (worker_is_there(worker)) {
+    /* Messages that arrived before the end or an error still count. */
+    while (worker_is_reachable(worker)) {
         struct osiris_error violation = OSIRIS_ERROR_INIT;
         size_t body_length;
         _cleanup_json_ json_object *message =
@@ -44,12 +44,12 @@ void worker_receive(struct session_worker *worker, short revents)
             break;
         pumped = channel_pump_ready(worker->channel, POLLIN, &end, &error);
     }
-    /* Of these only the first counts. */
+    /* Only the first failure of a worker is recorded. */
     if (pumped < 0)
         worker_fail(worker, &error);
     else if (end)
         worker_fail_with(worker, OSIRIS_ERROR_INTERNAL, "it closed its channel");
-    else if (worker_is_there(worker) && channel_was_active(worker->channel))
-        note_heard(worker);
+    else if (worker_is_reachable(worker) && channel_was_active(worker->channel))
+        note_activity(worker);
     osiris_error_clear(&error);
 }

@@ -1,10 +1,10 @@
-/* Taking in what workers have sent. */
+/* Receiving from workers. */
 #ifndef OSIRIS_ORCHESTRATOR_SESSION_RECEIVE_H
 #define OSIRIS_ORCHESTRATOR_SESSION_RECEIVE_H
 
 #include "orchestrator/session/state.h"
 
-/* `revents`: of its channel, as poll gave them. */
+/* `revents`: what poll reported for the worker's channel. */
 void worker_receive(struct session_worker *worker, short revents);
 
 #endif

@@ -1,4 +1,4 @@
-/* What is recorded of the steps before any of them runs; see records.h. */
+/* Records of the steps before they run; see records.h. */
 #include "orchestrator/session/records.h"
 
 #include <stdio.h>
@@ -14,7 +14,7 @@
 
 #define TEXT_LIMIT (128u << 20)
 
-/* Of a config that are not the driver's: they have said what is made of it. */
+/* Keys of a config that are for osiris, not for the driver. */
 static const char *const meta_keys[] = {"component", "connection", NULL};
 
 json_object *session_step_config(const struct session_step *step)
@@ -61,7 +61,7 @@ static void record_inputs(struct session *session, const struct session_step *st
     }
 }
 
-/* cfg_opened: the file of the build that the config is, by its bytes. */
+/* The event cfg_opened: identifies the config's file in the build by the hash of its bytes. */
 static int record_config(struct session *session, const struct session_step *step,
                          struct osiris_error *error)
 {
@@ -125,7 +125,7 @@ static int make_artifacts_dir(struct session *session, const struct session_step
     return 0;
 }
 
-/* artifacts/<step>/cleaned_config.json: what the step is run with, less its secrets. */
+/* Writes artifacts/<step>/cleaned_config.json: the config of the step with its secrets masked. */
 static int write_config(struct session *session, const struct session_step *step,
                         const char *folder, struct osiris_error *error)
 {

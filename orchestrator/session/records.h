@@ -1,12 +1,12 @@
-/* What is recorded of the steps before any of them runs: their inputs, configs and folders of artifacts. */
+/* Records of the steps before any of them runs: their inputs, configs and artifact folders. */
 #ifndef OSIRIS_ORCHESTRATOR_SESSION_RECORDS_H
 #define OSIRIS_ORCHESTRATOR_SESSION_RECORDS_H
 
 #include "orchestrator/session/state.h"
 
-/* The config as the driver gets it: without what is not its own. Free it. */
+/* The config as the driver receives it, without keys that are for osiris. Free it. */
 json_object *session_step_config(const struct session_step *step);
-/* Makes the folders, and writes what is in them from the beginning. */
+/* Creates the artifact folders, and writes the cleaned configs. */
 int session_record_steps(struct session *session, struct osiris_error *error);
 
 #endif

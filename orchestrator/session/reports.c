@@ -11,11 +11,11 @@
 #include "orchestrator/session/notes.h"
 #include "orchestrator/session/worker.h"
 
-/* An event as our worker sends it: its fields, a name and a time. */
+/* The length of an event as the worker sends it: its fields, a name and a time. */
 #define LONGEST_EVENT (REDACT_EVENT_MAXIMUM + 2 * REDACT_TEXT_MAXIMUM)
 #define LONGEST_TAGS REDACT_TEXT_MAXIMUM
 #define REPORTS_MAXIMUM ((size_t)256 << 20)
-#define LINE_WEIGHT 128 /* of a line's time, run and source */
+#define LINE_WEIGHT 128 /* for a line's time, run and source */
 
 static int level_from_name(const char *name)
 {
@@ -27,8 +27,8 @@ static int level_from_name(const char *name)
     return OSIRIS_INFO;
 }
 
-/* What a worker has recorded stands in two files. It may be anybody's: its place has so much disk in a run, however many workers
- * follow each other there. False: it was told once that this is used up. */
+/* Reports are written to two files. Workers are not trusted, so all workers of a place in a run share a limit on disk. False: it is
+ * reached, which is logged once. */
 static bool has_room(struct session_place *place, size_t length)
 {
     char text[160];
@@ -38,7 +38,7 @@ static bool has_room(struct session_place *place, size_t length)
         return true;
     }
     if (place->dropped_reports++ == 0) {
-        snprintf(text, sizeof text, "what place %.32s says fills %zu MiB of the run's records; the rest of it is dropped",
+        snprintf(text, sizeof text, "reports from place %.32s fill %zu MiB of the run's records; further ones are dropped",
                  place->name, REPORTS_MAXIMUM >> 20);
         session_log(place->session, OSIRIS_WARNING, "worker", text);
     }
@@ -65,7 +65,7 @@ void worker_report_line(void *context, const char *text)
         session_log(worker->place->session, OSIRIS_DEBUG, "worker", text);
 }
 
-/* NULL, unless it is a step of this worker that is named. */
+/* The step that is named, if it runs in this worker; otherwise NULL. */
 static const struct session_step *step_here(const struct session_worker *worker, json_object *named)
 {
     const struct session *session = worker->place->session;
@@ -75,14 +75,14 @@ static const struct session_step *step_here(const struct session_worker *worker,
     return index == PLAN_NONE || !worker_has_step(worker, index) ? NULL : &session->steps[index];
 }
 
-/* It may report on its own steps. */
+/* A worker may only report on its own steps. */
 static bool may_record(struct session_worker *worker, const char *name, json_object *step_id)
 {
     char text[256];
 
     if (step_id == NULL || step_here(worker, step_id) != NULL)
         return true;
-    snprintf(text, sizeof text, "\"%.64s\" is not recorded: it is about a step that is not the worker's", name);
+    snprintf(text, sizeof text, "\"%.64s\" is not recorded: it names a step that does not run in this worker", name);
     session_log(worker->place->session, OSIRIS_WARNING, "worker", text);
     return false;
 }
@@ -100,7 +100,7 @@ static size_t json_length(json_object *value)
     return length;
 }
 
-/* All of it, or if that is too long whose it is and how long it was. */
+/* All fields, or, if they are too long, the step and the omitted length. */
 static json_object *event_fields(const struct session_worker *worker, json_object *data, size_t length)
 {
     const struct session_step *step = step_here(worker, json_member(data, "step_id"));

@@ -1,4 +1,4 @@
-/* What the session asks of workers; see requests.h and docs/protocol.md. */
+/* Requests to workers; see requests.h and docs/protocol.md. */
 #include "orchestrator/session/requests.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "orchestrator/session/streams.h"
 #include "orchestrator/session/worker.h"
 
-/* Its beginning. */
+/* Start. */
 
 void worker_send_hello(struct session_worker *worker)
 {
@@ -49,7 +49,7 @@ static json_object *shared(json_object *object)
     return object == NULL ? json_object_new_object() : json_object_get(object);
 }
 
-/* Connections of the worker's own steps: nobody else's secrets travel there. */
+/* Only the connections of the worker's own steps: it gets no other secrets. */
 static json_object *connections_here(const struct session_worker *worker)
 {
     const struct session *session = worker->place->session;
@@ -149,8 +149,8 @@ static json_object *group_steps_here(const struct session_worker *worker, size_t
     return here;
 }
 
-/* The step that its group is aborted for, or NULL. */
-static const char *stopped_by(const struct session *session, size_t group)
+/* The step whose failure is the reason to abort the group, or NULL. */
+static const char *cause_of_abort(const struct session *session, size_t group)
 {
     const struct session_group *state = &session->groups[group];
     size_t failed = plan_find_step(session->plan, session->failure.step_id);
@@ -177,7 +177,7 @@ static void send_to_group(struct session *session, size_t group, enum request_ki
         if (phase != NULL)
             json_add_string(params, "phase", phase);
         if (kind == REQUEST_ABORT)
-            json_add_string(params, "because", stopped_by(session, group));
+            json_add_string(params, "because", cause_of_abort(session, group));
         if (worker_send_request(&session->workers[i], kind, method, group, params))
             state->pending++;
         else
@@ -217,7 +217,7 @@ void session_send_abort(struct session *session, size_t group)
     send_to_group(session, group, REQUEST_ABORT, "abort", NULL);
 }
 
-/* Its end, and signs of life. */
+/* End, and heartbeats. */
 
 void worker_send_cancel(struct session_worker *worker)
 {

@@ -1,4 +1,4 @@
-/* What is asked of a worker. One that cannot be asked has failed (send.h). */
+/* Requests to workers. A worker to which a request cannot be sent has failed (send.h). */
 #ifndef OSIRIS_ORCHESTRATOR_SESSION_REQUESTS_H
 #define OSIRIS_ORCHESTRATOR_SESSION_REQUESTS_H
 
@@ -7,15 +7,15 @@
 void worker_send_hello(struct session_worker *worker);
 void worker_send_prepare(struct session_worker *worker);
 void session_send_step(struct session *session, size_t step);
-/* To every worker of the group. A group in several workers is committed in all of them before anything is published. */
+/* To every worker of the group. If there are several, all of them commit before anything is published. */
 void session_send_commit(struct session *session, size_t group);
 void session_send_publish(struct session *session, size_t group);
 void session_send_abort(struct session *session, size_t group);
 bool session_group_is_spread(const struct session *session, size_t group);
 void worker_send_cancel(struct session_worker *worker);
-/* To all that run steps. */
+/* To all workers in WORKER_RUNNING. */
 void session_send_cancel(struct session *session);
-/* It is WORKER_CLEANING, and has its time for that. */
+/* Sets WORKER_CLEANING and its deadline. */
 void worker_send_cleanup(struct session_worker *worker);
 void worker_send_heartbeat(struct session_worker *worker);
 

@@ -6,13 +6,13 @@
 
 struct group {
     size_t unfinished; /* steps that are not STEP_RAN */
-    int64_t *takes;    /* of each connection, or NULL */
+    int64_t *takes;    /* of each connection; NULL: none */
     size_t holds;
     bool ready; /* its steps may be started */
     enum group_state state;
 };
 
-/* Of which so many may be taken at a time. */
+/* A connection that limits how many of it may be taken at the same time. */
 struct connection {
     const char *name; /* borrowed */
     int64_t maximum, taken;
@@ -24,7 +24,7 @@ struct schedule {
     struct group *groups;
     struct connection *connections;
     size_t connection_count;
-    size_t steps_at_a_time, steps_there; /* the latter and `taken` are as of the last sum_up */
+    size_t steps_at_a_time, active_steps; /* active_steps and `taken` are as of the last count_active */
     bool stopping;
 };
 
@@ -86,46 +86,46 @@ void schedule_bound_steps(struct schedule *schedule, size_t steps)
     schedule->steps_at_a_time = steps;
 }
 
-/* Room. */
+/* Limits on what is active at the same time. */
 
-static bool is_there(enum group_state state)
+static bool is_active(enum group_state state)
 {
     return state != GROUP_WAITING && state != GROUP_COMMITTED && state != GROUP_FAILED;
 }
 
-/* A group comes to be there. */
-static void take(struct schedule *schedule, size_t index)
+/* Counts a group that becomes active. */
+static void count_group(struct schedule *schedule, size_t index)
 {
     const struct group *group = &schedule->groups[index];
 
-    schedule->steps_there += schedule->plan->groups[index].step_count;
+    schedule->active_steps += schedule->plan->groups[index].step_count;
     for (size_t i = 0; group->takes != NULL && i < schedule->connection_count; i++)
         schedule->connections[i].taken += group->takes[i];
 }
 
-static void sum_up(struct schedule *schedule)
+static void count_active(struct schedule *schedule)
 {
-    schedule->steps_there = 0;
+    schedule->active_steps = 0;
     for (size_t i = 0; i < schedule->connection_count; i++)
         schedule->connections[i].taken = 0;
     for (size_t i = 0; i < schedule->plan->group_count; i++)
-        if (is_there(schedule->groups[i].state))
-            take(schedule, i);
+        if (is_active(schedule->groups[i].state))
+            count_group(schedule, i);
 }
 
-/* Alone there is room for any: that one group takes more of a connection than there may be, the compiler has refused. */
+/* A group that is alone always fits. The compiler has refused groups that exceed a connection's limit on their own. */
 static bool has_room(const struct schedule *schedule, size_t index)
 {
     const struct group *group = &schedule->groups[index];
 
-    if (schedule->steps_there == 0)
+    if (schedule->active_steps == 0)
         return true;
     for (size_t i = 0; group->takes != NULL && i < schedule->connection_count; i++) {
         const struct connection *connection = &schedule->connections[i];
         if (group->takes[i] > 0 && connection->taken + group->takes[i] > connection->maximum)
             return false;
     }
-    return schedule->steps_there + schedule->plan->groups[index].step_count <= schedule->steps_at_a_time;
+    return schedule->active_steps + schedule->plan->groups[index].step_count <= schedule->steps_at_a_time;
 }
 
 /* The next action. */
@@ -167,8 +167,8 @@ static enum schedule_action next_abort(struct schedule *schedule, size_t *index)
     return SCHEDULE_NOTHING;
 }
 
-/* All of its steps are answered. */
-static bool is_still(const struct schedule *schedule, size_t index)
+/* Whether all steps of the group have been answered. */
+static bool is_answered(const struct schedule *schedule, size_t index)
 {
     const struct plan_group *group = &schedule->plan->groups[index];
 
@@ -181,7 +181,7 @@ static bool is_still(const struct schedule *schedule, size_t index)
 static enum schedule_action next_pause(struct schedule *schedule, size_t *index)
 {
     for (size_t i = 0; i < schedule->plan->group_count; i++)
-        if (schedule->groups[i].state == GROUP_RETRACTED && schedule->groups[i].holds == 0 && is_still(schedule, i)) {
+        if (schedule->groups[i].state == GROUP_RETRACTED && schedule->groups[i].holds == 0 && is_answered(schedule, i)) {
             schedule->groups[i].state = GROUP_PAUSED;
             *index = i;
             return SCHEDULE_PAUSE;
@@ -191,14 +191,14 @@ static enum schedule_action next_pause(struct schedule *schedule, size_t *index)
 
 static enum schedule_action next_commit(struct schedule *schedule, size_t *index)
 {
-    sum_up(schedule);
+    count_active(schedule);
     for (size_t i = 0; i < schedule->plan->group_count; i++) {
         struct group *group = &schedule->groups[i];
         if (group->holds > 0)
             continue;
         if (group->state == GROUP_WAITING && group->ready && group_may_start(schedule, i) && has_room(schedule, i)) {
             group->state = GROUP_RUNNING;
-            take(schedule, i);
+            count_group(schedule, i);
         }
         if (group->state == GROUP_RUNNING && group->unfinished == 0) {
             group->state = GROUP_COMMITTING;
@@ -259,7 +259,7 @@ void schedule_group_prepared(struct schedule *schedule, size_t group)
 
 void schedule_group_committed(struct schedule *schedule, size_t group, bool success)
 {
-    /* After a failed commit the worker may still hold some of the group's steps: abort those. */
+    /* After a failed commit the worker may still hold some of the group's steps, which are aborted. */
     schedule->groups[group].state = success ? GROUP_COMMITTED : GROUP_RUNNING;
     if (!success)
         schedule_stop(schedule);
@@ -272,7 +272,7 @@ void schedule_group_aborted(struct schedule *schedule, size_t group)
     schedule->groups[group].state = again ? GROUP_RETRACTED : GROUP_FAILED;
 }
 
-/* Nobody gets another attempt any more. */
+/* No group gets another attempt from then on. */
 void schedule_stop(struct schedule *schedule)
 {
     schedule->stopping = true;
@@ -325,7 +325,7 @@ bool schedule_group_is_held(const struct schedule *schedule, size_t group)
     return schedule->groups[group].holds > 0;
 }
 
-/* What it has come to. */
+/* State. */
 
 bool schedule_is_stopping(const struct schedule *schedule)
 {
@@ -336,7 +336,7 @@ bool schedule_finished(const struct schedule *schedule)
 {
     for (size_t i = 0; i < schedule->plan->group_count; i++) {
         enum group_state state = schedule->groups[i].state;
-        if (is_there(state) || (state == GROUP_WAITING && !schedule->stopping))
+        if (is_active(state) || (state == GROUP_WAITING && !schedule->stopping))
             return false;
     }
     for (size_t i = 0; i < schedule->plan->step_count; i++)

@@ -20,7 +20,7 @@ void worker_send(struct session_worker *worker, json_object *message)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    if (worker_is_there(worker))
+    if (worker_is_reachable(worker))
         note_sent(worker, channel_send(worker->channel, message, false, &error), &error);
 }
 
@@ -45,8 +45,8 @@ static struct session_request *add_request(struct session_worker *worker)
     return &worker->requests[worker->request_count++];
 }
 
-/* All that is under way at a time is no more than the pipeline has: its configs once, which are bounded (orchestrator/compile/sizes.c), and a
- * few words for each step and group. */
+/* Requests in flight are bounded by the pipeline: each config once, whose sizes are limited (orchestrator/compile/sizes.c), and a few
+ * words for each step and group. */
 static void send_request(struct session_worker *worker, json_object *message)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
@@ -57,7 +57,7 @@ static void send_request(struct session_worker *worker, json_object *message)
     note_sent(worker, result, &error);
 }
 
-/* A commit has a time of its own. */
+/* Only requests of a commit have their own deadline. */
 static int64_t deadline_of(const struct session *session, enum request_kind kind)
 {
     bool commits = kind == REQUEST_COMMIT || kind == REQUEST_PHASE_COMMIT || kind == REQUEST_PHASE_PUBLISH;
@@ -70,12 +70,12 @@ bool worker_send_request(struct session_worker *worker, enum request_kind kind, 
 {
     char id[32];
     _cleanup_json_ json_object *message = json_object_new_object();
-    struct session_request *request = worker_is_there(worker) ? add_request(worker) : NULL;
+    struct session_request *request = worker_is_reachable(worker) ? add_request(worker) : NULL;
 
     if (request == NULL) {
         json_object_put(params);
-        if (worker_is_there(worker))
-            worker_fail_with(worker, OSIRIS_ERROR_INTERNAL, "no memory is left for a request");
+        if (worker_is_reachable(worker))
+            worker_fail_with(worker, OSIRIS_ERROR_INTERNAL, "out of memory for a request");
         return false;
     }
     *request = (struct session_request){

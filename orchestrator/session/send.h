@@ -1,13 +1,13 @@
-/* Messages and requests to a worker. One that cannot be sent is a worker that has failed; who sends need not look. */
+/* Messages and requests to a worker. If one cannot be sent, the worker has failed; the caller need not check. */
 #ifndef OSIRIS_ORCHESTRATOR_SESSION_SEND_H
 #define OSIRIS_ORCHESTRATOR_SESSION_SEND_H
 
 #include "orchestrator/session/state.h"
 
 void worker_send(struct session_worker *worker, json_object *message);
-/* Behind the bodies that were sent before; `body` may be NULL. */
+/* Sent after all earlier bodies; `body` may be NULL. */
 void worker_send_body(struct session_worker *worker, json_object *message, const struct channel_body *body);
-/* Takes `params`, which may be NULL. False: it cannot be talked to, and will not answer. */
+/* Takes `params`, which may be NULL. False: the worker has failed and will not answer. */
 bool worker_send_request(struct session_worker *worker, enum request_kind kind, const char *method, size_t index,
                          json_object *params);
 

@@ -60,7 +60,7 @@ static void fill_limits(struct session_limits *limits)
     fill_limit(&limits->spill_bytes, default_limits.spill_bytes);
 }
 
-/* What adapters report. */
+/* Reports of adapters. */
 
 static void on_adapter_log(void *context, int level, const char *source, const char *message)
 {
@@ -99,7 +99,7 @@ static void make_step(struct session *session, size_t index)
         session->groups[step->plan->group].may_repeat = true;
 }
 
-/* Sized by the pipeline, as its compilation was: for that there is memory (memory.h). */
+/* Allocations here are sized by the pipeline and may not fail (memory_insist). */
 static int set_up(struct session *session, struct osiris_error *error)
 {
     const struct session_options *options = session->options;
@@ -130,7 +130,7 @@ static const char *const sanitizer_variables[] = {"ASAN_OPTIONS", "LSAN_OPTIONS"
 #define SANITIZER_VARIABLES 0
 #endif
 
-/* What the worker's process starts with: nothing. What the user lets through travels in `prepare`. */
+/* The environment of the worker's process is empty. Variables that the user passes on are sent in `prepare`. */
 static void fill_environment(char *environment[SANITIZER_VARIABLES + 1])
 {
     size_t count = 0;
@@ -165,7 +165,7 @@ static int run_places(struct session *session, struct osiris_error *error)
     session_loop(session);
     osiris_error_move(&failure, &session->failure);
     if (failure.category == 0 && !schedule_succeeded(session->schedule))
-        osiris_error_set(&failure, OSIRIS_ERROR_INTERNAL, "the run has ended before its steps");
+        osiris_error_set(&failure, OSIRIS_ERROR_INTERNAL, "the run ended before its steps");
     if (failure.category == 0) {
         session->result->signal_number = 0;
         return 0;
@@ -187,11 +187,11 @@ static int run(struct session *session, struct osiris_error *error)
         result = run_places(session, error);
     }
     session_free_places(session);
-    /* Whatever became of the run: what such an adapter has left nobody knows. */
+    /* Even a run that has succeeded fails then, because it is unknown what such an adapter has left behind. */
     if (result == 0)
         result = adapter_guard_check(error);
     session_end_orphans(session);
-    /* What a worker that was killed could not remove itself. */
+    /* Removes what killed workers could not remove themselves. */
     litter_remove(rundir_temp_path(options->rundir), options->run_id);
     orphans_release(&session->adoption);
     rundir_own_metric(options->rundir, METRIC_STEPS_COMPLETED, (double)session->result->steps_completed, NULL, NULL);
@@ -220,7 +220,7 @@ static void clear_session(struct session *session)
     cleanup_close_value(&session->signal_fd);
 }
 
-/* Signals that end osiris are blocked. */
+/* Call it with the signals that end osiris blocked. */
 static int run_watched(struct session *session, const sigset_t *signals, struct osiris_error *error)
 {
     char *environment[SANITIZER_VARIABLES + 1];

@@ -1,10 +1,10 @@
 /*
- * One run of a compiled pipeline: opens the adapter, speaks the protocol with the worker that it starts,
- * starts the steps, commits groups that have succeeded, cancels on the signals of ending-signals.h, records events,
- * metrics and logs, and always tears the place down.
+ * One run of a compiled pipeline: opens the adapters, speaks the protocol with the workers that they start, starts the steps, commits
+ * groups that have succeeded, cancels on the signals of ending-signals.h, records events, metrics and logs, and always tears the
+ * places down.
  *
- * One thread, one poll loop; session_run returns when nothing of the run is left. While it runs, those
- * signals are blocked and read through a descriptor; the old mask is restored at the end.
+ * One thread, one poll loop. session_run returns when nothing of the run is left. Meanwhile those signals are blocked and read from a
+ * descriptor; the old mask is restored at the end.
  */
 #ifndef OSIRIS_ORCHESTRATOR_SESSION_SESSION_H
 #define OSIRIS_ORCHESTRATOR_SESSION_SESSION_H
@@ -20,35 +20,35 @@
 #include "orchestrator/records/rundir.h"
 #include "orchestrator/records/trace.h"
 
-/* Every wait has a bound (docs/architecture.md lists them); zero takes the default. */
+/* Timeouts and limits (docs/architecture.md lists them); 0: the default, which is given here. */
 struct session_limits {
     int64_t hello_ms;              /* worker started to hello answered: 10 000 */
     int64_t prepare_ms;            /* drivers loaded: 60 000 */
     int64_t heartbeat_interval_ms; /* 5 000 */
-    int64_t heartbeat_timeout_ms;  /* three missed: 15 000 */
+    int64_t heartbeat_timeout_ms;  /* 15 000, three missed heartbeats */
     int64_t cancel_grace_ms;       /* cancel or abort to kill: 10 000 */
     int64_t commit_ms;             /* one of a commit's requests: 600 000 */
     int64_t exit_ms;               /* channel closed to worker gone: 5 000 */
-    int64_t resume_ms;             /* a link lost to it made again: 60 000 */
-    int64_t silence_ms;            /* of a driver that is being called: 300 000; negative: no bound */
+    int64_t resume_ms;             /* link lost to link re-established: 60 000 */
+    int64_t silence_ms;            /* of a driver that is being called: 300 000; negative: unlimited */
     int64_t queue_bytes;           /* of a stream's queue: 1 MiB */
     int64_t spill_bytes;           /* of an elastic edge in memory: 8 MiB */
 };
 
-/* What a user interface wants to hear, as it happens; each may be NULL. Called on session_run's thread. */
+/* Callbacks for a user interface; each may be NULL. Called on the thread of session_run. */
 struct session_observer {
     void (*step_started)(void *context, const char *step_id, const char *component);
     void (*step_progress)(void *context, const char *step_id, int64_t rows, int64_t bytes);
-    /* The step's group begins anew in delay_ms, for the attempt after `attempt`. Redacted already. */
+    /* The step's group starts again in delay_ms, after attempt number `attempt`. Texts are redacted. */
     void (*step_retried)(void *context, const char *step_id, const char *message,
                          int64_t attempt, int64_t max_attempts, int64_t delay_ms);
-    /* error: NULL when the step has run. */
+    /* error: NULL if the step has succeeded. */
     void (*step_finished)(void *context, const char *step_id, const struct osiris_error *error,
                           int64_t rows, int64_t bytes, double duration_ms);
     void (*published)(void *context, const char *step_id, const char *path, int64_t bytes);
-    /* Redacted already. level: OSIRIS_DEBUG…; source: a step id, "worker" or NULL. */
+    /* The message is redacted. level: OSIRIS_DEBUG…; source: a step id, "worker" or NULL. */
     void (*log)(void *context, int level, const char *source, const char *message);
-    /* A first signal has come; the run is being cancelled. */
+    /* The first signal has arrived; the run is being cancelled. */
     void (*cancelling)(void *context, int signal_number);
 };
 
@@ -56,7 +56,7 @@ struct session_options {
     const struct compiled *compiled;
     struct registry *registry;
     struct rundir *rundir;
-    struct redactor *redactor; /* has the run's secrets already */
+    struct redactor *redactor; /* already knows the run's secrets */
     const char *run_id;
     const char *verb;               /* of the steps: "check", …; NULL: they run */
     const char *adapter;            /* "local" */
@@ -78,16 +78,16 @@ struct session_options {
 };
 
 struct session_result {
-    int signal_number; /* that cancelled the run, or 0 */
+    int signal_number; /* the one that cancelled the run, or 0 */
     size_t steps_total;
     size_t steps_completed;
     /* {step id: {status: success|failed|cancelled|skipped, component, rows, bytes, duration_ms,
-     * attempts, published: [{path, bytes}], result: what a verb gave}}; free with json_object_put */
+     * attempts, published: [{path, bytes}], result: what a verb returned}}; free with json_object_put */
     json_object *steps;
 };
 
-/* 0 if every group has committed. -1: failed or cancelled; the error names step and component. The
- * result is filled in either case. */
+/* 0 if every group has committed. -1 if the run has failed or was cancelled; the error names the step and component. The result is
+ * filled in either case. */
 int session_run(const struct session_options *options, struct session_result *result,
                 struct osiris_error *error);
 

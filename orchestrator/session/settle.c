@@ -1,4 +1,4 @@
-/* Drawing the consequences; see settle.h. */
+/* Consequences of what was recorded; see settle.h. */
 #include "orchestrator/session/settle.h"
 
 #include "core/base/clock.h"
@@ -12,7 +12,7 @@
 
 /* The run's failure. */
 
-/* Nothing of a failed attempt is held back any more, nobody needs workers that are being made, and who is to stop has so much time. */
+/* Delivers reports that were held, cancels the starting of workers, and starts the grace period. */
 static bool settle_failure(struct session *session)
 {
     if (session->failure.category == 0 || session->failure_is_settled)
@@ -25,9 +25,9 @@ static bool settle_failure(struct session *session)
     return true;
 }
 
-/* Workers that have failed. */
+/* Failed workers. */
 
-/* Of those the one that failed first: what follows from it may be what the others have failed of. */
+/* The worker that failed first: its failure may be the cause of the others'. */
 static struct session_worker *first_failed(const struct session *session)
 {
     struct session_worker *first = NULL;
@@ -40,7 +40,7 @@ static struct session_worker *first_failed(const struct session *session)
     return first;
 }
 
-/* All at the same time. One that was never there, or whose adapter is at something else, is lost. */
+/* Waits for all failed workers at the same time. One that was never started, or whose adapter cannot wait for it, is lost at once. */
 static void await_ends(struct session *session)
 {
     for (size_t i = 0; i < session->worker_count; i++) {
@@ -74,7 +74,7 @@ static void settle_worker(struct session_worker *worker)
     worker_log_free(worker->log);
     worker->log = NULL;
     session_lose_worker(worker, &error);
-    worker_forget_requests(worker);
+    worker_drop_requests(worker);
     release_groups(worker);
 }
 
@@ -110,7 +110,7 @@ static bool settle_group(struct session *session, size_t number)
     return true;
 }
 
-/* What was asked of a group is answered by all of its workers. */
+/* Advances groups whose workers have all answered. */
 static bool settle_groups(struct session *session)
 {
     bool settled = false;
@@ -145,7 +145,7 @@ static bool rests(const struct session *session, size_t group)
            (state == GROUP_RUNNING && !schedule_group_has_begun(session->schedule, group));
 }
 
-/* Not before its groups know what they have lost. */
+/* Only when none of its groups is active any more. */
 static bool is_to_restart(const struct session_worker *worker)
 {
     const struct session *session = worker->place->session;

@@ -12,15 +12,15 @@
 #include "orchestrator/session/requests.h"
 #include "orchestrator/session/worker.h"
 
-#define SHORT_PART 10   /* of the bound: what open and close may take */
-#define WARNING_PART 10 /* of a call's own bound: when it is told of */
+#define SHORT_PART 10   /* the fraction of the timeout that open and close may take */
+#define WARNING_PART 10 /* the fraction of a call's timeout after which a warning is logged */
 
 static bool is_short(const char *function)
 {
     return strcmp(function, "open") == 0 || strcmp(function, "close") == 0;
 }
 
-/* INT64_MAX: none. */
+/* INT64_MAX: it has none. */
 static int64_t bound_of(const struct session *session, size_t index, const char *function)
 {
     int64_t bound = session->limits.silence_ms;
@@ -37,7 +37,7 @@ static void warn(struct session *session, const struct session_step *step, const
 {
     char text[256], silent[DURATION_TEXT_SIZE], until[DURATION_TEXT_SIZE];
 
-    snprintf(text, sizeof text, "%s has not been heard of in \"%.32s\" for %s; it is stopped after %s",
+    snprintf(text, sizeof text, "%s has been silent in \"%.32s\" for %s; it will be stopped after %s",
              step->component, function, duration_text(silent_ms, silent), duration_text(bound, until));
     session_log(session, OSIRIS_WARNING, step->id, text);
 }
@@ -48,7 +48,7 @@ static void silence_error(const struct session_step *step, const char *function,
     char text[DURATION_TEXT_SIZE];
 
     osiris_error_set(error, OSIRIS_ERROR_TIMEOUT,
-                     "it hangs: the driver has not been heard of in \"%.32s\" for %s", function,
+                     "it hangs: the driver has been silent in \"%.32s\" for %s", function,
                      duration_text(silent_ms, text));
     osiris_error_hint(error, "OSIRIS_SILENCE_TIMEOUT_MS sets how long a driver may be silent");
     error->retryable = retryable;
@@ -56,7 +56,7 @@ static void silence_error(const struct session_step *step, const char *function,
     error->component = strdup(step->component);
 }
 
-/* Its group is past repeating. */
+/* The step's group can no longer be retried. */
 static void stop_committing(struct session_worker *worker, struct session_step *step, struct osiris_error *error)
 {
     struct session *session = worker->place->session;
@@ -81,10 +81,10 @@ static void stop(struct session_worker *worker, size_t index, const char *functi
 
     silence_error(step, function, silent_ms, runs, &error);
     if (runs)
-        session_step_overdue(session, index, &error);
+        session_step_timed_out(session, index, &error);
     else if (schedule_group_commits(session->schedule, step->plan->group))
         stop_committing(worker, step, &error);
-    /* What is being aborted has its own time. */
+    /* A step that is being aborted has its own deadline. */
     osiris_error_clear(&error);
 }
 

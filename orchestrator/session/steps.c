@@ -1,4 +1,4 @@
-/* How a step ended; see steps.h. */
+/* The end of a step; see steps.h. */
 #include "orchestrator/session/steps.h"
 
 #include "core/base/clock.h"
@@ -38,7 +38,7 @@ static json_object *step_tags(const struct session_step *step)
     return tags;
 }
 
-/* Of a step that may run again only what its last attempt has counted is reported. */
+/* If a step may run again, its metrics are held: only those of the last attempt are reported. */
 static void step_metric(struct session *session, struct session_step *step, enum own_metric metric, double value,
                         const char *unit)
 {
@@ -88,8 +88,8 @@ static void note_success(struct session *session, struct session_step *step, dou
     json_add_integer(fields, "rows_processed", step->rows);
     json_add_number(fields, "duration_ms", duration_ms);
     session_event(session, EVENT_STEP_COMPLETE, fields);
-    rundir_note(session->options->rundir, step->id, "complete: %lld rows, %lld bytes, %.1f ms", (long long)step->rows,
-                (long long)step->bytes, duration_ms);
+    rundir_note(session->options->rundir, step->id, "complete: %lld row%s, %lld byte%s, %.1f ms", (long long)step->rows,
+                step->rows == 1 ? "" : "s", (long long)step->bytes, step->bytes == 1 ? "" : "s", duration_ms);
     session->result->steps_completed++;
 }
 

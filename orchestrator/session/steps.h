@@ -1,12 +1,12 @@
-/* How a step ended. */
+/* The end of a step. */
 #ifndef OSIRIS_ORCHESTRATOR_SESSION_STEPS_H
 #define OSIRIS_ORCHESTRATOR_SESSION_STEPS_H
 
 #include "orchestrator/session/state.h"
 
-/* Notes it: record, events, metrics, observer. `error` is NULL if it has run. */
+/* Records and reports it (events, metrics, observer). `error` is NULL if the step has succeeded. */
 void session_step_ended(struct session *session, size_t step, json_object *result, const struct osiris_error *error);
-/* The metrics of the step that were held back. */
+/* Reports the step's metrics that were held. */
 void session_report_metrics(struct session *session, struct session_step *step);
 
 #endif

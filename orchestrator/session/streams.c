@@ -13,10 +13,10 @@
 #include "orchestrator/session/send.h"
 #include "orchestrator/session/worker.h"
 
-/* Of bodies that were passed on, for those that come. */
+/* Memory of forwarded bodies that is kept for new ones. */
 #define KEPT_BYTES (4u << 20)
-/* What waits for a place to read it before its streams get no more credit. Above what a reader that reads all at once leaves
- * unacknowledged, 256 KiB and a frame; so much for links that are far. */
+/* When this much waits for a reader's place, its streams get no more credit. It exceeds what a reader that keeps up leaves
+ * unacknowledged (256 KiB and a frame), for the sake of links with a long delay. */
 #define HELD_BYTES (16u << 20)
 
 void session_make_edges(struct session *session)
@@ -39,7 +39,7 @@ static struct session_worker *worker_of(struct session *session, size_t step)
     return session->steps[step].worker;
 }
 
-/* Codecs that may be used between the two: none where both links are local ones. */
+/* Codecs that may be used between the two workers: none if both links are local. */
 static json_object *common_codecs(const struct session_worker *from, const struct session_worker *to)
 {
     json_object *common = json_object_new_array();
@@ -109,7 +109,7 @@ void session_drop_streams(struct session *session, size_t group)
                 .from = session->edges[i].from, .to = session->edges[i].to, .crosses = session->edges[i].crosses};
 }
 
-/* What a reader says, `bytes` unless they are 0. */
+/* Forwards a credit or a close of the reader; `bytes` is 0 for a close. */
 static void send_to_producer(struct session_worker *producer, const struct session_edge *edge, const char *type,
                           int64_t bytes)
 {
@@ -140,8 +140,8 @@ static void close_stream(struct session *session, struct session_edge *edge)
     send_to_producer(worker_of(session, edge->from), edge, "close", 0);
 }
 
-/* A reader that gives credit and does not read, or acknowledges nothing, would have everything held here. */
-static void pass_credit(struct session *session, struct session_edge *edge)
+/* Credit is withheld from a reader that does not read or acknowledge, because its data would accumulate here. */
+static void forward_credit(struct session *session, struct session_edge *edge)
 {
     struct session_worker *producer = worker_of(session, edge->from);
     const struct session_worker *reader = worker_of(session, edge->to);
@@ -155,10 +155,10 @@ static void pass_credit(struct session *session, struct session_edge *edge)
     send_to_producer(producer, edge, "credit", bytes);
 }
 
-void session_pass_credits(struct session *session)
+void session_forward_credits(struct session *session)
 {
     for (size_t i = 0; i < session->plan->edge_count; i++) {
-        pass_credit(session, &session->edges[i]);
+        forward_credit(session, &session->edges[i]);
         if (session->edges[i].unwanted)
             close_stream(session, &session->edges[i]);
     }
@@ -188,12 +188,12 @@ void session_extend_streams(struct session_worker *worker, int64_t now)
     }
 }
 
-/* Its answer said that the step has run. */
+/* The worker has answered that the step has run, but its stream has not ended. */
 static void blame_step(struct session_worker *worker, const struct session_step *step)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    osiris_error_set_violation(&error, "in place %s a step has run and its stream does not end", worker->place->name);
+    osiris_error_set_violation(&error, "in place %s a step has run, but its stream has not ended", worker->place->name);
     error.step_id = strdup(step->id);
     error.component = strdup(step->component);
     worker_fail(worker, &error);
@@ -206,9 +206,9 @@ void session_check_streams(struct session *session, int64_t now)
         struct session_worker *producer = worker_of(session, edge->from);
         if (edge->end_ms == 0 || now < edge->end_ms)
             continue;
-        /* While there is no link nothing can come. */
+        /* Nothing can arrive while there is no link. */
         edge->end_ms = now + session->limits.heartbeat_timeout_ms;
-        if (!worker_is_there(producer) || !channel_is_up(producer->channel))
+        if (!worker_is_reachable(producer) || !channel_is_up(producer->channel))
             continue;
         edge->end_ms = 0;
         blame_step(producer, &session->steps[edge->from]);
@@ -225,7 +225,7 @@ int64_t session_next_stream_end(const struct session *session)
     return next;
 }
 
-/* Passing on. */
+/* Forwarding. */
 
 static struct session_edge *find_stream(struct session *session, int64_t stream)
 {
@@ -241,29 +241,29 @@ void *worker_body_room(void *context, json_object *message, size_t length, struc
 
     (void)message;
     worker->takes_body = true;
-    /* At most FRAME_MAXIMUM_BODY, and what it belongs to is checked when it has come. */
+    /* At most FRAME_MAXIMUM_BODY; its message is checked when the body has arrived. */
     body_free(worker->body);
     if (worker->pool == NULL)
         worker->pool = body_pool_new(KEPT_BYTES);
     worker->body = body_new(worker->pool, length);
     if (worker->body == NULL)
-        osiris_error_set_errno(error, ENOMEM, "cannot pass a batch on");
+        osiris_error_set_errno(error, ENOMEM, "cannot forward a batch");
     return worker->body;
 }
 
-static bool is_agreed(struct session *session, const struct session_edge *edge, const char *codec)
+static bool is_negotiated(struct session *session, const struct session_edge *edge, const char *codec)
 {
-    _cleanup_json_ json_object *agreed = common_codecs(worker_of(session, edge->from), worker_of(session, edge->to));
+    _cleanup_json_ json_object *negotiated = common_codecs(worker_of(session, edge->from), worker_of(session, edge->to));
 
-    for (size_t i = 0; i < json_array_count(agreed); i++)
-        if (strcmp(json_object_get_string(json_object_array_get_idx(agreed, i)), codec) == 0)
+    for (size_t i = 0; i < json_array_count(negotiated); i++)
+        if (strcmp(json_object_get_string(json_object_array_get_idx(negotiated, i)), codec) == 0)
             return true;
     return false;
 }
 
-/* The first part of a batch needs credit, the others must not exceed what the first has said. */
-static const char *account(struct session *session, struct session_edge *edge, bool first, json_object *message,
-                           size_t body_length)
+/* The first part of a batch needs credit; the others must not exceed the length that the first has announced. */
+static const char *check_part(struct session *session, struct session_edge *edge, bool first, json_object *message,
+                              size_t body_length)
 {
     json_object *data = json_member(message, "data");
     int64_t weight = 0;
@@ -271,12 +271,12 @@ static const char *account(struct session *session, struct session_edge *edge, b
     if (first) {
         const char *wrong = wire_batch_weigh(data, &weight);
         const char *codec = json_member_string(data, "codec", NULL);
-        if (wrong == NULL && codec != NULL && !is_agreed(session, edge, codec))
-            wrong = "a batch has a codec that was not agreed";
+        if (wrong == NULL && codec != NULL && !is_negotiated(session, edge, codec))
+            wrong = "a batch has a codec that was not negotiated";
         if (edge->left > 0)
-            return "a batch begins inside another";
+            return "a batch starts inside another";
         if (edge->credit <= 0)
-            return "a batch is begun without credit";
+            return "a batch starts without credit";
         if (wrong != NULL)
             return wrong;
         edge->credit -= weight;
@@ -287,17 +287,17 @@ static const char *account(struct session *session, struct session_edge *edge, b
     return wrong;
 }
 
-/* What the producer says next, and in which order it may. */
-static const char *follow(struct session *session, struct session_edge *edge, const char *type,
-                          json_object *message, size_t body_length)
+/* Checks the order of the producer's messages. Returns what is wrong, or NULL. */
+static const char *check_order(struct session *session, struct session_edge *edge, const char *type,
+                               json_object *message, size_t body_length)
 {
     bool first = strcmp(type, "batch") == 0;
 
-    /* It was answered for, and is still at it. */
+    /* The step has been answered and its stream still makes progress. */
     if (edge->end_ms != 0)
         edge->end_ms = clock_monotonic_ms() + session->limits.heartbeat_timeout_ms;
     if (edge->state == STREAM_ENDED)
-        return "a stream goes on behind its end";
+        return "a stream continues after its end";
     if (strcmp(type, "schema") == 0) {
         if (edge->state != STREAM_NEW)
             return "a stream has two schemas";
@@ -305,51 +305,51 @@ static const char *follow(struct session *session, struct session_edge *edge, co
         return NULL;
     }
     if (edge->state == STREAM_NEW)
-        return "a stream begins without its schema";
+        return "a stream starts without its schema";
     if (first || strcmp(type, "more") == 0)
-        return account(session, edge, first, message, body_length);
+        return check_part(session, edge, first, message, body_length);
     edge->state = STREAM_ENDED;
     edge->end_ms = 0;
     return edge->left > 0 ? "a stream ends inside a batch" : NULL;
 }
 
-struct passed_body {
+struct forwarded_body {
     struct iovec piece;
 };
 
-static void free_passed_body(void *owner)
+static void free_forwarded_body(void *owner)
 {
-    struct passed_body *body = owner;
+    struct forwarded_body *body = owner;
 
     body_free(body->piece.iov_base);
     free(body);
 }
 
-static void pass_body(struct session_worker *from, struct session_worker *to, json_object *message, size_t length)
+static void forward_body(struct session_worker *from, struct session_worker *to, json_object *message, size_t length)
 {
-    struct passed_body *passed = malloc(sizeof *passed);
+    struct forwarded_body *forwarded = malloc(sizeof *forwarded);
 
-    passed->piece = (struct iovec){.iov_base = from->body, .iov_len = length};
+    forwarded->piece = (struct iovec){.iov_base = from->body, .iov_len = length};
     from->body = NULL;
-    const struct channel_body body = {.pieces = &passed->piece,
+    const struct channel_body body = {.pieces = &forwarded->piece,
                                       .piece_count = 1,
                                       .length = length,
-                                      .release = free_passed_body,
-                                      .owner = passed};
+                                      .release = free_forwarded_body,
+                                      .owner = forwarded};
     worker_send_body(to, message, &body);
 }
 
-static void pass(struct session_worker *from, struct session_worker *to, json_object *message, size_t body_length)
+static void forward(struct session_worker *from, struct session_worker *to, json_object *message, size_t body_length)
 {
     if (to->phase != WORKER_RUNNING)
-        return; /* its end is known elsewhere */
+        return; /* the worker has failed or ended, which is handled elsewhere */
     if (body_length > 0)
-        pass_body(from, to, message, body_length);
+        forward_body(from, to, message, body_length);
     else
         worker_send_body(to, message, NULL);
 }
 
-/* Its producer shall hear what is wrong with it, not the reader be left for having refused it. */
+/* Checked here, so that a malformed schema is the producer's fault, not that of the reader which would refuse it. */
 static bool is_schema(struct session_worker *worker, json_object *message)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
@@ -363,37 +363,37 @@ static bool is_schema(struct session_worker *worker, json_object *message)
     return true;
 }
 
-static void pass_from_producer(struct session_worker *worker, struct session_edge *edge, const char *type,
-                               json_object *message, size_t body_length)
+static void forward_from_producer(struct session_worker *worker, struct session_edge *edge, const char *type,
+                                  json_object *message, size_t body_length)
 {
     struct session *session = worker->place->session;
-    const char *wrong = worker_of(session, edge->from) != worker ? "it sends a stream that is not its own"
-                                                                 : follow(session, edge, type, message, body_length);
+    const char *wrong = worker_of(session, edge->from) != worker ? "it sends to a stream that is not its own"
+                                                                 : check_order(session, edge, type, message, body_length);
 
     if (wrong != NULL)
-        worker_violates(worker, wrong);
+        worker_fail_violation(worker, wrong);
     else if (strcmp(type, "schema") != 0 || is_schema(worker, message))
-        pass(worker, worker_of(session, edge->to), message, body_length);
+        forward(worker, worker_of(session, edge->to), message, body_length);
 }
 
-static void pass_from_reader(struct session_worker *worker, struct session_edge *edge, const char *type,
-                             json_object *message)
+static void forward_from_reader(struct session_worker *worker, struct session_edge *edge, const char *type,
+                                json_object *message)
 {
     struct session *session = worker->place->session;
     int64_t bytes = json_member_integer(json_member(message, "data"), "bytes", 0);
 
     if (worker_of(session, edge->to) != worker) {
-        worker_violates(worker, "it reads a stream that is not its own");
+        worker_fail_violation(worker, "it reads a stream that is not its own");
         return;
     }
     if (strcmp(type, "close") == 0) {
         close_stream(session, edge);
     } else if (bytes <= 0 || bytes > session->limits.queue_bytes - edge->withheld - edge->credit) {
-        worker_violates(worker, bytes <= 0 ? "a credit is not a number of bytes"
-                                           : "a stream has more credit than its queue has room");
+        worker_fail_violation(worker, bytes <= 0 ? "a credit is not a number of bytes"
+                                           : "a stream has more credit than room in its queue");
     } else {
         edge->withheld += bytes;
-        pass_credit(session, edge);
+        forward_credit(session, edge);
     }
 }
 
@@ -407,14 +407,14 @@ void session_blame_producer(struct session_worker *reader, int64_t stream, const
         return;
     struct session_worker *producer = worker_of(session, edge->from);
     osiris_error_copy(&error, refusal);
-    osiris_error_prefix(&error, "step \"%s\" cannot take what step \"%s\" in place %s sends", session->steps[edge->to].id,
+    osiris_error_prefix(&error, "step \"%s\" cannot read what step \"%s\" in place %s sends", session->steps[edge->to].id,
                         session->steps[edge->from].id, producer->place->name);
     error.step_id = strdup(session->steps[edge->from].id);
     error.component = strdup(session->steps[edge->from].component);
     worker_fail(producer, &error);
 }
 
-bool worker_pass_on(struct session_worker *worker, const char *type, json_object *message, size_t body_length)
+bool worker_forward(struct session_worker *worker, const char *type, json_object *message, size_t body_length)
 {
     static const char *const producers[] = {"schema", "batch", "more", "end", NULL};
     static const char *const readers[] = {"credit", "close", NULL};
@@ -426,18 +426,18 @@ bool worker_pass_on(struct session_worker *worker, const char *type, json_object
     int64_t stream = json_member_integer(json_member(message, "data"), "stream", 0);
     struct session_edge *edge = find_stream(session, stream);
     if (stream <= 0 || stream > session->last_stream) {
-        worker_violates(worker, "a message is of a stream that there never was");
+        worker_fail_violation(worker, "a message names a stream that never existed");
         return true;
     }
     if (body_length > 0 && strcmp(type, "batch") != 0 && strcmp(type, "more") != 0) {
-        worker_violates(worker, "a body comes where none may");
+        worker_fail_violation(worker, "a message has a body that must not have one");
         return true;
     }
     wire_strip(message);
-    /* A stream of an attempt that is over meets nobody. */
+    /* A message for a stream of an earlier attempt is dropped. */
     if (edge != NULL && from_producer)
-        pass_from_producer(worker, edge, type, message, body_length);
+        forward_from_producer(worker, edge, type, message, body_length);
     else if (edge != NULL)
-        pass_from_reader(worker, edge, type, message);
+        forward_from_reader(worker, edge, type, message);
     return true;
 }

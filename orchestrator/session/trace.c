@@ -3,7 +3,7 @@
 
 #include "orchestrator/records/trace.h"
 
-/* channel_trace. The lock of the channel is held. */
+/* A channel_trace function. The channel's lock is held. */
 static void on_frame(void *context, bool sent, const struct frame_header *header,
                      const uint8_t *message, const struct iovec *body, size_t body_pieces)
 {

@@ -1,4 +1,4 @@
-/* A worker's record; see worker.h. */
+/* The state of a worker; see worker.h. */
 #include "orchestrator/session/worker.h"
 
 #include <stdio.h>
@@ -6,7 +6,7 @@
 
 #include "core/base/json-build.h"
 
-bool worker_is_there(const struct session_worker *worker)
+bool worker_is_reachable(const struct session_worker *worker)
 {
     return worker->phase >= WORKER_GREETING && worker->phase <= WORKER_CLEANING;
 }
@@ -31,8 +31,8 @@ bool worker_has_group(const struct session_worker *worker, size_t group)
     return false;
 }
 
-/* Tells a peer that breaks the rules why it is left; if it cannot hear it, so be it. */
-static void say_why(struct session_worker *worker)
+/* Sends the reason to a peer that has violated the protocol, if it can be sent at once. */
+static void send_reason(struct session_worker *worker)
 {
     _cleanup_json_ json_object *message = json_object_new_object();
     bool end;
@@ -64,11 +64,11 @@ void worker_fail(struct session_worker *worker, struct osiris_error *error)
     }
     worker->phase = WORKER_FAILED;
     worker->failure_number = ++session->last_failure;
-    /* What is wrong with a stream is said with names of its columns. */
+    /* Errors about streams contain column names, which are text from outside. */
     redactor_error(session->options->redactor, error);
     osiris_error_move(&worker->failure, error);
     if (worker->channel != NULL) {
-        say_why(worker);
+        send_reason(worker);
         channel_shutdown(worker->channel);
     }
     hold_groups(worker);
@@ -82,7 +82,7 @@ void worker_fail_with(struct session_worker *worker, int category, const char *m
     worker_fail(worker, &error);
 }
 
-void worker_violates(struct session_worker *worker, const char *what)
+void worker_fail_violation(struct session_worker *worker, const char *what)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
 

@@ -104,7 +104,7 @@ def hangs(at, where, how="hang", env=None):
     result = osiris("run", "pipeline.yaml", "--json", env={**IMPATIENT, **(env or {})})
     assert_equal(result.code, 1, "exit code", result)
     error = error_of(result)
-    assert_in(f'the driver has not been heard of in "{at}" for', error["message"], result)
+    assert_in(f'the driver has been silent in "{at}" for', error["message"], result)
     assert_equal((error["step_id"], error["component"]),
                  {"source": ("make", "test.source"), "sink": ("save", "test.sink")}[where], "who is blamed", result)
     assert_equal(error["category"], "timeout", "category", result)
@@ -130,7 +130,7 @@ for one in ("open", "run", "commit"):
 @test
 def test_a_driver_that_hangs_is_told_of_first(folder):
     hangs("get_next", "source")
-    assert_in('test.source has not been heard of in "get_next" for', read(run_directory() / "osiris.log"))
+    assert_in('test.source has been silent in "get_next" for', read(run_directory() / "osiris.log"))
 
 
 @test
@@ -179,7 +179,7 @@ def test_a_close_that_hangs_takes_nothing_back(folder):
     result = osiris("run", "pipeline.yaml", env=IMPATIENT)
     assert_equal(result.code, 0, "exit code", result)
     assert_equal(read("out.txt"), "10 rows\n", "the output", result)
-    assert_in('the driver has not been heard of in "close" for', result.err, result)
+    assert_in('the driver has been silent in "close" for', result.err, result)
     assert_in("published before", result.err, result)
     assert_no_group(worker())
 
@@ -311,7 +311,7 @@ def test_a_detached_process_does_not_outlive_the_run(folder):
     result = osiris("run", "pipeline.yaml")
     assert_equal(result.code, 0, "exit code", result)
     assert int(read("detached")) not in processes(), result
-    assert_in("ended 1 process that drivers had left", read(run_directory() / "debug.log"))
+    assert_in("ended 1 process that drivers had left behind", read(run_directory() / "debug.log"))
 
 
 def killed_worker(number, env=None):
@@ -330,7 +330,7 @@ def test_a_detached_process_does_not_outlive_a_killed_worker(folder):
     assert_equal(result.code, 1, "exit code", result)
     assert int(read("detached")) not in processes(), result
     # The one that has detached it may be among them.
-    assert_in("that drivers had left", result.err, result)
+    assert_in("that drivers had left behind", result.err, result)
 
 
 @test
@@ -457,7 +457,7 @@ def test_a_writer_that_stops_early_is_told_of(folder):
              step("save", "test.collect", "write", path="out.txt", stop_after=2000))
     result = osiris("run", "pipeline.yaml")
     assert_equal(result.code, 0, "exit code", result)
-    assert_in('test.collect has read 2000 rows of step "make" and then stopped reading', result.err, result)
+    assert_in('test.collect stopped reading after 2000 rows of step "make"', result.err, result)
 
 
 @test

@@ -92,7 +92,7 @@ def test_two_steps_with_one_file(folder):
              step("again", "test.generate", "read", ["one"], rows=7), step("two", "csv.writer", "write", ["again"], path="./out.csv"))
     result = osiris("run", "pipeline.yaml")
     assert_equal(result.code, 1, "exit code", result)
-    assert_in('"./out.csv" is written by the step "one", too', result.err, result)
+    assert_in('"./out.csv" is also written by the step "one"', result.err, result)
     assert_equal(len(read("out.csv").splitlines()), 6, "lines of the first", result)
 
 
@@ -112,12 +112,12 @@ def test_two_steps_with_one_file_by_other_names(folder):
     for second in ("./real/out.csv", "real/../real//out.csv", "linked/out.csv", "link.csv", f"{folder}/real/out.csv"):
         result = two_writers({"path": "real/out.csv"}, {"path": second})
         assert_equal(result.code, 1, "exit code", result)
-        assert_in(f'"{second}" is written by the step "one", too', result.err, result)
+        assert_in(f'"{second}" is also written by the step "one"', result.err, result)
         assert_equal(len(read("real/out.csv").splitlines()), 6, "lines of the first", result)
         assert_equal(sorted(os.listdir("real")), ["out.csv"], "files")
     result = two_writers({"path": "p-00002.csv"}, {"path": "p.csv", "rows_per_file": 3})
     assert_equal(result.code, 1, "exit code", result)
-    assert_in('"p-00002.csv" is written by the step "one", too', result.err, result)
+    assert_in('"p-00002.csv" is also written by the step "one"', result.err, result)
     assert not pathlib.Path("p-00001.csv").exists(), "a part of the step that failed"
 
 
@@ -126,13 +126,13 @@ def test_two_steps_in_two_places_with_one_file(folder):
     write("osiris.yaml", "adapters:\n  there: {adapter: local}\n")
     result = two_writers({"path": "out.csv"}, {"path": "./out.csv"}, place="there")
     assert_equal(result.code, 1, "exit code", result)
-    assert_in('"./out.csv" is written by the step "one", too', result.err, result)
+    assert_in('"./out.csv" is also written by the step "one"', result.err, result)
     assert_equal(len(read("out.csv").splitlines()), 6, "lines of the first", result)
     pipeline(step("make", "test.generate", "read", rows=5), step("one", "csv.writer", "write", ["make"], path="both.csv"),
              {**step("two", "csv.writer", "write", ["make"], path="./both.csv"), "run_on": "there"})
     result = osiris("run", "pipeline.yaml")
     assert_equal(result.code, 1, "exit code", result)
-    assert_in("is written by the step", result.err, result)
+    assert_in("is also written by the step", result.err, result)
     assert_equal(files(), ["osiris.yaml", "out.csv", "pipeline.yaml"], "files")
 
 
@@ -141,14 +141,14 @@ def test_two_steps_that_append_to_one_file(folder):
     for first, second in (True, True), (True, False), (False, True):
         result = two_writers({"path": "out.csv", "append": first}, {"path": "./out.csv", "append": second})
         assert_equal(result.code, 1, "exit code", result)
-        assert_in('"./out.csv" is written by the step "one", too', result.err, result)
+        assert_in('"./out.csv" is also written by the step "one"', result.err, result)
         os.remove("out.csv")
     pipeline(step("make", "test.generate", "read", rows=5),
              *(step(name, "csv.writer", "write", ["make"], path=path, append=True)
                for name, path in (("one", "both.csv"), ("two", "./both.csv"))))
     result = osiris("run", "pipeline.yaml")
     assert_equal(result.code, 1, "exit code", result)
-    assert_in("is written by the step", result.err, result)
+    assert_in("is also written by the step", result.err, result)
     assert_equal(files(), ["pipeline.yaml"], "files")
 
 
@@ -645,7 +645,7 @@ def test_a_reader_without_memory_does_not_blame_its_producer(folder):
               f"[ $turn = {number % 2} ] || exec '{worker}' \"$@\"\n"
               f"exec env {starve} STARVE_AT={1 + number // 4} STARVE_SMALLEST=65536 '{worker}' \"$@\"\n").chmod(0o755)
         result = osiris("run", "pipeline.yaml", env={"OSIRIS_WORKER": str(pathlib.Path("worker").resolve())})
-        if "cannot take a batch in: Cannot allocate memory" in result.err:
+        if "cannot receive a batch: Cannot allocate memory" in result.err:
             assert_equal(result.code, 1, "exit code", result)
             error, = events(run_directory(), "run_error")
             blamed.append(error["detail"]["step_id"])

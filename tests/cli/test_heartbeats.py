@@ -50,7 +50,7 @@ def test_a_driver_may_take_longer_to_load_than_silence_may_last(folder):
     os.kill(worker, signal.SIGSTOP)
     result = finish(process)
     assert_equal(result.code, 1, "exit code", result)
-    assert_in("no heartbeat came", result.err, result)
+    assert_in("it sent no heartbeat", result.err, result)
     assert_no_group(worker)
 
 
@@ -77,7 +77,7 @@ def waits_for_hello(option, end, feed=None):
         feed()
     err = process.communicate(timeout=60)[1]
     assert process.returncode not in (0, None), process.returncode
-    assert_in("no orchestrator has said hello within 60000 ms", err)
+    assert_in("no orchestrator has sent hello within 60000 ms", err)
     report(f"{option} gave up", began)
     return (time.monotonic() - began) * 60
 

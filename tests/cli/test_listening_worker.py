@@ -192,7 +192,7 @@ def test_a_hello_that_was_lost(worker):
     link.resume()
     assert_equal(link.receive()["data"]["received"], 0, "received")
     link.ask("other", "hello", protocol=1, version="test", session="another", token="x", resume_timeout_ms=1000)
-    assert_in("another session", link.answer("other")["error"]["message"])
+    assert_in("a different session", link.answer("other")["error"]["message"])
     link.ask("hello", "hello", protocol=1, version="test", resume_timeout_ms=1000, **SESSION)
     assert_equal(link.answer("hello")["result"]["resume"], True, "resume")
 
@@ -204,7 +204,7 @@ def test_it_gives_up(worker):
     peer.close()
     code, text = worker.ends()
     assert code != 0
-    assert_in("the orchestrator has not come back within 300 ms", text)
+    assert_in("the orchestrator has not reconnected within 300 ms", text)
 
 
 @test

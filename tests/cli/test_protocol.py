@@ -242,7 +242,7 @@ def test_a_worker_does_not_speak_for_osiris(folder):
     assert_equal([(e["event"], e["step_id"]) for e in forged], [("news", "make")], "events of the worker")
     assert_equal([(m["metric"], m["tags"]) for m in metrics(run_directory()) if m["value"] == 4711],
                  [("news", {"step": "make"})], "metrics of the worker")
-    assert_in("only osiris itself says that", read(run_directory() / "debug.log"))
+    assert_in("the name is reserved for osiris itself", read(run_directory() / "debug.log"))
 
 
 def record_sizes():
@@ -272,7 +272,7 @@ def test_a_talkative_worker(folder):
     rows_to_csv(rows=20)
     result = succeeds(run("talkative"), 20)
     assert 200 << 20 < record_sizes() < 270 << 20, record_sizes()
-    assert_equal(result.err.count("is dropped"), 1, "warnings", result)
+    assert_equal(result.err.count("are dropped"), 1, "warnings", result)
     assert "too late" not in result.err + "".join(short_lines("debug.log")), result
     assert_equal(metrics(run_directory(), "too_late"), [], "metrics")
     told = [json.loads(line) for line in short_lines("events.jsonl")]
@@ -311,7 +311,7 @@ VIOLATIONS = {
     "another-status": "a step's result is malformed",
     "negative-count": "a step's result is malformed",
     "no-result": "a step's result is malformed",
-    "published-too-early": "it published what was not asked for",
+    "published-too-early": "it reports published files without a commit request",
 }
 
 
@@ -439,7 +439,7 @@ def test_a_step_has_run_and_its_stream_does_not_end(folder):
     result = osiris("run", "pipeline.yaml", env=both_workers("no-end") |
                     {"OSIRIS_HEARTBEAT_INTERVAL_MS": "100", "OSIRIS_HEARTBEAT_TIMEOUT_MS": "1000"})
     assert_equal(result.code, 1, "exit code", result)
-    assert_in("the peer violates the protocol: in place strange a step has run and its stream does not end", result.err, result)
+    assert_in("the peer violates the protocol: in place strange a step has run, but its stream has not ended", result.err, result)
     assert_in('step "make"', result.err, result)
     assert result.seconds < 30, result
 
@@ -472,7 +472,7 @@ def test_a_worker_that_does_not_read(folder):
     result = osiris("run", "pipeline.yaml", env=both_workers("deaf") |
                     {"OSIRIS_HEARTBEAT_INTERVAL_MS": "100", "OSIRIS_HEARTBEAT_TIMEOUT_MS": "1000"})
     assert_equal(result.code, 1, "exit code", result)
-    assert_in("it reads nothing; it was killed", result.err, result)
+    assert_in("it does not read; it was killed", result.err, result)
     assert result.seconds < 30, result
 
 
@@ -493,16 +493,16 @@ FLOODS = {
     "batches-of-nothing": "without credit",
     "short-parts": "a part of a batch is too short",
     "many-schemas": "two schemas",
-    "many-ends": "behind its end",
-    "a-stream-of-nobody": "there never was",
-    "a-body-behind-the-end": "a body comes where none may",
+    "many-ends": "after its end",
+    "a-stream-of-nobody": "never existed",
+    "a-body-behind-the-end": "a message has a body that must not have one",
 }
 
 
 # The same of a reader that reads nothing.
 UNREAD = {
-    "boundless-credit": "more credit than its queue has room",
-    "blind-credit": "more credit than its queue has room",
+    "boundless-credit": "more credit than room in its queue",
+    "blind-credit": "more credit than room in its queue",
 }
 
 
@@ -542,7 +542,7 @@ BAD_STREAMS = {
     "buffers-that-overlap": "a batch has a buffer outside of its body",
     "a-buffer-at-no-place": "a batch has a buffer at an invalid position",
     "negative-length": "a batch has an impossible length, null count or offset",
-    "a-codec-of-its-own": "a batch has a codec that was not agreed",
+    "a-codec-of-its-own": "a batch has a codec that was not negotiated",
     "a-schema-of-nothing": "malformed schema",
 }
 
@@ -569,7 +569,7 @@ def test_bad_streams(folder):
 @test
 def test_a_bad_body(folder):
     """The reader's worker finds it, and ends; the producer's step is repeated for it, and its place is named."""
-    result = blames_producer("offsets-that-go-down", "step \"save\" cannot take what step \"make\" in place strange sends",
+    result = blames_producer("offsets-that-go-down", "step \"save\" cannot read what step \"make\" in place strange sends",
                              "offsets", retry={"max_attempts": 2, "initial_delay_ms": 1})
     assert "SIGKILL" not in result.err, result
     assert_equal([e["step_id"] for e in events(run_directory(), "step_retry")], ["make"], "retries", result)

@@ -118,12 +118,12 @@ def test_phases_of_a_commit(folder):
         session = Session(ours).prepare()
         session.run("run", 1)
         session.ask("too early", "commit", step_ids=["make"], phase="publish")
-        session.is_refused("too early", "phases")
+        session.is_refused("too early", "each phase")
         session.ask("first", "commit", step_ids=["make"], phase="commit")
         assert_equal(session.answer("first")["result"], {}, "the first phase")
         for phase in ({"phase": "commit"}, {}):
             session.ask(f"again {phase}", "commit", step_ids=["make"], **phase)
-            session.is_refused(f"again {phase}", "phases")
+            session.is_refused(f"again {phase}", "each phase")
         session.ask("second", "commit", step_ids=["make"], phase="publish")
         assert "published" in session.answer("second")["result"]
         session.ask("third", "commit", step_ids=["make"], phase="publish")
@@ -143,7 +143,7 @@ def test_an_abort_forgets_the_first_phase(folder):
         assert "result" in session.answer("abort")
         session.run("again", 2)
         session.ask("second", "commit", step_ids=["make"], phase="publish")
-        session.is_refused("second", "phases")
+        session.is_refused("second", "each phase")
         session.goes_on()
 
 

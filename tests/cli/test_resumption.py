@@ -179,7 +179,7 @@ def test_a_link_that_never_comes_back(folder):
         places(a={"cut_after": cut_after, "then": "never_again"})
         inside(rows=1000, hang_after=500, batch_rows=100)
         result = fails(OSIRIS_RESUME_TIMEOUT_MS="500")
-        assert_in("the link could not be made again within 500 ms", result.err, result)
+        assert_in("the link could not be re-established within 500 ms", result.err, result)
         assert result.seconds < 30, result
         directory = run_directory()
         error = json.loads(read(directory / "status.json"))["error"]
@@ -238,7 +238,7 @@ def test_a_stopped_worker_is_given_up(folder):
     os.kill(worker, signal.SIGSTOP)
     result = finish(process)
     assert_equal(result.code, 1, "exit code", result)
-    assert_in("the link could not be made again within 1500 ms", result.err, result)
+    assert_in("the link could not be re-established within 1500 ms", result.err, result)
     assert_no_group(worker)
     assert_equal(outputs(), [], "files left", result)
 

@@ -334,13 +334,13 @@ def test_a_stopped_worker_is_replaced(folder):
     expect_rows("save.out", 10)
 
 
-# Writers that cannot take back.
+# Writers that cannot undo what they have written.
 
 @test
 def test_what_has_been_written_is_not_written_twice(folder):
     pipeline(make(rows=100, batch_rows=10, bad_attempts=0), save(component="test.log", retry=QUICK, fail_after=50, retryable=True))
     result = run(code=1)
-    assert_in("cannot take back", result.err, result)
+    assert_in("cannot undo", result.err, result)
     assert_in("unsafe: true", result.err, result)
     assert_equal(attempts("save"), 1, "attempts")
     assert_equal({e["step_id"]: e["error_type"] for e in events(run_directory(), "step_failed")}["save"], "data", "step_failed")
@@ -373,7 +373,7 @@ def test_an_extractor_before_such_a_writer(folder):
     pipeline(make(retry=QUICK, rows=100, batch_rows=10, crash_after=100), save(component="test.log", hang_after=10),
              name="late")
     result = run(code=1)
-    assert_in("cannot take back", result.err, result)
+    assert_in("cannot undo", result.err, result)
     assert_equal(attempts("make"), 1, "attempts")
 
 
@@ -438,7 +438,7 @@ def test_a_timeout_of_all_attempts(folder):
                   rows=10, batch_rows=5, fail_after=5, bad_attempts=999, retryable=True, delay_ms=20), save())
     result = run(code=1)
     assert 1 <= attempts("make") < 40, attempts("make")
-    assert_in("300 ms in all", result.err, result)
+    assert_in("total timeout of 300 ms", result.err, result)
 
 
 @test

@@ -69,7 +69,7 @@ def is_interrupted(at, how, words, options=None):
     result = run(**(options or {"at": at, "how": how}))
     assert_equal(result.code, 1, f"exit code of {how} at {at}", result)
     assert_in(f'adapter "rude" in "{at}": the process of the run has ', result.err, result)
-    assert any(f"has {each} before its time" in result.err for each in words), result
+    assert any(f"has {each} prematurely" in result.err for each in words), result
     assert_in("failed", result.out, result)
     directory = run_directory()
     assert_in(str(directory), result.out, result)

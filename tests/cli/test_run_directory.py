@@ -178,6 +178,15 @@ def test_logs(folder):
     assert "correct-horse" not in read(directory / "debug.log")
 
 
+@test
+def test_counts_agree_with_their_nouns(folder):
+    pipeline(step("make", "test.generate", "read", rows=1), step("save", "csv.writer", "write", path="out.csv"))
+    osiris("run", "pipeline.yaml")
+    text = read(run_directory() / "osiris.log")
+    for part in ("complete: 1 row, ", "ready in place local: 2 drivers loaded", f"published out.csv, {os.stat('out.csv').st_size} bytes"):
+        assert_in(part, text)
+
+
 def scratch_folders(directory):
     """The temporary folders of the project's runs, and those beside the records in `directory`."""
     return [str(path) for path in [*pathlib.Path(".osiris/tmp").glob("*"), *pathlib.Path(directory).glob("tmp*-*")]]

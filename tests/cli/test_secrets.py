@@ -247,8 +247,8 @@ def test_wrong_values_of_secret_options(folder):
     pipeline({**step("make", "test.generate", "read", rows=10), "run_on": "cloud"}, step("save", "csv.writer", "write", path="out.csv"))
     for option, values, told in (
             ("api_key: ${LONG_KEY}", {"LONG_KEY": "C4nary-" * 20}, '"api_key" must have at most 60 characters'),
-            ("pin: [C4nary-first, C4nary-second]", {}, '"pin" is not what the adapter takes; its value is secret'),
-            ("pin: {a: C4nary-inner}", {}, '"pin" is not what the adapter takes; its value is secret'),
+            ("pin: [C4nary-first, C4nary-second]", {}, '"pin" is not valid for the adapter; its value is secret'),
+            ("pin: {a: C4nary-inner}", {}, '"pin" is not valid for the adapter; its value is secret'),
             ("port: ${API_TOKEN}", {"API_TOKEN": "C4nary-text"}, '"port" must be of type integer'),
             ("fail: ${API_TOKEN}", {"API_TOKEN": "4711471147"}, '"fail" must be prepare or execute'),
             ("url: ['x${API_TOKEN}y']", {"API_TOKEN": "C4nary-text"}, '"url" must be of type string'),

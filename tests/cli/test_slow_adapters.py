@@ -173,7 +173,7 @@ def test_an_adapter_that_does_not_return_from_collecting_is_left(folder):
     interrupt(process)
     result = finish(process)
     assert_equal(result.code, 130, "exit code", result)
-    assert_in('adapter "flaky" does not return; what it has made is left behind', result.err, result)
+    assert_in('adapter "flaky" does not return; what it has created is left behind', result.err, result)
     assert_equal(outputs(), ["save.csv"], "files")
 
 
@@ -219,7 +219,7 @@ def test_an_adapter_that_does_not_listen_is_left(folder):
     interrupt(process)
     result = finish(process)
     assert_equal(result.code, 130, "exit code", result)
-    assert_in('adapter "flaky" does not return; what it has made is left behind', result.err, result)
+    assert_in('adapter "flaky" does not return; what it has created is left behind', result.err, result)
     assert_equal(outputs(), [], "files left")
     assert_all_gone()
 

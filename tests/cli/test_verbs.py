@@ -105,7 +105,7 @@ def test_drivers_that_fail_to_say_it(folder):
     assert_equal([error[:2] for error in errors],
                  [("driver_failed", 5), ("invalid_config_value", 13), ("driver_failed", 15), ("driver_failed", 20),
                   ("driver_failed", 25)], "errors", result)
-    for error, text in zip(errors, ("killed by SIGABRT while it looked at the config", "one is none",
+    for error, text in zip(errors, ("killed by SIGABRT while it checked the config", "one is none",
                                     "this is a fault of the driver", "killed by SIGABRT", "no files and folders")):
         assert_in(text, error[3], result)
 

@@ -76,7 +76,7 @@ class Batch:
     def __init__(self, schema, header, body):
         self.nodes, self.buffers = list(header.get("nodes", [])), list(header.get("buffers", []))
         self.body, self.end = body, 0
-        check("codec" not in header, "a codec that was not agreed")
+        check("codec" not in header, "a batch has a codec that was not negotiated")
         check(all(type(number) is int for number in self.nodes + self.buffers), "a header has what is no number")
         length, _, offset = self.node()
         check(offset == 0, "the top has an offset")
@@ -186,28 +186,28 @@ class Stream:
     def take(self, message, body):
         kind, data = message["type"], message["data"]
         self.at = "schema" if kind == "schema" else "batch"
-        check(not self.ended, "a stream goes on behind its end")
+        check(not self.ended, "a stream continues after its end")
         if kind == "schema":
             check(self.schema is None, "a stream has two schemas")
             self.schema = Type(data.get("schema"))
-            check(self.schema.layout == "struct", "the top is no struct")
+            check(self.schema.layout == "struct", "the schema is not a struct")
         elif kind == "end":
-            check(self.header is None and self.schema is not None, "a stream ends where it cannot")
+            check(self.header is None and self.schema is not None, "a stream ends inside a batch or without a schema")
             self.ended = True
         else:
             self.take_part(kind, data, body)
 
     def take_part(self, kind, data, body):
         if kind == "batch":
-            check(self.schema is not None, "a batch comes before its schema")
-            check(self.header is None, "a batch begins inside another")
+            check(self.schema is not None, "a stream starts without its schema")
+            check(self.header is None, "a batch starts inside another")
             weight(data)
             self.header, self.body = data, b""
-        check(self.header is not None, "a part comes without a batch")
+        check(self.header is not None, "a part of a batch has no batch")
         self.body += body
         whole = self.header["body"]
-        check(len(self.body) <= whole and (body or whole == 0), "the parts do not make up the body")
-        check(len(self.body) == whole or len(body) >= MINIMUM_PART, "a part is too short")
+        check(len(self.body) <= whole and (body or whole == 0), "the parts of a batch do not add up to its length")
+        check(len(self.body) == whole or len(body) >= MINIMUM_PART, "a part of a batch is too short")
         if len(self.body) == whole:
             self.rows += Batch(self.schema, self.header, self.body).rows
             self.header = None

@@ -100,7 +100,7 @@ class Output:
 
     def give(self, credit):
         with self.changed:
-            check(0 < credit <= self.window - self.credit, "a stream has more credit than its queue has room")
+            check(0 < credit <= self.window - self.credit, "a stream has more credit than room in its queue")
             self.credit += credit
             self.changed.notify_all()
 
@@ -138,14 +138,14 @@ class Input:
         self.say("credit", bytes=credit)
 
     def take(self, type, data, body):
-        check(not self.ended, "a stream goes on behind its end")
+        check(not self.ended, "a stream continues after its end")
         if type == "schema":
             formats = tuple((child["name"], child["format"]) for child in data["schema"].get("children", []))
             check(not self.schema, "a stream has two schemas")
             check(formats == COLUMNS, "this worker reads no such columns")
             self.schema = True
         elif type == "end":
-            check(self.header is None and self.schema, "a stream ends where it cannot")
+            check(self.header is None and self.schema, "a stream ends inside a batch or without a schema")
             self.ended = True
             self.queue.set("ended")
         else:
@@ -153,11 +153,11 @@ class Input:
 
     def take_body(self, type, data, body):
         if type == "batch":
-            check(self.header is None and self.schema and self.credit > 0, "a batch is begun where it cannot")
+            check(self.header is None and self.schema and self.credit > 0, "a batch starts where it must not")
             self.header, self.body = data, b""
             self.credit -= weight(data)
         check(self.header is not None and len(self.body) + len(body) <= self.header["body"] and (body or not self.header["body"]),
-              "the parts of a batch do not make up its length")
+              "the parts of a batch do not add up to its length")
         self.body += body
         if len(self.body) < self.header["body"]:
             check(len(body) >= MINIMUM_PART, "a part of a batch is too short")

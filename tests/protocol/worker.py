@@ -364,7 +364,7 @@ class Worker:
         """A stream that is not there any more is no error."""
         stream = data.get("stream")
         if stream not in self.streams:
-            raise frames.Violation("a stream that there never was")
+            raise frames.Violation("a message names a stream that never existed")
         for step in self.steps.values():
             for output in step.remote_outputs.values():
                 if type in ("credit", "close") and output.stream == stream:
@@ -404,7 +404,7 @@ class Worker:
         if any(step.state != "ran" for step in steps):
             raise Failure("internal", "not all of the steps have run")
         if any(step.prepared != (params.get("phase") == "publish") for step in steps):
-            raise Failure("internal", "the phases of a commit come one after the other, and once")
+            raise Failure("internal", "commit: each phase must be requested once, and in order")
         self.later(self.finish_commit, request, steps, params.get("phase"))
 
     def finish_commit(self, steps, phase):
@@ -476,7 +476,7 @@ class Worker:
             self.take_stream(type, message["data"], body)
             return
         if body:
-            raise frames.Violation("a body comes where none may")
+            raise frames.Violation("a message has a body that must not have one")
         request, method = message.get("id"), message.get("method")
         if "id" not in message and "method" not in message:
             return  # heartbeats, and what this worker does not know
@@ -490,9 +490,9 @@ class Worker:
             if method not in self.methods:
                 raise Failure("internal", f'there is no method "{method}"')
             if not self.greeted and method != "hello":
-                raise Failure("internal", f"{method} came before hello")
+                raise Failure("internal", f"{method} was requested before hello")
             if not self.prepared and method not in ("hello", "prepare", "ping", "cleanup"):
-                raise Failure("internal", f"{method} came before prepare")
+                raise Failure("internal", f"{method} was requested before prepare")
             result = getattr(self, method)(request, params)
         except Failure as failure:
             self.answer(request, error=failure.fields)

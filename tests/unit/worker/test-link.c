@@ -46,7 +46,7 @@ static void open_ends(struct ends *ends)
                           .queue = queue_new(UINT64_MAX, false, NULL)};
     ends->output = link_output_new(ends->sender, WINDOW, NULL);
     ends->input = link_input_new(ends->receiver, ends->queue, WINDOW, false);
-    channel_set_place(ends->receiver, room, ends);
+    channel_set_destination(ends->receiver, room, ends);
     link_output_open(ends->output, 1, codecs);
     link_input_open(ends->input, 1);
     json_object_put(codecs);
@@ -165,7 +165,7 @@ START_TEST(test_credit_beyond_the_window_is_refused)
     ck_assert_int_eq(link_output_credit(ends.output, WINDOW - 1, NULL), 0);
     ck_assert_int_eq(link_output_credit(ends.output, 1, NULL), 0);
     ck_assert_int_eq(link_output_credit(ends.output, 1, &error), -1);
-    ck_assert_ptr_nonnull(strstr(error.message, "more credit than its queue has room"));
+    ck_assert_ptr_nonnull(strstr(error.message, "more credit than room in its queue"));
     ck_assert_int_eq(link_output_credit(ends.output, INT64_MAX, NULL), -1);
     ck_assert_int_eq(link_output_credit(ends.output, 0, NULL), -1);
     osiris_error_clear(&error);

@@ -47,7 +47,7 @@ static void open_ends(struct ends *ends)
     ends->queue = queue_new(UINT64_MAX, false, NULL);
     ends->output = link_output_new(ends->sender, 4 << 20, NULL);
     ends->input = link_input_new(ends->receiver, ends->queue, 4 << 20, false);
-    channel_set_place(ends->receiver, room, ends);
+    channel_set_destination(ends->receiver, room, ends);
     link_output_open(ends->output, 1, NULL);
     link_input_open(ends->input, 1);
 }

@@ -48,7 +48,7 @@ static void open_reader(struct reader *reader)
     reader->channel = channel_new(sockets[0], NULL);
     reader->queue = queue_new(UINT64_MAX, false, NULL);
     reader->input = link_input_new(reader->channel, reader->queue, WINDOW, false);
-    channel_set_place(reader->channel, room, reader);
+    channel_set_destination(reader->channel, room, reader);
     link_input_open(reader->input, 1);
 }
 

@@ -284,7 +284,7 @@ static void open_reader(struct reader *reader)
     reader->queue = queue_new(UINT64_MAX, false, NULL);
     reader->input = link_input_new(reader->channel, reader->queue, 1 << 20, false);
     ck_assert(reader->channel != NULL && reader->queue != NULL && reader->input != NULL);
-    channel_set_place(reader->channel, room, reader);
+    channel_set_destination(reader->channel, room, reader);
     link_input_open(reader->input, 1);
 }
 

@@ -29,7 +29,7 @@ struct assembly {
     size_t filled;
 };
 
-/* A channel_place; its context are the assemblies of streams 0, 1, … */
+/* A channel_destination; its context are the assemblies of streams 0, 1, … */
 void *place(void *context, json_object *message, size_t length, struct osiris_error *error);
 
 #endif

@@ -23,7 +23,7 @@ START_TEST(test_bodies_of_two_streams_alternate_and_messages_overtake)
 
     make_pair(&left, &fd);
     right = channel_new(fd, NULL);
-    channel_set_place(right, place, assemblies);
+    channel_set_destination(right, place, assemblies);
     for (int64_t stream = 0; stream < 2; stream++) {
         _cleanup_json_ json_object *message = stream_message("batch", stream);
         struct channel_body body = body_of(sent[stream], BODY_LENGTH, &releases);
@@ -132,7 +132,7 @@ START_TEST(test_no_message_waits_behind_more_than_one_body)
 
     make_pair(&left, &fd);
     right = channel_new(fd, NULL);
-    channel_set_place(right, place, assemblies);
+    channel_set_destination(right, place, assemblies);
     for (int64_t stream = 0; stream < STREAMS; stream++) {
         _cleanup_json_ json_object *message = stream_message("batch", stream);
         struct channel_body body = body_of(sent, BODY_LENGTH, &releases);
@@ -191,7 +191,7 @@ START_TEST(test_messages_are_read_ahead_and_bodies_are_not)
 
     make_pair(&left, &fd);
     right = channel_new(fd, NULL);
-    channel_set_place(right, place, assemblies);
+    channel_set_destination(right, place, assemblies);
     for (int64_t n = 0; n < 20; n++) {
         _cleanup_json_ json_object *message = number_message(0, n);
         ck_assert_int_eq(channel_send(left, message, false, NULL), 0);

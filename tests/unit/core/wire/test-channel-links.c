@@ -74,7 +74,7 @@ static void link_ends(struct end ends[2], int proxy[2], bool first)
         }
         ends[i].channel = channel_new(sockets[0], NULL);
         channel_allow_resumption(ends[i].channel, "session", "token", i == 0);
-        channel_set_place(ends[i].channel, place, ends[i].assemblies);
+        channel_set_destination(ends[i].channel, place, ends[i].assemblies);
     }
 }
 
@@ -264,7 +264,7 @@ START_TEST(test_a_stranger_on_a_new_link_does_not_end_the_session)
         int fd, sockets[2];
         bool end;
         make_pair(&channel, &fd);
-        channel_set_place(channel, place, NULL);
+        channel_set_destination(channel, place, NULL);
         channel_allow_resumption(channel, "s", "right", false);
         (void)close(fd);
         ck_assert_int_eq(channel_pump(channel, &end, NULL), 0);
@@ -357,7 +357,7 @@ START_TEST(test_acks_bound_what_is_kept)
     for (int i = 0; i < 2; i++) {
         ends[i].channel = channel_new(sockets[i], NULL);
         channel_allow_resumption(ends[i].channel, "s", "t", i == 0);
-        channel_set_place(ends[i].channel, place, ends[i].assemblies);
+        channel_set_destination(ends[i].channel, place, ends[i].assemblies);
     }
     ends[1].assemblies[0].bytes = room;
     for (int n = 0; n < BODIES; n++) {

@@ -406,8 +406,8 @@ START_TEST(test_everything_is_reported_in_one_go)
                         "[forbidden_key]", "[invalid_type]", "[missing_step_field]", "[unknown_component]",
                         "[invalid_mode]", "[invalid_retry]", "[unknown_step_key]", "[incompatible_mode]",
                         "[unknown_config_key]", "[missing_required_field]", "[unknown_dependency]",
-                        "[invalid_step_type]", "\"uses\" is an old name of \"component\", which is set, too",
-                        "\"with\" is an old name of \"config\", which is set, too"));
+                        "[invalid_step_type]", "\"uses\" is an old name of \"component\", which is also set",
+                        "\"with\" is an old name of \"config\", which is also set"));
 }
 END_TEST
 

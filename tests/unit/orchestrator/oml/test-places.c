@@ -163,7 +163,7 @@ END_TEST
 START_TEST(test_problems_stand_where_the_option_does)
 {
     expect_problem("{adapter: open, port: 70000}", DIAGNOSTIC_ERROR, 29, "\"port\" must be at most 65535, is 70000", "the port");
-    expect_problem("{adapter: open, list: [1, x]}", DIAGNOSTIC_ERROR, 33, "\"list/1\" is not what the adapter takes; its value is secret "
+    expect_problem("{adapter: open, list: [1, x]}", DIAGNOSTIC_ERROR, 33, "\"list/1\" is not valid for the adapter; its value is secret "
                    "and not shown", "");
     expect_problem("{adapter: open, list: [x]}", DIAGNOSTIC_ERROR, 30, "\"list/0\" must be of type integer, is a string: \"x\"", "");
     expect_problem("{adapter: open, deep: {port: 1}}", DIAGNOSTIC_ERROR, 29, "\"deep\" needs \"a/b\"", "");

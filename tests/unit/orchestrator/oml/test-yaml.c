@@ -296,15 +296,15 @@ START_TEST(test_finds_a_part_of_a_text)
     _cleanup_yaml_ struct yaml_document *document =
         load("q: |\n  SELECT é\n  FROM ${x}\ns: 'a ${x}'\nt: \"\\x24{x}\"\n");
     const struct yaml_node *root = yaml_root(document);
-    struct source_location where = yaml_place_of(document, yaml_get(root, "q"), "${x}");
+    struct source_location where = yaml_position_of(document, yaml_get(root, "q"), "${x}");
 
     ck_assert_uint_eq(where.line, 3);
     ck_assert_uint_eq(where.column, 8);
     ck_assert_uint_eq(yaml_get(root, "q")->last_line, 4);
-    where = yaml_place_of(document, yaml_get(root, "s"), "${x}");
+    where = yaml_position_of(document, yaml_get(root, "s"), "${x}");
     ck_assert_uint_eq(where.line, 4);
     ck_assert_uint_eq(where.column, 7);
-    where = yaml_place_of(document, yaml_get(root, "t"), "${x}");
+    where = yaml_position_of(document, yaml_get(root, "t"), "${x}");
     ck_assert_uint_eq(where.line, 5);
     ck_assert_uint_eq(where.column, 4);
 }
