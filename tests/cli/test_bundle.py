@@ -1,0 +1,371 @@
+"""Bundles: what is in them, that they run where nothing else is, that the same inputs give the same bytes, and the cache."""
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import pathlib
+import platform
+import shutil
+import subprocess
+import tarfile
+
+from tap import (BUILD, SANITIZED, Skip, assert_equal, assert_in, main, osiris, read, test, write)
+
+DRIVERS = BUILD / ".libs"
+HAS_MYSQL = (DRIVERS / "mysql.so").exists()
+OWN = ["mysql.extractor", "csv.writer"] if HAS_MYSQL else ["csv.writer"]
+BUSYBOX = shutil.which("busybox", path="/bin:/usr/bin") or ""
+
+
+def plugin(name):
+    return next(path for path in (BUILD / "tests" / "plugins").rglob(f".libs/{name}.so"))
+
+
+def environment(cache="cache", drivers=DRIVERS):
+    return {"OSIRIS_DRIVER_PATH": str(drivers), "XDG_CACHE_HOME": os.path.abspath(cache)}
+
+
+def create(*components, env=None, code=0, options=(), **run):
+    named = [part for name in components for part in ("--driver", name)]
+    result = osiris("bundle", "create", "--json", *named, *options, env={**environment(), **(env or {})}, **run)
+    assert_equal(result.code, code, "exit code", result)
+    return result.json()
+
+
+def unpacked(bundle, folder):
+    with tarfile.open(bundle) as archive:
+        archive.extractall(folder)
+    return pathlib.Path(folder)
+
+
+def in_namespaces(root, command, variables):
+    """Runs a command in a root of its own, with /dev/null and nothing else that the root does not have."""
+    null = root / "dev" / "null"
+    null.parent.mkdir(exist_ok=True)
+    null.touch()
+    chroot = shutil.which("chroot", path="/usr/sbin:/sbin:/usr/bin:/bin")
+    script = 'mount --bind /dev/null "$1/dev/null" && shift && exec env -i "$@"'
+    words = [*(f"{name}={value}" for name, value in variables.items()), chroot, root, *command]
+    return subprocess.run(["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh", root, *words],
+                          capture_output=True, text=True)
+
+
+def need_namespaces():
+    if SANITIZED:
+        raise Skip("sanitizers need /proc")
+    tried = subprocess.run(["unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
+                            "touch null && mount --bind /dev/null null"], capture_output=True, text=True)
+    if tried.returncode != 0:
+        raise Skip(f"no namespaces here: {tried.stderr.strip()}")
+
+
+def started(description, bundle, *arguments):
+    command = [word.replace("{bundle}", bundle) for word in description["command"]]
+    variables = {name: value.replace("{bundle}", bundle) for name, value in description["environment"].items()}
+    return [*command, *arguments], variables
+
+
+def check_descriptions(text):
+    described = json.loads(text)
+    assert_equal([entry.get("error") for entry in described], [None] * len(OWN), "errors", text)
+    assert_equal([driver["name"] for entry in described for driver in entry["drivers"]], OWN, "drivers")
+
+
+def drivers_of(description, bundle):
+    return [f"{bundle}/{next(d['file'] for d in description['drivers'] if name in d['components'])}" for name in OWN]
+
+
+@test
+def test_the_worker_runs_in_an_empty_root(folder):
+    need_namespaces()
+    made = create(*OWN)
+    root = folder / "root"
+    unpacked(made["path"], root / "b")
+    command, variables = started(made["bundle"], "/b", "--version")
+    result = in_namespaces(root, command, variables)
+    assert_equal((result.returncode, result.stderr), (0, ""), "end", result)
+    assert_in("osiris-worker ", result.stdout)
+    command, variables = started(made["bundle"], "/b", "--describe", *drivers_of(made["bundle"], "/b"))
+    result = in_namespaces(root, command, variables)
+    assert_equal((result.returncode, result.stderr), (0, ""), "end", result)
+    check_descriptions(result.stdout)
+
+
+@test
+def test_a_shell_and_tar_are_enough_in_the_place(folder):
+    """busybox alone, no libc: it unpacks the bundle and starts it, whatever is in the environment."""
+    need_namespaces()
+    if not BUSYBOX or b"interp" in subprocess.run(["readelf", "-S", BUSYBOX], capture_output=True).stdout:
+        raise Skip("there is no busybox that is linked statically (Debian: busybox-static)")
+    made = create(*OWN)
+    root = folder / "root"
+    (root / "bin").mkdir(parents=True)
+    shutil.copy(BUSYBOX, root / "bin" / "busybox")
+    for name in ("sh", "tar", "gzip", "mkdir"):
+        (root / "bin" / name).symlink_to("busybox")
+    shutil.copy(made["path"], root / "bundle.tar.gz")
+    write(root / "place.sh", "export LD_PRELOAD=/nowhere.so LD_LIBRARY_PATH=/lib bundle=x name=y FOO='a\nexport b'\n"
+          "mkdir -p /b && tar xzf /bundle.tar.gz -C /b || exit 1\n"
+          "/b/run --version && cd /b && sh run --version && ./run --describe " + " ".join(drivers_of(made["bundle"], "/b")))
+    result = in_namespaces(root, ["/bin/sh", "/place.sh"], {"PATH": "/bin"})
+    assert_equal(result.returncode, 0, "exit code", result)
+    assert_equal(result.stderr, "", "stderr")
+    lines = result.stdout.split("\n", 2)
+    assert_in("osiris-worker ", lines[0])
+    assert_in("osiris-worker ", lines[1])
+    check_descriptions(lines[2])
+
+
+@test
+def test_the_environment_of_the_place_does_not_matter(folder):
+    """A library that ends the worker, and no other program, wherever the environment can name it."""
+    if SANITIZED:
+        raise Skip("the sanitizers' library must be the first one")
+    source = ("#define _GNU_SOURCE\n#include <errno.h>\n#include <string.h>\n#include <unistd.h>\n"
+              "__attribute__((constructor)) static void end(void)\n"
+              "{ if (strstr(program_invocation_name, \"osiris-worker\") != NULL) _exit(66); }\n")
+    for name in ("evil.so", "libjson-c.so.5", "libnettle.so.8", "libgcc_s.so.1"):
+        compile_library(name, source, folder="evil")
+    made = create(*OWN)
+    unpacked(made["path"], "b")
+    evil = {"PATH": os.environ["PATH"], "LD_PRELOAD": f"{folder}/evil/evil.so"}
+    worker = os.environ.get("OSIRIS_WORKER", str(BUILD / "osiris-worker"))
+    assert_equal(subprocess.run([worker, "--version"], env=evil).returncode, 66, "exit code of the installed worker")
+    evil.update({"LD_LIBRARY_PATH": f"{folder}/evil", "LD_AUDIT": f"{folder}/evil/evil.so", "LD_BIND_NOW": "1", "GLIBC_TUNABLES": "x=1"})
+    for shell in filter(None, map(shutil.which, ("dash", "bash", "sh"))):
+        result = subprocess.run([shell, "b/run", "--version"], env=evil, capture_output=True, text=True)
+        assert_equal((result.returncode, result.stdout.split(" ")[0]), (0, "osiris-worker"), f"end in {shell}", result)
+    variables = subprocess.run(["sh", "-c", "exec sh b/run --version"], env={**evil, "LD_SHOW_AUXV": "1"}, capture_output=True, text=True)
+    assert_equal(variables.returncode, 0, "exit code", variables)
+
+
+@test
+def test_every_byte_is_the_same_whatever_is_around(folder):
+    first = create(*OWN, env=environment("one"))
+    os.makedirs("elsewhere/deep")
+    second = create(*reversed(OWN), *OWN, env={**environment("two"), "TZ": "Asia/Tokyo", "LANG": "C.UTF-8"}, cwd="elsewhere/deep",
+                    umask=0o077)
+    assert_equal(first["sha256"], second["sha256"], "hash")
+    assert first["path"] != second["path"]
+    assert pathlib.Path(first["path"]).read_bytes() == pathlib.Path(second["path"]).read_bytes()
+    assert_equal(first["created"], True, "created")
+    again = create(*OWN, env=environment("one"))
+    assert_equal((again["created"], again["path"], again["size"]), (False, first["path"], first["size"]), "again")
+    # The name is the content's hash, and tar shows nothing of this machine.
+    tar = gzip.decompress(pathlib.Path(first["path"]).read_bytes())
+    assert_equal(hashlib.sha256(tar).hexdigest(), first["sha256"], "hash of the tar file")
+    assert_equal(pathlib.Path(first["path"]).name, first["sha256"] + ".tar.gz", "name")
+    with tarfile.open(fileobj=io.BytesIO(tar)) as archive:
+        members = archive.getmembers()
+    assert_equal({(m.uid, m.gid, m.uname, m.gname, m.mtime) for m in members}, {(0, 0, "", "", 315532800)}, "owners and times")
+    assert_equal({m.mode for m in members}, {0o755, 0o644}, "modes")
+    assert_equal([m.name for m in members if m.isfile()], sorted(m.name for m in members if m.isfile()), "order")
+
+
+@test
+def test_what_is_in_it(folder):
+    made = create(*OWN, options=("--output", "b.tar.gz"))
+    assert_equal(made["path"], "b.tar.gz", "path")
+    assert_equal(os.listdir("cache/osiris/bundles"), [made["sha256"] + ".tar.gz"], "cache")
+    assert_equal(pathlib.Path("b.tar.gz").read_bytes(),
+                 pathlib.Path("cache/osiris/bundles", made["sha256"] + ".tar.gz").read_bytes(), "copy")
+    shown = osiris("bundle", "show", "b.tar.gz", "--json").json()
+    for key in ("bundle", "sha256", "size", "unpacked_size"):
+        assert_equal(shown[key], made[key], key)
+    description = shown["bundle"]
+    assert_equal(description["architecture"], platform.machine(), "architecture")
+    names = {file["path"]: file for file in description["files"]}
+    for name in ("run", "bin/osiris-worker", "lib/libc.so.6", "lib/libgcc_s.so.1", "drivers/csv.so"):
+        assert_in(name, names)
+    assert any(name.startswith("lib/ld") for name in names), names
+    if HAS_MYSQL:
+        for name in ("lib/libmariadb.so.3", "etc/ca-certificates.crt", "etc/openssl.cnf"):
+            assert_in(name, names)
+    root = unpacked("b.tar.gz", "b")
+    for name, file in names.items():
+        content = (root / name).read_bytes()
+        assert_equal((len(content), hashlib.sha256(content).hexdigest()), (file["size"], file["sha256"]), name)
+    text = osiris("bundle", "show", "b.tar.gz").out
+    for part in (made["sha256"], "drivers/csv.so: csv.writer", description["architecture"], "lib/libc.so.6", "Linux 3.17.0", "tar and gzip"):
+        assert_in(part, text)
+    # Copies of libraries lack what a debugger needs; drivers of others stay what they are.
+    third = create("test.generate", env=environment(drivers=plugin("generate").parent))
+    root = unpacked(third["path"], "third")
+    assert_equal((root / "drivers/generate.so").read_bytes(), plugin("generate").read_bytes(), "the driver")
+    assert "lib/libmariadb.so.3" not in [file["path"] for file in third["bundle"]["files"]]
+
+
+@test
+def test_the_drivers_of_a_pipeline(folder):
+    write("pipeline.yaml", json.dumps({"oml_version": "0.1.0", "name": "p", "steps": [
+        {"id": "make", "component": "test.generate", "mode": "read", "config": {}},
+        {"id": "save", "component": "csv.writer", "mode": "write", "config": {"path": "out.csv"}}]}))
+    made = create(options=("pipeline.yaml",), env=environment(drivers=f"{plugin('generate').parent}:{DRIVERS}"))
+    assert_equal([driver["components"] for driver in made["bundle"]["drivers"]], [["csv.writer"], ["test.generate"]], "drivers")
+    write("broken.yaml", "oml_version: 0.1.0\nname: p\nsteps: [{id: a, component: no.such, mode: read}]\n")
+    refused = create(options=("broken.yaml",), code=2)
+    assert_in("no.such", json.dumps(refused["diagnostics"]))
+    refused = create("csv.wrter", code=2)
+    assert_in('"csv.wrter"', refused["message"])
+    assert_in("csv.writer", refused["error"]["hint"])
+
+
+@test
+def test_verify_finds_any_damage(folder):
+    made = create("csv.writer", options=("--output", "b.tar.gz"))
+    good = pathlib.Path("b.tar.gz").read_bytes()
+    assert_equal(osiris("bundle", "verify", "b.tar.gz", "--json").json()["sha256"], made["sha256"], "hash")
+    ends = list(range(0, 24)) + list(range(len(good) - 24, len(good)))
+    inside = list(range(100, len(good), len(good) // 60))
+    for at in ends + inside:
+        pathlib.Path("bad.tar.gz").write_bytes(good[:at] + bytes([good[at] ^ 0xff]) + good[at + 1:])
+        result = osiris("bundle", "verify", "bad.tar.gz")
+        assert_equal(result.code, 1, f"exit code with byte {at} of {len(good)} changed", result)
+        assert_in('"bad.tar.gz": it is damaged', result.err)
+    for content in (b"", good[:-1], good + b"\0", good[: len(good) // 2], b"not a bundle" * 100):
+        pathlib.Path("bad.tar.gz").write_bytes(content)
+        assert_equal(osiris("bundle", "verify", "bad.tar.gz").code, 1, f"exit code of {len(content)} bytes")
+    # Packed again with another file inside: the description finds it, or the name.
+    tar = gzip.decompress(good)
+    at = tar.index(b"\x7fELF") + 100
+    pathlib.Path("bad.tar.gz").write_bytes(packed(tar[:at] + bytes([tar[at] ^ 1]) + tar[at + 1:]))
+    assert_in('"bin/osiris-worker" is not what its description says', osiris("bundle", "verify", "bad.tar.gz").err)
+    shutil.copy("b.tar.gz", "0" * 64 + ".tar.gz")
+    assert_in("it is not what its name says", osiris("bundle", "verify", "0" * 64 + ".tar.gz").err)
+    assert_in("No such file", osiris("bundle", "show", "nowhere").err)
+
+
+def packed(tar):
+    """As osiris packs it: gzip with an empty header, level 6."""
+    import zlib
+    stream = zlib.compressobj(6, zlib.DEFLATED, 31)
+    return stream.compress(tar) + stream.flush()
+
+
+@test
+def test_tar_files_that_osiris_would_not_write_are_refused(folder):
+    create("csv.writer", options=("--output", "b.tar.gz"))
+    tar = gzip.decompress(pathlib.Path("b.tar.gz").read_bytes())
+    for name, make in {
+        "outside": lambda archive, member: setattr(member, "name", "../x"),
+        "absolute": lambda archive, member: setattr(member, "name", "/etc/x"),
+        "link": lambda archive, member: (setattr(member, "type", tarfile.SYMTYPE), setattr(member, "linkname", "/etc")),
+        "owner": lambda archive, member: setattr(member, "uid", 7),
+        "huge": lambda archive, member: None,
+    }.items():
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+            member = tarfile.TarInfo("a")
+            member.mtime = 315532800
+            make(archive, member)
+            archive.addfile(member, io.BytesIO(b""))
+        content = bytearray(out.getvalue())
+        if name == "huge":
+            content[124:136] = b"77777777777\0"
+        pathlib.Path("bad.tar.gz").write_bytes(packed(bytes(content)))
+        result = osiris("bundle", "verify", "bad.tar.gz")
+        assert_equal(result.code, 1, f"exit code of {name}", result)
+        assert_in("it is damaged, or no bundle", result.err)
+    # One of 64 KiB that would become 2 GiB.
+    pathlib.Path("bad.tar.gz").write_bytes(packed(tar[:512] + bytes(64 << 20)))
+    assert_equal(osiris("bundle", "verify", "bad.tar.gz").code, 1, "exit code of zeros")
+
+
+@test
+def test_the_cache_is_bounded_and_trusts_no_half_written_file(folder):
+    made = create("csv.writer")
+    cache, good = pathlib.Path(made["path"]).parent, pathlib.Path(made["path"]).read_bytes()
+    for content in (b"", good[:1000], good[:-1], good[:-8] + bytes(8), bytes(len(good))):
+        pathlib.Path(made["path"]).write_bytes(content)
+        again = create("csv.writer")
+        assert_equal((again["created"], again["path"]), (True, made["path"]), f"with {len(content)} bytes in the cache")
+        assert_equal(pathlib.Path(made["path"]).read_bytes(), good, "the bundle")
+    # What a killed process has left is not used, and goes with the others.
+    write(cache / "left.tar.gz.tmp", "half")
+    os.utime(cache / "left.tar.gz.tmp", (0, 0))
+    for number in range(30):
+        name = cache / f"{number:064x}.tar.gz"
+        name.write_bytes(b"x")
+        os.utime(name, (1000 + number, 1000 + number))
+    assert_equal(create("csv.writer")["created"], False, "created")
+    other = create("test.generate", env=environment(drivers=plugin("generate").parent))
+    left = sorted(path.name for path in cache.iterdir())
+    expected = [pathlib.Path(made["path"]).name, pathlib.Path(other["path"]).name,
+                *(f"{number:064x}.tar.gz" for number in range(16, 30))]
+    assert_equal(left, sorted(expected), "what is kept")
+
+
+@test
+def test_without_a_cache_there_must_be_an_output(folder):
+    nowhere = {"XDG_CACHE_HOME": "", "HOME": ""}
+    refused = create("csv.writer", env=nowhere, code=1)
+    assert_in("no cache folder", refused["message"])
+    made = create("csv.writer", env=nowhere, options=("--output", "b.tar.gz"))
+    assert_equal(osiris("bundle", "verify", "b.tar.gz").code, 0, "exit code")
+    assert_equal(made["sha256"], create("csv.writer")["sha256"], "hash")
+    refused = create("csv.writer", code=1, options=("--output", "no/such/folder/b.tar.gz"))
+    assert_in('"no/such/folder/b.tar.gz"', refused["message"])
+
+
+def compile_library(name, source, *flags, folder="libraries"):
+    os.makedirs(folder, exist_ok=True)
+    path = f"{os.getcwd()}/{folder}/{name}"
+    write("source.c", source)
+    subprocess.run(["cc", "-shared", "-fPIC", "source.c", "-o", path, *flags], check=True)
+    return path
+
+
+@test
+def test_a_library_that_cannot_be_found(folder):
+    """Of a library of a driver: both are named. (The driver was described while it was there.)"""
+    if SANITIZED:
+        raise Skip("the driver would have to be linked with the sanitizers' library")
+    inner = compile_library("libinner.so.1", "int inner(void) { return 1; }", "-Wl,-soname,libinner.so.1")
+    outer = compile_library("libouter.so.1", "int inner(void); int outer(void) { return inner(); }", inner,
+                            "-Wl,-soname,libouter.so.1", f"-Wl,-rpath,{folder}/libraries")
+    driver(outer, f"-Wl,-rpath,{folder}/libraries")
+    env = environment(drivers=folder / "drivers")
+    made = create("acme.counter", env=env)
+    assert_in("lib/libinner.so.1", [file["path"] for file in made["bundle"]["files"]])
+    # The folders that the objects name are not looked at in the place.
+    command = made["bundle"]["command"]
+    ignored = command[command.index("--inhibit-rpath") + 1].split(":")
+    assert_equal(sorted(ignored), ["{bundle}/drivers/acme.so", "{bundle}/lib/libouter.so.1"], "ignored folders")
+    os.rename("libraries/libinner.so.1", "away")
+    refused = create("acme.counter", env=env, code=1)
+    assert_in(f'"{folder}/libraries/libouter.so.1" needs the library "libinner.so.1", which cannot be found', refused["message"])
+    assert_in("acme.so", refused["message"])
+    assert_in("install it", refused["error"]["hint"])
+
+
+def driver(*flags):
+    """The template's, linked with something more."""
+    template = pathlib.Path(__file__).resolve().parents[2] / "examples" / "driver-template" / "acme.c"
+    os.makedirs("drivers", exist_ok=True)
+    subprocess.run(["cc", "-shared", "-fPIC", f"-I{template.parents[2]}/include", template, f"{BUILD}/libosiris-kit.a", "-Wl,--no-as-needed",
+                    *flags, "-o", "drivers/acme.so"], check=True)
+
+
+@test
+def test_a_library_that_is_needed_by_its_path(folder):
+    if SANITIZED:
+        raise Skip("the driver would have to be linked with the sanitizers' library")
+    driver(compile_library("libplain.so", "int plain(void) { return 1; }"))
+    refused = create("acme.counter", env=environment(drivers=folder / "drivers"), code=1)
+    assert_in(f'needs the library "{folder}/libraries/libplain.so" by its path', refused["message"])
+
+
+@test
+def test_a_worker_that_is_no_program(folder):
+    """A script that starts the real one works where it is, but nobody knows what it needs."""
+    worker = os.environ.get("OSIRIS_WORKER", str(BUILD / "osiris-worker"))
+    write("script", f"#!/bin/sh\nexec {worker} \"$@\"\n")
+    os.chmod("script", 0o755)
+    refused = create("csv.writer", env={"OSIRIS_WORKER": f"{folder}/script"}, code=1)
+    assert_equal(refused["message"], f'"{folder}/script" is not a program or a shared object (ELF)', "message")
+
+
+if __name__ == "__main__":
+    main()
