@@ -77,6 +77,17 @@ AC_DEFUN([OSIRIS_DEPENDENCY], [
   AM_CONDITIONAL([HAVE_$2], [test "x$osiris_have_$1" = xyes])
 ])
 
+# OSIRIS_MYSQL_PLUGIN_DIR: where libmariadb looks for its plug-ins, which a bundle needs, too. pkg-config does not know it.
+AC_DEFUN([OSIRIS_MYSQL_PLUGIN_DIR], [
+  AC_ARG_VAR([MYSQL_PLUGIN_DIR], [folder of libmariadb's plug-ins for authentication])
+  AS_IF([test "x$osiris_have_mysql" = xyes && test "x$MYSQL_PLUGIN_DIR" = x], [
+    AC_PATH_PROG([MARIADB_CONFIG], [mariadb_config], [no])
+    AS_IF([test "x$MARIADB_CONFIG" != xno], [MYSQL_PLUGIN_DIR=$("$MARIADB_CONFIG" --plugindir 2>/dev/null)])
+    AS_CASE([$MYSQL_PLUGIN_DIR], [/*], [],
+      [MYSQL_PLUGIN_DIR=$("$PKG_CONFIG" --variable=libdir libmariadb)/mariadb/plugin])
+  ])
+])
+
 # OSIRIS_BUNDLE: bundles need libelf, zlib and glibc's dynamic loader.
 AC_DEFUN([OSIRIS_BUNDLE], [
   osiris_have_bundle=no

@@ -11,11 +11,12 @@ import shutil
 import subprocess
 import tarfile
 
-from tap import (BUILD, SANITIZED, Skip, assert_equal, assert_in, main, osiris, read, test, write)
+from tap import (BUILD, SANITIZED, SOURCE, Skip, assert_equal, assert_in, main, osiris, read, test, write)
 
 DRIVERS = BUILD / ".libs"
 HAS_MYSQL = (DRIVERS / "mysql.so").exists()
 OWN = ["mysql.extractor", "csv.writer"] if HAS_MYSQL else ["csv.writer"]
+TEMPLATE = SOURCE / "examples" / "driver-template" / "acme.c"
 BUSYBOX = shutil.which("busybox", path="/bin:/usr/bin") or ""
 
 
@@ -198,6 +199,90 @@ def test_what_is_in_it(folder):
 
 
 @test
+def test_what_drivers_need_at_run_time(folder):
+    if not HAS_MYSQL:
+        raise Skip("osiris was built without mysql")
+    made = create(*OWN)
+    description = made["bundle"]
+    if not SANITIZED:
+        assert made["size"] < 4_500_000, f"the bundle takes {made['size']} bytes"
+    stripped = [file["path"] for file in description["files"] if file.get("stripped")]
+    assert_in("drivers/mysql.so", stripped)
+    assert_in("drivers/csv.so", stripped)
+    assert_equal(description["environment"]["MARIADB_PLUGIN_DIR"], "{bundle}/runtime/mysql/plugin", "variable")
+    assert_in("runtime/mysql/plugin/client_ed25519.so", [file["path"] for file in description["files"]])
+    assert_equal(description["packages"], ["libmariadb3"], "packages")
+
+
+RUNTIME = '"x-runtime": {"requirements": {"system": ["acme-tools"]}, "files": [%s]},'
+
+
+def runtime_driver(*files):
+    """The template's, with a spec that names files."""
+    entries = RUNTIME % ", ".join(json.dumps(file) for file in files)
+    source = read(TEMPLATE)
+    marker = '"{\\"title\\": \\"Counter\\",'
+    assert_in(marker, source)
+    quoted = entries.replace("\\", "\\\\").replace('"', '\\"')
+    write("acme.c", source.replace(marker, '"{' + quoted + marker[2:], 1))
+    driver(source="acme.c")
+
+
+@test
+def test_files_that_a_spec_names(folder):
+    if SANITIZED:
+        raise Skip("the driver would have to be linked with the sanitizers' library")
+    inner = compile_library("libinner.so.1", "int inner(void) { return 1; }", "-Wl,-soname,libinner.so.1")
+    compile_library("plug.so", "int inner(void); int plug(void) { return inner(); }", inner, f"-Wl,-rpath,{folder}/libraries",
+                    folder="plugs/deep")
+    write("plugs/table.txt", "1 2 3")
+    write("drivers/acme/words", "a b c")
+    runtime_driver({"path": f"{folder}/plugs", "environment": "ACME_PLUGS"}, {"path": "acme/words"},
+                   {"path": "/no/such/file", "environment": "ACME_MORE", "optional": True})
+    env = environment(drivers=folder / "drivers")
+    made = create("acme.counter", env=env)
+    description = made["bundle"]
+    names = [file["path"] for file in description["files"]]
+    for name in ("runtime/acme/plugs/deep/plug.so", "runtime/acme/plugs/table.txt", "drivers/acme/words", "lib/libinner.so.1"):
+        assert_in(name, names)
+    assert_equal(description["environment"]["ACME_PLUGS"], "{bundle}/runtime/acme/plugs", "variable")
+    assert "ACME_MORE" not in description["environment"]
+    assert_equal(description["packages"], ["acme-tools"], "packages")
+    assert_in("acme-tools", osiris("bundle", "show", made["path"]).out)
+    root = unpacked(made["path"], "b")
+    assert_equal(read(root / "drivers/acme/words"), "a b c", "content")
+    assert_in('export ACME_PLUGS="$bundle/runtime/acme/plugs"', read(root / "run"))
+    # Of another machine (s390x): named, with the worker's.
+    foreign = bytearray(pathlib.Path("plugs/deep/plug.so").read_bytes())
+    foreign[18:20] = b"\x16\x00"
+    pathlib.Path("plugs/deep/foreign.so").write_bytes(foreign)
+    refused = create("acme.counter", env=env, code=1)
+    assert_in(f'"{folder}/plugs/deep/foreign.so" is for another architecture', refused["message"])
+    assert_in(f"than osiris-worker ({platform.machine()})", refused["message"])
+    os.unlink("plugs/deep/foreign.so")
+    # Names that could not be written into a script.
+    write("plugs/a$b", "")
+    assert_in("rename it", create("acme.counter", env=env, code=1)["error"]["hint"])
+    os.unlink("plugs/a$b")
+    os.unlink("drivers/acme/words")
+    refused = create("acme.counter", env=env, code=1)
+    assert_in("acme.counter: a file that the driver needs (x-runtime): cannot read", refused["message"])
+    assert_in("acme/words", refused["message"])
+
+
+@test
+def test_specs_with_faulty_files_are_refused(folder):
+    if SANITIZED:
+        raise Skip("the driver would have to be linked with the sanitizers' library")
+    for file, reason in ((({}, "has no path")), ({"path": "../x"}, "does not lead down"), ({"path": "a//b"}, "does not lead down"),
+                         ({"path": "a", "environment": "LD_PRELOAD"}, "files/0/environment: it is not the name of a variable"),
+                         ({"path": "a", "environment": "A B"}, "files/0/environment"), ({"path": "a", "optional": 1}, "files/0/optional")):
+        runtime_driver(file)
+        refused = create("acme.counter", env=environment(drivers=folder / "drivers"), code=2)
+        assert_in(reason, json.dumps(refused))
+
+
+@test
 def test_the_drivers_of_a_pipeline(folder):
     write("pipeline.yaml", json.dumps({"oml_version": "0.1.0", "name": "p", "steps": [
         {"id": "make", "component": "test.generate", "mode": "read", "config": {}},
@@ -340,11 +425,10 @@ def test_a_library_that_cannot_be_found(folder):
     assert_in("install it", refused["error"]["hint"])
 
 
-def driver(*flags):
+def driver(*flags, source=TEMPLATE):
     """The template's, linked with something more."""
-    template = pathlib.Path(__file__).resolve().parents[2] / "examples" / "driver-template" / "acme.c"
     os.makedirs("drivers", exist_ok=True)
-    subprocess.run(["cc", "-shared", "-fPIC", f"-I{template.parents[2]}/include", template, f"{BUILD}/libosiris-kit.a", "-Wl,--no-as-needed",
+    subprocess.run(["cc", "-shared", "-fPIC", f"-I{SOURCE}/include", source, f"{BUILD}/libosiris-kit.a", "-Wl,--no-as-needed",
                     *flags, "-o", "drivers/acme.so"], check=True)
 
 
