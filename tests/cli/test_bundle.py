@@ -142,6 +142,47 @@ def test_the_environment_of_the_place_does_not_matter(folder):
     assert_equal(variables.returncode, 0, "exit code", variables)
 
 
+LOOKS_UP = """
+#include <netdb.h>
+#include <stdio.h>
+#include <sys/socket.h>
+__attribute__((constructor)) static void look_up(void)
+{
+    const struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found;
+    FILE *result = fopen("/result", "w");
+    if (result != NULL)
+        fprintf(result, "%d", getaddrinfo("place.test", "80", &hints, &found));
+    if (result != NULL)
+        fclose(result);
+}
+"""
+
+
+@test
+def test_modules_of_the_place_look_nothing_up(folder):
+    """The place's nsswitch.conf names one, which lies where every dynamic loader looks."""
+    need_namespaces()
+    root = folder / "root"
+    os.makedirs(root / "usr/lib")
+    module = compile_library("libnss_foreign.so.2", "#include <fcntl.h>\n__attribute__((constructor)) static void loaded(void)\n"
+                             "{ open(\"/loaded\", O_CREAT | O_WRONLY, 0600); }\n", folder="root/lib")
+    shutil.copy(module, root / "usr/lib")
+    write(root / "etc/nsswitch.conf", "hosts: foreign files\n")
+    write(root / "etc/hosts", "127.0.0.1 place.test\n")
+    driver(source=write("acme.c", read(TEMPLATE) + LOOKS_UP))
+    made = create("acme.counter", env=environment(drivers=folder / "drivers"))
+    unpacked(made["path"], root / "b")
+    command, variables = started(made["bundle"], "/b", "--describe", "/b/drivers/acme.so")
+    for restricted in (False, True):
+        if not restricted:
+            without = {name: value for name, value in variables.items() if name != "OSIRIS_BUNDLE"}
+        result = in_namespaces(root, command, variables if restricted else without)
+        assert_equal((result.returncode, read(root / "result")), (0, "0"), "the lookup", result)
+        assert_equal((root / "loaded").exists(), not restricted, "the foreign module was loaded", result)
+        (root / "loaded").unlink(missing_ok=True)
+
+
 @test
 def test_every_byte_is_the_same_whatever_is_around(folder):
     first = create(*OWN, env=environment("one"))
