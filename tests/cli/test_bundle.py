@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tarfile
 
-from tap import (BUILD, SANITIZED, SOURCE, Skip, assert_equal, assert_in, main, osiris, read, test, write)
+from tap import (BUILD, SANITIZED, SOURCE, Skip, assert_equal, assert_in, main, osiris, pipeline, read, step, test, write)
 
 DRIVERS = BUILD / ".libs"
 HAS_MYSQL = (DRIVERS / "mysql.so").exists()
@@ -92,6 +92,34 @@ def test_the_worker_runs_in_an_empty_root(folder):
     result = in_namespaces(root, command, variables)
     assert_equal((result.returncode, result.stderr), (0, ""), "end", result)
     check_descriptions(result.stdout)
+
+
+@test
+def test_a_run_in_an_empty_root(folder):
+    """Not only questions: osiris starts its worker there, and the table is what it is without."""
+    need_namespaces()
+    drivers = f"{plugin('generate').parent}:{DRIVERS}"
+    steps = (step("make", "test.generate", "read", rows=50000), step("save", "csv.writer", "write", path="/table.csv"))
+    made = create("test.generate", "csv.writer", env=environment(drivers=drivers))
+    # Paths of drivers are the same here and there.
+    unpacked(made["path"], "b")
+    root = folder / "root"
+    unpacked(made["path"], f"{root}/{folder}/b")
+    write(root / "dev/null", "")
+    command, variables = started(made["bundle"], f"{folder}/b")
+    words = " ".join([*(f"{name}={value}" for name, value in variables.items()), "chroot", str(root), *command])
+    inner = f'mount --bind /dev/null {root}/dev/null && exec env -i PATH="$PATH" {words} "$@"'
+    write("worker", f"#!/bin/sh\nPATH={os.environ['PATH']}:/usr/sbin\n"
+          f"exec unshare --user --map-root-user --mount sh -c '{inner}' sh \"$@\"\n")
+    os.chmod("worker", 0o755)
+    pipeline(*steps)
+    result = osiris("run", "pipeline.yaml", env={**environment(drivers=f"{folder}/b/drivers"), "OSIRIS_WORKER": f"{folder}/worker"})
+    assert_equal(result.code, 0, "exit code", result)
+    steps[1]["config"]["path"] = "table.csv"
+    pipeline(*steps)
+    result = osiris("run", "pipeline.yaml", env=environment(drivers=drivers))
+    assert_equal(result.code, 0, "exit code", result)
+    assert (root / "table.csv").read_bytes() == pathlib.Path("table.csv").read_bytes()
 
 
 @test
