@@ -10,6 +10,7 @@ import platform
 import shutil
 import subprocess
 import tarfile
+import tempfile
 
 from tap import (BUILD, SANITIZED, SOURCE, Skip, assert_equal, assert_in, main, osiris, pipeline, read, step, test, write)
 
@@ -94,13 +95,8 @@ def test_the_worker_runs_in_an_empty_root(folder):
     check_descriptions(result.stdout)
 
 
-@test
-def test_a_run_in_an_empty_root(folder):
-    """Not only questions: osiris starts its worker there, and the table is what it is without."""
-    need_namespaces()
-    drivers = f"{plugin('generate').parent}:{DRIVERS}"
-    steps = (step("make", "test.generate", "read", rows=50000), step("save", "csv.writer", "write", path="/table.csv"))
-    made = create("test.generate", "csv.writer", env=environment(drivers=drivers))
+def worker_in_empty_root(folder, made):
+    """The environment of an osiris whose workers run in folder/root, where there is nothing but the bundle and /dev/null."""
     # Paths of drivers are the same here and there.
     unpacked(made["path"], "b")
     root = folder / "root"
@@ -112,14 +108,58 @@ def test_a_run_in_an_empty_root(folder):
     write("worker", f"#!/bin/sh\nPATH={os.environ['PATH']}:/usr/sbin\n"
           f"exec unshare --user --map-root-user --mount sh -c '{inner}' sh \"$@\"\n")
     os.chmod("worker", 0o755)
-    pipeline(*steps)
-    result = osiris("run", "pipeline.yaml", env={**environment(drivers=f"{folder}/b/drivers"), "OSIRIS_WORKER": f"{folder}/worker"})
-    assert_equal(result.code, 0, "exit code", result)
-    steps[1]["config"]["path"] = "table.csv"
-    pipeline(*steps)
-    result = osiris("run", "pipeline.yaml", env=environment(drivers=drivers))
-    assert_equal(result.code, 0, "exit code", result)
-    assert (root / "table.csv").read_bytes() == pathlib.Path("table.csv").read_bytes()
+    return {**environment(drivers=f"{folder}/b/drivers"), "OSIRIS_WORKER": f"{folder}/worker"}
+
+
+def check_run_in_empty_root(folder, made, extract, env):
+    """The table is what it is without."""
+    for path, more in (("/table.csv", worker_in_empty_root(folder, made)), ("table.csv", {})):
+        pipeline(extract, step("save", "csv.writer", "write", path=path))
+        result = osiris("run", "pipeline.yaml", env={**env, **more})
+        assert_equal(result.code, 0, "exit code", result)
+    assert (folder / "root/table.csv").read_bytes() == pathlib.Path("table.csv").read_bytes()
+
+
+@test
+def test_a_run_in_an_empty_root(folder):
+    """Not only questions: osiris starts its worker there."""
+    need_namespaces()
+    env = environment(drivers=f"{plugin('generate').parent}:{DRIVERS}")
+    made = create("test.generate", "csv.writer", env=env)
+    check_run_in_empty_root(folder, made, step("make", "test.generate", "read", rows=50000), env)
+
+
+@test
+def test_a_table_of_mysql_in_an_empty_root(folder):
+    """As a user whom only a plug-in of libmariadb can authenticate."""
+    need_namespaces()
+    if not HAS_MYSQL:
+        raise Skip("osiris was built without mysql")
+    server, base = SOURCE / "scripts" / "mariadb-private", tempfile.mkdtemp(prefix="osm.")
+    try:
+        if subprocess.run([server, "start", base, "--plugin-load-add=auth_ed25519"], stdout=subprocess.DEVNULL).returncode != 0:
+            raise Skip("no MariaDB server with the plug-in auth_ed25519")
+        subprocess.run([server, "fill", base, "5000"], check=True, stdout=subprocess.DEVNULL)
+        values = dict(line.removeprefix("export ").split("=", 1) for line in read(f"{base}/mariadb.env").splitlines())
+        values = {name: value.strip("'\"") for name, value in values.items()}
+        subprocess.run(["mariadb", "--no-defaults", "-S", values["MYSQL_SOCKET"], "-u", values["MYSQL_USER"], "-e",
+                        "CREATE USER ed@'%' IDENTIFIED VIA ed25519 USING PASSWORD('of ed'); GRANT ALL ON *.* TO ed@'%'"],
+                       env={**os.environ, "MYSQL_PWD": values["MYSQL_PASSWORD"]}, check=True)
+        shop = {"host": values["MYSQL_HOST"], "port": int(values["MYSQL_PORT"]), "database": values["MYSQL_DATABASE"], "user": "ed",
+                "password": "${ED}"}
+        write("osiris_connections.yaml", json.dumps({"version": 1, "connections": {"mysql": {"shop": shop}}}))
+        extract = step("read", "mysql.extractor", "read", connection="@mysql.shop", query="SELECT * FROM orders ORDER BY id")
+        check_run_in_empty_root(folder, create(*OWN), extract, {**environment(), "ED": "of ed"})
+        # Nothing of this machine helped: where the variable leads nowhere, the plug-in is missing.
+        script = read("worker")
+        write("worker", script.replace("/runtime/mysql/plugin", "/nowhere"))
+        result = osiris("run", "pipeline.yaml", env={**environment(drivers=f"{folder}/b/drivers"), "OSIRIS_WORKER": f"{folder}/worker",
+                                                     "ED": "of ed"})
+        assert_equal(result.code, 1, "exit code", result)
+        assert_in("client_ed25519", result.err)
+    finally:
+        subprocess.run([server, "stop", base], stdout=subprocess.DEVNULL, check=False)
+        shutil.rmtree(base, ignore_errors=True)
 
 
 @test
