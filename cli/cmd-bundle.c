@@ -174,7 +174,7 @@ static void print_needs(json_object *description)
 {
     terminal_print(stdout, "place:        Linux %s or newer on %s, with /dev/null and a folder that may be written to and executed\n",
                    json_member_string(description, "kernel", "?"), json_member_string(description, "architecture", "?"));
-    puts("              /etc/hosts for the name localhost, /etc/resolv.conf for names in the DNS");
+    puts("              /etc/resolv.conf for names of hosts in the DNS");
     puts("to unpack:    tar and gzip, or whatever copies files there");
     puts("to start:     a POSIX shell for ./run, or the command and the environment that --json shows");
     print_list("packages:     named by drivers, beside their libraries, which are here: ", json_member(description, "packages"));

@@ -42,7 +42,7 @@ def unpacked(bundle, folder):
     return pathlib.Path(folder)
 
 
-def in_namespaces(root, command, variables):
+def in_namespaces(root, command, variables, *more):
     """Runs a command in a root of its own, with /dev/null and nothing else that the root does not have."""
     null = root / "dev" / "null"
     null.parent.mkdir(exist_ok=True)
@@ -50,7 +50,7 @@ def in_namespaces(root, command, variables):
     chroot = shutil.which("chroot", path="/usr/sbin:/sbin:/usr/bin:/bin")
     script = 'mount --bind /dev/null "$1/dev/null" && shift && exec env -i "$@"'
     words = [*(f"{name}={value}" for name, value in variables.items()), chroot, root, *command]
-    return subprocess.run(["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh", root, *words],
+    return subprocess.run(["unshare", "--user", "--map-root-user", "--mount", *more, "sh", "-c", script, "sh", root, *words],
                           capture_output=True, text=True)
 
 
@@ -220,7 +220,7 @@ __attribute__((constructor)) static void look_up(void)
     struct addrinfo *found;
     FILE *result = fopen("/result", "w");
     if (result != NULL)
-        fprintf(result, "%d", getaddrinfo("place.test", "80", &hints, &found));
+        fprintf(result, "%d", getaddrinfo(NAME, "80", &hints, &found));
     if (result != NULL)
         fclose(result);
 }
@@ -238,7 +238,7 @@ def test_modules_of_the_place_look_nothing_up(folder):
     shutil.copy(module, root / "usr/lib")
     write(root / "etc/nsswitch.conf", "hosts: foreign files\n")
     write(root / "etc/hosts", "127.0.0.1 place.test\n")
-    driver(source=write("acme.c", read(TEMPLATE) + LOOKS_UP))
+    driver('-DNAME="place.test"', source=write("acme.c", read(TEMPLATE) + LOOKS_UP))
     made = create("acme.counter", env=environment(drivers=folder / "drivers"))
     unpacked(made["path"], root / "b")
     command, variables = started(made["bundle"], "/b", "--describe", "/b/drivers/acme.so")
@@ -249,6 +249,23 @@ def test_modules_of_the_place_look_nothing_up(folder):
         assert_equal((result.returncode, read(root / "result")), (0, "0"), "the lookup", result)
         assert_equal((root / "loaded").exists(), not restricted, "the foreign module was loaded", result)
         (root / "loaded").unlink(missing_ok=True)
+
+
+@test
+def test_localhost_is_known_in_an_empty_root(folder):
+    need_namespaces()
+    driver('-DNAME="LocalHost"', source=write("acme.c", read(TEMPLATE) + LOOKS_UP))
+    made = create("acme.counter", env=environment(drivers=folder / "drivers"))
+    root = folder / "root"
+    unpacked(made["path"], root / "b")
+    command, variables = started(made["bundle"], "/b", "--describe", "/b/drivers/acme.so")
+    result = in_namespaces(root, command, variables)
+    assert_equal((result.returncode, read(root / "result")), (0, "0"), "the lookup", result)
+    # A hosts file has the last word.
+    write(root / "etc/hosts", "127.0.0.1 other\n")
+    write(root / "etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+    result = in_namespaces(root, command, variables, "--net")
+    assert result.returncode == 0 and read(root / "result") != "0", result
 
 
 @test
