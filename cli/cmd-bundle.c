@@ -75,7 +75,8 @@ static int choose_all(struct chosen *chosen, struct build *build, const struct a
         (arguments->operand_count > 0 && choose_from_pipeline(chosen, build, arguments) < 0) ||
         choose_by_name(chosen, build->registry, arguments, error) < 0)
         return -1;
-    for (size_t i = 0; chosen->count == 0 && i < registry_count(build->registry); i++)
+    const bool names_none = chosen->count == 0;
+    for (size_t i = 0; names_none && i < registry_count(build->registry); i++)
         choose(chosen, registry_get(build->registry, i));
     return 0;
 }
@@ -119,16 +120,19 @@ static json_object *bundle_json(const struct bundle *bundle, const char *phase)
     return object;
 }
 
-static void report_created(const struct arguments *arguments, const struct bundle *bundle)
+static void report_created(const struct arguments *arguments, const struct bundle *bundle,
+                           const struct diagnostics *diagnostics)
 {
     if (arguments->json) {
         json_object *object = bundle_json(bundle, "create");
         json_add_boolean(object, "created", bundle->is_new);
         json_add(object, "warnings", json_object_get(bundle->warnings));
+        json_add(object, "diagnostics", diagnostics_to_json(diagnostics));
         json_add(object, "bundle", json_object_get(bundle->description));
         report_json(object);
         return;
     }
+    diagnostics_print(diagnostics, stderr, report_color());
     for (size_t i = 0; i < json_array_count(bundle->warnings); i++)
         terminal_print(stderr, "osiris: warning: %s\n", json_object_get_string(json_object_array_get_idx(bundle->warnings, i)));
     terminal_print(stdout, "%s\n", bundle->path);
@@ -146,7 +150,7 @@ static int execute_create(const struct arguments *arguments)
         return report_failure(arguments->json, "create", &error, &build.diagnostics, EXIT_CODE_USAGE);
     if (create(arguments, &chosen, &bundle, &error) < 0)
         return report_failure(arguments->json, "create", &error, NULL, EXIT_CODE_FAILED);
-    report_created(arguments, &bundle);
+    report_created(arguments, &bundle, &build.diagnostics);
     return EXIT_CODE_SUCCESS;
 }
 

@@ -418,6 +418,11 @@ def test_the_drivers_of_a_pipeline(folder):
     write("broken.yaml", "oml_version: 0.1.0\nname: p\nsteps: [{id: a, component: no.such, mode: read}]\n")
     refused = create(options=("broken.yaml",), code=2)
     assert_in("no.such", json.dumps(refused["diagnostics"]))
+    # None named: all.
+    made = create(env=environment(drivers=f"{plugin('generate').parent}:{DRIVERS}"))
+    names = {name for driver in made["bundle"]["drivers"] for name in driver["components"]}
+    listed = osiris("components", "list", "--json", env=environment(drivers=f"{plugin('generate').parent}:{DRIVERS}")).json()
+    assert_equal(names, {component["name"] for component in listed["components"]}, "components")
     refused = create("csv.wrter", code=2)
     assert_in('"csv.wrter"', refused["message"])
     assert_in("csv.writer", refused["error"]["hint"])
@@ -544,7 +549,21 @@ def test_a_library_that_cannot_be_found(folder):
     command = made["bundle"]["command"]
     ignored = command[command.index("--inhibit-rpath") + 1].split(":")
     assert_equal(sorted(ignored), ["{bundle}/drivers/acme.so", "{bundle}/lib/libouter.so.1"], "ignored folders")
-    os.rename("libraries/libinner.so.1", "away")
+    # Nor if they are looked at before all others, and have the same library with another content.
+    driver(outer, f"-Wl,-rpath,{folder}/libraries", "-Wl,--disable-new-dtags")
+    made = create("acme.counter", env=env)
+    root = unpacked(made["path"], "b")
+    os.makedirs("away")
+    os.rename("libraries/libouter.so.1", "away/libouter.so.1")
+    compile_library("libouter.so.1", "#include <unistd.h>\n__attribute__((constructor)) static void end(void) { _exit(66); }\n",
+                    "-Wl,-soname,libouter.so.1")
+    command, variables = started(made["bundle"], str(root.resolve()), "--describe", f"{root.resolve()}/drivers/acme.so")
+    at = command.index("--inhibit-rpath")
+    for words, works in ((command, True), (command[:at] + command[at + 2:], False)):
+        described = json.loads(subprocess.run(words, env=variables, capture_output=True, text=True, check=True).stdout)
+        assert_equal("error" not in described[0], works, "whether it works", described)
+    os.rename("away/libouter.so.1", "libraries/libouter.so.1")
+    os.rename("libraries/libinner.so.1", "away/libinner.so.1")
     refused = create("acme.counter", env=env, code=1)
     assert_in(f'"{folder}/libraries/libouter.so.1" needs the library "libinner.so.1", which cannot be found', refused["message"])
     assert_in("acme.so", refused["message"])
