@@ -118,7 +118,7 @@ static int read_file(struct contents *contents, const char *path, const char *so
             json_add(contents->stripped, path, NULL);
         length = kept;
     }
-    json_add_string(contents->sources, path, source);
+    contents_claim(contents, path, source);
     return add_bytes(contents, path, steal_pointer(&bytes), length, flags, error);
 }
 
@@ -139,6 +139,11 @@ int contents_add_file(struct contents *contents, const char *path, const char *s
 int contents_add_text(struct contents *contents, const char *path, const char *text, int flags, struct osiris_error *error)
 {
     return add_bytes(contents, path, strdup(text), strlen(text), flags, error);
+}
+
+void contents_claim(struct contents *contents, const char *path, const char *source)
+{
+    json_add_string(contents->sources, path, source);
 }
 
 char *contents_path(const struct contents *contents, const char *folder, const char *name, const char *source)

@@ -38,6 +38,9 @@ enum {
 int contents_add_file(struct contents *contents, const char *path, const char *source, int flags, struct osiris_error *error);
 int contents_add_text(struct contents *contents, const char *path, const char *text, int flags, struct osiris_error *error);
 
+/* Notes that a path, of a folder say, belongs to this file or folder; contents_path gives it to no other one. */
+void contents_claim(struct contents *contents, const char *path, const char *source);
+
 /* FOLDER/NAME, or with a number in it if another file has that path. Free it. */
 char *contents_path(const struct contents *contents, const char *folder, const char *name, const char *source);
 

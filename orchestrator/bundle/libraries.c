@@ -2,8 +2,10 @@
 #include "orchestrator/bundle/libraries.h"
 
 #include <fcntl.h>
+#include <gnu/libc-version.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -16,14 +18,23 @@
 #define OUTPUT_MAXIMUM (4u << 20)
 #define TIMEOUT_MS 30000
 
+/* Of a library there may be variants for newer processors (glibc-hwcaps/x86-64-v3/…), which the place may not have. The option is as old as
+ * these folders; older ones have LD_HWCAP_MASK. */
+static bool knows_hwcaps_mask(void)
+{
+    return strverscmp(gnu_get_libc_version(), "2.33") >= 0;
+}
+
 /* As ldd does it: with `--list` a missing library would be the only one that is named. Errors come over the same pipe: what is not a line
  * of the list is one. */
 static int spawn_loader(const char *loader, const char *file, const char *preload, int output, pid_t *pid)
 {
     posix_spawn_file_actions_t actions;
-    char *arguments[] = {(char *)loader, (char *)file, NULL};
+    char *masked[] = {(char *)loader, (char *)"--glibc-hwcaps-mask", (char *)"none", (char *)file, NULL};
+    char *plain[] = {(char *)loader, (char *)file, NULL};
+    char **arguments = knows_hwcaps_mask() ? masked : plain;
     _cleanup_free_ char *variable = memory_format("LD_PRELOAD=%s", preload == NULL ? "" : preload);
-    char *environment[] = {(char *)"LD_TRACE_LOADED_OBJECTS=1", variable, NULL};
+    char *environment[] = {(char *)"LD_TRACE_LOADED_OBJECTS=1", (char *)"LD_HWCAP_MASK=0", variable, NULL};
 
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);

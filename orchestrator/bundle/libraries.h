@@ -1,6 +1,7 @@
 /*
  * The libraries of a program or a shared object, all the way down, as the dynamic loader finds them: it is asked itself
- * (LD_TRACE_LOADED_OBJECTS, as ldd does), with an environment that is empty otherwise, as workers are started. It maps the files and runs none of their code.
+ * (LD_TRACE_LOADED_OBJECTS, as ldd does), with an environment that is empty otherwise, as workers are started. Of several
+ * variants it is to choose the one for any processor. It maps the files and runs none of their code.
  */
 #ifndef OSIRIS_ORCHESTRATOR_BUNDLE_LIBRARIES_H
 #define OSIRIS_ORCHESTRATOR_BUNDLE_LIBRARIES_H

@@ -88,6 +88,7 @@ static int add_entry(struct contents *contents, const struct component *componen
         return 0;
     if (add_tree(contents, target, source, 0, error) < 0)
         return -1;
+    contents_claim(contents, target, source);
     return variable == NULL ? 0 : contents_set_variable(contents, variable, target, error);
 }
 

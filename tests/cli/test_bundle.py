@@ -1,5 +1,6 @@
 """Bundles: what is in them, that they run where nothing else is, that the same inputs give the same bytes, and the cache."""
 
+import ctypes
 import gzip
 import hashlib
 import io
@@ -362,8 +363,10 @@ def test_files_that_a_spec_names(folder):
     compile_library("plug.so", "int inner(void); int plug(void) { return inner(); }", inner, f"-Wl,-rpath,{folder}/libraries",
                     folder="plugs/deep")
     write("plugs/table.txt", "1 2 3")
+    write("other/plugs/table.txt", "4 5 6")
     write("drivers/acme/words", "a b c")
     runtime_driver({"path": f"{folder}/plugs", "environment": "ACME_PLUGS"}, {"path": "acme/words"},
+                   {"path": f"{folder}/other/plugs", "environment": "ACME_OTHERS"},
                    {"path": "/no/such/file", "environment": "ACME_MORE", "optional": True})
     env = environment(drivers=folder / "drivers")
     made = create("acme.counter", env=env)
@@ -372,11 +375,14 @@ def test_files_that_a_spec_names(folder):
     for name in ("runtime/acme/plugs/deep/plug.so", "runtime/acme/plugs/table.txt", "drivers/acme/words", "lib/libinner.so.1"):
         assert_in(name, names)
     assert_equal(description["environment"]["ACME_PLUGS"], "{bundle}/runtime/acme/plugs", "variable")
+    assert_equal(description["environment"]["ACME_OTHERS"], "{bundle}/runtime/acme/plugs-2", "variable")
     assert "ACME_MORE" not in description["environment"]
     assert_equal(description["packages"], ["acme-tools"], "packages")
     assert_in("acme-tools", osiris("bundle", "show", made["path"]).out)
     root = unpacked(made["path"], "b")
-    assert_equal(read(root / "drivers/acme/words"), "a b c", "content")
+    for name, content in (("drivers/acme/words", "a b c"), ("runtime/acme/plugs/table.txt", "1 2 3"),
+                          ("runtime/acme/plugs-2/table.txt", "4 5 6")):
+        assert_equal(read(root / name), content, name)
     assert_in('export ACME_PLUGS="$bundle/runtime/acme/plugs"', read(root / "run"))
     # Of another machine (s390x): named, with the worker's.
     foreign = bytearray(pathlib.Path("plugs/deep/plug.so").read_bytes())
@@ -575,6 +581,23 @@ def driver(*flags, source=TEMPLATE):
     os.makedirs("drivers", exist_ok=True)
     subprocess.run(["cc", "-shared", "-fPIC", f"-I{SOURCE}/include", source, f"{BUILD}/libosiris-kit.a", "-Wl,--no-as-needed",
                     *flags, "-o", "drivers/acme.so"], check=True)
+
+
+@test
+def test_libraries_are_those_for_any_processor(folder):
+    """Of one there is a variant that this machine's dynamic loader prefers."""
+    if SANITIZED:
+        raise Skip("the driver would have to be linked with the sanitizers' library")
+    plain = compile_library("libfast.so.1", "int fast(void) { return 1; }", "-Wl,-soname,libfast.so.1")
+    variant = compile_library("libfast.so.1", "int fast(void) { return 2; }", "-Wl,-soname,libfast.so.1",
+                              folder="libraries/glibc-hwcaps/x86-64-v2")
+    driver(plain, f"-Wl,-rpath,{folder}/libraries")
+    listed = subprocess.run(["ldd", "drivers/acme.so"], capture_output=True, text=True).stdout
+    if variant not in listed:
+        raise Skip("this machine's dynamic loader knows no variants of libraries")
+    root = unpacked(create("acme.counter", env=environment(drivers=folder / "drivers"))["path"], "b")
+    fast = ctypes.CDLL(str(root / "lib/libfast.so.1")).fast
+    assert_equal(fast(), 1, "the variant")
 
 
 @test
