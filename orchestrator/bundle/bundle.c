@@ -136,6 +136,7 @@ static int describe(struct contents *contents, const char *version, struct bundl
 
 /* Writing. */
 
+/* A bundle that is written to another file need not be in the cache. */
 static int write_new(const struct contents *contents, const struct pack_identity *identity,
                      const struct bundle_options *options, struct bundle *bundle, struct osiris_error *error)
 {
@@ -145,17 +146,19 @@ static int write_new(const struct contents *contents, const struct pack_identity
         return -1;
     bundle->is_new = true;
     bundle->size = (int64_t)bytes.length;
-    if (options->cache_dir != NULL && cache_write(options->cache_dir, identity, bytes.data, bytes.length, error) < 0)
-        return -1;
-    return options->output == NULL ? 0 : atomic_file_write(options->output, bytes.data, bytes.length, 0644, error);
+    if (options->output == NULL)
+        return cache_write(options->cache_dir, identity, bytes.data, bytes.length, error);
+    if (options->cache_dir != NULL)
+        (void)cache_write(options->cache_dir, identity, bytes.data, bytes.length, NULL);
+    return atomic_file_write(options->output, bytes.data, bytes.length, 0644, error);
 }
 
-static int copy_file(const char *from, const char *to, struct osiris_error *error)
+static int copy_file(const char *from, const char *to)
 {
     size_t length;
-    _cleanup_free_ char *bytes = read_whole_file(from, ARCHIVE_MAXIMUM, &length, error);
+    _cleanup_free_ char *bytes = read_whole_file(from, ARCHIVE_MAXIMUM, &length, NULL);
 
-    return bytes == NULL ? -1 : atomic_file_write(to, bytes, length, 0644, error);
+    return bytes == NULL ? -1 : atomic_file_write(to, bytes, length, 0644, NULL);
 }
 
 static int write_bundle(const struct contents *contents, const struct bundle_options *options, struct bundle *bundle,
@@ -169,9 +172,10 @@ static int write_bundle(const struct contents *contents, const struct bundle_opt
     bundle->size = options->cache_dir == NULL ? -1 : cache_find(options->cache_dir, &identity);
     _cleanup_free_ char *cached = options->cache_dir == NULL ? NULL : cache_path(options->cache_dir, &identity);
     bundle->path = strdup(options->output != NULL ? options->output : cached);
-    if (bundle->size < 0)
-        return write_new(contents, &identity, options, bundle, error);
-    return options->output == NULL ? 0 : copy_file(cached, options->output, error);
+    if (bundle->size >= 0 && (options->output == NULL || copy_file(cached, options->output) == 0))
+        return 0;
+    /* Somebody may have removed it meanwhile. */
+    return write_new(contents, &identity, options, bundle, error);
 }
 
 int bundle_create(const struct bundle_options *options, struct bundle *bundle, struct osiris_error *error)

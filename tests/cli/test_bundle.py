@@ -327,6 +327,12 @@ def test_without_a_cache_there_must_be_an_output(folder):
     made = create("csv.writer", env=nowhere, options=("--output", "b.tar.gz"))
     assert_equal(osiris("bundle", "verify", "b.tar.gz").code, 0, "exit code")
     assert_equal(made["sha256"], create("csv.writer")["sha256"], "hash")
+    # Nor need a cache be writable; without an output it must be.
+    write("file", "")
+    blocked = {"XDG_CACHE_HOME": f"{folder}/file"}
+    assert_equal(create("csv.writer", env=blocked, options=("--output", "c.tar.gz"))["sha256"], made["sha256"], "hash")
+    assert pathlib.Path("b.tar.gz").read_bytes() == pathlib.Path("c.tar.gz").read_bytes()
+    assert_in("Not a directory", create("csv.writer", env=blocked, code=1)["message"])
     refused = create("csv.writer", code=1, options=("--output", "no/such/folder/b.tar.gz"))
     assert_in('"no/such/folder/b.tar.gz"', refused["message"])
 
