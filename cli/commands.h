@@ -4,6 +4,7 @@
 
 #include "cli/arguments.h"
 
+extern const struct command_entry command_bundle;
 extern const struct command_entry command_compile;
 extern const struct command_entry command_components;
 extern const struct command_entry command_connections;

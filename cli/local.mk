@@ -26,3 +26,6 @@ osiris_SOURCES = \
 	cli/run-report.c cli/run-report.h \
 	cli/summary.c cli/summary.h \
 	cli/supervise.c cli/supervise.h
+if HAVE_BUNDLE
+osiris_SOURCES += cli/cmd-bundle.c
+endif

@@ -28,7 +28,11 @@ static const struct command_entry command_oml = {
 
 static const struct command_entry *const commands[] = {
     &command_run, &command_validate, &command_compile, &command_components,
-    &command_connections, &command_discovery, &command_rpc, &command_oml, NULL,
+    &command_connections, &command_discovery,
+#ifdef HAVE_BUNDLE
+    &command_bundle,
+#endif
+    &command_rpc, &command_oml, NULL,
 };
 
 static const struct option_entry root_options[] = {

@@ -77,6 +77,32 @@ AC_DEFUN([OSIRIS_DEPENDENCY], [
   AM_CONDITIONAL([HAVE_$2], [test "x$osiris_have_$1" = xyes])
 ])
 
+# OSIRIS_MYSQL_PLUGIN_DIR: where libmariadb looks for its plug-ins, which a bundle needs, too. pkg-config does not know it.
+AC_DEFUN([OSIRIS_MYSQL_PLUGIN_DIR], [
+  AC_ARG_VAR([MYSQL_PLUGIN_DIR], [folder of libmariadb's plug-ins for authentication])
+  AS_IF([test "x$osiris_have_mysql" = xyes && test "x$MYSQL_PLUGIN_DIR" = x], [
+    AC_PATH_PROG([MARIADB_CONFIG], [mariadb_config], [no])
+    AS_IF([test "x$MARIADB_CONFIG" != xno], [MYSQL_PLUGIN_DIR=$("$MARIADB_CONFIG" --plugindir 2>/dev/null)])
+    AS_CASE([$MYSQL_PLUGIN_DIR], [/*], [],
+      [MYSQL_PLUGIN_DIR=$("$PKG_CONFIG" --variable=libdir libmariadb)/mariadb/plugin])
+  ])
+])
+
+# OSIRIS_BUNDLE: bundles need libelf, zlib and glibc's dynamic loader.
+AC_DEFUN([OSIRIS_BUNDLE], [
+  osiris_have_bundle=no
+  osiris_why_bundle=
+  AC_CHECK_HEADER([gnu/libc-version.h], [], [osiris_why_bundle="the C library is not glibc"])
+  AS_IF([test "x$osiris_have_elf" != xyes], [osiris_why_bundle="no libelf: $osiris_why_elf"],
+        [test "x$osiris_have_zlib" != xyes], [osiris_why_bundle="no zlib: $osiris_why_zlib"],
+        [test "x$osiris_why_bundle" = x], [osiris_have_bundle=yes])
+  AS_IF([test "x$with_elf" = xyes && test "x$osiris_have_bundle" = xno],
+    [AC_MSG_ERROR([--with-elf was asked for, but there can be no osiris bundle: $osiris_why_bundle])])
+  AS_IF([test "x$osiris_have_bundle" = xyes],
+    [AC_DEFINE([HAVE_BUNDLE], [1], [Define to 1 if osiris can make bundles.])])
+  AM_CONDITIONAL([HAVE_BUNDLE], [test "x$osiris_have_bundle" = xyes])
+])
+
 AC_DEFUN([OSIRIS_SUMMARY_LINE], [
   AS_IF([test "x$osiris_have_$1" = xyes], [AC_MSG_NOTICE([  $2 yes])],
         [AC_MSG_NOTICE([  $2 no ($osiris_why_$1)])])
@@ -96,6 +122,7 @@ AC_DEFUN([OSIRIS_SUMMARY], [
   OSIRIS_SUMMARY_LINE([lz4], [streams with lz4: ])
   OSIRIS_SUMMARY_LINE([zstd], [zstd, csv too:    ])
   OSIRIS_SUMMARY_LINE([zlib], [csv with gzip:    ])
+  OSIRIS_SUMMARY_LINE([bundle], [osiris bundle:    ])
   OSIRIS_SUMMARY_LINE([check], [unit tests:       ])
   AC_MSG_NOTICE([])
 ])

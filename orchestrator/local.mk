@@ -8,6 +8,7 @@ libosiris_orchestrator_la_LIBADD = libosiris-core.la $(FYAML_LIBS)
 libosiris_orchestrator_la_SOURCES =
 include orchestrator/base/local.mk
 include orchestrator/registry/local.mk
+include orchestrator/bundle/local.mk
 include orchestrator/oml/local.mk
 include orchestrator/compile/local.mk
 include orchestrator/records/local.mk

@@ -19,6 +19,7 @@ CORE = {
 ORCHESTRATOR = {
     "orchestrator/base": set(),
     "orchestrator/registry": {"orchestrator/base"},
+    "orchestrator/bundle": {"orchestrator/base", "orchestrator/registry"},
     "orchestrator/oml": {"orchestrator/base", "orchestrator/registry"},
     "orchestrator/compile": {"orchestrator/base", "orchestrator/registry", "orchestrator/oml"},
     "orchestrator/records": {"orchestrator/base"},

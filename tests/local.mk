@@ -35,6 +35,7 @@ include tests/unit/core/base/local.mk
 include tests/unit/core/wire/local.mk
 include tests/unit/core/plugin/local.mk
 include tests/unit/orchestrator/base/local.mk
+include tests/unit/orchestrator/bundle/local.mk
 include tests/unit/orchestrator/oml/local.mk
 include tests/unit/orchestrator/compile/local.mk
 include tests/unit/orchestrator/records/local.mk

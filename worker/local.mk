@@ -30,6 +30,7 @@ worker_sources = \
 	worker/link-output.c worker/link-output.h \
 	worker/loop.c \
 	worker/methods.c \
+	worker/name-service.c worker/name-service.h \
 	worker/output-stream.c worker/output-stream.h \
 	worker/plan.c worker/plan.h \
 	worker/prepare.c worker/prepare.h \

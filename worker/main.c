@@ -18,6 +18,7 @@
 #include "worker/describe.h"
 #include "worker/lifecycle.h"
 #include "worker/calls.h"
+#include "worker/name-service.h"
 #include "worker/prepare.h"
 #include "worker/worker.h"
 #include "worker/validate.h"
@@ -147,6 +148,7 @@ int main(int argc, char **argv)
 {
     int given_fd = -1, stdout_fd = -1;
 
+    name_service_begin();
     (void)signal(SIGXFSZ, SIG_IGN); /* a limit on files' sizes is an error of the write */
     if (argc >= 2 && strcmp(argv[1], "--describe") == 0)
         return worker_describe(argc - 2, argv + 2);

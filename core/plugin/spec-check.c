@@ -303,6 +303,54 @@ static char *check_option_names(json_object *names)
     return check_list(names, check_option_name);
 }
 
+/* Relative to the driver's folder, or absolute. */
+static char *check_runtime_path(const char *path)
+{
+    if (path[0] == '\0')
+        return problem("the file has no path");
+    for (const char *part = path; path[0] != '/' && part != NULL; part = strchr(part, '/')) {
+        part += *part == '/';
+        size_t length = strcspn(part, "/");
+        if (length == 0 || (length <= 2 && strspn(part, ".") >= length))
+            return problem("\"%s\" does not lead down from the driver's folder", path);
+    }
+    return NULL;
+}
+
+/* The dynamic loader's own could lead it to other libraries. */
+static char *check_variable(json_object *name)
+{
+    const char *text = json_object_is_type(name, json_type_string) ? json_object_get_string(name) : "";
+
+    if (text[0] == '\0' || isdigit((unsigned char)text[0]) || strncmp(text, "LD_", 3) == 0 ||
+        text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")] != '\0')
+        return problem("it is not the name of a variable that may be set");
+    return NULL;
+}
+
+static char *check_runtime_file(json_object *file)
+{
+    json_object *variable = json_member(file, "environment"), *optional = json_member(file, "optional");
+    char *wrong = check_runtime_path(json_member_string(file, "path", ""));
+
+    if (wrong == NULL && variable != NULL)
+        wrong = within("environment", check_variable(variable));
+    if (wrong == NULL && optional != NULL)
+        wrong = within("optional", check_boolean(optional));
+    return wrong;
+}
+
+static char *check_runtime(json_object *runtime)
+{
+    json_object *strip = json_member(runtime, "strip");
+
+    if (!json_object_is_type(runtime, json_type_object))
+        return problem("it is not an object");
+    if (strip != NULL && !json_object_is_type(strip, json_type_boolean))
+        return within("strip", check_boolean(strip));
+    return within("files", check_list(json_member(runtime, "files"), check_runtime_file));
+}
+
 static char *check_constraint(json_object *constraint)
 {
     json_object *when = json_member(constraint, "when"), *must = json_member(constraint, "must");
@@ -336,6 +384,7 @@ static const struct {
     {"x-connections", check_option_names},
     {"constraints", check_constraints},
     {"x-atomic", check_boolean},
+    {"x-runtime", check_runtime},
 };
 
 char *spec_check(json_object *spec)

@@ -73,6 +73,7 @@ const char csv_writer_spec[] =
 "    }"
 "  },"
 "  \"secrets\": [],"
+"  \"x-runtime\": {\"strip\": true},"
 "  \"x-output-files\": [{\"name\": \"path\", \"varied_by\": [\"rows_per_file\", \"bytes_per_file\"]}],"
 "  \"examples\": ["
 "    {\"title\": \"Comma-separated, with a header\", \"config\": {\"path\": \"output/orders.csv\"}},"

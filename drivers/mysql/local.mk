@@ -1,6 +1,6 @@
 # The mysql drivers.
 driver_LTLIBRARIES += mysql.la
-mysql_la_CPPFLAGS = $(AM_CPPFLAGS) $(MYSQL_CFLAGS)
+mysql_la_CPPFLAGS = $(AM_CPPFLAGS) $(MYSQL_CFLAGS) -DLIBMARIADB_PLUGIN_FOLDER='"$(MYSQL_PLUGIN_DIR)"'
 mysql_la_LDFLAGS = $(plugin_ldflags)
 mysql_la_LIBADD = libosiris-kit-pic.la $(MYSQL_LIBS)
 mysql_la_SOURCES = \

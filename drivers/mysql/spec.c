@@ -60,4 +60,5 @@ const char mysql_extractor_spec[] =
     "{\"config\": {\"connection\": \"@mysql.shop\", \"table\": \"orders\", \"columns\": [\"id\", \"amount\"], \"limit\": 1000}}],"
     "\"x-connections\": [\"partitions\", \"consistent\"],"
     "\"x-bounded-waits\": true,"
-    "\"x-runtime\": {\"requirements\": {\"system\": [\"libmariadb3\"]}}}";
+    "\"x-runtime\": {\"requirements\": {\"system\": [\"libmariadb3\"]}, \"strip\": true,"
+    " \"files\": [{\"path\": \"" LIBMARIADB_PLUGIN_FOLDER "\", \"environment\": \"MARIADB_PLUGIN_DIR\", \"optional\": true}]}}";

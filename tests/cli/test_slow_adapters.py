@@ -115,7 +115,7 @@ def test_an_end_that_never_comes(folder):
     lose_worker("hold_end")
     result = finish(process)
     assert_equal(result.code, 1, "exit code", result)
-    assert_in('adapter "flaky" does not return; what it has made is left behind', result.err, result)
+    assert_in('adapter "flaky" does not return; what it has created is left behind', result.err, result)
     assert_in("lost the worker", result.err, result)
 
 
