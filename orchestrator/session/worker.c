@@ -64,8 +64,10 @@ void worker_fail(struct session_worker *worker, struct osiris_error *error)
     }
     worker->phase = WORKER_FAILED;
     worker->failure_number = ++session->last_failure;
-    /* Errors about streams contain column names, which are text from outside. */
-    redactor_error(session->options->redactor, error);
+    /* Errors about streams contain column names, which are text from outside. What an adapter reports is masked where it comes in, and
+     * is framed with names since, which must not be. */
+    if (!worker->never_started)
+        redactor_error(session->options->redactor, error);
     osiris_error_move(&worker->failure, error);
     if (worker->channel != NULL) {
         send_reason(worker);

@@ -220,6 +220,9 @@ def test_options_of_adapters(folder):
         texts = keyed("--adapter", "cloud", code=1, options=f"    fail: {verb}\n")
         assert_hidden(texts, *KEYS.values(), KEYS["E2B_API_KEY"][:9])
         assert_in(f'adapter "keyed": {said}; {said}', texts["err"].replace("\n", ""))
+        # A secret that is the adapter's name does not hide which one it was.
+        texts = keyed("--adapter", "cloud", code=1, options=f"    fail: {verb}\n", env={"E2B_API_KEY": "keyed"})
+        assert_in('adapter "keyed": ', texts["err"])
 
 
 @test
