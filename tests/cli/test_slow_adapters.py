@@ -12,6 +12,9 @@ from tap import (BUILD, assert_equal, assert_in, assert_no_group, files, finish,
 ADAPTERS = f"{BUILD}/.libs:{BUILD}/tests/plugins/adapters/.libs"
 BEATS = {"OSIRIS_HEARTBEAT_INTERVAL_MS": "200", "OSIRIS_HEARTBEAT_TIMEOUT_MS": "1500"}
 
+# The threads of an adapter that is left behind are no leak of ours.
+SANITIZER = {"TSAN_OPTIONS": f"{os.environ.get('TSAN_OPTIONS', '')}:report_thread_leaks=0"}
+
 
 def begin(held=False, env=None, **options):
     """Rows go from place b to c for some seconds, while the step in a hangs in its first attempt. The adapter of a is the slow one."""
@@ -26,7 +29,7 @@ def begin(held=False, env=None, **options):
              {**step("hang", "test.generate", "read", needs=[], rows=100, batch_rows=10, hang_after=50, attempts_file="run_logs/attempts"),
               "run_on": "a", "retry": {"max_attempts": 2, "initial_delay_ms": 1}},
              {**step("save", "csv.writer", "write", needs=["hang"], path="save.csv"), "run_on": "a"})
-    return start("run", "pipeline.yaml", env={"OSIRIS_ADAPTER_PATH": ADAPTERS, **BEATS, **(env or {})})
+    return start("run", "pipeline.yaml", env={"OSIRIS_ADAPTER_PATH": ADAPTERS, **BEATS, **SANITIZER, **(env or {})})
 
 
 def recorded(name, **fields):
@@ -142,9 +145,7 @@ def collecting(**options):
     pathlib.Path("run_logs").mkdir()
     pipeline({**step("make", "test.generate", "read", rows=10), "run_on": "a"},
              {**step("save", "csv.writer", "write", needs=["make"], path="save.csv"), "run_on": "a"})
-    # The thread of an adapter that is left behind is no leak of ours.
-    sanitizer = {"TSAN_OPTIONS": f"{os.environ.get('TSAN_OPTIONS', '')}:report_thread_leaks=0"}
-    process = start("run", "pipeline.yaml", env={"OSIRIS_ADAPTER_PATH": ADAPTERS, "OSIRIS_CANCEL_GRACE_MS": "300", **sanitizer})
+    process = start("run", "pipeline.yaml", env={"OSIRIS_ADAPTER_PATH": ADAPTERS, "OSIRIS_CANCEL_GRACE_MS": "300", **SANITIZER})
     wait_until(is_held, "artifacts are on their way")
     return process
 
