@@ -117,11 +117,6 @@ int64_t link_input_stream(const struct link_input *input)
     return atomic_load(&((struct link_input *)input)->stream);
 }
 
-static int violation(struct osiris_error *error, const char *what)
-{
-    return osiris_error_set_violation(error, "%s", what);
-}
-
 /* The first part of a batch: checks whether it is allowed, and finds the length of the whole. */
 static int begin_batch(struct link_input *input, json_object *data, struct osiris_error *error)
 {
@@ -129,14 +124,14 @@ static int begin_batch(struct link_input *input, json_object *data, struct osiri
 
     input->credit += atomic_exchange(&input->given, 0);
     if (!input->has_schema || input->ended)
-        return violation(error, input->ended ? "a stream continues after its end"
+        return osiris_error_set_violation(error, "%s", input->ended ? "a stream continues after its end"
                                              : "a stream starts without its schema");
     if (input->header != NULL)
-        return violation(error, "a batch starts inside another");
+        return osiris_error_set_violation(error, "a batch starts inside another");
     if (input->credit <= 0)
-        return violation(error, "a batch starts without credit");
+        return osiris_error_set_violation(error, "a batch starts without credit");
     if (wrong != NULL)
-        return violation(error, wrong);
+        return osiris_error_set_violation(error, "%s", wrong);
     input->credit -= input->weight;
     input->header = json_object_get(data);
     input->length = (size_t)json_member_integer(data, "body", 0);
@@ -179,7 +174,7 @@ void *link_input_room(struct link_input *input, json_object *message, size_t len
             ? "a part of a batch has no batch"
             : wire_part_is_wrong((int64_t)(input->length - input->filled), length);
     if (wrong != NULL) {
-        violation(error, wrong);
+        osiris_error_set_violation(error, "%s", wrong);
         return NULL;
     }
     if (make_room(input, input->filled + length, error) < 0)
@@ -217,7 +212,7 @@ static int finish_batch(struct link_input *input, struct osiris_error *error)
 static int take_schema(struct link_input *input, json_object *data, struct osiris_error *error)
 {
     if (input->has_schema)
-        return violation(error, input->ended ? "a stream continues after its end"
+        return osiris_error_set_violation(error, "%s", input->ended ? "a stream continues after its end"
                                              : "a stream has two schemas");
     if (wire_schema_decode(json_member(data, "schema"), &input->schema, error) < 0)
         return -1;
@@ -234,7 +229,7 @@ int link_input_take(struct link_input *input, const char *type, json_object *dat
         return take_schema(input, data, error);
     if (strcmp(type, "end") == 0) {
         if (input->header != NULL || !input->has_schema || input->ended)
-            return violation(error, "a stream ends inside a batch or without a schema");
+            return osiris_error_set_violation(error, "a stream ends inside a batch or without a schema");
         input->ended = true;
         queue_finish(input->queue);
         return 0;
@@ -244,7 +239,7 @@ int link_input_take(struct link_input *input, const char *type, json_object *dat
                              input->length > 0))
         return error->category != 0
                    ? -1
-                   : violation(error, "the parts of a batch do not add up to its length");
+                   : osiris_error_set_violation(error, "the parts of a batch do not add up to its length");
     input->filled += body_length;
     return input->filled == input->length ? finish_batch(input, error) : 0;
 }

@@ -69,11 +69,6 @@ static bool was_named(const struct run *run, int64_t stream)
     return false;
 }
 
-static int violation(struct osiris_error *error, const char *what)
-{
-    return osiris_error_set_violation(error, "%s", what);
-}
-
 static int claim_stream(struct run_streams *streams, int64_t stream, struct osiris_error *error)
 {
     if (streams->count == streams->capacity) {
@@ -95,7 +90,7 @@ int streams_claim(struct run *run, const struct execute_request *request, struct
         if (stream == 0)
             continue; /* from a step of this worker; otherwise streams_open refuses it */
         if (was_named(run, stream))
-            return violation(error, "a stream has a number that was used before");
+            return osiris_error_set_violation(error, "a stream has a number that was used before");
         if (claim_stream(&run->streams, stream, error) < 0)
             return -1;
     }
@@ -130,11 +125,11 @@ void *streams_find_room(struct run *run, json_object *message, const struct stre
     struct link_input *input = find_input(run, read->stream);
 
     if (run == NULL || (read->type != STREAM_BATCH && read->type != STREAM_MORE)) {
-        violation(error, "a message has a body that must not have one");
+        osiris_error_set_violation(error, "a message has a body that must not have one");
         return NULL;
     }
     if (!was_named(run, read->stream)) {
-        violation(error, "a message names a stream that never existed");
+        osiris_error_set_violation(error, "a message names a stream that never existed");
         return NULL;
     }
     if (input != NULL)
@@ -180,7 +175,7 @@ int streams_take_message(struct run *run, const struct stream_message *message, 
     if (run == NULL || message->type == STREAM_NONE)
         return 0;
     if (!was_named(run, message->stream))
-        return violation(error, "a message names a stream that never existed");
+        return osiris_error_set_violation(error, "a message names a stream that never existed");
     if (message->type == STREAM_CREDIT || message->type == STREAM_CLOSE)
         return take_for_producer(run, message, error);
     return take_for_reader(run, message, body_length, error);

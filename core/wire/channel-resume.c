@@ -61,11 +61,6 @@ bool channel_is_message_of_type(json_object *message, const char *type)
     return strcmp(json_member_string(message, "type", ""), type) == 0;
 }
 
-int channel_violation(struct osiris_error *error, const char *what)
-{
-    return osiris_error_set_violation(error, "%s", what);
-}
-
 /* Drops frames that the peer has received. */
 static int drop_kept_locked(struct channel *channel, int64_t received)
 {
@@ -90,7 +85,7 @@ int channel_take_ack(struct channel *channel, json_object *message, struct osiri
     if (channel->resumable && !is_old)
         result = drop_kept_locked(channel, sequence);
     channel_unlock(channel);
-    return result < 0 ? channel_violation(error, "it acknowledges a frame that was not sent") : 0;
+    return result < 0 ? osiris_error_set_violation(error, "it acknowledges a frame that was not sent") : 0;
 }
 
 /* NULL: out of memory for a long one. */
@@ -268,7 +263,7 @@ int channel_take_greeting(struct channel *channel, json_object *message,
         (void)channel_lose_link_locked(channel);
     } else if (drop_kept_locked(channel, json_member_integer(data, "received", -1)) < 0) {
         frame_out_free(greeting);
-        result = channel_violation(error, "it resumes at a frame that was not sent");
+        result = osiris_error_set_violation(error, "it resumes at a frame that was not sent");
     } else {
         channel->greeting = greeting;
         rewind_sending(channel);

@@ -9,7 +9,5 @@ int channel_take_ack(struct channel *channel, json_object *message, struct osiri
 /* A frame has arrived; sends an acknowledgement if it is time. An `ack` itself is not acknowledged. */
 void channel_acknowledge(struct channel *channel, size_t bytes, bool is_ack);
 bool channel_is_message_of_type(json_object *message, const char *type);
-/* "the peer violates the protocol: …"; -1 */
-int channel_violation(struct osiris_error *error, const char *what);
 
 #endif

@@ -223,7 +223,7 @@ static int refuse_frame(struct channel *channel, struct osiris_error *error)
     pthread_mutex_lock(&channel->outbox_lock);
     int lost = channel_lose_link_locked(channel);
     pthread_mutex_unlock(&channel->outbox_lock);
-    return lost < 0 ? channel_violation(error, "it does not resume") : 0;
+    return lost < 0 ? osiris_error_set_violation(error, "it does not resume") : 0;
 }
 
 static int take_header(struct channel *channel, struct osiris_error *error)
@@ -247,7 +247,7 @@ static int take_message(struct channel *channel, struct osiris_error *error)
     if (channel->header.body_length > 0) {
         if (channel->destination != NULL && channel->link != LINK_GREETING)
             return 0;
-        (void)channel_violation(error, "a message has a body that must not have one");
+        (void)osiris_error_set_violation(error, "a message has a body that must not have one");
         return refuse_frame(channel, error);
     }
     channel->has_header = false;

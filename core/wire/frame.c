@@ -28,20 +28,15 @@ void frame_decode_header(const uint8_t bytes[FRAME_HEADER_SIZE], struct frame_he
     header->sequence = be64toh(header->sequence);
 }
 
-static int violation(struct osiris_error *error, const char *what)
-{
-    return osiris_error_set_violation(error, "%s", what);
-}
-
 int frame_check_header(const struct frame_header *header, uint64_t expected,
                        struct osiris_error *error)
 {
     if (header->message_length == 0 || header->message_length > FRAME_MAXIMUM_MESSAGE)
-        return violation(error, "a frame's message is empty or too long");
+        return osiris_error_set_violation(error, "a frame's message is empty or too long");
     if (header->body_length > FRAME_MAXIMUM_BODY)
-        return violation(error, "a frame's body is too long");
+        return osiris_error_set_violation(error, "a frame's body is too long");
     if (header->sequence != expected)
-        return violation(error, "a frame is out of sequence");
+        return osiris_error_set_violation(error, "a frame is out of sequence");
     return 0;
 }
 

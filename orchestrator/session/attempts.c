@@ -52,7 +52,8 @@ void session_report_group(struct session *session, size_t group)
 
 /* Failures. */
 
-void session_name_step(const struct session_step *step, struct osiris_error *error)
+/* Adds the step to an error that names none. */
+static void name_step(const struct session_step *step, struct osiris_error *error)
 {
     if (error->step_id == NULL)
         error->step_id = strdup(step->id);
@@ -73,7 +74,7 @@ void session_set_cause(struct session *session, size_t step, const struct osiris
     struct session_group *group = group_of(session, step);
 
     osiris_error_copy(&group->cause, error);
-    session_name_step(&session->steps[step], &group->cause);
+    name_step(&session->steps[step], &group->cause);
     group->cause_step = step;
 }
 
@@ -95,7 +96,7 @@ void session_step_failed(struct session *session, size_t index, struct osiris_er
 
     if (step->overdue.category != 0)
         osiris_error_copy(error, &step->overdue);
-    session_name_step(step, error);
+    name_step(step, error);
     if ((group->cause.category != 0 || session_start_retry(session, index, error)) &&
         !schedule_is_stopping(session->schedule)) {
         hold(step, error);
@@ -111,7 +112,7 @@ void session_step_timed_out(struct session *session, size_t index, struct osiris
 {
     struct session_step *step = &session->steps[index];
 
-    session_name_step(step, error);
+    name_step(step, error);
     osiris_error_copy(&step->overdue, error);
     if (group_of(session, index)->cause.category == 0 && !session_start_retry(session, index, error))
         session_fail(session, error);

@@ -23,8 +23,6 @@ bool session_step_allows(const struct session *session, size_t step, const struc
 bool session_start_retry(struct session *session, size_t step, const struct osiris_error *error);
 /* Records the error as the cause of the failed attempt of the step's group. */
 void session_set_cause(struct session *session, size_t step, const struct osiris_error *error);
-/* Adds the step to an error that names none. */
-void session_name_step(const struct session_step *step, struct osiris_error *error);
 
 /* Carries out SCHEDULE_PAUSE. */
 void session_pause_group(struct session *session, size_t group);

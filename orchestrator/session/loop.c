@@ -172,6 +172,15 @@ static int64_t total_rows(const struct session *session)
     return written > 0 ? written : read;
 }
 
+static void begin_preparing(struct session *session)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    phase_event(session, EVENT_ADAPTER_PREPARE_START);
+    if (session_prepare_places(session, &error) < 0)
+        session_fail(session, &error);
+}
+
 static void begin_executing(struct session *session)
 {
     session->phase = SESSION_EXECUTING;
@@ -397,6 +406,7 @@ void session_loop(struct session *session)
 {
     struct pollfd *fds = calloc(FDS_OF_WORKERS(session) + FDS_A_WORKER * session->worker_count, sizeof *fds);
 
+    begin_preparing(session);
     for (;;) {
         settle_and_advance(session);
         if (session->phase == SESSION_DONE)

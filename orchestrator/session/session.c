@@ -14,7 +14,6 @@
 #include "orchestrator/adapter/guard.h"
 #include "orchestrator/session/artifacts.h"
 #include "orchestrator/session/attempts.h"
-#include "orchestrator/session/failure.h"
 #include "orchestrator/session/loop.h"
 #include "orchestrator/session/notes.h"
 #include "orchestrator/session/orphans.h"
@@ -147,21 +146,10 @@ static void fill_environment(char *environment[SANITIZER_VARIABLES + 1])
 
 /* Running. */
 
-static void prepare_event(struct session *session)
-{
-    json_object *fields = json_object_new_object();
-
-    json_add_string(fields, "adapter", session->options->adapter);
-    session_event(session, EVENT_ADAPTER_PREPARE_START, fields);
-}
-
 static int run_places(struct session *session, struct osiris_error *error)
 {
     struct osiris_error failure = OSIRIS_ERROR_INIT;
 
-    prepare_event(session);
-    if (session_prepare_places(session, &failure) < 0)
-        session_fail(session, &failure);
     session_loop(session);
     osiris_error_move(&failure, &session->failure);
     if (failure.category == 0 && !schedule_succeeded(session->schedule))
