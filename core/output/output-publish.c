@@ -19,7 +19,7 @@ int output_make_ready(struct output *output, struct osiris_error *error)
     if (!output->finished)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
                                 "\"%s\" cannot be published before it is finished", output->path);
-    if (output_check_original(output, error) < 0)
+    if (output_check_descriptors(output, error) < 0 || output_check_original(output, error) < 0)
         return -1;
     return output->hidden == NULL ? output_name_unnamed(output, error) : 0;
 }
