@@ -29,8 +29,8 @@ def writers(paths, places, source, **config):
     pipeline(*steps)
 
 
-NEW_FOLDERS = (["out/a.csv", "out/b.csv"], ["out/a.csv", "out/x/b.csv"], ["out/x/b.csv", "out/a.csv"],
-               ["out/p/q/a.csv", "out/p/q/r/b.csv", "out/p/c.csv"])
+NEW_FOLDERS = (["new/a.csv", "new/b.csv"], ["new/a.csv", "new/x/b.csv"], ["new/x/b.csv", "new/a.csv"],
+               ["new/p/q/a.csv", "new/p/q/r/b.csv", "new/p/c.csv"])
 
 
 # Folders.
@@ -63,27 +63,27 @@ def test_new_folders_of_several_outputs_that_are_cancelled(folder):
 
 @test
 def test_folders_that_were_there(folder):
-    os.makedirs("out/x")
-    os.makedirs("out/empty")
-    writers(["out/x/a.csv", "out/x/y/b.csv"], (None, "there"), {"rows": 2000, "batch_rows": 1000, "fail_after": 1000})
+    os.makedirs("new/x")
+    os.makedirs("new/empty")
+    writers(["new/x/a.csv", "new/x/y/b.csv"], (None, "there"), {"rows": 2000, "batch_rows": 1000, "fail_after": 1000})
     assert_equal(osiris("run", "pipeline.yaml").code, 1, "exit code")
-    assert_equal(folders(), ["out", "out/empty", "out/x"], "folders")
+    assert_equal(folders(), ["new", "new/empty", "new/x"], "folders")
 
 
 @test
 def test_a_new_folder_with_an_output_stays(folder):
     """It is made by a step that fails, or by one whose file somebody takes away before the run ends."""
-    writers(["out/a.csv"], (None,), {"rows": 10})
+    writers(["new/a.csv"], (None,), {"rows": 10})
     kept = step("late", "test.generate", "read", needs=["w0"], rows=10, batch_rows=5, hang_after=5)
     pipeline(step("make", "test.generate", "read", rows=10),
-             step("w0", "csv.writer", "write", ["make"], path="out/a.csv", create_dirs=True),
-             kept, step("w1", "csv.writer", "write", ["late"], path="out/x/b.csv", create_dirs=True))
+             step("w0", "csv.writer", "write", ["make"], path="new/a.csv", create_dirs=True),
+             kept, step("w1", "csv.writer", "write", ["late"], path="new/x/b.csv", create_dirs=True))
     process = start("run", "pipeline.yaml")
-    wait_until(lambda: pathlib.Path("out/a.csv").exists() and pathlib.Path("out/x").exists(), "the first group is published")
-    os.remove("out/a.csv")
+    wait_until(lambda: pathlib.Path("new/a.csv").exists() and pathlib.Path("new/x").exists(), "the first group is published")
+    os.remove("new/a.csv")
     process.send_signal(signal.SIGINT)
     assert_equal(finish(process).code, 130, "exit code")
-    assert_equal(folders(), ["out"], "folders")
+    assert_equal(folders(), ["new"], "folders")
 
 
 # Descriptors.
@@ -96,20 +96,20 @@ def be_careless(at, closes, fills, parts):
         else:
             name.unlink()
     pipeline(step("make", "test.careless", "read", at=at, closes=closes, fills=fills, rows=500),
-             step("save", "csv.writer", "write", path="out/x.csv", create_dirs=True, **({"rows_per_file": 50} if parts else {})))
+             step("save", "csv.writer", "write", path="new/x.csv", create_dirs=True, **({"rows_per_file": 50} if parts else {})))
     return osiris("run", "pipeline.yaml")
 
 
 def check_careless(result, what):
-    outputs = [path for path in files("out") if path.endswith(".csv")] if os.path.isdir("out") else []
-    rows = sum(len(read(f"out/{path}").splitlines()) - 1 for path in outputs)
+    outputs = [path for path in files("new") if path.endswith(".csv")] if os.path.isdir("new") else []
+    rows = sum(len(read(f"new/{path}").splitlines()) - 1 for path in outputs)
     # While a worker commits, its outputs may be there without its word for that.
     if rows > 0 and (result.code == 0 or "may have been published" in result.err):
         assert_equal(rows, 500, f"rows, {what}", result)
-        assert_equal(files("out"), outputs, f"files, {what}", result)
+        assert_equal(files("new"), outputs, f"files, {what}", result)
         for path in outputs:
-            os.remove(f"out/{path}")
-        os.rmdir("out")
+            os.remove(f"new/{path}")
+        os.rmdir("new")
     assert_equal(result.code == 0 and rows == 0, False, f"success without an output, {what}: {result}")
     assert_equal([name for name in folders() if not name.startswith("own-")], [], f"folders, {what}", result)
     assert_equal(temporary(), [], f"temporary folders, {what}", result)
@@ -123,7 +123,7 @@ def is_empty(path):
 def test_a_driver_that_closes_descriptors_of_outputs(folder):
     """And opens files or folders of its own, which get these numbers: nothing of the other step gets there, and it is no success."""
     for at in "batch", "commit":
-        for closes in "/out", str(folder.resolve()), "deleted":
+        for closes in "/new", str(folder.resolve()), "deleted":
             for fills in "", "files", "folders":
                 for parts in True, False:
                     result = be_careless(at, closes, fills, parts)
