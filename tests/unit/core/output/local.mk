@@ -4,6 +4,7 @@ tests_of_core_output = \
 	tests/unit/core/output/test-litter \
 	tests/unit/core/output/test-output \
 	tests/unit/core/output/test-output-origin \
+	tests/unit/core/output/test-output-ready \
 	$(NULL)
 check_PROGRAMS += $(tests_of_core_output)
 TESTS += $(tests_of_core_output)
@@ -13,6 +14,9 @@ tests_unit_core_output_test_litter_LDADD = $(unit_ldadd)
 tests_unit_core_output_test_output_SOURCES = tests/unit/core/output/test-output.c
 tests_unit_core_output_test_output_CPPFLAGS = $(unit_cppflags)
 tests_unit_core_output_test_output_LDADD = $(unit_ldadd)
+tests_unit_core_output_test_output_ready_SOURCES = tests/unit/core/output/test-output-ready.c
+tests_unit_core_output_test_output_ready_CPPFLAGS = $(unit_cppflags)
+tests_unit_core_output_test_output_ready_LDADD = $(unit_ldadd)
 tests_unit_core_output_test_output_origin_SOURCES = tests/unit/core/output/test-output-origin.c
 tests_unit_core_output_test_output_origin_CPPFLAGS = $(unit_cppflags)
 tests_unit_core_output_test_output_origin_LDADD = $(unit_ldadd)
