@@ -115,6 +115,10 @@ static int64_t check_minimum(struct fields *fields, const char *key, json_object
 {
     int64_t number = json_object_get_int64(value);
 
+    if (!json_is_integer(value)) {
+        fields_refuse(fields, key, "is not an integer");
+        return minimum;
+    }
     if (number >= minimum)
         return number;
     fields_refuse(fields, key, minimum == 0 ? "is negative" : "is not positive");

@@ -19,6 +19,8 @@ static int open_input(struct step *step, const char *path, int *fd, struct osiri
 {
     struct stat status;
 
+    if (output_check_origin(&step->run->origin->output, path, error) < 0)
+        return -1;
     *fd = openat(step->run->origin->output.folder, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (*fd >= 0 && fstat(*fd, &status) == 0 && !S_ISDIR(status.st_mode))
         return 0;
@@ -120,6 +122,22 @@ static void note_made(void *context, int folder)
     litter_note_made(run->temp_dir, folder);
 }
 
+static void note_kept(void *context, int folder)
+{
+    const struct run *run = context;
+
+    litter_note_kept(run->temp_dir, folder);
+}
+
+static void close_output(struct run *run, struct output *output)
+{
+    if (output_close(output))
+        return;
+    pthread_mutex_lock(&run->outputs.lock);
+    run->outputs.left_hidden = true;
+    pthread_mutex_unlock(&run->outputs.lock);
+}
+
 /* An output that is opened after the step's outputs are complete, or in a verb without outputs, would never be published. */
 static bool may_not_open(struct step *step, struct osiris_error *error)
 {
@@ -152,6 +170,7 @@ static int open_file(struct step *step, const char *path,
         .no_sync = (flags & OSIRIS_OUTPUT_NO_SYNC) != 0,
         .hides_in = note_folder,
         .made = note_made,
+        .keeps = note_kept,
         .context = step->run,
     };
 
@@ -162,7 +181,7 @@ static int open_file(struct step *step, const char *path,
     int opened = strcmp(path, "-") == 0 ? open_stdout(step, &output_options, &file->output, error)
                                         : output_open(&output_options, &file->output, error);
     if (opened == 0 && claims_take(step, file, error) < 0) {
-        output_close(file->output);
+        close_output(step->run, file->output);
         opened = -1;
     }
     if (opened < 0) {
@@ -337,7 +356,7 @@ void files_close_all(struct step *step)
             release_stdout(&step->run->outputs);
         if (!output_is_published(file->output))
             claims_drop(step->run, file);
-        output_close(file->output);
+        close_output(step->run, file->output);
         free(file);
     }
     if (step->files.shelf >= 0)

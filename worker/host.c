@@ -115,7 +115,7 @@ static void host_result(const struct osiris_host *host, const char *json)
         return;
     _cleanup_json_ json_object *given = json_parse(json, NULL);
     json_object *clean = json_object_is_type(given, json_type_object)
-                             ? redactor_answer(step->run->redactor, given)
+                             ? redactor_json(step->run->redactor, given)
                              : NULL;
     reports_set_answer(step, clean);
     hosting_leave(step);

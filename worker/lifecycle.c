@@ -103,17 +103,8 @@ static int move_descriptors(int channel_fd, struct osiris_error *error)
 
 void lifecycle_note_origin(struct worker_origin *origin)
 {
-    int folder = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-    origin->output.umask = umask(0);
-    (void)umask(origin->output.umask);
-    origin->path = getcwd(NULL, 0);
     /* Above the numbers that a careless driver closes. */
-    origin->output.folder = folder < 0 ? -1 : fcntl(folder, F_DUPFD_CLOEXEC, PRIVATE_FD);
-    if (folder >= 0)
-        (void)close(folder);
-    if (origin->output.folder < 0)
-        origin->output.folder = AT_FDCWD;
+    output_note_origin(&origin->output, PRIVATE_FD);
 }
 
 int lifecycle_begin(int channel_fd, struct osiris_error *error)

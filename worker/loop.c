@@ -279,6 +279,8 @@ int worker_loop(struct worker *worker, struct osiris_error *error)
         extend_deadlines(worker, clock_monotonic_ms());
         if (ready < 0 && errno != EINTR)
             return osiris_error_set_errno(error, errno, "cannot poll");
+        if (ready > 0 && (fds[0].revents & POLLNVAL) != 0)
+            return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "a driver has closed a descriptor that is not its own");
         if (ready > 0 && fds[0].revents != 0)
             return worker->cleaned ? 0
                                    : osiris_error_set(error, OSIRIS_ERROR_CANCELLED,

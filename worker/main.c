@@ -37,7 +37,7 @@ static void stop_alone(struct worker *worker, const struct osiris_error *error)
         if (decide_stop_all(worker->run, WORKER_STOP_MS))
             run_free(worker->run);
         else
-            run_remove_temp_dir(worker->run);
+            run_remove_temp_dir(worker->run, false);
     }
     stand_in_end(&worker->stand_in);
     lifecycle_kill_group();
@@ -119,7 +119,7 @@ static int work(int given_fd, bool listens, int stdout_fd)
     channel_free(worker.channel);
     door_free(worker.door);
     (void)close(worker.signal_fd);
-    free(worker.origin.path);
+    free(worker.origin.output.path);
     return 0;
 }
 

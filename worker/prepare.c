@@ -21,7 +21,7 @@ static int out_of_memory(struct osiris_error *error)
 /* Drivers receive the path and may have changed the working directory by then. */
 static char *make_absolute(const struct run *run, const char *path)
 {
-    return absolute_path(run->origin->path, path);
+    return absolute_path(run->origin->output.path, path);
 }
 
 /* Parts of prepare, in their order. */
@@ -207,13 +207,19 @@ static int choose_temp_dir(struct run *run, const struct plan *plan, struct osir
     return 0;
 }
 
-void run_remove_temp_dir(struct run *run)
+void run_remove_temp_dir(struct run *run, bool all_closed)
 {
     cleanup_close_value(&run->temp_lock);
     run->temp_lock = -1;
     if (run->temp_dir == NULL)
         return;
-    remove_tree(run->temp_dir);
+    pthread_mutex_lock(&run->outputs.lock);
+    bool is_clear = all_closed && !run->outputs.left_hidden;
+    pthread_mutex_unlock(&run->outputs.lock);
+    if (is_clear)
+        litter_end(run->temp_root, run->temp_dir, run->run_id);
+    else
+        litter_leave(run->temp_dir);
     claims_remove_all(run);
     if (run->made_temp_root)
         (void)rmdir(run->temp_root);
@@ -252,7 +258,7 @@ void run_free(struct run *run)
     const struct timespec deadline = start_join_deadline();
     for (size_t i = 0; i < run->step_count; i++)
         step_end_thread(&run->steps[i], &deadline);
-    run_remove_temp_dir(run);
+    run_remove_temp_dir(run, true);
     for (size_t i = 0; i < run->step_count; i++)
         step_clear(&run->steps[i]);
     redactor_free(run->redactor);

@@ -14,8 +14,8 @@ struct run *run_new(struct channel *channel, const struct plan *plan, const stru
                     struct osiris_error *error);
 /* The answer to prepare: {drivers: [{driver, version}]}. */
 json_object *run_describe(const struct run *run);
-/* Removes the temporary folder, if there is one. */
-void run_remove_temp_dir(struct run *run);
+/* Removes the temporary folder, if there is one. Not all_closed: a thread still has outputs. */
+void run_remove_temp_dir(struct run *run, bool all_closed);
 /* No thread may be working (decide_stop_all). Ends the threads, and removes the temporary folder. */
 void run_free(struct run *run);
 

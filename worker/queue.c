@@ -14,6 +14,7 @@
 
 #include "core/arrow/share.h"
 #include "core/base/atomic-file.h"
+#include "core/base/file-id.h"
 #include "worker/batch.h"
 #include "core/base/memory.h"
 
@@ -39,9 +40,16 @@ struct queue {
     struct ArrowSchema schema;
     const char *spill_dir;
     int spill_fd;
+    struct file_id spill_id; /* a driver may close the descriptor, and use its number */
     uint64_t spill_end;
     size_t spilled; /* items in the file that are not read yet */
 };
+
+static void close_spill_file(const struct queue *queue)
+{
+    if (queue->spill_fd >= 0 && file_id_is(queue->spill_fd, &queue->spill_id))
+        (void)close(queue->spill_fd);
+}
 
 struct queue *queue_new(uint64_t bound_bytes, bool elastic, const char *spill_dir)
 {
@@ -82,8 +90,7 @@ void queue_free(struct queue *queue)
     if (queue->has_schema)
         queue->schema.release(&queue->schema);
     osiris_error_clear(&queue->failure);
-    if (queue->spill_fd >= 0)
-        (void)close(queue->spill_fd);
+    close_spill_file(queue);
     pthread_cond_destroy(&queue->changed);
     pthread_mutex_destroy(&queue->items_lock);
     free(queue);
@@ -105,25 +112,34 @@ int queue_set_schema(struct queue *queue, const struct ArrowSchema *schema)
 
 /* Putting. */
 
+static int check_spill_file(const struct queue *queue, struct osiris_error *error)
+{
+    if (file_id_is(queue->spill_fd, &queue->spill_id))
+        return 0;
+    return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
+                            "cannot use the spill file: a driver of this worker has closed a descriptor that is not its own");
+}
+
 static int open_spill_file(struct queue *queue, struct osiris_error *error)
 {
     if (make_directories(queue->spill_dir, 0700, error) < 0)
         return -1;
     queue->spill_fd = open(queue->spill_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (queue->spill_fd >= 0)
+    if (queue->spill_fd >= 0 && file_id_of(queue->spill_fd, &queue->spill_id))
         return 0;
     _cleanup_free_ char *path = memory_format("%s/spill.XXXXXX", queue->spill_dir);
     queue->spill_fd = mkostemp(path, O_CLOEXEC);
     if (queue->spill_fd < 0)
         return osiris_error_set_errno(error, errno, "cannot make a spill file in \"%s\"", queue->spill_dir);
     (void)unlink(path);
+    (void)file_id_of(queue->spill_fd, &queue->spill_id);
     return 0;
 }
 
 /* The producer's; called without the lock. */
 static int spill(struct queue *queue, struct item *item, struct osiris_error *error)
 {
-    if (queue->spill_fd < 0 && open_spill_file(queue, error) < 0)
+    if ((queue->spill_fd < 0 && open_spill_file(queue, error) < 0) || check_spill_file(queue, error) < 0)
         return -1;
     pthread_mutex_lock(&queue->items_lock);
     bool drained = queue->spilled == 0;
@@ -247,12 +263,14 @@ enum queue_result queue_get_schema(struct queue *queue, struct ArrowSchema *sche
 static enum queue_result read_spilled(struct queue *queue, struct item *item,
                                       struct ArrowArray *array, struct osiris_error *error)
 {
-    int result = batch_read(queue->spill_fd, item->offset, item->length, &queue->schema, array,
-                            error);
+    int result = check_spill_file(queue, error);
 
-    /* Returns the disk space; where the file system cannot, the space is returned at the end. */
-    (void)fallocate(queue->spill_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                    (off_t)item->offset, (off_t)item->length);
+    if (result == 0) {
+        result = batch_read(queue->spill_fd, item->offset, item->length, &queue->schema, array, error);
+        /* Returns the disk space; where the file system cannot, the space is returned at the end. */
+        (void)fallocate(queue->spill_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                        (off_t)item->offset, (off_t)item->length);
+    }
     pthread_mutex_lock(&queue->items_lock);
     queue->spilled--;
     pthread_mutex_unlock(&queue->items_lock);
@@ -333,8 +351,7 @@ void queue_renew(struct queue *queue)
         queue->schema.release(&queue->schema);
     queue->has_schema = queue->finished = queue->closed = queue->cancelled = false;
     osiris_error_clear(&queue->failure);
-    if (queue->spill_fd >= 0)
-        (void)close(queue->spill_fd);
+    close_spill_file(queue);
     queue->spill_fd = -1;
     queue->spill_end = 0;
     queue->spilled = 0;

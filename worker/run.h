@@ -21,7 +21,6 @@
 /* The working directory and the umask at the start: drivers may change those of the process. */
 struct worker_origin {
     struct output_origin output;
-    char *path; /* NULL: the folder has no path any more */
 };
 
 /* The streams of the run. Owned by the main thread. */
@@ -37,6 +36,7 @@ struct run_outputs {
     pthread_mutex_t lock;
     int stdout_fd; /* the command's standard output, or -1; outlives the run */
     bool stdout_taken; /* a step uses it; a second one would interleave with it */
+    bool left_hidden; /* a hidden file could not be removed */
     dev_t hidden_device; /* the folder where files were hidden last */
     ino_t hidden_folder;
 };

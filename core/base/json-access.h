@@ -25,11 +25,17 @@ static inline const char *json_member_string(json_object *object, const char *ke
     return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : fallback;
 }
 
+/* An integer that fits an int64_t. json-c also has those up to 2^64 - 1, and returns the nearest int64_t for them. */
+static inline bool json_is_integer(json_object *value)
+{
+    return json_object_is_type(value, json_type_int) && json_object_get_uint64(value) <= INT64_MAX;
+}
+
 static inline int64_t json_member_integer(json_object *object, const char *key, int64_t fallback)
 {
     json_object *value = json_member(object, key);
 
-    return json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : fallback;
+    return json_is_integer(value) ? json_object_get_int64(value) : fallback;
 }
 
 static inline double json_member_number(json_object *object, const char *key, double fallback)

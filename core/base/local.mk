@@ -14,6 +14,8 @@ libosiris_core_la_SOURCES += \
 	core/base/condition.h \
 	core/base/error.c \
 	core/base/error.h \
+	core/base/file-id.c \
+	core/base/file-id.h \
 	core/base/fingerprint.c \
 	core/base/fingerprint.h \
 	core/base/json-access.h \

@@ -243,8 +243,8 @@ struct policy {
 };
 
 static const struct policy text_policy = {PREFIX_ALWAYS, true, true};
-static const struct policy given_policy = {PREFIX_NEVER, true, false};
-static const struct policy answer_policy = {PREFIX_INSIDE, true, false};
+static const struct policy whole_policy = {PREFIX_NEVER, true, false};
+static const struct policy value_policy = {PREFIX_INSIDE, true, false};
 static const struct policy event_policy = {PREFIX_ALWAYS, true, true};
 static const struct policy record_policy = {PREFIX_NEVER, false, false};
 
@@ -398,7 +398,7 @@ size_t redactor_settled(struct redactor *redactor, const char *text, size_t leng
     if (pthread_rwlock_rdlock(&redactor->lock) != 0)
         return 0;
     for (; settled < length && !is_open(redactor, text + settled, text + length); settled++) {
-        size_t match = longest_match(redactor, &given_policy, text, length, settled);
+        size_t match = longest_match(redactor, &whole_policy, text, length, settled);
         if (match > 0 && settled >= mask_to)
             mask_from = settled;
         if (settled + match > mask_to)
@@ -518,12 +518,7 @@ static json_object *copy_value(struct redactor *redactor, const struct policy *p
 
 json_object *redactor_json(struct redactor *redactor, json_object *value)
 {
-    return copy_value(redactor, &given_policy, value);
-}
-
-json_object *redactor_answer(struct redactor *redactor, json_object *value)
-{
-    return copy_value(redactor, &answer_policy, value);
+    return copy_value(redactor, &value_policy, value);
 }
 
 json_object *redactor_event(struct redactor *redactor, json_object *value)

@@ -52,10 +52,9 @@ void redactor_error(struct redactor *redactor, struct osiris_error *error);
 /* Deep copies of JSON values: strings redacted by value, and every string, number or array under a secret key name masked. The
  * caller owns it. */
 
-/* Complete values: configs, parameters. They are never truncated. */
+/* Configs, parameters, and a driver's answer to a request: their texts may have been truncated, but a whole text that is a prefix of a
+ * secret is a name. */
 json_object *redactor_json(struct redactor *redactor, json_object *value);
-/* A driver's answer to a request: its texts may have been truncated, but a name that is a prefix of a secret is a name. */
-json_object *redactor_answer(struct redactor *redactor, json_object *value);
 /* The fields of an event: texts, and keys that may come from data. */
 json_object *redactor_event(struct redactor *redactor, json_object *value);
 /* What we write, on its way out; see above. */

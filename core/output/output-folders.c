@@ -46,14 +46,15 @@ static void mask_folder(const struct output *output, const char *path, mode_t mo
 
 /* Folders. */
 
-static void report_made(const struct output *output, const char *path)
+static void report(const struct output *output, const char *path, void (*callback)(void *context, int folder))
 {
-    if (output->report_made == NULL)
+    if (callback == NULL)
         return;
+    _cleanup_close_ int again = -1;
     _cleanup_close_ int folder =
-        openat(output->origin.folder, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        openat(output_reach_origin(&output->origin, &again), path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (folder >= 0)
-        output->report_made(output->context, folder);
+        callback(output->context, folder);
 }
 
 /* Creates one folder and records it, so that it can be removed again. */
@@ -71,7 +72,7 @@ static int make_folder(struct output *output, const char *path)
     mask_folder(output, path, 0777);
     output->made = reallocarray(output->made, output->made_count + 1, sizeof *output->made);
     output->made[output->made_count++] = strdup(path);
-    report_made(output, path);
+    report(output, path, output->report_made);
     return 0;
 }
 
@@ -94,25 +95,36 @@ static int make_parents(struct output *output, struct osiris_error *error)
     }
 }
 
-/* Removes the created folders, innermost first, as long as they are empty. */
+/* Innermost first, as long as they are empty. Another output may be using them; litter.h has what becomes of them then. */
 void output_remove_made_folders(struct output *output)
 {
+    _cleanup_close_ int again = -1;
+    int origin = output->made_count == 0 ? -1 : output_reach_origin(&output->origin, &again);
+
     while (output->made_count > 0 &&
-           unlinkat(output->origin.folder, output->made[output->made_count - 1], AT_REMOVEDIR) == 0)
+           (unlinkat(origin, output->made[output->made_count - 1], AT_REMOVEDIR) == 0 || errno == ENOENT))
         free(output->made[--output->made_count]);
+}
+
+void output_keep_made_folders(struct output *output)
+{
+    for (size_t i = 0; i < output->made_count; i++)
+        report(output, output->made[i], output->report_kept);
 }
 
 int output_open_folder(struct output *output, bool create, struct osiris_error *error)
 {
     const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
+    if (output_check_origin(&output->origin, output->folder_path, error) < 0)
+        return -1;
     output->folder = openat(output->origin.folder, output->folder_path, flags);
     if (output->folder < 0 && errno == ENOENT && create) {
         if (make_parents(output, error) < 0)
             return -1;
         output->folder = openat(output->origin.folder, output->folder_path, flags);
     }
-    if (output->folder >= 0)
+    if (output->folder >= 0 && file_id_of(output->folder, &output->folder_id))
         return 0;
     int reason = errno;
     osiris_error_set_errno(error, reason, "cannot write \"%s\": the folder \"%s\"", output->path,

@@ -12,6 +12,19 @@
 
 #define TRIES 10
 
+/* What would be found only when other outputs of the group, in other places, are published already: somebody has removed the hidden file
+ * with its folder, or made a folder of the target's name. */
+static int check_names(struct output *output, struct osiris_error *error)
+{
+    struct stat status;
+
+    if (fstatat(output->folder, output->hidden, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return output_fail(output, error, errno, "publish");
+    if (fstatat(output->folder, output->name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode))
+        return output_fail(output, error, EISDIR, "publish");
+    return 0;
+}
+
 int output_make_ready(struct output *output, struct osiris_error *error)
 {
     if (output->device || output->published)
@@ -19,9 +32,11 @@ int output_make_ready(struct output *output, struct osiris_error *error)
     if (!output->finished)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL,
                                 "\"%s\" cannot be published before it is finished", output->path);
-    if (output_check_original(output, error) < 0)
+    if (output_check_descriptors(output, error) < 0 || output_check_original(output, error) < 0)
         return -1;
-    return output->hidden == NULL ? output_name_unnamed(output, error) : 0;
+    if (output->hidden == NULL && output_name_unnamed(output, error) < 0)
+        return -1;
+    return check_names(output, error);
 }
 
 static int exchange(const struct output *output)

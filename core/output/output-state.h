@@ -16,6 +16,7 @@ enum output_appearance {
 struct output {
     int fd;
     int folder;     /* the target's */
+    struct file_id file_id, folder_id; /* of these two */
     int kept;       /* the file that was there, locked, while it has the hidden name; or -1 */
     struct output_origin origin;
     bool masks;     /* by the origin's umask */
@@ -40,11 +41,18 @@ struct output {
     int64_t final_size; /* of a file that is set aside */
     void (*hides_in)(void *context, int folder);
     void (*report_made)(void *context, int folder);
+    void (*report_kept)(void *context, int folder);
     void *context;
     int64_t written_back; /* write-back has been started up to here */
 };
 
 /* Reports a call that failed with `number` when it tried to `what` the output. -1. */
 int output_fail(struct output *output, struct osiris_error *error, int number, const char *what);
+
+/* The folder of the output's relative paths, for cleaning up: if a driver has closed the origin's, a new descriptor, which is also
+ * stored in *again, to be closed. */
+int output_reach_origin(const struct output_origin *origin, int *again);
+/* Call it before the output's descriptors are used after a driver has run. */
+int output_check_descriptors(const struct output *output, struct osiris_error *error);
 
 #endif

@@ -122,7 +122,7 @@ static int open_in_folder(struct output *output, const char *target,
     if (options->mode != 0)
         mode = options->mode & 0777;
     hidden_remove_stale(output->folder, output->stem);
-    if (output_open_temporary(output, mode, options->named) < 0)
+    if (output_open_temporary(output, mode, options->named) < 0 || !file_id_of(output->fd, &output->file_id))
         return output_fail(output, error, errno, "write");
     /* The umask does not apply to an existing or requested mode. */
     if (!keep && options->mode == 0)
@@ -144,12 +144,13 @@ int output_open(const struct output_options *options, struct output **out,
     output->origin = output->masks ? *options->origin : (struct output_origin){.folder = AT_FDCWD};
     output->hides_in = options->hides_in;
     output->report_made = options->made;
+    output->report_kept = options->keeps;
     output->context = options->context;
     output->path = strdup(options->path);
     output->run_id = strdup(options->run_id == NULL ? "" : options->run_id);
     if (options->path[0] == '\0') {
         osiris_error_set(error, OSIRIS_ERROR_CONFIG, "the output's path is empty");
-    } else {
+    } else if (output_check_origin(&output->origin, options->path, error) == 0) {
         _cleanup_free_ char *target = follow_links(output->origin.folder, options->path);
         if (target == NULL) {
             output_fail(output, error, errno, "write");
@@ -236,7 +237,7 @@ int output_finish(struct output *output, struct osiris_error *error)
 {
     if (output->aside)
         return 0;
-    if (output_check_original(output, error) < 0)
+    if (output_check_descriptors(output, error) < 0 || output_check_original(output, error) < 0)
         return -1;
     if (!output->device && !output->no_sync && fsync(output->fd) < 0)
         return output_fail(output, error, errno, "write");
@@ -244,17 +245,42 @@ int output_finish(struct output *output, struct osiris_error *error)
     return 0;
 }
 
-void output_close(struct output *output)
+/* By its path if the descriptor of its folder has gone. */
+static bool remove_hidden(const struct output *output)
+{
+    _cleanup_close_ int again = -1, origin = -1;
+    int folder = output->folder;
+
+    if (!file_id_is(folder, &output->folder_id)) {
+        folder = again = openat(output_reach_origin(&output->origin, &origin), output->folder_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (folder < 0 || !file_id_is(folder, &output->folder_id))
+            return false;
+    }
+    return unlinkat(folder, output->hidden, 0) == 0 || errno == ENOENT;
+}
+
+/* Not what a driver has opened under its number. */
+static void close_own(int fd, const struct file_id *id)
+{
+    if (fd >= 0 && file_id_is(fd, id))
+        cleanup_close_value(&fd);
+}
+
+bool output_close(struct output *output)
 {
     if (output == NULL)
-        return;
-    if (output->hidden != NULL)
-        (void)unlinkat(output->folder, output->hidden, 0);
+        return true;
+    bool is_clear = output->hidden == NULL || remove_hidden(output);
     cleanup_close_value(&output->kept);
-    cleanup_close_value(&output->fd);
+    if (output->device)
+        cleanup_close_value(&output->fd);
+    else
+        close_own(output->fd, &output->file_id);
     if (!output->aside)
-        cleanup_close_value(&output->folder);
-    if (!output->published)
+        close_own(output->folder, &output->folder_id);
+    if (output->published)
+        output_keep_made_folders(output);
+    else
         output_remove_made_folders(output);
     while (output->made_count > 0)
         free(output->made[--output->made_count]);
@@ -266,4 +292,5 @@ void output_close(struct output *output)
     free(output->run_id);
     free(output->folder_path);
     free(output);
+    return is_clear;
 }

@@ -28,6 +28,7 @@
 #include <sys/types.h>
 
 #include "core/base/error.h"
+#include "core/base/file-id.h"
 #include "core/base/fingerprint.h"
 
 struct output;
@@ -36,8 +37,15 @@ struct output;
  * process's current ones are. */
 struct output_origin {
     int folder;
+    struct file_id id; /* of the folder, unless it is AT_FDCWD */
+    char *path;        /* its path; NULL: it has none any more */
     mode_t umask;
 };
+
+/* Opens the current working directory, with a descriptor of at least that number, and notes it and the umask. The path is to be freed. */
+void output_note_origin(struct output_origin *origin, int least);
+/* -1: a driver has closed the folder's descriptor, so `path` cannot be opened. */
+int output_check_origin(const struct output_origin *origin, const char *path, struct osiris_error *error);
 
 struct output_options {
     const char *path;
@@ -50,8 +58,9 @@ struct output_options {
     bool named; /* do not try O_TMPFILE (tests of the fallback) */
     /* NULL, or called with the folder (a descriptor) before a hidden name appears there. */
     void (*hides_in)(void *context, int folder);
-    /* NULL, or called with a descriptor (O_PATH) of a folder that was created. */
+    /* NULL, or called with a descriptor (O_PATH) of a folder that was created; or once it has a published file. */
     void (*made)(void *context, int folder);
+    void (*keeps)(void *context, int folder);
     void *context;
 };
 
@@ -96,7 +105,7 @@ int output_publish(struct output *output, struct osiris_error *error);
  * is not an error. */
 int output_retract(struct output *output, struct osiris_error *error);
 /* Closes it and, unless it was published, removes every trace, including folders that it has created (if empty). A file that it has
- * replaced is removed, too. */
-void output_close(struct output *output);
+ * replaced is removed, too. False: a hidden file may be left. */
+bool output_close(struct output *output);
 
 #endif

@@ -1,6 +1,7 @@
 /* A host table's access to configs; see host-values.h. */
 #include "core/plugin/host-values.h"
 
+#include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/base/json-text.h"
 
@@ -97,6 +98,8 @@ static void read_type(struct host_values *values, bool found, json_object *value
     (void)values;
     if (found)
         *(int32_t *)answer = types[json_object_get_type(value)];
+    if (*(int32_t *)answer == OSIRIS_INTEGER && !json_is_integer(value))
+        *(int32_t *)answer = OSIRIS_NUMBER;
 }
 
 static int32_t value_type(const struct osiris_host *host, int32_t scope, const char *path)
@@ -132,7 +135,7 @@ static bool is_whole(json_object *value)
 static void read_integer(struct host_values *values, bool found, json_object *value, void *answer)
 {
     (void)values, (void)found;
-    if (json_object_is_type(value, json_type_int))
+    if (json_is_integer(value))
         *(int64_t *)answer = json_object_get_int64(value);
     else if (is_whole(value))
         *(int64_t *)answer = (int64_t)json_object_get_double(value);

@@ -86,7 +86,7 @@ static const char *type_name(json_object *value)
     case json_type_boolean:
         return "a boolean";
     case json_type_int:
-        return "an integer";
+        return json_is_integer(value) ? "an integer" : "a number above 9223372036854775807";
     case json_type_double:
         return "a number";
     case json_type_string:
@@ -103,7 +103,7 @@ static bool has_type(json_object *value, const char *type)
     enum json_type own = json_object_get_type(value);
 
     if (strcmp(type, "integer") == 0)
-        return own == json_type_int ||
+        return json_is_integer(value) ||
                (own == json_type_double &&
                 json_object_get_double(value) == floor(json_object_get_double(value)) &&
                 fabs(json_object_get_double(value)) < 9e15);

@@ -133,7 +133,7 @@ static char *check_number(json_object *value)
 
 static char *check_size(json_object *value)
 {
-    return json_object_is_type(value, json_type_int) && json_object_get_int64(value) >= 0
+    return json_is_integer(value) && json_object_get_int64(value) >= 0
                ? NULL
                : problem("it is not a whole number from 0 on");
 }

@@ -207,8 +207,10 @@ int channel_reconnect(struct channel *channel, int fd, struct osiris_error *erro
     }
     forget_partial_frame(channel);
     pthread_mutex_lock(&channel->outbox_lock);
-    cleanup_close_value(&channel->fd);
+    if (file_id_is(channel->fd, &channel->fd_id))
+        cleanup_close_value(&channel->fd);
     channel->fd = fd;
+    (void)file_id_of(fd, &channel->fd_id);
     channel->greeting = greeting;
     channel->sending_offset = 0;
     channel->link = LINK_GREETING;

@@ -9,7 +9,7 @@ void channel_wake_locked(struct channel *channel)
 {
     const uint64_t one = 1;
 
-    if (!channel->woken)
+    if (!channel->woken && file_id_is(channel->wake_fd, &channel->wake_id))
         channel->woken = write(channel->wake_fd, &one, sizeof one) == (ssize_t)sizeof one;
 }
 
@@ -30,7 +30,8 @@ int channel_lose_link_locked(struct channel *channel)
     channel->sending_offset = 0;
     channel->stuck_since_ms = 0;
     /* The descriptor is closed by the receiving thread, which may be polling it. */
-    (void)shutdown(channel->fd, SHUT_RDWR);
+    if (file_id_is(channel->fd, &channel->fd_id))
+        (void)shutdown(channel->fd, SHUT_RDWR);
     channel_wake_locked(channel);
     return 0;
 }

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #include "core/base/buffer.h"
+#include "core/base/file-id.h"
 #include "core/wire/channel.h"
 #include "core/wire/frame-list.h"
 
@@ -32,6 +33,7 @@ struct message_in {
 struct channel {
     int fd;
     int wake_fd;
+    struct file_id fd_id, wake_id; /* in a worker, a driver may close numbers that are not its own, and use them */
     pthread_mutex_t outbox_lock;
     pthread_cond_t outbox_room;
     _Atomic enum link_state link; /* written with the lock held */

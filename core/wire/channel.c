@@ -47,7 +47,7 @@ struct channel *channel_new(int fd, struct osiris_error *error)
     }
     channel->fd = fd;
     channel->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (channel->wake_fd < 0) {
+    if (channel->wake_fd < 0 || !file_id_of(fd, &channel->fd_id) || !file_id_of(channel->wake_fd, &channel->wake_id)) {
         osiris_error_set_errno(error, errno, "cannot use the channel");
         cleanup_close_value(&fd);
         free(channel);
@@ -393,7 +393,7 @@ static ssize_t receive_into(struct channel *channel, struct iovec room[3], size_
                             size_t *asked)
 {
     size_t wanted = room[0].iov_len + (used > 1 ? room[1].iov_len : 0);
-    ssize_t got;
+    ssize_t got = -1;
 
     size_t ahead = length_ahead(channel, used);
     if (ahead > sizeof channel->ahead)
@@ -402,10 +402,13 @@ static ssize_t receive_into(struct channel *channel, struct iovec room[3], size_
     if (ahead > 0)
         room[used++] = (struct iovec){.iov_base = channel->ahead, .iov_len = ahead};
     struct msghdr message = {.msg_iov = room, .msg_iovlen = used};
-    do {
+    bool is_ours = file_id_is(channel->fd, &channel->fd_id);
+    while (is_ours) {
         channel->counts.receive_calls++;
         got = recvmsg(channel->fd, &message, MSG_DONTWAIT);
-    } while (got < 0 && errno == EINTR);
+        if (got >= 0 || errno != EINTR)
+            break;
+    }
     channel->ahead_at = 0;
     channel->ahead_end = got > (ssize_t)wanted ? (size_t)got - wanted : 0;
     return got;

@@ -68,8 +68,10 @@ static int fail_write(struct csv_file *file, int code)
 {
     const char *hint = NULL;
     int category = OSIRIS_ERROR_IO;
-    if (code == ENOSPC || code == EDQUOT || code == EFBIG)
+    if (code == ENOSPC || code == EDQUOT)
         hint = "free some space, or write to another file system";
+    if (code == EFBIG)
+        hint = "raise the limit on the size of files (ulimit -f), or write several files (rows_per_file)";
     if (code == EPIPE)
         hint = "its reader has closed it";
     if (code == EDQUOT)

@@ -129,7 +129,9 @@ struct osiris_host {
     /* Values [any thread]. `scope` is OSIRIS_CONFIG or OSIRIS_CONNECTION. `path` is a top-level
      * key ("table"), or an RFC 6901 JSON pointer if it begins with a slash ("/ssl/mode",
      * "/columns/0"). The getters return `fallback` if the value is absent, null, or of another
-     * type. (An integer is also a number.) */
+     * type. An integer is also a number. `value_type` says how a value was written: 2.0 and 2e0 are
+     * OSIRIS_NUMBER, although a schema's "integer" accepts them and get_integer returns 2. An
+     * integer above INT64_MAX is OSIRIS_NUMBER, too: "integer" and get_integer do not accept it. */
     int32_t (*value_type)(const struct osiris_host *, int32_t scope, const char *path);
     const char *(*get_string)(const struct osiris_host *, int32_t scope, const char *path,
                               const char *fallback);

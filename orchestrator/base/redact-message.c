@@ -31,10 +31,8 @@ static json_object *mask_member(struct redactor *redactor, const char *key, json
 {
     if (is_one_of(key, own_members))
         return redactor_record(redactor, value);
-    if (strcmp(key, "config") == 0)
+    if (strcmp(key, "config") == 0 || strcmp(key, "result") == 0)
         return redactor_json(redactor, value);
-    if (strcmp(key, "result") == 0)
-        return redactor_answer(redactor, value);
     if (redact_key_is_secret(key) && strcmp(key, "key") != 0 && !json_object_is_type(value, json_type_object) &&
         !json_object_is_type(value, json_type_null))
         return json_string(REDACT_MASK);

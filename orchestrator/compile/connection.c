@@ -96,7 +96,7 @@ static int64_t take_max_connections(struct config_compiler *compiler, const char
 
     if (!json_object_object_get_ex(fields, MAX_CONNECTIONS, &value))
         return 0;
-    int64_t count = json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : 0;
+    int64_t count = json_is_integer(value) ? json_object_get_int64(value) : 0;
     if (!component_has_connection_field(compiler->step->component, MAX_CONNECTIONS))
         json_object_object_del(fields, MAX_CONNECTIONS);
     if (count >= 1 && count <= COMPILE_MAXIMUM_CONNECTIONS)

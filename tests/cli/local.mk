@@ -10,6 +10,7 @@ cli_tests = \
 	tests/cli/test_graphs.py \
 	tests/cli/test_limits.py \
 	tests/cli/test_large_configs.py \
+	tests/cli/test_leftovers.py \
 	tests/cli/test_listening_worker.py \
 	tests/cli/test_odd_drivers.py \
 	tests/cli/test_hanging_drivers.py \

@@ -320,6 +320,35 @@ def test_json_has_the_diagnostics(folder):
 
 
 @test
+def test_integers_beyond_64_bits_with_a_sign(folder):
+    """json-c has those up to 2^64 - 1, and makes 2^63 - 1 of them; also in parameters and variables."""
+    wrong = ("9223372036854775808", "18446744073709551615", "0xFFFFFFFFFFFFFFFF")
+    text = """oml_version: "0.1.0"
+name: numbers
+params: {n: 3}
+steps:
+  - id: make
+    component: test.generate
+    mode: read
+    config: {rows: %s}
+  - id: save
+    component: csv.writer
+    mode: write
+    config: {path: x.csv, rows_per_file: "${params.n}"}
+"""
+    for rows in wrong:
+        write("numbers.yaml", text % rows)
+        for extra in ("--param", f"n={rows}"), ():
+            result = osiris("validate", "numbers.yaml", *extra, env={} if extra else {"OSIRIS_PARAM_N": rows})
+            assert_equal(result.code, 2, "exit code", result)
+            assert_in('numbers.yaml:8:14: error: "rows" must be of type integer, is a number above 9223372036854775807:', result.err, result)
+            assert_in('numbers.yaml:12:27: error: "rows_per_file" must be of type integer, is a number above', result.err, result)
+    for rows in "9223372036854775807", "2.0", "2e0":
+        write("numbers.yaml", text % rows)
+        assert_equal(osiris("validate", "numbers.yaml").code, 0, f"exit code of {rows}")
+
+
+@test
 def test_usage_errors(folder):
     for arguments in ([], ["run"], ["rnu", "x"], ["run", "--no-such-option", "x.yaml"],
                       ["run", "--param"], ["run", "a.yaml", "b.yaml"]):

@@ -475,6 +475,10 @@ def test_variables_take_the_type_of_their_option(folder):
         says(code=0, env={"PORT": "8080", "PIN": "0815"})
         says('osiris.yaml:4:11: error: "port" must be of type integer, is a string: "http"',
              env={"PORT": "http", "PIN": "0815"})
+    place_with("port: 9223372036854775808")
+    says('osiris.yaml:4:11: error: "port" must be of type integer, is a number above 9223372036854775807')
+    place_with("port: ${PORT}")
+    says('osiris.yaml:4:11: error: "port" must be of type integer, is a number above', env={"PORT": "18446744073709551615"})
     place_with('port: "80${PORT}"')
     says('"port" must be of type integer, is a string: "8080"', env={"PORT": "80"})
     place_with('port: "8080"')

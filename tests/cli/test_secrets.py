@@ -288,5 +288,20 @@ def test_paths_of_users(folder):
     assert pin not in result.out + result.err, result
 
 
+@test
+def test_the_beginning_of_a_secret_in_a_config(folder):
+    """Somebody has cut it. A whole value is a name."""
+    token = "S3cr3t-Token-with-More"
+    begin = token[:13]
+    pipeline(step("make", "test.generate", "read", rows=1), step("save", "csv.writer", "write", path=f"new{begin}"),
+             params={"where": {"default": f"x = '{begin}'"}, "name": {"default": begin}})
+    result = osiris("run", "pipeline.yaml", "--pass-env", "API_TOKEN", env={"API_TOKEN": token})
+    assert_equal(result.code, 0, "exit code", result)
+    assert_in(f'"path":"new{MASK}"', read(run_directory() / "artifacts/save/cleaned_config.json"))
+    params = events(run_directory(), "run_start")[0]["params"]
+    assert_equal(params, {"where": f"x = '{MASK}'", "name": begin}, "parameters")
+    assert f"x = '{begin}" not in read(run_directory() / "debug.log"), "debug.log"
+
+
 if __name__ == "__main__":
     main()

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -236,6 +237,48 @@ START_TEST(test_an_elastic_queue_with_a_reader)
 }
 END_TEST
 
+/* A driver has closed the spill file, and opened its own under the number: that is left as it is, whether the queue writes or reads. */
+static void take_spill_file(bool before_reading)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    struct queue *queue = new_queue(2000, true);
+    struct ArrowArray batch;
+    char text[8] = "", path[] = "/tmp/osiris-theirs.XXXXXX";
+    uint64_t bytes;
+    int theirs = mkostemp(path, O_CLOEXEC), next = dup(theirs);
+
+    ck_assert_int_eq(close(next), 0);
+    for (int64_t i = 0; i < 5; i++) {
+        make_batch(i * 10, 10, &batch);
+        ck_assert_int_eq(queue_put(queue, &batch, 1000, NULL), QUEUE_OK);
+    }
+    ck_assert_int_eq(write(theirs, "theirs", 6), 6);
+    ck_assert_int_eq(dup2(theirs, next), next);
+    if (!before_reading) {
+        make_batch(50, 10, &batch);
+        ck_assert_int_eq(queue_put(queue, &batch, 1000, &error), QUEUE_ERROR);
+    } else {
+        enum queue_result result = QUEUE_OK;
+        for (int i = 0; i < 5 && (result = queue_get(queue, &batch, &bytes, &error)) == QUEUE_OK; i++)
+            batch.release(&batch);
+        ck_assert_int_eq(result, QUEUE_ERROR);
+    }
+    ck_assert_ptr_nonnull(strstr(error.message, "has closed a descriptor that is not its own"));
+    queue_free(queue);
+    ck_assert_int_eq(pread(next, text, sizeof text - 1, 0), 6);
+    ck_assert_str_eq(text, "theirs");
+    (void)close(next);
+    (void)close(theirs);
+    (void)unlink(path);
+}
+
+START_TEST(test_a_spill_file_that_is_another_one)
+{
+    take_spill_file(false);
+    take_spill_file(true);
+}
+END_TEST
+
 START_TEST(test_a_spill_folder_that_cannot_be_used_is_an_error)
 {
     struct queue *queue = queue_new(1, true, "/proc/nowhere");
@@ -370,6 +413,6 @@ UNIT_MAIN("queue", test_a_bounded_queue_passes_everything_in_order,
           test_cancel_wakes_a_blocked_producer, test_close_tells_the_producer, test_what_was_closed_has_no_end,
           test_cancel_wakes_a_waiting_reader, test_one_batch_larger_than_the_bound_passes,
           test_an_elastic_queue_never_blocks_and_keeps_order, test_an_elastic_queue_with_a_reader,
-          test_a_spill_folder_that_cannot_be_used_is_an_error, test_batches_without_bytes_are_bounded,
+          test_a_spill_file_that_is_another_one, test_a_spill_folder_that_cannot_be_used_is_an_error, test_batches_without_bytes_are_bounded,
           test_views_are_released_on_any_thread_in_any_order,
           test_a_sliced_batch_comes_back_the_same, test_a_damaged_file_is_an_error)

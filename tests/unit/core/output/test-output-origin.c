@@ -20,10 +20,11 @@ static void enter(void)
 {
     strcpy(folder, "/tmp/osiris-origin.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
-    origin = (struct output_origin){.folder = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC), .umask = 027};
-    ck_assert_int_ge(origin.folder, 0);
+    ck_assert_int_eq(chdir(folder), 0);
+    (void)umask(027);
+    output_note_origin(&origin, 20);
+    ck_assert_int_ge(origin.folder, 20);
     ck_assert_int_eq(mkdirat(origin.folder, "elsewhere", 0755), 0);
-    ck_assert_int_eq(fchdir(origin.folder), 0);
     ck_assert_int_eq(chdir("elsewhere"), 0);
     (void)umask(0777);
 }
@@ -32,6 +33,7 @@ static void leave(void)
 {
     (void)umask(022);
     (void)close(origin.folder);
+    free(origin.path);
     ck_assert_int_eq(chdir("/"), 0);
     remove_tree(folder);
 }
@@ -122,6 +124,7 @@ START_TEST(test_what_is_ready_is_not_seen)
     ck_assert_int_eq(rmdir(folder), 0);
     (void)umask(022);
     (void)close(origin.folder);
+    free(origin.path);
 }
 END_TEST
 
