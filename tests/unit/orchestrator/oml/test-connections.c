@@ -230,7 +230,7 @@ START_TEST(test_variables)
 }
 END_TEST
 
-START_TEST(test_an_unset_variable_is_named_and_placed)
+START_TEST(test_an_unset_variable_is_named_with_its_line)
 {
     unsetenv("T_UNSET");
     write_file("osiris_connections.yaml", "connections:\n  x:\n    a: {host: h,\n"
@@ -385,7 +385,7 @@ int main(void)
     tcase_add_test(tcase, test_where_the_file_is_found);
     tcase_add_test(tcase, test_which_one_is_chosen);
     tcase_add_loop_test(tcase, test_variables, 0, (int)(sizeof values / sizeof values[0]));
-    tcase_add_test(tcase, test_an_unset_variable_is_named_and_placed);
+    tcase_add_test(tcase, test_an_unset_variable_is_named_with_its_line);
     tcase_add_test(tcase, test_dotenv);
     tcase_add_test(tcase, test_secrets_are_collected);
     tcase_add_test(tcase, test_variables_with_secret_names);

@@ -160,7 +160,7 @@ START_TEST(test_secrets_by_the_spec)
 }
 END_TEST
 
-START_TEST(test_problems_stand_where_the_option_does)
+START_TEST(test_problems_have_the_line_of_the_option)
 {
     expect_problem("{adapter: open, port: 70000}", DIAGNOSTIC_ERROR, 29, "\"port\" must be at most 65535, is 70000", "the port");
     expect_problem("{adapter: open, list: [1, x]}", DIAGNOSTIC_ERROR, 33, "\"list/1\" is not valid for the adapter; its value is secret "
@@ -210,7 +210,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, test_one_variable_takes_the_type_of_its_option);
     tcase_add_test(tcase, test_secrets_by_the_spec);
-    tcase_add_test(tcase, test_problems_stand_where_the_option_does);
+    tcase_add_test(tcase, test_problems_have_the_line_of_the_option);
     tcase_add_test(tcase, test_what_is_missing);
     tcase_add_test(tcase, test_places_that_are_not_used);
     suite_add_tcase(suite, tcase);

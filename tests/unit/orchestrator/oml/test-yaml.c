@@ -132,7 +132,7 @@ START_TEST(test_refuses)
 }
 END_TEST
 
-START_TEST(test_refuses_what_is_no_text_file)
+START_TEST(test_refuses_files_that_are_not_text)
 {
     expect_refusal("missing", "missing_file", 0, 0);
     write_bytes("a: 1\0", 5);
@@ -273,7 +273,7 @@ END_TEST
 
 /* What is fine. */
 
-START_TEST(test_places_count_characters)
+START_TEST(test_positions_count_characters)
 {
     _cleanup_yaml_ struct yaml_document *document =
         load("\xef\xbb\xbf" "a: 1\r\n# ü\r\nb:\t\té\r\nc: {\"日本\": x, d: [1,\t2]}\r\n");
@@ -427,13 +427,13 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, test_refuses, 0, (int)(sizeof refused / sizeof refused[0]));
-    tcase_add_test(tcase, test_refuses_what_is_no_text_file);
+    tcase_add_test(tcase, test_refuses_files_that_are_not_text);
     tcase_add_test(tcase, test_refuses_a_file_that_is_too_large);
     tcase_add_test(tcase, test_nesting_is_bounded);
     tcase_add_test(tcase, test_nesting_up_to_the_bound_is_fine);
     tcase_add_test(tcase, test_aliases_are_bounded);
     tcase_add_test(tcase, test_many_values_are_refused_and_fewer_are_fast);
-    tcase_add_test(tcase, test_places_count_characters);
+    tcase_add_test(tcase, test_positions_count_characters);
     tcase_add_test(tcase, test_finds_a_part_of_a_text);
     tcase_add_loop_test(tcase, test_types_scalars, 0, (int)(sizeof typed / sizeof typed[0]));
     tcase_add_test(tcase, test_strings_are_strings_by_their_typing);
