@@ -137,7 +137,8 @@ int mysql_check_statement(const struct osiris_host *host);
 /* The SQL to run (free it), NULL with the problem reported. `part` applies to tables; a query is run as it is. */
 char *mysql_make_statement(const struct osiris_host *host, const struct mysql_part *part);
 
-/* Makes the server parse the config's `where` without our parentheses, because "1) OR (1" would break out of them. -1: reported. */
+/* Makes the server parse the config's `where` without our parentheses, because "1) OR (1" would break out of them. -1:
+ * reported. */
 int mysql_check_where(struct mysql_session *session);
 
 /* lengthen.c */

@@ -530,7 +530,8 @@ int yaml_build(struct yaml_document *document, struct diagnostics *diagnostics)
 {
     struct builder builder = {.document = document, .diagnostics = diagnostics};
 
-    /* Like json-c, libfyaml treats some failed allocations as the end of the text, so none may fail. The file's size is limited. */
+    /* Like json-c, libfyaml treats some failed allocations as the end of the text, so none may fail. The file's size is
+     * limited. */
     memory_insist();
     parse(&builder);
     memory_insist_no_more();

@@ -381,7 +381,8 @@ static void print_status(json_object *status, struct buffer *text)
     buffer_append_char(text, '\n');
 }
 
-/* If the disk was full from the start, only the space of the first status is available, and the results of the steps may not fit. */
+/* If the disk was full from the start, only the space of the first status is available, and the results of the steps
+ * may not fit. */
 static int overwrite_status(const char *path, json_object *status)
 {
     _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);

@@ -1,4 +1,5 @@
-/* msgpack messages of the protocol (core/wire/message.h) and frames (core/wire/frame.h): vectors, and everything that is refused. */
+/* msgpack messages of the protocol (core/wire/message.h) and frames (core/wire/frame.h): vectors, and everything that
+ * is refused. */
 #include "unit.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* Compiling (orchestrator/compile/compile.h): the plan to the letter, large graphs, canonical forms, secrets that only specs know. */
+/* Compiling (orchestrator/compile/compile.h): the plan to the letter, large graphs, canonical forms, secrets that only
+ * specs know. */
 #include "unit.h"
 
 #include <stdio.h>

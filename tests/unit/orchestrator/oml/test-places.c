@@ -1,4 +1,5 @@
-/* osiris.yaml (orchestrator/oml/places.h): options of places by their adapter's spec: types, secrets, problems at their places. */
+/* osiris.yaml (orchestrator/oml/places.h): options of places by their adapter's spec: types, secrets, problems at their
+ * places. */
 #include "unit.h"
 
 #include <stdio.h>
