@@ -3,16 +3,10 @@
 #define OSIRIS_TESTS_UNIT_CORE_OUTPUT_FIXTURE_H
 
 #include "core/output/output.h"
-
-extern char folder[];
-
-/* Makes a folder, `folder`, and goes there; removes it. */
-void enter(void);
-void leave(void);
+#include "unit-folder.h"
 
 /* The number of files and folders in a folder. */
 int count(const char *path);
-void write_file(const char *path, const char *text);
 void expect_file(const char *path, const char *text);
 
 /* `named`: with a hidden name; else with O_TMPFILE. */

@@ -9,7 +9,7 @@ tests_of_core_output = \
 	$(NULL)
 check_PROGRAMS += $(tests_of_core_output)
 TESTS += $(tests_of_core_output)
-output_fixture = tests/unit/core/output/fixture.c tests/unit/core/output/fixture.h
+output_fixture = tests/unit/core/output/fixture.c tests/unit/core/output/fixture.h $(unit_folder)
 tests_unit_core_output_test_output_SOURCES = tests/unit/core/output/test-output.c $(output_fixture)
 tests_unit_core_output_test_output_CPPFLAGS = $(unit_cppflags)
 tests_unit_core_output_test_output_LDADD = $(unit_ldadd)

@@ -1,5 +1,6 @@
-/* YAML files: what is refused and how fast, places, typing, aliases and merges. */
+/* YAML files: what is refused and how fast, positions, typing, aliases and merges. */
 #include "unit.h"
+#include "unit-folder.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,24 +13,6 @@
 #include "orchestrator/oml/yaml.h"
 
 #define FILE_NAME "file.yaml"
-
-static char folder[] = "/tmp/osiris-yaml.XXXXXX";
-
-static void setup(void)
-{
-    strcpy(folder + strlen(folder) - 6, "XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    ck_assert_int_eq(chdir(folder), 0);
-}
-
-static void teardown(void)
-{
-    char command[64];
-
-    ck_assert_int_eq(chdir("/"), 0);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
-}
 
 static void write_bytes(const char *bytes, size_t length)
 {
@@ -64,7 +47,7 @@ static void expect_json(const char *text, const char *json)
                      json);
 }
 
-/* The file must be refused with one error. Places that are 0 are not looked at. */
+/* The file must be refused with one error. Positions that are 0 are not checked. */
 static void expect_refusal(const char *what, const char *type, unsigned line, unsigned column)
 {
     _cleanup_diagnostics_ struct diagnostics diagnostics = DIAGNOSTICS_INIT;
@@ -424,7 +407,7 @@ int main(void)
     Suite *suite = suite_create("yaml");
     TCase *tcase = tcase_create("yaml");
 
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, enter, leave);
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, test_refuses, 0, (int)(sizeof refused / sizeof refused[0]));
     tcase_add_test(tcase, test_refuses_files_that_are_not_text);
