@@ -1,14 +1,11 @@
 # Fuzz targets. `make check` runs each over its corpus; README.md says how to fuzz.
-FUZZ_RUNNERS = fuzz/run-message fuzz/run-frame fuzz/run-batch fuzz/run-channel fuzz/run-worker fuzz/run-session fuzz/run-pipeline fuzz/run-trace
+FUZZ_RUNNERS = fuzz/run-message fuzz/run-batch fuzz/run-channel fuzz/run-worker fuzz/run-session fuzz/run-pipeline fuzz/run-trace
 check_PROGRAMS += $(FUZZ_RUNNERS)
 TESTS += $(FUZZ_RUNNERS)
 fuzz_cppflags = $(AM_CPPFLAGS) $(JSON_C_CFLAGS) $(FYAML_CFLAGS)
 fuzz_run_message_SOURCES = fuzz/fuzz-message.c fuzz/run-corpus.c fuzz/fuzz.h
 fuzz_run_message_CPPFLAGS = $(fuzz_cppflags)
 fuzz_run_message_LDADD = libosiris-core.la
-fuzz_run_frame_SOURCES = fuzz/fuzz-frame.c fuzz/run-corpus.c fuzz/fuzz.h
-fuzz_run_frame_CPPFLAGS = $(fuzz_cppflags)
-fuzz_run_frame_LDADD = libosiris-core.la
 fuzz_run_channel_SOURCES = fuzz/fuzz-channel.c fuzz/run-corpus.c fuzz/fuzz.h
 fuzz_run_channel_CPPFLAGS = $(fuzz_cppflags)
 fuzz_run_channel_LDADD = libosiris-core.la
@@ -138,13 +135,6 @@ EXTRA_DIST += \
 	fuzz/corpus/channel/resume-with-a-wrong-token \
 	fuzz/corpus/channel/resume-with-another-session \
 	fuzz/corpus/channel/too-long \
-	fuzz/corpus/frame/body \
-	fuzz/corpus/frame/cut \
-	fuzz/corpus/frame/empty \
-	fuzz/corpus/frame/one \
-	fuzz/corpus/frame/out-of-sequence \
-	fuzz/corpus/frame/three \
-	fuzz/corpus/frame/too-long \
 	fuzz/corpus/message/deep \
 	fuzz/corpus/message/duplicate-key \
 	fuzz/corpus/message/empty-map \
