@@ -398,7 +398,7 @@ json_object *run_index_end_interrupted(const char *base_dir)
     const struct dirent *entry;
     int seen = 0;
 
-    while (dir != NULL && seen < RUN_INDEX_LOOKED_AT && (entry = readdir(dir)) != NULL) {
+    while (dir != NULL && seen < RUN_INDEX_EXAMINED && (entry = readdir(dir)) != NULL) {
         /* The temporary names of entries. */
         if (strchr(entry->d_name, '.') != NULL) {
             remove_unfinished(dir, entry->d_name);

@@ -436,11 +436,11 @@ int rundir_finish(struct rundir *rundir, json_object *status, json_object *index
     _cleanup_json_ json_object *owned_line = index_line;
 
     rundir_flush(rundir);
-    bool told = write_status(rundir, owned_status) == 0;
+    bool recorded = write_status(rundir, owned_status) == 0;
     if (owned_line != NULL) {
-        told = append_index(rundir, owned_line) == 0 && told;
+        recorded = append_index(rundir, owned_line) == 0 && recorded;
         /* What is missing in one of them is completed by the next run (run_index_end_interrupted). */
-        if (told)
+        if (recorded)
             run_index_remove_running(rundir->index_dir, rundir->run_id);
     }
     if (rundir->failure.category == 0)
