@@ -1,6 +1,7 @@
 /*
- * Batches from one process to another: through the two halves of a stream (worker/link-input.h, link-output.h) and a channel, with the threads
- * that a worker has, beside writev and read of the same bytes over a socket of the same kind. See rpc.h.
+ * Batches from one process to another: through the two halves of a stream (worker/link-input.h, link-output.h) and a
+ * channel, with the threads that a worker has, beside writev and read of the same bytes over a socket of the same kind.
+ * See rpc.h.
  *
  * All pairs of processes live through a whole measurement, and take turns of some milliseconds. A turn ends when its receiver
  * has had the last batch, and the sender knows.

@@ -233,8 +233,8 @@ static int execute_verify(const struct arguments *arguments)
 
 static const struct option_entry create_options[] = {
     BUILD_OPTIONS,
-    {"driver", 0, "NAME", "put the driver of this component in", true},
-    {"output", 'o', "FILE", "write the bundle to FILE, too", false},
+    {"driver", 0, "NAME", "include the driver of this component", true},
+    {"output", 'o', "FILE", "also write the bundle to FILE", false},
     {"json", 0, NULL, "print one JSON object", true},
     {0},
 };
@@ -247,7 +247,7 @@ static const struct option_entry file_options[] = {
 static const struct command_entry command_create = {
     .name = "create",
     .operands = "[PIPELINE]",
-    .summary = "make a bundle with the drivers of a pipeline, those named, or all, and print where it is",
+    .summary = "make a bundle with the drivers of a pipeline, the named drivers, or all, and print its path",
     .options = create_options,
     .operands_maximum = 1,
     .execute = execute_create,
@@ -256,7 +256,7 @@ static const struct command_entry command_create = {
 static const struct command_entry command_show = {
     .name = "show",
     .operands = "FILE",
-    .summary = "list what is in a bundle, and what it needs of a place",
+    .summary = "list the contents of a bundle, and what it needs to run",
     .options = file_options,
     .operands_minimum = 1,
     .operands_maximum = 1,

@@ -66,8 +66,8 @@ static bool open_standard_descriptors(void)
     return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
 }
 
-/* Secrets are in this process's memory, so it leaves no core file and only root may trace it. What an adapter starts may raise its own
- * limit again. (The leak checker of the sanitizers needs tracing.) */
+/* Secrets are in this process's memory, so it leaves no core file and only root may trace it. What an adapter starts
+ * may raise its own limit again. (The leak checker of the sanitizers needs tracing.) */
 static void keep_memory_private(void)
 {
     struct rlimit core;
@@ -123,8 +123,8 @@ int main(int argc, char **argv)
         code = EXIT_CODE_FAILED;
     (void)fflush(NULL);
     supervise_set_exit_code(code);
-    /* What adapters that are loaded have left for the process's exit could end it in another way; and one that has called exit is still in
-     * it. (Sanitizers report at the exit.) */
+    /* What adapters that are loaded have left for the process's exit could end it in another way; and one that has
+     * called exit is still in it. (Sanitizers report at the exit.) */
 #ifdef OSIRIS_SANITIZED
     if (is_sound)
         return code;

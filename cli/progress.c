@@ -29,7 +29,7 @@
 #define DURATION_WIDTH (2 + 11)
 #define DISPLAY_MAXIMUM ((size_t)1 << 20)
 
-enum step_state { STEP_WAITING, STEP_RUNNING, STEP_DONE, STEP_FAILED, STEP_CANCELLED };
+enum display_state { DISPLAY_PENDING, DISPLAY_RUNNING, DISPLAY_DONE, DISPLAY_FAILED, DISPLAY_CANCELLED };
 
 static const char *const state_names[] = {"waiting", "running", "done", "failed", "cancelled"};
 static const char *const state_colors[] = {"\033[2m", "\033[36m", "\033[32m", "\033[31m",
@@ -38,7 +38,7 @@ static const char *const state_colors[] = {"\033[2m", "\033[36m", "\033[32m", "\
 struct step {
     const char *id; /* borrowed from the plan */
     const char *component;
-    enum step_state state;
+    enum display_state state;
     int64_t rows, bytes;
     int64_t started_ms;
     double duration_ms;
@@ -107,7 +107,7 @@ static struct step *find_step(struct progress *progress, const char *id)
 
 static double elapsed_ms(const struct step *step)
 {
-    if (step->state == STEP_RUNNING)
+    if (step->state == DISPLAY_RUNNING)
         return (double)(clock_monotonic_ms() - step->started_ms);
     return step->duration_ms;
 }
@@ -176,7 +176,7 @@ static void append_step(const struct progress *progress, const struct step *step
 
     append_name(&line, step->id, layout->name);
     buffer_append_format(&line, "  %-9s", state_names[step->state]);
-    if (step->state != STEP_WAITING) {
+    if (step->state != DISPLAY_PENDING) {
         buffer_append_format(&line, "  %11s row%s", report_count(step->rows, text), step->rows == 1 ? " " : "s");
         if (layout->rate)
             buffer_append_format(&line, "  %10s rows/s",
@@ -234,7 +234,7 @@ static void append_display(struct progress *progress, struct buffer *out)
     size_t room = rows > 3 ? rows - 2 : 1;
     bool all = progress->step_count <= room;
     for (size_t i = 0; i < progress->step_count && progress->lines_drawn < room; i++) {
-        if (!all && progress->steps[i].state != STEP_RUNNING)
+        if (!all && progress->steps[i].state != DISPLAY_RUNNING)
             continue;
         append_step(progress, &progress->steps[i], &layout, out);
         progress->lines_drawn++;
@@ -302,7 +302,7 @@ static void on_step_started(void *context, const char *step_id, const char *comp
 
     if (step == NULL)
         return;
-    step->state = STEP_RUNNING;
+    step->state = DISPLAY_RUNNING;
     step->started_ms = clock_monotonic_ms();
     if (progress->live)
         draw(progress, false);
@@ -315,7 +315,7 @@ static void on_step_progress(void *context, const char *step_id, int64_t rows, i
     struct progress *progress = context;
     struct step *step = find_step(progress, step_id);
 
-    if (step == NULL || step->state != STEP_RUNNING)
+    if (step == NULL || step->state != DISPLAY_RUNNING)
         return;
     step->rows = rows;
     step->bytes = bytes;
@@ -331,7 +331,7 @@ static void on_step_retried(void *context, const char *step_id, const char *mess
 
     if (step == NULL)
         return;
-    step->state = STEP_WAITING;
+    step->state = DISPLAY_PENDING;
     if (progress->options.quiet)
         return;
     print_format(progress, "%s: attempt %lld of %lld failed: %s; the next one starts in %s", step_id,
@@ -339,11 +339,11 @@ static void on_step_retried(void *context, const char *step_id, const char *mess
                report_duration((double)delay_ms, delay_text));
 }
 
-static enum step_state end_state(const struct osiris_error *error)
+static enum display_state end_state(const struct osiris_error *error)
 {
     if (error == NULL)
-        return STEP_DONE;
-    return error->category == OSIRIS_ERROR_CANCELLED ? STEP_CANCELLED : STEP_FAILED;
+        return DISPLAY_DONE;
+    return error->category == OSIRIS_ERROR_CANCELLED ? DISPLAY_CANCELLED : DISPLAY_FAILED;
 }
 
 static void on_step_finished(void *context, const char *step_id, const struct osiris_error *error,

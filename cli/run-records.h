@@ -24,8 +24,8 @@ struct run_records {
     double compile_ms;
 };
 
-/* Records that the run is running (status.json, the index), and the events run_start, compile_start, compile_complete (with their times)
- * and adapter_selected. */
+/* Records that the run is running (status.json, the index), and the events run_start, compile_start, compile_complete
+ * (with their times) and adapter_selected. */
 void run_records_begin(const struct run_records *records);
 /* Records that the build could not be written. */
 void run_records_compile_error(const struct run_records *records,

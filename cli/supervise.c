@@ -140,7 +140,8 @@ static void forward_signals(const struct supervision *supervision)
     }
 }
 
-/* Waits until the child has ended; *status gets its status. True: it was killed, because it continued after its lifeline had closed. */
+/* Waits until the child has ended; *status gets its status. True: it was killed, because it continued after its
+ * lifeline had closed. */
 static bool wait_for_child(const struct supervision *supervision, int *status)
 {
     struct pollfd fds[] = {{.fd = supervision->signal_fd, .events = POLLIN}, {.fd = supervision->lifeline}};

@@ -1,13 +1,13 @@
 /*
- * A run under supervision. Adapters run in osiris's process, and can end or replace it in ways that cannot be handled inside it: system
- * calls, execve, SIGKILL. So a run with adapters other than osiris's own is a child process. The process that was started waits for it,
- * forwards signals, and exits with the exit code that the child has left in shared memory. If the child ends without leaving one, the run
- * has failed, which the parent reports.
+ * A run under supervision. Adapters run in osiris's process, and can end or replace it in ways that cannot be handled
+ * inside it: system calls, execve, SIGKILL. So a run with adapters other than osiris's own is a child process. The
+ * process that was started waits for it, forwards signals, and exits with the exit code that the child has left in
+ * shared memory. If the child ends without leaving one, the run has failed, which the parent reports.
  *
- * Everything of the run belongs to the child: records, workers, the adapters' threads. If the parent dies, the child is killed
- * (PR_SET_PDEATHSIG), so that kill -9 ends the run and its workers, as it does without supervision. Signals that cancel are described in
- * ending-signals.h. Ctrl-Z stops both processes, whichever of them receives it, and SIGCONT continues both. If only the parent is stopped
- * (SIGSTOP), the child continues, because it does not need the parent.
+ * Everything of the run belongs to the child: records, workers, the adapters' threads. If the parent dies, the child is
+ * killed (PR_SET_PDEATHSIG), so that kill -9 ends the run and its workers, as it does without supervision. Signals that
+ * cancel are described in ending-signals.h. Ctrl-Z stops both processes, whichever of them receives it, and SIGCONT
+ * continues both. If only the parent is stopped (SIGSTOP), the child continues, because it does not need the parent.
  */
 #ifndef OSIRIS_CLI_SUPERVISE_H
 #define OSIRIS_CLI_SUPERVISE_H
@@ -32,8 +32,8 @@ struct supervised_end {
     int signal;    /* the signal that ended it, if the parent has received it as well; 0: none */
 };
 
-/* Like fork: returns 0 in the child, which continues with the run, its pid in the parent, or -1. Call it while there is one thread and
- * nothing to flush. */
+/* Like fork: returns 0 in the child, which continues with the run, its pid in the parent, or -1. Call it while there is
+ * one thread and nothing to flush. */
 pid_t supervise_start(struct supervision *supervision, struct osiris_error *error);
 /* [parent] Waits for the child's end. -1 with the error set if it left no exit code. */
 int supervise_wait(struct supervision *supervision, struct supervised_end *end, struct osiris_error *error);

@@ -14,7 +14,7 @@
 #define WAIT_MS 30
 #define LONGEST_BODY 65536
 
-static void *place(void *context, json_object *message, size_t length, struct osiris_error *error)
+static void *body_room(void *context, json_object *message, size_t length, struct osiris_error *error)
 {
     struct feed_end *end = context;
 
@@ -37,7 +37,7 @@ void feed_open(struct feed *feed, int *sockets, size_t count)
         end->socket = pair[0];
         end->received = channel_new(dup(pair[0]), NULL);
         FUZZ_CHECK(end->received != NULL);
-        channel_set_destination(end->received, place, end);
+        channel_set_destination(end->received, body_room, end);
     }
 }
 

@@ -1,7 +1,7 @@
 /*
- * Any bytes as a schema, a batch's header and its body: refused with an error, or an array of which every value can be read, and
- * that goes over the wire once more as it is. The input is three parts, of which the first two begin with their length in two bytes:
- * schema and header as messages' data (msgpack), and the body.
+ * Any bytes as a schema, a batch's header and its body: refused with an error, or an array of which every value can be
+ * read, and that goes over the wire once more as it is. The input is three parts, of which the first two begin with
+ * their length in two bytes: schema and header as messages' data (msgpack), and the body.
  */
 #include "fuzz.h"
 

@@ -18,32 +18,32 @@
 
 #define BODY_LENGTH (FRAME_MAXIMUM_BODY + 4000)
 
-enum { IS_RESUMABLE = 1, IS_ORCHESTRATOR = 2, HAS_PLACE = 4, REFUSES_BODIES = 8, GOES_DEAF = 16 };
+enum { IS_RESUMABLE = 1, IS_ORCHESTRATOR = 2, TAKES_BODIES = 4, REFUSES_BODIES = 8, GOES_DEAF = 16 };
 
 struct end {
     struct channel *channel;
     int peer;
     uint8_t kind;
-    uint8_t *place; /* of a body that is awaited */
-    size_t placed;
+    uint8_t *body; /* that is awaited */
+    size_t body_length;
     int bodies_out; /* not released yet */
 };
 
-static void *place(void *context, json_object *message, size_t length, struct osiris_error *error)
+static void *body_room(void *context, json_object *message, size_t length, struct osiris_error *error)
 {
     struct end *end = context;
 
     FUZZ_CHECK(message != NULL && length > 0 && length <= FRAME_MAXIMUM_BODY);
-    free(end->place);
-    end->place = NULL;
+    free(end->body);
+    end->body = NULL;
     if (end->kind & REFUSES_BODIES) {
         osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "no bodies here");
         return NULL;
     }
-    end->place = malloc(length);
-    FUZZ_CHECK(end->place != NULL);
-    end->placed = length;
-    return end->place;
+    end->body = malloc(length);
+    FUZZ_CHECK(end->body != NULL);
+    end->body_length = length;
+    return end->body;
 }
 
 /* Keeps the peer's side of the socket empty, so that nothing waits for it. */
@@ -68,9 +68,9 @@ static bool take_all(struct end *end)
         drain(end);
         while ((message = channel_receive_body(end->channel, &length, &error)) != NULL) {
             FUZZ_CHECK(json_object_is_type(message, json_type_object));
-            FUZZ_CHECK(length == 0 || (end->place != NULL && length == end->placed));
+            FUZZ_CHECK(length == 0 || (end->body != NULL && length == end->body_length));
             if (length > 0)
-                memset(end->place, 0, length);
+                memset(end->body, 0, length);
             json_object_put(message);
             taken++;
         }
@@ -182,8 +182,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     end.peer = sockets[1];
     end.channel = channel_new(sockets[0], NULL);
     FUZZ_CHECK(end.channel != NULL);
-    if (end.kind & HAS_PLACE)
-        channel_set_destination(end.channel, place, &end);
+    if (end.kind & TAKES_BODIES)
+        channel_set_destination(end.channel, body_room, &end);
     if (end.kind & IS_RESUMABLE)
         channel_allow_resumption(end.channel, "session", "token", (end.kind & IS_ORCHESTRATOR) != 0);
     if (size > 1)
@@ -191,6 +191,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     channel_free(end.channel);
     FUZZ_CHECK(end.bodies_out == 0);
     (void)close(end.peer);
-    free(end.place);
+    free(end.body);
     return 0;
 }

@@ -1,6 +1,7 @@
 /*
- * Anything at all from two workers to the whole of a session: answers, events, and streams that cross from one place to the other.
- * What the session says keeps to the protocol, and it comes to an end when the workers do. The input: see feed.h.
+ * Anything at all from two workers to the whole of a session: answers, events, and streams that cross from one place to
+ * the other. What the session says keeps to the protocol, and it comes to an end when the workers do. The input: see
+ * feed.h.
  *
  * The places are the harness's sockets; what a run records and the folders it makes do not happen.
  */

@@ -1,14 +1,11 @@
 # Fuzz targets. `make check` runs each over its corpus; README.md says how to fuzz.
-FUZZ_RUNNERS = fuzz/run-message fuzz/run-frame fuzz/run-batch fuzz/run-channel fuzz/run-worker fuzz/run-session fuzz/run-pipeline fuzz/run-trace
+FUZZ_RUNNERS = fuzz/run-message fuzz/run-batch fuzz/run-channel fuzz/run-worker fuzz/run-session fuzz/run-pipeline fuzz/run-trace
 check_PROGRAMS += $(FUZZ_RUNNERS)
 TESTS += $(FUZZ_RUNNERS)
 fuzz_cppflags = $(AM_CPPFLAGS) $(JSON_C_CFLAGS) $(FYAML_CFLAGS)
 fuzz_run_message_SOURCES = fuzz/fuzz-message.c fuzz/run-corpus.c fuzz/fuzz.h
 fuzz_run_message_CPPFLAGS = $(fuzz_cppflags)
 fuzz_run_message_LDADD = libosiris-core.la
-fuzz_run_frame_SOURCES = fuzz/fuzz-frame.c fuzz/run-corpus.c fuzz/fuzz.h
-fuzz_run_frame_CPPFLAGS = $(fuzz_cppflags)
-fuzz_run_frame_LDADD = libosiris-core.la
 fuzz_run_channel_SOURCES = fuzz/fuzz-channel.c fuzz/run-corpus.c fuzz/fuzz.h
 fuzz_run_channel_CPPFLAGS = $(fuzz_cppflags)
 fuzz_run_channel_LDADD = libosiris-core.la
@@ -21,8 +18,8 @@ fuzz_run_worker_SOURCES = fuzz/fuzz-worker.c fuzz/feed.c fuzz/feed.h fuzz/run-co
 	worker/columns.c worker/decide.c worker/describe.c worker/door.c worker/edges.c worker/fields.c \
 	worker/files.c worker/folders.c worker/host.c worker/hosting.c worker/input-streams.c worker/inquire.c \
 	worker/interrupt.c worker/link-input.c worker/link-output.c worker/loop.c worker/methods.c worker/name-service.c \
-	worker/output-stream.c worker/plan.c worker/prepare.c worker/queue.c worker/reports.c worker/requests.c \
-	worker/run.c worker/signs.c worker/stand-in.c worker/start.c worker/step-messages.c worker/step-plan.c \
+	worker/output-stream.c worker/prepare.c worker/queue.c worker/reports.c worker/requests.c \
+	worker/run-plan.c worker/run.c worker/signs.c worker/stand-in.c worker/start.c worker/step-messages.c worker/step-plan.c \
 	worker/step.c worker/stream-messages.c worker/validate.c worker/verbs.c
 fuzz_run_worker_CPPFLAGS = $(fuzz_cppflags) -I$(top_srcdir)/tests
 # A thread that ends in the middle gives back what it has.
@@ -138,13 +135,6 @@ EXTRA_DIST += \
 	fuzz/corpus/channel/resume-with-a-wrong-token \
 	fuzz/corpus/channel/resume-with-another-session \
 	fuzz/corpus/channel/too-long \
-	fuzz/corpus/frame/body \
-	fuzz/corpus/frame/cut \
-	fuzz/corpus/frame/empty \
-	fuzz/corpus/frame/one \
-	fuzz/corpus/frame/out-of-sequence \
-	fuzz/corpus/frame/three \
-	fuzz/corpus/frame/too-long \
 	fuzz/corpus/message/deep \
 	fuzz/corpus/message/duplicate-key \
 	fuzz/corpus/message/empty-map \

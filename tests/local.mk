@@ -24,6 +24,8 @@ TEST_EXTENSIONS = .py
 PY_LOG_COMPILER = $(PYTHON3)
 unit_cppflags = $(AM_CPPFLAGS) $(JSON_C_CFLAGS) $(MSGPACK_CFLAGS) $(FYAML_CFLAGS) $(CHECK_CFLAGS) -I$(top_srcdir)/tests
 unit_ldadd = libosiris-core.la $(CHECK_LIBS)
+# A temporary folder for tests that write files.
+unit_folder = tests/unit-folder.c tests/unit-folder.h
 EXTRA_DIST += tests/unit.h
 EXTRA_DIST += tests/headers tests/layers.py tests/own-headers
 TESTS += tests/headers tests/own-headers

@@ -48,7 +48,7 @@ static void assign_step_locked(struct step *step, struct decision *decision)
     pthread_cond_signal(&step->fate.decided);
 }
 
-/* Those that a decision has will be told by it. */
+/* A step that belongs to a decision is left to it. */
 static void stop_step_locked(struct step *step)
 {
     if (step->fate.decision != NULL || (step->fate.phase != STEP_RUNNING && step->fate.phase != STEP_DECIDABLE))

@@ -64,8 +64,9 @@ void decide_commit(struct run *run, const char *request_id, const struct steps_r
 /* [main thread] */
 void decide_abort(struct run *run, const char *request_id, const struct steps_request *request);
 
-/* [main thread] The worker stops: a group that is being committed is not published any more, by none of its steps; one that is being
- * published is published, or taken back, by all of them. All other steps abort. Waits until no thread works any more or the time is up. True if none does. */
+/* [main thread] The worker stops: a group that is being committed is not published any more, by none of its steps; one
+ * that is being published is published, or taken back, by all of them. All other steps abort. Waits until no thread
+ * works any more or the time is up. True if none does. */
 bool decide_stop_all(struct run *run, int timeout_ms);
 
 /* [step's thread] Waits for the next stage. */

@@ -32,11 +32,11 @@ worker_sources = \
 	worker/methods.c \
 	worker/name-service.c worker/name-service.h \
 	worker/output-stream.c worker/output-stream.h \
-	worker/plan.c worker/plan.h \
 	worker/prepare.c worker/prepare.h \
 	worker/queue.c worker/queue.h \
 	worker/reports.c worker/reports.h \
 	worker/requests.c worker/requests.h \
+	worker/run-plan.c worker/run-plan.h \
 	worker/run.c worker/run.h \
 	worker/signs.c worker/signs.h \
 	worker/stand-in.c worker/stand-in.h \

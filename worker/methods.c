@@ -80,11 +80,11 @@ static int on_hello(struct worker *worker, const char *id, json_object *params,
 static struct run *make_run(struct worker *worker, json_object *params, struct osiris_error *error)
 {
     struct run *run = NULL;
-    struct plan plan;
+    struct run_plan plan;
 
-    if (plan_read(&plan, params, error) == 0)
+    if (run_plan_read(&plan, params, error) == 0)
         run = run_new(worker->channel, &plan, &worker->origin, worker->stdout_fd, error);
-    plan_clear(&plan);
+    run_plan_clear(&plan);
     return run;
 }
 

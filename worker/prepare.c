@@ -11,7 +11,6 @@
 #include "core/output/litter.h"
 #include "core/plugin/loader.h"
 #include "worker/claims.h"
-#include "worker/plan.h"
 
 static int out_of_memory(struct osiris_error *error)
 {
@@ -26,7 +25,7 @@ static char *make_absolute(const struct run *run, const char *path)
 
 /* Parts of prepare, in their order. */
 
-static int set_environment(const struct plan *plan, struct osiris_error *error)
+static int set_environment(const struct run_plan *plan, struct osiris_error *error)
 {
     for (size_t i = 0; i < plan->variable_count; i++)
         if (setenv(plan->environment[i].name, plan->environment[i].value, 1) < 0)
@@ -34,7 +33,7 @@ static int set_environment(const struct plan *plan, struct osiris_error *error)
     return 0;
 }
 
-static int add_secrets(struct run *run, const struct plan *plan, struct osiris_error *error)
+static int add_secrets(struct run *run, const struct run_plan *plan, struct osiris_error *error)
 {
     for (size_t i = 0; i < plan->secret_count; i++)
         if (redactor_add(run->redactor, plan->secrets[i]) < 0)
@@ -42,7 +41,7 @@ static int add_secrets(struct run *run, const struct plan *plan, struct osiris_e
     return 0;
 }
 
-static int load_driver(struct step *step, const struct plan_step *planned, struct osiris_error *error)
+static int load_driver(struct step *step, const struct run_plan_step *planned, struct osiris_error *error)
 {
     /* A driver that was loaded before may have changed the working directory. */
     _cleanup_free_ char *file = make_absolute(step->run, planned->file);
@@ -56,7 +55,7 @@ static int load_driver(struct step *step, const struct plan_step *planned, struc
     return step->plan.driver == NULL ? -1 : 0;
 }
 
-static int make_step(struct step *step, struct run *run, const struct plan_step *planned, struct osiris_error *error)
+static int make_step(struct step *step, struct run *run, const struct run_plan_step *planned, struct osiris_error *error)
 {
     step_init(step, run);
     step->plan.id = strdup(planned->id);
@@ -67,7 +66,7 @@ static int make_step(struct step *step, struct run *run, const struct plan_step 
     return load_driver(step, planned, error);
 }
 
-static int make_steps(struct run *run, const struct plan *plan, struct osiris_error *error)
+static int make_steps(struct run *run, const struct run_plan *plan, struct osiris_error *error)
 {
     run->steps = calloc(plan->step_count + 1, sizeof *run->steps);
     if (run->steps == NULL)
@@ -85,8 +84,8 @@ static int make_steps(struct run *run, const struct plan *plan, struct osiris_er
 
 /* An edge with its ends in this worker. */
 struct joint {
-    const struct plan *plan;
-    const struct plan_edge *edge;
+    const struct run_plan *plan;
+    const struct run_plan_edge *edge;
     size_t number;
     struct step *from, *to; /* NULL: elsewhere */
 };
@@ -166,10 +165,10 @@ static int make_edge(struct run *run, const struct joint *joint, struct osiris_e
 }
 
 /* Edges are numbered by their position in the plan. */
-static int make_edges(struct run *run, const struct plan *plan, struct osiris_error *error)
+static int make_edges(struct run *run, const struct run_plan *plan, struct osiris_error *error)
 {
     for (size_t i = 0; i < plan->edge_count; i++) {
-        const struct plan_edge *edge = &plan->edges[i];
+        const struct run_plan_edge *edge = &plan->edges[i];
         const struct joint joint = {.plan = plan,
                                     .edge = edge,
                                     .number = i,
@@ -194,7 +193,7 @@ static void init_locks(struct run *run)
 }
 
 /* The folder that prepare names may be anything, a user's own included. */
-static int choose_temp_dir(struct run *run, const struct plan *plan, struct osiris_error *error)
+static int choose_temp_dir(struct run *run, const struct run_plan *plan, struct osiris_error *error)
 {
     char name[CLOCK_ULID_SIZE];
 
@@ -225,7 +224,7 @@ void run_remove_temp_dir(struct run *run, bool all_closed)
         (void)rmdir(run->temp_root);
 }
 
-static int fill(struct run *run, const struct plan *plan, struct osiris_error *error)
+static int fill(struct run *run, const struct run_plan *plan, struct osiris_error *error)
 {
     run->run_id = strdup(plan->run_id);
     run->artifacts_dir = make_absolute(run, plan->artifacts_dir);
@@ -234,7 +233,7 @@ static int fill(struct run *run, const struct plan *plan, struct osiris_error *e
     return make_steps(run, plan, error) < 0 ? -1 : make_edges(run, plan, error);
 }
 
-struct run *run_new(struct channel *channel, const struct plan *plan, const struct worker_origin *origin, int stdout_fd,
+struct run *run_new(struct channel *channel, const struct run_plan *plan, const struct worker_origin *origin, int stdout_fd,
                     struct osiris_error *error)
 {
     struct run *run = calloc(1, sizeof *run);

@@ -6,11 +6,11 @@
 
 #include <json-c/json.h>
 
-#include "worker/plan.h"
+#include "worker/run-plan.h"
 #include "worker/run.h"
 
 /* Sets the environment, loads the drivers, and makes the queues. */
-struct run *run_new(struct channel *channel, const struct plan *plan, const struct worker_origin *origin, int stdout_fd,
+struct run *run_new(struct channel *channel, const struct run_plan *plan, const struct worker_origin *origin, int stdout_fd,
                     struct osiris_error *error);
 /* The answer to prepare: {drivers: [{driver, version}]}. */
 json_object *run_describe(const struct run *run);

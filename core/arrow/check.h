@@ -1,11 +1,11 @@
 /*
  * Checks what a driver hands over before anyone uses it: a schema once for each stream, then each batch.
  *
- * The C data interface contains no buffer sizes, so what is visible is checked: known formats, counts of
- * buffers and children, lengths and offsets (not negative, not absurd, not overflowing), children as
- * long as their parents need, buffers there where data must be, aligned as their values are, offsets that start at or above zero, never go down, and stay
- * below ARROW_MAXIMUM_BYTES. The cost is a few instructions a column, and a pass over the offsets of
- * columns of variable size.
+ * The C data interface contains no buffer sizes, so what is visible is checked: known formats, counts of buffers and
+ * children, lengths and offsets (not negative, not absurd, not overflowing), children as long as their parents need,
+ * buffers there where data must be, aligned as their values are, offsets that start at or above zero, never go down,
+ * and stay below ARROW_MAXIMUM_BYTES. The cost is a few instructions a column, and a pass over the offsets of columns
+ * of variable size.
  */
 #ifndef OSIRIS_CORE_ARROW_CHECK_H
 #define OSIRIS_CORE_ARROW_CHECK_H

@@ -69,7 +69,8 @@ void cut_to_whole_lines(int fd)
         (void)!ftruncate(fd, end);
 }
 
-/* Checks that the descriptor is of the file with this name and that nobody else writes to it. EWOULDBLOCK: somebody else does, or did. */
+/* Checks that the descriptor is of the file with this name and that nobody else writes to it. EWOULDBLOCK: somebody
+ * else does, or did. */
 static bool is_ours(int fd, const char *name)
 {
     struct stat open_one, named;

@@ -8,7 +8,8 @@
 
 #include "core/base/error.h"
 
-/* Replaces `path` through "<path>.tmp" or another name beside it. It is not synced: only files that can be recreated are written this way. */
+/* Replaces `path` through "<path>.tmp" or another name beside it. It is not synced: only files that can be recreated
+ * are written this way. */
 int atomic_file_write(const char *path, const void *bytes, size_t length, mode_t mode,
                       struct osiris_error *error);
 

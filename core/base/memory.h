@@ -21,8 +21,8 @@ _Noreturn void memory_exhausted(void);
 /* Returns on the first thread that runs out of memory; the others wait for the end. */
 void memory_wait_unless_first(void);
 
-/* Between the two, on this thread, no allocation may fail, whatever its size: for calls of libraries that would continue with a wrong
- * value. They nest. */
+/* Between the two, on this thread, no allocation may fail, whatever its size: for calls of libraries that would
+ * continue with a wrong value. They nest. */
 void memory_insist(void);
 void memory_insist_no_more(void);
 bool memory_is_insisting(void);

@@ -1,6 +1,6 @@
 /*
- * Time in which a process does not run, because it was stopped (Ctrl-Z, SIGSTOP) or its machine was paused. A process that judges another
- * one by time must not count the time in which it could not have listened itself.
+ * Time in which a process does not run, because it was stopped (Ctrl-Z, SIGSTOP) or its machine was paused. A process
+ * that judges another one by time must not count the time in which it could not have listened itself.
  *
  * (CLOCK_MONOTONIC excludes the time in which a machine is suspended, but includes the time in which a process is
  * stopped or a virtual machine is paused.)

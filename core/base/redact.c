@@ -76,11 +76,11 @@ static int add_pattern(struct redactor *redactor, const char *text, size_t lengt
 {
     if (length == 0)
         return 0;
-    struct pattern **place = &redactor->patterns[(unsigned char)text[0]];
-    for (; *place != NULL && (*place)->length >= length; place = &(*place)->next)
-        if ((*place)->length == length && memcmp((*place)->text, text, length) == 0) {
-            (*place)->alone = (*place)->alone && manner.alone;
-            (*place)->plain = (*place)->plain && manner.plain;
+    struct pattern **link = &redactor->patterns[(unsigned char)text[0]];
+    for (; *link != NULL && (*link)->length >= length; link = &(*link)->next)
+        if ((*link)->length == length && memcmp((*link)->text, text, length) == 0) {
+            (*link)->alone = (*link)->alone && manner.alone;
+            (*link)->plain = (*link)->plain && manner.plain;
             return 0;
         }
     struct pattern *pattern = malloc(sizeof *pattern + length);
@@ -90,8 +90,8 @@ static int add_pattern(struct redactor *redactor, const char *text, size_t lengt
     pattern->alone = manner.alone;
     pattern->plain = manner.plain;
     memcpy(pattern->text, text, length);
-    pattern->next = *place;
-    *place = pattern;
+    pattern->next = *link;
+    *link = pattern;
     redactor->empty = false;
     return 0;
 }

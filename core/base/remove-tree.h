@@ -15,7 +15,8 @@ void remove_tree(const char *path);
 json_object *folder_entries(const char *path);
 void remove_new_entries(const char *path, json_object *known);
 
-/* Opens a folder that a driver of the same user has created and possibly made inaccessible to its owner. A descriptor, or -1 with errno. */
+/* Opens a folder that a driver of the same user has created and possibly made inaccessible to its owner. A descriptor,
+ * or -1 with errno. */
 int open_folder_of_ours(int folder, const char *name);
 
 #endif

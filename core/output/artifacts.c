@@ -18,7 +18,7 @@
 #include "core/base/utf8.h"
 
 #define DEEPEST 64
-#define MOST_TOLD 10
+#define MOST_REPORTED 10
 #define PATH_MAXIMUM 4096
 
 struct sweep {
@@ -60,7 +60,7 @@ static void report_left_out(struct sweep *sweep, const char *path, const char *w
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(5 * PATH_MAXIMUM);
 
     sweep->count++;
-    if (sweep->count > MOST_TOLD)
+    if (sweep->count > MOST_REPORTED)
         return;
     buffer_append_text(&text, "the artifact \"");
     append_shown(&text, path);
@@ -187,9 +187,10 @@ static void sweep_all(const char *folder, json_object *known, artifacts_report *
         return;
     sweep_unknown(&sweep, openat(sweep.root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), known, "", 1);
     (void)close(sweep.root);
-    if (sweep.count <= MOST_TOLD)
+    if (sweep.count <= MOST_REPORTED)
         return;
-    snprintf(text, sizeof text, "%zu more artifact%s removed", sweep.count - MOST_TOLD, sweep.count - MOST_TOLD == 1 ? " was" : "s were");
+    snprintf(text, sizeof text, "%zu more artifact%s removed", sweep.count - MOST_REPORTED,
+             sweep.count - MOST_REPORTED == 1 ? " was" : "s were");
     report_one(context, text);
 }
 

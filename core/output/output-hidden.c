@@ -28,8 +28,8 @@ static int discard_hidden_name(struct output *output)
     return -1;
 }
 
-/* Between its creation and its locking another process may have considered the file stale and removed it. On a file system without
- * locks no process does that. */
+/* Between its creation and its locking another process may have considered the file stale and removed it. On a file
+ * system without locks no process does that. */
 static bool lock_hidden(int fd)
 {
     struct stat status;

@@ -30,7 +30,8 @@ void host_values_clear(struct host_values *values);
 /* Sets the plug-in that this thread is calling (NULL: none any more), which is at fault if it passes a NULL table. Until then its
  * values must not be emptied: on this thread they are read without the lock. */
 void host_values_serve(struct host_values *values);
-/* The owner of a table that a plug-in has passed in. If the table is NULL: NULL, and it is reported to `misused` of this thread's plug-in. */
+/* The owner of a table that a plug-in has passed in. If the table is NULL: NULL, and it is reported to `misused` of
+ * this thread's plug-in. */
 struct host_values *host_values_of(const struct osiris_host *host, const char *function);
 /* Whether `given` is not NULL; else it is reported to `misused`. */
 bool host_values_has(struct host_values *values, const void *given, const char *function, const char *what);

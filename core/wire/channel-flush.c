@@ -77,12 +77,12 @@ static void continue_body(struct body_out *body)
 /* Queues the rest of a body after those of other streams, but before the next ones of its own stream. */
 static void put_back(struct channel *channel, struct body_out *body)
 {
-    struct body_out **place = &channel->bodies;
+    struct body_out **link = &channel->bodies;
 
-    while (*place != NULL && (*place)->stream != body->stream)
-        place = &(*place)->next;
-    body->next = *place;
-    *place = body;
+    while (*link != NULL && (*link)->stream != body->stream)
+        link = &(*link)->next;
+    body->next = *link;
+    *link = body;
     channel->body_lane_bytes += body_out_cost(body);
     if (body->next == NULL)
         channel->last_body = body;

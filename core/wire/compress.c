@@ -153,9 +153,9 @@ static int add_aligned(struct pieces *pieces, const void *bytes, size_t length)
     return add_piece(pieces, bytes, length);
 }
 
-static int add_numbers(struct wire_numbers *numbers, size_t place, size_t length, size_t raw_length)
+static int add_numbers(struct wire_numbers *numbers, size_t offset, size_t length, size_t raw_length)
 {
-    return wire_add_number(numbers, (int64_t)place) < 0 ||
+    return wire_add_number(numbers, (int64_t)offset) < 0 ||
                    wire_add_number(numbers, (int64_t)length) < 0 ||
                    wire_add_number(numbers, (int64_t)raw_length) < 0
                ? -1
@@ -190,13 +190,13 @@ int wire_batch_compress(struct wire_batch *batch, const char *codec, struct osir
     batch->copies = calloc(given->count / 2 + 1, sizeof *batch->copies);
     int result = batch->copies == NULL ? -1 : 0;
     for (size_t i = 0; result == 0 && i + 1 < given->count; i += 2) {
-        size_t place = (size_t)given->list[i];
+        size_t offset = (size_t)given->list[i];
         if (given->list[i + 1] == 0) {
             result = add_numbers(&buffers, 0, 0, 0);
             continue;
         }
         /* Each buffer is one piece, with padding between them. */
-        while (start < place)
+        while (start < offset)
             start += batch->pieces[piece++].iov_len;
         start += batch->pieces[piece].iov_len;
         result = add_buffer(batch, codec, &batch->pieces[piece++], &pieces, &buffers);

@@ -110,22 +110,22 @@ static uint8_t *decompress(struct decoder *decoder, const uint8_t *bytes, size_t
 static int next_buffer(struct decoder *decoder, uint64_t needed, bool optional, uint8_t **out,
                        size_t *out_length)
 {
-    int64_t place = next_number(decoder->buffers, &decoder->buffer);
+    int64_t offset = next_number(decoder->buffers, &decoder->buffer);
     int64_t length = next_number(decoder->buffers, &decoder->buffer);
     int64_t raw_length =
         decoder->codec == NULL ? 0 : next_number(decoder->buffers, &decoder->buffer);
 
     *out = NULL;
     *out_length = 0;
-    if (place < 0 || length < 0 || raw_length < 0 || place % WIRE_ALIGNMENT != 0)
+    if (offset < 0 || length < 0 || raw_length < 0 || offset % WIRE_ALIGNMENT != 0)
         return malformed(decoder, "has a buffer at an invalid position");
     if (length == 0)
         return optional || needed == 0 ? 0 : malformed(decoder, "has a buffer that is too short");
-    if ((uint64_t)place < decoder->body_end || (uint64_t)place > decoder->body_length ||
-        (uint64_t)length > decoder->body_length - (uint64_t)place)
+    if ((uint64_t)offset < decoder->body_end || (uint64_t)offset > decoder->body_length ||
+        (uint64_t)length > decoder->body_length - (uint64_t)offset)
         return malformed(decoder, "has a buffer outside of its body");
-    decoder->body_end = (size_t)place + (size_t)length;
-    *out = decoder->body + place;
+    decoder->body_end = (size_t)offset + (size_t)length;
+    *out = decoder->body + offset;
     *out_length = (size_t)length;
     if (raw_length > 0) {
         *out = decompress(decoder, *out, (size_t)length, (size_t)raw_length);

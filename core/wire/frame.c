@@ -39,25 +39,3 @@ int frame_check_header(const struct frame_header *header, uint64_t expected,
         return osiris_error_set_violation(error, "a frame is out of sequence");
     return 0;
 }
-
-enum frame_result frame_next(const uint8_t *bytes, size_t length, uint64_t *sequence,
-                             struct frame *frame, size_t *consumed, struct osiris_error *error)
-{
-    struct frame_header header;
-
-    *consumed = FRAME_HEADER_SIZE;
-    if (length < FRAME_HEADER_SIZE)
-        return FRAME_AGAIN;
-    frame_decode_header(bytes, &header);
-    if (frame_check_header(&header, *sequence + 1, error) < 0)
-        return FRAME_VIOLATION;
-    *consumed = FRAME_HEADER_SIZE + (size_t)header.message_length + header.body_length;
-    if (length < *consumed)
-        return FRAME_AGAIN;
-    *frame = (struct frame){.message = bytes + FRAME_HEADER_SIZE,
-                            .message_length = header.message_length,
-                            .body = bytes + FRAME_HEADER_SIZE + header.message_length,
-                            .body_length = header.body_length};
-    *sequence = header.sequence;
-    return FRAME_OK;
-}

@@ -1,6 +1,6 @@
 /*
- * Frames of the protocol (docs/protocol.md): a header of 16 bytes, then a message, then a body. Encoding
- * and judging a header, and an incremental decoder over received bytes. No I/O, no msgpack.
+ * Frames of the protocol (docs/protocol.md): a header of 16 bytes, then a message, then a body. This encodes, decodes
+ * and checks headers. No I/O, no msgpack.
  */
 #ifndef OSIRIS_CORE_WIRE_FRAME_H
 #define OSIRIS_CORE_WIRE_FRAME_H
@@ -25,20 +25,5 @@ void frame_decode_header(const uint8_t bytes[FRAME_HEADER_SIZE], struct frame_he
 /* Checks that the lengths are within bounds and the number is `expected`; else -1 with the error set. */
 int frame_check_header(const struct frame_header *header, uint64_t expected,
                        struct osiris_error *error);
-
-enum frame_result { FRAME_OK, FRAME_AGAIN, FRAME_VIOLATION };
-
-/* A whole frame in received bytes: the pointers are into them. */
-struct frame {
-    const uint8_t *message, *body;
-    size_t message_length, body_length;
-};
-
-/* Looks for one whole frame at the beginning of `bytes`. FRAME_OK: *frame is filled, *consumed says how
- * many bytes it takes, and *sequence (the last number seen) has gone up. FRAME_AGAIN: more
- * bytes are needed, *consumed says how many the frame takes in all (as far as is known). FRAME_VIOLATION: the error
- * is set. A header is judged as soon as it is there. */
-enum frame_result frame_next(const uint8_t *bytes, size_t length, uint64_t *sequence,
-                             struct frame *frame, size_t *consumed, struct osiris_error *error);
 
 #endif

@@ -67,24 +67,24 @@ static bool are_nodes(json_object *nodes)
 }
 
 /* Whether every buffer is within a body of that length, after the previous one. */
-static const char *place_buffers(json_object *buffers, const char *codec, int64_t body)
+static const char *check_buffers(json_object *buffers, const char *codec, int64_t body)
 {
     size_t count = json_array_count(buffers), each = codec == NULL ? 2 : 3;
     int64_t end = 0;
 
     for (size_t i = 0; i + each <= count; i += each) {
-        int64_t place = number_at(buffers, i), length = number_at(buffers, i + 1);
+        int64_t offset = number_at(buffers, i), length = number_at(buffers, i + 1);
         int64_t raw_length = codec == NULL ? 0 : number_at(buffers, i + 2);
-        if (place < 0 || length < 0 || place % WIRE_ALIGNMENT != 0)
+        if (offset < 0 || length < 0 || offset % WIRE_ALIGNMENT != 0)
             return "a batch has a buffer at an invalid position";
         if (raw_length > 0 &&
             (length == 0 || (uint64_t)raw_length > wire_decompressed_bound(codec, (size_t)length)))
             return "a batch claims more than its compressed bytes can contain";
         if (length == 0)
             continue;
-        if (place < end || place > body || length > body - place)
+        if (offset < end || offset > body || length > body - offset)
             return "a batch has a buffer outside of its body";
-        end = place + length;
+        end = offset + length;
     }
     return NULL;
 }
@@ -107,7 +107,7 @@ const char *wire_batch_weigh(json_object *data, int64_t *weight)
         return wrong;
     if (!are_nodes(nodes))
         return "a batch has an impossible length, null count or offset";
-    return place_buffers(buffers, codec == NULL ? NULL : json_object_get_string(codec), body);
+    return check_buffers(buffers, codec == NULL ? NULL : json_object_get_string(codec), body);
 }
 
 const char *wire_batch_weigh_encoded(const struct wire_batch *batch, int64_t *weight)

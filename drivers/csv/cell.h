@@ -31,9 +31,4 @@ static inline char *csv_cell_null(const struct csv_field *field, char *at)
     return at + word->size;
 }
 
-/* Bytes as hex or base64 by option; `to` has room for twice the size and four. Returns the length.
- */
-size_t csv_encode_binary(const struct csv_options *options, const char *from, size_t size,
-                         char *to);
-
 #endif

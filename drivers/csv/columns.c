@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "columns.h"
+#include "report.h"
 
 #define NAME_COMPARED_MAX 64 /* longer names are not compared */
 

@@ -97,8 +97,8 @@ static bool set_zstd(struct csv_compressor *compressor, ZSTD_cParameter paramete
     return !ZSTD_isError(ZSTD_CCtx_setParameter(compressor->zstd, parameter, value));
 }
 
-/* The tables of the higher levels take up to 90 MiB. With these, no level takes more than 16; level 19 makes files 1.3 % larger, in
- * less than half the time (27 MB of orders, zstd 1.5.4). */
+/* The tables of the higher levels take up to 90 MiB. With these, no level takes more than 16; level 19 makes files 1.3
+ * % larger, in less than half the time (27 MB of orders, zstd 1.5.4). */
 static bool bound_tables(struct csv_compressor *compressor, int level)
 {
     return level < 9 || (set_zstd(compressor, ZSTD_c_windowLog, 21) &&

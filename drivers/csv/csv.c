@@ -9,6 +9,7 @@
 #include <osiris/plugin.h>
 
 #include "options.h"
+#include "report.h"
 #include "spec.h"
 #include "table.h"
 

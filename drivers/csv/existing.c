@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "existing.h"
+#include "report.h"
 
 #define BLOCK ((size_t)1 << 16)
 #define TAIL 4 /* no line break takes more bytes */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "field.h"
+#include "report.h"
 
 #define NESTING_MAX 32
 

@@ -13,6 +13,7 @@
 
 #include "existing.h"
 #include "file.h"
+#include "report.h"
 
 #define PIECE ((size_t)1 << 15) /* bytes of text that are encoded at a time */
 

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "binary.h"
 #include "cell.h"
 #include "digits.h"
+#include "report.h"
 
 #define LONGEST_JSON ((size_t)256 << 20)
 #define VALUES_WITHOUT_ASKING 65536

@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += libosiris-csv.la
 libosiris_csv_la_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS) $(ZSTD_CFLAGS)
 libosiris_csv_la_LIBADD = libosiris-kit-pic.la $(ZLIB_LIBS) $(ZSTD_LIBS)
 libosiris_csv_la_SOURCES = \
+	drivers/csv/binary.c drivers/csv/binary.h \
 	drivers/csv/calendar.h \
 	drivers/csv/cell.c drivers/csv/cell.h \
 	drivers/csv/columns.c drivers/csv/columns.h \
@@ -23,6 +24,7 @@ libosiris_csv_la_SOURCES = \
 	drivers/csv/put.c \
 	drivers/csv/quote.c drivers/csv/quote.h \
 	drivers/csv/relay.c drivers/csv/relay.h \
+	drivers/csv/report.c drivers/csv/report.h \
 	drivers/csv/scan.h \
 	drivers/csv/shortest.c drivers/csv/shortest.h \
 	drivers/csv/sink.c drivers/csv/sink.h \

@@ -10,6 +10,7 @@
 
 #include "calendar.h"
 #include "name.h"
+#include "report.h"
 
 struct name {
     const struct osiris_host *host;

@@ -2,37 +2,13 @@
  * Reads the options. The host has checked them against the schema (spec.c); what a schema cannot
  * express is checked here, and invalid values that the host should have refused are refused again.
  */
-#include <osiris/kit.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "name.h"
 #include "options.h"
-
-int csv_refuse(const struct osiris_host *host, const char *option, const char *hint,
-               const char *format, ...)
-{
-    char message[1024];
-    va_list arguments;
-    int prefix = snprintf(message, sizeof message, "%s: ", option);
-    va_start(arguments, format);
-    vsnprintf(message + prefix, sizeof message - (size_t)prefix, format, arguments);
-    va_end(arguments);
-    return osiris_refuse(host, option, hint, "%s", message);
-}
-
-int csv_fail(const struct osiris_host *host, int category, int native_code, const char *hint,
-             const char *format, ...)
-{
-    char message[1024];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
-    return osiris_fail(host, category, 0, native_code, NULL, hint, "%s", message);
-}
+#include "report.h"
 
 static int refuse(const struct osiris_host *host, const char *hint, const char *key,
                   const char *problem)

@@ -79,12 +79,4 @@ static inline bool csv_has_escape(const struct csv_options *options)
     return options->escape != options->quote;
 }
 
-/* Reports what is wrong with an option, printf-like; `hint` may be NULL. Always -1. */
-int csv_refuse(const struct osiris_host *host, const char *option, const char *hint,
-               const char *format, ...) __attribute__((format(printf, 4, 5)));
-
-/* Reports any other error. */
-int csv_fail(const struct osiris_host *host, int category, int native_code, const char *hint,
-             const char *format, ...) __attribute__((format(printf, 5, 6)));
-
 #endif

@@ -5,6 +5,7 @@
 
 #include "name.h"
 #include "parts.h"
+#include "report.h"
 
 static uint32_t output_flags(const struct csv_options *options)
 {

@@ -7,6 +7,7 @@
 
 #include "calendar.h"
 #include "field.h"
+#include "report.h"
 #include "shortest.h"
 
 static char *put_boolean(struct csv_field *field, int64_t index, char *at)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "relay.h"
+#include "report.h"
 
 struct csv_relay {
     struct csv_file *file;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "relay.h"
+#include "report.h"
 #include "sink.h"
 
 static size_t buffer_size(size_t reserve)

@@ -7,6 +7,7 @@
 #include "cell.h"
 #include "columns.h"
 #include "digits.h"
+#include "report.h"
 #include "table.h"
 
 #define SLACK 64 /* bytes that may be overwritten, and the quotes of a single empty field */

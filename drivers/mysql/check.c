@@ -1,30 +1,22 @@
 /* Checks whether the connection is usable; see verbs.h. */
 #include <mysqld_error.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "clock.h"
 #include "verbs.h"
 
 #define LATENCY_ROUNDS 3
-
-static double now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
 
 /* The shortest of a few round trips. */
 static int measure_latency(struct mysql_session *session, double *latency_ms)
 {
     for (int i = 0; i < LATENCY_ROUNDS; i++) {
-        double started = now_ms();
+        int64_t started_us = mysql_now_us();
         MYSQL_RES *result = mysql_ask(session, "measure the latency", "SELECT 1");
         if (result == NULL)
             return -1;
         mysql_free_result(result);
-        double took = now_ms() - started;
+        double took = (double)(mysql_now_us() - started_us) / 1e3;
         if (i == 0 || took < *latency_ms)
             *latency_ms = took;
     }

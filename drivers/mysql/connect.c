@@ -1,14 +1,11 @@
-/* Connecting and interrupting; see mysql-driver.h. */
+/* Connecting; see mysql-driver.h. */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "clock.h"
 #include "mysql-driver.h"
 
 #define KILL_TIMEOUT_S 2
@@ -21,48 +18,6 @@
 #define INIT_COMMAND                                                                                                    \
     "SET time_zone = '+00:00', SESSION net_write_timeout = 3600, SESSION sql_select_limit = 18446744073709551615, "     \
     "SESSION sql_notes = 0"
-
-int mysql_session_init(struct mysql_session *session, const struct osiris_host *host)
-{
-    session->host = host;
-    session->socket = -1;
-    pthread_mutex_init(&session->lock, NULL);
-    if (mysql_target_init(&session->target, host) < 0 ||
-        mysql_tls_check_files(&session->target, host) < 0)
-        return -1;
-    session->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (session->wake < 0)
-        return osiris_fail(host, OSIRIS_ERROR_INTERNAL, 1, errno, NULL, NULL,
-                           "cannot create an event descriptor: %s", strerror(errno));
-    return 0;
-}
-
-/* The session's own descriptor of a socket that the library may close, so that an interrupt never shuts down another one. */
-static void hold_socket(struct mysql_session *session, int socket)
-{
-    pthread_mutex_lock(&session->lock);
-    if (session->socket >= 0)
-        close(session->socket);
-    session->socket = socket < 0 ? -1 : fcntl(socket, F_DUPFD_CLOEXEC, 0);
-    pthread_mutex_unlock(&session->lock);
-}
-
-void mysql_session_disconnect(struct mysql_session *session)
-{
-    if (session->mysql != NULL)
-        mysql_close(session->mysql);
-    session->mysql = NULL;
-    hold_socket(session, -1);
-}
-
-void mysql_session_clear(struct mysql_session *session)
-{
-    mysql_session_disconnect(session);
-    close(session->wake);
-    pthread_mutex_destroy(&session->lock);
-}
-
-/* Connecting. */
 
 static MYSQL *prepare_handle(const struct mysql_target *target, unsigned connect_timeout_s,
                              unsigned read_timeout_s)
@@ -101,22 +56,6 @@ static int fail_interrupted(struct mysql_session *session)
     return osiris_fail(session->host, OSIRIS_ERROR_CANCELLED, 0, 0, NULL, NULL, "interrupted");
 }
 
-bool mysql_session_is_interrupted(struct mysql_session *session)
-{
-    pthread_mutex_lock(&session->lock);
-    bool interrupted = session->interrupted;
-    pthread_mutex_unlock(&session->lock);
-    return interrupted;
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Events on the connection's socket; 0: the time is over, or an interrupt. */
 static short wait_on_socket(const struct mysql_session *session, short events, int64_t deadline_ms)
 {
@@ -124,7 +63,7 @@ static short wait_on_socket(const struct mysql_session *session, short events, i
                              {.fd = session->wake, .events = POLLIN}};
 
     for (;;) {
-        int64_t left = deadline_ms - now_ms();
+        int64_t left = deadline_ms - mysql_now_ms();
         int count = left <= 0 ? 0 : poll(wait, 2, (int)left);
         if (count < 0 && errno == EINTR)
             continue;
@@ -149,7 +88,7 @@ static bool after_connect(struct mysql_session *session, int64_t deadline_ms)
     if (!is_connected(socket))
         return true;
     /* The waits of a TLS handshake do not get here. */
-    hold_socket(session, socket);
+    mysql_session_hold_socket(session, socket);
     while (mysql_tls_needs_greeting(&session->target)) {
         if (wait_on_socket(session, POLLIN, deadline_ms) == 0)
             return false;
@@ -188,7 +127,7 @@ static int connect_interruptibly(struct mysql_session *session)
 {
     const struct mysql_target *target = &session->target;
     MYSQL *mysql = session->mysql, *connected = NULL;
-    int64_t deadline = now_ms() + (int64_t)target->connect_timeout_s * 1000;
+    int64_t deadline = mysql_now_ms() + (int64_t)target->connect_timeout_s * 1000;
     int status = mysql_real_connect_start(&connected, mysql, host_of(target), target->user,
                                           target->password, target->database, target->port,
                                           target->socket, 0);
@@ -199,7 +138,7 @@ static int connect_interruptibly(struct mysql_session *session)
         return 0;
     if (mysql_session_is_interrupted(session))
         return fail_interrupted(session);
-    if (now_ms() >= deadline)
+    if (mysql_now_ms() >= deadline)
         return mysql_session_fail_late(session);
     return mysql_session_fail(session, "connect", mysql_errno(mysql), mysql_sqlstate(mysql),
                               mysql_error(mysql));
@@ -220,7 +159,7 @@ int mysql_session_connect(struct mysql_session *session)
     if (connect_interruptibly(session) < 0)
         return -1;
     session->thread_id = mysql_thread_id(mysql);
-    hold_socket(session, (int)mysql_get_socket(mysql));
+    mysql_session_hold_socket(session, (int)mysql_get_socket(mysql));
     /* Written only by this thread. */
     if (session->socket < 0)
         return osiris_fail(session->host, OSIRIS_ERROR_INTERNAL, 1, errno, NULL, NULL,
@@ -228,30 +167,6 @@ int mysql_session_connect(struct mysql_session *session)
     if (mysql_session_is_interrupted(session))
         return fail_interrupted(session);
     return mysql_tls_after_connect(session) < 0 ? -1 : mysql_run_init_sql(session);
-}
-
-int mysql_session_wait(const struct mysql_session *session, int milliseconds)
-{
-    struct pollfd wake = {.fd = session->wake, .events = POLLIN};
-    int64_t end = now_ms() + milliseconds;
-    int count = 0;
-
-    for (int64_t left = milliseconds; left > 0 && count <= 0; left = end - now_ms()) {
-        count = poll(&wake, 1, (int)left);
-        if (count < 0 && errno != EINTR)
-            break;
-    }
-    return count > 0 ? -1 : 0;
-}
-
-void mysql_session_interrupt(struct mysql_session *session)
-{
-    pthread_mutex_lock(&session->lock);
-    session->interrupted = true;
-    (void)eventfd_write(session->wake, 1);
-    if (session->socket >= 0)
-        (void)shutdown(session->socket, SHUT_RDWR);
-    pthread_mutex_unlock(&session->lock);
 }
 
 /* KILL QUERY over a second connection, quickly or not at all: eventually the server notices by itself. */

@@ -1,10 +1,11 @@
 /*
- * A server collects the rows that it sends in a buffer that is initially net_buffer_length long, 16 KiB, and later as long as the
- * longest packet that it has received from the connection's client (MySQL's manual: "dynamically enlarged up to
- * max_allowed_packet bytes as needed"). On one machine each time it sends wakes the reader, which costs the server more
- * than copying: with 96 KiB it needs an eighth less time for a large table (with more than half of what a socket
- * holds, the two start to wait for each other). So a statement to a server on the same machine is lengthened with
- * blanks at its end, which servers remove before they parse or log it. (bench/export, 3 million orders: 1.90 s, without this 2.27 s.)
+ * A server collects the rows that it sends in a buffer that is initially net_buffer_length long, 16 KiB, and later as
+ * long as the longest packet that it has received from the connection's client (MySQL's manual: "dynamically enlarged
+ * up to max_allowed_packet bytes as needed"). On one machine each time it sends wakes the reader, which costs the
+ * server more than copying: with 96 KiB it needs an eighth less time for a large table (with more than half of what a
+ * socket holds, the two start to wait for each other). So a statement to a server on the same machine is lengthened
+ * with blanks at its end, which servers remove before they parse or log it. (bench/export, 3 million orders: 1.90 s,
+ * without this 2.27 s.)
  */
 #include <stdlib.h>
 #include <string.h>

@@ -6,6 +6,7 @@ mysql_la_LIBADD = libosiris-kit-pic.la $(MYSQL_LIBS)
 mysql_la_SOURCES = \
 	drivers/mysql/certificate.c \
 	drivers/mysql/check.c \
+	drivers/mysql/clock.h \
 	drivers/mysql/columns.c \
 	drivers/mysql/connect.c \
 	drivers/mysql/discover.c \
@@ -32,6 +33,7 @@ mysql_la_SOURCES = \
 	drivers/mysql/resume.h \
 	drivers/mysql/segments.c \
 	drivers/mysql/segments.h \
+	drivers/mysql/session.c \
 	drivers/mysql/snapshot.c \
 	drivers/mysql/snapshot.h \
 	drivers/mysql/spec.c \

@@ -146,8 +146,8 @@ static bool enqueue(struct worker *worker, struct ready *ready)
     return wanted;
 }
 
-/* The client library reads a whole row into memory before any part of it is visible. Where rows can be giant, only a few connections
- * may read at a time. The others wait with their statements begun. False: the read was stopped. */
+/* The client library reads a whole row into memory before any part of it is visible. Where rows can be giant, only a
+ * few connections may read at a time. The others wait with their statements begun. False: the read was stopped. */
 static bool begin_reading(struct worker *worker)
 {
     struct mysql_merge *merge = worker->merge;

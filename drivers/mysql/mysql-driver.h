@@ -51,11 +51,10 @@ struct mysql_session {
 /* Reads and checks the connection's fields; -1: reported. */
 int mysql_target_init(struct mysql_target *target, const struct osiris_host *host);
 
-/* connect.c */
+/* session.c */
 
 int mysql_session_init(struct mysql_session *session, const struct osiris_host *host);
 void mysql_session_clear(struct mysql_session *session);
-int mysql_session_connect(struct mysql_session *session);
 /* Closes the connection; it may be connected again. */
 void mysql_session_disconnect(struct mysql_session *session);
 /* Waits; -1: it was interrupted. */
@@ -63,6 +62,13 @@ int mysql_session_wait(const struct mysql_session *session, int milliseconds);
 bool mysql_session_is_interrupted(struct mysql_session *session);
 /* [any thread] Makes a wait in the connection end with an error. */
 void mysql_session_interrupt(struct mysql_session *session);
+/* Duplicates the descriptor of the connection's socket (-1: none) for interrupts. The library may close its own, and an
+ * interrupt must not shut down another one. */
+void mysql_session_hold_socket(struct mysql_session *session, int socket);
+
+/* connect.c */
+
+int mysql_session_connect(struct mysql_session *session);
 /* Drops a statement in progress and its rows: cuts the connection and stops the server. */
 void mysql_session_abandon(struct mysql_session *session);
 
@@ -131,7 +137,8 @@ int mysql_check_statement(const struct osiris_host *host);
 /* The SQL to run (free it), NULL with the problem reported. `part` applies to tables; a query is run as it is. */
 char *mysql_make_statement(const struct osiris_host *host, const struct mysql_part *part);
 
-/* Makes the server parse the config's `where` without our parentheses, because "1) OR (1" would break out of them. -1: reported. */
+/* Makes the server parse the config's `where` without our parentheses, because "1) OR (1" would break out of them. -1:
+ * reported. */
 int mysql_check_where(struct mysql_session *session);
 
 /* lengthen.c */

@@ -4,8 +4,8 @@
 #include <errmsg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "clock.h"
 #include "narrow.h"
 
 #define FIRST_WAIT_MS 100
@@ -246,14 +246,6 @@ static bool has_place(const struct mysql_reader *reader)
     return reader->after != NULL || reader->delivered == 0;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Twice as long each time; -1: interrupted. */
 static int wait_before_attempt(struct mysql_reader *reader)
 {
@@ -375,7 +367,7 @@ static void note_loss(struct mysql_reader *reader)
 /* A server that was silent for read_timeout would only do the same again. */
 static bool was_silent_since(const struct mysql_reader *reader, int64_t begun_ms)
 {
-    return now_ms() - begun_ms >= (int64_t)reader->session.target.read_timeout_s * 1000;
+    return mysql_now_ms() - begun_ms >= (int64_t)reader->session.target.read_timeout_s * 1000;
 }
 
 /* Before anything is read, no key is needed to start again. */
@@ -388,7 +380,7 @@ static int begin_again(struct mysql_reader *reader, const struct mysql_work *wor
 
 int mysql_reader_begin(struct mysql_reader *reader, const struct mysql_work *work)
 {
-    const int64_t begun_ms = now_ms();
+    const int64_t begun_ms = mysql_now_ms();
 
     if (mysql_session_connect(&reader->session) < 0)
         return -1;
@@ -427,7 +419,7 @@ int mysql_reader_join(struct mysql_reader *reader)
 
 int mysql_reader_execute(struct mysql_reader *reader)
 {
-    const int64_t begun_ms = now_ms();
+    const int64_t begun_ms = mysql_now_ms();
 
     mysql_reports_hold(&reader->reports);
     if (execute(reader) == 0) {

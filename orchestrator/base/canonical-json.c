@@ -102,8 +102,8 @@ static bool reads_as_itself(const char *text)
 
 static void append_yaml(json_object *value, struct buffer *buffer, unsigned indent, bool in_list);
 
-/* Characters that JSON allows unescaped, but YAML does not, or only as a line break: DEL, C1, line separators, the byte order mark.
- * Returns its length in bytes; 0: none of these. */
+/* Characters that JSON allows unescaped, but YAML does not, or only as a line break: DEL, C1, line separators, the byte
+ * order mark. Returns its length in bytes; 0: none of these. */
 static size_t unprintable(const char *at, unsigned *code)
 {
     const unsigned char *c = (const unsigned char *)at;

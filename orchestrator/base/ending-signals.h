@@ -1,11 +1,12 @@
 /*
  * The signals that end osiris: it cancels the run and tears down what it has created.
  *
- * If the run's process has a supervising parent (cli/supervise.h), a signal may be sent to either of them or to both: Ctrl-C,
- * `kill -- -GROUP` and `timeout` signal the process group, and systemd signals all processes of the unit, but `kill PID` signals one. A
- * signal does not show reliably which of these it was. So the parent counts and forwards each signal, and the child counts those that it
- * receives directly. The larger count is the number of signals. The parent's count is in shared memory, because a forwarded signal is lost
- * while one of its kind is pending. (As always, a signal may also be lost while its process has not read an earlier one of its kind.)
+ * If the run's process has a supervising parent (cli/supervise.h), a signal may be sent to either of them or to both:
+ * Ctrl-C, `kill -- -GROUP` and `timeout` signal the process group, and systemd signals all processes of the unit, but
+ * `kill PID` signals one. A signal does not show reliably which of these it was. So the parent counts and forwards each
+ * signal, and the child counts those that it receives directly. The larger count is the number of signals. The parent's
+ * count is in shared memory, because a forwarded signal is lost while one of its kind is pending. (As always, a signal
+ * may also be lost while its process has not read an earlier one of its kind.)
  */
 #ifndef OSIRIS_ORCHESTRATOR_BASE_ENDING_SIGNALS_H
 #define OSIRIS_ORCHESTRATOR_BASE_ENDING_SIGNALS_H

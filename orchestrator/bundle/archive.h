@@ -35,8 +35,8 @@ const struct archive_member *archive_find(const struct archive *archive, const c
 /* By path; before anything below. */
 void archive_sort(struct archive *archive);
 
-/* A name of at most ARCHIVE_NAME_MAXIMUM bytes behind a folder of at most ARCHIVE_FOLDER_MAXIMUM: where the name begins in a path; NULL: it
- * does not fit. A path that is short enough is all name. */
+/* A name of at most ARCHIVE_NAME_MAXIMUM bytes behind a folder of at most ARCHIVE_FOLDER_MAXIMUM: where the name begins
+ * in a path; NULL: it does not fit. A path that is short enough is all name. */
 #define ARCHIVE_NAME_MAXIMUM 100
 #define ARCHIVE_FOLDER_MAXIMUM 155
 const char *archive_name(const char *path);

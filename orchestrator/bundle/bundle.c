@@ -18,7 +18,8 @@
 
 #define WORKER_PATH "bin/osiris-worker"
 
-/* What glibc loads by itself: libgcc_s when a thread is cancelled or calls pthread_exit, and, before 2.34, the modules that look names up. */
+/* What glibc loads by itself: libgcc_s when a thread is cancelled or calls pthread_exit, and, before 2.34, the modules
+ * that look names up. */
 static const char loaded_by_libc[] = "libgcc_s.so.1 libnss_files.so.2 libnss_dns.so.2";
 
 /* What the worker and others do without asking first: getrandom (3.17), O_TMPFILE (3.11). */

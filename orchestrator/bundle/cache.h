@@ -1,7 +1,8 @@
 /*
- * Bundles in the cache folder, each as HASH.tar.gz. A bundle appears there by a rename, and counts only if it ends as it must, so what a
- * killed process or a full disk has left is never used. At most CACHE_MAXIMUM_FILES and CACHE_MAXIMUM_BYTES are kept: those that
- * have not been used for the longest time are removed. Nothing here is an error but that a bundle cannot be written.
+ * Bundles in the cache folder, each as HASH.tar.gz. A bundle appears there by a rename, and counts only if it ends as
+ * it must, so what a killed process or a full disk has left is never used. At most CACHE_MAXIMUM_FILES and
+ * CACHE_MAXIMUM_BYTES are kept: those that have not been used for the longest time are removed. Nothing here is an
+ * error but that a bundle cannot be written.
  */
 #ifndef OSIRIS_ORCHESTRATOR_BUNDLE_CACHE_H
 #define OSIRIS_ORCHESTRATOR_BUNDLE_CACHE_H

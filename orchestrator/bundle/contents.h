@@ -1,7 +1,7 @@
 /*
- * What goes into a bundle, gathered from this machine. Every ELF object is checked (its architecture must be the worker's), and what it
- * says of its needs is noted. Paths in a bundle consist of ASCII letters, digits and ._+-@~=,# and blanks, so that they need no
- * quoting in lists and scripts.
+ * What goes into a bundle, gathered from this machine. Every ELF object is checked (its architecture must be the
+ * worker's), and what it says of its needs is noted. Paths in a bundle consist of ASCII letters, digits and ._+-@~=,#
+ * and blanks, so that they need no quoting in lists and scripts.
  */
 #ifndef OSIRIS_ORCHESTRATOR_BUNDLE_CONTENTS_H
 #define OSIRIS_ORCHESTRATOR_BUNDLE_CONTENTS_H

@@ -25,8 +25,8 @@ int elf_read(const char *path, const char *bytes, size_t length, struct elf_fact
 /* Whether it asks for this library (DT_NEEDED). */
 bool elf_needs(const char *bytes, size_t length, const char *library);
 
-/* Cuts symbol table, debugging information and section headers off, none of which a program needs to run. Returns the new length. A
- * file without symbol table, or with anything behind its sections, keeps its bytes. */
+/* Cuts symbol table, debugging information and section headers off, none of which a program needs to run. Returns the
+ * new length. A file without symbol table, or with anything behind its sections, keeps its bytes. */
 size_t elf_strip(char *bytes, size_t length);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * How a bundle's worker is started: by the bundle's own dynamic loader, with nothing in the environment but variables that lead into the
- * bundle. Once as a command for those who can start a program with an environment, and once as a script (`run`) for a POSIX shell.
+ * How a bundle's worker is started: by the bundle's own dynamic loader, with nothing in the environment but variables
+ * that lead into the bundle. Once as a command for those who can start a program with an environment, and once as a
+ * script (`run`) for a POSIX shell.
  */
 #ifndef OSIRIS_ORCHESTRATOR_BUNDLE_LAUNCH_H
 #define OSIRIS_ORCHESTRATOR_BUNDLE_LAUNCH_H

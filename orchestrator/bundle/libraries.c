@@ -18,15 +18,15 @@
 #define OUTPUT_MAXIMUM (4u << 20)
 #define TIMEOUT_MS 30000
 
-/* Of a library there may be variants for newer processors (glibc-hwcaps/x86-64-v3/…), which the place may not have. The option is as old as
- * these folders; older ones have LD_HWCAP_MASK. */
+/* Of a library there may be variants for newer processors (glibc-hwcaps/x86-64-v3/…), which the place may not have. The
+ * option is as old as these folders; older ones have LD_HWCAP_MASK. */
 static bool knows_hwcaps_mask(void)
 {
     return strverscmp(gnu_get_libc_version(), "2.33") >= 0;
 }
 
-/* As ldd does it: with `--list` a missing library would be the only one that is named. Errors come over the same pipe: what is not a line
- * of the list is one. */
+/* As ldd does it: with `--list` a missing library would be the only one that is named. Errors come over the same pipe:
+ * what is not a line of the list is one. */
 static int spawn_loader(const char *loader, const char *file, const char *preload, int output, pid_t *pid)
 {
     posix_spawn_file_actions_t actions;

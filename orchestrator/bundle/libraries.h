@@ -10,9 +10,9 @@
 
 #include "core/base/error.h"
 
-/* {name that files ask for: path, or null if it cannot be found}; what is needed by a path of its own is listed as {path: path}. The
- * loader itself is not in it. `preload` is a list, separated by blanks, of libraries to be listed, too, if they are there, or NULL. The
- * caller owns it. NULL with the error set. */
+/* {name that files ask for: path, or null if it cannot be found}; what is needed by a path of its own is listed as
+ * {path: path}. The loader itself is not in it. `preload` is a list, separated by blanks, of libraries to be listed,
+ * too, if they are there, or NULL. The caller owns it. NULL with the error set. */
 json_object *libraries_list(const char *loader, const char *file, const char *preload, struct osiris_error *error);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * A bundle's file: a tar file (tar.h) in gzip. It is known by the SHA-256 of its tar bytes, so compression does not matter for its
- * identity. Reading is strict: whatever this writer would not have written is an error.
+ * A bundle's file: a tar file (tar.h) in gzip. It is known by the SHA-256 of its tar bytes, so compression does not
+ * matter for its identity. Reading is strict: whatever this writer would not have written is an error.
  */
 #ifndef OSIRIS_ORCHESTRATOR_BUNDLE_PACK_H
 #define OSIRIS_ORCHESTRATOR_BUNDLE_PACK_H

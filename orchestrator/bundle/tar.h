@@ -1,6 +1,6 @@
 /*
- * Tar files: POSIX.1-1988 "ustar", which every tar reads. The same members give the same bytes: they are sorted by path, belong to 0:0, have
- * the mode 0755 or 0644 and the same time, and the folders above them come before them.
+ * Tar files: POSIX.1-1988 "ustar", which every tar reads. The same members give the same bytes: they are sorted by
+ * path, belong to 0:0, have the mode 0755 or 0644 and the same time, and the folders above them come before them.
  */
 #ifndef OSIRIS_ORCHESTRATOR_BUNDLE_TAR_H
 #define OSIRIS_ORCHESTRATOR_BUNDLE_TAR_H

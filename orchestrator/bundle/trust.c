@@ -14,7 +14,8 @@ static const char *const bundles_of_certificates[] = {
     "/etc/ssl/cert.pem",
 };
 
-/* This machine's own would be read by the same library with the same defaults; but it may name modules that are not in the bundle. */
+/* This machine's own would be read by the same library with the same defaults; but it may name modules that are not in
+ * the bundle. */
 static const char openssl_configuration[] = "# OpenSSL's defaults, whatever the configuration of this machine.\n";
 
 static bool has_library(const struct contents *contents, const char *beginning)

@@ -276,7 +276,8 @@ static json_object *make_fingerprints(const struct pipeline *pipeline,
     return prints;
 }
 
-/* From here on it is what everyone else works with. That it is read back finds what would be wrong with it before anything runs. */
+/* From here on it is what everyone else works with. That it is read back finds what would be wrong with it before
+ * anything runs. */
 static void read_plan(const struct pipeline *pipeline, const struct graph *graph, struct compiled *compiled,
                       struct diagnostics *diagnostics)
 {

@@ -58,8 +58,8 @@ struct compile_options {
     const char *worker_path; /* the worker that lets drivers validate configs; NULL: none */
 };
 
-/* Compiles. Problems go to `diagnostics`; returns 0 or -1. In a pipeline with errors, everything that does not depend on the faulty
- * parts is checked. */
+/* Compiles. Problems go to `diagnostics`; returns 0 or -1. In a pipeline with errors, everything that does not depend
+ * on the faulty parts is checked. */
 int compile_pipeline(const struct compile_options *options, struct diagnostics *diagnostics,
                      struct compiled **out);
 void compiled_free(struct compiled *compiled);

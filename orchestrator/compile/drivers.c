@@ -43,7 +43,8 @@ static struct redactor *new_redactor(const struct config_compiler *compiler)
     return redactor;
 }
 
-/* No secrets are sent for this, but a secret text remains in fields that are not secret: for example, a host with the same name as the password. */
+/* No secrets are sent for this, but a secret text remains in fields that are not secret: for example, a host with the
+ * same name as the password. */
 static json_object *clean_connection(struct config_compiler *compiler, struct redactor *redactor, json_object *question)
 {
     json_object *connection = redactor_record(redactor, json_member(question, "connection"));

@@ -1,6 +1,7 @@
 /*
- * The number of connections that steps use at a time, if their connection has a limit (max_connections). The schedule respects the limit
- * (orchestrator/session/schedule), but steps that are connected by streams must run at the same time, so their sum is checked here.
+ * The number of connections that steps use at a time, if their connection has a limit (max_connections). The schedule
+ * respects the limit (orchestrator/session/schedule), but steps that are connected by streams must run at the same
+ * time, so their sum is checked here.
  */
 #include "orchestrator/compile/limits.h"
 

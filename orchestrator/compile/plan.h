@@ -1,6 +1,6 @@
 /*
- * A plan (compile.h) in the form that the session needs: names are indices, and omitted members have their defaults. It is read once, and
- * a malformed plan is refused here and nowhere else.
+ * A plan (compile.h) in the form that the session needs: names are indices, and omitted members have their defaults. It
+ * is read once, and a malformed plan is refused here and nowhere else.
  */
 #ifndef OSIRIS_ORCHESTRATOR_COMPILE_PLAN_H
 #define OSIRIS_ORCHESTRATOR_COMPILE_PLAN_H

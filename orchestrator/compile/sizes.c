@@ -1,6 +1,6 @@
 /*
- * Checks whether the data of a pipeline fits into messages to a worker, whose size is limited: one for each config, and one for the rest.
- * Otherwise the run would fail when they are sent.
+ * Checks whether the data of a pipeline fits into messages to a worker, whose size is limited: one for each config, and
+ * one for the rest. Otherwise the run would fail when they are sent.
  */
 #include "orchestrator/compile/sizes.h"
 

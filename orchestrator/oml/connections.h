@@ -47,7 +47,8 @@ int connections_resolve(struct connections *connections, const struct connection
                         json_object **fields, const char **chosen, json_object *secrets,
                         struct diagnostics *diagnostics);
 
-/* Where the value of a connection's field is defined; false if the file has no such field. Lines of the file must not be shown. */
+/* Where the value of a connection's field is defined; false if the file has no such field. Lines of the file must not
+ * be shown. */
 bool connections_find_field(const struct connections *connections, const char *family, const char *alias,
                             const char *field, struct source_location *where);
 

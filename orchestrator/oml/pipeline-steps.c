@@ -18,7 +18,7 @@ static const char *const step_keys[] = {"id",     "component", "uses",        "m
                                         "name",   "description", "metadata",  "run_on",
                                         "retry",  "timeout",     NULL};
 
-struct place {
+struct step_source {
     const struct yaml_node *node;
     char location[48]; /* steps[3] */
 };
@@ -32,55 +32,55 @@ static const struct yaml_node *either(const struct yaml_node *node, const char *
 }
 
 /* A key and its old name: only one of them is allowed. */
-static void check_legacy(struct pipeline_reader *reader, const struct place *place, const char *key,
+static void check_legacy(struct pipeline_reader *reader, const struct step_source *source, const char *key,
                          const char *legacy)
 {
-    const struct yaml_node *old = yaml_get_key(place->node, legacy);
+    const struct yaml_node *old = yaml_get_key(source->node, legacy);
 
-    if (old != NULL && yaml_get_key(place->node, key) != NULL)
-        reader_error(reader, "duplicate_key", &old->where, place->location, "keep one of them",
+    if (old != NULL && yaml_get_key(source->node, key) != NULL)
+        reader_error(reader, "duplicate_key", &old->where, source->location, "keep one of them",
                      "\"%s\" is an old name of \"%s\", which is also set", legacy, key);
 }
 
-static void check_keys(struct pipeline_reader *reader, const struct place *place,
+static void check_keys(struct pipeline_reader *reader, const struct step_source *source,
                        struct pipeline_step *step)
 {
-    bool has_config = either(place->node, "config", "with") != NULL;
+    bool has_config = either(source->node, "config", "with") != NULL;
 
-    check_legacy(reader, place, "component", "uses");
-    check_legacy(reader, place, "config", "with");
-    for (size_t i = 0; i < place->node->count; i++) {
-        const struct yaml_node *key = place->node->keys[i];
+    check_legacy(reader, source, "component", "uses");
+    check_legacy(reader, source, "config", "with");
+    for (size_t i = 0; i < source->node->count; i++) {
+        const struct yaml_node *key = source->node->keys[i];
         if (is_one_of(key->text, step_keys))
             continue;
         _cleanup_free_ char *question = pipeline_question(
             reader, key->text, step_keys, sizeof step_keys / sizeof step_keys[0] - 1);
         /* It may be a misspelt "config". */
-        step->config_is_partial |= !has_config && place->node->items[i]->kind == YAML_MAPPING;
-        reader_error(reader, "unknown_step_key", &key->where, place->location,
+        step->config_is_partial |= !has_config && source->node->items[i]->kind == YAML_MAPPING;
+        reader_error(reader, "unknown_step_key", &key->where, source->location,
                      question != NULL ? question : "write the component's options under config",
                      "a step has no key \"%s\"", key->text);
     }
 }
 
 /* A required field as a string; NULL with the problem reported. */
-static const char *required_string(struct pipeline_reader *reader, const struct place *place,
+static const char *required_string(struct pipeline_reader *reader, const struct step_source *source,
                                    const struct yaml_node *node, const char *key, const char *type)
 {
     const char *text = yaml_string(node);
 
     if (node == NULL || yaml_is_null(node))
-        reader_error(reader, "missing_step_field", &place->node->where, place->location,
+        reader_error(reader, "missing_step_field", &source->node->where, source->location,
                      strcmp(key, "id") == 0     ? "write id: NAME"
                      : strcmp(key, "mode") == 0 ? "write mode: read, write or transform"
                                                 : "`osiris components list` shows all components",
                      "the step's \"%s\" is missing", key);
     else if (text == NULL)
-        reader_error(reader, type, &node->where, place->location,
+        reader_error(reader, type, &node->where, source->location,
                      node->kind == YAML_SCALAR ? "write it in quotes" : NULL,
                      "the step's \"%s\" must be a string", key);
     else if (text[0] == '\0')
-        reader_error(reader, type, &node->where, place->location, NULL,
+        reader_error(reader, type, &node->where, source->location, NULL,
                      "the step's \"%s\" is empty", key);
     return node == NULL || text == NULL || text[0] == '\0' ? NULL : text;
 }
@@ -97,22 +97,22 @@ static bool id_is_usable(const char *id)
     return harmless && id[0] != '.' && strlen(id) <= 100;
 }
 
-static void read_id(struct pipeline_reader *reader, const struct place *place,
+static void read_id(struct pipeline_reader *reader, const struct step_source *source,
                     struct pipeline_step *step)
 {
-    const struct yaml_node *node = yaml_get(place->node, "id");
-    const char *id = required_string(reader, place, node, "id", "invalid_id_type");
+    const struct yaml_node *node = yaml_get(source->node, "id");
+    const char *id = required_string(reader, source, node, "id", "invalid_id_type");
 
     if (id == NULL)
         return;
     if (!id_is_usable(id))
-        reader_error(reader, "invalid_id", &node->where, place->location,
+        reader_error(reader, "invalid_id", &node->where, source->location,
                      "use letters, digits, dashes and underscores",
                      "\"%s\" is not a valid step id", id);
     for (size_t i = 0; i < reader->pipeline->step_count; i++) {
         const struct pipeline_step *other = &reader->pipeline->steps[i];
         if (other != step && other->id != NULL && strcmp(other->id, id) == 0)
-            reader_error(reader, "duplicate_id", &node->where, place->location,
+            reader_error(reader, "duplicate_id", &node->where, source->location,
                          "choose a unique id for each step",
                          "the id \"%s\" is also used by the step in line %u", id,
                          other->where.line);
@@ -120,20 +120,20 @@ static void read_id(struct pipeline_reader *reader, const struct place *place,
     step->id = strdup(id);
 }
 
-static void read_component(struct pipeline_reader *reader, const struct place *place,
+static void read_component(struct pipeline_reader *reader, const struct step_source *source,
                            struct pipeline_step *step)
 {
-    const struct yaml_node *node = either(place->node, "component", "uses");
-    const char *name = required_string(reader, place, node, "component", "invalid_component_type");
+    const struct yaml_node *node = either(source->node, "component", "uses");
+    const char *name = required_string(reader, source, node, "component", "invalid_component_type");
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
 
-    step->component_where = node == NULL ? place->node->where : node->where;
+    step->component_where = node == NULL ? source->node->where : node->where;
     if (name == NULL)
         return;
     step->component_name = strdup(name);
     step->component = registry_find(reader->options->registry, name, &error);
     if (step->component == NULL)
-        reader_error(reader, "unknown_component", &node->where, place->location, error.hint, "%s",
+        reader_error(reader, "unknown_component", &node->where, source->location, error.hint, "%s",
                      error.message);
 }
 
@@ -164,11 +164,11 @@ static bool component_has_mode(const struct component *component, size_t mode)
     return false;
 }
 
-static void read_mode(struct pipeline_reader *reader, const struct place *place,
+static void read_mode(struct pipeline_reader *reader, const struct step_source *source,
                       struct pipeline_step *step)
 {
-    const struct yaml_node *node = yaml_get(place->node, "mode");
-    const char *name = required_string(reader, place, node, "mode", "invalid_mode_type");
+    const struct yaml_node *node = yaml_get(source->node, "mode");
+    const char *name = required_string(reader, source, node, "mode", "invalid_mode_type");
     const char *names[MODE_COUNT];
     size_t mode = 0;
 
@@ -181,7 +181,7 @@ static void read_mode(struct pipeline_reader *reader, const struct place *place,
         mode++;
     if (mode == MODE_COUNT) {
         _cleanup_free_ char *question = pipeline_question(reader, name, names, MODE_COUNT);
-        reader_error(reader, "invalid_mode", &node->where, place->location, question,
+        reader_error(reader, "invalid_mode", &node->where, source->location, question,
                      "\"%s\" is not a mode; the modes are read, write and transform", name);
     } else if (step->component != NULL && !component_has_mode(step->component, mode)) {
         const char *own = "?";
@@ -190,7 +190,7 @@ static void read_mode(struct pipeline_reader *reader, const struct place *place,
             if (modes[i].kind == step->component->kind)
                 own = modes[i].mode;
         snprintf(hint, sizeof hint, "write mode: %s", own);
-        reader_error(reader, "incompatible_mode", &node->where, place->location, hint,
+        reader_error(reader, "incompatible_mode", &node->where, source->location, hint,
                      "the component \"%s\" cannot %s", step->component_name, name);
     }
 }
@@ -390,15 +390,15 @@ static void read_option(struct pipeline_reader *reader, struct pipeline_step *st
     }
 }
 
-static void read_config(struct pipeline_reader *reader, const struct place *place,
+static void read_config(struct pipeline_reader *reader, const struct step_source *source,
                         struct pipeline_step *step)
 {
-    const struct yaml_node *node = either(place->node, "config", "with");
+    const struct yaml_node *node = either(source->node, "config", "with");
     size_t errors = reader->diagnostics->errors;
     char location[64];
 
-    snprintf(location, sizeof location, "%s.config", place->location);
-    step->config_where = step->connection_where = place->node->where;
+    snprintf(location, sizeof location, "%s.config", source->location);
+    step->config_where = step->connection_where = source->node->where;
     step->config = json_object_new_object();
     if (node != NULL && !yaml_is_null(node) && node->kind != YAML_MAPPING) {
         reader_error(reader, "invalid_config_type", &node->where, location,
@@ -407,7 +407,7 @@ static void read_config(struct pipeline_reader *reader, const struct place *plac
     } else if (node != NULL && node->kind == YAML_MAPPING) {
         step->config_node = node;
         step->config_where =
-            yaml_get_key(place->node, node == yaml_get(place->node, "config") ? "config" : "with")
+            yaml_get_key(source->node, node == yaml_get(source->node, "config") ? "config" : "with")
                 ->where;
         for (size_t i = 0; i < node->count; i++)
             read_option(reader, step, i, location);
@@ -420,17 +420,17 @@ static void read_config(struct pipeline_reader *reader, const struct place *plac
     step->config_is_wrong = reader->diagnostics->errors != errors;
 }
 
-static void read_run_on(struct pipeline_reader *reader, const struct place *place,
+static void read_run_on(struct pipeline_reader *reader, const struct step_source *source,
                         struct pipeline_step *step)
 {
-    const struct yaml_node *node = yaml_get(place->node, "run_on");
+    const struct yaml_node *node = yaml_get(source->node, "run_on");
     const char *name = yaml_string(node);
 
     if (node == NULL)
         return;
     step->run_on_where = node->where;
     if (name == NULL || name[0] == '\0')
-        reader_error(reader, "invalid_run_on", &node->where, place->location,
+        reader_error(reader, "invalid_run_on", &node->where, source->location,
                      "use an adapter, or a place of osiris.yaml",
                      "the step's \"run_on\" must be a string");
     else
@@ -439,27 +439,27 @@ static void read_run_on(struct pipeline_reader *reader, const struct place *plac
 
 static void read_step(struct pipeline_reader *reader, const struct yaml_node *node, size_t index)
 {
-    struct place place = {.node = node};
+    struct step_source source = {.node = node};
     struct pipeline_step *step = &reader->pipeline->steps[index];
 
-    snprintf(place.location, sizeof place.location, "steps[%zu]", index);
+    snprintf(source.location, sizeof source.location, "steps[%zu]", index);
     step->where = node->where;
     if (node->kind != YAML_MAPPING) {
         reader->graph_is_broken = true;
-        reader_error(reader, "invalid_step_type", &node->where, place.location,
+        reader_error(reader, "invalid_step_type", &node->where, source.location,
                      "write - { id: NAME, component: FAMILY.WHAT, mode: read }",
                      "a step must be a mapping with id, component and mode");
         return;
     }
-    check_keys(reader, &place, step);
+    check_keys(reader, &source, step);
     size_t errors = reader->diagnostics->errors;
-    read_id(reader, &place, step);
-    read_component(reader, &place, step);
+    read_id(reader, &source, step);
+    read_component(reader, &source, step);
     reader->graph_is_broken |= reader->diagnostics->errors != errors;
-    read_mode(reader, &place, step);
-    read_run_on(reader, &place, step);
-    pipeline_read_limits(reader, node, place.location, step);
-    read_config(reader, &place, step);
+    read_mode(reader, &source, step);
+    read_run_on(reader, &source, step);
+    pipeline_read_limits(reader, node, source.location, step);
+    read_config(reader, &source, step);
 }
 
 void pipeline_read_steps(struct pipeline_reader *reader, const struct yaml_node *steps)

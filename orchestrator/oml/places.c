@@ -103,8 +103,8 @@ static void read_options(struct options *options)
     }
 }
 
-/* Follows a pointer of schema_check (whose names are not escaped) in the file and in the values read from it, as far as both exist.
- * Returns the node in the file. */
+/* Follows a pointer of schema_check (whose names are not escaped) in the file and in the values read from it, as far as
+ * both exist. Returns the node in the file. */
 static const struct yaml_node *find(const struct options *options, const char *pointer, json_object **value)
 {
     const struct yaml_node *node = options->node;

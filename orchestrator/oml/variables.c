@@ -19,13 +19,13 @@
 
 struct variables {
     json_object *values; /* {NAME: value} of the .env files */
-    json_object *places; /* {NAME: "path:line"} */
+    json_object *origins; /* {NAME: "path:line"} */
 };
 
 /* .env files. */
 
 /* One line: NAME=value, perhaps with `export`, quotes, or a comment after it. */
-static void read_line(struct variables *variables, const char *place, char *line)
+static void read_line(struct variables *variables, const char *origin, char *line)
 {
     char *name = line + strspn(line, " \t");
 
@@ -54,7 +54,7 @@ static void read_line(struct variables *variables, const char *place, char *line
     if (*name == '\0')
         return;
     json_add_string(variables->values, name, value);
-    json_add_string(variables->places, name, place);
+    json_add_string(variables->origins, name, origin);
 }
 
 static void read_dotenv(struct variables *variables, const char *folder, int folder_length, const char *name)
@@ -68,8 +68,8 @@ static void read_dotenv(struct variables *variables, const char *folder, int fol
         char *start = at, *end = at + strcspn(at, "\r\n");
         at = *end == '\0' ? NULL : end + (end[0] == '\r' && end[1] == '\n' ? 2 : 1);
         *end = '\0';
-        _cleanup_free_ char *place = memory_format("%s:%u", path, line);
-        read_line(variables, place, start);
+        _cleanup_free_ char *origin = memory_format("%s:%u", path, line);
+        read_line(variables, origin, start);
     }
 }
 
@@ -80,7 +80,7 @@ struct variables *variables_load(const char *path)
     int length = slash == NULL ? 0 : (int)(slash - path) + 1;
 
     variables->values = json_object_new_object();
-    variables->places = json_object_new_object();
+    variables->origins = json_object_new_object();
     read_dotenv(variables, path, length, "testing_env/.env");
     read_dotenv(variables, path, length, ".env");
     return variables;
@@ -91,7 +91,7 @@ void variables_free(struct variables *variables)
     if (variables == NULL)
         return;
     json_object_put(variables->values);
-    json_object_put(variables->places);
+    json_object_put(variables->origins);
     free(variables);
 }
 
@@ -113,15 +113,15 @@ static bool is_name(const char *name)
     return *name == '\0';
 }
 
-/* The variable's value, NULL if it is not set. *place: the file and line that define it; NULL: the environment. */
-static const char *value_of(const struct variables *variables, const char *name, const char **place)
+/* The variable's value, NULL if it is not set. *origin: the file and line that define it; NULL: the environment. */
+static const char *value_of(const struct variables *variables, const char *name, const char **origin)
 {
     const char *value = getenv(name);
 
-    *place = NULL;
+    *origin = NULL;
     if (value != NULL)
         return value;
-    *place = json_member_string(variables->places, name, NULL);
+    *origin = json_member_string(variables->origins, name, NULL);
     return json_member_string(variables->values, name, NULL);
 }
 
@@ -133,7 +133,7 @@ static bool invalid(const struct filling *filling, const char *hint, const char 
 }
 
 /* False: a problem was reported. */
-static bool append(const struct filling *filling, const char *name, const char *value, const char *place)
+static bool append(const struct filling *filling, const char *name, const char *value, const char *origin)
 {
     const struct variables_reader *reader = filling->reader;
 
@@ -144,8 +144,8 @@ static bool append(const struct filling *filling, const char *name, const char *
     }
     if (!utf8_is_valid(value, strlen(value))) {
         yaml_diagnose(reader->diagnostics, DIAGNOSTIC_ERROR, "invalid_encoding", reader->document, &filling->node->where, NULL,
-                      NULL, "the environment variable %s%s%s is not UTF-8", name, place == NULL ? "" : ", set in ",
-                      place == NULL ? "" : place);
+                      NULL, "the environment variable %s%s%s is not UTF-8", name, origin == NULL ? "" : ", set in ",
+                      origin == NULL ? "" : origin);
         return false;
     }
     if (value[0] != '\0' && redact_key_is_secret(name))
@@ -159,7 +159,7 @@ static bool fill_one(const struct filling *filling, const char *inside, size_t l
 {
     _cleanup_free_ char *name = strndup(inside, length);
     char *fallback = strstr(name, ":-");
-    const char *place;
+    const char *origin;
 
     if (fallback != NULL) {
         *fallback = '\0';
@@ -168,11 +168,11 @@ static bool fill_one(const struct filling *filling, const char *inside, size_t l
     if (!is_name(name))
         return invalid(filling, "write ${NAME} or ${NAME:-default}",
                        "the text in a ${…} is not the name of an environment variable");
-    const char *value = value_of(filling->reader->variables, name, &place);
+    const char *value = value_of(filling->reader->variables, name, &origin);
     /* As in the shell, the default also replaces an empty value. */
     if (fallback != NULL && (value == NULL || value[0] == '\0'))
         value = fallback;
-    return append(filling, name, value, place);
+    return append(filling, name, value, origin);
 }
 
 bool variables_is_one(const char *text)

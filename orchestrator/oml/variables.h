@@ -46,8 +46,9 @@ struct variables_value {
     bool secret;
 };
 
-/* The same for any node, with the type that it has in the file. But a scalar that is exactly one variable, quoted or not, gets the type of
- * its schema, and so does a secret that cannot be a string. Everything inside a secret, or below a key with a secret's name, is secret. */
+/* The same for any node, with the type that it has in the file. But a scalar that is exactly one variable, quoted or
+ * not, gets the type of its schema, and so does a secret that cannot be a string. Everything inside a secret, or below
+ * a key with a secret's name, is secret. */
 json_object *variables_value(const struct variables_reader *reader, const struct variables_value *value);
 /* The same for an entry of a mapping or sequence. */
 json_object *variables_entry(const struct variables_reader *reader, const struct variables_value *collection, size_t index);

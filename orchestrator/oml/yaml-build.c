@@ -116,7 +116,7 @@ static void append_pair(struct yaml_node *mapping, struct yaml_node *key, struct
 }
 
 /* Adds a node to its parent: a scalar, an alias, or a collection that has just started. */
-static void place(struct builder *builder, struct yaml_node *node,
+static void add_node(struct builder *builder, struct yaml_node *node,
                   const struct source_location *where)
 {
     if (builder->depth == 0) {
@@ -332,7 +332,7 @@ static void on_alias(struct builder *builder, struct fy_token *token,
     if (builder->failed || !has_room(builder, where))
         return;
     builder->borrowed++;
-    place(builder, node, where);
+    add_node(builder, node, where);
 }
 
 /* Tags of the core schema are known. Other tags are refused, because ignoring them could change the meaning. */
@@ -420,7 +420,7 @@ static void on_scalar(struct builder *builder, struct fy_event *event,
     on_tag(builder, event->scalar.tag, node);
     remember_anchor(builder, event->scalar.anchor, node);
     if (!builder->failed)
-        place(builder, node, where);
+        add_node(builder, node, where);
 }
 
 static void on_start(struct builder *builder, enum yaml_kind kind, struct fy_token *anchor,
@@ -436,7 +436,7 @@ static void on_start(struct builder *builder, enum yaml_kind kind, struct fy_tok
     on_tag(builder, tag, node);
     remember_anchor(builder, anchor, node);
     if (!builder->failed)
-        place(builder, node, where);
+        add_node(builder, node, where);
     builder->pending_key[builder->depth] = NULL;
     builder->stack[builder->depth++] = node;
 }
@@ -530,7 +530,8 @@ int yaml_build(struct yaml_document *document, struct diagnostics *diagnostics)
 {
     struct builder builder = {.document = document, .diagnostics = diagnostics};
 
-    /* Like json-c, libfyaml treats some failed allocations as the end of the text, so none may fail. The file's size is limited. */
+    /* Like json-c, libfyaml treats some failed allocations as the end of the text, so none may fail. The file's size is
+     * limited. */
     memory_insist();
     parse(&builder);
     memory_insist_no_more();

@@ -12,8 +12,8 @@
 
 #define FOLDER (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
-/* Opens the subfolder whose name is the first `length` bytes of `path`. `mode`: if it is missing, it is created with this mode; NULL: it is
- * not created. */
+/* Opens the subfolder whose name is the first `length` bytes of `path`. `mode`: if it is missing, it is created with
+ * this mode; NULL: it is not created. */
 static int open_component(int folder, const char *path, size_t length, const mode_t *mode)
 {
     char name[NAME_MAX + 1];

@@ -1,6 +1,6 @@
 /*
- * The names of events and metrics that only osiris itself records, defined here and nowhere else; docs/records.md describes them. Workers
- * and adapters must not use these names.
+ * The names of events and metrics that only osiris itself records, defined here and nowhere else; docs/records.md
+ * describes them. Workers and adapters must not use these names.
  */
 #ifndef OSIRIS_ORCHESTRATOR_RECORDS_OWN_NAMES_H
 #define OSIRIS_ORCHESTRATOR_RECORDS_OWN_NAMES_H

@@ -325,8 +325,8 @@ static void remove_unfinished_records(const struct interrupted *run)
     }
 }
 
-/* Removes what the run's workers have left in the project. False: a worker is still running; it removes its own files, and the next osiris
- * checks again. */
+/* Removes what the run's workers have left in the project. False: a worker is still running; it removes its own files,
+ * and the next osiris checks again. */
 static bool clear_temporary(const char *base_dir, const char *run_id)
 {
     _cleanup_free_ char *inner = memory_format(RUN_INDEX_TEMPORARY "/%s", run_id), *path = path_in(base_dir, inner);
@@ -335,8 +335,8 @@ static bool clear_temporary(const char *base_dir, const char *run_id)
     return folder < 0 || litter_remove_dead(path, run_id);
 }
 
-/* The same, and removes what was left next to the run's records. With --out nothing is removed there, because the entry is not trusted and
- * may name any folder. */
+/* The same, and removes what was left next to the run's records. With --out nothing is removed there, because the entry
+ * is not trusted and may name any folder. */
 static bool clear_litter(const struct interrupted *run, const char *base_dir)
 {
     bool is_clear = clear_temporary(base_dir, run->run_id);
@@ -398,7 +398,7 @@ json_object *run_index_end_interrupted(const char *base_dir)
     const struct dirent *entry;
     int seen = 0;
 
-    while (dir != NULL && seen < RUN_INDEX_LOOKED_AT && (entry = readdir(dir)) != NULL) {
+    while (dir != NULL && seen < RUN_INDEX_EXAMINED && (entry = readdir(dir)) != NULL) {
         /* The temporary names of entries. */
         if (strchr(entry->d_name, '.') != NULL) {
             remove_unfinished(dir, entry->d_name);

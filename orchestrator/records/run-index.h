@@ -23,14 +23,14 @@ int run_index_add_running(const char *index_dir, const char *run_id, json_object
                           struct osiris_error *error);
 void run_index_remove_running(const char *index_dir, const char *run_id);
 
-/* Completes the records of interrupted runs: `aborted` in status.json and in the index, run_error in
- * events.jsonl. At most RUN_INDEX_LOOKED_AT of the running ones are examined. Returns their lines (an array; free it).
- * For runs that ended with a full disk, what is only in one of status.json and the index is copied to the other.
- * Records outside the project's run_logs (--out, or an entry that somebody has written) are read and not
- * changed; only the index records their end. What dead workers have left in RUN_INDEX_TEMPORARY is removed, including what is listed there
+/* Completes the records of interrupted runs: `aborted` in status.json and in the index, run_error in events.jsonl. At
+ * most RUN_INDEX_EXAMINED of the running ones are examined. Returns their lines (an array; free it). For runs that
+ * ended with a full disk, what is only in one of status.json and the index is copied to the other. Records outside the
+ * project's run_logs (--out, or an entry that somebody has written) are read and not changed; only the index records
+ * their end. What dead workers have left in RUN_INDEX_TEMPORARY is removed, including what is listed there
  * (core/output/litter.h). What cannot be written is left to the next osiris. */
 #define RUN_INDEX_TEMPORARY ".osiris/tmp"
-#define RUN_INDEX_LOOKED_AT 64
+#define RUN_INDEX_EXAMINED 64
 json_object *run_index_end_interrupted(const char *base_dir);
 
 /* Takes the lock of a run's events.jsonl, until it is closed. */

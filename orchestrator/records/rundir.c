@@ -381,7 +381,8 @@ static void print_status(json_object *status, struct buffer *text)
     buffer_append_char(text, '\n');
 }
 
-/* If the disk was full from the start, only the space of the first status is available, and the results of the steps may not fit. */
+/* If the disk was full from the start, only the space of the first status is available, and the results of the steps
+ * may not fit. */
 static int overwrite_status(const char *path, json_object *status)
 {
     _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -435,11 +436,11 @@ int rundir_finish(struct rundir *rundir, json_object *status, json_object *index
     _cleanup_json_ json_object *owned_line = index_line;
 
     rundir_flush(rundir);
-    bool told = write_status(rundir, owned_status) == 0;
+    bool recorded = write_status(rundir, owned_status) == 0;
     if (owned_line != NULL) {
-        told = append_index(rundir, owned_line) == 0 && told;
+        recorded = append_index(rundir, owned_line) == 0 && recorded;
         /* What is missing in one of them is completed by the next run (run_index_end_interrupted). */
-        if (told)
+        if (recorded)
             run_index_remove_running(rundir->index_dir, rundir->run_id);
     }
     if (rundir->failure.category == 0)

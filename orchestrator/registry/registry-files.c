@@ -164,7 +164,8 @@ static json_object *cache_read(const struct file *file)
     return steal_pointer(&description);
 }
 
-/* Refusals are not cached, because the reason may lie outside of the file: a missing library, a slow disk, a limit on processes. */
+/* Refusals are not cached, because the reason may lie outside of the file: a missing library, a slow disk, a limit on
+ * processes. */
 static void cache_write(const struct file *file, const char *cache_dir)
 {
     if (is_refusal(file->description))

@@ -13,7 +13,7 @@
 #include "orchestrator/registry/registry-files.h"
 #include "core/base/utf8.h"
 
-#define REFUSALS_TOLD 3
+#define REFUSALS_SHOWN 3
 #define HINT_LIMIT (64u << 10)
 
 static const char only_adapters[] = "it has execution adapters and no driver; move it to a folder of adapters";
@@ -271,19 +271,19 @@ static bool may_have_any(json_object *refusal)
 static void append_refused(struct buffer *hint, const struct registry *registry, const char *name)
 {
     bool of_family = any_is_of_family(registry, name);
-    size_t count = 0, told = 0;
+    size_t count = 0, shown = 0;
 
     for (size_t i = 0; i < json_array_count(registry->refused); i++) {
         json_object *refusal = json_object_array_get_idx(registry->refused, i);
         if (of_family ? !is_of_family(refusal, name) : !may_have_any(refusal))
             continue;
-        if (count++ >= REFUSALS_TOLD)
+        if (count++ >= REFUSALS_SHOWN)
             continue;
-        buffer_append_format(hint, "%s\"%s\": %s", told++ > 0 ? "; " : "it may be in a refused file: ",
+        buffer_append_format(hint, "%s\"%s\": %s", shown++ > 0 ? "; " : "it may be in a refused file: ",
                              json_member_string(refusal, "file", "?"), json_member_string(refusal, "error", "?"));
     }
-    if (count > told)
-        buffer_append_format(hint, "; and %zu more, see `osiris components list`", count - told);
+    if (count > shown)
+        buffer_append_format(hint, "; and %zu more, see `osiris components list`", count - shown);
 }
 
 static int not_found(const struct registry *registry, const char *name, struct osiris_error *error)

@@ -51,8 +51,8 @@ static inline void registry_free_value(struct registry **registry)
     registry_free(*registry);
 }
 
-/* Looks up a component by name or alias. NULL with the error set: not_found with near misses and with refused files that may have it
- * in the hint; or why the file that has it was refused. */
+/* Looks up a component by name or alias. NULL with the error set: not_found with near misses and with refused files
+ * that may have it in the hint; or why the file that has it was refused. */
 const struct component *registry_find(struct registry *registry, const char *name,
                                       struct osiris_error *error);
 

@@ -86,24 +86,6 @@ static void start_step(struct session *session, size_t index)
     session_send_step(session, index);
 }
 
-static bool any_is_getting_ready(const struct session *session)
-{
-    for (size_t i = 0; i < session->worker_count; i++)
-        if (session->workers[i].phase == WORKER_GREETING || session->workers[i].phase == WORKER_PREPARING)
-            return true;
-    return false;
-}
-
-static void clean_up(struct session *session)
-{
-    if (!session->cleaning)
-        session_event(session, EVENT_CLEANUP_START, NULL);
-    session->cleaning = true;
-    for (size_t i = 0; i < session->worker_count; i++)
-        if (session->workers[i].phase == WORKER_RUNNING)
-            worker_send_cleanup(&session->workers[i]);
-}
-
 static void schedule_actions(struct session *session)
 {
     size_t index;
@@ -126,16 +108,6 @@ static void schedule_actions(struct session *session)
             return;
         }
     }
-}
-
-static void execute(struct session *session)
-{
-    if (session->cleaning)
-        return;
-    session_resume(session);
-    schedule_actions(session);
-    if (schedule_finished(session->schedule) && !any_is_getting_ready(session))
-        clean_up(session);
 }
 
 /* Phases. */
@@ -194,6 +166,15 @@ static void begin_closing(struct session *session)
 {
     session->phase = SESSION_CLOSING;
     execution_error(session);
+}
+
+static void begin_cleaning(struct session *session)
+{
+    session->phase = SESSION_CLEANING;
+    session_event(session, EVENT_CLEANUP_START, NULL);
+    for (size_t i = 0; i < session->worker_count; i++)
+        if (session->workers[i].phase == WORKER_RUNNING)
+            worker_send_cleanup(&session->workers[i]);
 }
 
 static void begin_ending(struct session *session)
@@ -271,6 +252,24 @@ static bool all_are_over(const struct session *session)
     return schedule_is_stopping(session->schedule) || schedule_finished(session->schedule);
 }
 
+static bool any_is_getting_ready(const struct session *session)
+{
+    for (size_t i = 0; i < session->worker_count; i++)
+        if (session->workers[i].phase == WORKER_GREETING || session->workers[i].phase == WORKER_PREPARING)
+            return true;
+    return false;
+}
+
+static void execute(struct session *session)
+{
+    session_resume(session);
+    schedule_actions(session);
+    if (schedule_finished(session->schedule) && !any_is_getting_ready(session))
+        begin_cleaning(session);
+    else if (all_are_over(session))
+        begin_ending(session);
+}
+
 static void advance(struct session *session)
 {
     switch (session->phase) {
@@ -284,6 +283,8 @@ static void advance(struct session *session)
         return;
     case SESSION_EXECUTING:
         execute(session);
+        return;
+    case SESSION_CLEANING:
         if (all_are_over(session))
             begin_ending(session);
         return;

@@ -51,7 +51,7 @@ static const char *place_name(const struct session *session, const struct plan_s
 
 static bool runs_in(const struct session_step *step, const struct session_place *place)
 {
-    return step->worker >= place->workers && step->worker < place->workers + WORKERS_A_PLACE;
+    return step->worker == place->worker;
 }
 
 /* The files of the drivers of the place's steps, without duplicates; NULL-terminated, strings borrowed. */
@@ -96,12 +96,12 @@ static void init_place(struct session_place *place)
 
 static void make_workers(struct session *session)
 {
-    session->worker_count = session->place_count * WORKERS_A_PLACE;
+    session->worker_count = session->place_count;
     session->workers = calloc(session->worker_count + 1, sizeof *session->workers);
-    for (size_t i = 0; i < session->worker_count; i++)
-        session->workers[i].place = &session->places[i / WORKERS_A_PLACE];
-    for (size_t i = 0; i < session->place_count; i++)
-        session->places[i].workers = &session->workers[i * WORKERS_A_PLACE];
+    for (size_t i = 0; i < session->place_count; i++) {
+        session->workers[i].place = &session->places[i];
+        session->places[i].worker = &session->workers[i];
+    }
 }
 
 void session_make_places(struct session *session)
@@ -113,7 +113,7 @@ void session_make_places(struct session *session)
         (void)find_place(session, place_name(session, &plan->steps[i]));
     make_workers(session);
     for (size_t i = 0; i < plan->step_count; i++)
-        session->steps[i].worker = session->places[find_place(session, place_name(session, &plan->steps[i]))].workers;
+        session->steps[i].worker = session->places[find_place(session, place_name(session, &plan->steps[i]))].worker;
     for (size_t i = 0; i < session->place_count; i++)
         init_place(&session->places[i]);
     adapter_guard_watch();
@@ -192,7 +192,7 @@ void session_start_workers(struct session *session)
 void place_restart(struct session_place *place)
 {
     json_object *fields = json_object_new_object();
-    struct session_worker *worker = place->workers;
+    struct session_worker *worker = place->worker;
 
     json_add_string(fields, "place", place->name);
     session_event(place->session, EVENT_WORKER_RESTART, fields);
@@ -211,7 +211,7 @@ bool place_is_busy(const struct session_place *place)
 bool place_await_failed(struct session_place *place)
 {
     const struct session *session = place->session;
-    const struct session_worker *worker = place->workers;
+    const struct session_worker *worker = place->worker;
     const struct adapter_patience patience = {
         .kill_ms = worker->killed ? KILLED_MS : DYING_MS,
         .exit_ms = (int)session->limits.exit_ms,
@@ -231,7 +231,7 @@ bool place_await_failed(struct session_place *place)
 /* The worker's last answer is acknowledged, so that it does not wait for a new link to send it again. */
 static void end_worker(struct session_place *place)
 {
-    struct session_worker *worker = place->workers;
+    struct session_worker *worker = place->worker;
     bool resumable = worker->channel != NULL && channel_is_resumable(worker->channel);
     const int exit_ms = (int)place->session->limits.exit_ms;
     const struct adapter_patience patience = {
@@ -357,7 +357,7 @@ static void abandon_worker(struct session_worker *worker, struct osiris_error *e
 
 static void finish_prepare(struct session_place *place)
 {
-    struct session_worker *worker = place->workers;
+    struct session_worker *worker = place->worker;
 
     place->phase = PLACE_PREPARED;
     if (!is_needed(worker))
@@ -368,7 +368,7 @@ static void finish_prepare(struct session_place *place)
 
 static void finish_start(struct session_place *place, struct osiris_channel *made)
 {
-    struct session_worker *worker = place->workers;
+    struct session_worker *worker = place->worker;
 
     /* A worker that is not needed gets no channel; the adapter ends it when it is closed. */
     place->phase = PLACE_STARTED;
@@ -387,7 +387,7 @@ static void record_exit(const struct session_place *place, const struct osiris_w
 
 static void finish_await(struct session_place *place, const struct adapter_worker_end *end)
 {
-    struct session_worker *worker = place->workers;
+    struct session_worker *worker = place->worker;
     char text[96];
 
     place->phase = PLACE_ENDED;
@@ -433,11 +433,11 @@ static void finish_leave(struct session_place *place, struct adapter_outcome *ou
         return;
     if (session->place_count == 1)
         session_end_orphans(session);
-    reset_worker(place->workers);
-    if (is_needed(place->workers))
+    reset_worker(place->worker);
+    if (is_needed(place->worker))
         begin_task(place, PLACE_PREPARING, ADAPTER_PREPARE, NULL);
     else
-        abandon_worker(place->workers, NULL);
+        abandon_worker(place->worker, NULL);
 }
 
 void place_handle_outcome(struct session_place *place)
@@ -449,18 +449,18 @@ void place_handle_outcome(struct session_place *place)
     switch (outcome.task) {
     case ADAPTER_PREPARE:
         if (outcome.result < 0)
-            abandon_worker(place->workers, &outcome.error);
+            abandon_worker(place->worker, &outcome.error);
         else
             finish_prepare(place);
         break;
     case ADAPTER_EXECUTE:
         if (outcome.result < 0)
-            abandon_worker(place->workers, &outcome.error);
+            abandon_worker(place->worker, &outcome.error);
         else
             finish_start(place, &outcome.channel);
         break;
     case ADAPTER_RECONNECT:
-        worker_finish_reconnect(place->workers, &outcome);
+        worker_finish_reconnect(place->worker, &outcome);
         break;
     case ADAPTER_AWAIT:
         if (outcome.result < 0)

@@ -98,13 +98,16 @@ void worker_send_prepare(struct session_worker *worker)
 
 /* Steps. */
 
-static json_object *step_inputs(const struct plan_step *step)
+static json_object *step_inputs(const struct session *session, const struct plan_step *step)
 {
     json_object *inputs = json_object_new_object();
 
     for (size_t i = 0; i < step->input_count; i++) {
         json_object *value = json_object_new_object();
+        int64_t stream = session->edges[step->inputs[i].edge].stream;
         json_add_integer(value, "edge", (int64_t)step->inputs[i].edge);
+        if (stream != 0)
+            json_add_integer(value, "stream", stream);
         json_add(inputs, step->inputs[i].name, value);
     }
     return inputs;
@@ -125,8 +128,11 @@ void session_send_step(struct session *session, size_t index)
     json_add_string(params, "component", step->component);
     json_add_string(params, "verb", session->options->verb);
     json_add(params, "config", session_step_config(step));
-    json_add(params, "inputs", step_inputs(step->plan));
-    session_open_streams(session, index, params);
+    session_open_streams(session, index);
+    json_add(params, "inputs", step_inputs(session, step->plan));
+    json_object *outputs = session_describe_outputs(session, index);
+    if (outputs != NULL)
+        json_add(params, "outputs", outputs);
     (void)worker_send_request(step->worker, REQUEST_STEP, "execute_step", index, params);
 }
 

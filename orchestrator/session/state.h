@@ -48,7 +48,6 @@
 #include "orchestrator/session/session.h"
 
 #define SESSION_SECRET_SIZE 33 /* 32 hexadecimal digits */
-#define WORKERS_A_PLACE 1
 
 enum request_kind {
     REQUEST_HELLO,
@@ -138,7 +137,8 @@ enum place_phase {
     PLACE_LEFT,
 };
 
-/* A place: an adapter and the workers that it starts. */
+/* A place: an adapter and the worker that it starts. An adapter has one worker at a time (osiris/adapter.h); all else that concerns
+ * workers goes through session->workers. */
 struct session_place {
     struct session *session;
     const char *name; /* the value of run_on; for the default place, the adapter's name */
@@ -148,11 +148,11 @@ struct session_place {
     const char **driver_paths;      /* the array is owned */
     struct adapter_thread *adapter; /* NULL before it is made, and after it was abandoned */
     enum place_phase phase;
-    struct session_worker *workers; /* WORKERS_A_PLACE of session->workers */
+    struct session_worker *worker;  /* one of session->workers */
     int64_t deadline_ms;            /* when an adapter that does not return is abandoned; 0: not set */
     bool has_left;                  /* PLACE_LEAVING has begun at the end of the run */
     int64_t restart_ms;             /* when a lost worker may be replaced */
-    size_t reported_bytes;          /* what its workers have used of the records */
+    size_t reported_bytes;          /* what its worker and those before it have used of the records */
     int64_t dropped_reports;        /* reports that exceeded the limit */
 };
 
@@ -210,6 +210,7 @@ struct session_edge {
 enum session_phase {
     SESSION_PREPARING,  /* adapters prepare */
     SESSION_EXECUTING,  /* workers start, steps run */
+    SESSION_CLEANING,   /* workers clean up */
     SESSION_ENDING,     /* workers end */
     SESSION_LEAVING,    /* artifacts are collected, adapters close */
     SESSION_CLOSING,    /* adapters close, because one could not prepare */
@@ -247,7 +248,6 @@ struct session {
     int64_t next_flush_ms;     /* of the run's records */
     struct pause_watch watch;
     bool has_begun;            /* all workers have been running at the same time */
-    bool cleaning;             /* the workers have been requested to clean up */
     struct osiris_error failure; /* of the run: the first one */
     bool failure_is_settled;
     struct adoption adoption;    /* of processes that workers leave behind */

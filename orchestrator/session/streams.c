@@ -66,39 +66,31 @@ static json_object *describe_output(struct session *session, size_t index)
     return output;
 }
 
-static void add_to_input(json_object *inputs, size_t index, int64_t stream)
+void session_open_streams(struct session *session, size_t step)
 {
-    json_object_object_foreach(inputs, name, input)
-    {
-        (void)name;
-        if (json_member_integer(input, "edge", -1) == (int64_t)index)
-            json_add_integer(input, "stream", stream);
-    }
-}
-
-void session_open_streams(struct session *session, size_t step, json_object *params)
-{
-    json_object *outputs = NULL;
-
     for (size_t i = 0; i < session->plan->edge_count; i++) {
         struct session_edge *edge = &session->edges[i];
-        if (!edge->crosses || (edge->from != step && edge->to != step))
-            continue;
-        if (edge->stream == 0)
+        if (edge->crosses && edge->stream == 0 && (edge->from == step || edge->to == step))
             *edge = (struct session_edge){.from = edge->from,
                                           .to = edge->to,
                                           .crosses = true,
                                           .stream = ++session->last_stream};
-        if (edge->to == step) {
-            add_to_input(json_member(params, "inputs"), i, edge->stream);
+    }
+}
+
+json_object *session_describe_outputs(struct session *session, size_t step)
+{
+    json_object *outputs = NULL;
+
+    for (size_t i = 0; i < session->plan->edge_count; i++) {
+        const struct session_edge *edge = &session->edges[i];
+        if (edge->stream == 0 || edge->from != step)
             continue;
-        }
         if (outputs == NULL)
             outputs = json_object_new_array();
         json_append(outputs, describe_output(session, i));
     }
-    if (outputs != NULL)
-        json_add(params, "outputs", outputs);
+    return outputs;
 }
 
 void session_drop_streams(struct session *session, size_t group)

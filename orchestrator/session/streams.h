@@ -9,8 +9,10 @@
 
 /* Call it when the steps have been assigned to workers. */
 void session_make_edges(struct session *session);
-/* Numbers the streams of a step that is about to be requested, and adds them to the request. */
-void session_open_streams(struct session *session, size_t step, json_object *params);
+/* Numbers the streams of a step that is about to be requested. */
+void session_open_streams(struct session *session, size_t step);
+/* Those that the step sends, as its request describes them; NULL: none. */
+json_object *session_describe_outputs(struct session *session, size_t step);
 /* The step has run: it reads no more, and the streams that it sends must end soon. */
 void session_end_streams(struct session *session, size_t step);
 /* More of a body has arrived from the worker, so its other streams get more time: they may be waiting behind it. */

@@ -128,7 +128,7 @@ for one in ("open", "run", "commit"):
 
 
 @test
-def test_a_driver_that_hangs_is_told_of_first(folder):
+def test_a_driver_that_hangs_is_reported_first(folder):
     hangs("get_next", "source")
     assert_in('test.source has been silent in "get_next" for', read(run_directory() / "osiris.log"))
 
@@ -452,7 +452,7 @@ def test_a_writer_that_reads_nothing_where_there_is_nothing(folder):
 
 
 @test
-def test_a_writer_that_stops_early_is_told_of(folder):
+def test_a_writer_that_stops_early_is_reported(folder):
     pipeline(step("make", "test.generate", "read", rows=5000, batch_rows=1000),
              step("save", "test.collect", "write", path="out.txt", stop_after=2000))
     result = osiris("run", "pipeline.yaml")

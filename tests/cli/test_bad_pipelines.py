@@ -123,7 +123,7 @@ def test_unknown_component_lists_near_misses(folder):
 
 
 @test
-def test_all_errors_in_one_go(folder):
+def test_all_errors_are_reported_together(folder):
     write("many.yaml", GOOD.replace("mode: read", "mode: reed").replace("csv.writer", "csv.wrter")
           .replace("name: good", "name: good\ntasks: []"))
     refused("many.yaml", "many.yaml:3:", "tasks", "reed", "csv.wrter")
@@ -218,7 +218,7 @@ def test_many_errors_are_bounded(folder):
 
 
 @test
-def test_what_only_drivers_know_has_its_place(folder):
+def test_errors_found_by_drivers_have_a_line(folder):
     for options, at, text in (("{path: x, delimiter: '\"'}", "delimiter", "quote and delimiter are the same character"),
                               ("{path: x, quote: ','}", "quote", "quote and delimiter are the same character"),
                               ("{path: x, date_format: '%Q'}", "date_format", '"%Q"'),
@@ -270,7 +270,7 @@ def test_what_may_be_two_files_is_none_for_the_compiler(folder):
 
 
 @test
-def test_what_only_a_run_finds_wrong_has_its_place(folder):
+def test_errors_of_a_run_have_a_line(folder):
     write("csv.yaml", GOOD.replace("{path: out.csv}", "{path: out.csv, columns: [nope]}"))
     refused("csv.yaml", 'step "save" (csv.writer) at csv.yaml:11:29: columns: the input has no column "nope"', code=1)
     result = osiris("run", "csv.yaml", "--json")

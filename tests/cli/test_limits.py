@@ -63,7 +63,7 @@ def test_more_steps(folder):
 
 
 @test
-def test_what_is_no_number_of_steps(folder):
+def test_invalid_numbers_of_steps(folder):
     pairs(1)
     for text in ("0", "-1", "many", "1001", "", "2x"):
         assert_in("--max-steps", run("--max-steps", text, code=2).err)
@@ -87,7 +87,7 @@ def test_max_connections_from_a_variable(folder):
 
 
 @test
-def test_what_is_no_number_of_connections(folder):
+def test_invalid_numbers_of_connections(folder):
     pairs(1)
     for text in ("0", "-3", "many", "1.5", "true", "null", "[1]", "100001"):
         connection(text)
@@ -122,7 +122,7 @@ def test_a_step_takes_too_many(folder):
 
 
 @test
-def test_the_plan_tells(folder):
+def test_the_plan_is_described(folder):
     connection(3)
     pairs(1)
     plan = run("--dry-run", "--json").json()["plan"]

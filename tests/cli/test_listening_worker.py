@@ -7,23 +7,9 @@ import pathlib
 import signal
 import socket
 import subprocess
-import sys
 
-from tap import SOURCE, Skip, assert_equal, assert_in, main, test, wait_until, BUILD, environment
-
-try:
-    import msgpack  # noqa: F401
-except ImportError:
-    # The Python that runs the tests need not be the one that has the package.
-    done = subprocess.run(["/usr/bin/python3", "-c", "import msgpack"], capture_output=True)
-    if done.returncode == 0 and sys.executable != "/usr/bin/python3":
-        os.execv("/usr/bin/python3", ["/usr/bin/python3", "-B", *sys.argv])
-    print("1..0 # SKIP there is no Python with a msgpack package")
-    sys.exit(0)
-
-sys.path.insert(0, str(SOURCE / "tests" / "protocol"))
-sys.dont_write_bytecode = True
-import frames  # noqa: E402
+from worker_session import frames  # first: it may start another Python
+from tap import Skip, assert_equal, assert_in, main, test, wait_until, BUILD, environment
 
 SESSION = {"session": "0123456789abcdef", "token": "fedcba9876543210"}
 

@@ -82,7 +82,7 @@ def test_components_of_another_worker(folder):
 
 
 @test
-def test_a_driver_file_that_is_none(folder):
+def test_a_file_that_is_not_a_driver(folder):
     env = setting()
     write("bin/drivers/broken.so", "no JSON")
     rows_to_csv()

@@ -334,7 +334,7 @@ def test_other_places_are_ended(folder):
 
 
 @test
-def test_channels_that_are_none(folder):
+def test_invalid_channels(folder):
     for give, words in {
         "no_socket": "execute returned no socket",
         "closed": "the socket that execute returned (1000) cannot be used: Bad file descriptor",
@@ -366,7 +366,7 @@ def test_descriptors_that_lack_something(folder):
 
 
 @test
-def test_texts_that_are_none(folder):
+def test_null_texts(folder):
     """In `prepare`, whose adapter then is at fault, and in `collect`."""
     for how, call in (("say_nothing", "log"), ("no_event", "event"), ("no_metric", "metric"), ("no_report", "error")):
         result = run(at="prepare", how=how)

@@ -106,7 +106,7 @@ def resolver(folder, says, found=0):
 
 
 @test
-def test_a_name_that_is_not_there(folder):
+def test_a_name_that_does_not_exist(folder):
     for says, text in ((socket.EAI_NONAME, "Name or service not known"), (socket.EAI_FAIL, "Non-recoverable failure")):
         result = private.extract(code=1, connection={"host": "nowhere.invalid"}, env=resolver(folder, says), query="SELECT 1")
         assert_in(f"the host's name cannot be resolved (DNS): {text}", result.err, result)
@@ -268,7 +268,7 @@ def test_a_connection_that_breaks_among_the_rows(folder):
 
 
 @test
-def test_what_is_no_mysql_server(folder):
+def test_a_server_that_is_not_mysql(folder):
     def web_server(connection):
         connection.sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" + bytes(100))
 

@@ -85,14 +85,14 @@ NONE = (
 
 
 @test
-def test_what_is_no_host(folder):
+def test_invalid_hosts(folder):
     for text, hint in NONE:
         if text:
             refused(text, hint)
 
 
 @test
-def test_what_is_no_host_in_a_variable(folder):
+def test_invalid_hosts_in_variables(folder):
     for text, hint in NONE:
         refused("${DB_HOST}", hint, env={"DB_HOST": text}, message='"host" must not be empty' if text == "" else NO_HOST)
 
@@ -113,7 +113,7 @@ def test_the_doctor_and_discovery_refuse_it(folder):
 
 
 @test
-def test_validate_refuses_it_at_its_place(folder):
+def test_validate_refuses_it_with_its_line(folder):
     for text in ("a;b=c", "a b"):
         refused(text, "", "validate", "pipeline.yaml", message='pipeline.yaml:10:19: error: mysql.extractor: host is not')
     refused("127.0.0.1", "", "validate", "pipeline.yaml", message="pipeline.yaml:12:5: error: mysql.extractor: host is not",

@@ -224,7 +224,7 @@ def test_why_a_key_is_of_no_use(folder):
 
 
 @test
-def test_a_key_that_cannot_be_asked_for_says_so(folder):
+def test_a_key_that_cannot_be_requested_is_reported(folder):
     fill("undated", "d DATE, n INT, v VARCHAR(40), PRIMARY KEY (d, n)",
          "SELECT '0000-00-00', seq, CONCAT('value ', seq) FROM seq_1_to_20000")
     result = cut_export(cuts=1, code=1, table="undated")

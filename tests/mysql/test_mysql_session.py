@@ -103,7 +103,7 @@ def test_echo_shows_it(folder):
 
 
 @test
-def test_nothing_is_echoed_unasked(folder):
+def test_nothing_is_echoed_by_default(folder):
     private.extract(query="SELECT 1 AS one", init_sql=["SET @shown = 1"])
     log = read(run_directory() / "osiris.log")
     assert "SELECT" not in log and "@shown" not in log, log

@@ -109,7 +109,7 @@ def words(rows):
 
 
 @test
-def test_partitions_are_told_of_together(folder):
+def test_partitions_are_reported_together(folder):
     words(5000)
     extract(**WORDS, partitions=4)
     found = told(run())

@@ -1,6 +1,7 @@
 /*
- * Drivers that are asked and not run: asked.extractor answers `check` as its connection's field `how` says, and `validate` as
- * its option `what`, and has no other verb; old.extractor was compiled against version 1.0: what lies behind its `close` must not be looked at.
+ * Drivers that are asked and not run: asked.extractor answers `check` as its connection's field `how` says, and
+ * `validate` as its option `what`, and has no other verb; old.extractor was compiled against version 1.0: what lies
+ * behind its `close` must not be looked at.
  */
 #include <stdbool.h>
 #include <time.h>

@@ -1,7 +1,8 @@
 /*
- * test.source and test.sink: an extractor and a writer with trouble `at` a verb, of every kind that a driver cannot report:
- * it hangs (in `interruptible`: until it is interrupted), takes its time (in `busy`: and says so; in `slow`: not), crashes, or ends its thread. And
- * drivers that hand over what they may not, say too much, read too little, or leave a process behind.
+ * test.source and test.sink: an extractor and a writer with trouble `at` a verb, of every kind that a driver cannot
+ * report: it hangs (in `interruptible`: until it is interrupted), takes its time (in `busy`: and says so; in `slow`:
+ * not), crashes, or ends its thread. And drivers that hand over what they may not, say too much, read too little, or
+ * leave a process behind.
  */
 #include <math.h>
 #include <pthread.h>

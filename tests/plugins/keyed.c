@@ -1,6 +1,7 @@
 /*
- * keyed: an execution adapter with secrets among its options, which it says wherever an adapter can say something. Its worker is a
- * child process, as the local adapter's. `api_key` is secret by its name, `pin` and `deep.code` by the spec.
+ * keyed: an execution adapter with secrets among its options, which it says wherever an adapter can say something. Its
+ * worker is a child process, as the local adapter's. `api_key` is secret by its name, `pin` and `deep.code` by the
+ * spec.
  */
 #include <signal.h>
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 /*
- * test.odd_source, test.odd_pass and test.odd_sink: drivers that live (no crash, no hang), and do what a careless author's or
- * another library's would: report an error and return 0, return an errno, move an input or read it when it is released, change the
- * process's folder and umask, pass NULL, leave pipes among their artifacts, leave a thread behind.
+ * test.odd_source, test.odd_pass and test.odd_sink: drivers that live (no crash, no hang), and do what a careless
+ * author's or another library's would: report an error and return 0, return an errno, move an input or read it when it
+ * is released, change the process's folder and umask, pass NULL, leave pipes among their artifacts, leave a thread
+ * behind.
  */
 #include <pthread.h>
 #include <semaphore.h>

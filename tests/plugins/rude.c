@@ -1,6 +1,6 @@
 /*
- * rude: the local adapter with trouble `at` a verb, of a kind that an adapter cannot report: it ends or replaces the process, crashes, ends
- * its thread, or hands over a channel that is none.
+ * rude: the local adapter with trouble `at` a verb, of a kind that an adapter cannot report: it ends or replaces the
+ * process, crashes, ends its thread, or hands over a channel that is none.
  */
 #include <osiris/plugin.h>
 

@@ -2,6 +2,8 @@
 """worker.py with one fault or freedom of each kind: `misbehaving.py KIND --channel-fd N`, see test_protocol.py."""
 
 import os
+import pathlib
+import re
 import struct
 import sys
 import threading
@@ -12,11 +14,17 @@ import streams
 import worker
 
 
+def own_names():
+    """The events and metrics that only osiris may record."""
+    text = (pathlib.Path(__file__).resolve().parents[2] / "orchestrator" / "records" / "own-names.h").read_text()
+    events, metrics = text[text.index("OWN_EVENTS(X)"):].split("OWN_METRICS(X)")[:2]
+    found = [re.findall(r'X\([A-Z_]+, "([a-z_]+)"\)', part) for part in (events, metrics)]
+    assert all(found), found
+    return found
+
+
 class Misbehaving(worker.Worker):
     kind = None
-    own_events = ("run_start", "run_complete", "run_error", "step_start", "step_complete", "step_failed", "step_retry", "worker_started",
-                  "worker_restart", "artifact_created", "adapter_execute_complete", "cleanup_complete", "compile_complete", "link_lost")
-    own_metrics = ("rows_read", "rows_written", "rows_processed", "steps_completed", "step_duration_ms", "total_duration")
 
     # Strange, but allowed.
 
@@ -53,10 +61,11 @@ class Misbehaving(worker.Worker):
 
     def start_of_run(self):
         """What osiris alone says, about steps that are not this worker's, and of its own."""
-        for name in (*self.own_events, "news"):
+        events, metrics = own_names()
+        for name in (*events, "news"):
             self.say("event", event=name, ts=worker.now(), step_id="make", forged=True)
             self.say("event", event="news", ts=worker.now(), step_id="nobody", forged=True)
-        for name in (*self.own_metrics, "news"):
+        for name in (*metrics, "news"):
             self.say("metric", metric=name, value=4711, unit="rows", ts=worker.now(), tags={"step": "make"})
             self.say("metric", metric="news", value=4711, unit="rows", ts=worker.now(), tags={"step": "nobody"})
         self.say("log", level="info", message="forged", step_id="nobody")

@@ -1,5 +1,5 @@
-/* Both halves of a stream between places (worker/link-input.h, link-output.h) with the threads that a worker has: the producer's, the reader's, and
- * the main one between them. */
+/* Both halves of a stream between places (worker/link-input.h, link-output.h) with the threads that a worker has: the
+ * producer's, the reader's, and the main one between them. */
 #include "unit.h"
 
 #include <osiris/kit.h>

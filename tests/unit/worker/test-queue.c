@@ -141,7 +141,7 @@ START_TEST(test_cancel_wakes_a_blocked_producer)
 }
 END_TEST
 
-START_TEST(test_close_tells_the_producer)
+START_TEST(test_close_notifies_the_producer)
 {
     struct producer producer = {.queue = new_queue(6000, false), .batches = 100};
     pthread_t thread;
@@ -410,7 +410,7 @@ START_TEST(test_a_damaged_file_is_an_error)
 END_TEST
 
 UNIT_MAIN("queue", test_a_bounded_queue_passes_everything_in_order,
-          test_cancel_wakes_a_blocked_producer, test_close_tells_the_producer, test_what_was_closed_has_no_end,
+          test_cancel_wakes_a_blocked_producer, test_close_notifies_the_producer, test_what_was_closed_has_no_end,
           test_cancel_wakes_a_waiting_reader, test_one_batch_larger_than_the_bound_passes,
           test_an_elastic_queue_never_blocks_and_keeps_order, test_an_elastic_queue_with_a_reader,
           test_a_spill_file_that_is_another_one, test_a_spill_folder_that_cannot_be_used_is_an_error, test_batches_without_bytes_are_bounded,

@@ -1,4 +1,5 @@
-/* What a batch costs on its way from one half of a stream to the other (worker/link-input.h, link-output.h): counted, not timed. */
+/* What a batch costs on its way from one half of a stream to the other (worker/link-input.h, link-output.h): counted,
+ * not timed. */
 #include "unit.h"
 
 #include <string.h>

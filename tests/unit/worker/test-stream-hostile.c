@@ -1,6 +1,6 @@
 /*
- * A producer that sends whatever it likes to a reader that takes nothing out: what the reader's side holds is bounded by the credit
- * that it has given, however few bytes come.
+ * A producer that sends whatever it likes to a reader that takes nothing out: what the reader's side holds is bounded
+ * by the credit that it has given, however few bytes come.
  */
 #include "unit.h"
 

@@ -112,11 +112,35 @@ static json_object *parse(const char *json)
     return value;
 }
 
+/* A frame within received bytes. */
+struct frame {
+    const uint8_t *message;
+    size_t message_length, body_length, length;
+};
+
+/* The frame at the beginning of the bytes, with this number. -1: its header is refused, or it is not complete. */
+static int next_frame(const uint8_t *bytes, size_t length, uint64_t sequence, struct frame *frame, struct osiris_error *error)
+{
+    struct frame_header header;
+
+    if (length < FRAME_HEADER_SIZE)
+        return osiris_error_set(error, OSIRIS_ERROR_DATA, "a header is cut off");
+    frame_decode_header(bytes, &header);
+    if (frame_check_header(&header, sequence, error) < 0)
+        return -1;
+    *frame = (struct frame){
+        .message = bytes + FRAME_HEADER_SIZE,
+        .message_length = header.message_length,
+        .body_length = header.body_length,
+        .length = FRAME_HEADER_SIZE + (size_t)header.message_length + header.body_length,
+    };
+    return length < frame->length ? osiris_error_set(error, OSIRIS_ERROR_DATA, "a frame is cut off") : 0;
+}
+
 /* Decodes the frames one by one, and encodes their messages again. */
 static void check_frames(const struct vector *vector)
 {
     const uint8_t *at = (const uint8_t *)vector->bytes.data, *end = at + vector->bytes.length;
-    uint64_t sequence = vector->sequence - 1;
 
     for (size_t i = 0; i < vector->frame_count; i++) {
         _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
@@ -124,9 +148,9 @@ static void check_frames(const struct vector *vector)
         _cleanup_buffer_ struct buffer encoded = BUFFER_INIT(1 << 20);
         uint8_t header[FRAME_HEADER_SIZE];
         struct frame frame;
-        size_t consumed;
-        ck_assert_msg(frame_next(at, (size_t)(end - at), &sequence, &frame, &consumed, &error) == FRAME_OK,
-                      "%s: %s", vector->name, error.message);
+        uint64_t sequence = vector->sequence + i;
+        ck_assert_msg(next_frame(at, (size_t)(end - at), sequence, &frame, &error) == 0, "%s: %s", vector->name,
+                      error.message);
         _cleanup_json_ json_object *message =
             message_decode(frame.message, frame.message_length, &error);
         ck_assert_msg(message != NULL, "%s: %s", vector->name, error.message);
@@ -140,7 +164,7 @@ static void check_frames(const struct vector *vector)
         ck_assert_msg(memcmp(header, at, sizeof header) == 0 && encoded.length == frame.message_length &&
                           memcmp(encoded.data, frame.message, encoded.length) == 0,
                       "%s: frame %zu is encoded otherwise", vector->name, i);
-        at += consumed;
+        at += frame.length;
     }
     ck_assert_msg(at == end, "%s: bytes are left", vector->name);
 }
@@ -149,11 +173,9 @@ static void check_frames(const struct vector *vector)
 static const char *refusal(const struct vector *vector)
 {
     const uint8_t *at = (const uint8_t *)vector->bytes.data;
-    uint64_t sequence = vector->sequence - 1;
     struct frame frame;
-    size_t consumed;
 
-    if (frame_next(at, vector->bytes.length, &sequence, &frame, &consumed, NULL) != FRAME_OK)
+    if (next_frame(at, vector->bytes.length, vector->sequence, &frame, NULL) < 0)
         return "header";
     _cleanup_json_ json_object *message = message_decode(frame.message, frame.message_length, NULL);
     return message == NULL ? "message" : NULL;

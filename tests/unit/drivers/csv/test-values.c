@@ -251,7 +251,7 @@ START_TEST(test_text_is_quoted_when_it_must_be)
 }
 END_TEST
 
-START_TEST(test_a_special_byte_is_seen_at_every_place_of_every_length)
+START_TEST(test_a_special_byte_is_seen_at_every_offset_of_every_length)
 {
     char text[80];
     for (size_t size = 1; size < 70; size++)
@@ -425,6 +425,6 @@ UNIT_MAIN("csv-values", test_integers, test_every_power_of_ten_and_its_neighbour
           test_floats_read_as_python_prints_them, test_random_doubles_read_back_exactly,
           test_decimals_keep_their_scale, test_decimals_of_256_bits, test_dates, test_timestamps,
           test_times_and_durations, test_intervals, test_text_is_quoted_when_it_must_be,
-          test_a_special_byte_is_seen_at_every_place_of_every_length, test_binary, test_nulls_only,
+          test_a_special_byte_is_seen_at_every_offset_of_every_length, test_binary, test_nulls_only,
           test_dictionaries, test_lists_structs_and_maps_are_json,
           test_a_list_of_endless_nulls_is_refused, test_a_cancel_is_seen_within_a_list)

@@ -374,7 +374,7 @@ static void *drain(void *argument)
     return NULL;
 }
 
-START_TEST(test_short_writes_are_gone_on_with)
+START_TEST(test_short_writes_are_continued)
 {
     int ends[2];
     ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
@@ -554,7 +554,7 @@ UNIT_MAIN("csv-writer", test_defaults_sort_the_columns, test_columns_source, tes
           test_the_spec_is_complete_json, test_unquotable_value_names_row_and_column,
           test_no_rows_write_a_header, test_empty_batches_and_sliced_ones,
           test_no_columns_write_nothing, test_duplicate_and_hostile_names, test_wide_values,
-          test_many_columns, test_full_disk, test_short_writes_are_gone_on_with,
+          test_many_columns, test_full_disk, test_short_writes_are_continued,
           test_cancelled_while_the_output_takes_nothing, test_cancelled_before_a_batch,
           test_a_stream_that_ends_with_an_error, test_several_inputs_are_refused,
           test_types_that_cannot_be_written_are_refused, test_broken_batches_are_refused,

@@ -222,7 +222,7 @@ START_TEST(test_times_are_kept_as_integers)
 }
 END_TEST
 
-START_TEST(test_a_column_that_there_is_none_of)
+START_TEST(test_a_column_that_does_not_exist)
 {
     static const size_t indices[] = {COLUMNS, COLUMNS + 1, 1000000, SIZE_MAX};
 
@@ -302,5 +302,5 @@ START_TEST(test_bytes_too_long)
 END_TEST
 
 UNIT_MAIN("kit-faults", test_a_forgotten_append, test_an_append_too_many, test_rows_too_many, test_rows_far_too_many,
-          test_a_value_of_another_type, test_times_are_kept_as_integers, test_a_column_that_there_is_none_of,
+          test_a_value_of_another_type, test_times_are_kept_as_integers, test_a_column_that_does_not_exist,
           test_no_memory_for_a_null, test_no_memory_for_bytes, test_no_memory_for_the_next_batch, test_bytes_too_long)

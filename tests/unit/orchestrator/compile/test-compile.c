@@ -1,5 +1,7 @@
-/* Compiling (orchestrator/compile/compile.h): the plan to the letter, large graphs, canonical forms, secrets that only specs know. */
+/* Compiling (orchestrator/compile/compile.h): the plan to the letter, large graphs, canonical forms, secrets that only
+ * specs know. */
 #include "unit.h"
+#include "unit-folder.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,8 +31,6 @@ static const char components[] =
 #define WRITE "- {id: w, component: x.write, mode: write}\n"
 
 static struct registry *registry;
-static char folder[] = "/tmp/osiris-compile.XXXXXX";
-
 static void setup(void)
 {
     json_object *descriptions = json_tokener_parse(components);
@@ -38,28 +38,13 @@ static void setup(void)
     registry = registry_new_from_json(descriptions);
     json_object_put(descriptions);
     ck_assert_ptr_nonnull(registry);
-    strcpy(folder + strlen(folder) - 6, "XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    ck_assert_int_eq(chdir(folder), 0);
+    enter();
 }
 
 static void teardown(void)
 {
-    char command[64];
-
     registry_free(registry);
-    ck_assert_int_eq(chdir("/"), 0);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
-}
-
-static void write_file(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-
-    ck_assert_ptr_nonnull(file);
-    fputs(text, file);
-    fclose(file);
+    leave();
 }
 
 /* NULL if it does not compile. */

@@ -1,5 +1,6 @@
 /* osiris_connections.yaml (orchestrator/oml/connections.h): where it is found, choosing, variables, secrets. */
 #include "unit.h"
+#include "unit-folder.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,34 +10,12 @@
 #include "orchestrator/oml/connections.h"
 #include "core/base/json-access.h"
 
-static char folder[] = "/tmp/osiris-connections.XXXXXX";
-
 static void setup(void)
 {
-    strcpy(folder + strlen(folder) - 6, "XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    ck_assert_int_eq(chdir(folder), 0);
+    enter();
     ck_assert_int_eq(mkdir("home", 0700), 0);
     ck_assert_int_eq(mkdir("work", 0700), 0);
     ck_assert_int_eq(chdir("work"), 0);
-}
-
-static void teardown(void)
-{
-    char command[64];
-
-    ck_assert_int_eq(chdir("/"), 0);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
-}
-
-static void write_file(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-
-    ck_assert_ptr_nonnull(file);
-    fputs(text, file);
-    fclose(file);
 }
 
 static bool opaque_is_secret(void *context, const char *field)
@@ -230,7 +209,7 @@ START_TEST(test_variables)
 }
 END_TEST
 
-START_TEST(test_an_unset_variable_is_named_and_placed)
+START_TEST(test_an_unset_variable_is_named_with_its_line)
 {
     unsetenv("T_UNSET");
     write_file("osiris_connections.yaml", "connections:\n  x:\n    a: {host: h,\n"
@@ -381,11 +360,11 @@ int main(void)
     TCase *tcase = tcase_create("connections");
 
     tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, setup, leave);
     tcase_add_test(tcase, test_where_the_file_is_found);
     tcase_add_test(tcase, test_which_one_is_chosen);
     tcase_add_loop_test(tcase, test_variables, 0, (int)(sizeof values / sizeof values[0]));
-    tcase_add_test(tcase, test_an_unset_variable_is_named_and_placed);
+    tcase_add_test(tcase, test_an_unset_variable_is_named_with_its_line);
     tcase_add_test(tcase, test_dotenv);
     tcase_add_test(tcase, test_secrets_are_collected);
     tcase_add_test(tcase, test_variables_with_secret_names);

@@ -64,7 +64,7 @@ START_TEST(test_goes_without_a_place)
 }
 END_TEST
 
-START_TEST(test_sorts_by_place_and_drops_the_same)
+START_TEST(test_sorts_by_position_and_drops_duplicates)
 {
     _cleanup_diagnostics_ struct diagnostics diagnostics = DIAGNOSTICS_INIT;
 
@@ -203,7 +203,7 @@ START_TEST(test_hides_lines)
 END_TEST
 
 UNIT_MAIN("diagnostic", test_looks_like_a_compiler_message, test_goes_without_a_place,
-          test_sorts_by_place_and_drops_the_same, test_counts_what_it_does_not_keep,
+          test_sorts_by_position_and_drops_duplicates, test_counts_what_it_does_not_keep,
           test_errors_come_before_warnings, test_cuts_long_lines_around_the_caret,
           test_the_caret_knows_wide_characters, test_no_control_character_reaches_the_terminal,
           test_cuts_long_texts_between_characters, test_hides_lines)

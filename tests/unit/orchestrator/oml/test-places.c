@@ -1,5 +1,6 @@
-/* osiris.yaml (orchestrator/oml/places.h): options of places by their adapter's spec: types, secrets, problems at their places. */
+/* osiris.yaml (orchestrator/oml/places.h): options of places by their adapter's spec: types, secrets, lines of problems. */
 #include "unit.h"
+#include "unit-folder.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,26 +9,13 @@
 #include "core/base/json-access.h"
 #include "orchestrator/oml/places.h"
 
-static char folder[] = "/tmp/osiris-places.XXXXXX";
-
 static void setup(void)
 {
-    strcpy(folder + strlen(folder) - 6, "XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    ck_assert_int_eq(chdir(folder), 0);
+    enter();
     ck_assert_int_eq(setenv("NUMBER", "8080", 1), 0);
     ck_assert_int_eq(setenv("WORD", "on", 1), 0);
     ck_assert_int_eq(setenv("API_TOKEN", "4711471147", 1), 0);
     ck_assert_int_eq(unsetenv("UNSET"), 0);
-}
-
-static void teardown(void)
-{
-    char command[64];
-
-    ck_assert_int_eq(chdir("/"), 0);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
 }
 
 #define OPTIONS                                                                                                          \
@@ -160,7 +148,7 @@ START_TEST(test_secrets_by_the_spec)
 }
 END_TEST
 
-START_TEST(test_problems_stand_where_the_option_does)
+START_TEST(test_problems_have_the_line_of_the_option)
 {
     expect_problem("{adapter: open, port: 70000}", DIAGNOSTIC_ERROR, 29, "\"port\" must be at most 65535, is 70000", "the port");
     expect_problem("{adapter: open, list: [1, x]}", DIAGNOSTIC_ERROR, 33, "\"list/1\" is not valid for the adapter; its value is secret "
@@ -207,10 +195,10 @@ int main(void)
     TCase *tcase = tcase_create("places");
 
     tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, setup, leave);
     tcase_add_test(tcase, test_one_variable_takes_the_type_of_its_option);
     tcase_add_test(tcase, test_secrets_by_the_spec);
-    tcase_add_test(tcase, test_problems_stand_where_the_option_does);
+    tcase_add_test(tcase, test_problems_have_the_line_of_the_option);
     tcase_add_test(tcase, test_what_is_missing);
     tcase_add_test(tcase, test_places_that_are_not_used);
     suite_add_tcase(suite, tcase);

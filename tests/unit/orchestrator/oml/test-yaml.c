@@ -1,5 +1,6 @@
-/* YAML files: what is refused and how fast, places, typing, aliases and merges. */
+/* YAML files: what is refused and how fast, positions, typing, aliases and merges. */
 #include "unit.h"
+#include "unit-folder.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,24 +13,6 @@
 #include "orchestrator/oml/yaml.h"
 
 #define FILE_NAME "file.yaml"
-
-static char folder[] = "/tmp/osiris-yaml.XXXXXX";
-
-static void setup(void)
-{
-    strcpy(folder + strlen(folder) - 6, "XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    ck_assert_int_eq(chdir(folder), 0);
-}
-
-static void teardown(void)
-{
-    char command[64];
-
-    ck_assert_int_eq(chdir("/"), 0);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
-}
 
 static void write_bytes(const char *bytes, size_t length)
 {
@@ -64,7 +47,7 @@ static void expect_json(const char *text, const char *json)
                      json);
 }
 
-/* The file must be refused with one error. Places that are 0 are not looked at. */
+/* The file must be refused with one error. Positions that are 0 are not checked. */
 static void expect_refusal(const char *what, const char *type, unsigned line, unsigned column)
 {
     _cleanup_diagnostics_ struct diagnostics diagnostics = DIAGNOSTICS_INIT;
@@ -132,7 +115,7 @@ START_TEST(test_refuses)
 }
 END_TEST
 
-START_TEST(test_refuses_what_is_no_text_file)
+START_TEST(test_refuses_files_that_are_not_text)
 {
     expect_refusal("missing", "missing_file", 0, 0);
     write_bytes("a: 1\0", 5);
@@ -273,7 +256,7 @@ END_TEST
 
 /* What is fine. */
 
-START_TEST(test_places_count_characters)
+START_TEST(test_positions_count_characters)
 {
     _cleanup_yaml_ struct yaml_document *document =
         load("\xef\xbb\xbf" "a: 1\r\n# ü\r\nb:\t\té\r\nc: {\"日本\": x, d: [1,\t2]}\r\n");
@@ -424,16 +407,16 @@ int main(void)
     Suite *suite = suite_create("yaml");
     TCase *tcase = tcase_create("yaml");
 
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, enter, leave);
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, test_refuses, 0, (int)(sizeof refused / sizeof refused[0]));
-    tcase_add_test(tcase, test_refuses_what_is_no_text_file);
+    tcase_add_test(tcase, test_refuses_files_that_are_not_text);
     tcase_add_test(tcase, test_refuses_a_file_that_is_too_large);
     tcase_add_test(tcase, test_nesting_is_bounded);
     tcase_add_test(tcase, test_nesting_up_to_the_bound_is_fine);
     tcase_add_test(tcase, test_aliases_are_bounded);
     tcase_add_test(tcase, test_many_values_are_refused_and_fewer_are_fast);
-    tcase_add_test(tcase, test_places_count_characters);
+    tcase_add_test(tcase, test_positions_count_characters);
     tcase_add_test(tcase, test_finds_a_part_of_a_text);
     tcase_add_loop_test(tcase, test_types_scalars, 0, (int)(sizeof typed / sizeof typed[0]));
     tcase_add_test(tcase, test_strings_are_strings_by_their_typing);

@@ -1,5 +1,5 @@
-/* Reading the params of `prepare`; see plan.h. */
-#include "worker/plan.h"
+/* Reading the params of `prepare`; see run-plan.h. */
+#include "worker/run-plan.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #define LARGEST_QUEUE_BYTES (INT64_C(1) << 40) /* small enough that credits can be added up */
 
 /* SIZE_MAX: none of the first `count` has that id. */
-static size_t find_step(const struct plan *plan, size_t count, const char *id)
+static size_t find_step(const struct run_plan *plan, size_t count, const char *id)
 {
     for (size_t i = 0; i < count; i++)
         if (strcmp(plan->steps[i].id, id) == 0)
@@ -26,7 +26,7 @@ static bool is_usable_id(const char *id)
     return id[0] != '\0' && id[0] != '.' && strchr(id, '/') == NULL;
 }
 
-static void read_step(struct plan *plan, struct fields *fields, struct plan_step *step)
+static void read_step(struct run_plan *plan, struct fields *fields, struct run_plan_step *step)
 {
     step->id = fields_string(fields, "id");
     if (!is_usable_id(step->id))
@@ -36,7 +36,7 @@ static void read_step(struct plan *plan, struct fields *fields, struct plan_step
 }
 
 /* Members that only the worker of the step needs. */
-static void read_own_step(struct plan *plan, struct fields *fields, struct plan_step *step, struct fields *params,
+static void read_own_step(struct run_plan *plan, struct fields *fields, struct run_plan_step *step, struct fields *params,
                           json_object *drivers, json_object *connections)
 {
     struct fields files = {.map = drivers, .method = params->method, .path = "drivers", .failed = fields->failed, .error = params->error};
@@ -55,7 +55,7 @@ static void read_own_step(struct plan *plan, struct fields *fields, struct plan_
 }
 
 /* `steps` names those of this worker; absent: all. */
-static void mark_steps_here(struct plan *plan, struct fields *params)
+static void mark_steps_here(struct run_plan *plan, struct fields *params)
 {
     json_object *list = fields_optional_list(params, "steps");
 
@@ -70,7 +70,7 @@ static void mark_steps_here(struct plan *plan, struct fields *params)
     }
 }
 
-static void read_steps(struct plan *plan, struct fields *params, json_object *list)
+static void read_steps(struct run_plan *plan, struct fields *params, json_object *list)
 {
     size_t count = json_array_count(list);
     json_object *drivers = fields_optional_map(params, "drivers");
@@ -91,7 +91,7 @@ static void read_steps(struct plan *plan, struct fields *params, json_object *li
     }
 }
 
-static size_t read_end(const struct plan *plan, struct fields *fields, const char *key)
+static size_t read_end(const struct run_plan *plan, struct fields *fields, const char *key)
 {
     size_t index = find_step(plan, plan->step_count, fields_string(fields, key));
 
@@ -101,7 +101,7 @@ static size_t read_end(const struct plan *plan, struct fields *fields, const cha
     return 0;
 }
 
-static void read_edge(const struct plan *plan, struct fields *fields, size_t number, struct plan_edge *edge)
+static void read_edge(const struct run_plan *plan, struct fields *fields, size_t number, struct run_plan_edge *edge)
 {
     const char *mode = fields_optional_string(fields, "mode", "bounded");
 
@@ -116,7 +116,7 @@ static void read_edge(const struct plan *plan, struct fields *fields, size_t num
     edge->elastic = strcmp(mode, "elastic") == 0;
 }
 
-static void read_edges(struct plan *plan, struct fields *params, json_object *list)
+static void read_edges(struct run_plan *plan, struct fields *params, json_object *list)
 {
     size_t count = json_array_count(list);
 
@@ -128,7 +128,7 @@ static void read_edges(struct plan *plan, struct fields *params, json_object *li
     }
 }
 
-static void read_plan(struct plan *plan, struct fields *params)
+static void read_plan(struct run_plan *plan, struct fields *params)
 {
     struct fields fields = *params;
 
@@ -144,7 +144,7 @@ static void read_plan(struct plan *plan, struct fields *params)
         read_edges(plan, params, edges);
 }
 
-static void read_environment(struct plan *plan, struct fields *params)
+static void read_environment(struct run_plan *plan, struct fields *params)
 {
     json_object *environment = fields_optional_map(params, "environment");
 
@@ -160,11 +160,11 @@ static void read_environment(struct plan *plan, struct fields *params)
         else if (!json_object_is_type(value, json_type_string))
             fields_refuse(params, "environment", "has a value that is not a string");
         else
-            plan->environment[plan->variable_count++] = (struct plan_variable){name, json_object_get_string(value)};
+            plan->environment[plan->variable_count++] = (struct run_plan_variable){name, json_object_get_string(value)};
     }
 }
 
-static void read_secrets(struct plan *plan, struct fields *params)
+static void read_secrets(struct run_plan *plan, struct fields *params)
 {
     json_object *list = fields_optional_list(params, "secrets");
     size_t count = json_array_count(list);
@@ -181,11 +181,11 @@ static uint64_t read_bound(struct fields *params, const char *key)
     return (uint64_t)(bound < LARGEST_QUEUE_BYTES ? bound : LARGEST_QUEUE_BYTES);
 }
 
-int plan_read(struct plan *plan, json_object *params, struct osiris_error *error)
+int run_plan_read(struct run_plan *plan, json_object *params, struct osiris_error *error)
 {
     struct fields fields = fields_of_params("prepare", params, error);
 
-    *plan = (struct plan){.params = json_object_get(params)};
+    *plan = (struct run_plan){.params = json_object_get(params)};
     plan->run_id = fields_string(&fields, "run_id");
     plan->artifacts_dir = fields_string(&fields, "artifacts_dir");
     plan->temp_dir = fields_string(&fields, "temp_dir");
@@ -197,12 +197,12 @@ int plan_read(struct plan *plan, json_object *params, struct osiris_error *error
     return fields_end(&fields);
 }
 
-void plan_clear(struct plan *plan)
+void run_plan_clear(struct run_plan *plan)
 {
     free(plan->steps);
     free(plan->edges);
     free(plan->environment);
     free(plan->secrets);
     json_object_put(plan->params);
-    *plan = (struct plan){0};
+    *plan = (struct run_plan){0};
 }

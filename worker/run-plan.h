@@ -2,8 +2,8 @@
  * The params of `prepare`, read and checked once: the run, its plan, and the data for its drivers. The request is not accessed
  * afterwards.
  */
-#ifndef OSIRIS_WORKER_PLAN_H
-#define OSIRIS_WORKER_PLAN_H
+#ifndef OSIRIS_WORKER_RUN_PLAN_H
+#define OSIRIS_WORKER_RUN_PLAN_H
 
 #include <json-c/json.h>
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 
 #include "core/base/error.h"
 
-struct plan_step {
+struct run_plan_step {
     const char *id;
     bool here; /* this worker runs it; the following members are set only then */
     const char *component;
@@ -21,33 +21,33 @@ struct plan_step {
     json_object *connection; /* NULL: it has none */
 };
 
-struct plan_edge {
+struct run_plan_edge {
     size_t from, to; /* indices of the plan's steps */
     const char *output, *input;
     bool elastic;
 };
 
-struct plan_variable {
+struct run_plan_variable {
     const char *name, *value;
 };
 
 /* Texts and connections are borrowed from `params`. */
-struct plan {
+struct run_plan {
     json_object *params; /* owned */
     const char *run_id, *artifacts_dir, *temp_dir;
     uint64_t queue_bytes, spill_bytes;
-    struct plan_step *steps;
+    struct run_plan_step *steps;
     size_t step_count;
-    struct plan_edge *edges; /* by number */
+    struct run_plan_edge *edges; /* by number */
     size_t edge_count;
-    struct plan_variable *environment;
+    struct run_plan_variable *environment;
     size_t variable_count;
     const char **secrets;
     size_t secret_count;
 };
 
 /* -1: malformed; the error names the field. The plan must be cleared in either case. */
-int plan_read(struct plan *plan, json_object *params, struct osiris_error *error);
-void plan_clear(struct plan *plan);
+int run_plan_read(struct run_plan *plan, json_object *params, struct osiris_error *error);
+void run_plan_clear(struct run_plan *plan);
 
 #endif
