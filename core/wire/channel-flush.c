@@ -165,11 +165,12 @@ static ssize_t send_pieces(struct channel *channel, struct iovec *pieces, size_t
     const struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
     ssize_t sent;
 
-    if (!file_id_is(channel->fd, &channel->fd_id))
+    if (!file_id_is(channel->fds.output, &channel->output_id))
         return -1;
     do {
         channel->counts.send_calls++;
-        sent = sendmsg(channel->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        sent = channel->output_is_socket ? sendmsg(channel->fds.output, &message, MSG_NOSIGNAL | MSG_DONTWAIT)
+                                         : writev(channel->fds.output, pieces, (int)count);
     } while (sent < 0 && errno == EINTR);
     return sent;
 }

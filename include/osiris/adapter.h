@@ -1,8 +1,8 @@
 /*
  * An execution adapter decides where a worker runs. It creates a place (a child process, a
- * sandbox), starts osiris-worker there, hands Osiris one connected stream socket, brings the
- * artifacts home and always removes the place. Osiris speaks the protocol (docs/protocol.md) over
- * the socket; an adapter never looks at the data.
+ * sandbox), starts osiris-worker there, hands Osiris a channel to it (a socket or two pipes), brings
+ * the artifacts home and always removes the place. Osiris speaks the protocol (docs/protocol.md)
+ * over the channel; an adapter never looks at the data.
  *
  * The calls of one state come in this order:
  *
@@ -50,6 +50,21 @@
 extern "C" {
 #endif
 
+struct osiris_adapter_context;
+
+/* Since 1.3. A bundle (docs/bundle.md): osiris-worker, the drivers of the place's steps, and
+ * everything that they need, in one archive. The strings are valid until `close` has returned. */
+struct osiris_bundle {
+    uint32_t struct_size; /* set by the caller */
+    const char *path;     /* the archive on this machine: tar in gzip */
+    const char *hash;     /* of the content: hexadecimal digits */
+    int64_t size;         /* of the archive in bytes */
+    /* NULL-terminated: where the files of context->driver_paths lie in the unpacked bundle
+     * ("drivers/csv.so"), in the same order. */
+    const char *const *driver_paths;
+    const char *description; /* the text of bundle.json */
+};
+
 /* What is to run. It is fixed before `open`, and valid until `close` has returned. */
 struct osiris_adapter_context {
     uint32_t struct_size;
@@ -63,20 +78,40 @@ struct osiris_adapter_context {
      * "-"), or else -1. A worker on this machine gets a duplicate (osiris-worker --stdout-fd). A
      * place that cannot pass it on ignores it. */
     int32_t standard_output;
+    /* Since 1.3. Makes the bundle, or finds it in the cache. Call it in `prepare`, on the thread of
+     * that call, with the context that `open` was given. It may take seconds. 0, or -1 with the error
+     * reported. NULL: this Osiris was built without bundles. */
+    int (*bundle)(const struct osiris_adapter_context *, struct osiris_bundle *);
 };
 
 /* The kind of channel. */
 enum {
     OSIRIS_CHANNEL_REMOTE = 1, /* it leaves this machine, so compression is worthwhile */
+    /* Since 1.3. The place does not have the files of this machine. Osiris then opens the inputs
+     * and outputs of the pipeline itself, and their contents and the artifacts go over the
+     * channel. */
+    OSIRIS_CHANNEL_FILES_HOME = 2,
 };
 
-/* A started worker, as `execute` hands it over. The host has set struct_size, and the adapter
- * fills in the rest. The two descriptors are different, and belong to the host from then on. */
+/* A started worker, as `execute` hands it over. The host has set struct_size, all descriptors to -1
+ * and everything else to 0, and the adapter fills in the rest. The descriptors are different,
+ * and belong to the host from then on. The strings must be valid until `close`, or until the next
+ * `execute`. */
 struct osiris_channel {
     uint32_t struct_size;
-    int32_t socket;      /* connected stream socket, close-on-exec */
+    int32_t socket;      /* connected stream socket, close-on-exec; -1: there is a pair, see below */
     int32_t diagnostics; /* read end of the worker's stderr, close-on-exec; -1: none */
     uint32_t flags;      /* OSIRIS_CHANNEL_…; initially 0 (since 1.1) */
+    /* Since 1.3. Instead of `socket`: what the worker sends is read from `input`, and what it
+     * receives is written to `output`. Pipes, sockets or terminals without echo; close-on-exec. */
+    int32_t input, output;
+    /* Since 1.3. Absolute paths in the place; NULL: as on this machine. Drivers, in the order of
+     * context->driver_paths and NULL-terminated; folders where the worker may create the steps'
+     * artifacts and temporary files; the worker's working directory. */
+    const char *const *driver_paths;
+    const char *artifacts_dir;
+    const char *temp_dir;
+    const char *working_dir;
 };
 
 enum {
@@ -126,8 +161,8 @@ struct osiris_adapter {
     void (*close)(void *state);
 
     /* Since 1.1. Optional (NULL). The channel broke: makes another one to the same worker and
-     * fills in `socket` of *channel. The worker must be one that can be reached again
-     * (osiris-worker --listen-fd). Returns soon. After -1 it is called again, a few times a
+     * fills in `socket`, or `input` and `output`, of *channel. The worker must be one that can be
+     * reached again (osiris-worker --listen-fd, or --start). Returns soon. After -1 it is called again, a few times a
      * second, for up to a minute. */
     int (*reconnect)(void *state, struct osiris_channel *channel);
 };

@@ -30,7 +30,7 @@ extern "C" {
 /* The version of the interface. Another major version is refused. A higher minor version only
  * appends. */
 #define OSIRIS_ABI_MAJOR 1u
-#define OSIRIS_ABI_MINOR 2u
+#define OSIRIS_ABI_MINOR 3u
 #define OSIRIS_ABI_VERSION ((OSIRIS_ABI_MAJOR << 16) | OSIRIS_ABI_MINOR)
 
 /* True if the struct at `pointer` is new enough to have `member`. Works with every struct of this
