@@ -5,6 +5,7 @@
 #include "orchestrator/session/answers.h"
 #include "orchestrator/session/attempts.h"
 #include "orchestrator/session/blame.h"
+#include "orchestrator/session/home.h"
 #include "orchestrator/session/losses.h"
 #include "orchestrator/session/place.h"
 #include "orchestrator/session/requests.h"
@@ -99,11 +100,16 @@ static bool settle_group(struct session *session, size_t number)
     if (group->pending > 0 || (!commits && state != GROUP_RETRACTING && state != GROUP_ABORTING))
         return false;
     if (!commits) {
+        session_end_home(session, number);
         schedule_group_aborted(session->schedule, number);
-    } else if (state == GROUP_COMMITTING && !group->refused && session_group_is_spread(session, number)) {
+    } else if (group->refused ? session_retract_home(session, number) : session_publish_home(session, number)) {
+        return true; /* and then comes back here */
+    } else if (state == GROUP_COMMITTING && !group->refused && session_group_has_phases(session, number)) {
         schedule_group_prepared(session->schedule, number);
         session_send_publish(session, number);
     } else {
+        if (!group->refused)
+            session_end_home(session, number);
         session_report_group(session, number);
         schedule_group_committed(session->schedule, number, !group->refused);
     }
