@@ -97,7 +97,7 @@ static int take_close(struct home_file *file, json_object *data, struct osiris_e
     if (file->error.category != 0)
         return 0;
     osiris_error_from_json(&file->error, json_member(data, "error"));
-    if (!file->released)
+    if (!file->released && !file->is_artifacts)
         reports_add_error(file->step, &file->error);
     file->over = true;
     return 0;

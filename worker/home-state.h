@@ -27,6 +27,7 @@ struct home_file {
     struct step *step;
     int64_t number;
     bool is_input;
+    bool is_artifacts; /* they come home from a step that was cancelled, too */
     char *path;
     int64_t initial_size;
     int driver_end; /* an output's, or -1 */
@@ -60,6 +61,7 @@ struct home {
     pthread_mutex_t lock;
     pthread_cond_t answered;
     bool stops;
+    bool is_cut; /* osiris is gone: nobody waits any more */
     struct home_file *first;
     struct home_file **files; /* by number; NULL: it was freed */
     int64_t last_number;

@@ -84,7 +84,7 @@ void home_send(struct home *home, const char *type, json_object *data)
 
 bool home_is_cancelled(const struct home_file *file)
 {
-    return atomic_load(&file->step->progress.cancelled);
+    return file->home->is_cut || (!file->is_artifacts && atomic_load(&file->step->progress.cancelled));
 }
 
 static int set_cancelled(struct osiris_error *error)
@@ -138,7 +138,7 @@ static json_object *describe(const struct home_file *file, const struct osiris_o
 
     json_add_string(data, "step_id", file->step->plan.id);
     json_add_string(data, "path", file->path);
-    json_add_string(data, "kind", file->is_input ? "input" : "output");
+    json_add_string(data, "kind", file->is_input ? "input" : file->is_artifacts ? "artifacts" : "output");
     if (options != NULL && options->mode != 0)
         json_add_integer(data, "mode", options->mode & 0777);
     if ((flags & OSIRIS_OUTPUT_CREATE_DIRECTORIES) != 0)
@@ -249,6 +249,18 @@ struct home_file *home_open_output(struct home *home, struct step *step, const c
     return file;
 }
 
+struct home_file *home_open_artifacts(struct home *home, struct step *step, struct osiris_error *error)
+{
+    int end = -1;
+    struct home_file *file = new_file(home, step, "artifacts", false);
+
+    file->is_artifacts = true;
+    file = open_file(file, NULL, &end, error);
+    if (file != NULL)
+        file->driver_end = end;
+    return file;
+}
+
 int home_open_input(struct home *home, struct step *step, const char *path, int *fd, struct osiris_error *error)
 {
     int end = -1;
@@ -338,6 +350,16 @@ void home_close_inputs(struct home *home, const struct step *step)
         if (file->is_input && file->step == step && !file->released)
             release_locked(file);
     pthread_mutex_unlock(&home->lock);
+}
+
+void home_cut(struct home *home)
+{
+    if (home == NULL)
+        return;
+    pthread_mutex_lock(&home->lock);
+    home->is_cut = true;
+    pthread_mutex_unlock(&home->lock);
+    home_cancel(home);
 }
 
 void home_cancel(struct home *home)

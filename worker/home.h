@@ -49,10 +49,15 @@ enum home_end {
 void home_begin_finish(struct home_file *file, enum home_end end);
 int home_end_finish(struct home_file *file, struct osiris_error *error);
 
+/* [step's thread] Where to write the step's artifacts to (core/output/artifacts-stream.h): an output of a kind of its own. */
+struct home_file *home_open_artifacts(struct home *home, struct step *step, struct osiris_error *error);
+
 /* [step's thread] The step is over: its inputs are not wanted any more. */
 void home_close_inputs(struct home *home, const struct step *step);
 /* [step's thread] The same for an output, whose fate is decided at home. */
 void home_close_output(struct home_file *file);
+/* [main thread] Osiris is gone: nobody waits any more. `home` may be NULL. */
+void home_cut(struct home *home);
 /* [any thread] Some step was cancelled (progress.cancelled): it waits no more. `home` may be NULL. */
 void home_cancel(struct home *home);
 

@@ -20,6 +20,7 @@ worker_sources = \
 	worker/files.c worker/files.h \
 	worker/folders.c worker/folders.h \
 	worker/home.c worker/home.h \
+	worker/home-artifacts.c worker/home-artifacts.h \
 	worker/home-messages.c worker/home-messages.h \
 	worker/home-pump.c worker/home-pump.h \
 	worker/home-state.h \

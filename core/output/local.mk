@@ -3,6 +3,9 @@
 libosiris_core_la_SOURCES += \
 	core/output/artifacts.c \
 	core/output/artifacts.h \
+	core/output/artifacts-pack.c \
+	core/output/artifacts-stream.h \
+	core/output/artifacts-unpack.c \
 	core/output/claims.c \
 	core/output/claims.h \
 	core/output/hidden.c \

@@ -46,12 +46,13 @@ struct file {
     /* Constant. */
     struct files *files;
     void *owner;
-    bool is_input;
+    bool is_input, is_artifacts;
     char *step_id, *path;
     mode_t mode;
     bool create_directories, append, no_sync;
     /* The thread's. */
-    struct output *output; /* NULL: an input, or not open */
+    struct output *output; /* NULL: it is none, or not open */
+    struct artifacts_unpacker *unpacker; /* of artifacts */
     char identity[FINGERPRINT_SIZE];
     bool claimed;
     struct shelf *shelf; /* an output's */

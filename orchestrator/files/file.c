@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "core/base/memory.h"
+#include "core/output/artifacts-stream.h"
 #include "core/output/claims.h"
 #include "core/output/input.h"
 #include "core/output/litter.h"
@@ -107,6 +108,10 @@ static int open_file(struct file *file, struct osiris_error *error)
         file->waits = may_wait(file->fd);
         return file->fd < 0 ? -1 : 0;
     }
+    if (file->is_artifacts) {
+        file->unpacker = artifacts_unpack(file->path, error);
+        return file->unpacker == NULL ? -1 : 0;
+    }
     if (open_output(file, error) < 0 || claim(file, error) < 0)
         return -1;
     file->waits = may_wait(output_fd(file->output));
@@ -133,10 +138,10 @@ void file_begin(struct file *file)
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
     file->fd = -1;
-    if (!file->is_input)
+    if (!file->is_input && !file->is_artifacts)
         file->shelf = find_shelf(file->files, file->step_id);
     if (open_file(file, &error) == 0) {
-        file_events_tell(file, FILE_OPENED, file->is_input ? 0 : output_initial_size(file->output), NULL);
+        file_events_tell(file, FILE_OPENED, file->output == NULL ? 0 : output_initial_size(file->output), NULL);
         return;
     }
     osiris_error_copy(&file->error, &error);
@@ -199,6 +204,11 @@ static int write_bytes(struct file *file, struct work *work, struct osiris_error
     return 1;
 }
 
+static int unpack(const struct file *file, const struct work *work, struct osiris_error *error)
+{
+    return artifacts_unpack_add(file->unpacker, work->bytes.body, work->bytes.length, error) < 0 ? -1 : 1;
+}
+
 static int decompress(struct file_bytes *bytes, struct osiris_error *error)
 {
     if (bytes->codec == NULL)
@@ -236,7 +246,9 @@ static void advance_write(struct file *file, struct work *work)
     struct osiris_error error = OSIRIS_ERROR_INIT;
 
     if (file->error.category == 0) {
-        int written = decompress(&work->bytes, &error) < 0 ? -1 : write_bytes(file, work, &error);
+        int written = decompress(&work->bytes, &error) < 0 ? -1
+                      : file->is_artifacts                 ? unpack(file, work, &error)
+                                                           : write_bytes(file, work, &error);
         if (written == 0)
             return;
         if (written < 0)
@@ -249,6 +261,8 @@ static void advance_write(struct file *file, struct work *work)
 
 static int finish(const struct file *file, enum file_end end, struct osiris_error *error)
 {
+    if (file->is_artifacts)
+        return artifacts_unpack_end(file->unpacker, error);
     if (output_finish(file->output, error) < 0)
         return -1;
     if (end == FILE_ASIDE)
@@ -263,7 +277,8 @@ static void advance_finish(struct file *file, const struct work *work)
     if (file->error.category == 0 && finish(file, work->end, &error) < 0)
         osiris_error_copy(&file->error, &error);
     osiris_error_copy(&error, &file->error);
-    file_events_tell(file, FILE_FINISHED, error.category == 0 ? output_size(file->output) : 0, &error);
+    bool has_size = error.category == 0 && file->output != NULL;
+    file_events_tell(file, FILE_FINISHED, has_size ? output_size(file->output) : -1, &error);
     free_work(remove_first(&file->work));
 }
 
@@ -372,6 +387,7 @@ void file_end(struct file *file)
     if (file->claimed && !output_is_published(file->output))
         claims_drop(&claims, file->identity);
     output_close(file->output);
+    artifacts_unpack_free(file->unpacker);
     cleanup_close_value(&file->fd);
     leave_shelf(file);
     file_events_tell(file, FILE_CLOSED, 0, NULL);

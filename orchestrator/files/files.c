@@ -49,6 +49,7 @@ struct file *files_open(struct files *files, const struct file_options *options,
     file->files = files;
     file->owner = owner;
     file->is_input = options->is_input;
+    file->is_artifacts = options->is_artifacts;
     file->step_id = strdup(options->step_id);
     file->path = strdup(options->path);
     file->mode = options->mode;

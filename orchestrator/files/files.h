@@ -36,6 +36,7 @@ struct files_options {
 
 struct file_options {
     bool is_input;
+    bool is_artifacts; /* what is written is a stream of them (core/output/artifacts-stream.h), for the folder `path` */
     const char *step_id; /* all texts are copied */
     const char *path;
     mode_t mode;

@@ -4,7 +4,10 @@
 #include "core/base/clock.h"
 #include "core/base/json-build.h"
 #include "core/wire/body.h"
+#include "orchestrator/base/redact-message.h"
+#include "orchestrator/session/failure.h"
 #include "orchestrator/session/home-state.h"
+#include "orchestrator/session/notes.h"
 #include "orchestrator/session/send.h"
 #include "orchestrator/session/worker.h"
 
@@ -25,12 +28,40 @@ static void on_opened(struct session_file *file, const struct file_event *event)
         session_file_send_credit(file, window_open(&file->window, &file->table->budget));
 }
 
+/* Artifacts of a step that is being stopped: whoever waits for it gives it more time while they come. */
+static void extend_grace(const struct session_file *file)
+{
+    struct session *session = file->session;
+    struct session_group *group = &session->groups[file->group];
+    int64_t until = clock_monotonic_ms() + session->limits.cancel_grace_ms;
+
+    if (group->stop_ms != 0)
+        group->stop_ms = until;
+    if (session->grace_deadline_ms != 0)
+        session->grace_deadline_ms = until;
+}
+
 static void on_written(struct session_file *file, int64_t bytes)
 {
     int64_t credit = window_pass(&file->window, bytes);
 
+    if (file->is_artifacts)
+        extend_grace(file);
     if (credit > 0 && !file->aside)
         session_file_send_credit(file, credit);
+}
+
+/* As when an adapter cannot collect them. */
+static void fail_artifacts(const struct session_file *file, const struct osiris_error *reason)
+{
+    struct session *session = file->session;
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    osiris_error_copy(&error, reason);
+    osiris_error_prefix(&error, "the artifacts of step \"%s\" have not all come home", session->steps[file->step].id);
+    redactor_error(session->options->redactor, &error);
+    session_log(session, OSIRIS_ERROR, session->steps[file->step].id, error.message);
+    session_fail(session, &error);
 }
 
 static void on_failed(struct session_file *file, struct osiris_error *error)
@@ -39,6 +70,8 @@ static void on_failed(struct session_file *file, struct osiris_error *error)
 
     file->failed = true;
     window_close(&file->window);
+    if (file->is_artifacts && !error->violation)
+        fail_artifacts(file, error);
     if (worker != NULL && error->violation)
         worker_fail(worker, error);
     else
@@ -50,6 +83,8 @@ static void on_finished(struct session_file *file, const struct file_event *even
     json_object *data = session_file_data(&event->error);
 
     file->finishes = false;
+    if (file->is_artifacts && event->error.category != 0)
+        fail_artifacts(file, &event->error);
     if (file->table != NULL)
         file->table->questions--;
     if (event->error.category == 0 && event->bytes >= 0)
@@ -111,6 +146,7 @@ static void on_closed(struct session_file *file)
 {
     struct session *session = file->session;
 
+    session->groups[file->group].files--;
     if (file->previous == NULL)
         session->first_file = file->next;
     else

@@ -87,7 +87,7 @@ static struct file **outputs_of(const struct session *session, size_t group, siz
     /* By step, each in the order of opening. */
     for (size_t i = 0; i < session->plan->groups[group].step_count; i++)
         for (const struct session_file *file = session->first_file; file != NULL; file = file->next)
-            if (file->step == session->plan->groups[group].steps[i] && !file->is_input && file->is_open && !file->closes)
+            if (file->step == session->plan->groups[group].steps[i] && !file->is_input && !file->is_artifacts && file->is_open && !file->closes)
                 list[(*count)++] = file->file;
     return list;
 }

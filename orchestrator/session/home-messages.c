@@ -6,8 +6,10 @@
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/base/memory.h"
+#include "core/base/one-of.h"
 #include "core/wire/batch.h"
 #include "core/wire/frame.h"
+#include "orchestrator/session/artifacts.h"
 #include "orchestrator/session/home-state.h"
 #include "orchestrator/session/worker.h"
 
@@ -19,6 +21,7 @@
 static const char *check_open(const struct session_worker *worker, int64_t number, size_t step, json_object *data)
 {
     const struct worker_files *table = worker->files;
+    static const char *const kinds[] = {"input", "output", "artifacts", NULL};
     const char *kind = json_member_string(data, "kind", "");
 
     if (number != table->count + 1)
@@ -27,7 +30,7 @@ static const char *check_open(const struct session_worker *worker, int64_t numbe
         return "it asks for too many files at once";
     if (step == PLAN_NONE || !worker_has_step(worker, step))
         return "it opens a file for a step that it does not run";
-    if (json_member_string(data, "path", NULL) == NULL || (strcmp(kind, "input") != 0 && strcmp(kind, "output") != 0))
+    if (json_member_string(data, "path", NULL) == NULL || !is_one_of(kind, kinds))
         return "a file has no path or no kind";
     return NULL;
 }
@@ -43,11 +46,14 @@ static void add_to_table(struct worker_files *table, struct session_file *file)
     table->list[table->count++] = file;
 }
 
-/* The step runs, or its driver commits. Otherwise what it asks for is late: its group is being stopped. */
-static bool may_open(const struct session *session, size_t step)
+/* The step runs, or its driver commits. Otherwise what it asks for is late: its group is being stopped. Its artifacts come when its
+ * driver is closed. */
+static bool may_open(const struct session_file *file)
 {
-    enum group_state state = schedule_group_state(session->schedule, session->plan->steps[step].group);
+    enum group_state state = schedule_group_state(file->session->schedule, file->group);
 
+    if (file->is_artifacts)
+        return state != GROUP_WAITING && state != GROUP_COMMITTED && state != GROUP_FAILED && state != GROUP_PAUSED;
     return state == GROUP_RUNNING || state == GROUP_COMMITTING;
 }
 
@@ -62,10 +68,12 @@ static void refuse(const struct session_file *file, int category, const char *wh
 static void begin_file(struct session_worker *worker, struct session_file *file, json_object *data)
 {
     struct session *session = file->session;
+    _cleanup_free_ char *folder = session_artifacts_path(session, &session->steps[file->step]);
     const struct file_options options = {
         .is_input = file->is_input,
+        .is_artifacts = file->is_artifacts,
         .step_id = session->steps[file->step].id,
-        .path = json_member_string(data, "path", ""),
+        .path = file->is_artifacts ? folder : json_member_string(data, "path", ""),
         .mode = (mode_t)(json_member_integer(data, "mode", 0) & 0777),
         .create_directories = json_member_boolean(data, "create_directories", false),
         .append = json_member_boolean(data, "append", false),
@@ -83,6 +91,7 @@ static void begin_file(struct session_worker *worker, struct session_file *file,
     else
         session->last_file->next = file;
     session->last_file = file;
+    session->groups[file->group].files++;
 }
 
 static void open_file(struct session_worker *worker, json_object *data)
@@ -104,7 +113,8 @@ static void open_file(struct session_worker *worker, json_object *data)
                                   .step = step,
                                   .group = session->plan->steps[step].group,
                                   .is_input = strcmp(json_member_string(data, "kind", ""), "input") == 0};
-    bool late = !may_open(session, step), too_many = table->count >= FILES_MAXIMUM;
+    file->is_artifacts = strcmp(json_member_string(data, "kind", ""), "artifacts") == 0;
+    bool late = !may_open(file), too_many = table->count >= FILES_MAXIMUM;
     add_to_table(table, file);
     if (!late && !too_many) {
         begin_file(worker, file, data);

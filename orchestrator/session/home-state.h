@@ -13,7 +13,7 @@ struct session_file {
     struct worker_files *table; /* NULL: nothing is sent about it, and nothing that arrives counts */
     int64_t number;
     size_t step, group;
-    bool is_input;
+    bool is_input, is_artifacts;
     struct file *file;
     bool opens, finishes; /* the worker waits for the answer */
     bool is_open, failed;

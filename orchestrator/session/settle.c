@@ -192,7 +192,9 @@ void session_resume(struct session *session)
         bool ready = is_ready(session, i);
         session->has_begun = session->has_begun || ready;
         schedule_set_ready(session->schedule, i, ready);
-        if (ready && schedule_group_state(session->schedule, i) == GROUP_PAUSED && now >= session->groups[i].resume_ms)
+        /* What the last attempt has left at home goes first. */
+        if (ready && schedule_group_state(session->schedule, i) == GROUP_PAUSED && now >= session->groups[i].resume_ms &&
+            session->groups[i].files == 0)
             session_resume_group(session, i);
     }
 }
@@ -202,7 +204,7 @@ int64_t session_next_resumption(const struct session *session)
     int64_t next = INT64_MAX;
 
     for (size_t i = 0; i < session->plan->group_count; i++)
-        if (schedule_group_state(session->schedule, i) == GROUP_PAUSED && is_ready(session, i))
+        if (schedule_group_state(session->schedule, i) == GROUP_PAUSED && is_ready(session, i) && session->groups[i].files == 0)
             next = clock_earlier(next, session->groups[i].resume_ms);
     for (size_t i = 0; i < session->worker_count && may_restart(session); i++)
         if (is_to_restart(&session->workers[i]))

@@ -67,6 +67,17 @@ def clear():
 KEPT = ("event", "step_id", "path", "bytes", "rows_processed", "artifact_type", "error", "error_type", "attempt")
 
 
+def artifacts():
+    """What is kept of the steps' artifacts, and what the log says of the rest."""
+    top, found = run_directory() / "artifacts", {}
+    for path in sorted(top.rglob("*")):
+        mode = stat.S_IMODE(path.lstat().st_mode)
+        found[str(path.relative_to(top))] = (oct(mode), os.readlink(path) if path.is_symlink()
+                                             else path.read_bytes() if path.is_file() else None)
+    lines = [line.split(" - ", 3)[-1] for line in read(run_directory() / "osiris.log").splitlines() if "artifact" in line]
+    return found, sorted(lines)
+
+
 def story():
     """What the records say, but for times, processes and places."""
     directory = run_directory()
@@ -94,10 +105,10 @@ def both(setup=lambda: None, code=0, ordered=True):
         setup()
         result = run(adapter=adapter, code=code)
         told, counted = story()
-        seen.append((tree(), told if ordered else sorted(told), counted, data(result), errors(result)))
+        seen.append((tree(), artifacts(), told if ordered else sorted(told), counted, data(result), errors(result)))
         assert_equal(temporary_folders(), [], "temporary folders", result)
         last = result
-    for what, here, there in zip(("files", "events", "metrics", "stdout", "errors"), *seen):
+    for what, here, there in zip(("files", "artifacts", "events", "metrics", "stdout", "errors"), *seen):
         assert_equal(there, here, what, last)
     assert_equal(files("place"), [], "files left in the place", last)
     return last
@@ -412,6 +423,35 @@ def test_what_a_killed_osiris_leaves_is_removed_by_the_next(folder):
     run()
     assert_equal(sorted(tree()), ["other"], "files")
     assert_equal(temporary_folders(), [], "temporary folders")
+
+
+@test
+def test_artifacts_and_temporary_files(folder):
+    place(remote=True)
+    pipeline(step("make", "test.odd_source", "read", artifacts=True, temp_dir=True), csv())
+    both()
+    kept = artifacts()[0]
+    assert "make/sub/file" in kept and "make/sub/inside" in kept, kept
+    pipeline(step("make", "test.odd_source", "read", artifacts=True, report_in="get_next"), csv())
+    both(code=1)
+
+
+@test
+def test_artifacts_of_any_size(folder):
+    place()
+    pipeline(generated(rows=1), wrote("a", bytes=10, artifacts=[0, 1, 65535, 65536, 65537, 9000001]))
+    both()
+    pipeline(generated(rows=1), wrote("a", bytes=10, artifacts=[9000001] * 3, fail=True))
+    both(code=1)
+
+
+@test
+def test_artifacts_of_an_attempt_that_is_repeated_are_removed(folder):
+    place()
+    pipeline(generated(rows=1), {**step("save", "test.write", "write", paths=["a"], bytes=10, artifacts=[100], fail=True, retryable=True,
+                                        attempts_file=f"{folder}/place/attempts"), "retry": {"max_attempts": 2, "initial_delay_ms": 1}})
+    run()
+    assert_equal([name for name in artifacts()[0] if name.startswith("save/attempt")], ["save/attempt-2"], "artifacts")
 
 
 @test

@@ -10,7 +10,7 @@
 struct files {
     const struct osiris_host *host;
     int64_t total, sum;
-    int done;
+    int done, fails;
 };
 
 static int files_open(const struct osiris_host *host, void **state)
@@ -20,6 +20,7 @@ static int files_open(const struct osiris_host *host, void **state)
     if (files == NULL)
         return test_fail(host, OSIRIS_ERROR_INTERNAL, "out of memory");
     files->host = host;
+    files->fails = test_attempt_is_bad(host);
     *state = files;
     return 0;
 }
@@ -160,6 +161,28 @@ static int write_file(const struct files *files, const char *path, int64_t bytes
     return write_bytes(files, path, *fd, bytes, seed);
 }
 
+/* One that says which attempt it is, and one of each size. */
+static int leave_artifacts(const struct files *files)
+{
+    const struct osiris_host *host = files->host;
+    size_t count = host->get_count(host, OSIRIS_CONFIG, "artifacts");
+    const char *folder = count == 0 ? "" : host->artifacts_dir(host);
+    char path[4096], pointer[32];
+
+    for (size_t i = 0; i <= count && count > 0; i++) {
+        snprintf(pointer, sizeof pointer, "/artifacts/%zu", i);
+        if (i < count)
+            snprintf(path, sizeof path, "%s/artifact-%zu", folder, i);
+        else
+            snprintf(path, sizeof path, "%s/attempt-%d", folder, files->fails ? 1 : 2);
+        int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+        if (fd < 0 || write_bytes(files, path, fd, host->get_integer(host, OSIRIS_CONFIG, pointer, 0), (int64_t)i) < 0)
+            return test_fail(host, OSIRIS_ERROR_IO, "no artifact %s", path);
+        (void)close(fd);
+    }
+    return 0;
+}
+
 static int write_run(void *state, const struct osiris_input *inputs, size_t input_count, struct ArrowArrayStream *output)
 {
     const struct files *files = state;
@@ -180,8 +203,10 @@ static int write_run(void *state, const struct osiris_input *inputs, size_t inpu
         if (finishes && host->finish_output(host, fd) < 0)
             return -1;
     }
+    if (leave_artifacts(files) < 0)
+        return -1;
     hold(files);
-    if (host->get_boolean(host, OSIRIS_CONFIG, "fail", 0))
+    if (files->fails && host->get_boolean(host, OSIRIS_CONFIG, "fail", 0))
         return test_fail(host, OSIRIS_ERROR_DATA, "failed on purpose");
     return 0;
 }
@@ -218,6 +243,7 @@ static const struct osiris_driver write_driver = {
     .version = "1.0.0",
     .spec = "{\"title\": \"Write\", \"modes\": [\"write\"], \"configSchema\": {\"type\": \"object\", \"required\": [\"paths\"],"
             "\"additionalProperties\": false, \"properties\": {\"paths\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}},"
+            TEST_ATTEMPT_OPTIONS "\"artifacts\": {\"type\": \"array\", \"items\": {\"type\": \"integer\"}},"
             "\"bytes\": {\"type\": \"integer\"}, \"mode\": {\"type\": \"integer\"}, \"append\": {\"type\": \"boolean\"},"
             "\"create_directories\": {\"type\": \"boolean\"}, \"no_sync\": {\"type\": \"boolean\"},"
             "\"finishes\": {\"type\": \"boolean\"}, \"fail\": {\"type\": \"boolean\"}, \"commit_fail\": {\"type\": \"boolean\"},"
