@@ -69,19 +69,10 @@ static void free_sent(void *owner)
     free(sent);
 }
 
-static json_object *message_of(const char *type, json_object *data)
-{
-    json_object *message = json_object_new_object();
-
-    json_add_string(message, "type", type);
-    json_add(message, "data", data);
-    return message;
-}
-
 /* In the lane of bodies, so that it stays behind the file's contents. `body` is taken (NULL: none). */
 static void send_in_order(struct home *home, const char *type, json_object *data, void *body, size_t length)
 {
-    _cleanup_json_ json_object *message = message_of(type, data);
+    _cleanup_json_ json_object *message = home_message(type, data);
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     struct sent_bytes *sent = body == NULL ? NULL : malloc(sizeof *sent);
     struct channel_body carried = {.piece_count = 1, .length = length, .release = free_sent, .owner = sent};

@@ -71,6 +71,8 @@ struct home {
     void *body; /* the main thread's: of the message that is arriving */
 };
 
+/* {type, data}; `data` is taken. */
+json_object *home_message(const char *type, json_object *data);
 /* Sends a message about the file, which the peer waits for; `data` is taken. The lock may be held. */
 void home_send(struct home *home, const char *type, json_object *data);
 /* The data of a message about the file. */

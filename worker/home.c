@@ -51,42 +51,6 @@ void home_free(struct home *home)
     free(home);
 }
 
-void home_wake_pump(struct home *home)
-{
-    (void)eventfd_write(home->wake_fd, 1);
-}
-
-json_object *home_data(const struct home_file *file)
-{
-    json_object *data = json_object_new_object();
-
-    json_add_integer(data, "file", file->number);
-    return data;
-}
-
-static json_object *message_of(const char *type, json_object *data)
-{
-    json_object *message = json_object_new_object();
-
-    json_add_string(message, "type", type);
-    json_add(message, "data", data);
-    return message;
-}
-
-void home_send(struct home *home, const char *type, json_object *data)
-{
-    _cleanup_json_ json_object *message = message_of(type, data);
-    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
-
-    if (channel_send_owed(home->channel, message, &error) < 0)
-        channel_fail(home->channel, type, &error);
-}
-
-bool home_is_cancelled(const struct home_file *file)
-{
-    return file->home->is_cut || (!file->is_artifacts && atomic_load(&file->step->progress.cancelled));
-}
-
 static int set_cancelled(struct osiris_error *error)
 {
     return osiris_error_set(error, OSIRIS_ERROR_CANCELLED, "cancelled");
@@ -162,7 +126,7 @@ static int ask_locked(struct home_file *file, const struct osiris_output_options
     if (make_room_locked(home, error) < 0)
         return -1;
     file->number = home->last_number + 1;
-    _cleanup_json_ json_object *message = message_of("file_open", describe(file, options));
+    _cleanup_json_ json_object *message = home_message("file_open", describe(file, options));
     if (channel_send_owed(home->channel, message, error) < 0)
         return osiris_error_prefix(error, "cannot open \"%s\"", file->path);
     home->files[home->last_number++] = file;

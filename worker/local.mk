@@ -23,7 +23,7 @@ worker_sources = \
 	worker/home-artifacts.c worker/home-artifacts.h \
 	worker/home-messages.c worker/home-messages.h \
 	worker/home-pump.c worker/home-pump.h \
-	worker/home-state.h \
+	worker/home-state.c worker/home-state.h \
 	worker/host.c worker/host.h \
 	worker/hosting.c worker/hosting.h \
 	worker/input-streams.c worker/input-streams.h \
