@@ -70,7 +70,7 @@ static void on_failed(struct session_file *file, struct osiris_error *error)
 
     file->failed = true;
     window_close(&file->window);
-    if (file->is_artifacts && !error->violation)
+    if (file->is_artifacts)
         fail_artifacts(file, error);
     if (worker != NULL && error->violation)
         worker_fail(worker, error);

@@ -181,8 +181,13 @@ static int pass(struct flaky *flaky, int which, const unsigned char *bytes, size
         allowed = (size_t)flaky->budget;
         cut = 1;
     }
-    while (done < allowed) {
-        ssize_t sent = send(flaky->ends[!which], bytes + done, allowed - done, MSG_NOSIGNAL);
+    while (done < allowed && !atomic_load(&flaky->stop)) {
+        struct pollfd ready = {.fd = flaky->ends[!which], .events = POLLOUT};
+        if (poll(&ready, 1, 20) <= 0)
+            continue; /* its reader may have stopped reading */
+        ssize_t sent = send(flaky->ends[!which], bytes + done, allowed - done, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0 && (errno == EAGAIN || errno == EINTR))
+            continue;
         if (sent <= 0)
             return 0; /* its reader is gone: the end is seen on the next read */
         done += (size_t)sent;
