@@ -69,7 +69,7 @@ def test_an_old_worker(folder):
 
 @test
 def test_violations_of_a_worker(folder):
-    for kind in ("number-again", "number-left-out", "no-path", "other-kind", "no-step", "never-opened", "before-it-is-open", "too-much",
+    for kind in ("number-again", "number-left-out", "no-path", "other-kind", "no-step", "never-opened", "too-much",
                  "no-contents", "body-elsewhere", "to-an-input", "input-finished", "no-credit", "too-much-credit", "credit-for-an-output",
                  "output-closed", "after-aside", "codec-that-was-not-offered", "not-compressed"):
         forget()
