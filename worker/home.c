@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 
 #include "core/base/json-build.h"
+#include "core/base/utf8.h"
 #include "core/wire/body.h"
 #include "worker/home-pump.h"
 #include "worker/home-state.h"
@@ -172,18 +173,25 @@ static struct home_file *new_file(struct home *home, struct step *step, const ch
     return file;
 }
 
+/* What cannot be asked. Texts of the protocol are UTF-8. */
+static int check_path(const struct home_file *file, struct osiris_error *error)
+{
+    const char *verb = file->is_input ? "read" : "write";
+
+    if (strlen(file->path) >= PATH_MAX)
+        return osiris_error_set_errno(error, ENAMETOOLONG, "cannot %s \"%s\"", verb, file->path);
+    if (utf8_is_valid(file->path, strlen(file->path)))
+        return 0;
+    return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "cannot %s a file whose path is not UTF-8 from this place", verb);
+}
+
 /* NULL with the error set. *other is the driver's end. */
 static struct home_file *open_file(struct home_file *file, const struct osiris_output_options *options, int *other,
                                    struct osiris_error *error)
 {
     struct home *home = file->home;
 
-    if (strlen(file->path) >= PATH_MAX) {
-        osiris_error_set_errno(error, ENAMETOOLONG, "cannot %s the path", file->is_input ? "read" : "write");
-        free_file(file);
-        return NULL;
-    }
-    if (make_pipe(file, other, error) < 0) {
+    if (check_path(file, error) < 0 || make_pipe(file, other, error) < 0) {
         free_file(file);
         return NULL;
     }

@@ -120,6 +120,8 @@ static void on_read(struct session_file *file, struct file_event *event)
     json_object *data = json_object_new_object();
 
     file->credit -= event->bytes;
+    if (file->table != NULL)
+        file->table->granted -= event->bytes;
     file->sent += event->bytes;
     if (file->credit == 0) {
         pace_wait(&file->pace, clock_monotonic_ns());

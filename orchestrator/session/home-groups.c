@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/clock.h"
 #include "core/base/json-build.h"
 #include "core/base/memory.h"
 #include "orchestrator/base/redact-message.h"
@@ -48,7 +49,10 @@ static void name_step(const struct session *session, struct osiris_error *error)
 
 void session_note_home_published(struct session *session, struct session_group *group, struct file_event *event)
 {
+    if (group->home != HOME_PUBLISHING)
+        return; /* too late */
     group->pending--;
+    group->home_ms = 0;
     if (event->error.category != 0) {
         group->home = HOME_IDLE;
         group->refused = true;
@@ -66,7 +70,10 @@ void session_note_home_published(struct session *session, struct session_group *
 
 void session_note_home_retracted(struct session *session, struct session_group *group, const struct file_event *event)
 {
+    if (group->home != HOME_RETRACTING)
+        return;
     group->pending--;
+    group->home_ms = 0;
     group->home = HOME_IDLE;
     if (event->kept > 0 && session->failure.category != 0)
         osiris_error_hint(&session->failure, "%zu file%s of the group stay%s published; %s", event->kept,
@@ -102,9 +109,37 @@ static bool begin(struct session *session, size_t number, enum home_state state,
     if (count == 0)
         return false;
     group->home = state;
+    group->home_ms = clock_monotonic_ms() + session->limits.commit_ms;
     group->pending++;
     work(session->files, list, count, group);
     return true;
+}
+
+void session_check_home(struct session *session, int64_t now)
+{
+    for (size_t i = 0; i < session->plan->group_count; i++) {
+        struct session_group *group = &session->groups[i];
+        struct osiris_error error = OSIRIS_ERROR_INIT;
+        if (group->home_ms == 0 || now < group->home_ms)
+            continue;
+        osiris_error_set(&error, OSIRIS_ERROR_TIMEOUT, "the outputs were not published in time");
+        osiris_error_hint(&error, "the disk or file system does not respond");
+        session_fail(session, &error);
+        group->home_ms = 0;
+        group->home = HOME_IDLE;
+        group->refused = true;
+        group->pending--;
+    }
+}
+
+int64_t session_next_home_deadline(const struct session *session)
+{
+    int64_t next = INT64_MAX;
+
+    for (size_t i = 0; i < session->plan->group_count; i++)
+        if (session->groups[i].home_ms != 0)
+            next = clock_earlier(next, session->groups[i].home_ms);
+    return next;
 }
 
 bool session_publish_home(struct session *session, size_t group)

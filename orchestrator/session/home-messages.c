@@ -1,4 +1,5 @@
 /* Messages of workers about files at home; see home.h. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@
 
 #define FILES_MAXIMUM (1 << 20) /* of a worker in a run */
 #define QUESTIONS 256           /* of a worker, not answered yet */
+#define HELD_BYTES (16u << 20)  /* when this much waits for a worker, nothing more is read for it */
 
 /* Opening. */
 
@@ -30,6 +32,8 @@ static const char *check_open(const struct session_worker *worker, int64_t numbe
         return "it asks for too many files at once";
     if (step == PLAN_NONE || !worker_has_step(worker, step))
         return "it opens a file for a step that it does not run";
+    if (strlen(json_member_string(data, "path", "")) >= PATH_MAX)
+        return "the path of a file is too long";
     if (json_member_string(data, "path", NULL) == NULL || !is_one_of(kind, kinds))
         return "a file has no path or no kind";
     return NULL;
@@ -172,6 +176,30 @@ static const char *take_finish(struct session_file *file, json_object *data)
     return NULL;
 }
 
+/* A worker that grants credit and does not read what it gets must wait. */
+static void read_on(struct session_file *file)
+{
+    if (channel_held_bytes(file->table->worker->channel) >= HELD_BYTES) {
+        file->table->withholds = true;
+        return;
+    }
+    file_read(file->file, file->withheld, pace_codec(&file->pace));
+    file->withheld = 0;
+}
+
+void session_read_on(struct session *session)
+{
+    for (size_t i = 0; i < session->worker_count; i++) {
+        struct worker_files *table = session->workers[i].files;
+        if (table == NULL || !table->withholds || !worker_is_reachable(&session->workers[i]))
+            continue;
+        table->withholds = false;
+        for (int64_t j = 0; j < table->count; j++)
+            if (table->list[j] != NULL && table->list[j]->withheld > 0)
+                read_on(table->list[j]);
+    }
+}
+
 static const char *take_credit(struct session_file *file, json_object *data)
 {
     int64_t bytes = json_member_integer(data, "bytes", 0);
@@ -180,11 +208,15 @@ static const char *take_credit(struct session_file *file, json_object *data)
         return "it grants credit for a file that it does not read";
     if (bytes <= 0 || bytes > WINDOW_LARGEST - file->credit)
         return bytes <= 0 ? "a credit is not a number of bytes" : "a file has more credit than its window";
+    if (bytes > WINDOW_BUDGET + WINDOW_SMALLEST * file->table->count - file->table->granted)
+        return "the files of a place have more credit than their windows";
     file->credit += bytes;
+    file->table->granted += bytes;
     pace_credit(&file->pace, bytes);
     if (file->pace.waits_since_ns != 0 || file->sent > WINDOW_LARGEST)
         pace_go_on(&file->pace, clock_monotonic_ns());
-    file_read(file->file, bytes, pace_codec(&file->pace));
+    file->withheld += bytes;
+    read_on(file);
     return NULL;
 }
 

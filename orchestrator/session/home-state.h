@@ -21,6 +21,7 @@ struct session_file {
     bool closes; /* only FILE_CLOSED is still to come */
     struct window window; /* an output's */
     int64_t credit;       /* an input's */
+    int64_t withheld;     /* credit that is used when the worker's channel holds less */
     struct pace pace;
     int64_t sent; /* since it has waited */
     struct session_file *previous, *next;
@@ -32,7 +33,9 @@ struct worker_files {
     struct session_file **list;
     int64_t count;
     size_t capacity, questions;
-    struct window_budget budget;
+    struct window_budget budget; /* of outputs */
+    int64_t granted;             /* the credit of all inputs */
+    bool withholds;              /* that of some input */
 };
 
 /* Closes it; whoever waits for an answer gets one. */

@@ -120,8 +120,10 @@ void session_file_close(struct session_file *file)
     if (file->closes)
         return;
     answer_late(file);
-    if (file->table != NULL)
+    if (file->table != NULL) {
         file->table->list[file->number - 1] = NULL;
+        file->table->granted -= file->credit;
+    }
     window_close(&file->window);
     file->table = NULL;
     file->closes = true;

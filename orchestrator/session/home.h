@@ -24,6 +24,12 @@ bool worker_take_file_message(struct session_worker *worker, const char *type, j
 int session_files_fd(const struct session *session);
 void session_take_file_events(struct session *session);
 
+/* Reads on for workers that were too slow. Call it in every round of the loop. */
+void session_read_on(struct session *session);
+/* Gives up what takes too long. The second returns when to call the first next. */
+void session_check_home(struct session *session, int64_t now);
+int64_t session_next_home_deadline(const struct session *session);
+
 /* Publishes the group's outputs at home. False: there is nothing to publish, or it is published. True: group->pending counts it. */
 bool session_publish_home(struct session *session, size_t group);
 /* Takes back what was published, in the same way. */

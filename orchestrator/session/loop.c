@@ -418,6 +418,7 @@ void session_loop(struct session *session)
             break;
         wait_for_others(session, fds);
         session_forward_credits(session);
+        session_read_on(session);
         session_check_deadlines(session);
         flush_records(session);
     }

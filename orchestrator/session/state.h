@@ -192,6 +192,7 @@ struct session_group {
     int64_t attempt; /* counted from 1 */
     enum home_state home;   /* of its outputs at home */
     size_t files;           /* at home that are not closed */
+    int64_t home_ms;        /* monotonic: when publishing or taking back takes too long; 0: not set */
     json_object *published; /* those that are published and not reported yet, or NULL */
     struct osiris_error cause; /* why its attempt has failed, if another may follow */
     size_t cause_step;

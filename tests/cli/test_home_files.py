@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import stat
@@ -36,6 +37,11 @@ def run(*arguments, adapter="there", code=0, **options):
     result = osiris("run", "pipeline.yaml", "--adapter", adapter, *arguments, env=environment(), **options)
     assert_equal(result.code, code, "exit code", result)
     return result
+
+
+def limit(size):
+    """For the child only, before it runs."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 def begin(*arguments, adapter="there"):
@@ -452,6 +458,142 @@ def test_artifacts_of_an_attempt_that_is_repeated_are_removed(folder):
                                         attempts_file=f"{folder}/place/attempts"), "retry": {"max_attempts": 2, "initial_delay_ms": 1}})
     run()
     assert_equal([name for name in artifacts()[0] if name.startswith("save/attempt")], ["save/attempt-2"], "artifacts")
+
+
+@test
+def test_a_limit_on_the_size_of_files(folder):
+    """As a disk that gets full while it is written."""
+    place()
+    pipeline(generated(rows=100000), csv())
+    for adapter in ("local", "there"):
+        clear()
+        result = run(adapter=adapter, code=1, preexec_fn=limit(1000000))
+        assert_in("cannot write out.csv: File too large", result.err, result)
+        assert_in("free some space", result.err, result)
+        assert_equal(tree(), {}, "files left", result)
+
+
+@test
+def test_a_file_that_cannot_be_published(folder):
+    """Somebody has put a folder there when everything is written: nothing of the group appears."""
+    place()
+    process = holds(generated(rows=1), wrote("a", "target", "c", bytes=100000, hold=f"{folder}/hold"))
+    os.mkdir("target")
+    os.remove("hold")
+    result = finish(process)
+    assert_equal(result.code, 1, "exit code", result)
+    assert_in('"target"', result.err, result)
+    os.rmdir("target")
+    nothing_is_left(result)
+
+
+@test
+def test_what_is_published_at_home_is_taken_back_when_another_place_cannot(folder):
+    place()
+    write("far", "old")
+    process = holds(generated(rows=1),
+                    step("far", "test.write", "write", needs=["make"], paths=["far", "new"], bytes=10),
+                    {**step("near", "test.write", "write", needs=["make"], paths=["near", "target"], bytes=10, hold=f"{folder}/hold"),
+                     "run_on": "here"})
+    os.mkdir("target")
+    os.remove("hold")
+    result = finish(process)
+    assert_equal(result.code, 1, "exit code", result)
+    os.rmdir("target")
+    assert_equal({name: found[1] for name, found in tree().items()}, {"far": b"old"}, "files", result)
+    assert_equal([e for e in events(run_directory(), "artifact_created") if e["artifact_type"] == "output"], [], "published")
+
+
+@test
+def test_two_places_whose_files_are_at_home(folder):
+    place()
+    os.mkdir("place/other")
+    text = read("osiris.yaml") + f"  beyond: {{adapter: flaky, folder: {folder}/place/other}}\n"
+    write("osiris.yaml", text)
+    def steps(**config):
+        pipeline(generated(rows=1000), step("far", "csv.writer", "write", needs=["make"], path="far.csv"),
+                 {**step("beyond", "test.write", "write", needs=["make"], paths=["beyond"], bytes=1000, **config), "run_on": "beyond"})
+    steps()
+    run()
+    assert_equal(sorted(tree()), ["beyond", "far.csv"], "files")
+    clear()
+    steps(commit_fail=True)
+    nothing_is_left(run(code=1))
+    clear()
+    steps(commit_path="far.csv")
+    assert_in("is also written by the step", run(code=1).err)
+    assert_equal(tree(), {}, "files")
+
+
+@test
+def test_a_reader_of_standard_output_that_is_slow(folder):
+    """Nothing piles up, here or there."""
+    place()
+    pipeline(generated(rows=3000000, row_bytes=60), csv(path="-"))
+    with open("err", "w") as err:
+        process = subprocess.Popen([OSIRIS, "run", "pipeline.yaml", "--adapter", "there"], stdout=subprocess.PIPE, stderr=err,
+                                   env=tap.environment(environment()))
+    worker = wait_until(lambda: pathlib.Path("run_logs").exists() and list(pathlib.Path("run_logs").rglob("events.jsonl")) and
+                        events(run_directory(), "worker_started"), "there is a worker")[0]["pid"]
+    seen = []
+    def is_still():
+        seen.append(int(read(f"/proc/{worker}/io").split("wchar: ")[1].split()[0]))
+        return len(seen) > 20 and seen[-1] == seen[-20] > 100000
+    wait_until(is_still, "the worker waits")
+    def peak(pid):
+        return int(read(f"/proc/{pid}/status").split("VmHWM:")[1].split()[0])
+    most = [peak(worker), *(peak(pid) for pid, entry in tap.processes().items() if entry[3] == "osiris" and entry[0] in
+                            (process.pid, os.getpid()))]
+    size = sum(len(part) for part in iter(lambda: process.stdout.read(1 << 20), b""))
+    assert_equal(process.wait(), 0, "exit code", read("err"))
+    assert size > 200000000, size
+    assert SANITIZED or max(most) < 64 << 10, f"{most} kB"
+
+
+@test
+def test_a_cancel_while_standard_output_is_not_read(folder):
+    place()
+    pipeline(generated(rows=3000000, row_bytes=60), csv(path="-"))
+    with open("err", "w") as err:
+        process = subprocess.Popen([OSIRIS, "run", "pipeline.yaml", "--adapter", "there"], stdout=subprocess.PIPE, stderr=err,
+                                   env=tap.environment(environment()))
+    wait_until(lambda: list(pathlib.Path(".").glob("run_logs/*/*/events.jsonl")) and
+               events(run_directory(), "step_start"), "it runs")
+    interrupt(process)
+    assert_equal(process.wait(60), 130, "exit code", read("err"))
+    process.stdout.close()
+    assert "killed" not in read("err"), read("err")
+
+
+@test
+def test_a_worker_that_is_killed_and_replaced(folder):
+    place()
+    process = holds(generated(rows=1), {**wrote("a", "b", bytes=1000000, hold=f"{folder}/hold", finishes=True), "retry":
+                                        {"max_attempts": 2, "initial_delay_ms": 1}})
+    os.kill(events(run_directory(), "worker_started")[0]["pid"], signal.SIGKILL)
+    wait_until(lambda: len(events(run_directory(), "worker_started")) == 2, "there is another worker")
+    os.remove("hold")
+    result = finish(process)
+    assert_equal(result.code, 0, "exit code", result)
+    assert_equal(sorted(tree()), ["a", "b"], "files", result)
+    assert_equal(temporary_folders(), [], "temporary folders", result)
+
+
+@test
+def test_a_link_that_is_lost_for_good(folder):
+    place(cut_after=60, then="kill")
+    pipeline(generated(rows=3000000, row_bytes=60), csv(path="x/out.csv", create_dirs=True))
+    nothing_is_left(run(code=1))
+
+
+@test
+def test_paths_as_they_come(folder):
+    place()
+    def setup():
+        os.makedirs("a/b")
+        os.symlink("a/b", "link")
+    pipeline(generated(rows=1), wrote("./x", "a/../y", "link/../z", "//" + str(folder)[1:] + "/w", "na\u00efve \U0001f600 name", " ", bytes=10))
+    both(setup)
 
 
 @test
