@@ -111,8 +111,9 @@ int lifecycle_enter(struct worker_origin *origin, const char *folder, struct osi
 {
     if (chdir(folder) < 0)
         return osiris_error_set_errno(error, errno, "cannot use the working directory \"%s\"", folder);
-    free(origin->path);
-    cleanup_close_value(&origin->output.folder);
+    free(origin->output.path);
+    if (origin->output.folder != AT_FDCWD)
+        cleanup_close_value(&origin->output.folder);
     lifecycle_note_origin(origin);
     return 0;
 }
