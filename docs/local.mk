@@ -1,7 +1,7 @@
 dist_man_MANS += docs/man/osiris.1
 dist_doc_DATA += \
 	docs/architecture.md \
-	docs/bundle.md \
+	docs/adapters.md docs/bundle.md docs/exec.md \
 	docs/cli.md \
 	docs/connections.md \
 	docs/drivers.md \
