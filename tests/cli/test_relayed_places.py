@@ -102,6 +102,20 @@ def test_one_side_that_ends_is_a_broken_link(folder):
 
 
 @test
+def test_links_that_die_within_every_30_kb(folder):
+    """No frame of a whole batch gets through: parts become smaller."""
+    generate = {"rows": 3000, "batch_rows": 1000, "row_bytes": 1000}
+    text = expected(**generate)
+    for to_place in True, False:
+        forget_run()
+        places(there={"cut_every": 30000})
+        across(to_place, **generate)
+        run(OSIRIS_RESUME_TIMEOUT_MS="20000")
+        assert take("out.csv") == text, f"{to_place}"
+        assert cuts() >= 100, cuts()
+
+
+@test
 def test_a_place_that_is_gone(folder):
     """The adapter says so: no link is waited for."""
     places(there={"lost_after": 20000})
