@@ -101,10 +101,6 @@ void worker_finish_reconnect(struct session_worker *worker, struct adapter_outco
                          state == OSIRIS_WORKER_LOST ? "its place is gone or does not respond" : "it closed its channel");
         return;
     }
-    if (outcome->result < 0 && state == OSIRIS_WORKER_LOST) {
-        worker_fail_with(worker, OSIRIS_ERROR_INTERNAL, "the link is lost, and the worker is gone");
-        return;
-    }
     if (outcome->result == 0 && channel_reconnect_over(worker->channel, adapter_channel_take_link(&outcome->channel), &outcome->error) == 0) {
         worker->last_sent_ms = now;
         link->judged = false;

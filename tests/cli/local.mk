@@ -7,6 +7,7 @@ cli_tests = \
 	tests/cli/test_display.py \
 	tests/cli/test_encodings.py \
 	tests/cli/test_faults.py \
+	tests/cli/test_killed_runs.py \
 	tests/cli/test_graphs.py \
 	tests/cli/test_limits.py \
 	tests/cli/test_large_configs.py \
@@ -26,6 +27,7 @@ cli_tests = \
 	tests/cli/test_slow_adapters.py \
 	tests/cli/test_supervision.py \
 	tests/cli/test_run_directory.py \
+	tests/cli/test_run_index.py \
 	tests/cli/test_secrets.py \
 	tests/cli/test_terminal.py \
 	tests/cli/test_trace.py \
