@@ -16,7 +16,9 @@
 #include "cli/supervise.h"
 #include "core/base/clock.h"
 #include "orchestrator/base/ending-signals.h"
+#include "core/base/atomic-file.h"
 #include "core/base/json-access.h"
+#include "core/base/json-text.h"
 #include "core/base/memory.h"
 #include "orchestrator/registry/paths.h"
 #include "orchestrator/records/run-index.h"
@@ -24,6 +26,7 @@
 #include "orchestrator/base/terminal.h"
 
 #define LIVE_HEARTBEAT_MS 200
+#define STATUS_LIMIT ((size_t)64 << 20) /* of a run's status.json */
 
 struct run {
     const struct arguments *arguments;
@@ -130,7 +133,7 @@ static void release_signals(const sigset_t *held, const sigset_t *saved)
 /* Reports runs that ended without completing their records. */
 static void end_interrupted(const struct run *run)
 {
-    _cleanup_json_ json_object *lines = run_index_end_interrupted(".");
+    _cleanup_json_ json_object *lines = run_index_end_interrupted(".", NULL);
 
     for (size_t i = 0; i < json_array_count(lines) && !run->arguments->json; i++) {
         json_object *line = json_object_array_get_idx(lines, i);
@@ -157,6 +160,7 @@ static int open_records(struct run *run, struct osiris_error *error)
         return -1;
     }
     show_paths(run);
+    supervise_note_records(rundir_path(run->rundir));
     run->records.rundir = run->rundir;
     run->records.redactor = run->redactor;
     run->records.pipeline_path = run->pipeline_path;
@@ -298,15 +302,19 @@ static int run_compiled(struct run *run)
     supervise_begin_report();
     const struct run_report report = report_of(run);
     run_report_result(&report, status, &error);
+    (void)fflush(NULL);
+    /* Whatever adapters that have been closed do from now on, the run has ended like this. */
+    supervise_set_exit_code(exit_code(run, failed));
     return exit_code(run, failed);
 }
 
 /* Under supervision. */
 
 /* Prints where the records are, which say now that the run was interrupted. */
-static void find_records(struct run *run)
+static void find_records(struct run *run, const struct supervised_end *end)
 {
-    _cleanup_json_ json_object *lines = run_index_end_interrupted(".");
+    const struct run_index_own own = {run->run_id, end->run_dir};
+    _cleanup_json_ json_object *lines = run_index_end_interrupted(".", end->run_dir[0] == '\0' ? NULL : &own);
 
     for (size_t i = 0; i < json_array_count(lines); i++) {
         json_object *line = json_object_array_get_idx(lines, i);
@@ -318,13 +326,36 @@ static void find_records(struct run *run)
     }
 }
 
+/* The child has lost the descriptors on which it would have reported: its records say how the run has ended. */
+static void report_for_child(struct run *run, const struct supervised_end *end)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    _cleanup_free_ char *path = memory_format("%s/status.json", end->run_dir);
+    size_t length;
+    _cleanup_free_ char *text = read_whole_file(path, STATUS_LIMIT, &length, NULL);
+    _cleanup_json_ json_object *records = text == NULL ? NULL : json_parse(text, NULL);
+
+    if (json_member(records, "error") != NULL)
+        osiris_error_from_json(&error, json_member(records, "error"));
+    run->run_dir = memory_format("%s", end->run_dir);
+    run->artifacts_dir = memory_format("%s/artifacts", end->run_dir);
+    run->result.steps = json_object_get(json_member(records, "steps"));
+    terminal_print(stderr, "osiris: warning: an adapter has closed standard output or standard error of the run's process\n");
+    const struct run_report report = report_of(run);
+    run_report_result(&report, json_member_string(records, "status", "failed"), &error);
+}
+
 /* The process of the run has ended without leaving an exit code: reports and records what it could not. */
 static int end_for_child(struct run *run, const struct supervised_end *end, const struct osiris_error *error)
 {
+    if (end->has_ended) {
+        terminal_print(stderr, "osiris: warning: after the end of the run: %s\n", error->message);
+        return end->code;
+    }
     if (end->has_reported) {
         report_error(error, "");
     } else {
-        find_records(run);
+        find_records(run, end);
         const struct run_report report = report_of(run);
         run_report_result(&report, "failed", error);
     }
@@ -348,7 +379,11 @@ static int run_supervised(struct run *run)
         return report_failure(run->arguments->json, "execution", &error, &run->build.diagnostics, EXIT_CODE_FAILED);
     if (child == 0)
         return run_compiled(run);
-    return supervise_wait(&supervision, &end, &error) == 0 ? end.code : end_for_child(run, &end, &error);
+    if (supervise_wait(&supervision, &end, &error) < 0)
+        return end_for_child(run, &end, &error);
+    if (end.is_mute)
+        report_for_child(run, &end);
+    return end.code;
 }
 
 static int compile(struct run *run, struct osiris_error *error)

@@ -2,6 +2,7 @@
 #include "cli/supervise.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -14,14 +15,19 @@
 
 #include "cli/report.h"
 #include "core/base/cleanup.h"
+#include "core/base/clock.h"
+#include "core/base/file-id.h"
 #include "orchestrator/base/ending-signals.h"
 #include "orchestrator/adapter/calls.h"
 
+#define WORKERS_MS 5000 /* for workers to end when their orchestrator has */
+#define STEP_MS 10
 #define END_MS 1000 /* from the end of the lifeline to the end of the child */
 
 /* The state that parent and child share. In memory, because an adapter may close any descriptor. */
 struct shared {
-    atomic_bool reporting;
+    atomic_bool reporting, mute;
+    char run_dir[PATH_MAX];
     atomic_int exit_code; /* the exit code plus 1; 0: not set */
     struct adapter_calls calls;
     struct signal_counts signals; /* received by the parent */
@@ -30,11 +36,29 @@ struct shared {
 /* Set once, while there is one thread. In the parent `is_child` is false. */
 static struct shared *shared;
 static bool is_child;
+static struct file_id standard[STDERR_FILENO + 1]; /* what the standard descriptors were of */
+static bool has_standard[STDERR_FILENO + 1];
+
+static void note_standard_descriptors(void)
+{
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+        has_standard[fd] = file_id_of(fd, &standard[fd]);
+}
+
+void supervise_note_records(const char *run_dir)
+{
+    if (is_child)
+        snprintf(shared->run_dir, sizeof shared->run_dir, "%s", run_dir);
+}
 
 void supervise_begin_report(void)
 {
-    if (is_child)
-        atomic_store(&shared->reporting, true);
+    if (!is_child)
+        return;
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+        if (has_standard[fd] && !file_id_is(fd, &standard[fd]))
+            atomic_store(&shared->mute, true);
+    atomic_store(&shared->reporting, true);
 }
 
 void supervise_set_exit_code(int code)
@@ -77,6 +101,8 @@ static int watch_signals(struct supervision *supervision, struct osiris_error *e
 static void enter_child(struct supervision *supervision, pid_t parent)
 {
     is_child = true;
+    note_standard_descriptors();
+    orphans_release(&supervision->adoption);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     /* The parent may have ended before. */
     if (getppid() != parent)
@@ -94,6 +120,7 @@ pid_t supervise_start(struct supervision *supervision, struct osiris_error *erro
 
     if (make_shared(error) < 0 || watch_signals(supervision, error) < 0)
         return -1;
+    orphans_adopt(&supervision->adoption);
     pid_t child = pipe2(lifeline, O_CLOEXEC) < 0 ? -1 : fork();
     if (child < 0) {
         (void)sigprocmask(SIG_SETMASK, &supervision->saved, NULL);
@@ -161,6 +188,29 @@ static bool wait_for_child(const struct supervision *supervision, int *status)
     return killed;
 }
 
+/* One more Ctrl-C ends the waiting. */
+static bool is_cancelled(const struct supervision *supervision)
+{
+    struct signalfd_siginfo info;
+
+    while (read(supervision->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
+        if (info.ssi_signo != SIGCHLD && info.ssi_signo != SIGCONT && info.ssi_signo != SIGTSTP)
+            return true;
+    return false;
+}
+
+/* They have become this process's children. What lives longer is no worker, or a stopped one. */
+static void wait_for_workers(const struct supervision *supervision)
+{
+    int64_t deadline = clock_monotonic_ms() + WORKERS_MS;
+
+    while (waitpid(-1, NULL, WNOHANG) >= 0 && clock_monotonic_ms() < deadline) {
+        struct pollfd signals = {.fd = supervision->signal_fd, .events = POLLIN};
+        if (poll(&signals, 1, STEP_MS) > 0 && is_cancelled(supervision))
+            return;
+    }
+}
+
 static int explain(int status, bool killed, struct osiris_error *error)
 {
     _cleanup_free_ char *calls = adapter_calls_text(&shared->calls);
@@ -185,12 +235,22 @@ int supervise_wait(struct supervision *supervision, struct supervised_end *end, 
     int status = 0;
     bool killed = wait_for_child(supervision, &status);
     int number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    bool has_code = WIFEXITED(status) && atomic_load(&shared->exit_code) == WEXITSTATUS(status) + 1;
 
+    if (!has_code)
+        wait_for_workers(supervision);
+    orphans_release(&supervision->adoption);
     (void)close(supervision->signal_fd);
     (void)close(supervision->lifeline);
     (void)sigprocmask(SIG_SETMASK, &supervision->saved, NULL);
-    *end = (struct supervised_end){.code = EXIT_CODE_FAILED, .has_reported = atomic_load(&shared->reporting)};
-    if (WIFEXITED(status) && atomic_load(&shared->exit_code) == WEXITSTATUS(status) + 1) {
+    shared->run_dir[sizeof shared->run_dir - 1] = '\0';
+    int code = atomic_load(&shared->exit_code);
+    *end = (struct supervised_end){.code = code > 0 && code <= 256 ? code - 1 : EXIT_CODE_FAILED,
+                                   .has_ended = code > 0,
+                                   .has_reported = atomic_load(&shared->reporting),
+                                   .is_mute = atomic_load(&shared->mute),
+                                   .run_dir = shared->run_dir};
+    if (has_code) {
         end->code = WEXITSTATUS(status);
         return 0;
     }

@@ -33,7 +33,7 @@ ROOMS = {
     **CORE,
     **{room: others | set(CORE) for room, others in ORCHESTRATOR.items()},
     "worker": set(CORE) | {"worker/relay"},
-    "worker/relay": {"core/base"},
+    "worker/relay": set(CORE),
     "cli": set(CORE) | set(ORCHESTRATOR),
     "drivers/kit": set(),
     "drivers/csv": set(),

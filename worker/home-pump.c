@@ -70,12 +70,12 @@ static void free_sent(void *owner)
 }
 
 /* In the lane of bodies, so that it stays behind the file's contents. `body` is taken (NULL: none). */
-static void send_in_order(struct home *home, const char *type, json_object *data, void *body, size_t length)
+static void send_in_order(struct home *home, const char *type, json_object *data, void *body, size_t length, bool repeats)
 {
     _cleanup_json_ json_object *message = home_message(type, data);
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     struct sent_bytes *sent = body == NULL ? NULL : malloc(sizeof *sent);
-    struct channel_body carried = {.piece_count = 1, .length = length, .release = free_sent, .owner = sent};
+    struct channel_body carried = {.piece_count = 1, .length = length, .repeats = repeats, .release = free_sent, .owner = sent};
 
     if (sent != NULL) {
         sent->piece = (struct iovec){.iov_base = body, .iov_len = length};
@@ -117,7 +117,7 @@ static void send_contents(struct home_file *file, void *body, size_t length)
     }
     file->credit -= (int64_t)size;
     file->sent += (int64_t)size;
-    send_in_order(file->home, "file_data", data, body, length);
+    send_in_order(file->home, "file_data", data, body, length, codec == NULL);
 }
 
 static void send_finish(struct home_file *file)
@@ -128,7 +128,7 @@ static void send_finish(struct home_file *file)
     if (file->end != HOME_END)
         json_add_string(data, "then", names[file->end]);
     file->finish = FINISH_SENT;
-    send_in_order(file->home, "file_finish", data, NULL, 0);
+    send_in_order(file->home, "file_finish", data, NULL, 0, false);
 }
 
 /* The pace is measured from waits, and forgotten when there have been none for a while. */
@@ -147,7 +147,8 @@ static void note_pace(struct home_file *file, bool waits)
 static void read_contents(struct home_file *file, int available)
 {
     int64_t room = available < file->credit ? available : file->credit;
-    size_t length = (size_t)(room < WINDOW_BODY ? room : WINDOW_BODY);
+    int64_t most = pace_codec(&file->pace) == NULL ? WINDOW_BODY : WINDOW_COMPRESSED;
+    size_t length = (size_t)(room < most ? room : most);
     void *body = body_new(NULL, length);
 
     if (body == NULL)

@@ -56,7 +56,7 @@ static void put_in_line(struct channel *channel, struct frame_out *frame)
 
 static void continue_body(struct body_out *body)
 {
-    if (body->goes_on)
+    if (body->goes_on || body->repeats)
         return;
     _cleanup_buffer_ struct buffer encoded = BUFFER_INIT(1 << 10);
     channel_encode_more(body->stream, &encoded);
@@ -84,7 +84,8 @@ static void put_back(struct channel *channel, struct body_out *body)
 static int put_part_in_line(struct channel *channel)
 {
     struct body_out *body = channel->bodies;
-    size_t length = body->left < channel->part_bytes ? body->left : channel->part_bytes;
+    bool is_whole = body->left < channel->part_bytes || (body->stream < 0 && !body->repeats);
+    size_t length = is_whole ? body->left : channel->part_bytes;
     size_t cost = body_out_cost(body);
     struct frame_out *frame = frame_out_new(body->message, body->message_length, body, length);
 

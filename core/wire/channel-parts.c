@@ -44,10 +44,10 @@ static void renumber(struct channel *channel, struct frame_out *frame)
 /* NULL: out of memory. */
 static struct frame_out *cut_part(const struct frame_out *whole, const struct buffer *more, size_t offset, size_t length)
 {
-    const uint8_t *message = offset == 0 ? (const uint8_t *)whole->pieces[0].iov_base + FRAME_HEADER_SIZE
-                                         : (const uint8_t *)more->data;
+    bool is_same = offset == 0 || whole->repeats;
+    const uint8_t *message = is_same ? (const uint8_t *)whole->pieces[0].iov_base + FRAME_HEADER_SIZE : (const uint8_t *)more->data;
 
-    return frame_out_part(whole, message, offset == 0 ? whole->head_length - FRAME_HEADER_SIZE : more->length, offset, length);
+    return frame_out_part(whole, message, is_same ? whole->head_length - FRAME_HEADER_SIZE : more->length, offset, length);
 }
 
 /* The parts of a frame; without memory for them the frame stays as it is. */
@@ -72,7 +72,7 @@ static void cut(const struct channel *channel, struct frame_out *whole, struct f
 
 static bool is_too_long(const struct channel *channel, const struct frame_out *frame)
 {
-    return frame->in_body_lane && frame->length - frame->head_length > channel->part_bytes;
+    return frame->in_body_lane && (frame->stream >= 0 || frame->repeats) && frame->length - frame->head_length > channel->part_bytes;
 }
 
 void channel_adapt_parts_locked(struct channel *channel, struct frame_list *line)

@@ -80,6 +80,8 @@ struct channel_body {
     const struct iovec *pieces; /* until `release`, too */
     size_t piece_count;
     size_t length; /* of all pieces; 0: there is nothing to release */
+    bool repeats;  /* its message is not of a stream: each part is sent with the same message, as a whole body. A message that
+                    * does not repeat, and is not of a stream, is sent with its whole body, of at most FRAME_MAXIMUM_BODY */
     void (*release)(void *owner);
     void *owner;
 };

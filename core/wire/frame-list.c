@@ -26,7 +26,8 @@ struct body_out *body_out_new(struct buffer *message, int64_t stream, const stru
         atomic_init(&owner->references, 1);
     }
     *body = (struct body_out){
-        .message_length = message->length, .left = given->length, .stream = stream, .owner = owner};
+        .message_length = message->length, .left = given->length, .stream = stream, .repeats = given->repeats,
+        .owner = owner};
     body->message = (uint8_t *)buffer_steal(message);
     return body;
 }
@@ -107,6 +108,7 @@ struct frame_out *frame_out_new(const uint8_t *message, size_t message_length,
         return NULL;
     if (body_length > 0) {
         frame->stream = body->stream;
+        frame->repeats = body->repeats;
         cut_pieces(frame, body, body_length);
         frame->owner = body->owner;
         atomic_fetch_add(&frame->owner->references, 1);
@@ -135,6 +137,7 @@ struct frame_out *frame_out_part(const struct frame_out *whole, const uint8_t *m
     }
     frame->in_body_lane = whole->in_body_lane;
     frame->stream = whole->stream;
+    frame->repeats = whole->repeats;
     frame->owner = whole->owner;
     atomic_fetch_add(&frame->owner->references, 1);
     return frame;

@@ -28,7 +28,8 @@ struct frame_out {
     size_t head_length;
     struct body_owner *owner; /* or NULL */
     bool in_body_lane;
-    int64_t stream;   /* of a body */
+    int64_t stream;   /* of a body; negative: none */
+    bool repeats;     /* struct channel_body */
     bool is_request; /* of channel_send_request: not counted against the outbox's limit */
     size_t piece_count;
     struct iovec pieces[];
@@ -45,7 +46,8 @@ struct body_out {
     uint8_t *message; /* of the next part */
     size_t message_length;
     bool goes_on; /* it is a `more` message */
-    int64_t stream; /* the stream's number: messages of one stream keep their order */
+    int64_t stream; /* the stream's number: messages of one stream keep their order; negative: none */
+    bool repeats;   /* struct channel_body */
     struct body_owner *owner; /* NULL: a message without a body that must not overtake its stream's */
     size_t piece, piece_offset, left;
 };

@@ -13,6 +13,7 @@
 #define WINDOW_LARGEST (INT64_C(4) << 20)
 #define WINDOW_BUDGET (INT64_C(16) << 20) /* for all files that exceed the smallest */
 #define WINDOW_BODY (INT64_C(256) << 10)  /* a sender sends no more at once */
+#define WINDOW_COMPRESSED (INT64_C(64) << 10) /* before it is compressed, because the result cannot be cut for a weak link */
 
 struct window_budget {
     int64_t used; /* granted, or received and not passed on */

@@ -50,6 +50,14 @@ static bool any_is_in_a_call(const struct adapter_calls *calls)
     return false;
 }
 
+static bool any_is_taken(const struct adapter_calls *calls)
+{
+    for (size_t i = 0; i < COUNT; i++)
+        if (atomic_load(&calls->calls[i].taken))
+            return true;
+    return false;
+}
+
 static void append_bounded(struct buffer *text, const char *bytes, size_t size)
 {
     buffer_append_format(text, "\"%.*s\"", (int)strnlen(bytes, size), bytes);
@@ -58,15 +66,17 @@ static void append_bounded(struct buffer *text, const char *bytes, size_t size)
 char *adapter_calls_text(const struct adapter_calls *calls)
 {
     _cleanup_buffer_ struct buffer text = BUFFER_INIT(1 << 16);
-    bool in_calls = any_is_in_a_call(calls);
+    bool in_calls = any_is_in_a_call(calls), taken = any_is_taken(calls);
 
     buffer_append_text(&text, "");
     for (size_t i = 0; i < COUNT; i++) {
         const struct adapter_call *call = &calls->calls[i];
-        if (!atomic_load(&call->taken) || (in_calls && call->verb[0] == '\0'))
+        if (atomic_load(&call->taken) != taken || call->adapter[0] == '\0' || (in_calls && call->verb[0] == '\0'))
             continue;
         buffer_append_text(&text, text.length > 0 ? ", adapter " : "adapter ");
         append_bounded(&text, call->adapter, sizeof call->adapter);
+        if (!taken)
+            buffer_append_text(&text, " after its last call");
         if (!in_calls)
             continue;
         buffer_append_text(&text, " in ");

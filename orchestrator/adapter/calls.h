@@ -30,8 +30,8 @@ struct adapter_call *adapter_call_take(const char *adapter);
 void adapter_call_note(struct adapter_call *call, const char *verb);
 void adapter_call_release(struct adapter_call *call);
 
-/* `adapter "a" in "execute", adapter "b" in "open"`: the adapters that were in a call; if there were none, all adapters; "" if there were
- * no adapters. Free it. */
+/* `adapter "a" in "execute", adapter "b" in "open"`: the adapters that were in a call; if there were none, all that were open; if there were
+ * none, `adapter "a" after its last call`; "" if there were no adapters. Free it. */
 char *adapter_calls_text(const struct adapter_calls *calls);
 
 #endif

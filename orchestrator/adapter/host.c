@@ -24,6 +24,7 @@ struct adapter_host {
     const struct adapter_sink *sink;
     pthread_mutex_t lock; /* guards the reported error */
     struct osiris_error reported;
+    bool has_warned; /* of worker_exit, which is called repeatedly */
 };
 
 static const struct osiris_adapter *find_adapter(const struct adapter_host_options *options,
@@ -368,9 +369,12 @@ void adapter_host_worker_exit(struct adapter_host *host, int timeout_ms,
                               struct osiris_worker_exit *result)
 {
     *result = (struct osiris_worker_exit){.struct_size = sizeof *result};
-    /* It is called repeatedly. */
-    if (end_quietly(host, OSIRIS_DEBUG, "worker_exit", host->adapter->worker_exit(host->state, timeout_ms, result)) < 0)
-        result->state = OSIRIS_WORKER_LOST;
+    int level = host->has_warned ? OSIRIS_DEBUG : OSIRIS_WARNING;
+
+    if (end_quietly(host, level, "worker_exit", host->adapter->worker_exit(host->state, timeout_ms, result)) == 0)
+        return;
+    result->state = OSIRIS_WORKER_LOST;
+    host->has_warned = true;
 }
 
 void adapter_host_terminate(struct adapter_host *host, int how)

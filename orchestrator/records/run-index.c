@@ -349,7 +349,7 @@ static bool clear_litter(const struct interrupted *run, const char *base_dir)
 }
 
 static void end_interrupted(const char *base_dir, const char *index_dir, const char *folder, const char *name,
-                    json_object *lines)
+                    const struct run_index_own *own, json_object *lines)
 {
     _cleanup_free_ char *path = path_in(folder, name);
     size_t length;
@@ -364,7 +364,9 @@ static void end_interrupted(const char *base_dir, const char *index_dir, const c
 
     if (run.run_dir == NULL)
         return;
-    run.is_ours = lies_in_run_logs(base_dir, run.run_dir);
+    if (own != NULL && strcmp(own->run_id, name) == 0)
+        run.run_dir = own->run_dir;
+    run.is_ours = (own != NULL && run.run_dir == own->run_dir) || lies_in_run_logs(base_dir, run.run_dir);
     if (lock_events(&run) < 0) {
         /* Somebody has removed its records, so there is nothing to complete. */
         if (errno == ENOENT && clear_temporary(base_dir, name))
@@ -388,7 +390,7 @@ static void remove_unfinished(DIR *dir, const char *name)
         (void)unlinkat(dirfd(dir), name, 0);
 }
 
-json_object *run_index_end_interrupted(const char *base_dir)
+json_object *run_index_end_interrupted(const char *base_dir, const struct run_index_own *own)
 {
     _cleanup_free_ char *index_dir = path_in(base_dir, ".osiris/index");
     _cleanup_free_ char *folder = path_in(index_dir, "running");
@@ -406,7 +408,7 @@ json_object *run_index_end_interrupted(const char *base_dir)
         }
         if (!clock_is_ulid(entry->d_name))
             continue;
-        end_interrupted(base_dir, index_dir, folder, entry->d_name, lines);
+        end_interrupted(base_dir, index_dir, folder, entry->d_name, own, lines);
         seen++;
     }
     return lines;

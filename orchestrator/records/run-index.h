@@ -29,9 +29,13 @@ void run_index_remove_running(const char *index_dir, const char *run_id);
  * project's run_logs (--out, or an entry that somebody has written) are read and not changed; only the index records
  * their end. What dead workers have left in RUN_INDEX_TEMPORARY is removed, including what is listed there
  * (core/output/litter.h). What cannot be written is left to the next osiris. */
+/* `own`: NULL, or a run whose records this process knows to be in a folder, wherever that is. */
+struct run_index_own {
+    const char *run_id, *run_dir;
+};
 #define RUN_INDEX_TEMPORARY ".osiris/tmp"
 #define RUN_INDEX_EXAMINED 64
-json_object *run_index_end_interrupted(const char *base_dir);
+json_object *run_index_end_interrupted(const char *base_dir, const struct run_index_own *own);
 
 /* Takes the lock of a run's events.jsonl, until it is closed. */
 void run_index_lock(int fd);

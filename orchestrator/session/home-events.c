@@ -110,7 +110,7 @@ static void send_contents(const struct session_file *file, json_object *message,
 
     sent->piece = (struct iovec){.iov_base = steal_pointer(&bytes->body), .iov_len = bytes->length};
     const struct channel_body body = {
-        .pieces = &sent->piece, .piece_count = 1, .length = bytes->length, .release = free_sent, .owner = sent};
+        .pieces = &sent->piece, .piece_count = 1, .length = bytes->length, .repeats = bytes->codec == NULL, .release = free_sent, .owner = sent};
     worker_send_body(file->table->worker, message, &body);
 }
 

@@ -1,7 +1,7 @@
 /*
  * The execution adapter for places that a command reaches (docs/exec.md): `ssh build-box`, `docker exec -i etl`, `srun -n1`. It needs nothing
  * there but a shell: it brings a bundle with the worker, starts it detached, and each link to it is a relay that one run of the command
- * carries (docs/protocol.md, "A detached worker"). docs/adapters.md explains how to write an adapter along this one.
+ * carries (docs/protocol.md, "--start and --relay"). docs/adapters.md explains how to write an adapter along this one.
  *
  *   open         reads the options
  *   prepare      makes the bundle
@@ -29,6 +29,7 @@
 #include "script.h"
 #include "watch.h"
 
+#define NO_WORKER 97       /* an exit code of osiris-worker --kill (docs/protocol.md) */
 #define LAST_WORDS_MS 2000 /* for a command that has closed its output to end */
 #define END_MS 3000        /* for a relay to end when it is not needed any more */
 #define KILL_MS 15000      /* for a command that ends the worker */
@@ -99,6 +100,22 @@ static int exec_prepare(void *state)
 
 /* Failures of the command. */
 
+static void note_end(struct exec *exec, int32_t state, int32_t code)
+{
+    exec->ended = true;
+    exec->end.state = state;
+    exec->end.code = code;
+}
+
+/* The exit code of a command may be its own, but the last words of its relay are not. */
+static void note_last_words(struct exec *exec, struct watch *watch)
+{
+    struct osiris_worker_exit end;
+
+    if (watch_read_end(watch, &end))
+        note_end(exec, end.state, end.code);
+}
+
 static const char *hint_for(const char *words, int code)
 {
     static const struct {
@@ -141,6 +158,7 @@ static int report_command(struct exec *exec, struct child *child, struct watch *
     child_end(child, 0);
     watch_join(watch);
     watch_read_tail(watch, words);
+    note_last_words(exec, watch);
     if (!ended)
         snprintf(end, sizeof end, "%s", what);
     else if (WIFSIGNALED(status))
@@ -301,22 +319,12 @@ static int exec_reconnect(void *state, struct osiris_channel *channel)
 
 /* The worker's end. */
 
-static void note_end(struct exec *exec, int32_t state, int32_t code)
-{
-    exec->ended = true;
-    exec->end.state = state;
-    exec->end.code = code;
-}
-
-/* The command has ended. Its exit code may be its own, but the relay's last words are not. */
 static void judge_relay(struct exec *exec)
 {
-    struct osiris_worker_exit end;
-
-    if (exec->is_watched)
-        watch_join(&exec->watch);
-    if (exec->is_watched && watch_read_end(&exec->watch, &end))
-        note_end(exec, end.state, end.code);
+    if (!exec->is_watched)
+        return;
+    watch_join(&exec->watch);
+    note_last_words(exec, &exec->watch);
 }
 
 /* One run of the command whose output is a line, at most `size` - 1 bytes of it. Takes `script`. -1: it has failed. */
@@ -346,9 +354,9 @@ static int ask(struct exec *exec, char *script, int timeout_ms, char *line, size
     }
     line[length] = '\0';
     bool ended = child_wait(&child, (int)(deadline > now_ms() ? deadline - now_ms() : 0));
-    bool succeeded = ended && WIFEXITED(child.status) && WEXITSTATUS(child.status) == 0;
+    int code = ended && WIFEXITED(child.status) ? WEXITSTATUS(child.status) : -1;
     child_end(&child, 0);
-    return succeeded ? 0 : -1;
+    return code == 0 || code == NO_WORKER ? 0 : -1;
 }
 
 /* Banners may come before the line. */

@@ -98,7 +98,7 @@ char *script_start(const struct options *options, const struct osiris_bundle *bu
     member(bundle, "kernel", kernel);
     (void)sscanf(kernel, "%d.%d", &major, &minor);
     char *script = format(start_script, bundle->hash, worker, (long long)bundle->size, folder, architecture, architecture, major, major,
-                          minor, major, minor, BUNDLES_KEPT, options->keeps_bundle ? "" : " --remove-bundle");
+                          minor, major, minor, BUNDLES_KEPT, options->keeps_bundle ? "" : " --remove \"$here\"");
     free(folder);
     return script;
 }

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 import places
-from tap import (BUILD, SANITIZED, Skip, assert_equal, assert_in, events, files, finish, main, metrics, osiris, pipeline, read, start, step,
+from tap import (BUILD, SANITIZED, Skip, assert_equal, assert_in, events, files, finish, main, metrics, osiris, pipeline, processes, read, start, step,
                  temporary_folders, test, wait_until, write)
 
 PLACES = {
@@ -261,6 +261,12 @@ def running(inside):
     return wait_until(lambda: next(iter((inside / "runs").glob("*/pid")), None) if (inside / "runs").exists() else None, "the worker runs").parent
 
 
+def pids_in(worker_folder):
+    """Of the worker and its keeper."""
+    worker = int(read(worker_folder / "pid"))
+    return [worker, processes()[worker][0]]
+
+
 def slow(**more):
     return {**make(rows=1000000, delay_ms=20, **more), "run_on": "far"}
 
@@ -270,7 +276,7 @@ def test_a_killed_worker(folder):
     with place("pipes", folder) as inside:
         pipeline(slow(), far("save", "csv.writer", "write", needs=["make"], path="one.csv"))
         process = start("run", "pipeline.yaml")
-        worker = int(read(running(inside) / "pid").split()[1])
+        worker, _ = pids_in(running(inside))
         wait_until(lambda: "make: started" in read("err"), "the step runs")
         os.kill(worker, signal.SIGKILL)
         result = finish(process)
@@ -285,7 +291,7 @@ def test_a_killed_place(folder):
     with place("pipes", folder) as inside:
         pipeline(slow(), far("save", "csv.writer", "write", needs=["make"], path="one.csv"))
         process = start("run", "pipeline.yaml")
-        pids = [int(word) for word in read(running(inside) / "pid").split()]
+        pids = pids_in(running(inside))
         wait_until(lambda: "make: started" in read("err"), "the step runs")
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
@@ -299,7 +305,7 @@ def test_cancelled(folder):
     with place("pipes", folder) as inside:
         pipeline(slow(), far("save", "csv.writer", "write", needs=["make"], path="one.csv"))
         process = start("run", "pipeline.yaml")
-        pids = [int(word) for word in read(running(inside) / "pid").split()]
+        pids = pids_in(running(inside))
         wait_until(lambda: "make: started" in read("err"), "the step runs")
         process.send_signal(signal.SIGINT)
         result = finish(process)
@@ -314,7 +320,7 @@ def test_a_killed_osiris(folder):
     with place("pipes", folder) as inside:
         pipeline(slow(), far("save", "csv.writer", "write", needs=["make"], path="one.csv"))
         process = start("run", "pipeline.yaml", env={"OSIRIS_RESUME_TIMEOUT_MS": "500"})
-        pids = [int(word) for word in read(running(inside) / "pid").split()]
+        pids = pids_in(running(inside))
         wait_until(lambda: "make: started" in read("err"), "the step runs")
         process.kill()
         process.wait()
@@ -345,7 +351,7 @@ def test_secrets(folder):
         env = {"CANARY_PASSWORD": "s3cr3t-canary-value", "ALLOWED": "s3cr3t-allowed-value"}
         pipeline(slow(), far("save", "csv.writer", "write", needs=["make"], path="one.csv"))
         process = start("run", "pipeline.yaml", "--pass-env", "CANARY_PASSWORD", env=env)
-        pids = [int(word) for word in read(running(inside) / "pid").split()]
+        pids = pids_in(running(inside))
         wait_until(lambda: "make: started" in read("err"), "the step runs")
         found = [str(path) for path in inside.rglob("*") if path.is_file() and b"s3cr3t-" in path.read_bytes()]
         assert_equal(found, [], "files with a secret")

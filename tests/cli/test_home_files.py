@@ -129,7 +129,7 @@ def csv(**config):
 
 
 def wrote(*paths, **config):
-    return step("save", "test.write", "write", paths=list(paths), **config)
+    return step("save", "test.scribe", "write", paths=list(paths), **config)
 
 
 @test
@@ -343,15 +343,15 @@ def test_a_disk_that_is_full(folder):
         clear()
         result = run(adapter=adapter, code=1)
         assert_in("cannot write /dev/full: No space left on device", result.err, result)
-        assert_in("raise the limit on the size of files", result.err, result)
+        assert_in("free some space", result.err, result)
 
 
 @test
 def test_two_steps_of_two_places_and_one_file(folder):
     place()
     pipeline(generated(rows=10),
-             {**step("near", "test.write", "write", needs=["make"], paths=["same"], bytes=10), "run_on": "here"},
-             step("far", "test.write", "write", needs=["make"], paths=["x/../same"], bytes=10))
+             {**step("near", "test.scribe", "write", needs=["make"], paths=["same"], bytes=10), "run_on": "here"},
+             step("far", "test.scribe", "write", needs=["make"], paths=["x/../same"], bytes=10))
     os.mkdir("x")
     result = run(code=1)
     assert_in("is also written by the step", result.err, result)
@@ -370,8 +370,8 @@ def test_a_group_in_two_places_is_published_whole(folder):
     place()
     def steps(**config):
         pipeline(generated(rows=10),
-                 {**step("near", "test.write", "write", needs=["make"], paths=["near"], bytes=10, **config), "run_on": "here"},
-                 step("far", "test.write", "write", needs=["make"], paths=["far"], bytes=10))
+                 {**step("near", "test.scribe", "write", needs=["make"], paths=["near"], bytes=10, **config), "run_on": "here"},
+                 step("far", "test.scribe", "write", needs=["make"], paths=["far"], bytes=10))
     steps()
     run()
     assert_equal(sorted(tree()), ["far", "near"], "files")
@@ -454,7 +454,7 @@ def test_artifacts_of_any_size(folder):
 @test
 def test_artifacts_of_an_attempt_that_is_repeated_are_removed(folder):
     place()
-    pipeline(generated(rows=1), {**step("save", "test.write", "write", paths=["a"], bytes=10, artifacts=[100], fail=True, retryable=True,
+    pipeline(generated(rows=1), {**step("save", "test.scribe", "write", paths=["a"], bytes=10, artifacts=[100], fail=True, retryable=True,
                                         attempts_file=f"{folder}/place/attempts"), "retry": {"max_attempts": 2, "initial_delay_ms": 1}})
     run()
     assert_equal([name for name in artifacts()[0] if name.startswith("save/attempt")], ["save/attempt-2"], "artifacts")
@@ -469,7 +469,7 @@ def test_a_limit_on_the_size_of_files(folder):
         clear()
         result = run(adapter=adapter, code=1, preexec_fn=limit(1000000))
         assert_in("cannot write out.csv: File too large", result.err, result)
-        assert_in("free some space", result.err, result)
+        assert_in("raise the limit on the size of files", result.err, result)
         assert_equal(tree(), {}, "files left", result)
 
 
@@ -492,8 +492,8 @@ def test_what_is_published_at_home_is_taken_back_when_another_place_cannot(folde
     place()
     write("far", "old")
     process = holds(generated(rows=1),
-                    step("far", "test.write", "write", needs=["make"], paths=["far", "new"], bytes=10),
-                    {**step("near", "test.write", "write", needs=["make"], paths=["near", "target"], bytes=10, hold=f"{folder}/hold"),
+                    step("far", "test.scribe", "write", needs=["make"], paths=["far", "new"], bytes=10),
+                    {**step("near", "test.scribe", "write", needs=["make"], paths=["near", "target"], bytes=10, hold=f"{folder}/hold"),
                      "run_on": "here"})
     os.mkdir("target")
     os.remove("hold")
@@ -512,7 +512,7 @@ def test_two_places_whose_files_are_at_home(folder):
     write("osiris.yaml", text)
     def steps(**config):
         pipeline(generated(rows=1000), step("far", "csv.writer", "write", needs=["make"], path="far.csv"),
-                 {**step("beyond", "test.write", "write", needs=["make"], paths=["beyond"], bytes=1000, **config), "run_on": "beyond"})
+                 {**step("beyond", "test.scribe", "write", needs=["make"], paths=["beyond"], bytes=1000, **config), "run_on": "beyond"})
     steps()
     run()
     assert_equal(sorted(tree()), ["beyond", "far.csv"], "files")
@@ -603,7 +603,7 @@ def test_links_that_break(folder):
             clear()
             place(mode=mode, seed=seed, cuts=150, remote=seed % 2 == 1)
             pipeline(step("read", "test.read", "read", path="in.txt"),
-                     step("copy", "test.write", "write", needs=["read"], paths=["a", "b"], bytes=1000000, commit_path="c"),
+                     step("copy", "test.scribe", "write", needs=["read"], paths=["a", "b"], bytes=1000000, commit_path="c"),
                      generated(rows=rows), csv(needs=["make"]))
             data = bytes(i * 7 % 251 for i in range(600000))
             pathlib.Path("in.txt").write_bytes(data)

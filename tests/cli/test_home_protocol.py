@@ -108,14 +108,14 @@ def test_artifacts_do_not_go_through_links(folder):
 def session(driver, **config):
     ours = Session(True, driver=driver, library="files")
     params = ours.prepare_params()
-    if driver == "test.write":
+    if driver == "test.scribe":
         params["plan"]["steps"][0]["kind"] = "writer"
         params["plan"].update(edges=[], steps=params["plan"]["steps"][:1])
         params["plan"]["groups"][0]["steps"] = ["make"]
     ours.ask("prepare", "prepare", **params, files="home")
     assert_equal(ours.answer("prepare")["result"]["files"], "home", "files")
     ours.ask("run", "execute_step", step_id="make", driver=driver, component=driver, config=config, inputs={},
-             outputs=[] if driver == "test.write" else [{"edge": 0, "stream": 1}])
+             outputs=[] if driver == "test.scribe" else [{"edge": 0, "stream": 1}])
     if driver == "test.read":
         ours.say({"type": "credit", "data": {"stream": 1, "bytes": 1 << 20}})
     return ours
@@ -153,7 +153,7 @@ def test_violations_of_osiris(folder):
         "finished unasked": [opened, about("file_finished", file=1, bytes=1)],
         "a body elsewhere": [(opened, b"x")],
     }.items():
-        ours = session("test.write", paths=["a"], bytes=1000000, hold=os.getcwd())
+        ours = session("test.scribe", paths=["a"], bytes=1000000, hold=os.getcwd())
         until(ours, "file_open")
         say_all(ours, messages)
         ours.is_violated(what)
@@ -191,7 +191,7 @@ def test_an_input_that_breaks_off(folder):
 
 @test
 def test_an_output_that_breaks_off(folder):
-    ours = session("test.write", paths=["a"], bytes=100000000)
+    ours = session("test.scribe", paths=["a"], bytes=100000000)
     until(ours, "file_open")
     ours.say(about("file_opened", file=1))
     ours.say(about("file_credit", file=1, bytes=100000))

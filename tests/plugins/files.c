@@ -239,7 +239,7 @@ static const struct osiris_driver read_driver = {
 static const struct osiris_driver write_driver = {
     .struct_size = sizeof(struct osiris_driver),
     .kind = OSIRIS_WRITER,
-    .name = "test.write",
+    .name = "test.scribe",
     .version = "1.0.0",
     .spec = "{\"title\": \"Write\", \"modes\": [\"write\"], \"configSchema\": {\"type\": \"object\", \"required\": [\"paths\"],"
             "\"additionalProperties\": false, \"properties\": {\"paths\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}},"

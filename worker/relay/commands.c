@@ -1,67 +1,36 @@
-/* The commands for workers in other places; see commands.h. */
+/* The commands; see commands.h. */
 #include "worker/relay/commands.h"
 
+#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "core/base/clock.h"
 #include "core/base/memory.h"
-#include "core/base/remove-tree.h"
 #include "worker/relay/bundles.h"
-#include "worker/relay/folder.h"
-#include "worker/relay/keeper.h"
-#include "worker/relay/log.h"
 #include "worker/relay/relay.h"
+#include "worker/relay/start.h"
 
-#define STEP_MS 10
-#define START_MS 10000   /* for another starter to get as far as that its worker is known */
-#define PATIENCE_MS 5000 /* with a keeper that was told to kill its worker */
-#define GONE_MS 10000    /* for everything to be gone */
-#define UNUSED_S 3600    /* a folder in which no worker was started is swept when it is older */
+#define ATTEMPTS 5
+#define ANSWER_MS 15000 /* a keeper that kills its worker tells relays of it, and removes folders */
 
-struct options {
-    const char *folder;
-    int64_t log_offset;
-    struct keeper_options keeper;
+struct words {
+    char *path; /* of the folder, without slashes at its end; owned */
+    uint64_t log_offset;
+    const char *bundle;
+    const char **removed; /* owned; the words are argv's */
+    size_t removed_count;
 };
 
-/* A number from 0 on; -1: the text is not one. */
-static int64_t number(const char *text)
+static void words_clear(struct words *words)
 {
-    char *end;
-
-    errno = 0;
-    long long value = strtoll(text, &end, 10);
-    return errno == 0 && end != text && *end == '\0' && value >= 0 ? value : -1;
-}
-
-/* 0, or -1: they are not right. `starts`: what concerns the start is allowed, too. */
-static int parse(struct options *options, int count, char **arguments, bool starts)
-{
-    if (count < 2)
-        return -1;
-    options->folder = arguments[1];
-    options->keeper.log_limit = LOG_LIMIT;
-    for (int i = 2; i < count; i++) {
-        bool has_value = i + 1 < count;
-        if (strcmp(arguments[i], "--log-offset") == 0 && has_value)
-            options->log_offset = number(arguments[++i]);
-        else if (starts && strcmp(arguments[i], "--log-limit") == 0 && has_value)
-            options->keeper.log_limit = number(arguments[++i]);
-        else if (starts && strcmp(arguments[i], "--bundle") == 0 && has_value)
-            options->keeper.bundle = arguments[++i];
-        else if (starts && strcmp(arguments[i], "--remove-bundle") == 0)
-            options->keeper.removes_bundle = true;
-        else
-            return -1;
-    }
-    return options->log_offset < 0 || options->keeper.log_limit < 0 || (options->keeper.removes_bundle && options->keeper.bundle == NULL)
-               ? -1
-               : 0;
+    free(words->path);
+    free(words->removed);
 }
 
 static int fail(const struct osiris_error *error)
@@ -70,203 +39,292 @@ static int fail(const struct osiris_error *error)
     return RELAY_FAILED;
 }
 
-/* Starting and linking. */
-
-/* Starts a worker unless there is, or was, one. A starter that was killed may have left a socket. */
-static int start(struct relay_folder *folder, const struct options *options, struct osiris_error *error)
+/* What whoever has started this has left open must not stay open in the worker, and 0 to 2 must not become something else. */
+static void tidy_descriptors(void)
 {
-    int64_t deadline = clock_monotonic_ms() + START_MS;
-    int locked;
+    int fd;
 
-    while ((locked = relay_folder_lock(folder, error)) == 0) {
-        if (relay_folder_has(folder, "socket"))
-            return 0;
-        if (clock_monotonic_ms() >= deadline)
-            return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT, "another process is starting a worker in \"%s\"", folder->path);
-        (void)poll(NULL, 0, STEP_MS);
-    }
-    if (locked == 1 && !relay_folder_has(folder, "pid") && !relay_folder_has(folder, "status")) {
-        (void)unlinkat(folder->fd, "socket", 0);
-        return keeper_start(folder, &options->keeper, error);
-    }
-    relay_folder_unlock(folder);
-    return locked < 0 ? -1 : 0;
-}
-
-static int command_start(const struct options *options, int (*work)(int))
-{
-    _cleanup_relay_folder_ struct relay_folder folder = RELAY_FOLDER_INIT;
-    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
-    struct options mine = *options;
-
-    mine.keeper.work = work;
-    if (relay_folder_open(&folder, options->folder, true, &error) < 0 || start(&folder, &mine, &error) < 0)
-        return fail(&error);
-    return relay_run(&folder, options->log_offset);
-}
-
-static int command_relay(const struct options *options)
-{
-    _cleanup_relay_folder_ struct relay_folder folder = RELAY_FOLDER_INIT;
-    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
-
-    if (relay_folder_open(&folder, options->folder, false, &error) < 0)
-        return error.category == OSIRIS_ERROR_NOT_FOUND ? RELAY_NO_WORKER : fail(&error);
-    return relay_run(&folder, options->log_offset);
-}
-
-static int command_status(const char *path)
-{
-    _cleanup_relay_folder_ struct relay_folder folder = RELAY_FOLDER_INIT;
-    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
-    pid_t keeper, worker;
-    bool signalled;
-    int code;
-
-    if (relay_folder_open(&folder, path, false, &error) < 0 && error.category != OSIRIS_ERROR_NOT_FOUND)
-        return fail(&error);
-    if (folder.fd >= 0 && relay_folder_read_status(&folder, &signalled, &code)) {
-        printf("%s %d\n", signalled ? "signalled" : "exited", code);
-        relay_folder_mark(&folder, "seen");
-    } else if (folder.fd >= 0 && relay_folder_is_locked(&folder) && relay_folder_read_pids(&folder, &keeper, &worker)) {
-        printf("running %d\n", (int)worker);
-    } else {
-        puts("none");
-    }
-    return 0;
-}
-
-/* Ending. */
-
-/* The keeper passes it on to the worker. If it was killed, the worker is ending by itself, but may need help. */
-static void signal_worker(const struct relay_folder *folder, bool kills)
-{
-    int64_t deadline = clock_monotonic_ms() + START_MS;
-    pid_t keeper, worker;
-
-    while (!relay_folder_read_pids(folder, &keeper, &worker)) {
-        if (!relay_folder_is_locked(folder) || clock_monotonic_ms() >= deadline)
-            return;
-        (void)poll(NULL, 0, STEP_MS);
-    }
-    if (kill(keeper, kills ? KEEPER_KILL : SIGTERM) < 0 && errno == ESRCH)
-        (void)kill(kills ? -worker : worker, kills ? SIGKILL : SIGTERM);
-}
-
-static void signal_all(const struct relay_folder *folder)
-{
-    pid_t keeper, worker;
-
-    if (!relay_folder_read_pids(folder, &keeper, &worker))
+    while ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0 && fd <= STDERR_FILENO)
+        (void)fcntl(fd, F_SETFD, 0);
+    cleanup_close_value(&fd);
+#ifdef SYS_close_range
+    if (syscall(SYS_close_range, 3u, ~0u, 0u) == 0)
         return;
-    (void)kill(keeper, SIGKILL);
-    (void)kill(-worker, SIGKILL);
+#endif
+    struct rlimit limit;
+    const int last = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 65536 ? (int)limit.rlim_cur : 65536;
+    for (fd = STDERR_FILENO + 1; fd < last; fd++)
+        (void)close(fd);
 }
 
-/* Everything has gone, or, at the latest, is killed now. False: it still runs. */
-static bool wait_until_gone(const struct relay_folder *folder)
+/* Secrets pass through a relay, and what drivers print is in the keeper's memory. */
+static void protect_memory(void)
 {
-    int64_t begin = clock_monotonic_ms();
-    bool killed = false;
+    static const struct rlimit no_core = {0, 0};
 
-    while (relay_folder_is_locked(folder)) {
-        int64_t passed = clock_monotonic_ms() - begin;
-        if (passed >= PATIENCE_MS && !killed) {
-            signal_all(folder);
-            killed = true;
-        }
-        if (passed >= GONE_MS)
-            return false;
-        (void)poll(NULL, 0, STEP_MS);
-    }
-    return true;
+    (void)setrlimit(RLIMIT_CORE, &no_core);
+#ifndef OSIRIS_SANITIZED
+    (void)prctl(PR_SET_DUMPABLE, 0);
+#endif
 }
 
-static int command_kill(const char *path, const char *how)
+static int read_path(struct words *words, const char *text, struct osiris_error *error)
 {
-    _cleanup_relay_folder_ struct relay_folder folder = RELAY_FOLDER_INIT;
-    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
-    bool kills = strcmp(how, "kill") == 0;
+    size_t length = strlen(text);
 
-    if (!kills && strcmp(how, "ask") != 0)
-        return -1;
-    if (relay_folder_open(&folder, path, false, &error) < 0)
-        return error.category == OSIRIS_ERROR_NOT_FOUND ? 0 : fail(&error);
-    signal_worker(&folder, kills);
-    if (!kills)
-        return 0;
-    relay_folder_mark(&folder, "seen");
-    if (!wait_until_gone(&folder)) {
-        osiris_error_set(&error, OSIRIS_ERROR_TIMEOUT, "the worker in \"%s\" does not end", path);
-        return fail(&error);
-    }
-    remove_tree(path);
+    while (length > 1 && text[length - 1] == '/')
+        length--;
+    words->path = strndup(text, length);
+    return text[0] == '/' ? 0 : osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is not an absolute path", text);
+}
+
+static int read_only_path(struct words *words, int count, char **texts, struct osiris_error *error)
+{
+    if (count != 1)
+        return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "one folder must be named");
+    return read_path(words, texts[0], error);
+}
+
+static int read_offset(struct words *words, const char *text, struct osiris_error *error)
+{
+    char *end;
+
+    errno = 0;
+    words->log_offset = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0)
+        return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "--log-offset: \"%s\" is not a number", text);
     return 0;
 }
 
-/* Clearing. */
+static int read_words(struct words *words, int count, char **texts, bool starts, struct osiris_error *error)
+{
+    if (count == 0)
+        return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "a folder is missing");
+    if (read_path(words, texts[0], error) < 0)
+        return -1;
+    words->removed = calloc((size_t)count, sizeof *words->removed);
+    for (int i = 1; i < count; i += 2) {
+        const bool removes = starts && strcmp(texts[i], "--remove") == 0;
+        const bool names_bundle = starts && strcmp(texts[i], "--bundle") == 0;
+        if (i + 1 == count || (!removes && !names_bundle && strcmp(texts[i], "--log-offset") != 0))
+            return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "unexpected argument \"%s\"", texts[i]);
+        if (!removes && !names_bundle && read_offset(words, texts[i + 1], error) < 0)
+            return -1;
+        if ((removes || names_bundle) && texts[i + 1][0] != '/')
+            return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "%s: \"%s\" is not an absolute path", texts[i], texts[i + 1]);
+        if (names_bundle)
+            words->bundle = texts[i + 1];
+        if (removes)
+            words->removed[words->removed_count++] = texts[i + 1];
+    }
+    return 0;
+}
 
+static int be_relay(const char *path, uint64_t log_offset)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    struct folder folder;
+    const int result = folder_open(&folder, path, &error);
+
+    if (result == FOLDER_NONE)
+        return relay_tell_no_worker();
+    const int code = result < 0 ? RELAY_FAILED : relay_run(&folder, log_offset, &error);
+    return code == RELAY_FAILED ? fail(&error) : code;
+}
+
+static int command_start(int count, char **texts, worker_function work)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    _cleanup_(words_clear) struct words words = {0};
+
+    protect_memory();
+    tidy_descriptors();
+    if (read_words(&words, count, texts, true, &error) < 0)
+        return fail(&error);
+    const struct start_request request = {words.path, words.bundle, words.removed, words.removed_count, work};
+    return start_worker_in(&request, &error) < 0 ? fail(&error) : be_relay(words.path, words.log_offset);
+}
+
+static int command_relay(int count, char **texts, worker_function work)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    _cleanup_(words_clear) struct words words = {0};
+
+    (void)work;
+    protect_memory();
+    tidy_descriptors();
+    return read_words(&words, count, texts, false, &error) < 0 ? fail(&error) : be_relay(words.path, words.log_offset);
+}
+
+/* Until the keeper closes the connection. */
+static int read_answer(int fd, char *text, size_t size, struct osiris_error *error)
+{
+    const int64_t deadline_ms = clock_monotonic_ms() + ANSWER_MS;
+    size_t length = 0;
+
+    while (length < size - 1) {
+        const int64_t left = deadline_ms - clock_monotonic_ms();
+        struct pollfd entry = {.fd = fd, .events = POLLIN};
+        if (left <= 0)
+            return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT, "the keeper of the worker does not answer");
+        if (poll(&entry, 1, (int)left) <= 0)
+            continue;
+        ssize_t got = read(fd, text + length, size - 1 - length);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR))
+            continue;
+        if (got <= 0)
+            break;
+        length += (size_t)got;
+    }
+    text[length] = '\0';
+    return 0;
+}
+
+/* FOLDER_OPEN: there is a keeper, and this is its answer. */
+static int ask(const char *path, const char *line, char *text, size_t size, struct osiris_error *error)
+{
+    _cleanup_folder_ struct folder folder;
+    int result = folder_open(&folder, path, error);
+
+    if (result != FOLDER_OPEN)
+        return result;
+    _cleanup_close_ int fd = relay_ask_keeper(&folder, line);
+    return fd < 0 ? FOLDER_NONE : read_answer(fd, text, size, error);
+}
+
+static int command_status(int count, char **texts, worker_function work)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    _cleanup_(words_clear) struct words words = {0};
+    char text[64];
+
+    (void)work;
+    if (read_only_path(&words, count, texts, &error) < 0)
+        return fail(&error);
+    const int result = ask(words.path, "status\n", text, sizeof text, &error);
+    if (result < 0)
+        return fail(&error);
+    fputs(result == FOLDER_OPEN && text[0] != '\0' ? text : "none\n", stdout);
+    return fflush(stdout) == 0 ? 0 : RELAY_FAILED;
+}
+
+/* What a keeper that was killed has left. FOLDER_OPEN: a keeper has come meanwhile. FOLDER_NONE: nothing is left. */
+static int remove_remains(const char *path, bool at_once, bool *removed, struct osiris_error *error)
+{
+    _cleanup_folder_ struct folder folder;
+    const int result = folder_lock(&folder, path, false, error);
+
+    if (result != FOLDER_OPEN)
+        return result;
+    if (folder_has_keeper(&folder))
+        return FOLDER_OPEN;
+    if (start_end_remains(&folder, at_once, error) < 0)
+        return FOLDER_FAILED;
+    folder_remove(&folder);
+    *removed = true;
+    return FOLDER_NONE;
+}
+
+/* A keeper may be starting, or be killed before it answers. */
+static int end_worker(const char *path, bool at_once, struct osiris_error *error)
+{
+    bool found = false, removed = false;
+    char text[64];
+    int result = FOLDER_OPEN;
+
+    for (int i = 0; i < ATTEMPTS && result == FOLDER_OPEN; i++) {
+        result = ask(path, at_once ? "kill\n" : "ask\n", text, sizeof text, error);
+        found = found || result == FOLDER_OPEN;
+        if (result == FOLDER_OPEN && !at_once)
+            return 0;
+        if (result >= 0)
+            result = remove_remains(path, at_once, &removed, error);
+    }
+    if (result == FOLDER_NONE)
+        return found || removed ? 0 : RELAY_NO_WORKER;
+    return result == FOLDER_OPEN ? osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "workers in the folder \"%s\" start again and again", path)
+                                 : FOLDER_FAILED;
+}
+
+static int command_kill(int count, char **texts, worker_function work)
+{
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    _cleanup_(words_clear) struct words words = {0};
+
+    (void)work;
+    if (count != 2 || (strcmp(texts[1], "ask") != 0 && strcmp(texts[1], "kill") != 0)) {
+        osiris_error_set(&error, OSIRIS_ERROR_CONFIG, "--kill needs a folder, and \"ask\" or \"kill\"");
+        return fail(&error);
+    }
+    if (read_path(&words, texts[0], &error) < 0)
+        return fail(&error);
+    const int code = end_worker(words.path, strcmp(texts[1], "kill") == 0, &error);
+    return code < 0 ? fail(&error) : code;
+}
+
+/* Only what has a worker's lock, and neither a keeper nor a worker. */
 static void sweep(const char *path)
 {
-    _cleanup_relay_folder_ struct relay_folder folder = RELAY_FOLDER_INIT;
-    struct stat status;
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    _cleanup_folder_ struct folder folder;
 
-    if (relay_folder_open(&folder, path, false, NULL) < 0 || fstat(folder.fd, &status) < 0)
-        return;
-    if (relay_folder_has(&folder, "lock") ? relay_folder_lock(&folder, NULL) == 1 : status.st_mtim.tv_sec + UNUSED_S < time(NULL))
-        remove_tree(path);
+    if (folder_lock(&folder, path, false, &error) == FOLDER_OPEN && !folder_is_alive(&folder))
+        folder_remove(&folder);
 }
 
-static int command_sweep(const char *parent)
+static int command_sweep(int count, char **texts, worker_function work)
 {
-    _cleanup_dir_ DIR *folder = opendir(parent);
-    const struct dirent *entry;
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    _cleanup_(words_clear) struct words words = {0};
 
-    while (folder != NULL && (entry = readdir(folder)) != NULL) {
-        if (entry->d_name[0] == '.')
-            continue;
-        _cleanup_free_ char *path = memory_format("%s/%s", parent, entry->d_name);
-        sweep(path);
+    (void)work;
+    if (read_only_path(&words, count, texts, &error) < 0)
+        return fail(&error);
+    _cleanup_dir_ DIR *parent = opendir(words.path);
+    if (parent == NULL && errno == ENOENT)
+        return 0;
+    if (parent == NULL) {
+        osiris_error_set_errno(&error, errno, "cannot read the folder \"%s\"", words.path);
+        return fail(&error);
+    }
+    for (struct dirent *entry = readdir(parent); entry != NULL; entry = readdir(parent)) {
+        _cleanup_free_ char *path = memory_format("%s/%s", words.path, entry->d_name);
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            sweep(path);
     }
     return 0;
 }
 
-static int command_prune(const char *parent, const char *kept)
+static int command_prune(int count, char **texts, worker_function work)
 {
-    int64_t count = number(kept);
+    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+    char *end = NULL;
+    unsigned long kept = count == 2 ? strtoul(texts[1], &end, 10) : 0;
 
-    if (count < 0 || count > 1000000)
-        return -1;
-    bundles_prune(parent, (unsigned)count);
+    (void)work;
+    if (count != 2 || texts[0][0] != '/' || texts[1][0] < '0' || texts[1][0] > '9' || *end != '\0' || kept > 1000000) {
+        osiris_error_set(&error, OSIRIS_ERROR_CONFIG, "--prune needs the absolute path of a folder, and a number");
+        return fail(&error);
+    }
+    bundles_prune(texts[0], (unsigned)kept);
     return 0;
 }
 
-bool relay_is_command(const char *word)
-{
-    static const char *const words[] = {"--start", "--relay", "--status", "--kill", "--sweep", "--prune"};
+static const struct {
+    const char *name;
+    int (*run)(int count, char **texts, worker_function work);
+} commands[] = {
+    {"--start", command_start}, {"--relay", command_relay}, {"--status", command_status},
+    {"--kill", command_kill},   {"--sweep", command_sweep}, {"--prune", command_prune},
+};
 
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (strcmp(word, words[i]) == 0)
+bool relay_command(int argc, char **argv, worker_function work, int *code)
+{
+    for (size_t i = 0; argc >= 2 && i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            *code = commands[i].run(argc - 2, argv + 2, work);
             return true;
-    return false;
-}
-
-int relay_command(int count, char **arguments, int (*work)(int listen_fd))
-{
-    struct options options = {.folder = NULL};
-    const char *command = arguments[0];
-    bool starts = strcmp(command, "--start") == 0;
-
-    if (starts || strcmp(command, "--relay") == 0) {
-        if (parse(&options, count, arguments, starts) < 0)
-            return -1;
-        return starts ? command_start(&options, work) : command_relay(&options);
+        }
     }
-    if (strcmp(command, "--status") == 0)
-        return count == 2 ? command_status(arguments[1]) : -1;
-    if (strcmp(command, "--kill") == 0)
-        return count == 3 ? command_kill(arguments[1], arguments[2]) : -1;
-    if (strcmp(command, "--sweep") == 0)
-        return count == 2 ? command_sweep(arguments[1]) : -1;
-    return count == 3 ? command_prune(arguments[1], arguments[2]) : -1;
+    return false;
 }

@@ -1,15 +1,22 @@
 /*
- * The commands of osiris-worker for places that are not this machine (docs/protocol.md, "A detached worker"): they start a worker that
- * outlives whoever starts it, make links to it, end it, and clear what was left.
+ * Workers that are reached through relays, as commands of osiris-worker (docs/protocol.md):
+ *
+ *   --start FOLDER [--log-offset N] [--bundle PATH] [--remove PATH]…
+ *                                                       a worker in FOLDER, if none is there, and a relay to it
+ *   --relay FOLDER [--log-offset N]                     a relay to it
+ *   --status FOLDER                                     prints whether it runs
+ *   --kill FOLDER ask|kill                              ends it
+ *   --prune PARENT COUNT                                removes bundles in PARENT/… but the COUNT that were used last
+ *   --sweep PARENT                                      removes what workers whose keeper was killed have left in PARENT/…
  */
 #ifndef OSIRIS_WORKER_RELAY_COMMANDS_H
 #define OSIRIS_WORKER_RELAY_COMMANDS_H
 
 #include <stdbool.h>
 
-bool relay_is_command(const char *word);
-/* `arguments` begins with the command. `work` runs a worker on a listening socket, in a process of its own. Returns the exit status; -1:
- * the arguments are not right. */
-int relay_command(int count, char **arguments, int (*work)(int listen_fd));
+#include "worker/relay/keeper.h"
+
+/* True: the first argument is one of these commands; *code is its exit code. */
+bool relay_command(int argc, char **argv, worker_function work, int *code);
 
 #endif

@@ -1,58 +1,69 @@
 /*
- * The private folder of a worker that was started detached (osiris-worker --start, docs/protocol.md):
+ * The private folder of a worker that relays lead to:
  *
- *   lock        locked (F_OFD_SETLK) while the keeper or the worker lives
- *   socket      where the worker listens
- *   pid         "KEEPER WORKER": process ids
- *   log         what the worker has printed
- *   status      how the worker has ended: "exited N" or "signalled N"
- *   seen        somebody has read the status and all of the log
- *   work/       the worker's working directory
- *   artifacts/  tmp/   for `prepare`
+ *   start.lock      locked by whoever creates, clears or removes the folder
+ *   worker.lock     locked for as long as the keeper or the worker lives
+ *   socket, keeper  where the two listen
+ *   pid             of the worker
+ *   work/, artifacts/, tmp/
+ *
+ * A unix socket's path has at most 107 bytes; the folder's may be longer. Sockets are therefore named relative to the folder,
+ * which becomes the working directory of the process.
  */
 #ifndef OSIRIS_WORKER_RELAY_FOLDER_H
 #define OSIRIS_WORKER_RELAY_FOLDER_H
 
 #include <stdbool.h>
-#include <sys/types.h>
 
 #include "core/base/error.h"
 
-struct relay_folder {
+#define FOLDER_WORKER "socket"
+#define FOLDER_KEEPER "keeper"
+#define FOLDER_START_LOCK "start.lock"
+#define FOLDER_WORKER_LOCK "worker.lock"
+
+struct folder {
     const char *path; /* absolute; borrowed */
-    int fd;
-    int lock; /* of its file; -1: not held */
+    int fd;           /* or -1 */
+    int start_lock;   /* or -1 */
 };
 
-#define RELAY_FOLDER_INIT {.path = NULL, .fd = -1, .lock = -1}
-#define _cleanup_relay_folder_ _cleanup_(relay_folder_close)
+#define FOLDER_INIT                                                                                \
+    {                                                                                              \
+        .fd = -1, .start_lock = -1                                                                 \
+    }
+#define _cleanup_folder_ _cleanup_(folder_close)
 
-/* Opens it; if `create` is set, makes it first. It must be the user's own, closed to everyone else, and no link. -1 with the error,
- * of the category not_found if there is no such folder. */
-int relay_folder_open(struct relay_folder *folder, const char *path, bool create, struct osiris_error *error);
-void relay_folder_close(struct relay_folder *folder);
+enum { FOLDER_FAILED = -1, FOLDER_OPEN = 0, FOLDER_NONE = 1 };
 
-/* Takes the lock. 1: it is held now; 0: a keeper, a worker or a starter holds it; -1: the folder was removed meanwhile, or cannot be
- * locked. */
-int relay_folder_lock(struct relay_folder *folder, struct osiris_error *error);
-void relay_folder_unlock(struct relay_folder *folder);
-bool relay_folder_is_locked(const struct relay_folder *folder);
+/* Opens a folder that must be this user's alone; FOLDER_NONE: it does not exist. */
+int folder_open(struct folder *folder, const char *path, struct osiris_error *error);
+/* Opens and locks it, and waits a limited time for the lock. `create`: also creates it. An existing folder must be empty,
+ * or have been created by this function. */
+int folder_lock(struct folder *folder, const char *path, bool create, struct osiris_error *error);
+void folder_unlock(struct folder *folder);
+void folder_close(struct folder *folder);
 
-bool relay_folder_has(const struct relay_folder *folder, const char *name);
-/* Creates an empty file. */
-void relay_folder_mark(const struct relay_folder *folder, const char *name);
+/* The worker's lock: a descriptor that holds it, or -1. */
+int folder_lock_worker(const struct folder *folder, struct osiris_error *error);
+/* Whether a keeper or a worker lives. */
+bool folder_is_alive(const struct folder *folder);
+/* The worker's process id; 0: unknown. */
+int folder_read_pid(const struct folder *folder);
+int folder_write_pid(const struct folder *folder, int pid, struct osiris_error *error);
 
-int relay_folder_write_pids(const struct relay_folder *folder, pid_t keeper, pid_t worker, struct osiris_error *error);
-/* False: there are none. */
-bool relay_folder_read_pids(const struct relay_folder *folder, pid_t *keeper, pid_t *worker);
+/* Listening and connected sockets. They make the folder the working directory. -1 with errno. */
+int folder_listen(const struct folder *folder, const char *name);
+int folder_connect(const struct folder *folder, const char *name);
 
-/* `status` as waitpid has reported it. */
-int relay_folder_write_status(const struct relay_folder *folder, int status, struct osiris_error *error);
-/* False: it has not ended, or nobody has seen it end. */
-bool relay_folder_read_status(const struct relay_folder *folder, bool *signalled, int *code);
+/* Whether both are the same folder, not only of the same name. */
+bool folder_is_same(const struct folder *one, const struct folder *other);
 
-/* The socket. The paths of sockets are short, so both change the working directory to the folder. A descriptor, or -1 with errno. */
-int relay_folder_listen(const struct relay_folder *folder);
-int relay_folder_connect(const struct relay_folder *folder);
+/* Whether a keeper answers. It becomes the working directory, too. */
+bool folder_has_keeper(const struct folder *folder);
+
+/* Removes everything but the lock of a locked folder; then the folder itself. */
+void folder_clear(const struct folder *folder);
+void folder_remove(const struct folder *folder);
 
 #endif

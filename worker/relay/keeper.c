@@ -1,301 +1,332 @@
-/* The parent of a detached worker; see keeper.h. */
+/* The parent of a worker; see keeper.h. */
 #include "worker/relay/keeper.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "core/base/atomic-file.h"
 #include "core/base/clock.h"
+#include "core/base/memory.h"
 #include "core/base/orphans.h"
 #include "core/base/remove-tree.h"
 #include "worker/relay/bundles.h"
-#include "worker/relay/log.h"
+#include "worker/relay/callers.h"
 
-#define CHILDREN_TIMEOUT_MS 1000
-#define SEEN_MS 5000 /* for a relay to pass the end on */
-#define SEEN_STEP_MS 10
-#define DRAIN_MS 500 /* for what is in the pipe when the worker has ended */
-
-/* The descriptors of keeper and worker, by their numbers. */
-enum { FOLDER_FD = 3, LOCK_FD, LISTEN_FD, PIPE_FD, BUNDLE_FD, FIRST_OTHER_FD };
+#define LOG_BYTES ((size_t)16 << 20)
+#define CHILDREN_MS 2000
+#define TELL_MS 3000    /* for the last relay to hear of the worker's end */
+#define PRIVATE_FD 10   /* above the numbers that a careless driver closes */
+#define DRAIN_READS 256 /* of what a worker that has ended has printed */
 
 struct keeper {
-    struct relay_folder folder;
-    const struct keeper_options *options;
-    int signals, pipe;
+    struct keeper_start *start;
     pid_t worker;
-    int status;
-    struct log_writer log;
+    int printed_fd; /* the worker's standard error; -1: it has ended */
+    int signal_fd;
+    sigset_t old_mask;
+    struct log_store log;
+    struct callers callers;
+    int bundle_lock; /* -1: none */
 };
-
-/* Descriptors. */
-
-static void close_from(int first)
-{
-    struct rlimit limit;
-
-#ifdef SYS_close_range
-    if (syscall(SYS_close_range, (unsigned)first, ~0u, 0) == 0)
-        return;
-#endif
-    int end = getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > 65536 ? 65536 : (int)limit.rlim_cur;
-    for (int fd = first; fd < end; fd++)
-        (void)close(fd);
-}
-
-/* Nothing that the relay has, neither its pipes nor anything that it inherited, may be held open by processes that outlive it. */
-static int keep_only(int *folder, int *lock, int *listening, int *bundle)
-{
-    int *const wanted[] = {folder, lock, listening, NULL, bundle};
-    int high[sizeof wanted / sizeof wanted[0]];
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
-        high[i] = wanted[i] == NULL || *wanted[i] < 0 ? -1 : fcntl(*wanted[i], F_DUPFD_CLOEXEC, FIRST_OTHER_FD);
-        if (wanted[i] != NULL && *wanted[i] >= 0 && high[i] < 0)
-            return -1;
-    }
-    if (null < 0)
-        return -1;
-    for (int fd = 0; fd <= STDERR_FILENO; fd++)
-        if (dup2(null, fd) < 0)
-            return -1;
-    for (int i = 0; i < FIRST_OTHER_FD - FOLDER_FD; i++) {
-        if (high[i] < 0)
-            (void)close(FOLDER_FD + i);
-        else if (dup3(high[i], FOLDER_FD + i, O_CLOEXEC) < 0)
-            return -1;
-        else
-            *wanted[i] = FOLDER_FD + i;
-    }
-    close_from(FIRST_OTHER_FD);
-    return 0;
-}
-
-static int open_log(const struct relay_folder *folder)
-{
-    return openat(folder->fd, "log", O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
-}
 
 /* The worker. */
 
-/* It begins when its number is on record, so that whoever has had an answer of it can end it. */
-_Noreturn static void be_worker(struct keeper *keeper, int listening, int stderr_pipe, int go, const sigset_t *mask)
+/* Its environment is empty, or has what leads into the bundle that it is in (docs/bundle.md). Of other variables nobody knows what
+ * they would do. */
+static void clear_environment(void)
 {
-    char byte;
+    const char *bundle = getenv("OSIRIS_BUNDLE");
+    _cleanup_free_ char *folder = bundle == NULL || bundle[0] == '\0' ? NULL : strdup(bundle);
+    size_t kept = 0;
 
-    if (read(go, &byte, sizeof byte) != (ssize_t)sizeof byte)
-        _exit(1);
-    (void)close(go);
-    if (dup2(stderr_pipe, STDERR_FILENO) < 0 || fchdir(keeper->folder.fd) < 0 || chdir("work") < 0) {
-        fprintf(stderr, "osiris-worker: cannot use \"%s/work\": %s\n", keeper->folder.path, strerror(errno));
-        _exit(1);
+    for (size_t i = 0; environ != NULL && environ[i] != NULL; i++) {
+        const char *value = strchr(environ[i], '=');
+        if (folder != NULL && value != NULL && strncmp(value + 1, folder, strlen(folder)) == 0)
+            environ[kept++] = environ[i];
     }
-    (void)close(stderr_pipe);
-    (void)close(keeper->pipe);
-    (void)close(keeper->signals);
-    (void)close(keeper->log.fd);
-    (void)close(keeper->folder.fd);
-    (void)sigprocmask(SIG_SETMASK, mask, NULL);
+    if (environ != NULL)
+        environ[kept] = NULL;
+}
+
+static int enter_working_folder(const struct folder *folder)
+{
+    _cleanup_close_ int work = openat(folder->fd, "work", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    return work < 0 ? -1 : fchdir(work);
+}
+
+_Noreturn static void be_worker(struct keeper *keeper, pid_t parent, int printed_fd, int report_fd)
+{
+    struct keeper_start *start = keeper->start;
+
+    /* lifecycle_begin arms this, too, but for whoever is the parent then. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent)
+        _exit(1);
     (void)prctl(PR_SET_NAME, "osiris-worker");
-    exit(keeper->options->work(listening));
+    (void)sigprocmask(SIG_SETMASK, &keeper->old_mask, NULL);
+    cleanup_close_value(&report_fd);
+    cleanup_close_value(&keeper->signal_fd);
+    cleanup_close_value(&keeper->printed_fd);
+    cleanup_close_value(&start->keeper_socket);
+    if (dup2(printed_fd, STDERR_FILENO) < 0 || enter_working_folder(&start->folder) < 0)
+        _exit(1);
+    cleanup_close_value(&printed_fd);
+    folder_close(&start->folder);
+    const int lock = fcntl(start->worker_lock, F_DUPFD_CLOEXEC, PRIVATE_FD);
+    if (lock < 0)
+        _exit(1);
+    cleanup_close_value(&start->worker_lock);
+    clear_environment();
+    exit(start->work(start->worker_socket));
 }
 
-static int start_worker(struct keeper *keeper, int listening, const sigset_t *mask)
+static int start_worker(struct keeper *keeper, int report_fd, struct osiris_error *error)
 {
-    int ends[2], go[2];
+    const pid_t self = getpid();
+    int pipes[2];
+    sigset_t signals;
 
-    if (pipe2(ends, O_CLOEXEC) < 0 || pipe2(go, O_CLOEXEC) < 0)
-        return -1;
-    keeper->pipe = ends[0];
-    if (fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0)
-        return -1;
-    keeper->worker = fork();
-    if (keeper->worker == 0) {
-        (void)close(go[1]);
-        be_worker(keeper, listening, ends[1], go[0], mask);
-    }
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGCHLD);
+    if (pipe2(pipes, O_CLOEXEC) < 0 || sigprocmask(SIG_BLOCK, &signals, &keeper->old_mask) < 0)
+        return osiris_error_set_errno(error, errno, "cannot start a worker");
+    keeper->printed_fd = pipes[0];
+    keeper->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    keeper->worker = keeper->signal_fd < 0 || fcntl(pipes[0], F_SETFL, O_NONBLOCK) < 0 ? -1 : fork();
+    if (keeper->worker == 0)
+        be_worker(keeper, self, pipes[1], report_fd);
     int reason = errno;
-    /* Here as well as in the worker: the group must exist before anyone kills it. */
-    if (keeper->worker > 0)
-        (void)setpgid(keeper->worker, keeper->worker);
-    (void)close(ends[1]);
-    (void)close(listening);
-    errno = reason;
-    if (keeper->worker < 0 || relay_folder_write_pids(&keeper->folder, getpid(), keeper->worker, NULL) < 0 ||
-        write(go[1], "", 1) != 1)
-        return -1;
-    (void)close(go[0]);
-    (void)close(go[1]);
-    return 0;
+    (void)close(pipes[1]);
+    if (keeper->worker < 0)
+        return osiris_error_set_errno(error, reason, "cannot start a worker");
+    /* As the worker itself does: whoever is first. */
+    (void)setpgid(keeper->worker, keeper->worker);
+    keeper->callers.pid = keeper->worker;
+    cleanup_close_value(&keeper->start->worker_socket);
+    return folder_write_pid(&keeper->start->folder, keeper->worker, error);
 }
 
-/* Keeping. */
+/* While it lives. */
 
-static void handle_signal(struct keeper *keeper)
+/* True: there may be more. */
+static bool read_printed(struct keeper *keeper)
+{
+    char bytes[LOG_STORE_BLOCK];
+    ssize_t got = keeper->printed_fd < 0 ? -1 : read(keeper->printed_fd, bytes, sizeof bytes);
+
+    if (got > 0)
+        log_store_append(&keeper->log, bytes, (size_t)got);
+    if (got == 0)
+        cleanup_close_value(&keeper->printed_fd);
+    if (got == 0)
+        keeper->printed_fd = -1;
+    return got > 0;
+}
+
+static void kill_group(const struct keeper *keeper)
+{
+    (void)kill(-keeper->worker, SIGKILL);
+}
+
+static void handle_signals(const struct keeper *keeper)
 {
     struct signalfd_siginfo info;
 
-    while (read(keeper->signals, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGTERM)
+    while (read(keeper->signal_fd, &info, sizeof info) == sizeof info)
+        if (info.ssi_signo != SIGCHLD)
             (void)kill(keeper->worker, SIGTERM);
-        else if (info.ssi_signo == (unsigned)KEEPER_KILL)
-            (void)kill(-keeper->worker, SIGKILL);
-    }
 }
 
-/* Whether it has ended. It stays a zombie, so that its number, and that of its group, is not used again. */
-static bool has_ended(const struct keeper *keeper)
+/* It is not reaped before its group was killed: until then nobody else can get its number. */
+static bool has_ended(struct keeper *keeper)
 {
     siginfo_t info = {0};
 
-    return waitid(P_PID, (id_t)keeper->worker, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == keeper->worker;
-}
-
-static void wait_for_worker(struct keeper *keeper)
-{
-    bool is_open = true;
-
-    while (!has_ended(keeper)) {
-        struct pollfd fds[] = {{.fd = keeper->signals, .events = POLLIN},
-                               {.fd = is_open ? keeper->pipe : -1, .events = POLLIN}};
-        if (poll(fds, 2, -1) < 0)
-            continue;
-        if (fds[0].revents != 0)
-            handle_signal(keeper);
-        if (fds[1].revents != 0)
-            is_open = log_copy(&keeper->log, keeper->pipe);
+    if (waitid(P_PID, (id_t)keeper->worker, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != keeper->worker)
+        return false;
+    kill_group(keeper);
+    const size_t count = orphans_end(NULL, CHILDREN_MS);
+    (void)waitpid(keeper->worker, NULL, WNOHANG);
+    if (count > 1) {
+        _cleanup_free_ char *line = memory_format("osiris-worker: ended %zu process%s that the worker had left behind",
+                                                  count - 1, count == 2 ? "" : "es");
+        log_store_append_line(&keeper->log, line);
     }
-}
-
-/* What it has printed last. A process that has left its group may hold the pipe open. */
-static void drain(struct keeper *keeper)
-{
-    int64_t deadline = clock_monotonic_ms() + DRAIN_MS;
-
-    while (log_copy(&keeper->log, keeper->pipe) && clock_monotonic_ms() < deadline) {
-        struct pollfd ready = {.fd = keeper->pipe, .events = POLLIN};
-        if (poll(&ready, 1, 0) <= 0)
-            return;
-    }
-}
-
-static void end_all(struct keeper *keeper)
-{
-    (void)kill(-keeper->worker, SIGKILL);
-    while (waitpid(keeper->worker, &keeper->status, 0) < 0 && errno == EINTR)
+    for (int i = 0; i < DRAIN_READS && read_printed(keeper); i++)
         continue;
-    (void)orphans_end(NULL, CHILDREN_TIMEOUT_MS);
-    drain(keeper);
+    snprintf(keeper->callers.end, sizeof keeper->callers.end, "%s %d\n",
+             info.si_code == CLD_EXITED ? "exited" : "signalled", info.si_status);
+    return true;
 }
 
-/* A relay says that it has passed everything on. Whoever wants nothing more says so, too. */
-static void wait_until_seen(const struct keeper *keeper)
+static void serve(struct keeper *keeper, int timeout_ms)
 {
-    int64_t deadline = clock_monotonic_ms() + SEEN_MS;
+    struct pollfd fds[2 + CALLERS_MAXIMUM + 1];
 
-    while (!relay_folder_has(&keeper->folder, "seen") && clock_monotonic_ms() < deadline)
-        (void)poll(NULL, 0, SEEN_STEP_MS);
+    fds[0] = (struct pollfd){.fd = keeper->signal_fd, .events = POLLIN};
+    fds[1] = (struct pollfd){.fd = keeper->printed_fd, .events = POLLIN};
+    callers_fill_poll(&keeper->callers, fds + 2);
+    (void)poll(fds, sizeof fds / sizeof fds[0], timeout_ms);
+    handle_signals(keeper);
+    (void)read_printed(keeper);
+    callers_serve(&keeper->callers);
+    if (keeper->callers.asked)
+        (void)kill(keeper->worker, SIGTERM);
+    keeper->callers.asked = false;
 }
 
-static void remove_all(const struct keeper *keeper, int *bundle)
+/* Whoever has had it killed does not come again to hear that. */
+static void tell_relays(struct keeper *keeper)
 {
-    (void)chdir("/");
-    remove_tree(keeper->folder.path);
-    cleanup_close_value(bundle);
-    if (keeper->options->removes_bundle)
-        bundle_remove_unused(keeper->options->bundle);
-}
+    const int64_t deadline_ms = clock_monotonic_ms() + TELL_MS;
+    int64_t now;
 
-/* Nobody is there to be told but whoever reads the log. */
-static void note_failure(struct keeper *keeper, const char *what)
-{
-    static const int failed = 1 << 8; /* exit status 1 */
-
-    if (keeper->log.fd >= 0)
-        dprintf(keeper->log.fd, "osiris-worker: %s: %s\n", what, strerror(errno));
-    (void)relay_folder_write_status(&keeper->folder, failed, NULL);
-}
-
-static int keep(struct keeper *keeper, int listening)
-{
-    sigset_t signals, before;
-
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGCHLD);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, KEEPER_KILL);
-    (void)sigprocmask(SIG_BLOCK, &signals, &before);
-    keeper->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (keeper->signals < 0 || start_worker(keeper, listening, &before) < 0) {
-        note_failure(keeper, "cannot start the worker");
-        if (keeper->worker > 0)
-            end_all(keeper);
-        return -1;
+    callers_serve(&keeper->callers);
+    while ((now = clock_monotonic_ms()) < deadline_ms) {
+        const bool enough = keeper->callers.end_is_known || keeper->callers.killed;
+        if (enough && !callers_has_relays(&keeper->callers))
+            return;
+        struct pollfd fds[CALLERS_MAXIMUM + 1];
+        callers_fill_poll(&keeper->callers, fds);
+        (void)poll(fds, CALLERS_MAXIMUM + 1, (int)(deadline_ms - now));
+        callers_serve(&keeper->callers);
     }
-    wait_for_worker(keeper);
-    end_all(keeper);
-    return relay_folder_write_status(&keeper->folder, keeper->status, NULL);
 }
 
-_Noreturn static void be_keeper(struct relay_folder *folder, int listening, const struct keeper_options *options)
+static void remove_all(struct keeper *keeper)
 {
-    struct keeper keeper = {.folder = *folder, .options = options, .signals = -1, .pipe = -1, .log = {.fd = -1}};
-    int bundle = bundle_use(options->bundle);
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+    struct folder locked;
 
-    (void)prctl(PR_SET_NAME, "osiris-keeper");
-    (void)signal(SIGHUP, SIG_IGN);
-    (void)signal(SIGPIPE, SIG_IGN);
-    orphans_adopt(NULL);
-    keeper.log.left = options->log_limit;
-    if (keep_only(&keeper.folder.fd, &keeper.folder.lock, &listening, &bundle) < 0)
-        _exit(1);
-    keeper.log.fd = open_log(&keeper.folder);
-    if (keep(&keeper, listening) == 0)
-        wait_until_seen(&keeper);
-    remove_all(&keeper, &bundle);
+    cleanup_close_value(&keeper->bundle_lock);
+    keeper->bundle_lock = -1;
+    for (size_t i = 0; i < keeper->start->removed_count; i++)
+        if (unlink(keeper->start->removed[i]) < 0)
+            bundle_remove_unused(keeper->start->removed[i]);
+    /* Somebody may have removed it and started another worker there. */
+    if (folder_lock(&locked, keeper->start->folder.path, false, &error) == FOLDER_OPEN &&
+        folder_is_same(&locked, &keeper->start->folder))
+        folder_remove(&locked);
+    osiris_error_clear(&error);
+    folder_close(&locked);
+}
+
+_Noreturn static void keep(struct keeper *keeper)
+{
+    while (!has_ended(keeper)) {
+        serve(keeper, 60000);
+        if (keeper->callers.killed)
+            kill_group(keeper);
+    }
+    tell_relays(keeper);
+    remove_all(keeper);
+    callers_clear(&keeper->callers);
+    log_store_clear(&keeper->log);
     _exit(0);
 }
 
-/* A relay that has found the socket finds the log, too. */
-static int furnish(const struct relay_folder *folder)
-{
-    static const char *const names[] = {"work", "artifacts", "tmp"};
+/* Its beginning. */
 
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (mkdirat(folder->fd, names[i], 0700) < 0 && errno != EEXIST)
-            return -1;
-    _cleanup_close_ int log = open_log(folder);
-    return log;
+static void isolate(void)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    (void)prctl(PR_SET_NAME, "osiris-keeper");
+    for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
+        (void)dup2(null, fd);
+    cleanup_close_value(&null);
+    (void)signal(SIGPIPE, SIG_IGN);
+    /* If whoever has started this ignores it, nobody would learn how the worker has ended. */
+    (void)signal(SIGCHLD, SIG_DFL);
+    orphans_adopt(NULL);
 }
 
-int keeper_start(struct relay_folder *folder, const struct keeper_options *options, struct osiris_error *error)
+/* A report is the text of an error, or empty. */
+_Noreturn static void be_keeper(struct keeper_start *start, int report_fd)
 {
-    _cleanup_close_ int listening = furnish(folder) < 0 ? -1 : relay_folder_listen(folder);
-    int status;
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+    struct keeper keeper = {.start = start, .printed_fd = -1, .signal_fd = -1};
 
-    if (listening < 0)
-        return osiris_error_set_errno(error, errno, "cannot start a worker in \"%s\"", folder->path);
-    pid_t child = fork();
+    isolate();
+    keeper.bundle_lock = bundle_use(start->bundle);
+    log_store_init(&keeper.log, LOG_BYTES);
+    keeper.callers = (struct callers){.listen_fd = start->keeper_socket, .log = &keeper.log};
+    if (start_worker(&keeper, report_fd, &error) < 0) {
+        (void)write_fully(report_fd, error.message, strlen(error.message));
+        if (keeper.worker > 0)
+            kill_group(&keeper);
+        folder_remove(&start->folder);
+        _exit(1);
+    }
+    (void)chdir("/");
+    folder_unlock(&start->folder);
+    (void)write_fully(report_fd, "", 1);
+    (void)close(report_fd);
+    keep(&keeper);
+}
+
+static void close_all(struct keeper_start *start)
+{
+    cleanup_close_value(&start->worker_lock);
+    cleanup_close_value(&start->worker_socket);
+    cleanup_close_value(&start->keeper_socket);
+    folder_close(&start->folder);
+    start->worker_lock = start->worker_socket = start->keeper_socket = -1;
+}
+
+static int read_report(int fd, struct osiris_error *error)
+{
+    char text[1024];
+    size_t length = 0;
+    ssize_t got;
+
+    while (length < sizeof text - 1) {
+        got = read(fd, text + length, sizeof text - 1 - length);
+        if (got > 0)
+            length += (size_t)got;
+        else if (got == 0 || errno != EINTR)
+            break;
+    }
+    text[length] = '\0';
+    if (length == 1 && text[0] == '\0')
+        return 0;
+    return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "%s", length == 0 ? "the keeper of the worker has ended" : text);
+}
+
+int keeper_detach(struct keeper_start *start, struct osiris_error *error)
+{
+    int reports[2];
+
+    if (pipe2(reports, O_CLOEXEC) < 0) {
+        close_all(start);
+        return osiris_error_set_errno(error, errno, "cannot start a worker");
+    }
+    const pid_t child = fork();
     if (child == 0) {
-        /* The keeper gets the next parent above, and no terminal. */
-        pid_t keeper = setsid() < 0 ? -1 : fork();
+        (void)close(reports[0]);
+        (void)setsid();
+        const pid_t keeper = fork();
         if (keeper == 0)
-            be_keeper(folder, listening, options);
+            be_keeper(start, reports[1]);
         _exit(keeper < 0);
     }
-    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+    const int reason = errno;
+    close_all(start);
+    (void)close(reports[1]);
+    while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
         continue;
-    if (child < 0 || status != 0)
-        return osiris_error_set(error, OSIRIS_ERROR_IO, "cannot start a process in \"%s\"", folder->path);
-    relay_folder_unlock(folder);
-    return 0;
+    const int result = child < 0 ? osiris_error_set_errno(error, reason, "cannot start a worker")
+                                 : read_report(reports[0], error);
+    (void)close(reports[0]);
+    return result;
 }

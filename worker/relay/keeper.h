@@ -1,31 +1,28 @@
 /*
- * The keeper: the parent of a detached worker. It outlives all relays, so that no end of a link touches the worker, and nothing of the
- * worker outlives it:
+ * The keeper: the parent of a worker that relays lead to. It outlives them, keeps what the worker prints, tells relays how it has
+ * ended, ends whatever the worker has left behind, and removes the folder. A process of its own, with one thread.
  *
- *  - it copies what the worker prints to the log,
- *  - SIGTERM makes it ask the worker to end, SIGUSR1 makes it kill the worker with everything that the worker has started,
- *  - when the worker has ended, it writes the status, gives a relay a few seconds to pass log and status on, and removes the folder.
- *
- * It is a process with one thread. If it is killed, the worker ends (lifecycle.h), and the folder is left to relay_sweep.
+ * If the keeper is killed, the worker gets SIGTERM (lifecycle.h). What remains of the folder is removed by the next --start or
+ * --kill there, or by --sweep.
  */
 #ifndef OSIRIS_WORKER_RELAY_KEEPER_H
 #define OSIRIS_WORKER_RELAY_KEEPER_H
 
-#include <stdint.h>
-
 #include "worker/relay/folder.h"
 
-#define KEEPER_KILL SIGUSR1
+/* Runs a worker on a listening socket and returns its exit status. */
+typedef int (*worker_function)(int listen_fd);
 
-struct keeper_options {
-    /* Runs the worker in its own process, on a listening socket, and returns its exit status. */
-    int (*work)(int listen_fd);
-    const char *bundle;  /* where the worker's bundle lies, locked (bundles.h) while the worker lives; NULL: none */
-    bool removes_bundle; /* at the end, unless another worker uses it */
-    int64_t log_limit;
+struct keeper_start {
+    struct folder folder; /* locked */
+    int worker_lock, worker_socket, keeper_socket;
+    const char *bundle; /* where the worker's bundle lies, locked (bundles.h) while the worker lives; NULL: none */
+    const char *const *removed; /* absolute paths to remove in the end, with `removed_count` elements */
+    size_t removed_count;
+    worker_function work;
 };
 
-/* Starts keeper and worker in a folder that is locked; the lock passes to them. */
-int keeper_start(struct relay_folder *folder, const struct keeper_options *options, struct osiris_error *error);
+/* Detaches a keeper, which starts the worker. Takes all descriptors of *start; the keeper unlocks the folder. */
+int keeper_detach(struct keeper_start *start, struct osiris_error *error);
 
 #endif

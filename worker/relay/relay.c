@@ -1,4 +1,4 @@
-/* Joins standard input and output to a worker's socket; see relay.h. */
+/* Standard input and output, and a worker's socket; see relay.h. */
 #include "worker/relay/relay.h"
 
 #include <fcntl.h>
@@ -9,284 +9,312 @@
 #include <sys/socket.h>
 
 #include "core/base/clock.h"
-#include "worker/relay/log.h"
+#include "worker/relay/pump.h"
 
-#define CONNECT_MS 10000 /* for a worker that is being started to listen */
-#define CONNECT_STEP_MS 5
-#define LAST_MS 1000  /* for what is left after the end of the socket */
-#define LEAVE_MS 10000 /* for the worker to close the socket after the end of the input */
-#define STATUS_MS 2000 /* for the keeper to write how the worker has ended */
-#define LOOK_MS 100   /* between looks at the log, where the system does not tell */
+#define GREETING "\nosiris-relay 1\n"
 
-/* One direction. */
-struct flow {
-    int from, to;
-    bool ended; /* nothing more comes from `from` */
-    size_t start, end;
-    char bytes[RELAY_BUFFER];
-};
+#define STUCK_MS 1000    /* after the end of the link, or of its reader, for what does not move */
+#define FLUSH_MS 10000   /* the same, for all that is still on its way */
+#define STATUS_MS 2000   /* after that, for the worker's end */
+#define LEAVING_MS 6000  /* the same, when the orchestrator has left first; it gives the worker 5 s to end */
+#define TICK_MS 50
 
 struct relay {
-    struct relay_folder *folder;
-    int socket;
-    struct flow *up, *down; /* to the worker, from it */
-    struct log_reader log;
-    bool log_is_unread; /* nobody reads it */
-    bool log_is_full;   /* standard error takes no more at the moment */
-    bool said_end;      /* the worker has been told of the end of the input */
-    bool is_broken;     /* nobody reads standard output, or the socket broke */
-    int64_t last_ms;    /* when to stop at the latest; 0: not set */
+    struct pump up, down, log;
+    int link;              /* the worker's socket */
+    int wait_fd;           /* the keeper tells on it how the worker has ended; -1: it has */
+    char status[64];       /* that line */
+    size_t status_filled;
+    bool input_ended;      /* the orchestrator has left: shutdown was called */
+    bool hung_up;          /* the worker has closed the socket; there may be more to read */
+    int64_t unread_ms;     /* since when nobody reads the output; 0: somebody does */
+    int64_t link_ended_ms; /* 0: not yet */
+    int64_t flushed_ms;    /* when all of it was written; 0: not yet */
 };
 
-static size_t held(const struct flow *flow)
+enum { INPUT, OUTPUT, LINK, LOG, DIAGNOSTICS, WAIT, FDS };
+
+int relay_ask_keeper(const struct folder *folder, const char *line)
 {
-    return flow->end - flow->start;
+    int fd = folder_connect(folder, FOLDER_KEEPER);
+
+    if (fd >= 0 && send(fd, line, strlen(line), MSG_NOSIGNAL) == (ssize_t)strlen(line))
+        return fd;
+    cleanup_close_value(&fd);
+    return -1;
 }
 
-/* Reads once, if there is room. -1: `from` broke. */
-static int fill(struct flow *flow)
+/* The link. */
+
+static int64_t later(int64_t a, int64_t b)
 {
-    if (flow->start > 0 && flow->end == RELAY_BUFFER) {
-        memmove(flow->bytes, flow->bytes + flow->start, held(flow));
-        flow->end -= flow->start;
-        flow->start = 0;
+    return a > b ? a : b;
+}
+
+static void end_input(struct relay *relay)
+{
+    if (!relay->input_ended)
+        (void)shutdown(relay->link, SHUT_WR);
+    relay->input_ended = true;
+}
+
+/* The last bytes of an orchestrator that has left reach the worker although nobody reads what it answers. If the input does not
+ * end, or the worker does not close the link, the relay does. */
+static void leave_unread(struct relay *relay)
+{
+    const int64_t now = clock_monotonic_ms();
+
+    if (relay->unread_ms == 0)
+        relay->unread_ms = now;
+    if (now >= later(relay->unread_ms, relay->up.moved_ms) + STUCK_MS)
+        end_input(relay);
+    if (now >= relay->unread_ms + FLUSH_MS)
+        relay->down.from = -1;
+}
+
+static void move_link(struct relay *relay)
+{
+    pump_move(&relay->up);
+    if (pump_is_done(&relay->up))
+        end_input(relay);
+    pump_move(&relay->down);
+    if (relay->down.to < 0)
+        leave_unread(relay);
+    if ((relay->down.from < 0 || relay->hung_up) && relay->link_ended_ms == 0)
+        relay->link_ended_ms = clock_monotonic_ms();
+}
+
+/* Whoever reads the output hears of the link's end at once, before that of the worker is known. */
+static void end_link(struct relay *relay)
+{
+    const int64_t now = clock_monotonic_ms();
+    const bool is_late = now >= later(relay->link_ended_ms, relay->down.moved_ms) + STUCK_MS ||
+                         now >= relay->link_ended_ms + FLUSH_MS;
+
+    if (relay->link_ended_ms == 0 || relay->flushed_ms != 0 || (!pump_is_done(&relay->down) && !is_late))
+        return;
+    relay->flushed_ms = now;
+    cleanup_close_value(&relay->link);
+    relay->link = -1;
+    if (!relay->input_ended) {
+        (void)close(STDOUT_FILENO);
+        relay->down.to = -1;
     }
-    if (flow->ended || flow->end == RELAY_BUFFER)
-        return 0;
-    ssize_t got = read(flow->from, flow->bytes + flow->end, RELAY_BUFFER - flow->end);
-    if (got < 0)
-        return errno == EAGAIN || errno == EINTR ? 0 : -1;
-    flow->ended = got == 0;
-    flow->end += (size_t)got;
-    return 0;
 }
 
-/* Writes once. -1: nobody reads `to`. */
-static int empty(struct flow *flow)
-{
-    if (held(flow) == 0)
-        return 0;
-    ssize_t done = write(flow->to, flow->bytes + flow->start, held(flow));
-    if (done < 0)
-        return errno == EAGAIN || errno == EINTR ? 0 : -1;
-    flow->start += (size_t)done;
-    if (flow->start == flow->end)
-        flow->start = flow->end = 0;
-    return 0;
-}
+/* What the keeper says. */
 
-static void follow_log(struct relay *relay)
+static void read_status(struct relay *relay)
 {
-    int result = relay->log_is_unread ? -1 : log_follow(&relay->log, STDERR_FILENO);
-
-    relay->log_is_unread = result < 0;
-    relay->log_is_full = result > 0;
-}
-
-/* Whether it is over. */
-static bool check_end(struct relay *relay, int64_t now)
-{
-    if (relay->is_broken)
-        return true;
-    if (relay->up->ended && held(relay->up) == 0 && !relay->said_end) {
-        (void)shutdown(relay->socket, SHUT_WR);
-        relay->said_end = true;
-        relay->last_ms = now + LEAVE_MS;
+    while (relay->wait_fd >= 0) {
+        ssize_t got = read(relay->wait_fd, relay->status + relay->status_filled,
+                           sizeof relay->status - 1 - relay->status_filled);
+        if (got > 0) {
+            relay->status_filled += (size_t)got;
+            continue;
+        }
+        if (got < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        cleanup_close_value(&relay->wait_fd);
+        relay->wait_fd = -1;
     }
-    if (relay->down->ended && held(relay->down) == 0)
-        return true;
-    return relay->last_ms != 0 && now >= relay->last_ms;
 }
 
-enum { INPUT, OUTPUT, SOCKET, LOG_WATCH, LOG_OUTPUT, FDS };
+/* A keeper that leaves without a word was killed; its worker is lost, too. */
+static int exit_code(const struct relay *relay)
+{
+    int number;
 
+    if (sscanf(relay->status, "exited %d", &number) == 1)
+        return number < 0 || number >= RELAY_SIGNALLED ? RELAY_SIGNALLED - 1 : number;
+    if (sscanf(relay->status, "signalled %d", &number) == 1)
+        return RELAY_SIGNALLED + number < RELAY_LINK_ENDED ? RELAY_SIGNALLED + number : RELAY_LINK_ENDED - 1;
+    return RELAY_NO_WORKER;
+}
+
+static bool has_status(const struct relay *relay)
+{
+    return relay->wait_fd < 0 || strchr(relay->status, '\n') != NULL;
+}
+
+static int64_t status_deadline(const struct relay *relay)
+{
+    return relay->flushed_ms + (relay->input_ended ? LEAVING_MS : STATUS_MS);
+}
+
+/* The end of the log's connection says that this was all. */
+static bool log_is_done(const struct relay *relay, int64_t now)
+{
+    return pump_is_done(&relay->log) || now >= later(relay->log.moved_ms, relay->flushed_ms) + STUCK_MS ||
+           now >= relay->flushed_ms + FLUSH_MS;
+}
+
+int relay_tell_no_worker(void)
+{
+    static const char line[] = "\nosiris-end none 0\n";
+
+    (void)!write(STDERR_FILENO, line, sizeof line - 1);
+    return RELAY_NO_WORKER;
+}
+
+/* What carries the relay may replace its exit code. */
+static void tell_end(const struct relay *relay)
+{
+    char line[sizeof relay->status + 32];
+    int length = snprintf(line, sizeof line, "\nosiris-end %s%s", relay->status[0] == '\0' ? "none 0" : relay->status,
+                          strchr(relay->status, '\n') == NULL ? "\n" : "");
+
+    if (relay->log.to >= 0)
+        (void)!write(relay->log.to, line, (size_t)length);
+}
+
+/* -1: not yet. */
+static int find_end(const struct relay *relay)
+{
+    const int64_t now = clock_monotonic_ms();
+
+    if (relay->flushed_ms == 0)
+        return -1;
+    if (has_status(relay)) {
+        if (!log_is_done(relay, now))
+            return -1;
+        tell_end(relay);
+        return exit_code(relay);
+    }
+    /* If nobody reads anything, nobody waits for the exit code. */
+    return now >= status_deadline(relay) || (relay->down.to < 0 && relay->log.to < 0) ? RELAY_LINK_ENDED : -1;
+}
+
+/* The loop. */
+
+static struct pollfd poll_entry(int fd, short events)
+{
+    return (struct pollfd){.fd = fd, .events = events};
+}
+
+/* A descriptor from which nothing is read at the moment is left out, because its end would be reported all the time; but the
+ * worker's end of the link is noticed also while the output is full. An output without a reader shows as an error. */
 static void fill_poll(const struct relay *relay, struct pollfd fds[FDS])
 {
-    bool reads_up = !relay->up->ended && held(relay->up) < RELAY_BUFFER;
-    bool reads_down = !relay->down->ended && held(relay->down) < RELAY_BUFFER;
+    const short link_events = (short)((relay->down.from >= 0 ? pump_poll_from(&relay->down) : 0) |
+                                      (relay->hung_up ? 0 : pump_poll_to(&relay->up)));
+    const bool ended = relay->hung_up || relay->down.from < 0;
 
-    fds[INPUT] = (struct pollfd){.fd = relay->up->ended ? -1 : STDIN_FILENO, .events = reads_up ? POLLIN : 0};
-    /* POLLERR and POLLHUP come without being asked for: nobody reads. */
-    fds[OUTPUT] = (struct pollfd){.fd = STDOUT_FILENO, .events = held(relay->down) > 0 ? POLLOUT : 0};
-    fds[SOCKET] = (struct pollfd){.fd = relay->down->ended ? -1 : relay->socket,
-                                  .events = (short)((reads_down ? POLLIN : 0) | (held(relay->up) > 0 ? POLLOUT : 0))};
-    fds[LOG_WATCH] = (struct pollfd){.fd = relay->log_is_unread || relay->log_is_full ? -1 : relay->log.watch, .events = POLLIN};
-    fds[LOG_OUTPUT] = (struct pollfd){.fd = relay->log_is_unread || !relay->log_is_full ? -1 : STDERR_FILENO, .events = POLLOUT};
+    fds[INPUT] = poll_entry(!ended && pump_poll_from(&relay->up) != 0 ? relay->up.from : -1, POLLIN);
+    fds[OUTPUT] = poll_entry(relay->down.to, relay->flushed_ms == 0 ? pump_poll_to(&relay->down) : 0);
+    fds[LINK] = poll_entry(ended && link_events == 0 ? -1 : relay->link, link_events);
+    fds[LOG] = poll_entry(pump_poll_from(&relay->log) != 0 ? relay->log.from : -1, POLLIN);
+    fds[DIAGNOSTICS] = poll_entry(relay->log.to, pump_poll_to(&relay->log));
+    fds[WAIT] = poll_entry(relay->wait_fd, POLLIN);
 }
 
-static int timeout_ms(const struct relay *relay, int64_t now)
+static bool is_broken(const struct pollfd *entry)
 {
-    int64_t left = relay->last_ms == 0 ? -1 : relay->last_ms > now ? relay->last_ms - now : 0;
-
-    if (relay->log.watch < 0 && !relay->log_is_unread && (left < 0 || left > LOOK_MS))
-        left = LOOK_MS;
-    return (int)left;
+    return entry->fd >= 0 && (entry->revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
 }
 
-/* The socket has ended while standard output is full: what is left has a moment to go. */
-static void note_hangup(struct relay *relay, short revents, int64_t now)
+static int wait_for_more(struct relay *relay, struct osiris_error *error)
 {
-    bool cannot_read = held(relay->down) == RELAY_BUFFER;
+    struct pollfd fds[FDS];
 
-    if ((revents & (POLLHUP | POLLERR)) != 0 && cannot_read && (relay->last_ms == 0 || relay->last_ms > now + LAST_MS))
-        relay->last_ms = now + LAST_MS;
+    fill_poll(relay, fds);
+    if (poll(fds, FDS, relay->link_ended_ms == 0 && relay->unread_ms == 0 ? -1 : TICK_MS) < 0)
+        return errno == EINTR ? 0 : osiris_error_set_errno(error, errno, "cannot poll");
+    if (is_broken(&fds[OUTPUT]))
+        relay->down.to = -1;
+    if (is_broken(&fds[DIAGNOSTICS]))
+        relay->log.to = -1;
+    relay->hung_up = relay->hung_up || is_broken(&fds[LINK]);
+    return 0;
 }
 
-static void pump(struct relay *relay)
+static int join(struct relay *relay, struct osiris_error *error)
 {
     for (;;) {
-        struct pollfd fds[FDS];
-        int64_t now = clock_monotonic_ms();
-        fill_poll(relay, fds);
-        bool hung = false;
-        if (poll(fds, FDS, timeout_ms(relay, now)) < 0)
-            continue;
-        now = clock_monotonic_ms();
-        relay->is_broken = (fds[OUTPUT].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
-        if (fds[INPUT].revents != 0)
-            relay->up->ended = fill(relay->up) < 0 || relay->up->ended;
-        if (held(relay->up) > 0 && empty(relay->up) < 0) {
-            /* The worker does not read any more. What it has written may still be there. */
-            relay->up->ended = true;
-            relay->up->start = relay->up->end = 0;
+        if (relay->flushed_ms == 0) {
+            move_link(relay);
+            end_link(relay);
         }
-        if (fds[SOCKET].revents != 0 && fill(relay->down) < 0)
-            relay->down->ended = true;
-        relay->is_broken = relay->is_broken || empty(relay->down) < 0;
-        note_hangup(relay, fds[SOCKET].revents, now);
-        hung = (fds[SOCKET].revents & POLLHUP) != 0 && held(relay->down) == RELAY_BUFFER;
-        follow_log(relay);
-        if (check_end(relay, now))
-            return;
-        /* A hung-up socket that cannot be read yet is always ready. */
-        if (hung)
-            (void)poll(&(struct pollfd){.fd = STDOUT_FILENO, .events = POLLOUT}, 1, (int)(relay->last_ms - now));
+        pump_move(&relay->log);
+        read_status(relay);
+        const int code = find_end(relay);
+        if (code >= 0)
+            return code;
+        if (wait_for_more(relay, error) < 0)
+            return RELAY_FAILED;
     }
 }
 
-/* The end. */
+/* Its beginning and end. */
 
-static int exit_code(bool signalled, int code)
-{
-    if (signalled)
-        return RELAY_SIGNAL + (code < 31 ? code : 31);
-    return code < RELAY_MAX_EXIT ? code : RELAY_MAX_EXIT;
-}
-
-/* What is left of the log, for a bounded time. */
-static void drain_log(struct relay *relay)
-{
-    int64_t deadline = clock_monotonic_ms() + LAST_MS;
-
-    for (follow_log(relay); relay->log_is_full && clock_monotonic_ms() < deadline; follow_log(relay))
-        (void)poll(&(struct pollfd){.fd = STDERR_FILENO, .events = POLLOUT}, 1, LOOK_MS);
-}
-
-/* The exit code of what carries the relay may be another one. */
-static void say_end(const struct relay *relay, const char *word, int code)
+static int connect_keeper(struct relay *relay, const struct folder *folder, uint64_t log_offset)
 {
     char line[64];
 
-    if (!relay->log_is_unread && !relay->log_is_full)
-        (void)!write(STDERR_FILENO, line, (size_t)snprintf(line, sizeof line, "\nosiris-end %s %d\n", word, code));
+    relay->wait_fd = relay_ask_keeper(folder, "wait\n");
+    snprintf(line, sizeof line, "log %llu\n", (unsigned long long)log_offset);
+    relay->log.from = relay->wait_fd < 0 ? -1 : relay_ask_keeper(folder, line);
+    return relay->log.from < 0 ? -1 : 0;
 }
 
-/* Waits for the status, for as long as there is somebody who may write it. */
-static int wait_for_status(struct relay *relay, int64_t wait_ms)
+static int unblock(int old_flags[3])
 {
-    int64_t deadline = clock_monotonic_ms() + wait_ms;
-    bool signalled;
-    int code;
-
-    for (;;) {
-        bool lives = relay_folder_is_locked(relay->folder); /* by the keeper and the worker */
-        bool ended = relay_folder_read_status(relay->folder, &signalled, &code);
-        if (ended)
-            drain_log(relay);
-        else
-            follow_log(relay);
-        if (ended) {
-            say_end(relay, signalled ? "signalled" : "exited", code);
-            relay_folder_mark(relay->folder, "seen");
-            return exit_code(signalled, code);
-        }
-        if (!lives) {
-            say_end(relay, "none", 0);
-            return RELAY_NO_WORKER;
-        }
-        if (clock_monotonic_ms() >= deadline)
-            return RELAY_LINK_ENDED;
-        (void)poll(&(struct pollfd){.fd = relay->log.watch, .events = POLLIN}, 1, CONNECT_STEP_MS * 2);
-    }
-}
-
-/* The start. */
-
-static int connect_to_worker(struct relay_folder *folder)
-{
-    int64_t deadline = clock_monotonic_ms() + CONNECT_MS;
-
-    for (;;) {
-        bool lives = relay_folder_is_locked(folder);
-        int fd = relay_folder_connect(folder);
-        if (fd >= 0 || !lives || (errno != ENOENT && errno != ECONNREFUSED) || clock_monotonic_ms() >= deadline)
-            return fd;
-        if (relay_folder_has(folder, "status"))
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        old_flags[fd] = fcntl(fd, F_GETFL);
+        if (old_flags[fd] < 0 || fcntl(fd, F_SETFL, old_flags[fd] | O_NONBLOCK) < 0)
             return -1;
-        (void)poll(NULL, 0, CONNECT_STEP_MS);
     }
+    return 0;
 }
 
-static int set_nonblocking(int fd)
+/* Others may share these. */
+static void restore(const int old_flags[3])
 {
-    int flags = fcntl(fd, F_GETFL);
-
-    return flags < 0 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (old_flags[fd] >= 0)
+            (void)fcntl(fd, F_SETFL, old_flags[fd]);
 }
 
-static int fail(const char *what)
+static int run(struct relay *relay, struct osiris_error *error)
 {
-    fprintf(stderr, "osiris-worker: relay: %s: %s\n", what, strerror(errno));
-    return RELAY_FAILED;
-}
-
-static int join(struct relay *relay)
-{
-    struct flow *flows = calloc(2, sizeof *flows);
-
-    if (flows == NULL)
-        return fail("no memory");
-    relay->up = &flows[0];
-    relay->down = &flows[1];
-    relay->up->from = STDIN_FILENO;
-    relay->up->to = relay->down->from = relay->socket;
-    relay->down->to = STDOUT_FILENO;
-    memcpy(relay->down->bytes, RELAY_GREETING, strlen(RELAY_GREETING));
-    relay->down->end = strlen(RELAY_GREETING);
-    pump(relay);
-    bool worker_left = relay->down->ended;
-    free(flows);
-    (void)shutdown(relay->socket, SHUT_RDWR);
-    return wait_for_status(relay, worker_left ? STATUS_MS : 0);
-}
-
-int relay_run(struct relay_folder *folder, int64_t log_offset)
-{
-    struct relay relay = {.folder = folder};
-    int result;
+    int old_flags[3] = {-1, -1, -1};
+    int code = RELAY_FAILED;
 
     (void)signal(SIGPIPE, SIG_IGN);
-    relay.socket = connect_to_worker(folder);
-    log_reader_open(&relay.log, folder->fd, log_offset);
-    if (set_nonblocking(STDIN_FILENO) < 0 || set_nonblocking(STDOUT_FILENO) < 0 || set_nonblocking(STDERR_FILENO) < 0)
-        result = fail("cannot use the standard descriptors");
-    else if (relay.socket < 0)
-        result = wait_for_status(&relay, STATUS_MS);
-    else if (set_nonblocking(relay.socket) < 0)
-        result = fail("cannot use the socket");
-    else
-        result = join(&relay);
-    log_reader_close(&relay.log);
-    cleanup_close_value(&relay.socket);
-    return result;
+    (void)chdir("/");
+    if (unblock(old_flags) == 0) {
+        pump_begin_with(&relay->down, GREETING);
+        code = join(relay, error);
+    } else {
+        osiris_error_set_errno(error, errno, "cannot use standard input, output and error");
+    }
+    restore(old_flags);
+    return code;
+}
+
+int relay_run(struct folder *folder, uint64_t log_offset, struct osiris_error *error)
+{
+    struct relay relay = {.link = -1, .wait_fd = -1};
+    int code = RELAY_FAILED, log_fd = -1;
+
+    if (pump_init(&relay.up, STDIN_FILENO, -1) < 0 || pump_init(&relay.down, -1, STDOUT_FILENO) < 0 ||
+        pump_init(&relay.log, -1, STDERR_FILENO) < 0) {
+        osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "out of memory");
+    } else if (connect_keeper(&relay, folder, log_offset) < 0) {
+        code = relay_tell_no_worker();
+    } else {
+        /* A worker that has just ended has no socket, but the keeper still tells of its end. */
+        log_fd = relay.log.from;
+        relay.link = relay.up.to = relay.down.from = folder_connect(folder, FOLDER_WORKER);
+        folder_close(folder);
+        code = run(&relay, error);
+    }
+    folder_close(folder);
+    cleanup_close_value(&log_fd);
+    cleanup_close_value(&relay.wait_fd);
+    cleanup_close_value(&relay.link);
+    pump_clear(&relay.up);
+    pump_clear(&relay.down);
+    pump_clear(&relay.log);
+    return code;
 }

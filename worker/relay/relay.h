@@ -1,13 +1,6 @@
 /*
- * A relay: a short-lived process that joins its standard input and output to the socket of a detached worker. To the orchestrator its two
- * ends are one link of the channel; whatever carries them (ssh, docker exec, E2B's process calls) starts it.
- *
- *     standard input ──► buffer ──► socket        at most RELAY_BUFFER each way; a slow reader stops its writer
- *     standard output ◄── buffer ◄── socket
- *     standard error ◄── log of the worker, from an offset
- *
- * One thread, one poll loop, non-blocking descriptors. The relay ends when the socket has ended, when nobody reads its output, or, after
- * the end of its input, when the worker has closed the socket.
+ * A relay: one link to a worker. Its standard input and output are joined to the worker's socket, and its standard error has
+ * what the worker prints (docs/protocol.md).
  */
 #ifndef OSIRIS_WORKER_RELAY_RELAY_H
 #define OSIRIS_WORKER_RELAY_RELAY_H
@@ -16,20 +9,20 @@
 
 #include "worker/relay/folder.h"
 
-/* Written to standard output before anything else: what comes before it, a place has printed itself. */
-#define RELAY_GREETING "\nosiris-relay 1\n"
-#define RELAY_BUFFER ((size_t)256 << 10)
-
-/* Exit codes. Others are the place's: 125 to 127 a shell's or a container's, 255 ssh's. */
+/* Exit codes of a relay. Below RELAY_SIGNALLED it is the worker's own. */
 enum {
-    RELAY_MAX_EXIT = 63, /* up to here: the worker's own */
-    RELAY_SIGNAL = 64,   /* plus the number of the signal that has ended the worker */
-    RELAY_LINK_ENDED = 96, /* as far as is known, the worker is still running */
+    RELAY_SIGNALLED = 64, /* plus the signal that has ended the worker */
+    RELAY_LINK_ENDED = 96,
     RELAY_NO_WORKER = 97,
-    RELAY_FAILED = 98, /* a line on standard error says why */
+    RELAY_FAILED = 98,
 };
 
-/* The exit code. */
-int relay_run(struct relay_folder *folder, int64_t log_offset);
+/* Prints that nobody knows how the worker has ended, and returns the exit code. */
+int relay_tell_no_worker(void);
+/* Closes the folder. Returns the exit code; RELAY_FAILED with the error set. */
+int relay_run(struct folder *folder, uint64_t log_offset, struct osiris_error *error);
+
+/* A question to the keeper: a connection on which the line was sent. -1: there is no keeper. */
+int relay_ask_keeper(const struct folder *folder, const char *line);
 
 #endif
