@@ -89,6 +89,9 @@ static void end_without_library(const char *how)
         (void)execl("/bin/sleep", "sleep", "1000", (char *)NULL);
     if (strcmp(how, "close_all") == 0)
         (void)syscall(SYS_close_range, 3u, ~0u, 0u);
+    if (strcmp(how, "close_standard") == 0)
+        for (int fd = 0; fd <= 2; fd++)
+            (void)syscall(SYS_close, fd);
     if (strcmp(how, "reset_crash") == 0) {
         reset_crash_signals();
         crash();

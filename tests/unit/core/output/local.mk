@@ -8,6 +8,7 @@ tests_of_core_output = \
 	tests/unit/core/output/test-output-hidden \
 	tests/unit/core/output/test-output-origin \
 	tests/unit/core/output/test-output-ready \
+	tests/unit/core/output/test-artifacts-stream \
 	$(NULL)
 check_PROGRAMS += $(tests_of_core_output)
 TESTS += $(tests_of_core_output)
@@ -17,6 +18,9 @@ tests_unit_core_output_test_litter_LDADD = $(unit_ldadd)
 tests_unit_core_output_test_output_ready_SOURCES = tests/unit/core/output/test-output-ready.c
 tests_unit_core_output_test_output_ready_CPPFLAGS = $(unit_cppflags)
 tests_unit_core_output_test_output_ready_LDADD = $(unit_ldadd)
+tests_unit_core_output_test_artifacts_stream_SOURCES = tests/unit/core/output/test-artifacts-stream.c
+tests_unit_core_output_test_artifacts_stream_CPPFLAGS = $(unit_cppflags)
+tests_unit_core_output_test_artifacts_stream_LDADD = $(unit_ldadd)
 output_fixture = tests/unit/core/output/fixture.c tests/unit/core/output/fixture.h $(unit_folder)
 tests_unit_core_output_test_output_SOURCES = tests/unit/core/output/test-output.c $(output_fixture)
 tests_unit_core_output_test_output_CPPFLAGS = $(unit_cppflags)
