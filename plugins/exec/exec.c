@@ -70,6 +70,7 @@ static int exec_open(const struct osiris_host *host, const struct osiris_adapter
     exec->context = context;
     exec->relay = exec->killer = (struct child)CHILD_INIT;
     exec->diagnostics = -1;
+    exec->watch.from = exec->watch.stop = -1;
     if (!OSIRIS_HAS(context, bundle) || options_read(&exec->options, host) < 0) {
         if (!OSIRIS_HAS(context, bundle))
             (void)fail(host, OSIRIS_ERROR_CONFIG, "use osiris 1.3 or newer", "this osiris is too old for the adapter");

@@ -2,9 +2,12 @@
 #include "watch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "fail.h"
@@ -126,12 +129,14 @@ static void *serve(void *argument)
     char bytes[4096];
 
     for (;;) {
+        struct pollfd fds[] = {{.fd = watch->from, .events = POLLIN}, {.fd = watch->stop, .events = POLLIN}};
         ssize_t got = read(watch->from, bytes, sizeof bytes);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
+        if (got > 0)
+            take(watch, bytes, (size_t)got);
+        else if (got == 0 || (errno != EAGAIN && errno != EINTR))
             break;
-        take(watch, bytes, (size_t)got);
+        else if (errno == EAGAIN && poll(fds, 2, -1) > 0 && fds[0].revents == 0)
+            break;
     }
     take_line(watch);
     return NULL;
@@ -141,16 +146,24 @@ int watch_start(struct watch *watch, const struct osiris_host *host, int from, i
 {
     *watch = (struct watch){.host = host, .from = from, .diagnostics = diagnostics, .offset = offset};
     pthread_mutex_init(&watch->lock, NULL);
-    int reason = pthread_create(&watch->thread, NULL, serve, watch);
+    watch->stop = eventfd(0, EFD_CLOEXEC);
+    int reason = watch->stop < 0 || fcntl(from, F_SETFL, O_NONBLOCK) < 0 ? errno : pthread_create(&watch->thread, NULL, serve, watch);
     watch->has_thread = reason == 0;
     return reason == 0 ? 0 : fail(host, OSIRIS_ERROR_INTERNAL, NULL, "cannot start a thread: %s", strerror(reason));
 }
 
 void watch_join(struct watch *watch)
 {
-    if (watch->has_thread)
+    const uint64_t one = 1;
+
+    if (watch->has_thread) {
+        (void)!write(watch->stop, &one, sizeof one);
         (void)pthread_join(watch->thread, NULL);
+    }
     watch->has_thread = false;
+    if (watch->stop >= 0)
+        (void)close(watch->stop);
+    watch->stop = -1;
     if (watch->from >= 0)
         (void)close(watch->from);
     watch->from = -1;

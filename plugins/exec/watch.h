@@ -17,6 +17,7 @@
 struct watch {
     const struct osiris_host *host;
     int from;        /* owned */
+    int stop;        /* an eventfd: the command has ended, and what is there now is all; owned */
     int diagnostics; /* where the worker's log goes; borrowed; -1: nowhere */
     pthread_t thread;
     bool has_thread;
@@ -34,7 +35,8 @@ struct watch {
 
 /* Takes `from`. -1 after an error. */
 int watch_start(struct watch *watch, const struct osiris_host *host, int from, int diagnostics, long long *offset);
-/* Waits for the end of the descriptor, which comes with the end of the command. What it has said is still there. */
+/* The command has ended: reads what is there, and ends the thread. Others may hold the descriptor open, such as the master of ssh's
+ * connections. What the command has said is still there afterwards. */
 void watch_join(struct watch *watch);
 /* False: the relay has not said how the worker has ended. */
 bool watch_read_end(struct watch *watch, struct osiris_worker_exit *end);

@@ -178,6 +178,21 @@ def test_commands_that_fail(folder):
 
 
 @test
+def test_a_command_whose_errors_are_held_open(folder):
+    """By another process, as by the master of ssh's connections: nobody waits for it."""
+    held = 'sleep 600 >/dev/null & echo $! >> sleepers; echo closed >&2; exit 3'
+    try:
+        refused("ended with exit code 3: closed", command=["sh", "-c", held])
+        with place("pipes", folder, command=["sh", "-c", 'sleep 600 >/dev/null </dev/null & echo $! >> sleepers; exec "$@"', "sh"]):
+            pipeline({**make(rows=10), "run_on": "far"}, far("save", "csv.writer", "write", needs=["make"], path="one.csv"))
+            run()
+    finally:
+        for pid in read("sleepers").split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+
+
+@test
 def test_options(folder):
     for options, words in (({}, "command"), ({"command": "ssh box"}, "command"), ({"command": []}, "command"),
                            ({"command": ["x"], "files": "both"}, "files"), ({"command": ["x"], "folder": "relative"}, "folder"),
