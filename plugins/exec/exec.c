@@ -29,6 +29,7 @@
 #include "script.h"
 #include "watch.h"
 
+#define ATTEMPTS 5         /* to start, while the command reaches the place but breaks */
 #define NO_WORKER 97       /* an exit code of osiris-worker --kill (docs/protocol.md) */
 #define LAST_WORDS_MS 2000 /* for a command that has closed its output to end */
 #define END_MS 3000        /* for a relay to end when it is not needed any more */
@@ -197,44 +198,6 @@ static int report_greeting(struct exec *exec, enum greeting greeting, const char
 
 /* Links. */
 
-/* Runs the command with a script that becomes a relay. The channel gets its pipes. Takes `script`. */
-static int make_link(struct exec *exec, char *script, const struct osiris_bundle *bundle, struct osiris_channel *channel)
-{
-    const struct greeting_options options = {
-        .host = exec->host, .script = script, .bundle = bundle, .timeout_ms = exec->options.connect_ms};
-    char text[GREETING_TEXT];
-    bool uploaded = false;
-
-    if (script == NULL)
-        return out_of_memory(exec);
-    if (child_start(&exec->relay, &exec->options, exec->host) < 0) {
-        free(script);
-        return -1;
-    }
-    int errors = exec->relay.errors;
-    exec->relay.errors = -1;
-    if (watch_start(&exec->watch, exec->host, errors, exec->diagnostics, &exec->log_offset) < 0) {
-        free(script);
-        child_end(&exec->relay, 0);
-        return -1;
-    }
-    exec->is_watched = true;
-    enum greeting greeting = greeting_await(&exec->relay, &options, text, &uploaded);
-    free(script);
-    /* A worker may have been started even if its relay was not heard of. */
-    if (bundle != NULL && greeting != GREETING_REFUSED)
-        strcpy(exec->at, text);
-    if (greeting != GREETING_DONE)
-        return report_greeting(exec, greeting, text);
-    if (bundle != NULL) {
-        exec->host->metric(exec->host, "bundle_uploaded_bytes", uploaded ? (double)bundle->size : 0, "bytes");
-    }
-    channel->input = exec->relay.output;
-    channel->output = exec->relay.input;
-    exec->relay.output = exec->relay.input = -1;
-    return 0;
-}
-
 /* The relay of a link that is not used any more. */
 static void drop_link(struct exec *exec, int patience_ms)
 {
@@ -242,6 +205,62 @@ static void drop_link(struct exec *exec, int patience_ms)
     if (exec->is_watched)
         watch_join(&exec->watch);
     exec->is_watched = false;
+}
+
+/* Runs the command with a script that becomes a relay. */
+static int run_relay(struct exec *exec, const struct greeting_options *options, enum greeting *greeting, struct greeting_result *result)
+{
+    if (child_start(&exec->relay, &exec->options, exec->host) < 0)
+        return -1;
+    int errors = exec->relay.errors;
+    exec->relay.errors = -1;
+    if (watch_start(&exec->watch, exec->host, errors, exec->diagnostics, &exec->log_offset) < 0) {
+        child_end(&exec->relay, 0);
+        return -1;
+    }
+    exec->is_watched = true;
+    *greeting = greeting_await(&exec->relay, options, result);
+    return 0;
+}
+
+/* A link that breaks while the bundle is sent, or before the relay has greeted: the script may be repeated. */
+static bool may_repeat(const struct exec *exec, enum greeting greeting, const struct greeting_result *result, int attempt)
+{
+    return greeting == GREETING_ENDED && result->begun && attempt < ATTEMPTS && !exec->host->cancelled(exec->host);
+}
+
+/* The channel gets the pipes of the command. Takes `script`. */
+static int make_link(struct exec *exec, char *script, const struct osiris_bundle *bundle, struct osiris_channel *channel)
+{
+    const struct greeting_options options = {
+        .host = exec->host, .script = script, .mark = exec->worker, .bundle = bundle, .timeout_ms = exec->options.connect_ms};
+    struct greeting_result *result = malloc(sizeof *result);
+    enum greeting greeting = GREETING_ENDED;
+    int started = -1;
+
+    if (script == NULL || result == NULL)
+        (void)out_of_memory(exec);
+    else
+        started = run_relay(exec, &options, &greeting, result);
+    for (int attempt = 1; bundle != NULL && started == 0 && may_repeat(exec, greeting, result, attempt); attempt++) {
+        drop_link(exec, LAST_WORDS_MS);
+        started = run_relay(exec, &options, &greeting, result);
+    }
+    free(script);
+    /* A worker may have been started even if its relay was not heard of. */
+    if (started == 0 && bundle != NULL && greeting != GREETING_REFUSED)
+        strcpy(exec->at, result->text);
+    if (started == 0 && greeting != GREETING_DONE)
+        started = report_greeting(exec, greeting, result->text);
+    if (started == 0 && bundle != NULL)
+        exec->host->metric(exec->host, "bundle_uploaded_bytes", result->uploaded ? (double)bundle->size : 0, "bytes");
+    free(result);
+    if (started < 0)
+        return -1;
+    channel->input = exec->relay.output;
+    channel->output = exec->relay.input;
+    exec->relay.output = exec->relay.input = -1;
+    return 0;
 }
 
 /* What the place has where. */
@@ -297,7 +316,7 @@ static int exec_execute(void *state, struct osiris_channel *channel)
     (void)fcntl(ends[1], F_SETFL, O_NONBLOCK);
     exec->diagnostics = ends[1];
     exec->started = true;
-    if (make_link(exec, script_start(&exec->options, &exec->bundle, exec->worker), &exec->bundle, channel) < 0 || name_paths(exec) < 0) {
+    if (make_link(exec, script_start(&exec->options, &exec->bundle, exec->worker, exec->worker), &exec->bundle, channel) < 0 || name_paths(exec) < 0) {
         (void)close(ends[0]);
         return -1;
     }
@@ -315,7 +334,7 @@ static int exec_reconnect(void *state, struct osiris_channel *channel)
     struct exec *exec = state;
 
     drop_link(exec, 0);
-    return make_link(exec, script_relay(exec->at, exec->bundle.hash, exec->worker, exec->log_offset), NULL, channel);
+    return make_link(exec, script_relay(exec->at, exec->bundle.hash, exec->worker, exec->log_offset, exec->worker), NULL, channel);
 }
 
 /* The worker's end. */

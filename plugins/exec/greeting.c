@@ -25,8 +25,7 @@ struct talk {
     char chunk[CHUNK];
     size_t chunk_at, chunk_end;
     int64_t deadline_ms;
-    bool uploaded;
-    char at[GREETING_TEXT];
+    struct greeting_result *result;
 };
 
 static void note_progress(struct talk *talk)
@@ -91,16 +90,20 @@ static int take_line(struct talk *talk)
         talk->length--;
     talk->line[talk->length] = '\0';
     talk->length = 0;
+    if ((rest = after(talk->line, SAYS_BEGIN)) != NULL && strcmp(rest, talk->options->mark) == 0)
+        talk->result->begun = true;
+    if (!talk->result->begun)
+        return -1;
     if (strcmp(talk->line, GREETING) == 0)
         return GREETING_DONE;
     if ((rest = after(talk->line, SAYS_AT)) != NULL) {
-        strcpy(talk->at, rest);
+        strcpy(talk->result->text, rest);
     } else if ((rest = after(talk->line, SAYS_ERROR)) != NULL) {
-        strcpy(talk->at, rest);
+        strcpy(talk->result->text, rest);
         return GREETING_REFUSED;
-    } else if (strcmp(talk->line, SAYS_NEED) == 0 && talk->options->bundle != NULL && !talk->uploaded) {
+    } else if (strcmp(talk->line, SAYS_NEED) == 0 && talk->options->bundle != NULL && !talk->result->uploaded) {
         talk->archive = open(talk->options->bundle->path, O_RDONLY | O_CLOEXEC);
-        talk->uploaded = true;
+        talk->result->uploaded = true;
         return talk->archive < 0 ? GREETING_NO_BUNDLE : -1;
     }
     return -1;
@@ -146,19 +149,18 @@ static int step(struct talk *talk)
     return fds[0].revents != 0 ? read_some(talk) : -1;
 }
 
-enum greeting greeting_await(struct child *child, const struct greeting_options *options, char text[GREETING_TEXT], bool *uploaded)
+enum greeting greeting_await(struct child *child, const struct greeting_options *options, struct greeting_result *result)
 {
-    struct talk talk = {.child = child, .options = options, .unsent = options->script, .archive = -1};
-    int result = -1;
+    struct talk talk = {.child = child, .options = options, .unsent = options->script, .archive = -1, .result = result};
+    int outcome = -1;
 
+    *result = (struct greeting_result){.begun = false};
     (void)fcntl(child->input, F_SETFL, O_NONBLOCK);
     (void)fcntl(child->output, F_SETFL, O_NONBLOCK);
     note_progress(&talk);
-    while (result < 0)
-        result = step(&talk);
+    while (outcome < 0)
+        outcome = step(&talk);
     if (talk.archive >= 0)
         (void)close(talk.archive);
-    strcpy(text, talk.at);
-    *uploaded = talk.uploaded;
-    return (enum greeting)result;
+    return (enum greeting)outcome;
 }

@@ -23,13 +23,19 @@ enum greeting {
 struct greeting_options {
     const struct osiris_host *host;
     const char *script;
+    const char *mark;                   /* with which the script begins (script.h) */
     const struct osiris_bundle *bundle; /* NULL: the script does not ask for it */
     int timeout_ms;                     /* without progress */
 };
 
 #define GREETING_TEXT 4096
 
-/* `text`: of GREETING_REFUSED, or where the place has the bundle ("" if it has not said it). `uploaded`: the bundle was sent. */
-enum greeting greeting_await(struct child *child, const struct greeting_options *options, char text[GREETING_TEXT], bool *uploaded);
+struct greeting_result {
+    char text[GREETING_TEXT]; /* of GREETING_REFUSED, or where the place has the bundle ("": it has not said it) */
+    bool begun;               /* the script has begun, so the command reaches the place */
+    bool uploaded;            /* the bundle was sent */
+};
+
+enum greeting greeting_await(struct child *child, const struct greeting_options *options, struct greeting_result *result);
 
 #endif

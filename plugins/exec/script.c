@@ -54,6 +54,7 @@ static void member(const struct osiris_bundle *bundle, const char *name, char te
 /* All of it is one command, so that the shell has read it when it begins, and what follows is left to the programs it starts. */
 static const char start_script[] =
     "{\n"
+    "printf '\\n%%s\\n' '" SAYS_BEGIN "%s'\n"
     "fail() { printf '\\n%%s\\n' 'osiris-place error '\"$1\"; exit 1; }\n"
     "mask=`umask`; umask 077\n"
     "bundle=%s; worker=%s; size=%lld; folder=%s\n"
@@ -86,7 +87,7 @@ static const char start_script[] =
     "exec \"$here/run\" --start \"$folder/runs/$worker\" --bundle \"$here\"%s\n"
     "}\n";
 
-char *script_start(const struct options *options, const struct osiris_bundle *bundle, const char *worker)
+char *script_start(const struct options *options, const struct osiris_bundle *bundle, const char *worker, const char *mark)
 {
     char architecture[64], kernel[64];
     int major = 3, minor = 17;
@@ -97,29 +98,31 @@ char *script_start(const struct options *options, const struct osiris_bundle *bu
     member(bundle, "architecture", architecture);
     member(bundle, "kernel", kernel);
     (void)sscanf(kernel, "%d.%d", &major, &minor);
-    char *script = format(start_script, bundle->hash, worker, (long long)bundle->size, folder, architecture, architecture, major, major,
+    char *script = format(start_script, mark, bundle->hash, worker, (long long)bundle->size, folder, architecture, architecture, major, major,
                           minor, major, minor, BUNDLES_KEPT, options->keeps_bundle ? "" : " --remove \"$here\"");
     free(folder);
     return script;
 }
 
-/* `arguments`: what follows the folder of the worker. */
-static char *command(const char *at, const char *hash, const char *worker, const char *verb, const char *arguments)
+/* `begin`: what comes first; `arguments`: what follows the folder of the worker. */
+static char *command(const char *begin, const char *at, const char *hash, const char *worker, const char *verb, const char *arguments)
 {
     char *folder = quote(at);
-    char *script = folder == NULL ? NULL
-                                  : format("exec %s/bundles/%s/run --%s %s/runs/%s%s\n", folder, hash, verb, folder, worker, arguments);
+    char *script = folder == NULL
+                       ? NULL
+                       : format("{\n%sexec %s/bundles/%s/run --%s %s/runs/%s%s\n}\n", begin, folder, hash, verb, folder, worker, arguments);
 
     free(folder);
     return script;
 }
 
-char *script_relay(const char *at, const char *hash, const char *worker, long long log_offset)
+char *script_relay(const char *at, const char *hash, const char *worker, long long log_offset, const char *mark)
 {
-    char arguments[64];
+    char arguments[64], begin[128];
 
+    snprintf(begin, sizeof begin, "printf '\\n%%s\\n' '" SAYS_BEGIN "%s'\n", mark);
     snprintf(arguments, sizeof arguments, " --log-offset %lld", log_offset);
-    return command(at, hash, worker, "relay", arguments);
+    return command(begin, at, hash, worker, "relay", arguments);
 }
 
 char *script_kill(const char *at, const char *hash, const char *worker, const char *how)
@@ -127,10 +130,10 @@ char *script_kill(const char *at, const char *hash, const char *worker, const ch
     char arguments[16];
 
     snprintf(arguments, sizeof arguments, " %s", how);
-    return command(at, hash, worker, "kill", arguments);
+    return command("", at, hash, worker, "kill", arguments);
 }
 
 char *script_status(const char *at, const char *hash, const char *worker)
 {
-    return command(at, hash, worker, "status", "");
+    return command("", at, hash, worker, "status", "");
 }

@@ -223,7 +223,7 @@ def test_ssh_that_refuses(folder):
 @test
 def test_a_banner_of_the_shell(folder):
     """What a profile prints on standard output comes before the relay, and is skipped."""
-    with place("pipes", folder, command=["sh", "-c", "echo Welcome; echo osiris-place at /nowhere; printf 'no newline'; exec \"$@\"", "sh"]):
+    with place("pipes", folder, command=["sh", "-c", "echo Welcome; echo osiris-relay 1; echo osiris-place at /nowhere; printf 'no newline'; exec \"$@\"", "sh"]):
         pipeline({**make(), "run_on": "far"}, far("save", "csv.writer", "write", needs=["make"], path="one.csv"))
         run()
         assert_equal(len(read("one.csv").splitlines()), 20001, "lines")
@@ -269,6 +269,20 @@ def test_links_that_break(folder):
         assert read("there.csv") == read("expected.csv"), result
         assert read("home.csv") == read("expected.csv"), result
         assert len(events(latest(), "link_lost")) >= 3, events(latest())
+
+
+@test
+def test_an_interrupted_upload(folder):
+    """The command dies while the bundle is sent: it is repeated, and a half is not used."""
+    write("once.sh", "read runs < runs; runs=$((runs + 1)); echo $runs > runs\n"
+          f"[ $runs -gt 2 ] || exec {sys.executable} cutter.py 1000000,1000001 \"$@\"\nexec \"$@\"\n")
+    write("cutter.py", CUTTER.replace("if source != 0:", "if source == 0:"))
+    write("runs", "0\n")
+    with place("pipes", folder, command=["sh", str(folder / "once.sh")]) as inside:
+        pipeline({**make(), "run_on": "far"}, far("save", "csv.writer", "write", needs=["make"], path="one.csv"))
+        run()
+        assert int(read("runs")) >= 3, read("runs")
+        assert_equal(len([path for path in (inside / "bundles").iterdir() if "." not in path.name]), 1, "bundles")
 
 
 def running(inside):
