@@ -34,8 +34,51 @@ static void reset_signals(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* Osiris's own environment may have secrets, which a command may carry to the place, as srun does. */
+static bool may_pass(const struct options *options, const char *variable)
+{
+    static const char *const names[] = {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR", "XDG_CONFIG_HOME",
+                                        "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", "DOCKER_HOST", "DOCKER_CONTEXT",
+                                        "DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY", "CONTAINER_HOST", "KUBECONFIG"};
+    static const char *const prefixes[] = {"LC_", "SLURM_", "SBATCH_"};
+    size_t length = strcspn(variable, "=");
+
+    if (length == strlen("SLURM_JWT") && strncmp(variable, "SLURM_JWT", length) == 0)
+        return false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strlen(names[i]) == length && strncmp(variable, names[i], length) == 0)
+            return true;
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
+        if (strncmp(variable, prefixes[i], strlen(prefixes[i])) == 0)
+            return true;
+    for (size_t i = 0; i < options->passed_count; i++)
+        if (strlen(options->passed[i]) == length && strncmp(variable, options->passed[i], length) == 0)
+            return true;
+    return false;
+}
+
+/* NULL: out of memory. The variables are the process's own. */
+static char **make_environment(const struct options *options)
+{
+    /* srun would hold back what does not end with a newline; ssh would open a window. */
+    static char unbuffered[] = "SLURM_UNBUFFEREDIO=1", no_window[] = "SSH_ASKPASS_REQUIRE=never";
+    size_t count = 0, used = 0;
+
+    while (environ[count] != NULL)
+        count++;
+    char **result = calloc(count + 3, sizeof *result);
+    for (size_t i = 0; result != NULL && i < count; i++)
+        if (may_pass(options, environ[i]))
+            result[used++] = environ[i];
+    if (result != NULL) {
+        result[used++] = unbuffered;
+        result[used++] = no_window;
+    }
+    return result;
+}
+
 /* Async-signal-safe calls only. `report` gets errno. The pipes are above the standard descriptors. */
-static void run(char *const *words, pid_t parent, const int standard[3], int report)
+static void run(char *const *words, char *const *environment, pid_t parent, const int standard[3], int report)
 {
     (void)setsid();
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -49,7 +92,7 @@ static void run(char *const *words, pid_t parent, const int standard[3], int rep
     /* For descriptors that libraries have opened without close-on-exec; 4 is CLOEXEC. */
     (void)syscall(SYS_close_range, 3u, ~0u, 4);
 #endif
-    execvp(words[0], words);
+    execvpe(words[0], words, environment);
     int reason = errno;
     (void)!write(report, &reason, sizeof reason);
     _exit(127);
@@ -83,7 +126,7 @@ static int read_report(int report)
     return got == (ssize_t)sizeof reason ? reason : 0;
 }
 
-static int start(struct child *child, char *const *words)
+static int start(struct child *child, char *const *words, char *const *environment)
 {
     int pipes[4][2] = {{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}}; /* standard input, output, error; report */
     pid_t parent = getpid();
@@ -95,7 +138,7 @@ static int start(struct child *child, char *const *words)
         const int standard[] = {pipes[0][0], pipes[1][1], pipes[2][1]};
         child->pid = fork();
         if (child->pid == 0)
-            run(words, parent, standard, pipes[3][1]);
+            run(words, environment, parent, standard, pipes[3][1]);
         reason = child->pid < 0 ? errno : 0;
     }
     close_fd(&pipes[3][1]);
@@ -120,16 +163,20 @@ static int start(struct child *child, char *const *words)
 
 int child_start(struct child *child, const struct options *options, const struct osiris_host *host)
 {
-    char **words = calloc(options->count + 2, sizeof *words);
+    char **words = calloc(options->count + 2, sizeof *words), **environment = make_environment(options);
 
     *child = (struct child)CHILD_INIT;
-    if (words == NULL)
+    if (words == NULL || environment == NULL) {
+        free(words);
+        free(environment);
         return fail(host, OSIRIS_ERROR_INTERNAL, NULL, "out of memory");
+    }
     for (size_t i = 0; i < options->count; i++)
         words[i] = (char *)options->command[i];
     words[options->count] = (char *)options->shell;
-    int reason = start(child, words);
+    int reason = start(child, words, environment);
     free(words);
+    free(environment);
     if (reason == 0)
         return 0;
     return fail(host, reason == ENOENT ? OSIRIS_ERROR_NOT_FOUND : reason == EACCES ? OSIRIS_ERROR_PERMISSION : OSIRIS_ERROR_IO,

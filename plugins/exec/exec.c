@@ -31,7 +31,7 @@
 
 #define ATTEMPTS 5         /* to start, while the command reaches the place but breaks */
 #define NO_WORKER 97       /* an exit code of osiris-worker --kill (docs/protocol.md) */
-#define LAST_WORDS_MS 2000 /* for a command that has closed its output to end */
+#define LAST_WORDS_MS 2500 /* for a command that has closed its output to end; a relay whose worker has ended takes up to 2 s */
 #define END_MS 3000        /* for a relay to end when it is not needed any more */
 #define KILL_MS 15000      /* for a command that ends the worker */
 
@@ -306,6 +306,14 @@ static void forget_paths(struct exec *exec)
     free(exec->working_dir);
 }
 
+static void judge_relay(struct exec *exec)
+{
+    if (!exec->is_watched)
+        return;
+    watch_join(&exec->watch);
+    note_last_words(exec, &exec->watch);
+}
+
 static int exec_execute(void *state, struct osiris_channel *channel)
 {
     struct exec *exec = state;
@@ -333,19 +341,16 @@ static int exec_reconnect(void *state, struct osiris_channel *channel)
 {
     struct exec *exec = state;
 
+    /* If the worker has ended, that is why the link did, and the old relay is about to say so. */
+    if (exec->relay.pid != 0 && child_wait(&exec->relay, LAST_WORDS_MS))
+        judge_relay(exec);
+    if (exec->ended)
+        return fail(exec->host, OSIRIS_ERROR_CONNECTION, NULL, "the worker has ended");
     drop_link(exec, 0);
     return make_link(exec, script_relay(exec->at, exec->bundle.hash, exec->worker, exec->log_offset, exec->worker), NULL, channel);
 }
 
 /* The worker's end. */
-
-static void judge_relay(struct exec *exec)
-{
-    if (!exec->is_watched)
-        return;
-    watch_join(&exec->watch);
-    note_last_words(exec, &exec->watch);
-}
 
 /* One run of the command whose output is a line, at most `size` - 1 bytes of it. Takes `script`. -1: it has failed. */
 static int ask(struct exec *exec, char *script, int timeout_ms, char *line, size_t size)

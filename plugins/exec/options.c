@@ -21,20 +21,31 @@ const char options_spec[] =
     "   \"description\": \"home: the files of the pipeline are on this machine only; shared: the place has the same file system\"},"
     "  \"keep_bundle\": {\"type\": \"boolean\", \"default\": true,"
     "   \"description\": \"leave the bundle in the place for the next run\"},"
+    "  \"pass_env\": {\"type\": \"array\", \"items\": {\"type\": \"string\", \"minLength\": 1},"
+    "   \"description\": \"names of more environment variables that the command gets\"},"
     "  \"connect_timeout\": {\"type\": \"number\", \"minimum\": 0.1, \"maximum\": 3600, \"default\": 30,"
     "   \"description\": \"seconds without any progress until the worker answers\"}}}}";
 
+/* NULL: out of memory. */
+static const char **read_list(const struct osiris_host *host, const char *name, size_t *count)
+{
+    *count = host->get_count(host, OSIRIS_CONFIG, name);
+    const char **list = calloc(*count + 1, sizeof *list);
+
+    for (size_t i = 0; list != NULL && i < *count; i++) {
+        char pointer[48];
+        snprintf(pointer, sizeof pointer, "/%s/%zu", name, i);
+        list[i] = host->get_string(host, OSIRIS_CONFIG, pointer, "");
+    }
+    return list;
+}
+
 int options_read(struct options *options, const struct osiris_host *host)
 {
-    options->count = host->get_count(host, OSIRIS_CONFIG, "command");
-    options->command = calloc(options->count + 1, sizeof *options->command);
-    if (options->command == NULL)
+    options->command = read_list(host, "command", &options->count);
+    options->passed = read_list(host, "pass_env", &options->passed_count);
+    if (options->command == NULL || options->passed == NULL)
         return fail(host, OSIRIS_ERROR_INTERNAL, NULL, "out of memory");
-    for (size_t i = 0; i < options->count; i++) {
-        char pointer[48];
-        snprintf(pointer, sizeof pointer, "/command/%zu", i);
-        options->command[i] = host->get_string(host, OSIRIS_CONFIG, pointer, "");
-    }
     options->shell = host->get_string(host, OSIRIS_CONFIG, "shell", "sh");
     options->folder = host->get_string(host, OSIRIS_CONFIG, "folder", NULL);
     options->shares_files = strcmp(host->get_string(host, OSIRIS_CONFIG, "files", "home"), "shared") == 0;
@@ -46,4 +57,5 @@ int options_read(struct options *options, const struct osiris_host *host)
 void options_clear(struct options *options)
 {
     free(options->command);
+    free(options->passed);
 }

@@ -11,6 +11,8 @@ extern const char options_spec[];
 struct options {
     const char **command; /* the words before the shell, NULL-terminated; the array is owned, the words belong to the host */
     size_t count;
+    const char **passed; /* names of more variables that the command gets, like the command */
+    size_t passed_count;
     const char *shell, *folder; /* folder: NULL: the user's cache */
     bool keeps_bundle, shares_files;
     int connect_ms;

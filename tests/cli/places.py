@@ -190,7 +190,7 @@ def slurm(folder):
         begin("slurmctld", "-D", "-f", config)
         begin("slurmd", "-D", "-f", config, "-N", host)
         wait_until(idle, "the node is idle")
-        yield {"command": [program("env"), f"SLURM_CONF={config}", program("srun"), "-n1", "--quiet", "--unbuffered"], "folder": str(folder / "place"),
+        yield {"command": [program("env"), f"SLURM_CONF={config}", program("srun"), "-n1", "--quiet"], "folder": str(folder / "place"),
                "files": "shared"}, folder / "place"
     finally:
         for server in reversed(servers):

@@ -374,6 +374,19 @@ def test_two_runs_at_once(folder):
 
 
 @test
+def test_the_environment_of_a_command(folder):
+    """What osiris has is not passed on, because it may be secret; what the options name is."""
+    pipeline({**make(rows=10), "run_on": "far"}, far("save", "csv.writer", "write", needs=["make"], path="one.csv"))
+    env = {"CANARY_PASSWORD": "s3cr3t-canary-value", "SLURM_JWT": "s3cr3t-token", "WANTED": "yes"}
+    with place("pipes", folder, command=["sh", "-c", 'env > seen; exec "$@"', "sh"], pass_env=["WANTED"]):
+        run(env=env)
+    seen = read("seen")
+    assert "s3cr3t" not in seen, seen
+    assert_in("WANTED=yes", seen)
+    assert_in("HOME=", seen)
+
+
+@test
 def test_secrets(folder):
     """In no file, argument or variable of the place."""
     with place("pipes", folder) as inside:
