@@ -18,10 +18,11 @@ static bool may_be_called(struct step *step)
 void cancel_step(struct step *step)
 {
     atomic_store(&step->progress.cancelled, true);
-    edges_cancel(step);
-    home_cancel(step->run->home);
+    /* Before it is woken, because it may then end before it was interrupted. */
     if (may_be_called(step))
         interrupt_request(step);
+    edges_cancel(step);
+    home_cancel(step->run->home);
 }
 
 static bool is_to_be_cancelled(const struct step *step, int group, const struct step *except)
