@@ -19,8 +19,9 @@
 struct link_output {
     struct channel *channel;
     const struct driver_name *maker;
-    int64_t window;
+    int64_t usual_window;
     /* Set before the producer's thread starts. */
+    int64_t window;
     int64_t stream;
     bool may_lz4, may_zstd;
     pthread_mutex_t lock; /* guards what follows */
@@ -37,7 +38,7 @@ struct link_output *link_output_new(struct channel *channel, uint64_t window, co
 
     output->channel = channel;
     output->maker = maker;
-    output->window = (int64_t)window;
+    output->usual_window = output->window = (int64_t)window;
     pthread_mutex_init(&output->lock, NULL);
     pthread_cond_init(&output->changed, NULL);
     return output;
@@ -63,9 +64,10 @@ static bool is_allowed(json_object *codecs, const char *codec)
     return false;
 }
 
-void link_output_open(struct link_output *output, int64_t stream, json_object *codecs)
+void link_output_open(struct link_output *output, int64_t stream, int64_t window, json_object *codecs)
 {
     pthread_mutex_lock(&output->lock);
+    output->window = window == 0 ? output->usual_window : window;
     output->stream = stream;
     output->credit = 0;
     output->closed = output->cancelled = false;
