@@ -234,7 +234,7 @@ static void receive_batches(int fd, int turn_fd, int report_fd, int count)
     side.input = link_input_new(side.channel, side.queue, WINDOW, false);
     channel_set_destination(side.channel, room, &side);
     uint64_t allocations = counted_allocations(), copied = counted_copied_bytes();
-    link_input_open(side.input, 1);
+    link_input_open(side.input, 1, 0);
     check(pthread_create(&reader, NULL, read_batches, &side) == 0, "no thread");
     while (!atomic_load(&side.over))
         turn(&side, take_in);
@@ -287,7 +287,7 @@ static pthread_t start_stream(struct side *side, enum where where, const struct 
     side->report_fd = reports[0];
     side->channel = channel_new(sockets[0], NULL);
     side->output = link_output_new(side->channel, WINDOW, NULL);
-    link_output_open(side->output, 1, NULL);
+    link_output_open(side->output, 1, 0, NULL);
     sit_on(where, 0);
     check(link_output_set_schema(side->output, shape->schema, NULL) == 0, "no schema");
     check(pthread_create(&loop, NULL, send_what_waits, side) == 0, "no thread");

@@ -138,7 +138,7 @@ static void renew(struct step *step)
         queue_renew(step->plan.inputs[i].queue);
         calls_leave();
         if (step->plan.inputs[i].link_input != NULL)
-            link_input_open(step->plan.inputs[i].link_input, 0);
+            link_input_open(step->plan.inputs[i].link_input, 0, 0);
     }
     for (size_t i = 0; i < step->plan.output_count; i++) {
         step->own.open_outputs[i] = true;

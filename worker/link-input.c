@@ -21,7 +21,7 @@
 struct link_input {
     struct channel *channel;
     struct queue *queue;
-    uint64_t window;
+    int64_t usual_window, window;
     bool elastic;
     atomic_int_fast64_t stream; /* 0: none */
     atomic_int_fast64_t taken;  /* what the reader has taken but not granted credit for */
@@ -47,7 +47,7 @@ struct link_input *link_input_new(struct channel *channel, struct queue *queue, 
     input->pool = body_pool_new(KEPT_BYTES);
     input->channel = channel;
     input->queue = queue;
-    input->window = window;
+    input->usual_window = input->window = (int64_t)window;
     input->elastic = elastic;
     return input;
 }
@@ -104,12 +104,13 @@ static void grant_credit(struct link_input *input, int64_t bytes)
     send_about(input, "credit", bytes);
 }
 
-void link_input_open(struct link_input *input, int64_t stream)
+void link_input_open(struct link_input *input, int64_t stream, int64_t window)
 {
     discard_attempt(input);
+    input->window = window == 0 ? input->usual_window : window;
     atomic_store(&input->stream, stream);
     if (stream != 0)
-        grant_credit(input, (int64_t)input->window);
+        grant_credit(input, input->window);
 }
 
 int64_t link_input_stream(const struct link_input *input)
@@ -262,7 +263,7 @@ void link_input_taken(struct link_input *input, uint64_t weight)
         return;
     int64_t taken = atomic_fetch_add(&input->taken, (int_fast64_t)weight) + (int64_t)weight;
     /* Not sent for every batch, but before half of the producer's window is used up. */
-    if (taken < (int64_t)(input->window / 4))
+    if (taken < input->window / 4)
         return;
     grant_credit(input, atomic_exchange(&input->taken, 0));
 }

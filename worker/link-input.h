@@ -21,8 +21,8 @@ struct link_input;
 struct link_input *link_input_new(struct channel *channel, struct queue *queue, uint64_t window,
                                   bool elastic);
 void link_input_free(struct link_input *input);
-/* [main thread] A new attempt: grants the first credit. 0 ends an attempt. */
-void link_input_open(struct link_input *input, int64_t stream);
+/* [main thread] A new attempt: grants the first credit, the window (0: the usual one). Stream 0 ends an attempt. */
+void link_input_open(struct link_input *input, int64_t stream, int64_t window);
 int64_t link_input_stream(const struct link_input *input);
 /* [main thread] Where the body of a message of the stream goes; NULL with the error set. */
 void *link_input_room(struct link_input *input, json_object *message, size_t length,

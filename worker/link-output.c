@@ -13,8 +13,9 @@
 struct link_output {
     struct channel *channel;
     const struct driver_name *maker;
-    int64_t window;
+    int64_t usual_window;
     /* Set before the producer's thread starts. */
+    int64_t window;
     int64_t stream;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
@@ -29,7 +30,7 @@ struct link_output *link_output_new(struct channel *channel, uint64_t window, co
 
     output->channel = channel;
     output->maker = maker;
-    output->window = (int64_t)window;
+    output->usual_window = output->window = (int64_t)window;
     pthread_mutex_init(&output->lock, NULL);
     pthread_cond_init(&output->changed, NULL);
     return output;
@@ -44,9 +45,10 @@ void link_output_free(struct link_output *output)
     free(output);
 }
 
-void link_output_open(struct link_output *output, int64_t stream, json_object *codecs)
+void link_output_open(struct link_output *output, int64_t stream, int64_t window, json_object *codecs)
 {
     pthread_mutex_lock(&output->lock);
+    output->window = window == 0 ? output->usual_window : window;
     output->stream = stream;
     output->credit = 0;
     output->closed = output->cancelled = false;

@@ -21,8 +21,8 @@ struct link_output;
 /* `window`: the most credit that there may be. `maker`: whose batches they are, or NULL. */
 struct link_output *link_output_new(struct channel *channel, uint64_t window, const struct driver_name *maker);
 void link_output_free(struct link_output *output);
-/* [main thread] A new attempt: the stream's number, and the codecs that may be used (borrowed; NULL: none). */
-void link_output_open(struct link_output *output, int64_t stream, json_object *codecs);
+/* [main thread] A new attempt: the number of the stream, its window (0: the usual one), and the codecs that may be used (borrowed; NULL: none). */
+void link_output_open(struct link_output *output, int64_t stream, int64_t window, json_object *codecs);
 int64_t link_output_stream(const struct link_output *output);
 /* [main thread] The reader has sent a credit or a close. -1: it violates the protocol. */
 int link_output_credit(struct link_output *output, int64_t bytes, struct osiris_error *error);

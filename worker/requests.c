@@ -7,6 +7,7 @@
 
 #include "core/base/json-access.h"
 #include "worker/fields.h"
+#include "worker/run-plan.h"
 
 #define LONGEST_TIMEOUT_MS 86400000
 
@@ -65,6 +66,9 @@ static void read_stream(struct fields *fields, const char *input, bool required,
     stream->input = input;
     stream->edge = (size_t)fields_integer(fields, "edge", 0);
     stream->stream = required ? fields_integer(fields, "stream", 1) : fields_optional_integer(fields, "stream", 1, 0);
+    stream->queue_bytes = fields_optional_integer(fields, "queue_bytes", 1, 0);
+    if (stream->queue_bytes > LARGEST_QUEUE_BYTES)
+        stream->queue_bytes = LARGEST_QUEUE_BYTES;
     stream->codecs = fields_optional_list(fields, "compression");
     for (size_t i = 0; i < json_array_count(stream->codecs); i++)
         (void)fields_text_of(fields, "compression", i, json_object_array_get_idx(stream->codecs, i));

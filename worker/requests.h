@@ -45,6 +45,7 @@ struct requested_stream {
     const char *input;  /* its name; NULL: it is an output */
     size_t edge;        /* its number in the plan */
     int64_t stream;     /* 0: the other end is also in this worker */
+    int64_t queue_bytes; /* its window; 0: that of prepare */
     json_object *codecs; /* a list of texts, or NULL */
 };
 

@@ -9,7 +9,6 @@
 #include "worker/fields.h"
 
 #define DEFAULT_QUEUE_BYTES (1 << 20)
-#define LARGEST_QUEUE_BYTES (INT64_C(1) << 40) /* small enough that credits can be added up */
 
 /* SIZE_MAX: none of the first `count` has that id. */
 static size_t find_step(const struct run_plan *plan, size_t count, const char *id)

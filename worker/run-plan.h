@@ -12,6 +12,8 @@
 
 #include "core/base/error.h"
 
+#define LARGEST_QUEUE_BYTES (INT64_C(1) << 40) /* small enough that credits can be added up */
+
 struct run_plan_step {
     const char *id;
     bool here; /* this worker runs it; the following members are set only then */

@@ -33,7 +33,7 @@ static int open_input(struct step_edge *edge, const struct execute_request *requ
     if (requested == NULL || (edge->link_input != NULL) != (requested->stream > 0))
         return refuse(error, "input", edge->name);
     if (edge->link_input != NULL)
-        link_input_open(edge->link_input, requested->stream);
+        link_input_open(edge->link_input, requested->stream, requested->queue_bytes);
     return 0;
 }
 
@@ -44,7 +44,7 @@ static int open_output(struct step_edge *edge, const struct execute_request *req
     const struct requested_stream *requested = find_requested(request, edge, false);
     if (requested == NULL)
         return refuse(error, "output to", edge->other_id);
-    link_output_open(edge->link_output, requested->stream, requested->codecs);
+    link_output_open(edge->link_output, requested->stream, requested->queue_bytes, requested->codecs);
     return 0;
 }
 

@@ -32,6 +32,7 @@ static void answer_hello(struct session_worker *worker, json_object *result)
         worker_fail(worker, &error);
         return;
     }
+    worker->round_trip_ns = clock_monotonic_ns() - worker->greeted_ns;
     worker->pid = (int)json_member_integer(result, "pid", 0);
     json_add_integer(fields, "pid", worker->pid);
     snprintf(version, sizeof version, "%s", json_member_string(result, "version", ""));

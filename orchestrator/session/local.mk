@@ -62,6 +62,8 @@ libosiris_orchestrator_la_SOURCES += \
 	orchestrator/session/streams.h \
 	orchestrator/session/trace.c \
 	orchestrator/session/trace.h \
+	orchestrator/session/windows.c \
+	orchestrator/session/windows.h \
 	orchestrator/session/worker.c \
 	orchestrator/session/worker.h \
 	$(NULL)

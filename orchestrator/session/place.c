@@ -356,6 +356,7 @@ static void greet(struct session_worker *worker, struct osiris_channel *made)
     worker->takes_body = false;
     worker->last_received_ms = worker->last_sent_ms = clock_monotonic_ms();
     /* Both at once saves a round trip: the worker handles them in order. */
+    worker->greeted_ns = clock_monotonic_ns();
     worker_send_hello(worker);
     worker_send_prepare(worker, made);
 }

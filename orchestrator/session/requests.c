@@ -132,10 +132,12 @@ static json_object *step_inputs(const struct session *session, const struct plan
 
     for (size_t i = 0; i < step->input_count; i++) {
         json_object *value = json_object_new_object();
-        int64_t stream = session->edges[step->inputs[i].edge].stream;
+        const struct session_edge *edge = &session->edges[step->inputs[i].edge];
         json_add_integer(value, "edge", (int64_t)step->inputs[i].edge);
-        if (stream != 0)
-            json_add_integer(value, "stream", stream);
+        if (edge->stream != 0) {
+            json_add_integer(value, "stream", edge->stream);
+            session_add_window(value, session, edge);
+        }
         json_add(inputs, step->inputs[i].name, value);
     }
     return inputs;

@@ -8,6 +8,7 @@
  *   pause.c      time during which osiris did not run
  *   trace.c      tracing of frames
  *   send.c       sending messages and requests
+ *   windows.c    how much a stream may have on its way
  *   streams.c    batches between workers
  *   home.c       files of this machine for workers elsewhere; home-messages.c, home-events.c, home-groups.c
  *   requests.c   requests to workers
@@ -107,6 +108,8 @@ struct session_worker {
     /* Monotonic milliseconds; 0: not set. */
     int64_t phase_deadline_ms, phase_bound_ms;
     int64_t last_sent_ms, last_received_ms;
+    int64_t greeted_ns;    /* when hello was sent */
+    int64_t round_trip_ns; /* from then to its answer, which may include the start of the worker */
     struct session_link link;
     bool heard_in_phase;     /* something has arrived since the phase began */
     bool phase_was_extended; /* by another link */
@@ -212,6 +215,7 @@ struct session_edge {
     size_t from, to;  /* steps */
     bool crosses;
     int64_t stream;   /* its number; 0: none */
+    int64_t window;   /* of the stream: the limit of its credit */
     enum stream_state state;
     bool unwanted;    /* the reader wants no more */
     bool closed;      /* and the producer has been notified */

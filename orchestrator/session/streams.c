@@ -11,6 +11,7 @@
 #include "core/base/one-of.h"
 #include "core/wire/batch.h"
 #include "orchestrator/session/send.h"
+#include "orchestrator/session/windows.h"
 #include "orchestrator/session/worker.h"
 
 /* Memory of forwarded bodies that is kept for new ones. */
@@ -54,6 +55,12 @@ static json_object *common_codecs(const struct session_worker *from, const struc
     return common;
 }
 
+void session_add_window(json_object *stream, const struct session *session, const struct session_edge *edge)
+{
+    if (edge->window != session->limits.queue_bytes)
+        json_add_integer(stream, "queue_bytes", edge->window);
+}
+
 static json_object *describe_output(struct session *session, size_t index)
 {
     const struct session_edge *edge = &session->edges[index];
@@ -61,6 +68,7 @@ static json_object *describe_output(struct session *session, size_t index)
 
     json_add_integer(output, "edge", (int64_t)index);
     json_add_integer(output, "stream", edge->stream);
+    session_add_window(output, session, edge);
     json_add(output, "compression",
              common_codecs(worker_of(session, edge->from), worker_of(session, edge->to)));
     return output;
@@ -74,7 +82,8 @@ void session_open_streams(struct session *session, size_t step)
             *edge = (struct session_edge){.from = edge->from,
                                           .to = edge->to,
                                           .crosses = true,
-                                          .stream = ++session->last_stream};
+                                          .stream = ++session->last_stream,
+                                          .window = session_window(session, i)};
     }
 }
 
@@ -380,7 +389,7 @@ static void forward_from_reader(struct session_worker *worker, struct session_ed
     }
     if (strcmp(type, "close") == 0) {
         close_stream(session, edge);
-    } else if (bytes <= 0 || bytes > session->limits.queue_bytes - edge->withheld - edge->credit) {
+    } else if (bytes <= 0 || bytes > edge->window - edge->withheld - edge->credit) {
         worker_fail_violation(worker, bytes <= 0 ? "a credit is not a number of bytes"
                                            : "a stream has more credit than room in its queue");
     } else {

@@ -13,6 +13,8 @@ void session_make_edges(struct session *session);
 void session_open_streams(struct session *session, size_t step);
 /* Those that the step sends, as its request describes them; NULL: none. */
 json_object *session_describe_outputs(struct session *session, size_t step);
+/* Adds the window of the edge's stream, if it is not that of prepare, to its description in `execute_step`. */
+void session_add_window(json_object *stream, const struct session *session, const struct session_edge *edge);
 /* The step has run: it reads no more, and the streams that it sends must end soon. */
 void session_end_streams(struct session *session, size_t step);
 /* More of a body has arrived from the worker, so its other streams get more time: they may be waiting behind it. */

@@ -7,7 +7,7 @@ import pathlib
 import shutil
 
 from tap import (BUILD, SANITIZED, assert_equal, assert_in, assert_no_group, events, files, main, metrics, osiris, pipeline, read,
-                 run_directory, step, temporary_folders, test, write)
+                 run_directory, start, step, temporary_folders, test, write)
 
 ADAPTERS = f"{BUILD}/.libs:{BUILD}/tests/plugins/adapters/.libs"
 
@@ -113,6 +113,51 @@ def test_links_that_die_within_every_30_kb(folder):
         run(OSIRIS_RESUME_TIMEOUT_MS="20000")
         assert take("out.csv") == text, f"{to_place}"
         assert cuts() >= 100, cuts()
+
+
+def windows():
+    """{step: queue_bytes of its stream} from the trace; None: that of prepare."""
+    found = {}
+    for line in read(run_directory() / "rpc.trace").splitlines():
+        message = json.loads(line).get("message", {})
+        if message.get("method") != "execute_step":
+            continue
+        params = message["params"]
+        for stream in [*params["inputs"].values(), *params.get("outputs", [])]:
+            found[params["step_id"]] = stream.get("queue_bytes")
+    return found
+
+
+@test
+def test_windows_follow_the_round_trip(folder):
+    for options, least, most in (({}, None, None), ({"remote": True}, 8 << 20, 32 << 20),
+                                 ({"remote": True, "delay_ms": 60}, 32 << 20, 32 << 20)):
+        for to_place in True, False:
+            places(there=options)
+            across(to_place, rows=1000)
+            run(OSIRIS_RPC_DEBUG="true")
+            found = windows()
+            assert_equal(found["make"], found["save"], "the windows of both ends")
+            assert least is None and found["make"] is None or least <= found["make"] <= most, (options, found)
+            forget_run()
+
+
+@test
+def test_a_large_window_is_bounded_memory(folder):
+    """300 MB over a slow link with cuts, which osiris and the workers hold parts of; the largest process of the run, workers included. What
+    the plug-in delays is not part of it: nothing is on its way for long."""
+    for to_place in True, False:
+        places(there={"remote": True, "cut_every": 20000000})
+        here, there = ("local", "there") if to_place else ("there", "local")
+        pipeline(at(here, "make", "test.generate", "read", rows=300000, batch_rows=1000, row_bytes=1000),
+                 at(there, "take", "test.collect", "write", path=f"{folder}/out.txt"))
+        process = start("run", "pipeline.yaml", env={"OSIRIS_ADAPTER_PATH": ADAPTERS})
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert_equal(process.returncode, 0, "exit code", read("err"))
+        assert cuts() >= 5, cuts()
+        assert SANITIZED or usage.ru_maxrss <= 96 << 10, f"{usage.ru_maxrss >> 10} MiB"
+        forget_run()
 
 
 @test

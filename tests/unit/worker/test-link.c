@@ -47,8 +47,8 @@ static void open_ends(struct ends *ends)
     ends->output = link_output_new(ends->sender, WINDOW, NULL);
     ends->input = link_input_new(ends->receiver, ends->queue, WINDOW, false);
     channel_set_destination(ends->receiver, room, ends);
-    link_output_open(ends->output, 1, codecs);
-    link_input_open(ends->input, 1);
+    link_output_open(ends->output, 1, 0, codecs);
+    link_input_open(ends->input, 1, 0);
     json_object_put(codecs);
 }
 

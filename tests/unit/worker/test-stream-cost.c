@@ -49,8 +49,8 @@ static void open_ends(struct ends *ends)
     ends->output = link_output_new(ends->sender, 4 << 20, NULL);
     ends->input = link_input_new(ends->receiver, ends->queue, 4 << 20, false);
     channel_set_destination(ends->receiver, room, ends);
-    link_output_open(ends->output, 1, NULL);
-    link_input_open(ends->input, 1);
+    link_output_open(ends->output, 1, 0, NULL);
+    link_input_open(ends->input, 1, 0);
 }
 
 /* Until the batch, and the credit for it, are where they belong. */

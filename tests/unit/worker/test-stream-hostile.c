@@ -49,7 +49,7 @@ static void open_reader(struct reader *reader)
     reader->queue = queue_new(UINT64_MAX, false, NULL);
     reader->input = link_input_new(reader->channel, reader->queue, WINDOW, false);
     channel_set_destination(reader->channel, room, reader);
-    link_input_open(reader->input, 1);
+    link_input_open(reader->input, 1, 0);
 }
 
 static void close_reader(struct reader *reader)

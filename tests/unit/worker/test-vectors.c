@@ -307,7 +307,7 @@ static void open_reader(struct reader *reader)
     reader->input = link_input_new(reader->channel, reader->queue, 1 << 20, false);
     ck_assert(reader->channel != NULL && reader->queue != NULL && reader->input != NULL);
     channel_set_destination(reader->channel, room, reader);
-    link_input_open(reader->input, 1);
+    link_input_open(reader->input, 1, 0);
 }
 
 static void close_reader(struct reader *reader)

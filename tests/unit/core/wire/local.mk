@@ -5,6 +5,7 @@ tests_of_core_wire = \
 	tests/unit/core/wire/test-channel \
 	tests/unit/core/wire/test-channel-bodies \
 	tests/unit/core/wire/test-channel-links \
+	tests/unit/core/wire/test-channel-pair \
 	tests/unit/core/wire/test-batch \
 	tests/unit/core/wire/test-random-batches \
 	tests/unit/core/wire/test-window \
@@ -27,6 +28,9 @@ tests_unit_core_wire_test_channel_bodies_LDADD = $(unit_ldadd)
 tests_unit_core_wire_test_channel_links_SOURCES = tests/unit/core/wire/test-channel-links.c $(channel_ends)
 tests_unit_core_wire_test_channel_links_CPPFLAGS = $(unit_cppflags)
 tests_unit_core_wire_test_channel_links_LDADD = $(unit_ldadd)
+tests_unit_core_wire_test_channel_pair_SOURCES = tests/unit/core/wire/test-channel-pair.c $(channel_ends)
+tests_unit_core_wire_test_channel_pair_CPPFLAGS = $(unit_cppflags)
+tests_unit_core_wire_test_channel_pair_LDADD = $(unit_ldadd)
 tests_unit_core_wire_test_batch_SOURCES = tests/unit/core/wire/test-batch.c
 tests_unit_core_wire_test_batch_CPPFLAGS = $(unit_cppflags)
 tests_unit_core_wire_test_batch_LDADD = $(unit_ldadd)
