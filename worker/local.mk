@@ -38,12 +38,6 @@ worker_sources = \
 	worker/output-stream.c worker/output-stream.h \
 	worker/prepare.c worker/prepare.h \
 	worker/queue.c worker/queue.h \
-	worker/relay/bundles.c worker/relay/bundles.h \
-	worker/relay/commands.c worker/relay/commands.h \
-	worker/relay/folder.c worker/relay/folder.h \
-	worker/relay/keeper.c worker/relay/keeper.h \
-	worker/relay/log.c worker/relay/log.h \
-	worker/relay/relay.c worker/relay/relay.h \
 	worker/reports.c worker/reports.h \
 	worker/requests.c worker/requests.h \
 	worker/run-plan.c worker/run-plan.h \

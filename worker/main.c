@@ -5,7 +5,6 @@
  *     osiris-worker --channel-fd N      a connected stream socket
  *     osiris-worker --listen-fd N       a listening one: it accepts the link of the channel, and another one if that is lost
  *     … --stdout-fd M                   with either: the command's standard output, for the path "-"
- *     osiris-worker --start FOLDER      a worker that outlives whoever starts it, and a link to it (worker/relay); also --relay, …
  *     osiris-worker --describe FILE…    describes plug-ins, as JSON
  *     osiris-worker --validate          lets drivers validate configs; input and output are JSON
  */
@@ -21,7 +20,6 @@
 #include "worker/calls.h"
 #include "worker/name-service.h"
 #include "worker/prepare.h"
-#include "worker/relay/commands.h"
 #include "worker/worker.h"
 #include "worker/validate.h"
 
@@ -126,21 +124,10 @@ static int work(int given_fd, bool listens, int stdout_fd)
     return 0;
 }
 
-static int work_detached(int listen_fd)
-{
-    return work(listen_fd, true, -1);
-}
-
 static int usage(void)
 {
     fputs("usage: osiris-worker --channel-fd N [--stdout-fd M]\n"
           "       osiris-worker --listen-fd N [--stdout-fd M]\n"
-          "       osiris-worker --start FOLDER [--bundle FOLDER [--remove-bundle]] [--log-limit BYTES] [--log-offset N]\n"
-          "       osiris-worker --relay FOLDER [--log-offset N]\n"
-          "       osiris-worker --status FOLDER\n"
-          "       osiris-worker --kill FOLDER ask|kill\n"
-          "       osiris-worker --sweep FOLDER\n"
-          "       osiris-worker --prune FOLDER COUNT\n"
           "       osiris-worker --describe FILE...\n"
           "       osiris-worker --validate\n"
           "       osiris-worker --version\n"
@@ -171,10 +158,6 @@ int main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         puts("osiris-worker " PACKAGE_VERSION);
         return 0;
-    }
-    if (argc >= 2 && relay_is_command(argv[1])) {
-        int result = relay_command(argc - 1, argv + 1, work_detached);
-        return result < 0 ? usage() : result;
     }
     bool listens = argc >= 3 && strcmp(argv[1], "--listen-fd") == 0;
     if ((argc == 3 || argc == 5) && (listens || strcmp(argv[1], "--channel-fd") == 0))
