@@ -31,7 +31,8 @@ ORCHESTRATOR = {
 ROOMS = {
     **CORE,
     **{room: others | set(CORE) for room, others in ORCHESTRATOR.items()},
-    "worker": set(CORE),
+    "worker": set(CORE) | {"worker/relay"},
+    "worker/relay": set(CORE),
     "cli": set(CORE) | set(ORCHESTRATOR),
     "drivers/kit": set(),
     "drivers/csv": set(),
