@@ -31,6 +31,7 @@ static const char spec[] =
     "\"delay_ms\": {\"type\": \"integer\", \"minimum\": 0, \"default\": 0},"
     "\"print_stdout\": {\"type\": \"boolean\", \"default\": false},"
     "\"print_secret\": {\"type\": \"boolean\", \"default\": false},"
+    "\"print_environment\": {\"type\": \"boolean\", \"default\": false},"
     "\"spawn_child\": {\"type\": \"boolean\", \"default\": false},"
     "\"scratch\": {\"type\": \"boolean\", \"default\": false, \"description\": \"leaves a file in temp_dir\"},"
     "\"garbage\": {\"type\": \"string\", \"enum\": [\"none\", \"negative_length\", \"huge_length\","
@@ -257,6 +258,8 @@ static int generate_run(void *state, const struct osiris_input *inputs, size_t i
     }
     if (host->get_boolean(host, OSIRIS_CONFIG, "print_secret", 0))
         print_secret(host);
+    for (char **name = environ; host->get_boolean(host, OSIRIS_CONFIG, "print_environment", 0) && name && *name; name++)
+        fprintf(stderr, "%s\n", *name);
     const char *leave = host->get_string(host, OSIRIS_CONFIG, "leave", NULL);
     if (leave != NULL) {
         leave_file(host->artifacts_dir(host), leave);
