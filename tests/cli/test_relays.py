@@ -176,8 +176,8 @@ def test_the_log_over_links(folder):
             relay = Relay("--relay", path, log_offset=offset).greeting()
             while len(relay.log) < len(expected) - offset:
                 assert relay.pump()
-            relay.finish(LINK_ENDED)
-            assert relay.log == expected[offset:], (offset, len(relay.log))
+            relay.cut()
+            assert relay.log == expected[offset:], (offset, len(relay.log), relay.log[-100:])
         session.end()
         assert session.relay.log == expected, len(session.relay.log)
 
@@ -384,7 +384,7 @@ def test_an_output_that_is_full(folder):
     """Nobody reads, and another link takes its place: the relay notices that, and gives up."""
     with place(folder) as path:
         session = Session(path).hello().prepare_make()
-        session.make(rows=20000, batch_rows=500, row_bytes=100, credit=16 << 20)
+        session.make(rows=20000, batch_rows=500, row_bytes=100)
         stuck = session.relay
         wait_until(lambda: pipe_is_full(stuck.process.stdout), "the pipe is full")
         session.relay = Relay("--relay", path)
@@ -399,7 +399,7 @@ def test_an_output_that_is_full(folder):
 def pipe_is_full(pipe):
     held = array.array("i", [0])
     fcntl.ioctl(pipe, termios.FIONREAD, held)
-    return held[0] >= fcntl.fcntl(pipe, 1032) - 4096  # F_GETPIPE_SZ
+    return held[0] >= 32768  # its pages may be filled in part
 
 
 @test

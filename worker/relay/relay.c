@@ -16,7 +16,7 @@
 #define STUCK_MS 1000    /* after the end of the link, or of its reader, for what does not move */
 #define FLUSH_MS 10000   /* the same, for all that is still on its way */
 #define STATUS_MS 2000   /* after that, for the worker's end */
-#define LEAVING_MS 12000 /* the same, when the orchestrator has left first; a worker that has done its work ends within 10 s */
+#define LEAVING_MS 6000  /* the same, when the orchestrator has left first; it gives the worker 5 s to end */
 #define TICK_MS 50
 
 struct relay {
