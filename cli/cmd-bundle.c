@@ -6,10 +6,10 @@
 
 #include "cli/build.h"
 #include "cli/commands.h"
+#include "cli/place-bundle.h"
 #include "cli/report.h"
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
-#include "core/base/memory.h"
 #include "orchestrator/base/terminal.h"
 #include "orchestrator/bundle/bundle.h"
 #include "orchestrator/registry/paths.h"
@@ -84,8 +84,7 @@ static int choose_all(struct chosen *chosen, struct build *build, const struct a
 static int create(const struct arguments *arguments, const struct chosen *chosen, struct bundle *bundle,
                   struct osiris_error *error)
 {
-    _cleanup_free_ char *cache = paths_cache_dir();
-    _cleanup_free_ char *folder = cache == NULL ? NULL : memory_format("%s/bundles", cache);
+    _cleanup_free_ char *folder = place_bundle_folder();
     const struct bundle_options options = {
         .worker_path = paths_worker(),
         .components = chosen->components,

@@ -6,6 +6,7 @@
 
 #include "cli/build.h"
 #include "cli/commands.h"
+#include "cli/place-bundle.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/rpc-debug.h"
@@ -233,6 +234,9 @@ static int run_session(struct run *run, struct osiris_error *error)
         .adapter_path = paths_adapter_path(),
         .adapter_dir = paths_adapter_dir(),
         .version = PACKAGE_VERSION,
+#ifdef HAVE_BUNDLE
+        .make_bundle = place_bundle_make,
+#endif
         .gives_stdout = run->writes_stdout,
         .limits = run->options.limits,
         .trace = run->trace,

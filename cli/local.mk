@@ -27,5 +27,5 @@ osiris_SOURCES = \
 	cli/summary.c cli/summary.h \
 	cli/supervise.c cli/supervise.h
 if HAVE_BUNDLE
-osiris_SOURCES += cli/cmd-bundle.c
+osiris_SOURCES += cli/cmd-bundle.c cli/place-bundle.c cli/place-bundle.h
 endif

@@ -69,8 +69,8 @@ WRAPPED(int, adapter_host_execute, struct adapter_host *host, struct osiris_chan
         struct osiris_error *error)
 {
     (void)error;
-    *channel = (struct osiris_channel){.struct_size = sizeof *channel, .socket = *(int *)host,
-                                       .diagnostics = -1};
+    *channel = (struct osiris_channel)ADAPTER_CHANNEL_INIT;
+    channel->socket = *(int *)host;
     return 0;
 }
 

@@ -116,6 +116,16 @@ void lifecycle_note_origin(struct worker_origin *origin)
         origin->output.folder = AT_FDCWD;
 }
 
+int lifecycle_enter(struct worker_origin *origin, const char *folder, struct osiris_error *error)
+{
+    if (chdir(folder) < 0)
+        return osiris_error_set_errno(error, errno, "cannot use the working directory \"%s\"", folder);
+    free(origin->path);
+    cleanup_close_value(&origin->output.folder);
+    lifecycle_note_origin(origin);
+    return 0;
+}
+
 int lifecycle_begin(int channel_fd, struct osiris_error *error)
 {
     static const struct rlimit no_core = {0, 0};

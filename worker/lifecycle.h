@@ -29,5 +29,7 @@ void lifecycle_bound_exit(void);
 
 /* Before anything is loaded: records the working directory and the umask, for as long as the process lives. */
 void lifecycle_note_origin(struct worker_origin *origin);
+/* The same after changing to the folder that `prepare` names. */
+int lifecycle_enter(struct worker_origin *origin, const char *folder, struct osiris_error *error);
 
 #endif

@@ -82,7 +82,8 @@ static struct run *make_run(struct worker *worker, json_object *params, struct o
     struct run *run = NULL;
     struct plan plan;
 
-    if (plan_read(&plan, params, error) == 0)
+    if (plan_read(&plan, params, error) == 0 &&
+        (plan.working_dir == NULL || lifecycle_enter(&worker->origin, plan.working_dir, error) == 0))
         run = run_new(worker->channel, &plan, &worker->origin, worker->stdout_fd, error);
     plan_clear(&plan);
     return run;

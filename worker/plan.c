@@ -189,6 +189,7 @@ int plan_read(struct plan *plan, json_object *params, struct osiris_error *error
     plan->run_id = fields_string(&fields, "run_id");
     plan->artifacts_dir = fields_string(&fields, "artifacts_dir");
     plan->temp_dir = fields_string(&fields, "temp_dir");
+    plan->working_dir = fields_optional_string(&fields, "working_dir", NULL);
     plan->queue_bytes = read_bound(&fields, "queue_bytes");
     plan->spill_bytes = read_bound(&fields, "spill_bytes");
     read_environment(plan, &fields);

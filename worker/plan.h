@@ -35,6 +35,7 @@ struct plan_variable {
 struct plan {
     json_object *params; /* owned */
     const char *run_id, *artifacts_dir, *temp_dir;
+    const char *working_dir; /* or NULL */
     uint64_t queue_bytes, spill_bytes;
     struct plan_step *steps;
     size_t step_count;

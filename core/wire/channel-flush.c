@@ -167,7 +167,8 @@ static ssize_t send_pieces(struct channel *channel, struct iovec *pieces, size_t
 
     do {
         channel->counts.send_calls++;
-        sent = sendmsg(channel->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        sent = channel->output_is_socket ? sendmsg(channel->fds.output, &message, MSG_NOSIGNAL | MSG_DONTWAIT)
+                                         : writev(channel->fds.output, pieces, (int)count);
     } while (sent < 0 && errno == EINTR);
     return sent;
 }

@@ -32,7 +32,7 @@ void channel_restart_stuck(struct channel *channel)
 
 bool channel_has_paused_peer(const struct channel *channel)
 {
-    return channel->fd >= 0 && pause_has_peer(channel->fd);
+    return channel->fds.output >= 0 && pause_has_peer(channel->fds.output);
 }
 
 void channel_fail(struct channel *channel, const char *what, const struct osiris_error *reason)

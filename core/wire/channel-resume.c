@@ -195,27 +195,33 @@ static void trace_greeting(struct channel *channel)
 
 int channel_reconnect(struct channel *channel, int fd, struct osiris_error *error)
 {
-    int flags = fcntl(fd, F_GETFL);
+    return channel_reconnect_over(channel, (struct channel_link){fd, fd}, error);
+}
+
+int channel_reconnect_over(struct channel *channel, struct channel_link link, struct osiris_error *error)
+{
     struct frame_out *greeting = channel->resumes ? make_greeting(channel) : NULL;
 
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
-        (channel->resumes && greeting == NULL)) {
-        osiris_error_set_errno(error, greeting == NULL ? ENOMEM : errno, "cannot use the new link");
-        frame_out_free(greeting);
-        cleanup_close_value(&fd);
-        return -1;
+    if (channel->resumes && greeting == NULL) {
+        channel_link_close(&link);
+        return osiris_error_set_errno(error, ENOMEM, "cannot use the new link");
     }
-    forget_partial_frame(channel);
     pthread_mutex_lock(&channel->outbox_lock);
-    cleanup_close_value(&channel->fd);
-    channel->fd = fd;
-    channel->greeting = greeting;
-    channel->sending_offset = 0;
-    channel->link = LINK_GREETING;
-    trace_greeting(channel);
-    (void)channel_flush_locked(channel);
+    int result = channel_use_link_locked(channel, link);
+    if (result < 0) {
+        osiris_error_set_errno(error, errno, "cannot use the new link");
+        frame_out_free(greeting);
+    } else {
+        forget_partial_frame(channel);
+        frame_out_free(channel->greeting);
+        channel->greeting = greeting;
+        channel->sending_offset = 0;
+        channel->link = LINK_GREETING;
+        trace_greeting(channel);
+        (void)channel_flush_locked(channel);
+    }
     channel_unlock(channel);
-    return 0;
+    return result;
 }
 
 static bool same_secret(const char *a, const char *b)

@@ -57,7 +57,7 @@ static int wait_for_room_locked(struct channel *channel, size_t length, bool wai
             return -1;
         }
         int64_t slice_ms = patience_next(&patience);
-        if (slice_ms == 0 && pause_has_peer(channel->fd))
+        if (slice_ms == 0 && pause_has_peer(channel->fds.output))
             patience = (struct patience){.left_ms = 1000 * (int64_t)seconds};
         else if (slice_ms == 0)
             return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT,

@@ -1,9 +1,15 @@
 /* Operations on a channel that its files share; see channel-state.h. */
 #include "core/wire/channel-state.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "core/base/cleanup.h"
 
 void channel_wake_locked(struct channel *channel)
 {
@@ -29,9 +35,57 @@ int channel_lose_link_locked(struct channel *channel)
     channel->greeting = NULL;
     channel->sending_offset = 0;
     channel->stuck_since_ms = 0;
-    /* The descriptor is closed by the receiving thread, which may be polling it. */
-    (void)shutdown(channel->fd, SHUT_RDWR);
+    /* The descriptors are closed by the receiving thread, which may be polling them. */
+    (void)shutdown(channel->fds.output, SHUT_RDWR);
     channel_wake_locked(channel);
+    return 0;
+}
+
+void channel_link_close(struct channel_link *link)
+{
+    if (link->output == link->input)
+        link->output = -1;
+    cleanup_close_value(&link->input);
+    cleanup_close_value(&link->output);
+    *link = (struct channel_link){-1, -1};
+}
+
+void channel_close_link_locked(struct channel *channel)
+{
+    channel_link_close(&channel->fds);
+}
+
+static bool is_socket(int fd)
+{
+    int type;
+    socklen_t length = sizeof type;
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0;
+}
+
+/* Messages are short, and the peer waits for them. If it is not a TCP socket, TCP_NODELAY does nothing. */
+static int adjust(int fd)
+{
+    static const int on = 1;
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return -1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return 0;
+}
+
+int channel_use_link_locked(struct channel *channel, struct channel_link link)
+{
+    if (adjust(link.input) < 0 || adjust(link.output) < 0) {
+        channel_link_close(&link);
+        return -1;
+    }
+    channel_close_link_locked(channel);
+    channel->fds = link;
+    channel->input_is_socket = is_socket(link.input);
+    channel->output_is_socket = is_socket(link.output);
+    channel->output_ended = false;
     return 0;
 }
 

@@ -30,7 +30,9 @@ struct message_in {
 };
 
 struct channel {
-    int fd;
+    struct channel_link fds;           /* -1: closed. The output is the input if that is a socket for both */
+    bool input_is_socket, output_is_socket;
+    bool output_ended;                 /* nobody reads it any more. Set by the receiving thread */
     int wake_fd;
     pthread_mutex_t outbox_lock;
     pthread_cond_t outbox_room;
@@ -91,6 +93,10 @@ void channel_wake_locked(struct channel *channel);
 void channel_fail_locked(struct channel *channel, const char *why);
 /* The link is broken. 0: it may be resumed. */
 int channel_lose_link_locked(struct channel *channel);
+/* [receiving thread] Makes the descriptors (taken, also on failure) those of the channel; -1 with errno. The old ones are closed. */
+int channel_use_link_locked(struct channel *channel, struct channel_link link);
+/* [receiving thread] */
+void channel_close_link_locked(struct channel *channel);
 void channel_trace_frame(struct channel *channel, bool sent, const struct frame_header *header,
                          const uint8_t *message, const struct iovec *body, size_t body_pieces);
 

@@ -36,20 +36,20 @@
 
 struct channel *channel_new(int fd, struct osiris_error *error)
 {
-    struct channel *channel = calloc(1, sizeof *channel);
-    int flags = fcntl(fd, F_GETFL);
+    return channel_new_over((struct channel_link){fd, fd}, error);
+}
 
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
-        osiris_error_set_errno(error, errno, "cannot use the channel");
-        cleanup_close_value(&fd);
-        free(channel);
-        return NULL;
-    }
-    channel->fd = fd;
-    channel->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+struct channel *channel_new_over(struct channel_link link, struct osiris_error *error)
+{
+    struct channel *channel = calloc(1, sizeof *channel);
+
+    channel->fds = (struct channel_link){-1, -1};
+    channel->wake_fd = -1;
+    if (channel_use_link_locked(channel, link) == 0)
+        channel->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (channel->wake_fd < 0) {
         osiris_error_set_errno(error, errno, "cannot use the channel");
-        cleanup_close_value(&fd);
+        channel_close_link_locked(channel);
         free(channel);
         return NULL;
     }
@@ -74,7 +74,7 @@ void channel_free(struct channel *channel)
 {
     if (channel == NULL)
         return;
-    cleanup_close_value(&channel->fd);
+    channel_close_link_locked(channel);
     cleanup_close_value(&channel->wake_fd);
     channel_clear_lanes(channel);
     frame_list_clear(&channel->done);
@@ -91,7 +91,17 @@ void channel_free(struct channel *channel)
 
 int channel_fd(const struct channel *channel)
 {
-    return channel->link == LINK_LOST ? -1 : channel->fd;
+    return channel->link == LINK_LOST ? -1 : channel->fds.input;
+}
+
+static bool has_two_descriptors(const struct channel *channel)
+{
+    return channel->fds.output != channel->fds.input;
+}
+
+int channel_output_fd(const struct channel *channel)
+{
+    return channel->link == LINK_LOST || channel->output_ended || !has_two_descriptors(channel) ? -1 : channel->fds.output;
 }
 
 int channel_wake_fd(const struct channel *channel)
@@ -99,14 +109,22 @@ int channel_wake_fd(const struct channel *channel)
     return channel->wake_fd;
 }
 
-short channel_poll_events(struct channel *channel)
+static short events_of_work(struct channel *channel)
 {
     pthread_mutex_lock(&channel->outbox_lock);
-    short events = POLLIN;
-    if (channel_has_work_locked(channel))
-        events |= POLLOUT;
+    short events = channel_has_work_locked(channel) ? POLLOUT : 0;
     pthread_mutex_unlock(&channel->outbox_lock);
     return events;
+}
+
+short channel_poll_events(struct channel *channel)
+{
+    return has_two_descriptors(channel) ? POLLIN : POLLIN | events_of_work(channel);
+}
+
+short channel_output_events(struct channel *channel)
+{
+    return channel_output_fd(channel) < 0 ? 0 : events_of_work(channel);
 }
 
 void channel_set_destination(struct channel *channel, channel_destination *destination, void *context)
@@ -329,6 +347,14 @@ static bool inside_frame(const struct channel *channel)
     return channel->has_header || channel->header_filled > 0;
 }
 
+/* Nobody reads what is written. (A socket's end is seen by reading, so this is about the output of two.) */
+static bool output_has_ended(const struct channel *channel)
+{
+    struct pollfd output = {.fd = channel_output_fd(channel)};
+
+    return output.fd >= 0 && poll(&output, 1, 0) > 0 && (output.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
+}
+
 /* The link has ended or broken. */
 static int link_ended(struct channel *channel, int reason, bool *end, struct osiris_error *error)
 {
@@ -404,7 +430,8 @@ static ssize_t receive_into(struct channel *channel, struct iovec room[3], size_
     struct msghdr message = {.msg_iov = room, .msg_iovlen = used};
     do {
         channel->counts.receive_calls++;
-        got = recvmsg(channel->fd, &message, MSG_DONTWAIT);
+        got = channel->input_is_socket ? recvmsg(channel->fds.input, &message, MSG_DONTWAIT)
+                                       : readv(channel->fds.input, room, (int)used);
     } while (got < 0 && errno == EINTR);
     channel->ahead_at = 0;
     channel->ahead_end = got > (ssize_t)wanted ? (size_t)got - wanted : 0;
@@ -488,6 +515,29 @@ static int pump_out(struct channel *channel, short revents, struct osiris_error 
     return result;
 }
 
+/* A link that may be made again is lost with its output. Otherwise what still arrives is received, until the end or until something is to be
+ * sent. */
+static void check_output(struct channel *channel)
+{
+    if (!output_has_ended(channel))
+        return;
+    pthread_mutex_lock(&channel->outbox_lock);
+    channel->output_ended = true;
+    (void)channel_lose_link_locked(channel);
+    pthread_mutex_unlock(&channel->outbox_lock);
+}
+
+/* The peer of a socket learns that this side has given it up from its shutdown, that of two descriptors from their end. */
+static void close_if_lost(struct channel *channel)
+{
+    if (channel->link != LINK_LOST || !has_two_descriptors(channel))
+        return;
+    pthread_mutex_lock(&channel->outbox_lock);
+    if (channel->link == LINK_LOST)
+        channel_close_link_locked(channel);
+    pthread_mutex_unlock(&channel->outbox_lock);
+}
+
 int channel_pump_ready(struct channel *channel, short revents, bool *end,
                        struct osiris_error *error)
 {
@@ -498,7 +548,11 @@ int channel_pump_ready(struct channel *channel, short revents, bool *end,
     int got = readable ? pump_in(channel, end, error) : 0;
     if (got < 0 || *end)
         return got < 0 ? -1 : 0;
-    return pump_out(channel, revents, error) < 0 ? -1 : got;
+    if ((revents & (POLLERR | POLLHUP | POLLNVAL)) != 0)
+        check_output(channel);
+    got = pump_out(channel, revents, error) < 0 ? -1 : got;
+    close_if_lost(channel);
+    return got;
 }
 
 int channel_pump(struct channel *channel, bool *end, struct osiris_error *error)

@@ -1,9 +1,9 @@
 /*
  * One end of the protocol's byte channel (docs/protocol.md): msgpack messages, some with a body, in
- * length-bounded, numbered frames over a stream socket.
+ * length-bounded, numbered frames over a link: a stream socket, or two descriptors (pipes, sockets), one to read and one to write.
  *
- * The descriptor becomes non-blocking and belongs to the channel. Any thread may send; one thread
- * receives and polls. There are two lanes: messages precede bodies, and one frame of a body at a time is on
+ * The descriptors become non-blocking and belong to the channel. Writing to a pipe may raise SIGPIPE, which the process must ignore.
+ * Any thread may send; one thread receives and polls. There are two lanes: messages precede bodies, and one frame of a body at a time is on
  * its way. A send writes directly to the socket as far as it takes it; the receiving thread flushes the
  * rest. The lane of messages is bounded, except for requests: a sender that finds it full waits (up to the send timeout) until there
  * is room or the channel is closed. The lane of bodies is bounded by the streams' credits: channel_held_bytes says
@@ -35,15 +35,26 @@
 
 struct channel;
 
-/* Takes `fd` (also on failure). */
+/* A link's descriptors. A socket is both; otherwise they are different. */
+struct channel_link {
+    int input, output;
+};
+void channel_link_close(struct channel_link *link);
+
+/* Takes the descriptors (also on failure). */
 struct channel *channel_new(int fd, struct osiris_error *error);
+struct channel *channel_new_over(struct channel_link link, struct osiris_error *error);
 void channel_free(struct channel *channel);
 
-/* The descriptor to poll (-1 while the link is lost), and the events: POLLIN always, POLLOUT while something waits. A
+/* The descriptor to poll (-1 while the link is lost), and the events: POLLIN always, POLLOUT while something waits and it is a socket. A
  * sender on another thread may leave something; channel_wake_fd becomes readable then. */
 int channel_fd(const struct channel *channel);
 int channel_wake_fd(const struct channel *channel);
 short channel_poll_events(struct channel *channel);
+/* The other descriptor to poll, if the link has two, or else -1: for POLLOUT while something waits, otherwise for no event, since its end
+ * (POLLERR, POLLHUP) must be noticed in any case. What poll says of it is added to the events of channel_pump_ready. */
+int channel_output_fd(const struct channel *channel);
+short channel_output_events(struct channel *channel);
 
 /* [any thread] Sends one message (an object). `wait` false: never waits, fails with EAGAIN in
  * native_code when the outbox is full. */
@@ -94,7 +105,7 @@ void channel_set_destination(struct channel *channel, channel_destination *desti
  * none did, -1 on error; the end of the stream between two frames sets *end, elsewhere it is an error. Messages that
  * arrived before it are still available. After a body nothing more is read until it has been returned. */
 int channel_pump(struct channel *channel, bool *end, struct osiris_error *error);
-/* The same after a poll, whose `revents` of channel_fd show what to try. */
+/* The same after a poll, whose `revents` of channel_fd and channel_output_fd show what to try. */
 int channel_pump_ready(struct channel *channel, short revents, bool *end,
                        struct osiris_error *error);
 
@@ -144,9 +155,10 @@ bool channel_is_resumable(struct channel *channel);
 bool channel_is_lost(const struct channel *channel);
 /* Neither lost nor waiting for the peer's greeting. */
 bool channel_is_up(const struct channel *channel);
-/* [receiving thread] Continues over `fd` (taken, also on failure). The rest happens in channel_pump; if the new link
+/* [receiving thread] Continues over another link (taken, also on failure). The rest happens in channel_pump; if the new link
  * breaks as well, or the peer is not the old one, the channel is lost again. An existing old link is dropped. */
 int channel_reconnect(struct channel *channel, int fd, struct osiris_error *error);
+int channel_reconnect_over(struct channel *channel, struct channel_link link, struct osiris_error *error);
 /* [receiving thread] Drops a link over which nothing arrives any more, as if it had broken. */
 void channel_drop_link(struct channel *channel);
 

@@ -79,7 +79,8 @@ struct osiris_adapter_context {
      * place that cannot pass it on ignores it. */
     int32_t standard_output;
     /* Since 1.3. Makes the bundle, or finds it in the cache. Call it in `prepare`, on the thread of
-     * that call. It may take seconds. 0, or -1 with the error reported. */
+     * that call, with the context that `open` was given. It may take seconds. 0, or -1 with the error
+     * reported. NULL: this Osiris was built without bundles. */
     int (*bundle)(const struct osiris_adapter_context *, struct osiris_bundle *);
 };
 

@@ -1,11 +1,8 @@
 /* Finding, loading and calling an execution adapter; see host.h. */
 #include "orchestrator/adapter/host.h"
 
-#include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include <stddef.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "orchestrator/registry/adapter-file.h"
 #include "core/plugin/host-values.h"
@@ -18,6 +15,10 @@ struct adapter_host {
     struct host_values values; /* config: the user's options with the schema's defaults */
     struct osiris_host table;
     const struct osiris_adapter *adapter;
+    struct osiris_adapter_context context; /* what the adapter gets; its strings are the owner's */
+    const struct adapter_host_options *options;
+    pthread_t thread;             /* that calls the adapter */
+    struct adapter_bundle bundle; /* path NULL: not made yet */
     void *state;
     struct redactor *redactor;
     const struct adapter_sink *sink;
@@ -152,6 +153,56 @@ static int host_no_output(const struct osiris_host *table, const char *path,
     return host_no_file(table);
 }
 
+/* The bundle (context->bundle). */
+
+static int fail_bundle(struct adapter_host *host, struct osiris_error *error)
+{
+    redactor_error(host->redactor, error);
+    pthread_mutex_lock(&host->lock);
+    if (host->reported.category == 0)
+        osiris_error_move(&host->reported, error);
+    pthread_mutex_unlock(&host->lock);
+    osiris_error_clear(error);
+    return -1;
+}
+
+static int make_bundle(struct adapter_host *host, struct osiris_error *error)
+{
+    const struct adapter_bundle_request request = {
+        .worker_path = host->context.worker_path,
+        .components = host->options->components,
+        .component_count = host->options->component_count,
+        .driver_paths = host->context.driver_paths,
+    };
+
+    if (host->bundle.path != NULL)
+        return 0;
+    if (!pthread_equal(host->thread, pthread_self()))
+        return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "bundle was called on another thread; this is a fault of the adapter");
+    if (host->options->make_bundle(&request, &host->bundle, error) < 0) {
+        adapter_bundle_clear(&host->bundle);
+        return osiris_error_prefix(error, "cannot make the bundle of place \"%s\"", host->options->place);
+    }
+    for (size_t i = 0; i < json_array_count(host->bundle.warnings); i++)
+        host_log(&host->table, OSIRIS_WARNING, json_object_get_string(json_object_array_get_idx(host->bundle.warnings, i)));
+    return 0;
+}
+
+static int host_bundle(const struct osiris_adapter_context *context, struct osiris_bundle *bundle)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    if (context == NULL)
+        return -1;
+    struct adapter_host *host = (struct adapter_host *)((char *)(uintptr_t)context - offsetof(struct adapter_host, context));
+    if (!host_values_has(&host->values, bundle, "bundle", "the bundle"))
+        return -1;
+    if (make_bundle(host, &error) < 0)
+        return fail_bundle(host, &error);
+    adapter_bundle_give(&host->bundle, bundle);
+    return 0;
+}
+
 static const struct osiris_host table_template = {
     .abi_version = OSIRIS_ABI_VERSION,
     .struct_size = sizeof(struct osiris_host),
@@ -215,6 +266,15 @@ static int check_options(struct adapter_host *host, json_object *given, struct o
     return 0;
 }
 
+static void free_host(struct adapter_host *host)
+{
+    adapter_bundle_clear(&host->bundle);
+    pthread_mutex_destroy(&host->lock);
+    osiris_error_clear(&host->reported);
+    host_values_clear(&host->values);
+    free(host);
+}
+
 struct adapter_host *adapter_host_open(const struct adapter_host_options *options,
                                        struct osiris_error *error)
 {
@@ -234,18 +294,19 @@ struct adapter_host *adapter_host_open(const struct adapter_host_options *option
     host->table.run_id = options->run_id;
     host->table.component = adapter->name;
     host->adapter = adapter;
+    host->context = *options->context;
+    host->context.bundle = options->make_bundle == NULL ? NULL : host_bundle;
+    host->options = options;
+    host->thread = pthread_self();
     host->redactor = options->redactor;
     host->sink = options->sink;
     if (check_options(host, options->options, error) == 0) {
         host_values_serve(&host->values);
-        if (end_verb(host, "open", adapter->open(&host->table, options->context, &host->state), error) == 0)
+        if (end_verb(host, "open", adapter->open(&host->table, &host->context, &host->state), error) == 0)
             return host;
         host_values_serve(NULL);
     }
-    pthread_mutex_destroy(&host->lock);
-    osiris_error_clear(&host->reported);
-    host_values_clear(&host->values);
-    free(host);
+    free_host(host);
     return NULL;
 }
 
@@ -254,85 +315,40 @@ int adapter_host_prepare(struct adapter_host *host, struct osiris_error *error)
     return end_verb(host, "prepare", host->adapter->prepare(host->state), error);
 }
 
-/* Channels. Descriptors from the adapter are not closed here, because they may be anything. */
+/* Channels. */
 
-static int bad_channel(const struct adapter_host *host, struct osiris_error *error, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static int bad_channel(const struct adapter_host *host, struct osiris_error *error, const char *format, ...)
+static size_t count_drivers(const struct adapter_host *host)
 {
-    va_list arguments;
-    char text[192];
+    size_t count = 0;
 
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "adapter \"%s\": %s; this is a fault of the adapter",
-                            host->adapter->name, text);
+    while (host->context.driver_paths[count] != NULL)
+        count++;
+    return count;
 }
 
-static int check_socket(const struct adapter_host *host, const char *verb, int fd, struct osiris_error *error)
-{
-    struct sockaddr_storage address;
-    socklen_t length = sizeof address, size = sizeof(int);
-    int type = 0;
-
-    if (fd < 0)
-        return bad_channel(host, error, "%s returned no socket", verb);
-    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
-        return bad_channel(host, error, "the socket that %s returned (%d) cannot be used: %s", verb, fd, strerror(errno));
-    if (type != SOCK_STREAM)
-        return bad_channel(host, error, "the socket that %s returned (%d) is not a stream socket", verb, fd);
-    /* A socket that is no longer connected belongs to a worker that has ended. */
-    if (getpeername(fd, (struct sockaddr *)&address, &length) < 0 && errno == ENOTCONN &&
-        recv(fd, &type, sizeof type, MSG_PEEK | MSG_DONTWAIT) < 0 && errno != EAGAIN && errno != ECONNRESET)
-        return bad_channel(host, error, "the socket that %s returned (%d) is not connected", verb, fd);
-    return 0;
-}
-
-static int check_channel(const struct adapter_host *host, const char *verb, const struct osiris_channel *channel,
-                         struct osiris_error *error)
-{
-    int fd = channel->diagnostics;
-
-    if (channel->struct_size != sizeof *channel)
-        return bad_channel(host, error, "%s has changed the channel's struct_size to %u, which it must not", verb,
-                           channel->struct_size);
-    if (check_socket(host, verb, channel->socket, error) < 0)
-        return -1;
-    if (fd < 0)
-        return 0;
-    if (fd == channel->socket)
-        return bad_channel(host, error, "%s returned the same descriptor for socket and diagnostics", verb);
-    int flags = fcntl(fd, F_GETFL);
-    if (flags < 0)
-        return bad_channel(host, error, "the diagnostics that %s returned (%d) cannot be used: %s", verb, fd, strerror(errno));
-    if ((flags & O_ACCMODE) == O_WRONLY)
-        return bad_channel(host, error, "the diagnostics that %s returned (%d) cannot be read", verb, fd);
-    return 0;
-}
-
-/* A verb that fills in the channel has returned `result`. An unusable channel is not passed on. */
+/* A verb that fills in the channel has returned `result`. An unusable channel is not passed on. Its descriptors are not closed, because they
+ * may be anything. */
 static int take_channel(struct adapter_host *host, const char *verb, int result, struct osiris_channel *channel,
                         struct osiris_error *error)
 {
+    const struct adapter_channel_source source = {host->adapter->name, verb, count_drivers(host)};
     bool failed = end_verb(host, verb, result, error) < 0;
 
-    if (check_channel(host, verb, channel, failed ? NULL : error) == 0) {
-        if (!failed)
+    if (adapter_channel_check(channel, &source, failed ? NULL : error) == 0) {
+        if (!failed) {
+            adapter_channel_copy(channel, source.driver_count);
             return 0;
-        cleanup_close_value(&channel->socket);
-        cleanup_close_value(&channel->diagnostics);
+        }
+        adapter_channel_close(channel);
     }
-    channel->socket = channel->diagnostics = -1;
+    *channel = (struct osiris_channel)ADAPTER_CHANNEL_INIT;
     return -1;
 }
 
 int adapter_host_execute(struct adapter_host *host, struct osiris_channel *channel,
                          struct osiris_error *error)
 {
-    *channel = (struct osiris_channel){
-        .struct_size = sizeof *channel, .socket = -1, .diagnostics = -1};
+    *channel = (struct osiris_channel)ADAPTER_CHANNEL_INIT;
     return take_channel(host, "execute", host->adapter->execute(host->state, channel), channel, error);
 }
 
@@ -344,8 +360,7 @@ bool adapter_host_can_reconnect(const struct adapter_host *host)
 int adapter_host_reconnect(struct adapter_host *host, struct osiris_channel *channel,
                            struct osiris_error *error)
 {
-    *channel = (struct osiris_channel){
-        .struct_size = sizeof *channel, .socket = -1, .diagnostics = -1};
+    *channel = (struct osiris_channel)ADAPTER_CHANNEL_INIT;
     return take_channel(host, "reconnect", host->adapter->reconnect(host->state, channel), channel, error);
 }
 
@@ -375,8 +390,5 @@ void adapter_host_close(struct adapter_host *host)
     host->adapter->close(host->state);
     (void)end_quietly(host, OSIRIS_WARNING, "close", 0);
     host_values_serve(NULL);
-    pthread_mutex_destroy(&host->lock);
-    osiris_error_clear(&host->reported);
-    host_values_clear(&host->values);
-    free(host);
+    free_host(host);
 }

@@ -11,6 +11,8 @@
 
 #include "core/base/error.h"
 #include "core/base/redact.h"
+#include "orchestrator/adapter/adapter-bundle.h"
+#include "orchestrator/adapter/adapter-channel.h"
 
 struct adapter_host;
 
@@ -31,14 +33,18 @@ struct adapter_host_options {
     const char *run_id;
     struct redactor *redactor; /* outlives it; masks the adapter's texts, and knows the secret options */
     const struct adapter_sink *sink;             /* outlives it */
-    const struct osiris_adapter_context *context; /* outlives it */
+    const struct osiris_adapter_context *context; /* outlives it; without `bundle` */
+    const char *place;                         /* its name, for messages */
+    adapter_bundle_maker *make_bundle;         /* NULL: the adapter gets no bundles */
+    const struct component *const *components; /* what is in its bundle; outlive it */
+    size_t component_count;
 };
 
-/* Loads and opens. */
+/* Loads and opens. The options outlive it. */
 struct adapter_host *adapter_host_open(const struct adapter_host_options *options,
                                        struct osiris_error *error);
 int adapter_host_prepare(struct adapter_host *host, struct osiris_error *error);
-/* The caller owns the channel's descriptors from then on. */
+/* The caller clears the channel (adapter-channel.h). */
 int adapter_host_execute(struct adapter_host *host, struct osiris_channel *channel,
                          struct osiris_error *error);
 /* Reconnects to the same worker over a new link, if the adapter supports it. */

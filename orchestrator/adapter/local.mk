@@ -1,6 +1,10 @@
 # orchestrator/adapter: An execution adapter in use.
 # It includes core, orchestrator/base and orchestrator/registry (tests/layers.py).
 libosiris_orchestrator_la_SOURCES += \
+	orchestrator/adapter/adapter-bundle.c \
+	orchestrator/adapter/adapter-bundle.h \
+	orchestrator/adapter/adapter-channel.c \
+	orchestrator/adapter/adapter-channel.h \
 	orchestrator/adapter/calls.c \
 	orchestrator/adapter/calls.h \
 	orchestrator/adapter/guard.c \

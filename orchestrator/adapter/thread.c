@@ -65,6 +65,10 @@ static void copy_options(struct adapter_thread *thread, const struct adapter_hos
         .redactor = given->redactor,
         .sink = &thread->own_sink,
         .context = &thread->context,
+        .place = copy_text(given->place),
+        .make_bundle = given->make_bundle,
+        .components = adapter_bundle_copy_components(given->components, given->component_count),
+        .component_count = given->component_count,
     };
 }
 
@@ -87,13 +91,14 @@ static void free_thread(struct adapter_thread *thread)
         free_report(report);
     }
     osiris_error_clear(&thread->outcome.error);
-    cleanup_close_value(&thread->outcome.channel.socket);
-    cleanup_close_value(&thread->outcome.channel.diagnostics);
+    adapter_channel_clear(&thread->outcome.channel);
     free((char *)options->name);
     free((char *)options->adapter_path);
     free((char *)options->adapter_dir);
     free((char *)options->run_id);
+    free((char *)options->place);
     json_object_put(options->options);
+    adapter_bundle_free_components(options->components, options->component_count);
     free((char *)context->manifest);
     free((char *)context->worker_path);
     free_list(context->driver_paths);
@@ -269,7 +274,7 @@ struct adapter_thread *adapter_thread_new(const struct adapter_host_options *opt
                                              .cancelled = is_cancelled,
                                              .context = thread};
     thread->end = &thread->first;
-    thread->outcome.channel.socket = thread->outcome.channel.diagnostics = -1;
+    thread->outcome.channel = (struct osiris_channel)ADAPTER_CHANNEL_INIT;
     thread->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int number = thread->fd < 0 ? errno : 0;
     copy_options(thread, options);
@@ -291,7 +296,7 @@ static void fail_task(struct adapter_thread *thread)
 {
     struct adapter_outcome outcome = {.task = thread->outcome.task,
                                       .result = -1,
-                                      .channel = {.socket = -1, .diagnostics = -1},
+                                      .channel = ADAPTER_CHANNEL_INIT,
                                       .end.exit.state = OSIRIS_WORKER_LOST};
 
     if (thread->is_stuck)
@@ -417,7 +422,7 @@ bool adapter_thread_take(struct adapter_thread *thread, struct adapter_outcome *
     if (has_outcome) {
         thread->has_outcome = false;
         *outcome = thread->outcome;
-        thread->outcome = (struct adapter_outcome){.channel = {.socket = -1, .diagnostics = -1}};
+        thread->outcome = (struct adapter_outcome){.channel = ADAPTER_CHANNEL_INIT};
     }
     pthread_mutex_unlock(&thread->lock);
     return has_outcome;

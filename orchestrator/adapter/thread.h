@@ -44,7 +44,7 @@ struct adapter_outcome {
     enum adapter_task task;
     int result;                    /* 0 or -1 */
     struct osiris_error error;     /* the caller clears it */
-    struct osiris_channel channel; /* of ADAPTER_EXECUTE and ADAPTER_RECONNECT; the caller owns its descriptors */
+    struct osiris_channel channel; /* of ADAPTER_EXECUTE and ADAPTER_RECONNECT; the caller clears it (adapter-channel.h) */
     struct adapter_worker_end end; /* of ADAPTER_AWAIT, and of an ADAPTER_RECONNECT that has failed */
 };
 

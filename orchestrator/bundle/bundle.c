@@ -111,6 +111,13 @@ static int add_drivers(struct contents *contents, const struct bundle_options *o
     return 0;
 }
 
+char *bundle_description_text(const struct bundle *bundle)
+{
+    const int flags = JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE;
+
+    return memory_format("%s\n", json_text(bundle->description, flags, NULL));
+}
+
 /* Everything but the description. */
 static int gather(struct contents *contents, const struct bundle_options *options, struct osiris_error *error)
 {
@@ -125,9 +132,7 @@ static int describe(struct contents *contents, const char *version, struct bundl
 {
     archive_sort(&contents->archive);
     bundle->description = description_new(contents, version);
-    const char *text =
-        json_text(bundle->description, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE, NULL);
-    _cleanup_free_ char *lines = memory_format("%s\n", text);
+    _cleanup_free_ char *lines = bundle_description_text(bundle);
     if (contents_add_text(contents, DESCRIPTION_PATH, lines, 0, error) < 0)
         return -1;
     archive_sort(&contents->archive);

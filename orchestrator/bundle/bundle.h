@@ -1,6 +1,7 @@
 /*
  * Bundles: osiris-worker, drivers, and everything that they need to run, in one archive that runs on any Linux of the same architecture
- * with nothing of its own (docs/bundle.md). The same inputs give the same bundle, and a bundle is known by its hash (pack.h). One thread.
+ * with nothing of its own (docs/bundle.md). The same inputs give the same bundle, and a bundle is known by its hash (pack.h). Several
+ * threads may make bundles at once, also the same one.
  */
 #ifndef OSIRIS_ORCHESTRATOR_BUNDLE_BUNDLE_H
 #define OSIRIS_ORCHESTRATOR_BUNDLE_BUNDLE_H
@@ -33,6 +34,9 @@ int bundle_create(const struct bundle_options *options, struct bundle *bundle, s
 
 /* Reads a bundle and checks all hashes: those of the files against its description, and its own if the file is named after one. */
 int bundle_read(const char *path, struct bundle *bundle, struct osiris_error *error);
+
+/* The text of bundle.json. Free it. */
+char *bundle_description_text(const struct bundle *bundle);
 
 void bundle_clear(struct bundle *bundle);
 #define _cleanup_bundle_ _cleanup_(bundle_clear)

@@ -100,7 +100,7 @@ void worker_finish_reconnect(struct session_worker *worker, struct adapter_outco
         worker_fail_with(worker, OSIRIS_ERROR_INTERNAL, "it closed its channel");
         return;
     }
-    if (outcome->result == 0 && channel_reconnect(worker->channel, steal_fd(&outcome->channel.socket), &outcome->error) == 0) {
+    if (outcome->result == 0 && channel_reconnect_over(worker->channel, adapter_channel_take_link(&outcome->channel), &outcome->error) == 0) {
         worker->last_sent_ms = now;
         link->judged = false;
     } else {

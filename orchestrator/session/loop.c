@@ -304,7 +304,7 @@ static void advance(struct session *session)
 /* Waiting for events, and handling them. */
 
 #define FDS_OF_WORKERS(session) (1 + (session)->place_count)
-#define FDS_A_WORKER 3
+#define FDS_A_WORKER 4
 
 static nfds_t fill_fds(const struct session *session, struct pollfd *fds)
 {
@@ -320,6 +320,8 @@ static nfds_t fill_fds(const struct session *session, struct pollfd *fds)
         bool there = worker_is_reachable(worker);
         fds[count++] = (struct pollfd){.fd = there ? channel_fd(worker->channel) : -1,
                                        .events = there ? channel_poll_events(worker->channel) : 0};
+        fds[count++] = (struct pollfd){.fd = there ? channel_output_fd(worker->channel) : -1,
+                                       .events = there ? channel_output_events(worker->channel) : 0};
         fds[count++] = (struct pollfd){.fd = there ? channel_wake_fd(worker->channel) : -1, .events = POLLIN};
         fds[count++] = (struct pollfd){.fd = worker->log == NULL ? -1 : worker_log_fd(worker->log), .events = POLLIN};
     }
@@ -355,10 +357,11 @@ static void serve(struct session *session, const struct pollfd *fds)
     for (size_t i = 0; i < session->worker_count; i++) {
         struct session_worker *worker = &session->workers[i];
         const struct pollfd *own = &fds[FDS_OF_WORKERS(session) + FDS_A_WORKER * i];
-        if (own[2].revents != 0 && worker->log != NULL)
+        short link = own[0].revents | own[1].revents;
+        if (own[3].revents != 0 && worker->log != NULL)
             worker_log_read(worker->log);
-        if ((own[0].revents != 0 || own[1].revents != 0) && worker_is_reachable(worker))
-            worker_receive(worker, own[0].revents);
+        if ((link != 0 || own[2].revents != 0) && worker_is_reachable(worker))
+            worker_receive(worker, link);
     }
     for (size_t i = 0; i < session->place_count; i++)
         if (fds[1 + i].revents != 0)

@@ -54,22 +54,36 @@ static bool runs_in(const struct session_step *step, const struct session_place 
     return step->worker >= place->workers && step->worker < place->workers + WORKERS_A_PLACE;
 }
 
-/* The files of the drivers of the place's steps, without duplicates; NULL-terminated, strings borrowed. */
-static const char **driver_paths(const struct session_place *place)
+/* The drivers of the place's steps, without duplicates. */
+static void find_drivers(struct session_place *place)
 {
     const struct session *session = place->session;
-    const char **paths = calloc(session->plan->step_count + 1, sizeof *paths);
-    size_t count = 0;
 
+    place->drivers = calloc(session->plan->step_count + 1, sizeof *place->drivers);
     for (size_t i = 0; i < session->plan->step_count; i++) {
         const struct session_step *step = &session->steps[i];
         size_t known = 0;
         if (step->driver == NULL || !runs_in(step, place))
             continue;
-        while (known < count && strcmp(paths[known], step->driver->file) != 0)
+        while (known < place->driver_count && place->drivers[known] != step->driver)
+            known++;
+        if (known == place->driver_count)
+            place->drivers[place->driver_count++] = step->driver;
+    }
+}
+
+/* Their files, without duplicates; NULL-terminated, strings borrowed. */
+static const char **driver_paths(const struct session_place *place)
+{
+    const char **paths = calloc(place->driver_count + 1, sizeof *paths);
+    size_t count = 0;
+
+    for (size_t i = 0; i < place->driver_count; i++) {
+        size_t known = 0;
+        while (known < count && strcmp(paths[known], place->drivers[i]->file) != 0)
             known++;
         if (known == count)
-            paths[count++] = step->driver->file;
+            paths[count++] = place->drivers[i]->file;
     }
     return paths;
 }
@@ -81,6 +95,7 @@ static void init_place(struct session_place *place)
 
     if (strcmp(place->name, options->adapter) == 0 && place->adapter_options == NULL)
         place->adapter_options = options->adapter_options;
+    find_drivers(place);
     place->driver_paths = driver_paths(place);
     place->context = (struct osiris_adapter_context){
         .struct_size = sizeof place->context,
@@ -136,6 +151,7 @@ void session_free_places(struct session *session)
         clear_worker(&session->workers[i]);
     for (size_t i = 0; i < session->place_count; i++) {
         adapter_thread_free(session->places[i].adapter);
+        free(session->places[i].drivers);
         free(session->places[i].driver_paths);
     }
     free(session->workers);
@@ -166,6 +182,10 @@ static int make_adapter(struct session_place *place, struct osiris_error *error)
         .redactor = options->redactor,
         .sink = &place->session->sink,
         .context = &place->context,
+        .place = place->name,
+        .make_bundle = options->make_bundle,
+        .components = place->drivers,
+        .component_count = place->driver_count,
     };
 
     place->adapter = adapter_thread_new(&host_options, error);
@@ -291,15 +311,15 @@ static int make_session_secret(char text[SESSION_SECRET_SIZE])
     return 0;
 }
 
-static int open_channel(struct session_worker *worker, const struct osiris_channel *made, struct osiris_error *error)
+static int open_channel(struct session_worker *worker, struct osiris_channel *made, struct osiris_error *error)
 {
     struct session *session = worker->place->session;
 
     worker->remote = (made->flags & OSIRIS_CHANNEL_REMOTE) != 0;
     session->has_remote = session->has_remote || worker->remote;
-    worker->log = worker_log_new(made->diagnostics, session->options->redactor, worker_report_line, worker);
+    worker->log = worker_log_new(steal_fd(&made->diagnostics), session->options->redactor, worker_report_line, worker);
     int reason = errno;
-    worker->channel = channel_new(made->socket, error);
+    worker->channel = channel_new_over(adapter_channel_take_link(made), error);
     if (worker->channel == NULL)
         return -1;
     if (worker->log == NULL)
@@ -317,10 +337,8 @@ static int open_channel(struct session_worker *worker, const struct osiris_chann
 static void greet(struct session_worker *worker, struct osiris_channel *made)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;
-    int opened = open_channel(worker, made, &error);
 
-    made->socket = made->diagnostics = -1;
-    if (opened < 0) {
+    if (open_channel(worker, made, &error) < 0) {
         worker_fail(worker, &error);
         return;
     }
@@ -330,7 +348,7 @@ static void greet(struct session_worker *worker, struct osiris_channel *made)
     worker->phase_deadline_ms = worker->last_received_ms + worker->place->session->limits.hello_ms;
     /* Both at once saves a round trip: the worker handles them in order. */
     worker_send_hello(worker);
-    worker_send_prepare(worker);
+    worker_send_prepare(worker, made);
 }
 
 /* Outcomes of tasks. */
@@ -472,8 +490,7 @@ void place_handle_outcome(struct session_place *place)
         finish_leave(place, &outcome);
         break;
     }
-    cleanup_close_value(&outcome.channel.socket);
-    cleanup_close_value(&outcome.channel.diagnostics);
+    adapter_channel_clear(&outcome.channel);
     osiris_error_clear(&outcome.error);
 }
 

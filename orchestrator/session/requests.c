@@ -2,6 +2,7 @@
 #include "orchestrator/session/requests.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "core/base/clock.h"
 #include "core/base/json-access.h"
@@ -31,7 +32,19 @@ void worker_send_hello(struct session_worker *worker)
     (void)worker_send_request(worker, REQUEST_HELLO, "hello", 0, params);
 }
 
-static json_object *driver_files(const struct session_worker *worker)
+/* Where a driver's file is in the place. */
+static const char *file_in_place(const struct session_place *place, const struct osiris_channel *made, const char *file)
+{
+    size_t index = 0;
+
+    if (made->driver_paths == NULL)
+        return file;
+    while (strcmp(place->driver_paths[index], file) != 0)
+        index++;
+    return made->driver_paths[index];
+}
+
+static json_object *driver_files(const struct session_worker *worker, const struct osiris_channel *made)
 {
     const struct session *session = worker->place->session;
     json_object *drivers = json_object_new_object();
@@ -39,7 +52,7 @@ static json_object *driver_files(const struct session_worker *worker)
     for (size_t i = 0; i < session->plan->step_count; i++) {
         const struct session_step *step = &session->steps[i];
         if (step->driver != NULL && step->worker == worker)
-            json_add_string(drivers, step->plan->driver, step->driver->file);
+            json_add_string(drivers, step->plan->driver, file_in_place(worker->place, made, step->driver->file));
     }
     return drivers;
 }
@@ -75,7 +88,18 @@ static json_object *steps_here(const struct session_worker *worker)
     return here;
 }
 
-void worker_send_prepare(struct session_worker *worker)
+/* Paths of the place, as far as its adapter has named them, otherwise of this machine. */
+static void add_folders(json_object *params, const struct session *session, const struct osiris_channel *made)
+{
+    const struct rundir *rundir = session->options->rundir;
+
+    json_add_string(params, "artifacts_dir", made->artifacts_dir == NULL ? rundir_artifacts_path(rundir) : made->artifacts_dir);
+    json_add_string(params, "temp_dir", made->temp_dir == NULL ? rundir_temp_path(rundir) : made->temp_dir);
+    if (made->working_dir != NULL)
+        json_add_string(params, "working_dir", made->working_dir);
+}
+
+void worker_send_prepare(struct session_worker *worker, const struct osiris_channel *made)
 {
     const struct session *session = worker->place->session;
     const struct session_options *options = session->options;
@@ -85,12 +109,11 @@ void worker_send_prepare(struct session_worker *worker)
     json_add(params, "plan", json_object_get(session->plan->json));
     if (session->worker_count > 1)
         json_add(params, "steps", steps_here(worker));
-    json_add(params, "drivers", driver_files(worker));
+    json_add(params, "drivers", driver_files(worker, made));
     json_add(params, "connections", connections_here(worker));
     json_add(params, "secrets", shared(options->compiled->secrets));
     json_add(params, "environment", shared(options->environment));
-    json_add_string(params, "artifacts_dir", rundir_artifacts_path(options->rundir));
-    json_add_string(params, "temp_dir", rundir_temp_path(options->rundir));
+    add_folders(params, session, made);
     json_add_integer(params, "queue_bytes", session->limits.queue_bytes);
     json_add_integer(params, "spill_bytes", session->limits.spill_bytes);
     (void)worker_send_request(worker, REQUEST_PREPARE, "prepare", 0, params);

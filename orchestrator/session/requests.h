@@ -5,7 +5,8 @@
 #include "orchestrator/session/state.h"
 
 void worker_send_hello(struct session_worker *worker);
-void worker_send_prepare(struct session_worker *worker);
+/* `made`: what the adapter has filled in, with the paths of the place. */
+void worker_send_prepare(struct session_worker *worker, const struct osiris_channel *made);
 void session_send_step(struct session *session, size_t step);
 /* To every worker of the group. If there are several, all of them commit before anything is published. */
 void session_send_commit(struct session *session, size_t group);

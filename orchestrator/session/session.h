@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "orchestrator/adapter/adapter-bundle.h"
 #include "orchestrator/compile/compile.h"
 #include "core/base/error.h"
 #include "core/base/redact.h"
@@ -67,6 +68,7 @@ struct session_options {
     const char *adapter_path;       /* folders, colon-separated, searched first; or NULL */
     const char *adapter_dir;        /* the installed folder */
     const char *version;            /* of osiris */
+    adapter_bundle_maker *make_bundle; /* for adapters that ask for bundles; or NULL */
     bool gives_stdout;              /* a step writes to this process's standard output: the path "-" */
     struct session_limits limits;
     struct trace_writer *trace;     /* frames are traced and logged; or NULL */

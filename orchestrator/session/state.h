@@ -145,7 +145,9 @@ struct session_place {
     const char *adapter_name;
     json_object *adapter_options; /* borrowed, or NULL */
     struct osiris_adapter_context context;
-    const char **driver_paths;      /* the array is owned */
+    const struct component **drivers; /* of its steps; the array is owned, as is the next one */
+    size_t driver_count;
+    const char **driver_paths;      /* their files */
     struct adapter_thread *adapter; /* NULL before it is made, and after it was abandoned */
     enum place_phase phase;
     struct session_worker *workers; /* WORKERS_A_PLACE of session->workers */

@@ -336,7 +336,7 @@ def test_other_places_are_ended(folder):
 @test
 def test_channels_that_are_none(folder):
     for give, words in {
-        "no_socket": "execute returned no socket",
+        "no_socket": "execute returned neither a socket nor an input and an output",
         "closed": "the socket that execute returned (1000) cannot be used: Bad file descriptor",
         "file": "cannot be used: Socket operation on non-socket",
         "datagram": "is not a stream socket",
@@ -344,6 +344,19 @@ def test_channels_that_are_none(folder):
         "closed_diagnostics": "the diagnostics that execute returned (1000) cannot be used: Bad file descriptor",
         "one_for_both": "execute returned the same descriptor for socket and diagnostics",
         "written_diagnostics": "cannot be read",
+        "only_input": "execute returned an input and no output",
+        "only_output": "execute returned an output and no input",
+        "socket_and_input": "execute returned both a socket (",
+        "both": "execute returned both a socket (",
+        "twice": "for input and output",
+        "closed_input": "the input that execute returned (1000) cannot be used: Bad file descriptor",
+        "closed_output": "the output that execute returned (1000) cannot be used: Bad file descriptor",
+        "written_input": "cannot be read",
+        "read_output": "cannot be written to",
+        "input_and_diagnostics": "execute returned the same descriptor for input and diagnostics",
+        "relative": 'the temp_dir that execute returned ("here") is not an absolute path',
+        "relative_driver": 'the driver path that execute returned ("csv.so") is not an absolute path',
+        "fewer_drivers": "execute returned 0 driver paths for 2 drivers",
         "size": "execute has changed the channel's struct_size to 4",
     }.items():
         result = run(give=give)

@@ -28,7 +28,12 @@ tests_plugins_other_pass_la_CPPFLAGS = $(AM_CPPFLAGS) -DONLY_PASS
 tests_plugins_other_pass_la_LDFLAGS = $(test_plugin_ldflags)
 
 # Adapters, in a folder of their own: only the tests that name the folder find them.
-check_LTLIBRARIES += tests/plugins/adapters/flaky.la tests/plugins/adapters/keyed.la
+check_LTLIBRARIES += tests/plugins/adapters/flaky.la tests/plugins/adapters/keyed.la \
+	tests/plugins/adapters/older.la tests/plugins/adapters/relayed.la
+tests_plugins_adapters_older_la_SOURCES = tests/plugins/older.c
+tests_plugins_adapters_older_la_LDFLAGS = $(test_plugin_ldflags)
+tests_plugins_adapters_relayed_la_SOURCES = tests/plugins/relayed.c
+tests_plugins_adapters_relayed_la_LDFLAGS = $(test_plugin_ldflags)
 tests_plugins_adapters_keyed_la_SOURCES = tests/plugins/keyed.c
 tests_plugins_adapters_keyed_la_LDFLAGS = $(test_plugin_ldflags)
 tests_plugins_adapters_flaky_la_SOURCES = tests/plugins/flaky.c

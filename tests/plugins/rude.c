@@ -181,8 +181,56 @@ static int trouble(const struct osiris_host *host, const char *verb)
     return strncmp(how, "own_", 4) == 0 || strncmp(how, "child_", 6) == 0 ? 0 : -1;
 }
 
+static int open_null(int flags)
+{
+    return open("/dev/null", flags | O_CLOEXEC);
+}
+
+/* A channel of two descriptors that is none. */
+static void spoil_pair(const char *give, struct osiris_channel *channel)
+{
+    static const struct {
+        const char *give;
+        int has_socket, input, output; /* 0: none; 1000: closed; -1: only read; else flags of open */
+    } pairs[] = {
+        {"only_input", 0, O_RDWR, 0},         {"only_output", 0, 0, O_RDWR},
+        {"socket_and_input", 1, O_RDWR, 0},   {"both", 1, O_RDWR, O_RDWR},
+        {"closed_input", 0, 1000, O_RDWR},    {"closed_output", 0, O_RDWR, 1000},
+        {"written_input", 0, O_WRONLY, O_RDWR}, {"read_output", 0, O_RDWR, -1},
+        {"twice", 0, O_RDWR, O_RDWR},         {"input_and_diagnostics", 0, O_RDWR, O_RDWR},
+    };
+
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        if (strcmp(give, pairs[i].give) != 0)
+            continue;
+        channel->socket = pairs[i].has_socket ? channel->socket : -1;
+        channel->input = pairs[i].input == 0 ? -1 : pairs[i].input == 1000 ? 1000 : open_null(pairs[i].input);
+        channel->output = pairs[i].output == 0      ? -1
+                          : pairs[i].output == 1000 ? 1000
+                                                    : open_null(pairs[i].output == -1 ? O_RDONLY : pairs[i].output);
+    }
+    if (strcmp(give, "twice") == 0)
+        channel->output = channel->input;
+    if (strcmp(give, "input_and_diagnostics") == 0)
+        channel->diagnostics = channel->input;
+}
+
+static void spoil_paths(const char *give, struct osiris_channel *channel)
+{
+    static const char *const relative[] = {"csv.so", NULL}, *const none[] = {NULL};
+
+    if (strcmp(give, "relative") == 0)
+        channel->temp_dir = "here";
+    if (strcmp(give, "relative_driver") == 0)
+        channel->driver_paths = relative;
+    if (strcmp(give, "fewer_drivers") == 0)
+        channel->driver_paths = none;
+}
+
 static void spoil(const char *give, struct osiris_channel *channel)
 {
+    spoil_pair(give, channel);
+    spoil_paths(give, channel);
     if (strcmp(give, "no_socket") == 0)
         channel->socket = -1;
     if (strcmp(give, "closed") == 0)
