@@ -17,9 +17,9 @@ fuzz_run_batch_CPPFLAGS = $(fuzz_cppflags) -I$(top_srcdir)/tests
 fuzz_run_batch_LDADD = libosiris-core.la
 # The worker with its loop, but without what it does to its process and to folders.
 fuzz_run_worker_SOURCES = fuzz/fuzz-worker.c fuzz/feed.c fuzz/feed.h fuzz/run-corpus.c fuzz/fuzz.h tests/arrow-digest.c tests/arrow-digest.h \
-	worker/answer.c worker/attempt.c worker/batch.c worker/calls.c worker/cancel.c worker/claims.c \
+	worker/answer.c worker/attempt.c worker/batch.c worker/calls.c worker/cancel.c \
 	worker/columns.c worker/decide.c worker/describe.c worker/door.c worker/edges.c worker/fields.c \
-	worker/files.c worker/folders.c worker/host.c worker/hosting.c worker/input-streams.c worker/inquire.c \
+	worker/files.c worker/folders.c worker/home.c worker/home-artifacts.c worker/home-messages.c worker/home-pump.c worker/home-state.c worker/host.c worker/hosting.c worker/input-streams.c worker/inquire.c \
 	worker/interrupt.c worker/link-input.c worker/link-output.c worker/loop.c worker/methods.c worker/name-service.c \
 	worker/output-stream.c worker/plan.c worker/prepare.c worker/queue.c \
 	worker/relay/callers.c worker/relay/commands.c worker/relay/folder.c worker/relay/keeper.c worker/relay/log-store.c \

@@ -13,4 +13,5 @@ include orchestrator/oml/local.mk
 include orchestrator/compile/local.mk
 include orchestrator/records/local.mk
 include orchestrator/adapter/local.mk
+include orchestrator/files/local.mk
 include orchestrator/session/local.mk

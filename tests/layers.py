@@ -24,8 +24,9 @@ ORCHESTRATOR = {
     "orchestrator/compile": {"orchestrator/base", "orchestrator/registry", "orchestrator/oml"},
     "orchestrator/records": {"orchestrator/base"},
     "orchestrator/adapter": {"orchestrator/base", "orchestrator/registry"},
+    "orchestrator/files": set(),
     "orchestrator/session": {"orchestrator/base", "orchestrator/registry", "orchestrator/oml", "orchestrator/compile",
-                             "orchestrator/records", "orchestrator/adapter"},
+                             "orchestrator/records", "orchestrator/adapter", "orchestrator/files"},
 }
 # Drivers and plugins include what is installed, and their own folder.
 ROOMS = {

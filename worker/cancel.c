@@ -19,6 +19,7 @@ void cancel_step(struct step *step)
 {
     atomic_store(&step->progress.cancelled, true);
     edges_cancel(step);
+    home_cancel(step->run->home);
     if (may_be_called(step))
         interrupt_request(step);
 }

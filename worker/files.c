@@ -4,29 +4,23 @@
  */
 #include "worker/files.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "core/base/json-build.h"
+#include "core/output/claims.h"
+#include "core/output/input.h"
 #include "core/output/litter.h"
-#include "worker/claims.h"
 #include "worker/run.h"
 
 /* Inputs. */
 
 static int open_input(struct step *step, const char *path, int *fd, struct osiris_error *error)
 {
-    struct stat status;
-
-    *fd = openat(step->run->origin->output.folder, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (*fd >= 0 && fstat(*fd, &status) == 0 && !S_ISDIR(status.st_mode))
-        return 0;
-    int reason = *fd >= 0 ? EISDIR : errno;
-    if (*fd >= 0)
-        (void)close(*fd);
-    *fd = -1;
-    return osiris_error_set_errno(error, reason, "cannot read \"%s\"", path);
+    if (step->run->home != NULL)
+        return home_open_input(step->run->home, step, path, fd, error);
+    *fd = input_open(&step->run->origin->output, path, true, error);
+    return *fd < 0 ? -1 : 0;
 }
 
 /* The step, if neither argument is NULL. */
@@ -136,11 +130,30 @@ static bool may_not_open(struct step *step, struct osiris_error *error)
     return complete || !step_is_run(step);
 }
 
-static int open_file(struct step *step, const char *path,
-                     const struct osiris_output_options *options, int *fd,
-                     struct osiris_error *error)
+static struct claims claims_of(const struct run *run)
 {
-    struct step_output_file *file = calloc(1, sizeof *file);
+    return (struct claims){.temp_root = run->temp_root, .run_id = run->run_id};
+}
+
+static int claim(struct step *step, struct step_output_file *file, struct osiris_error *error)
+{
+    const struct claims claims = claims_of(step->run);
+    int known = output_identity(file->output, file->identity, error);
+
+    if (known != 0)
+        return known < 0 ? -1 : 0;
+    for (const struct step_output_file *other = step->files.first; other != NULL; other = other->next)
+        if (strcmp(other->identity, file->identity) == 0)
+            return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is already being written", output_path(file->output));
+    if (claims_take(&claims, file->output, file->identity, step->plan.id, error) < 0)
+        return -1;
+    file->claimed = true;
+    return 0;
+}
+
+static int open_here(struct step *step, struct step_output_file *file, const char *path,
+                     const struct osiris_output_options *options, struct osiris_error *error)
+{
     uint32_t flags = options == NULL ? 0 : options->flags;
     const struct output_options output_options = {
         .path = path,
@@ -155,23 +168,44 @@ static int open_file(struct step *step, const char *path,
         .context = step->run,
     };
 
+    int opened = strcmp(path, "-") == 0 ? open_stdout(step, &output_options, &file->output, error)
+                                        : output_open(&output_options, &file->output, error);
+    if (opened == 0 && claim(step, file, error) < 0) {
+        output_close(file->output);
+        opened = -1;
+    }
+    return opened;
+}
+
+static int file_fd(const struct step_output_file *file)
+{
+    return file->home != NULL ? home_file_fd(file->home) : output_fd(file->output);
+}
+
+static int open_file(struct step *step, const char *path,
+                     const struct osiris_output_options *options, int *fd,
+                     struct osiris_error *error)
+{
+    struct step_output_file *file = calloc(1, sizeof *file);
+    int opened = -1;
+
     if (may_not_open(step, error)) {
         free(file);
         return -1;
     }
-    int opened = strcmp(path, "-") == 0 ? open_stdout(step, &output_options, &file->output, error)
-                                        : output_open(&output_options, &file->output, error);
-    if (opened == 0 && claims_take(step, file, error) < 0) {
-        output_close(file->output);
-        opened = -1;
+    if (step->run->home != NULL) {
+        file->home = home_open_output(step->run->home, step, path, options, error);
+        opened = file->home == NULL ? -1 : 0;
+    } else {
+        opened = open_here(step, file, path, options, error);
     }
     if (opened < 0) {
         free(file);
         return -1;
     }
-    *fd = output_fd(file->output);
+    *fd = file_fd(file);
     if (options != NULL && OSIRIS_HAS(options, initial_size) && options->initial_size != NULL)
-        *options->initial_size = output_initial_size(file->output);
+        *options->initial_size = file->home != NULL ? home_file_initial_size(file->home) : output_initial_size(file->output);
     pthread_mutex_lock(&step->files.lock);
     struct step_output_file **end = &step->files.first;
     while (*end != NULL)
@@ -198,25 +232,29 @@ int files_open_output(const struct osiris_host *host, const char *path,
     return result;
 }
 
-static struct output *find_output(struct step *step, int fd)
+static struct step_output_file *find_file(struct step *step, int fd)
 {
-    struct output *found = NULL;
+    struct step_output_file *found = NULL;
 
     pthread_mutex_lock(&step->files.lock);
     for (struct step_output_file *file = step->files.first; file != NULL; file = file->next)
-        if (output_fd(file->output) == fd)
-            found = file->output;
+        if (file_fd(file) == fd)
+            found = file;
     pthread_mutex_unlock(&step->files.lock);
     return found;
 }
 
 static int finish_output(struct step *step, int fd, struct osiris_error *error)
 {
-    struct output *output = fd < 0 ? NULL : find_output(step, fd);
+    struct step_output_file *file = fd < 0 ? NULL : find_file(step, fd);
 
-    if (output == NULL)
+    if (file == NULL)
         return osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "finish_output: there is no such output");
-    return output_finish(output, error) < 0 ? -1 : output_set_aside(output, &step->files.shelf, error);
+    if (file->home != NULL) {
+        home_begin_finish(file->home, HOME_ASIDE);
+        return home_end_finish(file->home, error);
+    }
+    return output_finish(file->output, error) < 0 ? -1 : output_set_aside(file->output, &step->files.shelf, error);
 }
 
 int files_finish_output(const struct osiris_host *host, int fd)
@@ -239,12 +277,26 @@ void files_write_back(struct step *step)
 {
     pthread_mutex_lock(&step->files.lock);
     for (struct step_output_file *file = step->files.first; file != NULL; file = file->next)
-        output_write_back(file->output);
+        if (file->output != NULL)
+            output_write_back(file->output);
     pthread_mutex_unlock(&step->files.lock);
+}
+
+/* All at once: each takes a round trip. */
+static int finish_at_home(struct step *step, enum home_end end, struct osiris_error *error)
+{
+    for (struct step_output_file *file = step->files.first; file != NULL; file = file->next)
+        home_begin_finish(file->home, end);
+    for (struct step_output_file *file = step->files.first; file != NULL; file = file->next)
+        if (home_end_finish(file->home, error) < 0)
+            return -1;
+    return 0;
 }
 
 int files_finish_all(struct step *step, struct osiris_error *error)
 {
+    if (step->run->home != NULL)
+        return finish_at_home(step, HOME_END, error);
     for (struct step_output_file *file = step->files.first; file != NULL; file = file->next)
         if (output_finish(file->output, error) < 0)
             return -1;
@@ -259,6 +311,8 @@ int files_make_ready(struct step *step, struct osiris_error *error)
     pthread_mutex_lock(&step->files.lock);
     step->files.complete = true;
     pthread_mutex_unlock(&step->files.lock);
+    if (step->run->home != NULL)
+        return finish_at_home(step, HOME_READY, error);
     for (struct step_output_file *file = step->files.first; file != NULL; file = file->next)
         if ((may_have_written && output_finish(file->output, error) < 0) || output_make_ready(file->output, error) < 0)
             return -1;
@@ -282,7 +336,7 @@ int files_publish(struct step *step, struct osiris_error *error)
 
     decide_note_publishing(step);
     for (struct step_output_file *file = step->files.first; file != NULL; file = file->next) {
-        if (output_is_stream(file->output))
+        if (file->home != NULL || output_is_stream(file->output))
             continue;
         last = file->output;
         if (output_publish(file->output, error) < 0)
@@ -298,6 +352,8 @@ void files_retract(struct step *step)
 
     for (struct step_output_file *file = step->files.first; file != NULL; file = file->next) {
         _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
+        if (file->home != NULL)
+            continue;
         last = output_is_published(file->output) ? file->output : last;
         if (output_retract(file->output, &error) < 0)
             decide_note_kept(step, error.message);
@@ -313,16 +369,35 @@ int64_t files_size(const struct step *step)
     if (step->files.first == NULL)
         return -1;
     for (const struct step_output_file *file = step->files.first; file != NULL; file = file->next) {
-        int64_t size = output_size(file->output);
+        int64_t size = file->home != NULL ? home_file_size(file->home) : output_size(file->output);
         /* The size of a stream is unknown. */
         total += size >= 0 ? size : atomic_load(&step->progress.bytes);
     }
     return total;
 }
 
+static void close_file(struct step *step, struct step_output_file *file)
+{
+    const struct claims claims = claims_of(step->run);
+
+    if (file->home != NULL) {
+        home_close_output(file->home);
+    } else {
+        if (output_is_stream(file->output))
+            release_stdout(&step->run->outputs);
+        if (file->claimed && !output_is_published(file->output))
+            claims_drop(&claims, file->identity);
+        output_close(file->output);
+    }
+    free(file);
+}
+
 void files_close_all(struct step *step)
 {
     struct step_output_file *reversed = NULL;
+
+    if (step->run->home != NULL)
+        home_close_inputs(step->run->home, step);
 
     while (step->files.first != NULL) {
         struct step_output_file *file = step->files.first;
@@ -333,12 +408,7 @@ void files_close_all(struct step *step)
     while (reversed != NULL) {
         struct step_output_file *file = reversed;
         reversed = file->next;
-        if (output_is_stream(file->output))
-            release_stdout(&step->run->outputs);
-        if (!output_is_published(file->output))
-            claims_drop(step->run, file);
-        output_close(file->output);
-        free(file);
+        close_file(step, file);
     }
     if (step->files.shelf >= 0)
         (void)close(step->files.shelf);

@@ -1,5 +1,6 @@
 /*
- * The files of a step: what a driver's open_input, open_output and finish_output do, and how its outputs become complete.
+ * The files of a step: what a driver's open_input, open_output and finish_output do, and how its outputs become complete. They are files
+ * of this machine, or in a place that does not have the pipeline's files all of them files at home (worker/home.h).
  * Any thread of the driver may open one; `lock` guards the list.
  */
 #ifndef OSIRIS_WORKER_FILES_H
@@ -16,9 +17,10 @@
 struct step;
 
 struct step_output_file {
-    struct output *output;
+    struct output *output;  /* NULL: `home` is it */
+    struct home_file *home; /* of a file at home (worker/home.h) */
     char identity[FINGERPRINT_SIZE]; /* the same for every path to the file; "": it is not a file */
-    bool claimed; /* for this step (worker/claims.c) */
+    bool claimed; /* for this step (core/output/claims.h) */
     struct step_output_file *next;
 };
 
@@ -39,7 +41,7 @@ void files_write_back(struct step *step);
 int files_finish_all(struct step *step, struct osiris_error *error);
 /* [step's thread] The driver has committed, and opens no more. What is left to publish is a rename each. */
 int files_make_ready(struct step *step, struct osiris_error *error);
-/* [step's thread] Publishes all outputs. On failure the error names the one that could not be published, and the others must be
+/* [step's thread] Publishes all outputs, but for those at home, which osiris publishes. On failure the error names the one that could not be published, and the others must be
  * retracted. */
 int files_publish(struct step *step, struct osiris_error *error);
 /* [step's thread] Retracts published outputs. What cannot be undone is noted in the decision. */

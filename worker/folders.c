@@ -5,6 +5,7 @@
 #include "core/base/memory.h"
 #include "core/base/remove-tree.h"
 #include "core/output/artifacts.h"
+#include "worker/home-artifacts.h"
 #include "worker/run.h"
 #include "worker/step-messages.h"
 
@@ -68,6 +69,8 @@ void folders_end(struct step *step)
         remove_tree(step->folders.temp);
     if (step->folders.artifacts != NULL)
         artifacts_sweep(step->folders.artifacts, warn, step);
+    if (step->folders.artifacts != NULL && step->run->home != NULL)
+        home_send_artifacts(step, step->folders.artifacts);
 }
 
 void folders_renew(struct step *step)

@@ -18,7 +18,8 @@ struct step_folders {
 /* [any thread] The host table's functions. */
 const char *folders_artifacts_dir(const struct osiris_host *host);
 const char *folders_temp_dir(const struct osiris_host *host);
-/* [step's thread] The driver is closed: removes the temporary folder and, with a warning, artifacts that cannot be collected. */
+/* [step's thread] The driver is closed: removes the temporary folder and, with a warning, artifacts that cannot be collected. Sends the
+ * others home, if the pipeline's files are there. */
 void folders_end(struct step *step);
 /* [main thread] Before the first attempt, notes the existing artifacts. Before other attempts, removes those that were added since. */
 void folders_renew(struct step *step);

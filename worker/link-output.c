@@ -3,18 +3,12 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/arrow/share.h"
 #include "core/base/clock.h"
-#include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/wire/batch.h"
-
-/* Bytes a second below which compressing pays: a core's compression is faster than the link. Measured while the
- * producer did nothing but wait. */
-#define SLOW_LINK 200e6 /* lz4 */
-#define VERY_SLOW_LINK 50e6 /* zstd */
+#include "core/wire/pace.h"
 
 struct link_output {
     struct channel *channel;
@@ -22,13 +16,11 @@ struct link_output {
     int64_t window;
     /* Set before the producer's thread starts. */
     int64_t stream;
-    bool may_lz4, may_zstd;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
     int64_t credit;
     bool closed, cancelled;
-    /* What waiting for credit has shown of the link. */
-    double waited_s, waited_bytes;
+    struct pace pace;
 };
 
 struct link_output *link_output_new(struct channel *channel, uint64_t window, const struct driver_name *maker)
@@ -52,26 +44,13 @@ void link_output_free(struct link_output *output)
     free(output);
 }
 
-static bool is_allowed(json_object *codecs, const char *codec)
-{
-    for (size_t i = 0; i < json_array_count(codecs); i++) {
-        json_object *name = json_object_array_get_idx(codecs, i);
-        if (json_object_is_type(name, json_type_string) &&
-            strcmp(json_object_get_string(name), codec) == 0)
-            return wire_has_codec(codec);
-    }
-    return false;
-}
-
 void link_output_open(struct link_output *output, int64_t stream, json_object *codecs)
 {
     pthread_mutex_lock(&output->lock);
     output->stream = stream;
     output->credit = 0;
     output->closed = output->cancelled = false;
-    output->may_lz4 = is_allowed(codecs, "lz4");
-    output->may_zstd = is_allowed(codecs, "zstd");
-    output->waited_s = output->waited_bytes = 0;
+    pace_init(&output->pace, codecs);
     pthread_mutex_unlock(&output->lock);
 }
 
@@ -88,7 +67,7 @@ int link_output_credit(struct link_output *output, int64_t bytes, struct osiris_
     bool too_much = bytes > output->window - output->credit;
     if (!too_much) {
         output->credit += bytes;
-        output->waited_bytes += (double)bytes;
+        pace_credit(&output->pace, bytes);
         pthread_cond_broadcast(&output->changed);
     }
     pthread_mutex_unlock(&output->lock);
@@ -146,16 +125,11 @@ static enum queue_result wait_for_credit(struct link_output *output)
 
     pthread_mutex_lock(&output->lock);
     if (output->credit <= 0 && !output->closed && !output->cancelled) {
-        int64_t began_ns = clock_monotonic_ns();
-        /* Older measurements count less, because a link changes. */
-        output->waited_bytes /= 2;
-        output->waited_s /= 2;
+        pace_wait(&output->pace, clock_monotonic_ns());
         while (output->credit <= 0 && !output->closed && !output->cancelled)
             pthread_cond_wait(&output->changed, &output->lock);
-        output->waited_s += (double)(clock_monotonic_ns() - began_ns) / 1e9;
-    } else {
-        output->waited_bytes = output->waited_s = 0;
     }
+    pace_go_on(&output->pace, clock_monotonic_ns());
     if (output->cancelled)
         result = QUEUE_CANCELLED;
     else if (output->closed)
@@ -167,14 +141,9 @@ static enum queue_result wait_for_credit(struct link_output *output)
 static const char *choose_codec(struct link_output *output)
 {
     pthread_mutex_lock(&output->lock);
-    double rate = output->waited_s > 0.02 ? output->waited_bytes / output->waited_s : 1e12;
+    const char *codec = pace_codec(&output->pace);
     pthread_mutex_unlock(&output->lock);
-
-    if (output->may_zstd && rate < VERY_SLOW_LINK)
-        return "zstd";
-    if (output->may_lz4 && rate < SLOW_LINK)
-        return "lz4";
-    return NULL;
+    return codec;
 }
 
 /* A batch on its way: what its pieces point into. */

@@ -11,7 +11,6 @@ worker_sources = \
 	worker/batch.c worker/batch.h \
 	worker/calls.c worker/calls.h \
 	worker/cancel.c worker/cancel.h \
-	worker/claims.c worker/claims.h \
 	worker/columns.c worker/columns.h \
 	worker/decide.c worker/decide.h \
 	worker/describe.c worker/describe.h \
@@ -20,6 +19,11 @@ worker_sources = \
 	worker/fields.c worker/fields.h \
 	worker/files.c worker/files.h \
 	worker/folders.c worker/folders.h \
+	worker/home.c worker/home.h \
+	worker/home-artifacts.c worker/home-artifacts.h \
+	worker/home-messages.c worker/home-messages.h \
+	worker/home-pump.c worker/home-pump.h \
+	worker/home-state.c worker/home-state.h \
 	worker/host.c worker/host.h \
 	worker/hosting.c worker/hosting.h \
 	worker/input-streams.c worker/input-streams.h \

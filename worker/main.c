@@ -36,6 +36,7 @@ static void stop_alone(struct worker *worker, const struct osiris_error *error)
     if (worker->channel != NULL)
         channel_shutdown(worker->channel);
     if (worker->run != NULL) {
+        home_cut(worker->run->home);
         if (decide_stop_all(worker->run, WORKER_STOP_MS))
             run_free(worker->run);
         else

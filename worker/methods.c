@@ -8,6 +8,7 @@
 #include "worker/lifecycle.h"
 #include "worker/answer.h"
 #include "worker/cancel.h"
+#include "worker/home-messages.h"
 #include "worker/prepare.h"
 #include "worker/stream-messages.h"
 #include "worker/worker.h"
@@ -286,6 +287,11 @@ static void note_refusal(struct worker *worker, const struct stream_message *mes
         worker->refused_stream = message->stream;
 }
 
+static struct home *home_of(const struct worker *worker)
+{
+    return worker->run == NULL ? NULL : worker->run->home;
+}
+
 int worker_handle(struct worker *worker, json_object *message, size_t body_length, struct osiris_error *violation)
 {
     struct request request;
@@ -293,6 +299,8 @@ int worker_handle(struct worker *worker, json_object *message, size_t body_lengt
 
     if (request_read(&request, message))
         return handle_request(worker, &request, violation);
+    if (home_is_about_file(message))
+        return home_take_message(home_of(worker), message, body_length, violation);
     /* A heartbeat only has to arrive; unknown types are ignored. */
     stream_message_read(&read, message);
     if (streams_take_message(worker->run, &read, body_length, violation) == 0)
@@ -306,6 +314,8 @@ void *worker_find_room(void *context, json_object *message, size_t length, struc
     struct worker *worker = context;
     struct stream_message read;
 
+    if (home_is_about_file(message))
+        return home_find_room(home_of(worker), message, length, error);
     stream_message_read(&read, message);
     void *room = streams_find_room(worker->run, message, &read, length, error);
     if (room == NULL)

@@ -181,6 +181,18 @@ static uint64_t read_bound(struct fields *params, const char *key)
     return (uint64_t)(bound < LARGEST_QUEUE_BYTES ? bound : LARGEST_QUEUE_BYTES);
 }
 
+static void read_files(struct plan *plan, struct fields *params)
+{
+    const char *files = fields_optional_string(params, "files", "shared");
+
+    plan->files_at_home = strcmp(files, "home") == 0;
+    if (!plan->files_at_home && strcmp(files, "shared") != 0)
+        fields_refuse(params, "files", "is neither home nor shared");
+    plan->files_compression = fields_optional_list(params, "files_compression");
+    for (size_t i = 0; i < json_array_count(plan->files_compression); i++)
+        (void)fields_text_of(params, "files_compression", i, json_object_array_get_idx(plan->files_compression, i));
+}
+
 int plan_read(struct plan *plan, json_object *params, struct osiris_error *error)
 {
     struct fields fields = fields_of_params("prepare", params, error);
@@ -192,6 +204,7 @@ int plan_read(struct plan *plan, json_object *params, struct osiris_error *error
     plan->working_dir = fields_optional_string(&fields, "working_dir", NULL);
     plan->queue_bytes = read_bound(&fields, "queue_bytes");
     plan->spill_bytes = read_bound(&fields, "spill_bytes");
+    read_files(plan, &fields);
     read_environment(plan, &fields);
     read_secrets(plan, &fields);
     read_plan(plan, &fields);

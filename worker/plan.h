@@ -37,6 +37,8 @@ struct plan {
     const char *run_id, *artifacts_dir, *temp_dir;
     const char *working_dir; /* or NULL */
     uint64_t queue_bytes, spill_bytes;
+    bool files_at_home;             /* the place does not have the pipeline's */
+    json_object *files_compression; /* codecs for their contents, or NULL */
     struct plan_step *steps;
     size_t step_count;
     struct plan_edge *edges; /* by number */

@@ -8,9 +8,9 @@
 #include "core/base/json-build.h"
 #include "core/base/memory.h"
 #include "core/base/remove-tree.h"
+#include "core/output/claims.h"
 #include "core/output/litter.h"
 #include "core/plugin/loader.h"
-#include "worker/claims.h"
 #include "worker/plan.h"
 
 static int out_of_memory(struct osiris_error *error)
@@ -207,6 +207,11 @@ static int choose_temp_dir(struct run *run, const struct plan *plan, struct osir
     return 0;
 }
 
+static bool is_mine(const void *run, const char *step_id)
+{
+    return run_find_step(run, step_id) != NULL;
+}
+
 void run_remove_temp_dir(struct run *run)
 {
     cleanup_close_value(&run->temp_lock);
@@ -214,7 +219,7 @@ void run_remove_temp_dir(struct run *run)
     if (run->temp_dir == NULL)
         return;
     remove_tree(run->temp_dir);
-    claims_remove_all(run);
+    claims_remove(&(struct claims){.temp_root = run->temp_root, .run_id = run->run_id}, is_mine, run);
     if (run->made_temp_root)
         (void)rmdir(run->temp_root);
 }
@@ -224,6 +229,8 @@ static int fill(struct run *run, const struct plan *plan, struct osiris_error *e
     run->run_id = strdup(plan->run_id);
     run->artifacts_dir = make_absolute(run, plan->artifacts_dir);
     if (choose_temp_dir(run, plan, error) < 0 || add_secrets(run, plan, error) < 0 || set_environment(plan, error) < 0)
+        return -1;
+    if (plan->files_at_home && (run->home = home_new(run->channel, plan->files_compression, error)) == NULL)
         return -1;
     return make_steps(run, plan, error) < 0 ? -1 : make_edges(run, plan, error);
 }
@@ -253,6 +260,7 @@ void run_free(struct run *run)
     for (size_t i = 0; i < run->step_count; i++)
         step_end_thread(&run->steps[i], &deadline);
     run_remove_temp_dir(run);
+    home_free(run->home);
     for (size_t i = 0; i < run->step_count; i++)
         step_clear(&run->steps[i]);
     redactor_free(run->redactor);
@@ -287,5 +295,7 @@ json_object *run_describe(const struct run *run)
         json_append(drivers, entry);
     }
     json_add(result, "drivers", drivers);
+    if (run->home != NULL)
+        json_add_string(result, "files", "home");
     return result;
 }

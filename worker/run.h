@@ -16,6 +16,7 @@
 #include "core/base/redact.h"
 #include "core/output/output.h"
 #include "core/wire/channel.h"
+#include "worker/home.h"
 #include "worker/step.h"
 
 /* The working directory and the umask at the start: drivers may change those of the process. */
@@ -54,6 +55,8 @@ struct run {
     int temp_lock;   /* its descriptor (core/output/litter.h), or -1 */
     struct step *steps;
     size_t step_count;
+
+    struct home *home; /* NULL: the pipeline's files are here */
 
     struct run_streams streams; /* the main thread's */
     struct run_outputs outputs; /* under its lock */

@@ -8,4 +8,10 @@
 
 void fingerprint(const void *bytes, size_t length, char hex[FINGERPRINT_SIZE]);
 
+/* The same of bytes that come in parts. fingerprint_end frees it; `hex` may be NULL. */
+struct fingerprint;
+struct fingerprint *fingerprint_begin(void);
+void fingerprint_add(struct fingerprint *fingerprint, const void *bytes, size_t length);
+void fingerprint_end(struct fingerprint *fingerprint, char hex[FINGERPRINT_SIZE]);
+
 #endif

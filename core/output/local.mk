@@ -3,8 +3,15 @@
 libosiris_core_la_SOURCES += \
 	core/output/artifacts.c \
 	core/output/artifacts.h \
+	core/output/artifacts-pack.c \
+	core/output/artifacts-stream.h \
+	core/output/artifacts-unpack.c \
+	core/output/claims.c \
+	core/output/claims.h \
 	core/output/hidden.c \
 	core/output/hidden.h \
+	core/output/input.c \
+	core/output/input.h \
 	core/output/litter.c \
 	core/output/litter.h \
 	core/output/output-append.c \

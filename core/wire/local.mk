@@ -24,6 +24,10 @@ libosiris_core_la_SOURCES += \
 	core/wire/indices.c \
 	core/wire/message.c \
 	core/wire/message.h \
+	core/wire/pace.c \
+	core/wire/pace.h \
 	core/wire/schema.c \
 	core/wire/stream.c \
+	core/wire/window.c \
+	core/wire/window.h \
 	$(NULL)

@@ -145,12 +145,14 @@ static int find_tail(struct csv_existing *existing)
 {
     struct stat status;
     ssize_t count = 1;
-    if (existing->decompressor != NULL) {
+    bool known = fstat(existing->fd, &status) == 0;
+    /* From a place that does not have the file, it comes through a pipe. */
+    if (existing->decompressor != NULL || (known && S_ISFIFO(status.st_mode))) {
         while (count > 0)
             count = read_text(existing, existing->text, BLOCK);
         return (int)count;
     }
-    if (fstat(existing->fd, &status) < 0 || !S_ISREG(status.st_mode))
+    if (!known || !S_ISREG(status.st_mode))
         return 1;
     size_t size = status.st_size < TAIL ? (size_t)status.st_size : TAIL;
     existing->text_size = (size_t)status.st_size;

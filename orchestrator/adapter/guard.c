@@ -140,6 +140,12 @@ void adapter_guard_watch(void)
 #endif
 }
 
+void adapter_guard_origin(int *folder, mode_t *umask_then)
+{
+    *folder = start_folder;
+    *umask_then = first_umask;
+}
+
 void adapter_guard_enter(struct adapter_guard *guard)
 {
     own = guard;

@@ -14,6 +14,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "core/base/error.h"
 #include "orchestrator/adapter/calls.h"
@@ -32,6 +33,9 @@ struct adapter_guard {
 
 /* [before any adapter is called, while there is one thread] Installs the handlers and records the working directory and umask, once. */
 void adapter_guard_watch(void);
+
+/* What was recorded: a descriptor of the folder, which stays open (-1: it could not be opened), and the umask. */
+void adapter_guard_origin(int *folder, mode_t *umask_then);
 
 /* [adapter's thread] The calling thread belongs to the adapter until adapter_guard_leave. */
 void adapter_guard_enter(struct adapter_guard *guard);

@@ -100,6 +100,20 @@ static void session_initialized(struct session_worker *worker, json_object *name
     session_event(worker->place->session, EVENT_SESSION_INITIALIZED, fields);
 }
 
+/* It would look for the pipeline's files in its place. */
+static bool is_too_old(struct session_worker *worker, json_object *result)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    if (!worker->files_are_home || strcmp(json_member_string(result, "files", ""), "home") == 0)
+        return false;
+    osiris_error_set(&error, OSIRIS_ERROR_CONFIG,
+                     "the worker in place %s is too old: it cannot use files that are not in its place", worker->place->name);
+    osiris_error_hint(&error, "use the osiris-worker of this version there");
+    worker_fail(worker, &error);
+    return true;
+}
+
 static void answer_prepare(struct session_worker *worker, json_object *result)
 {
     struct session *session = worker->place->session;
@@ -107,6 +121,11 @@ static void answer_prepare(struct session_worker *worker, json_object *result)
     json_object *names = json_object_new_array();
     json_object *fields = json_object_new_object();
 
+    if (is_too_old(worker, result)) {
+        json_object_put(names);
+        json_object_put(fields);
+        return;
+    }
     dependency_check(worker, drivers);
     for (size_t i = 0; i < json_array_count(drivers); i++) {
         json_object *driver = json_object_array_get_idx(drivers, i);
@@ -178,7 +197,7 @@ void worker_drop_requests(struct session_worker *worker)
     while (worker->request_count > 0) {
         const struct session_request request = worker->requests[--worker->request_count];
         if (is_about_group(request.kind))
-            group_answered(worker->place->session, request.index, !request.published);
+            group_answered(worker->place->session, request.index, !worker_is_published(worker, &request));
     }
 }
 
@@ -238,8 +257,11 @@ static void answer_error(struct session_worker *worker, const struct session_req
     case REQUEST_PHASE_COMMIT:
     case REQUEST_PHASE_PUBLISH:
     case REQUEST_ABORT:
-        session_fail(session, &error);
-        group_answered(session, request->index, true);
+        if (worker_is_published(worker, request))
+            session_warn_late_failure(worker, &error);
+        else
+            session_fail(session, &error);
+        group_answered(session, request->index, !worker_is_published(worker, request));
         break;
     case REQUEST_CLEANUP:
         finish_cleanup(worker);

@@ -6,7 +6,7 @@
 #include "core/output/artifacts.h"
 #include "orchestrator/session/notes.h"
 
-static char *artifacts_path(const struct session *session, const struct session_step *step)
+char *session_artifacts_path(const struct session *session, const struct session_step *step)
 {
     return memory_format("%s/%s", rundir_artifacts_path(session->options->rundir), step->id);
 }
@@ -18,14 +18,14 @@ void session_note_artifacts(struct session *session)
         struct session_step *step = &session->steps[i];
         if (!session->groups[step->plan->group].may_repeat)
             continue;
-        _cleanup_free_ char *path = artifacts_path(session, step);
+        _cleanup_free_ char *path = session_artifacts_path(session, step);
         step->artifacts = folder_entries(path);
     }
 }
 
 void session_remove_new_artifacts(const struct session *session, const struct session_step *step)
 {
-    _cleanup_free_ char *path = artifacts_path(session, step);
+    _cleanup_free_ char *path = session_artifacts_path(session, step);
 
     remove_new_entries(path, step->artifacts);
 }
@@ -47,7 +47,7 @@ void session_sweep_artifacts(struct session *session)
 {
     for (size_t i = 0; i < session->plan->step_count; i++) {
         struct sweeping sweeping = {session, &session->steps[i]};
-        _cleanup_free_ char *path = artifacts_path(session, sweeping.step);
+        _cleanup_free_ char *path = session_artifacts_path(session, sweeping.step);
         artifacts_sweep(path, warn_of_artifact, &sweeping);
     }
     struct sweeping rest = {session, NULL};

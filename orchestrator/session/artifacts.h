@@ -4,6 +4,8 @@
 
 #include "orchestrator/session/state.h"
 
+/* The folder of the step. Free it. */
+char *session_artifacts_path(const struct session *session, const struct session_step *step);
 /* Call it after osiris has written its own artifacts. */
 void session_note_artifacts(struct session *session);
 /* Removes what a failed attempt of the step has left. */

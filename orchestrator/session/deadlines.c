@@ -6,6 +6,7 @@
 #include "orchestrator/oml/duration.h"
 #include "orchestrator/session/attempts.h"
 #include "orchestrator/session/failure.h"
+#include "orchestrator/session/home.h"
 #include "orchestrator/session/link.h"
 #include "orchestrator/session/notes.h"
 #include "orchestrator/session/pause.h"
@@ -156,6 +157,7 @@ void session_check_deadlines(struct session *session)
     for (size_t i = 0; i < session->plan->group_count; i++)
         check_group(session, i, now);
     session_check_streams(session, now);
+    session_check_home(session, now);
     for (size_t i = 0; i < session->worker_count; i++)
         worker_check_deadlines(&session->workers[i]);
     for (size_t i = 0; i < session->place_count; i++)
@@ -164,7 +166,7 @@ void session_check_deadlines(struct session *session)
 
 int64_t session_next_deadline(const struct session *session)
 {
-    int64_t next = session_next_stream_end(session);
+    int64_t next = clock_earlier(session_next_stream_end(session), session_next_home_deadline(session));
 
     if (session->grace_deadline_ms != 0)
         next = clock_earlier(next, session->grace_deadline_ms);

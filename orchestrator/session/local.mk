@@ -15,6 +15,12 @@ libosiris_orchestrator_la_SOURCES += \
 	orchestrator/session/errors.h \
 	orchestrator/session/failure.c \
 	orchestrator/session/failure.h \
+	orchestrator/session/home.c \
+	orchestrator/session/home.h \
+	orchestrator/session/home-events.c \
+	orchestrator/session/home-groups.c \
+	orchestrator/session/home-messages.c \
+	orchestrator/session/home-state.h \
 	orchestrator/session/link.c \
 	orchestrator/session/link.h \
 	orchestrator/session/loop.c \

@@ -15,6 +15,7 @@
 #include "orchestrator/session/attempts.h"
 #include "orchestrator/session/deadlines.h"
 #include "orchestrator/session/failure.h"
+#include "orchestrator/session/home.h"
 #include "orchestrator/session/notes.h"
 #include "orchestrator/session/pause.h"
 #include "orchestrator/session/place.h"
@@ -303,7 +304,8 @@ static void advance(struct session *session)
 
 /* Waiting for events, and handling them. */
 
-#define FDS_OF_WORKERS(session) (1 + (session)->place_count)
+#define FDS_OF_PLACES 2
+#define FDS_OF_WORKERS(session) (FDS_OF_PLACES + (session)->place_count)
 #define FDS_A_WORKER 4
 
 static nfds_t fill_fds(const struct session *session, struct pollfd *fds)
@@ -311,6 +313,7 @@ static nfds_t fill_fds(const struct session *session, struct pollfd *fds)
     nfds_t count = 0;
 
     fds[count++] = (struct pollfd){.fd = session->signal_fd, .events = POLLIN};
+    fds[count++] = (struct pollfd){.fd = session_files_fd(session), .events = POLLIN};
     for (size_t i = 0; i < session->place_count; i++) {
         const struct adapter_thread *adapter = session->places[i].adapter;
         fds[count++] = (struct pollfd){.fd = adapter == NULL ? -1 : adapter_thread_fd(adapter), .events = POLLIN};
@@ -354,6 +357,8 @@ static void serve(struct session *session, const struct pollfd *fds)
 {
     if (fds[0].revents != 0)
         read_signals(session);
+    if (fds[1].revents != 0)
+        session_take_file_events(session);
     for (size_t i = 0; i < session->worker_count; i++) {
         struct session_worker *worker = &session->workers[i];
         const struct pollfd *own = &fds[FDS_OF_WORKERS(session) + FDS_A_WORKER * i];
@@ -364,7 +369,7 @@ static void serve(struct session *session, const struct pollfd *fds)
             worker_receive(worker, link);
     }
     for (size_t i = 0; i < session->place_count; i++)
-        if (fds[1 + i].revents != 0)
+        if (fds[FDS_OF_PLACES + i].revents != 0)
             place_handle_outcome(&session->places[i]);
 }
 
@@ -416,6 +421,7 @@ void session_loop(struct session *session)
             break;
         wait_for_others(session, fds);
         session_forward_credits(session);
+        session_read_on(session);
         session_check_deadlines(session);
         flush_records(session);
     }

@@ -8,6 +8,7 @@
 #include "orchestrator/base/redact-message.h"
 #include "orchestrator/session/answers.h"
 #include "orchestrator/session/errors.h"
+#include "orchestrator/session/home.h"
 #include "orchestrator/session/reports.h"
 #include "orchestrator/session/silence.h"
 #include "orchestrator/session/streams.h"
@@ -78,7 +79,8 @@ void worker_handle(struct session_worker *worker, json_object *message, size_t b
     const char *type = json_member_string(message, "type", "");
     bool is_answer = json_object_object_get_ex(message, "id", NULL);
 
-    if (!is_answer && worker_forward(worker, type, message, body_length))
+    if (!is_answer && (worker_forward(worker, type, message, body_length) ||
+                       worker_take_file_message(worker, type, message, body_length)))
         return;
     /* From here on everything may be recorded. */
     _cleanup_json_ json_object *clean = redactor_message(worker->place->session->options->redactor, message);

@@ -13,6 +13,7 @@
 #include "core/wire/body.h"
 #include "orchestrator/adapter/guard.h"
 #include "orchestrator/session/failure.h"
+#include "orchestrator/session/home.h"
 #include "orchestrator/session/link.h"
 #include "orchestrator/session/notes.h"
 #include "orchestrator/session/orphans.h"
@@ -316,6 +317,7 @@ static int open_channel(struct session_worker *worker, struct osiris_channel *ma
     struct session *session = worker->place->session;
 
     worker->remote = (made->flags & OSIRIS_CHANNEL_REMOTE) != 0;
+    worker->files_are_home = (made->flags & OSIRIS_CHANNEL_FILES_HOME) != 0;
     session->has_remote = session->has_remote || worker->remote;
     worker->log = worker_log_new(steal_fd(&made->diagnostics), session->options->redactor, worker_report_line, worker);
     int reason = errno;
@@ -328,6 +330,8 @@ static int open_channel(struct session_worker *worker, struct osiris_channel *ma
     worker_trace(worker);
     if (make_session_secret(worker->session_id) < 0 || make_session_secret(worker->token) < 0)
         return osiris_error_set_errno(error, errno, "cannot communicate with the worker");
+    if (worker->files_are_home && worker_serve_files(worker, error) < 0)
+        return -1;
     if (adapter_thread_can_reconnect(worker->place->adapter))
         channel_allow_resumption(worker->channel, worker->session_id, worker->token, true);
     return 0;
@@ -429,6 +433,7 @@ static void reset_worker(struct session_worker *worker)
     worker_log_free(worker->log);
     json_object_put(worker->codecs);
     osiris_error_clear(&worker->failure);
+    worker_forget_files(worker);
     worker->log = NULL;
     worker->codecs = NULL;
     worker->killed = worker->has_left = worker->never_started = worker->end_is_known = false;

@@ -8,6 +8,7 @@
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/wire/batch.h"
+#include "orchestrator/session/home.h"
 #include "orchestrator/session/records.h"
 #include "orchestrator/session/send.h"
 #include "orchestrator/session/streams.h"
@@ -114,6 +115,10 @@ void worker_send_prepare(struct session_worker *worker, const struct osiris_chan
     json_add(params, "secrets", shared(options->compiled->secrets));
     json_add(params, "environment", shared(options->environment));
     add_folders(params, session, made);
+    if (worker->files_are_home) {
+        json_add_string(params, "files", "home");
+        json_add(params, "files_compression", worker_file_codecs(worker));
+    }
     json_add_integer(params, "queue_bytes", session->limits.queue_bytes);
     json_add_integer(params, "spill_bytes", session->limits.spill_bytes);
     (void)worker_send_request(worker, REQUEST_PREPARE, "prepare", 0, params);
@@ -208,18 +213,23 @@ static void send_to_group(struct session *session, size_t group, enum request_ki
     }
 }
 
-bool session_group_is_spread(const struct session *session, size_t group)
+bool session_group_has_phases(const struct session *session, size_t group)
 {
     size_t count = 0;
+    bool is_home = false;
 
-    for (size_t i = 0; i < session->worker_count; i++)
-        count += worker_has_group(&session->workers[i], group);
-    return count > 1;
+    for (size_t i = 0; i < session->worker_count; i++) {
+        if (!worker_has_group(&session->workers[i], group))
+            continue;
+        count++;
+        is_home = is_home || session->workers[i].files_are_home;
+    }
+    return count > 1 || is_home;
 }
 
 void session_send_commit(struct session *session, size_t group)
 {
-    if (session_group_is_spread(session, group))
+    if (session_group_has_phases(session, group))
         send_to_group(session, group, REQUEST_PHASE_COMMIT, "commit", "commit");
     else
         send_to_group(session, group, REQUEST_COMMIT, "commit", NULL);

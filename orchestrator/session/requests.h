@@ -12,7 +12,7 @@ void session_send_step(struct session *session, size_t step);
 void session_send_commit(struct session *session, size_t group);
 void session_send_publish(struct session *session, size_t group);
 void session_send_abort(struct session *session, size_t group);
-bool session_group_is_spread(const struct session *session, size_t group);
+bool session_group_has_phases(const struct session *session, size_t group);
 void worker_send_cancel(struct session_worker *worker);
 /* To all workers in WORKER_RUNNING. */
 void session_send_cancel(struct session *session);

@@ -24,6 +24,14 @@ void worker_send(struct session_worker *worker, json_object *message)
         note_sent(worker, channel_send(worker->channel, message, false, &error), &error);
 }
 
+void worker_send_owed(struct session_worker *worker, json_object *message)
+{
+    struct osiris_error error = OSIRIS_ERROR_INIT;
+
+    if (worker_is_reachable(worker))
+        note_sent(worker, channel_send_owed(worker->channel, message, &error), &error);
+}
+
 void worker_send_body(struct session_worker *worker, json_object *message, const struct channel_body *body)
 {
     struct osiris_error error = OSIRIS_ERROR_INIT;

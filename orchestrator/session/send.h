@@ -5,6 +5,8 @@
 #include "orchestrator/session/state.h"
 
 void worker_send(struct session_worker *worker, json_object *message);
+/* The same for what the worker waits for, which may always be sent (channel_send_owed). */
+void worker_send_owed(struct session_worker *worker, json_object *message);
 /* Sent after all earlier bodies; `body` may be NULL. */
 void worker_send_body(struct session_worker *worker, json_object *message, const struct channel_body *body);
 /* Takes `params`, which may be NULL. False: the worker has failed and will not answer. */

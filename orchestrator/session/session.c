@@ -14,6 +14,7 @@
 #include "orchestrator/adapter/guard.h"
 #include "orchestrator/session/artifacts.h"
 #include "orchestrator/session/attempts.h"
+#include "orchestrator/session/home.h"
 #include "orchestrator/session/loop.h"
 #include "orchestrator/session/notes.h"
 #include "orchestrator/session/orphans.h"
@@ -174,6 +175,7 @@ static int run(struct session *session, struct osiris_error *error)
         session_note_artifacts(session);
         result = run_places(session, error);
     }
+    session_free_home(session);
     session_free_places(session);
     /* Even a run that has succeeded fails then, because it is unknown what such an adapter has left behind. */
     if (result == 0)
@@ -190,8 +192,10 @@ static int run(struct session *session, struct osiris_error *error)
 
 static void clear_session(struct session *session)
 {
-    for (size_t i = 0; session->groups != NULL && i < session->plan->group_count; i++)
+    for (size_t i = 0; session->groups != NULL && i < session->plan->group_count; i++) {
         osiris_error_clear(&session->groups[i].cause);
+        json_object_put(session->groups[i].published);
+    }
     for (size_t i = 0; session->steps != NULL && i < session->plan->step_count; i++) {
         osiris_error_clear(&session->steps[i].held);
         osiris_error_clear(&session->steps[i].overdue);

@@ -5,6 +5,7 @@
 #include "orchestrator/session/answers.h"
 #include "orchestrator/session/attempts.h"
 #include "orchestrator/session/blame.h"
+#include "orchestrator/session/home.h"
 #include "orchestrator/session/losses.h"
 #include "orchestrator/session/place.h"
 #include "orchestrator/session/requests.h"
@@ -99,11 +100,16 @@ static bool settle_group(struct session *session, size_t number)
     if (group->pending > 0 || (!commits && state != GROUP_RETRACTING && state != GROUP_ABORTING))
         return false;
     if (!commits) {
+        session_end_home(session, number);
         schedule_group_aborted(session->schedule, number);
-    } else if (state == GROUP_COMMITTING && !group->refused && session_group_is_spread(session, number)) {
+    } else if (group->refused ? session_retract_home(session, number) : session_publish_home(session, number)) {
+        return true; /* and then comes back here */
+    } else if (state == GROUP_COMMITTING && !group->refused && session_group_has_phases(session, number)) {
         schedule_group_prepared(session->schedule, number);
         session_send_publish(session, number);
     } else {
+        if (!group->refused)
+            session_end_home(session, number);
         session_report_group(session, number);
         schedule_group_committed(session->schedule, number, !group->refused);
     }
@@ -186,7 +192,9 @@ void session_resume(struct session *session)
         bool ready = is_ready(session, i);
         session->has_begun = session->has_begun || ready;
         schedule_set_ready(session->schedule, i, ready);
-        if (ready && schedule_group_state(session->schedule, i) == GROUP_PAUSED && now >= session->groups[i].resume_ms)
+        /* What the last attempt has left at home goes first. */
+        if (ready && schedule_group_state(session->schedule, i) == GROUP_PAUSED && now >= session->groups[i].resume_ms &&
+            session->groups[i].files == 0)
             session_resume_group(session, i);
     }
 }
@@ -196,7 +204,7 @@ int64_t session_next_resumption(const struct session *session)
     int64_t next = INT64_MAX;
 
     for (size_t i = 0; i < session->plan->group_count; i++)
-        if (schedule_group_state(session->schedule, i) == GROUP_PAUSED && is_ready(session, i))
+        if (schedule_group_state(session->schedule, i) == GROUP_PAUSED && is_ready(session, i) && session->groups[i].files == 0)
             next = clock_earlier(next, session->groups[i].resume_ms);
     for (size_t i = 0; i < session->worker_count && may_restart(session); i++)
         if (is_to_restart(&session->workers[i]))

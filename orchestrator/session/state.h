@@ -9,6 +9,7 @@
  *   trace.c      tracing of frames
  *   send.c       sending messages and requests
  *   streams.c    batches between workers
+ *   home.c       files of this machine for workers elsewhere; home-messages.c, home-events.c, home-groups.c
  *   requests.c   requests to workers
  *   records.c    records of the steps before they run
  *   steps.c      the end of a step
@@ -111,6 +112,8 @@ struct session_worker {
     bool killed;             /* by osiris */
     bool has_left;           /* it has reported an error and closes the channel */
     bool remote;             /* compression may pay on its link */
+    bool files_are_home;     /* its place does not have the files of this machine */
+    struct worker_files *files; /* those that it uses (home.h), or NULL */
     json_object *codecs;     /* the codecs that it can read, or NULL */
     struct body_pool *pool;  /* NULL before the first body */
     uint8_t *body;           /* of the next message; owned */
@@ -179,12 +182,19 @@ struct session_step {
     json_object *metrics; /* [{metric, value, unit}], not reported yet; or NULL */
 };
 
+/* What happens to a group's outputs at home (home.h). */
+enum home_state { HOME_IDLE, HOME_PUBLISHING, HOME_PUBLISHED, HOME_RETRACTING };
+
 /* A group. Its state is in the schedule (schedule.h). */
 struct session_group {
     size_t pending;  /* workers that have not answered the commit or abort */
     bool refused;    /* one of them could not be reached, or has answered with an error */
     bool may_repeat; /* one of its steps has a `retry` */
     int64_t attempt; /* counted from 1 */
+    enum home_state home;   /* of its outputs at home */
+    size_t files;           /* at home that are not closed */
+    int64_t home_ms;        /* monotonic: when publishing or taking back takes too long; 0: not set */
+    json_object *published; /* those that are published and not reported yet, or NULL */
     struct osiris_error cause; /* why its attempt has failed, if another may follow */
     size_t cause_step;
     /* Monotonic milliseconds; 0: not set. */
@@ -234,6 +244,8 @@ struct session {
     struct session_worker *workers; /* of all places */
     size_t worker_count;
     uint64_t last_failure;
+    struct files *files; /* of this machine, for places that do not have them; NULL: there are none */
+    struct session_file *first_file, *last_file; /* those that are in use, in the order of opening */
     char **environment; /* of the workers' processes */
     json_object *artifacts; /* contents of their folder before the run; NULL: unknown */
     struct adapter_sink sink;

@@ -117,10 +117,15 @@ struct session_request *worker_find_request(struct session_worker *worker, const
     return NULL;
 }
 
+bool worker_is_published(const struct session_worker *worker, const struct session_request *request)
+{
+    return request->published || (request->kind == REQUEST_PHASE_PUBLISH && worker->files_are_home);
+}
+
 bool worker_has_published(const struct session_worker *worker, size_t group)
 {
     for (size_t i = 0; i < worker->request_count; i++)
-        if (worker->requests[i].published && worker->requests[i].index == group)
+        if (worker_is_published(worker, &worker->requests[i]) && worker->requests[i].index == group)
             return true;
     return false;
 }

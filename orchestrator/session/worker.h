@@ -23,6 +23,9 @@ void worker_kill(struct session_worker *worker);
 
 /* The request in flight with this id, or NULL. */
 struct session_request *worker_find_request(struct session_worker *worker, const char *id);
+/* Whether a request of a commit has done what matters: everything is published. A worker whose outputs are at home has nothing to publish
+ * itself; they were published before its second phase. */
+bool worker_is_published(const struct session_worker *worker, const struct session_request *request);
 /* Whether it has published all of its outputs of a group that is being committed. */
 bool worker_has_published(const struct session_worker *worker, size_t group);
 

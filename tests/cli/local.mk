@@ -14,6 +14,7 @@ cli_tests = \
 	tests/cli/test_odd_drivers.py \
 	tests/cli/test_hanging_drivers.py \
 	tests/cli/test_heartbeats.py \
+	tests/cli/test_home_files.py \
 	tests/cli/test_places.py \
 	tests/cli/test_relayed_places.py \
 	tests/cli/test_relays.py \

@@ -37,6 +37,7 @@ static const char spec[] =
     "\"cuts\": {\"type\": \"integer\", \"default\": 1000000, \"description\": \"no more than these\"},"
     "\"tcp\": {\"type\": \"boolean\", \"default\": false},"
     "\"remote\": {\"type\": \"boolean\", \"default\": false},"
+    "\"folder\": {\"type\": \"string\", \"description\": \"of the place, which does not have osiris's files\"},"
     "\"down_ms\": {\"type\": \"integer\", \"default\": 0, \"description\": \"from a cut to the next link\"},"
     "\"cut_after\": {\"type\": \"integer\", \"default\": -1, \"description\": \"once, after so many frames\"},"
     "\"then\": {\"type\": \"string\", \"enum\": [\"go_on\", \"never_again\", \"kill\"],"
@@ -66,6 +67,8 @@ struct flaky {
     struct sockaddr_storage address;
     socklen_t address_length;
     int listen_fd, lingering_fd;
+    const char *folder; /* NULL: the place has osiris's files */
+    char artifacts_dir[4096], temp_dir[4096];
     int64_t cut_at_ms;
     /* The link, and who carries. Joined before anything below is touched. */
     pthread_t carrier;
@@ -178,8 +181,13 @@ static int pass(struct flaky *flaky, int which, const unsigned char *bytes, size
         allowed = (size_t)flaky->budget;
         cut = 1;
     }
-    while (done < allowed) {
-        ssize_t sent = send(flaky->ends[!which], bytes + done, allowed - done, MSG_NOSIGNAL);
+    while (done < allowed && !atomic_load(&flaky->stop)) {
+        struct pollfd ready = {.fd = flaky->ends[!which], .events = POLLOUT};
+        if (poll(&ready, 1, 20) <= 0)
+            continue; /* its reader may have stopped reading */
+        ssize_t sent = send(flaky->ends[!which], bytes + done, allowed - done, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0 && (errno == EAGAIN || errno == EINTR))
+            continue;
         if (sent <= 0)
             return 0; /* its reader is gone: the end is seen on the next read */
         done += (size_t)sent;
@@ -305,8 +313,14 @@ static int make_link(struct flaky *flaky, struct osiris_channel *channel)
     }
     flaky->has_carrier = 1;
     channel->socket = sockets[0];
+    if (flaky->folder != NULL) {
+        channel->flags = OSIRIS_CHANNEL_FILES_HOME;
+        channel->artifacts_dir = flaky->artifacts_dir;
+        channel->temp_dir = flaky->temp_dir;
+        channel->working_dir = flaky->folder;
+    }
     if (flaky->host->get_boolean(flaky->host, OSIRIS_CONFIG, "remote", 0))
-        channel->flags = OSIRIS_CHANNEL_REMOTE;
+        channel->flags |= OSIRIS_CHANNEL_REMOTE;
     return 0;
 }
 
@@ -384,6 +398,8 @@ static void run_child(const struct flaky *flaky, int diagnostics)
     sigset_t none;
 
     (void)setpgid(0, 0);
+    if (flaky->folder != NULL && chdir(flaky->folder) < 0)
+        _exit(126);
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     if (high >= 0 && dup2(high, CHILD_LISTEN_FD) >= 0 && dup2(high_diagnostics, STDOUT_FILENO) >= 0 &&
@@ -404,6 +420,11 @@ static int flaky_open(const struct osiris_host *host, const struct osiris_adapte
     flaky->host = host;
     flaky->context = context;
     flaky->listen_fd = flaky->lingering_fd = flaky->ends[0] = flaky->ends[1] = -1;
+    flaky->folder = host->get_string(host, OSIRIS_CONFIG, "folder", NULL);
+    if (flaky->folder != NULL) {
+        snprintf(flaky->artifacts_dir, sizeof flaky->artifacts_dir, "%s/artifacts", flaky->folder);
+        snprintf(flaky->temp_dir, sizeof flaky->temp_dir, "%s/temp", flaky->folder);
+    }
     flaky->by_frames = strcmp(mode, "frames") == 0;
     flaky->by_bytes = strcmp(mode, "bytes") == 0;
     flaky->seed = (unsigned)host->get_integer(host, OSIRIS_CONFIG, "seed", 1);

@@ -6,7 +6,9 @@ EXTRA_DIST += tests/plugins/test-plugin.h
 check_LTLIBRARIES += tests/plugins/generate.la tests/plugins/processors.la \
 	tests/plugins/collect.la tests/plugins/raw.la tests/plugins/other/pass.la \
 	tests/plugins/asked.la tests/plugins/faulty.la tests/plugins/leaky.la \
-	tests/plugins/odd.la
+	tests/plugins/odd.la tests/plugins/files.la
+tests_plugins_files_la_SOURCES = tests/plugins/files.c
+tests_plugins_files_la_LDFLAGS = $(test_plugin_ldflags)
 tests_plugins_leaky_la_SOURCES = tests/plugins/leaky.c
 tests_plugins_leaky_la_LDFLAGS = $(test_plugin_ldflags)
 tests_plugins_asked_la_SOURCES = tests/plugins/asked.c

@@ -1,5 +1,5 @@
 /* Which step writes which file; see claims.h. */
-#include "worker/claims.h"
+#include "core/output/claims.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -10,24 +10,23 @@
 
 #include "core/base/atomic-file.h"
 #include "core/base/memory.h"
-#include "worker/run.h"
 
 #define TRIES 100
 #define CLAIM_SIZE (NAME_MAX + 2)
 
-static char *claims_folder(const struct run *run)
+static char *claims_folder(const struct claims *claims)
 {
-    return memory_format("%s/files-%s", run->temp_root, run->run_id);
+    return memory_format("%s/files-%s", claims->temp_root, claims->run_id);
 }
 
-static char *claim_path(const struct run *run, const char *identity)
+static char *claim_path(const struct claims *claims, const char *identity)
 {
-    return memory_format("%s/files-%s/%s", run->temp_root, run->run_id, identity);
+    return memory_format("%s/files-%s/%s", claims->temp_root, claims->run_id, identity);
 }
 
-static int make_folder(const struct run *run, struct osiris_error *error)
+static int make_folder(const struct claims *claims, struct osiris_error *error)
 {
-    _cleanup_free_ char *folder = claims_folder(run);
+    _cleanup_free_ char *folder = claims_folder(claims);
 
     return make_directories(folder, 0700, error);
 }
@@ -59,33 +58,24 @@ static int take(const struct output *output, const char *path, const char *step_
     return osiris_error_set_errno(error, errno, "cannot note who writes \"%s\"", output_path(output));
 }
 
-int claims_take(const struct step *step, struct step_output_file *file, struct osiris_error *error)
+int claims_take(const struct claims *claims, const struct output *output, const char *identity, const char *step_id,
+                struct osiris_error *error)
 {
-    int known = output_identity(file->output, file->identity, error);
+    _cleanup_free_ char *path = claim_path(claims, identity);
 
-    if (known != 0)
-        return known < 0 ? -1 : 0;
-    for (const struct step_output_file *other = step->files.first; other != NULL; other = other->next)
-        if (strcmp(other->identity, file->identity) == 0)
-            return osiris_error_set(error, OSIRIS_ERROR_CONFIG, "\"%s\" is already being written", output_path(file->output));
-    _cleanup_free_ char *path = claim_path(step->run, file->identity);
-    if (make_folder(step->run, error) < 0 || take(file->output, path, step->plan.id, error) < 0)
-        return -1;
-    file->claimed = true;
-    return 0;
+    return make_folder(claims, error) < 0 ? -1 : take(output, path, step_id, error);
 }
 
-void claims_drop(const struct run *run, const struct step_output_file *file)
+void claims_drop(const struct claims *claims, const char *identity)
 {
-    _cleanup_free_ char *path = claim_path(run, file->identity);
+    _cleanup_free_ char *path = claim_path(claims, identity);
 
-    if (file->claimed)
-        (void)unlink(path);
+    (void)unlink(path);
 }
 
-void claims_remove_all(const struct run *run)
+void claims_remove(const struct claims *claims, bool (*is_mine)(const void *context, const char *step_id), const void *context)
 {
-    _cleanup_free_ char *path = claims_folder(run);
+    _cleanup_free_ char *path = claims_folder(claims);
     _cleanup_dir_ DIR *folder = opendir(path);
 
     if (folder == NULL)
@@ -94,7 +84,7 @@ void claims_remove_all(const struct run *run)
         char claim[CLAIM_SIZE];
         ssize_t length = readlinkat(dirfd(folder), entry->d_name, claim, sizeof claim - 1);
         claim[length < 0 ? 0 : length] = '\0';
-        if (length > 0 && run_find_step(run, claim) != NULL)
+        if (length > 0 && (is_mine == NULL || is_mine(context, claim)))
             (void)unlinkat(dirfd(folder), entry->d_name, 0);
     }
     (void)rmdir(path);
