@@ -38,6 +38,7 @@ ROOMS = {
     "drivers/kit": set(),
     "drivers/csv": set(),
     "drivers/mysql": set(),
+    "plugins/exec": set(),
     "plugins/local": set(),
 }
 
