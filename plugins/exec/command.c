@@ -165,6 +165,19 @@ bool command_wait(struct command *command, int timeout_ms)
     return command->ended;
 }
 
+/* Also what the command has started and left in its group. Orphans may become children of this process. */
+static void end_group(pid_t group)
+{
+    const int64_t deadline = now_ms() + TERM_MS;
+
+    (void)kill(-group, SIGKILL);
+    while (waitpid(group, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    while (kill(-group, 0) == 0 && now_ms() < deadline)
+        if (waitpid(-group, NULL, WNOHANG) <= 0)
+            (void)poll(NULL, 0, TICK_MS);
+}
+
 void command_end(struct command *command, int patience_ms)
 {
     close_fd(&command->input);
@@ -176,9 +189,6 @@ void command_end(struct command *command, int patience_ms)
         (void)kill(-command->pid, SIGTERM);
         (void)command_wait(command, TERM_MS);
     }
-    /* Also what the command has started in its group and left there. */
-    (void)kill(-command->pid, SIGKILL);
-    while (waitpid(command->pid, NULL, 0) < 0 && errno == EINTR)
-        continue;
+    end_group(command->pid);
     command->pid = 0;
 }

@@ -15,7 +15,7 @@ const char options_spec[] =
     "   \"description\": \"The words that stand before the shell: [ssh, build-box]\"},"
     "  \"shell\": {\"type\": \"string\", \"minLength\": 1, \"default\": \"sh\","
     "   \"description\": \"A POSIX shell in the place. It gets a script on its standard input\"},"
-    "  \"folder\": {\"type\": \"string\", \"pattern\": \"^/[^:;$\\\\n]*$\","
+    "  \"folder\": {\"type\": \"string\", \"pattern\": \"^/[^:;$]*$\","
     "   \"description\": \"Where bundles and workers lie in the place: an absolute path. Default: osiris/place in the user's cache\"},"
     "  \"files\": {\"type\": \"string\", \"enum\": [\"home\", \"shared\"], \"default\": \"home\","
     "   \"description\": \"home: the pipeline's files are on this machine. shared: the place has the same file system\"},"

@@ -28,7 +28,7 @@ static const char begin[] =
     "say begins\n";
 
 static const char check_machine[] =
-    "if [ -t 0 ] || [ -t 1 ]; then fail 'the command gives it a terminal; leave out -t'; fi\n"
+    "[ ! -t 0 ] || fail 'the command gives it a terminal; leave out -t'\n"
     "found=$(uname -m) || fail 'it has no uname'\n"
     "[ \"$found\" = \"$machine\" ] || fail \"its architecture is $found, and the bundle is for $machine\"\n"
     "found=$(uname -r); major=${found%%.*}; minor=${found#*.}; minor=${minor%%[!0-9]*}\n"
