@@ -30,13 +30,13 @@ cli_tests = \
 	tests/cli/test_wrong_nodes.py \
 	$(NULL)
 EXTRA_DIST += tests/cli/tap.py tests/cli/relays.py tests/cli/worker_session.py tests/cli/test_orders.py tests/cli/test_mysql_types.py \
-	tests/cli/bundles.py tests/cli/test_bundle.py tests/cli/test_bundle_contents.py $(cli_tests)
+	tests/cli/bundles.py tests/cli/test_bundle.py tests/cli/test_bundle_contents.py tests/cli/test_bundled_relays.py $(cli_tests)
 if HAVE_PYTHON3
 TESTS += $(cli_tests)
 if HAVE_MYSQL
 TESTS += tests/cli/test_orders.py tests/cli/test_mysql_types.py
 endif
 if HAVE_BUNDLE
-TESTS += tests/cli/test_bundle.py tests/cli/test_bundle_contents.py
+TESTS += tests/cli/test_bundle.py tests/cli/test_bundle_contents.py tests/cli/test_bundled_relays.py
 endif
 endif
