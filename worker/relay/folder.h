@@ -38,8 +38,8 @@ enum { FOLDER_FAILED = -1, FOLDER_OPEN = 0, FOLDER_NONE = 1 };
 
 /* Opens a folder that must be this user's alone; FOLDER_NONE: it does not exist. */
 int folder_open(struct folder *folder, const char *path, struct osiris_error *error);
-/* Opens and locks it, and waits a limited time for the lock. `create`: also creates it. An existing folder must be empty, or have been
- * created by this function. */
+/* Opens and locks it, and waits a limited time for the lock. `create`: also creates it. An existing folder must be empty,
+ * or have been created by this function. */
 int folder_lock(struct folder *folder, const char *path, bool create, struct osiris_error *error);
 void folder_unlock(struct folder *folder);
 void folder_close(struct folder *folder);
