@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -51,6 +52,17 @@ static void tidy_descriptors(void)
     const int last = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 65536 ? (int)limit.rlim_cur : 65536;
     for (fd = STDERR_FILENO + 1; fd < last; fd++)
         (void)close(fd);
+}
+
+/* Secrets pass through a relay, and what drivers print is in the keeper's memory. */
+static void protect_memory(void)
+{
+    static const struct rlimit no_core = {0, 0};
+
+    (void)setrlimit(RLIMIT_CORE, &no_core);
+#ifndef OSIRIS_SANITIZED
+    (void)prctl(PR_SET_DUMPABLE, 0);
+#endif
 }
 
 static int read_path(struct words *words, const char *text, struct osiris_error *error)
@@ -119,6 +131,7 @@ static int command_start(int count, char **texts, worker_function work)
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     _cleanup_(words_clear) struct words words = {0};
 
+    protect_memory();
     tidy_descriptors();
     if (read_words(&words, count, texts, true, &error) < 0)
         return fail(&error);
@@ -132,6 +145,7 @@ static int command_relay(int count, char **texts, worker_function work)
     _cleanup_(words_clear) struct words words = {0};
 
     (void)work;
+    protect_memory();
     tidy_descriptors();
     return read_words(&words, count, texts, false, &error) < 0 ? fail(&error) : be_relay(words.path, words.log_offset);
 }

@@ -56,6 +56,9 @@ int folder_write_pid(const struct folder *folder, int pid, struct osiris_error *
 int folder_listen(const struct folder *folder, const char *name);
 int folder_connect(const struct folder *folder, const char *name);
 
+/* Whether both are the same folder, not only of the same name. */
+bool folder_is_same(const struct folder *one, const struct folder *other);
+
 /* Removes everything but the lock of a locked folder; then the folder itself. */
 void folder_clear(const struct folder *folder);
 void folder_remove(const struct folder *folder);
