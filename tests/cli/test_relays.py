@@ -13,7 +13,7 @@ import termios
 import time
 
 from bundles import need_namespaces
-from relays import FAILED, LINK_ENDED, NO_WORKER, WORKER, Relay, Session, command, family, kill, member, place, status
+from relays import FAILED, LINK_ENDED, NO_WORKER, WORKER, Relay, Session, command, family, kill, member, place, status, variables
 from tap import PATIENCE, SANITIZED, Skip, assert_equal, assert_in, main, processes, test, wait_until
 
 
@@ -135,6 +135,23 @@ def test_a_start_that_is_cut(folder):
             names = [name for name in family(path).values() if name == "osiris-keeper"]
             assert_equal(len(names), 1, "keepers", family(path))
             session.end()
+
+
+@test
+def test_a_kill_while_it_starts(folder):
+    """Either comes first, and neither waits for the other in vain."""
+    with place(folder) as path:
+        for _ in range(40):
+            relays = [Relay("--start", path) for _ in range(2)]
+            killers = [subprocess.Popen([WORKER, "--kill", path, "kill"], env=variables(), stderr=subprocess.PIPE) for _ in range(3)]
+            for killer in killers:
+                words = killer.communicate()[1]
+                assert killer.returncode in (0, NO_WORKER), words
+            kill(path)
+            for relay in relays:
+                code = relay.finish()
+                assert code in (64 + 9, LINK_ENDED, NO_WORKER), (code, relay.log)
+            kill(path)
 
 
 @test

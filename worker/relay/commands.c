@@ -15,6 +15,7 @@
 #include "worker/relay/relay.h"
 #include "worker/relay/start.h"
 
+#define ATTEMPTS 5
 #define ANSWER_MS 15000 /* a keeper that kills its worker tells relays of it, and removes folders */
 
 struct words {
@@ -202,26 +203,48 @@ static int command_status(int count, char **texts, worker_function work)
     return fflush(stdout) == 0 ? 0 : RELAY_FAILED;
 }
 
-/* The keeper was killed. */
-static int remove_remains(const char *path, bool at_once)
+/* What a keeper that was killed has left. FOLDER_OPEN: a keeper has come meanwhile. FOLDER_NONE: nothing is left. */
+static int remove_remains(const char *path, bool at_once, bool *removed, struct osiris_error *error)
 {
-    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     _cleanup_folder_ struct folder folder;
-    const int result = folder_lock(&folder, path, false, &error);
+    const int result = folder_lock(&folder, path, false, error);
 
-    if (result == FOLDER_NONE)
-        return RELAY_NO_WORKER;
-    if (result < 0 || start_end_remains(&folder, at_once, &error) < 0)
-        return fail(&error);
+    if (result != FOLDER_OPEN)
+        return result;
+    if (folder_has_keeper(&folder))
+        return FOLDER_OPEN;
+    if (start_end_remains(&folder, at_once, error) < 0)
+        return FOLDER_FAILED;
     folder_remove(&folder);
-    return 0;
+    *removed = true;
+    return FOLDER_NONE;
+}
+
+/* A keeper may be starting, or be killed before it answers. */
+static int end_worker(const char *path, bool at_once, struct osiris_error *error)
+{
+    bool found = false, removed = false;
+    char text[64];
+    int result = FOLDER_OPEN;
+
+    for (int i = 0; i < ATTEMPTS && result == FOLDER_OPEN; i++) {
+        result = ask(path, at_once ? "kill\n" : "ask\n", text, sizeof text, error);
+        found = found || result == FOLDER_OPEN;
+        if (result == FOLDER_OPEN && !at_once)
+            return 0;
+        if (result >= 0)
+            result = remove_remains(path, at_once, &removed, error);
+    }
+    if (result == FOLDER_NONE)
+        return found || removed ? 0 : RELAY_NO_WORKER;
+    return result == FOLDER_OPEN ? osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "workers in the folder \"%s\" start again and again", path)
+                                 : FOLDER_FAILED;
 }
 
 static int command_kill(int count, char **texts, worker_function work)
 {
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     _cleanup_(words_clear) struct words words = {0};
-    char text[64];
 
     (void)work;
     if (count != 2 || (strcmp(texts[1], "ask") != 0 && strcmp(texts[1], "kill") != 0)) {
@@ -230,11 +253,8 @@ static int command_kill(int count, char **texts, worker_function work)
     }
     if (read_path(&words, texts[0], &error) < 0)
         return fail(&error);
-    const bool at_once = strcmp(texts[1], "kill") == 0;
-    const int result = ask(words.path, at_once ? "kill\n" : "ask\n", text, sizeof text, &error);
-    if (result == FOLDER_NONE)
-        return remove_remains(words.path, at_once);
-    return result < 0 ? fail(&error) : 0;
+    const int code = end_worker(words.path, strcmp(texts[1], "kill") == 0, &error);
+    return code < 0 ? fail(&error) : code;
 }
 
 /* Only what has a worker's lock, and neither a keeper nor a worker. */

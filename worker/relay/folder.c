@@ -271,6 +271,14 @@ int folder_connect(const struct folder *folder, const char *name)
     return fd;
 }
 
+bool folder_has_keeper(const struct folder *folder)
+{
+    int fd = folder_connect(folder, FOLDER_KEEPER);
+
+    cleanup_close_value(&fd);
+    return fd >= 0;
+}
+
 void folder_clear(const struct folder *folder)
 {
     _cleanup_json_ json_object *kept = json_object_new_object();

@@ -59,6 +59,9 @@ int folder_connect(const struct folder *folder, const char *name);
 /* Whether both are the same folder, not only of the same name. */
 bool folder_is_same(const struct folder *one, const struct folder *other);
 
+/* Whether a keeper answers. It becomes the working directory, too. */
+bool folder_has_keeper(const struct folder *folder);
+
 /* Removes everything but the lock of a locked folder; then the folder itself. */
 void folder_clear(const struct folder *folder);
 void folder_remove(const struct folder *folder);
