@@ -73,9 +73,10 @@ def assert_nothing_left(folder):
 class Relay:
     """A process, its three pipes, and what has come out of them."""
 
-    def __init__(self, how, folder, *options, log_offset=0, env=None, **popen):
-        self.process = subprocess.Popen([WORKER, how, folder, "--log-offset", str(log_offset), *map(str, options)],
-                                        env={**variables(), **(env or {})}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    def __init__(self, how, folder, *options, log_offset=0, env=None, words=(WORKER,), **popen):
+        self.process = subprocess.Popen([*words, how, folder, "--log-offset", str(log_offset), *map(str, options)],
+                                        env={**(variables() if words[0] == WORKER else os.environ), **(env or {})},
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, bufsize=0, **popen)
         self.log, self.data, self.greeted, self.ended = b"", b"", False, False
 
@@ -145,11 +146,11 @@ class Relay:
 class Session:
     """The orchestrator's side: keeps what was sent, and resumes over a new relay."""
 
-    def __init__(self, folder, *options, **named):
-        self.folder = folder
+    def __init__(self, folder, *options, words=(WORKER,), **named):
+        self.folder, self.words = folder, words
         self.sent, self.received, self.unsure = 0, 0, {}
         self.answers, self.log = {}, b""
-        self.relay = Relay("--start", folder, *options, **named)
+        self.relay = Relay("--start", folder, *options, words=words, **named)
 
     def hello(self, interval=1000, resume_timeout_ms=60000):
         self.ask("hello", "hello", protocol=1, version="test", heartbeat_interval_ms=interval, heartbeat_timeout_ms=60000,
@@ -193,7 +194,7 @@ class Session:
     def again(self):
         """A new relay, which goes on where the one before it was cut."""
         self.log += self.relay.log
-        self.relay = Relay("--relay", self.folder, log_offset=len(self.log))
+        self.relay = Relay("--relay", self.folder, log_offset=len(self.log), words=self.words)
         return self.resume()
 
     def resume(self):

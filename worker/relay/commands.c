@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "worker/relay/relay.h"
 #include "worker/relay/start.h"
 
+#define ATTEMPTS 5
 #define ANSWER_MS 15000 /* a keeper that kills its worker tells relays of it, and removes folders */
 
 struct words {
@@ -51,6 +53,17 @@ static void tidy_descriptors(void)
     const int last = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 65536 ? (int)limit.rlim_cur : 65536;
     for (fd = STDERR_FILENO + 1; fd < last; fd++)
         (void)close(fd);
+}
+
+/* Secrets pass through a relay, and what drivers print is in the keeper's memory. */
+static void protect_memory(void)
+{
+    static const struct rlimit no_core = {0, 0};
+
+    (void)setrlimit(RLIMIT_CORE, &no_core);
+#ifndef OSIRIS_SANITIZED
+    (void)prctl(PR_SET_DUMPABLE, 0);
+#endif
 }
 
 static int read_path(struct words *words, const char *text, struct osiris_error *error)
@@ -119,6 +132,7 @@ static int command_start(int count, char **texts, worker_function work)
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     _cleanup_(words_clear) struct words words = {0};
 
+    protect_memory();
     tidy_descriptors();
     if (read_words(&words, count, texts, true, &error) < 0)
         return fail(&error);
@@ -132,6 +146,7 @@ static int command_relay(int count, char **texts, worker_function work)
     _cleanup_(words_clear) struct words words = {0};
 
     (void)work;
+    protect_memory();
     tidy_descriptors();
     return read_words(&words, count, texts, false, &error) < 0 ? fail(&error) : be_relay(words.path, words.log_offset);
 }
@@ -188,26 +203,48 @@ static int command_status(int count, char **texts, worker_function work)
     return fflush(stdout) == 0 ? 0 : RELAY_FAILED;
 }
 
-/* The keeper was killed. */
-static int remove_remains(const char *path, bool at_once)
+/* What a keeper that was killed has left. FOLDER_OPEN: a keeper has come meanwhile. FOLDER_NONE: nothing is left. */
+static int remove_remains(const char *path, bool at_once, bool *removed, struct osiris_error *error)
 {
-    _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     _cleanup_folder_ struct folder folder;
-    const int result = folder_lock(&folder, path, false, &error);
+    const int result = folder_lock(&folder, path, false, error);
 
-    if (result == FOLDER_NONE)
-        return RELAY_NO_WORKER;
-    if (result < 0 || start_end_remains(&folder, at_once, &error) < 0)
-        return fail(&error);
+    if (result != FOLDER_OPEN)
+        return result;
+    if (folder_has_keeper(&folder))
+        return FOLDER_OPEN;
+    if (start_end_remains(&folder, at_once, error) < 0)
+        return FOLDER_FAILED;
     folder_remove(&folder);
-    return 0;
+    *removed = true;
+    return FOLDER_NONE;
+}
+
+/* A keeper may be starting, or be killed before it answers. */
+static int end_worker(const char *path, bool at_once, struct osiris_error *error)
+{
+    bool found = false, removed = false;
+    char text[64];
+    int result = FOLDER_OPEN;
+
+    for (int i = 0; i < ATTEMPTS && result == FOLDER_OPEN; i++) {
+        result = ask(path, at_once ? "kill\n" : "ask\n", text, sizeof text, error);
+        found = found || result == FOLDER_OPEN;
+        if (result == FOLDER_OPEN && !at_once)
+            return 0;
+        if (result >= 0)
+            result = remove_remains(path, at_once, &removed, error);
+    }
+    if (result == FOLDER_NONE)
+        return found || removed ? 0 : RELAY_NO_WORKER;
+    return result == FOLDER_OPEN ? osiris_error_set(error, OSIRIS_ERROR_INTERNAL, "workers in the folder \"%s\" start again and again", path)
+                                 : FOLDER_FAILED;
 }
 
 static int command_kill(int count, char **texts, worker_function work)
 {
     _cleanup_error_ struct osiris_error error = OSIRIS_ERROR_INIT;
     _cleanup_(words_clear) struct words words = {0};
-    char text[64];
 
     (void)work;
     if (count != 2 || (strcmp(texts[1], "ask") != 0 && strcmp(texts[1], "kill") != 0)) {
@@ -216,11 +253,8 @@ static int command_kill(int count, char **texts, worker_function work)
     }
     if (read_path(&words, texts[0], &error) < 0)
         return fail(&error);
-    const bool at_once = strcmp(texts[1], "kill") == 0;
-    const int result = ask(words.path, at_once ? "kill\n" : "ask\n", text, sizeof text, &error);
-    if (result == FOLDER_NONE)
-        return remove_remains(words.path, at_once);
-    return result < 0 ? fail(&error) : 0;
+    const int code = end_worker(words.path, strcmp(texts[1], "kill") == 0, &error);
+    return code < 0 ? fail(&error) : code;
 }
 
 /* Only what has a worker's lock, and neither a keeper nor a worker. */

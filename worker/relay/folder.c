@@ -140,6 +140,13 @@ static bool is_still_there(const struct folder *folder)
            fstatat(folder->fd, FOLDER_START_LOCK, &named, AT_SYMLINK_NOFOLLOW) == 0 && is_same(&opened, &named);
 }
 
+bool folder_is_same(const struct folder *one, const struct folder *other)
+{
+    struct stat first, second;
+
+    return fstat(one->fd, &first) == 0 && fstat(other->fd, &second) == 0 && is_same(&first, &second);
+}
+
 static int create_folder(const char *path, struct osiris_error *error)
 {
     const char *name = strrchr(path, '/');
@@ -262,6 +269,14 @@ int folder_connect(const struct folder *folder, const char *name)
         return -1;
     }
     return fd;
+}
+
+bool folder_has_keeper(const struct folder *folder)
+{
+    int fd = folder_connect(folder, FOLDER_KEEPER);
+
+    cleanup_close_value(&fd);
+    return fd >= 0;
 }
 
 void folder_clear(const struct folder *folder)

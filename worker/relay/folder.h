@@ -38,8 +38,8 @@ enum { FOLDER_FAILED = -1, FOLDER_OPEN = 0, FOLDER_NONE = 1 };
 
 /* Opens a folder that must be this user's alone; FOLDER_NONE: it does not exist. */
 int folder_open(struct folder *folder, const char *path, struct osiris_error *error);
-/* Opens and locks it, and waits a limited time for the lock. `create`: also creates it. An existing folder must be empty, or have been
- * created by this function. */
+/* Opens and locks it, and waits a limited time for the lock. `create`: also creates it. An existing folder must be empty,
+ * or have been created by this function. */
 int folder_lock(struct folder *folder, const char *path, bool create, struct osiris_error *error);
 void folder_unlock(struct folder *folder);
 void folder_close(struct folder *folder);
@@ -55,6 +55,12 @@ int folder_write_pid(const struct folder *folder, int pid, struct osiris_error *
 /* Listening and connected sockets. They make the folder the working directory. -1 with errno. */
 int folder_listen(const struct folder *folder, const char *name);
 int folder_connect(const struct folder *folder, const char *name);
+
+/* Whether both are the same folder, not only of the same name. */
+bool folder_is_same(const struct folder *one, const struct folder *other);
+
+/* Whether a keeper answers. It becomes the working directory, too. */
+bool folder_has_keeper(const struct folder *folder);
 
 /* Removes everything but the lock of a locked folder; then the folder itself. */
 void folder_clear(const struct folder *folder);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -208,8 +207,11 @@ static void remove_all(struct keeper *keeper)
     struct folder locked;
 
     for (size_t i = 0; i < keeper->start->removed_count; i++)
-        remove_tree(keeper->start->removed[i]);
-    if (folder_lock(&locked, keeper->start->folder.path, false, &error) == FOLDER_OPEN)
+        if (unlink(keeper->start->removed[i]) < 0)
+            remove_tree(keeper->start->removed[i]);
+    /* Somebody may have removed it and started another worker there. */
+    if (folder_lock(&locked, keeper->start->folder.path, false, &error) == FOLDER_OPEN &&
+        folder_is_same(&locked, &keeper->start->folder))
         folder_remove(&locked);
     osiris_error_clear(&error);
     folder_close(&locked);
@@ -233,19 +235,15 @@ _Noreturn static void keep(struct keeper *keeper)
 
 static void isolate(void)
 {
-    static const struct rlimit no_core = {0, 0};
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-    /* What drivers print is in this process's memory. */
-    (void)setrlimit(RLIMIT_CORE, &no_core);
-#ifndef OSIRIS_SANITIZED
-    (void)prctl(PR_SET_DUMPABLE, 0);
-#endif
     (void)prctl(PR_SET_NAME, "osiris-keeper");
     for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
         (void)dup2(null, fd);
     cleanup_close_value(&null);
     (void)signal(SIGPIPE, SIG_IGN);
+    /* If whoever has started this ignores it, nobody would learn how the worker has ended. */
+    (void)signal(SIGCHLD, SIG_DFL);
     orphans_adopt(NULL);
 }
 

@@ -58,8 +58,8 @@ static void end_input(struct relay *relay)
     relay->input_ended = true;
 }
 
-/* The last bytes of an orchestrator that has left reach the worker although nobody reads what it answers. If the input does not end,
- * or the worker does not close the link, the relay does. */
+/* The last bytes of an orchestrator that has left reach the worker although nobody reads what it answers. If the input does not
+ * end, or the worker does not close the link, the relay does. */
 static void leave_unread(struct relay *relay)
 {
     const int64_t now = clock_monotonic_ms();
@@ -169,8 +169,8 @@ static struct pollfd poll_entry(int fd, short events)
     return (struct pollfd){.fd = fd, .events = events};
 }
 
-/* A descriptor from which nothing is read at the moment is left out, because its end would be reported all the time; but the worker's end
- * of the link is noticed also while the output is full. An output without a reader shows as an error. */
+/* A descriptor from which nothing is read at the moment is left out, because its end would be reported all the time; but the
+ * worker's end of the link is noticed also while the output is full. An output without a reader shows as an error. */
 static void fill_poll(const struct relay *relay, struct pollfd fds[FDS])
 {
     const short link_events = (short)((relay->down.from >= 0 ? pump_poll_from(&relay->down) : 0) |

@@ -1,6 +1,6 @@
 /*
- * A relay: one link to a worker. Its standard input and output are joined to the worker's socket, and its standard error has what the
- * worker prints (docs/protocol.md).
+ * A relay: one link to a worker. Its standard input and output are joined to the worker's socket, and its standard error has
+ * what the worker prints (docs/protocol.md).
  */
 #ifndef OSIRIS_WORKER_RELAY_RELAY_H
 #define OSIRIS_WORKER_RELAY_RELAY_H

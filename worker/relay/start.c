@@ -85,14 +85,6 @@ static int start_in(struct keeper_start *start, struct osiris_error *error)
     return -1;
 }
 
-static bool has_keeper(const struct folder *folder)
-{
-    int fd = folder_connect(folder, FOLDER_KEEPER);
-
-    cleanup_close_value(&fd);
-    return fd >= 0;
-}
-
 int start_worker_in(const struct start_request *request, struct osiris_error *error)
 {
     struct keeper_start start = {.folder = FOLDER_INIT, .worker_lock = -1, .worker_socket = -1, .keeper_socket = -1,
@@ -101,7 +93,7 @@ int start_worker_in(const struct start_request *request, struct osiris_error *er
 
     if (folder_lock(&start.folder, request->path, true, error) < 0)
         return -1;
-    if (has_keeper(&start.folder)) {
+    if (folder_has_keeper(&start.folder)) {
         folder_close(&start.folder);
         return 0;
     }
