@@ -230,15 +230,17 @@ static int check_time(struct worker *worker, bool *end, struct osiris_error *err
                                 WORKER_GREETING_MS);
     if (worker->channel == NULL)
         return 0;
+    /* The orchestrator has all that it requested. If it leaves first, a channel that cannot be resumed just ends. */
+    *end = worker->cleaned && channel_is_resumable(worker->channel) && channel_is_settled(worker->channel);
+    if (*end)
+        return 0;
     if (!channel_is_lost(worker->channel)) {
         worker->lost_since_ms = 0;
         return check_silence(worker, now, error);
     }
     if (worker->lost_since_ms == 0)
         worker->lost_since_ms = now;
-    /* The orchestrator has all that it requested and has left. */
-    *end = worker->cleaned && channel_is_settled(worker->channel);
-    if (!*end && now >= worker->lost_since_ms + worker->resume_timeout_ms)
+    if (now >= worker->lost_since_ms + worker->resume_timeout_ms)
         return osiris_error_set(error, OSIRIS_ERROR_TIMEOUT,
                                 "the orchestrator has not reconnected within %lld ms",
                                 (long long)worker->resume_timeout_ms);

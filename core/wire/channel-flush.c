@@ -6,8 +6,7 @@
 #include <sys/socket.h>
 
 #include "core/base/clock.h"
-#include "core/base/json-build.h"
-#include "core/wire/message.h"
+#include "core/wire/channel-parts.h"
 
 #define FRAMES_IN_LINE 16
 #define PIECES_AT_ONCE 64
@@ -55,19 +54,12 @@ static void put_in_line(struct channel *channel, struct frame_out *frame)
                         frame->piece_count - 1);
 }
 
-/* The message of all parts after the first. */
 static void continue_body(struct body_out *body)
 {
     if (body->goes_on)
         return;
     _cleanup_buffer_ struct buffer encoded = BUFFER_INIT(1 << 10);
-    _cleanup_json_ json_object *message = json_object_new_object();
-    json_object *data = json_object_new_object();
-
-    json_add_string(message, "type", "more");
-    json_add_integer(data, "stream", body->stream);
-    json_add(message, "data", data);
-    (void)message_encode(message, &encoded, NULL);
+    channel_encode_more(body->stream, &encoded);
     free(body->message);
     body->message_length = encoded.length;
     body->message = (uint8_t *)buffer_steal(&encoded);
@@ -92,7 +84,7 @@ static void put_back(struct channel *channel, struct body_out *body)
 static int put_part_in_line(struct channel *channel)
 {
     struct body_out *body = channel->bodies;
-    size_t length = body->left < FRAME_MAXIMUM_BODY ? body->left : FRAME_MAXIMUM_BODY;
+    size_t length = body->left < channel->part_bytes ? body->left : channel->part_bytes;
     size_t cost = body_out_cost(body);
     struct frame_out *frame = frame_out_new(body->message, body->message_length, body, length);
 

@@ -9,6 +9,7 @@
 #include "core/base/json-access.h"
 #include "core/base/json-build.h"
 #include "core/wire/channel-flush.h"
+#include "core/wire/channel-parts.h"
 #include "core/wire/message.h"
 
 void channel_allow_resumption(struct channel *channel, const char *session, const char *token, bool resumes)
@@ -68,8 +69,10 @@ static int drop_kept_locked(struct channel *channel, int64_t received)
         (uint64_t)received < channel->peer_received)
         return -1;
     channel->peer_received = (uint64_t)received;
-    while (channel->kept.first != NULL && channel->kept.first->sequence <= (uint64_t)received)
+    while (channel->kept.first != NULL && channel->kept.first->sequence <= (uint64_t)received) {
+        channel_grow_parts_locked(channel, channel->kept.first->length);
         frame_list_append(&channel->done, frame_list_take(&channel->kept));
+    }
     pthread_cond_broadcast(&channel->outbox_room);
     return 0;
 }
@@ -236,13 +239,14 @@ static bool same_secret(const char *a, const char *b)
     return difference == 0;
 }
 
-/* Everything that the peer has not received comes first, with the old numbers. */
+/* Everything that the peer has not received comes first, with the old numbers unless it must be cut smaller. */
 static void rewind_sending(struct channel *channel)
 {
     struct frame_list line = {0};
 
     frame_list_move(&line, &channel->kept);
     frame_list_move(&line, &channel->sending);
+    channel_adapt_parts_locked(channel, &line);
     channel->sending = line;
     channel->sending_offset = 0;
 }

@@ -1,6 +1,5 @@
 /*
- * The state of a channel, and operations that its files share. Private to channel.c, channel-peer.c, channel-flush.c, channel-send.c
- * and channel-resume.c.
+ * The state of a channel, and operations that its files share. Private to channel.c and channel-*.c.
  *
  * `outbox_lock` guards the lanes, the link and the sequence of what is sent. The receiving side's fields belong to the
  * one thread that receives.
@@ -58,6 +57,10 @@ struct channel {
     bool resumable, resumes;
     char *session, *token;
     uint64_t peer_received; /* of our frames, by its acks */
+    /* Parts of bodies (channel-parts.h). */
+    size_t part_bytes;         /* the longest: at most FRAME_MAXIMUM_BODY */
+    size_t bytes_through;      /* that the peer has received over this link, since parts have grown */
+    uint64_t received_at_link; /* peer_received when the link began */
     /* Owned by the receiving thread. */
     channel_destination *destination;
     void *destination_context;

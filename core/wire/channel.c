@@ -54,6 +54,7 @@ struct channel *channel_new_over(struct channel_link link, struct osiris_error *
         return NULL;
     }
     channel->tries = MOST_TRIES;
+    channel->part_bytes = FRAME_MAXIMUM_BODY;
     buffer_init(&channel->inbox, FRAME_MAXIMUM_MESSAGE);
     pthread_mutex_init(&channel->outbox_lock, NULL);
     condition_init(&channel->outbox_room);

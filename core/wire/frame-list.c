@@ -77,29 +77,66 @@ static void cut_pieces(struct frame_out *frame, struct body_out *body, size_t le
     }
 }
 
-struct frame_out *frame_out_new(const uint8_t *message, size_t message_length,
-                                struct body_out *body, size_t body_length)
+/* With room for so many pieces of a body, of which there is none yet. */
+static struct frame_out *new_frame(const uint8_t *message, size_t message_length, size_t body_pieces, size_t body_length)
 {
-    size_t pieces = 1 + (body_length > 0 ? count_pieces(body, body_length) : 0);
     size_t head_length = FRAME_HEADER_SIZE + message_length;
     struct frame_out *frame =
-        malloc(sizeof *frame + pieces * sizeof(struct iovec) + head_length);
+        malloc(sizeof *frame + (1 + body_pieces) * sizeof(struct iovec) + head_length);
 
     if (frame == NULL)
         return NULL;
     *frame = (struct frame_out){
         .length = head_length + body_length, .head_length = head_length, .piece_count = 1};
-    uint8_t *head = (uint8_t *)&frame->pieces[pieces];
+    uint8_t *head = (uint8_t *)&frame->pieces[1 + body_pieces];
     const struct frame_header header = {.message_length = (uint32_t)message_length,
                                         .body_length = (uint32_t)body_length};
     frame_encode_header(&header, head);
     memcpy(head + FRAME_HEADER_SIZE, message, message_length);
     frame->pieces[0] = (struct iovec){.iov_base = head, .iov_len = head_length};
+    return frame;
+}
+
+struct frame_out *frame_out_new(const uint8_t *message, size_t message_length,
+                                struct body_out *body, size_t body_length)
+{
+    size_t pieces = body_length > 0 ? count_pieces(body, body_length) : 0;
+    struct frame_out *frame = new_frame(message, message_length, pieces, body_length);
+
+    if (frame == NULL)
+        return NULL;
     if (body_length > 0) {
+        frame->stream = body->stream;
         cut_pieces(frame, body, body_length);
         frame->owner = body->owner;
         atomic_fetch_add(&frame->owner->references, 1);
     }
+    return frame;
+}
+
+struct frame_out *frame_out_part(const struct frame_out *whole, const uint8_t *message, size_t message_length, size_t offset,
+                                 size_t length)
+{
+    struct frame_out *frame = new_frame(message, message_length, whole->piece_count - 1, length);
+
+    if (frame == NULL)
+        return NULL;
+    for (size_t i = 1; i < whole->piece_count && length > 0; i++) {
+        struct iovec piece = whole->pieces[i];
+        size_t skipped = offset < piece.iov_len ? offset : piece.iov_len;
+        offset -= skipped;
+        piece.iov_base = (char *)piece.iov_base + skipped;
+        piece.iov_len -= skipped;
+        if (piece.iov_len > length)
+            piece.iov_len = length;
+        length -= piece.iov_len;
+        if (piece.iov_len > 0)
+            frame->pieces[frame->piece_count++] = piece;
+    }
+    frame->in_body_lane = whole->in_body_lane;
+    frame->stream = whole->stream;
+    frame->owner = whole->owner;
+    atomic_fetch_add(&frame->owner->references, 1);
     return frame;
 }
 

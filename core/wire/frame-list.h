@@ -28,6 +28,7 @@ struct frame_out {
     size_t head_length;
     struct body_owner *owner; /* or NULL */
     bool in_body_lane;
+    int64_t stream;   /* of a body */
     bool is_request; /* of channel_send_request: not counted against the outbox's limit */
     size_t piece_count;
     struct iovec pieces[];
@@ -58,6 +59,9 @@ size_t body_out_cost(const struct body_out *body);
 /* A frame with this message and the next `length` bytes of `body`; NULL: out of memory. */
 struct frame_out *frame_out_new(const uint8_t *message, size_t message_length,
                                 struct body_out *body, size_t body_length);
+/* A frame with this message and a part of the body of `whole`. */
+struct frame_out *frame_out_part(const struct frame_out *whole, const uint8_t *message, size_t message_length, size_t offset,
+                                 size_t length);
 void frame_out_free(struct frame_out *frame);
 void frame_list_append(struct frame_list *list, struct frame_out *frame);
 /* The first one, or NULL. */

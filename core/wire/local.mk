@@ -6,6 +6,8 @@ libosiris_core_la_SOURCES += \
 	core/wire/body.h \
 	core/wire/channel-flush.c \
 	core/wire/channel-flush.h \
+	core/wire/channel-parts.c \
+	core/wire/channel-parts.h \
 	core/wire/channel-peer.c \
 	core/wire/channel-resume.c \
 	core/wire/channel-resume.h \

@@ -118,7 +118,9 @@ enum {
     OSIRIS_WORKER_RUNNING = 0,
     OSIRIS_WORKER_EXITED = 1,   /* code: exit status */
     OSIRIS_WORKER_SIGNALLED = 2, /* code: signal number */
-    OSIRIS_WORKER_LOST = 3,     /* the place is gone or does not respond */
+    /* The place is gone, or given up. No link is made to it again, so as long as that may still
+     * succeed, a worker of which nothing is known is RUNNING. */
+    OSIRIS_WORKER_LOST = 3,
 };
 
 struct osiris_worker_exit {
@@ -150,7 +152,8 @@ struct osiris_adapter {
     int (*prepare)(void *state);
     /* Creates the place, starts the worker and fills in *channel. */
     int (*execute)(void *state, struct osiris_channel *channel);
-    /* The state of the worker. Waits up to timeout_ms for it to end (0: does not wait). */
+    /* The state of the worker. Waits up to timeout_ms for it to end (0: does not wait). At the end of
+     * a run the worker exits by itself, before Osiris closes the channel. */
     int (*worker_exit)(void *state, int32_t timeout_ms, struct osiris_worker_exit *result);
     /* Ends the worker. Does not wait. Does nothing if the worker has already ended. */
     int (*terminate)(void *state, int32_t how);
@@ -162,8 +165,9 @@ struct osiris_adapter {
 
     /* Since 1.1. Optional (NULL). The channel broke: makes another one to the same worker and
      * fills in `socket`, or `input` and `output`, of *channel. The worker must be one that can be
-     * reached again (osiris-worker --listen-fd, or --start). Returns soon. After -1 it is called again, a few times a
-     * second, for up to a minute. */
+     * reached again (osiris-worker --listen-fd, or --start). Returns soon. After -1 it is called again,
+     * a few times a second, for up to a minute, unless worker_exit says that the worker has ended or
+     * is lost. */
     int (*reconnect)(void *state, struct osiris_channel *channel);
 };
 

@@ -51,7 +51,7 @@ static void reconnect(struct adapter_thread *thread)
     if (thread->host == NULL)
         return;
     get_worker_exit(thread, 0, &outcome->end.exit);
-    if (outcome->end.exit.state == OSIRIS_WORKER_EXITED || outcome->end.exit.state == OSIRIS_WORKER_SIGNALLED)
+    if (outcome->end.exit.state != OSIRIS_WORKER_RUNNING)
         return;
     adapter_guard_call(&thread->guard, "reconnect");
     outcome->result = adapter_host_reconnect(thread->host, &outcome->channel, &outcome->error);

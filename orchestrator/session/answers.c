@@ -43,8 +43,7 @@ static void answer_hello(struct session_worker *worker, json_object *result)
     worker->codecs = json_object_get(json_member(result, "compression"));
     if (!json_member_boolean(result, "resume", false))
         channel_forbid_resumption(worker->channel);
-    worker->phase = WORKER_PREPARING;
-    worker->phase_deadline_ms = clock_monotonic_ms() + session->limits.prepare_ms;
+    worker_begin_phase(worker, WORKER_PREPARING, session->limits.prepare_ms);
 }
 
 /* The system requirements that the drivers declare (x-runtime), without duplicates. */

@@ -96,8 +96,9 @@ void worker_finish_reconnect(struct session_worker *worker, struct adapter_outco
         return;
     link->attempt_ms = now;
     link->next_attempt_ms = now + link->pause_ms;
-    if (outcome->result < 0 && (state == OSIRIS_WORKER_EXITED || state == OSIRIS_WORKER_SIGNALLED)) {
-        worker_fail_with(worker, OSIRIS_ERROR_INTERNAL, "it closed its channel");
+    if (outcome->result < 0 && state != OSIRIS_WORKER_RUNNING) {
+        worker_fail_with(worker, OSIRIS_ERROR_INTERNAL,
+                         state == OSIRIS_WORKER_LOST ? "its place is gone or does not respond" : "it closed its channel");
         return;
     }
     if (outcome->result == 0 && channel_reconnect_over(worker->channel, adapter_channel_take_link(&outcome->channel), &outcome->error) == 0) {
@@ -151,6 +152,23 @@ static void handle_silence(struct session_worker *worker, const char *sign, int6
     worker_fail_with(worker, OSIRIS_ERROR_INTERNAL, text);
 }
 
+/* The worker is late. If nothing has arrived, that may be the link's fault: then it is replaced, and the time begins anew, once. During
+ * cleanup, what has arrived may have been heartbeats of a worker that has not received the request. */
+static void end_phase(struct session_worker *worker, int64_t now)
+{
+    const char *what = worker->phase == WORKER_CLEANING ? "it did not clean up in time" : "it did not become ready in time";
+
+    if (channel_is_resumable(worker->channel) && !worker->phase_was_extended &&
+        (worker->phase == WORKER_CLEANING || !worker->heard_in_phase)) {
+        worker->phase_was_extended = true;
+        worker->phase_deadline_ms = now + worker->phase_bound_ms;
+        handle_silence(worker, what, now);
+        return;
+    }
+    worker_kill(worker);
+    worker_fail_with(worker, OSIRIS_ERROR_TIMEOUT, what);
+}
+
 /* The end of the channel would show it, but a process that a driver has left may keep the channel open. */
 static bool worker_is_dead(const struct session_worker *worker, int64_t now)
 {
@@ -195,10 +213,7 @@ void worker_check_deadlines(struct session_worker *worker)
     if (worker->link.down_since_ms != 0)
         link_is_up(worker, now);
     if (worker->phase_deadline_ms != 0 && now >= worker->phase_deadline_ms) {
-        worker_kill(worker);
-        worker_fail_with(worker, OSIRIS_ERROR_TIMEOUT,
-                         worker->phase == WORKER_CLEANING ? "it did not clean up in time"
-                                                        : "it did not become ready in time");
+        end_phase(worker, now);
     } else if (worker_is_dead(worker, now)) {
         worker_fail_with(worker, OSIRIS_ERROR_INTERNAL, "its process has ended");
     } else if (now >= answer_deadline(worker)) {

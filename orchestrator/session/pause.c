@@ -21,20 +21,11 @@ static void postpone_end(int64_t *deadline_ms, int64_t pause, int64_t now, int64
         *deadline_ms = *deadline_ms + pause < now + period_ms ? *deadline_ms + pause : now + period_ms;
 }
 
-static int64_t phase_period(const struct session_worker *worker)
-{
-    const struct session_limits *limits = &worker->place->session->limits;
-
-    return worker->phase == WORKER_GREETING    ? limits->hello_ms
-           : worker->phase == WORKER_PREPARING ? limits->prepare_ms
-                                               : limits->exit_ms;
-}
-
 static void extend_worker(struct session_worker *worker, int64_t pause, int64_t now)
 {
     struct session_link *link = &worker->link;
 
-    postpone_end(&worker->phase_deadline_ms, pause, now, phase_period(worker));
+    postpone_end(&worker->phase_deadline_ms, pause, now, worker->phase_bound_ms);
     for (size_t i = 0; i < worker->request_count; i++)
         postpone_end(&worker->requests[i].deadline_ms, pause, now, worker->place->session->limits.commit_ms);
     postpone_start(&link->down_since_ms, pause, now);

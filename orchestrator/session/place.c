@@ -210,6 +210,12 @@ void session_start_workers(struct session *session)
             begin_task(&session->places[i], PLACE_STARTING, ADAPTER_EXECUTE, NULL);
 }
 
+static void free_channel(struct session_worker *worker)
+{
+    channel_free(worker->channel);
+    worker->channel = NULL;
+}
+
 void place_restart(struct session_place *place)
 {
     json_object *fields = json_object_new_object();
@@ -217,8 +223,7 @@ void place_restart(struct session_place *place)
 
     json_add_string(fields, "place", place->name);
     session_event(place->session, EVENT_WORKER_RESTART, fields);
-    channel_free(worker->channel);
-    worker->channel = NULL;
+    free_channel(worker);
     worker->phase = WORKER_ABSENT;
     begin_task(place, PLACE_LEAVING, ADAPTER_LEAVE, NULL);
 }
@@ -249,7 +254,8 @@ bool place_await_failed(struct session_place *place)
     return true;
 }
 
-/* The worker's last answer is acknowledged, so that it does not wait for a new link to send it again. */
+/* The worker's last answer is acknowledged, so that it does not wait for a new link to send it again. Then it closes the link and exits:
+ * if this side closed it first, whatever carries the link might drop the acknowledgement. */
 static void end_worker(struct session_place *place)
 {
     struct session_worker *worker = place->workers;
@@ -263,8 +269,8 @@ static void end_worker(struct session_place *place)
 
     if (resumable && worker->phase == WORKER_ENDED)
         channel_acknowledge_all(worker->channel);
-    channel_free(worker->channel);
-    worker->channel = NULL;
+    else
+        free_channel(worker);
     begin_task(place, PLACE_AWAITING, ADAPTER_AWAIT, &patience);
     place->deadline_ms = clock_monotonic_ms() + 3 * (int64_t)exit_ms;
 }
@@ -346,10 +352,9 @@ static void greet(struct session_worker *worker, struct osiris_channel *made)
         worker_fail(worker, &error);
         return;
     }
-    worker->phase = WORKER_GREETING;
+    worker_begin_phase(worker, WORKER_GREETING, worker->place->session->limits.hello_ms);
     worker->takes_body = false;
     worker->last_received_ms = worker->last_sent_ms = clock_monotonic_ms();
-    worker->phase_deadline_ms = worker->last_received_ms + worker->place->session->limits.hello_ms;
     /* Both at once saves a round trip: the worker handles them in order. */
     worker_send_hello(worker);
     worker_send_prepare(worker, made);
@@ -414,6 +419,8 @@ static void finish_await(struct session_place *place, const struct adapter_worke
 
     place->phase = PLACE_ENDED;
     place->deadline_ms = 0;
+    if (worker->phase == WORKER_ENDED)
+        free_channel(worker);
     worker->end = end->exit;
     worker->end_is_known = true;
     if (end->killed_after_ms > 0 && worker->phase == WORKER_FAILED) {

@@ -13,6 +13,7 @@
 static void note_activity(struct session_worker *worker)
 {
     worker->last_received_ms = clock_monotonic_ms();
+    worker->heard_in_phase = true;
     /* While a body arrives, nothing else of the worker's streams can. */
     if (worker->takes_body)
         session_extend_streams(worker, worker->last_received_ms);

@@ -266,8 +266,7 @@ void session_send_cancel(struct session *session)
 
 void worker_send_cleanup(struct session_worker *worker)
 {
-    worker->phase = WORKER_CLEANING;
-    worker->phase_deadline_ms = clock_monotonic_ms() + worker->place->session->limits.exit_ms;
+    worker_begin_phase(worker, WORKER_CLEANING, worker->place->session->limits.exit_ms);
     (void)worker_send_request(worker, REQUEST_CLEANUP, "cleanup", 0, NULL);
 }
 

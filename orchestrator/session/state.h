@@ -106,9 +106,11 @@ struct session_worker {
     size_t request_count, request_capacity;
     uint64_t last_number;
     /* Monotonic milliseconds; 0: not set. */
-    int64_t phase_deadline_ms;
+    int64_t phase_deadline_ms, phase_bound_ms;
     int64_t last_sent_ms, last_received_ms;
     struct session_link link;
+    bool heard_in_phase;     /* something has arrived since the phase began */
+    bool phase_was_extended; /* by another link */
     bool killed;             /* by osiris */
     bool has_left;           /* it has reported an error and closes the channel */
     bool remote;             /* compression may pay on its link */

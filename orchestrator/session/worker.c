@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/clock.h"
 #include "core/base/json-build.h"
 
 bool worker_is_reachable(const struct session_worker *worker)
@@ -29,6 +30,14 @@ bool worker_has_group(const struct session_worker *worker, size_t group)
         if (worker_has_step(worker, steps->steps[i]))
             return true;
     return false;
+}
+
+void worker_begin_phase(struct session_worker *worker, enum worker_phase phase, int64_t bound_ms)
+{
+    worker->phase = phase;
+    worker->phase_bound_ms = bound_ms;
+    worker->phase_deadline_ms = clock_monotonic_ms() + bound_ms;
+    worker->heard_in_phase = worker->phase_was_extended = false;
 }
 
 /* Sends the reason to a peer that has violated the protocol, if it can be sent at once. */

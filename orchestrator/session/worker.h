@@ -12,6 +12,9 @@ bool worker_is_over(const struct session_worker *worker);
 bool worker_has_step(const struct session_worker *worker, size_t step);
 bool worker_has_group(const struct session_worker *worker, size_t group);
 
+/* A phase that must end within a time. */
+void worker_begin_phase(struct session_worker *worker, enum worker_phase phase, int64_t bound_ms);
+
 /* Records that the worker has failed. Only the first failure counts; session_settle does the rest. Takes `error`. */
 void worker_fail(struct session_worker *worker, struct osiris_error *error);
 void worker_fail_with(struct session_worker *worker, int category, const char *message);

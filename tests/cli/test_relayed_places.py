@@ -102,6 +102,62 @@ def test_one_side_that_ends_is_a_broken_link(folder):
 
 
 @test
+def test_links_that_die_within_every_30_kb(folder):
+    """No frame of a whole batch gets through: parts become smaller."""
+    generate = {"rows": 3000, "batch_rows": 1000, "row_bytes": 1000}
+    text = expected(**generate)
+    for to_place in True, False:
+        forget_run()
+        places(there={"cut_every": 30000})
+        across(to_place, **generate)
+        run(OSIRIS_RESUME_TIMEOUT_MS="20000")
+        assert take("out.csv") == text, f"{to_place}"
+        assert cuts() >= 100, cuts()
+
+
+@test
+def test_a_place_that_is_gone(folder):
+    """The adapter says so: no link is waited for."""
+    places(there={"lost_after": 20000})
+    across(True, rows=20000, batch_rows=500, row_bytes=60)
+    result = run(code=1)
+    assert_in("its place is gone or does not respond", result.err, result)
+    assert result.seconds < 40, result
+    assert_equal(len(events(run_directory(), "link_lost")), 1, "lost links")
+
+
+def survives_silence(word):
+    """The first link carries nothing home from that request on. Only the request's own bound notices."""
+    places(there={"silent_at": word})
+    across(True, rows=1000)
+    run(OSIRIS_HEARTBEAT_INTERVAL_MS="200000", OSIRIS_HEARTBEAT_TIMEOUT_MS="600000")
+    assert_equal(read("out.csv").count("\n"), 1001, "lines")
+    assert_equal(len(events(run_directory(), "link_lost")), 1, "lost links")
+
+
+@test
+def test_a_link_that_is_dead_during_hello(folder):
+    survives_silence("hello")
+
+
+@test
+def test_a_link_that_is_dead_during_cleanup(folder):
+    survives_silence("cleanup")
+
+
+@test
+def test_the_end_does_not_depend_on_what_is_on_its_way(folder):
+    """What carries the link drops what it has when Osiris leaves: the last acknowledgement must have arrived before."""
+    os.mkdir("place")
+    for options, code in ({}, 0), ({"folder": f"{folder}/place", "forget_drivers": True}, 1):
+        places(there={"delay_ms": 5, "impatient": True, **options})
+        across(False, rows=1000)
+        run(code=code)
+        assert_equal([m["value"] for m in metrics(run_directory(), "ends_asked_for")], [0], f"{options}: signals")
+        forget_run()
+
+
+@test
 def test_paths_are_those_of_the_place(folder):
     os.mkdir("place")
     places(there={"folder": f"{folder}/place"})

@@ -30,8 +30,8 @@ static const char spec[] =
     "\"cut_every\": {\"type\": \"integer\", \"default\": 0, \"description\": \"bytes that a link carries, both ways together\"},"
     "\"half\": {\"type\": \"string\", \"enum\": [\"input\", \"output\"], \"description\": \"of Osiris: ends once, the other stays open\"},"
     "\"half_after\": {\"type\": \"integer\", \"default\": 20000, \"description\": \"so many bytes\"},"
-    "\"silent_links\": {\"type\": \"integer\", \"default\": 0, \"description\": \"the first ones carry nothing to Osiris\"},"
-    "\"silent_from\": {\"type\": \"string\", \"description\": \"the first link carries nothing to Osiris from when this file is there\"},"
+    "\"silent_at\": {\"type\": \"string\", \"description\": \"the first link carries nothing to Osiris after it has sent this\"},"
+    "\"impatient\": {\"type\": \"boolean\", \"default\": false, \"description\": \"what waits when Osiris leaves is dropped\"},"
     "\"lost_after\": {\"type\": \"integer\", \"default\": 0, \"description\": \"the place is gone after so many bytes\"},"
     "\"folder\": {\"type\": \"string\", \"description\": \"of the place; without it, paths are those of this machine\"},"
     "\"forget_drivers\": {\"type\": \"boolean\", \"default\": false, \"description\": \"there are none in the folder\"},"
@@ -61,10 +61,10 @@ struct relayed {
     socklen_t address_length;
     int listen_fd;
     bool is_lost;
-    int64_t links, cuts, carried;
+    int64_t links, cuts, carried, asked;
     /* The link, and who carries. Joined before anything here is touched. */
     pthread_t carrier;
-    bool has_carrier, half_done;
+    bool has_carrier, half_done, is_silent;
     int stop[2]; /* a pipe */
     struct lane lanes[2];
     /* Paths of the place. */
@@ -132,12 +132,15 @@ static void end_lane(struct relayed *relayed, struct lane *lane)
     close_end(relayed, &lane->in);
 }
 
-static bool swallows(const struct relayed *relayed, int which)
+static bool swallows(struct relayed *relayed, int which, const struct chunk *chunk)
 {
-    const char *file = text_option(relayed, "silent_from");
+    const char *word = text_option(relayed, "silent_at");
 
-    return which == FROM_WORKER && (relayed->links <= option(relayed, "silent_links") ||
-                                    (file[0] != '\0' && relayed->links == 1 && access(file, F_OK) == 0));
+    if (which == FROM_WORKER)
+        return relayed->is_silent;
+    if (word[0] != '\0' && relayed->links == 1 && memmem(chunk->bytes, chunk->length, word, strlen(word)) != NULL)
+        relayed->is_silent = true;
+    return false;
 }
 
 /* -1: the link breaks behind what has been taken. */
@@ -154,16 +157,16 @@ static int take_in(struct relayed *relayed, int which)
         free(chunk);
         if (!again)
             close_end(relayed, &lane->in);
-        return 0;
+        return !again && which == TO_WORKER && relayed->host->get_boolean(relayed->host, OSIRIS_CONFIG, "impatient", 0) ? 1 : 0;
     }
     relayed->carried += got;
-    if (swallows(relayed, which)) {
+    chunk->next = NULL;
+    chunk->due_ms = now_ms() + option(relayed, "delay_ms");
+    chunk->length = (size_t)got;
+    chunk->done = 0;
+    if (swallows(relayed, which, chunk)) {
         free(chunk);
     } else {
-        chunk->next = NULL;
-        chunk->due_ms = now_ms() + option(relayed, "delay_ms");
-        chunk->length = (size_t)got;
-        chunk->done = 0;
         *lane->end = chunk;
         lane->end = &chunk->next;
         lane->held += chunk->length;
@@ -308,6 +311,7 @@ static int start_carrier(struct relayed *relayed, int worker, int from_osiris, i
         set_nonblocking(relayed->lanes[i].out);
     }
     relayed->carried = 0;
+    relayed->is_silent = false;
     relayed->links++;
     if (pipe2(relayed->stop, O_CLOEXEC) < 0 || pthread_create(&relayed->carrier, NULL, carry, relayed) != 0)
         return fail(relayed, "cannot start a thread");
@@ -521,8 +525,9 @@ static int relayed_worker_exit(void *state, int32_t timeout_ms, struct osiris_wo
 
 static int relayed_terminate(void *state, int32_t how)
 {
-    const struct relayed *relayed = state;
+    struct relayed *relayed = state;
 
+    relayed->asked++;
     if (relayed->worker > 0)
         (void)kill(how == OSIRIS_TERMINATE_KILL ? -relayed->worker : relayed->worker,
                    how == OSIRIS_TERMINATE_KILL ? SIGKILL : SIGTERM);
@@ -541,6 +546,7 @@ static void relayed_close(void *state)
 
     end_link(relayed);
     relayed->host->metric(relayed->host, "link_cuts", (double)relayed->cuts, NULL);
+    relayed->host->metric(relayed->host, "ends_asked_for", (double)relayed->asked, NULL);
     if (relayed->worker > 0) {
         (void)kill(-relayed->worker, SIGKILL);
         while (waitpid(relayed->worker, NULL, 0) < 0 && errno == EINTR)
