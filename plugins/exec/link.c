@@ -10,7 +10,8 @@
 #include "errors.h"
 
 #define LAST_WORDS_MS 2000 /* for a command that has closed its output to end */
-#define DRAIN_MS 300       /* for what it has printed to be read, if others keep its pipe open */
+#define TICK_MS 20
+#define DRAIN_MS 200       /* for what it has printed to be read, if others keep its pipe open */
 
 int link_make_nonce(const struct osiris_host *host, char nonce[SCRIPT_NONCE])
 {
@@ -48,16 +49,23 @@ int link_wait(struct link *link, int timeout_ms)
 {
     const int64_t deadline = now_ms() + timeout_ms;
     bool is_over = false;
+    int code;
 
     if (!link->has_words)
         return LINK_BROKEN;
-    int code = words_wait(&link->words, timeout_ms, &is_over);
-    if (code >= 0)
-        return code;
-    /* Somebody else may hold its standard error open. */
-    const int64_t left = deadline - now_ms();
-    if (!is_over && !command_wait(&link->command, left > 0 ? (int)left : 0))
-        return LINK_RUNS;
+    for (;;) {
+        const int64_t left = deadline - now_ms();
+        code = words_wait(&link->words, left < TICK_MS ? (left > 0 ? (int)left : 0) : TICK_MS, &is_over);
+        if (code >= 0)
+            return code;
+        if (is_over)
+            return LINK_BROKEN;
+        /* Somebody else may hold its standard error open. */
+        if (command_wait(&link->command, 0))
+            break;
+        if (left <= 0)
+            return LINK_RUNS;
+    }
     words_drain(&link->words, DRAIN_MS);
     code = words_wait(&link->words, 0, &is_over);
     return code >= 0 ? code : LINK_BROKEN;
