@@ -198,6 +198,7 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SlurmdParameters=config_overrides
 SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
 ReturnToService=2
 MpiDefault=none
 NodeName={host} NodeAddr=127.0.0.1 Port={daemon} CPUs=8 State=UNKNOWN

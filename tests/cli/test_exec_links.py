@@ -116,11 +116,12 @@ def test_a_killed_place(folder):
         assert result.seconds < 40, result
 
 
-@test
-def test_a_killed_command(folder):
-    """Again and again: the run goes on."""
+def killed_commands(kind, folder):
+    """Again and again: the run goes on over new links."""
     text = expected(200000)
-    with place("pipes", folder, command=["sh", "-c", f'echo $$ >>{folder}/pids; "$@"', "sh"]):
+    with place(kind, folder):
+        configured = json.loads(read("osiris.yaml"))["adapters"]["far"]["command"]
+        behind(["sh", "-c", f'echo $$ >>{folder}/pids; exec "$@"', "sh", *configured])
         pipeline(far(make(rows=200000, delay_ms=20)), save())
         process = start("run", "pipeline.yaml")
         wait_until(lambda: "make: started" in read("err"), "the step runs")
@@ -132,6 +133,43 @@ def test_a_killed_command(folder):
         assert_equal(result.code, 0, "exit code", result)
         assert_equal(read("one.csv") == text, True, "the output is the same")
         assert len(events(latest(), "link_lost")) >= 4, result
+
+
+@test
+def test_killed_commands(folder):
+    killed_commands("pipes", folder)
+
+
+@test
+def test_killed_commands_in_a_root(folder):
+    killed_commands("busybox", folder)
+
+
+@test
+def test_killed_ssh(folder):
+    killed_commands("ssh", folder)
+
+
+@test
+def test_killed_srun(folder):
+    killed_commands("slurm", folder)
+
+
+@test
+def test_a_killed_relay(folder):
+    with place("pipes", folder) as inside:
+        pipeline(far(make(rows=200000, delay_ms=20)), save())
+        process = start("run", "pipeline.yaml")
+        killed = set()
+        for number in range(3):
+            wait_until(lambda: len(events(latest(), "link_resumed")) == number if number else "make: started" in read("err"), "the link is used")
+            relay = wait_until(lambda: next((pid for pid, name in family(inside).items() if name.startswith("ld-linux") and pid not in killed),
+                                            None), "there is a relay")
+            killed.add(relay)
+            os.kill(relay, signal.SIGKILL)
+        result = finish(process)
+        assert_equal(result.code, 0, "exit code", result)
+        assert_equal(len(read("one.csv").splitlines()), 200001, "lines")
 
 
 @test
