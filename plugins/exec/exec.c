@@ -32,8 +32,9 @@
 
 #define ATTEMPTS 10        /* to start, as long as the script has begun each time */
 #define LAST_WORDS_MS 2500 /* for a link that has broken to say whether the worker has ended */
-#define LEAVE_MS 4000      /* for a relay whose worker has ended to see its folder removed */
-#define KILL_MS 20000      /* for the command that kills the worker */
+#define CLOSE_MS 8000      /* for all of `close`: osiris leaves an adapter behind after 10 s */
+#define LEAVE_MS 3000      /* of those, for a relay whose worker has ended to see its folder removed */
+#define KILLER_MS 2000     /* of those, for a command that kills the worker already */
 #define STATUS_MS 10000    /* for the one that asks for it, unless the caller has less time */
 
 /* Exit codes of a relay (docs/protocol.md). */
@@ -413,31 +414,31 @@ static int exec_collect(void *state)
     return 0;
 }
 
-static void kill_worker(struct exec *exec)
+static void kill_worker(struct exec *exec, int timeout_ms)
 {
     char nonce[SCRIPT_NONCE], name[ERRORS_NAME];
     struct greeting_result result;
 
-    if (link_make_nonce(exec->host, nonce) < 0 || ask_place(exec, nonce, script_kill(&exec->place, nonce), KILL_MS, &result) == 0)
+    if (link_make_nonce(exec->host, nonce) < 0 || ask_place(exec, nonce, script_kill(&exec->place, nonce), timeout_ms, &result) == 0)
         return;
-    (void)osiris_fail(exec->host, OSIRIS_ERROR_CONNECTION, 0, 0, NULL,
-                      "a worker without a link ends by itself, and removes its folder",
+    (void)osiris_fail(exec->host, OSIRIS_ERROR_CONNECTION, 0, 0, NULL, "a worker without a link ends by itself, and removes its folder",
                       "the command \"%s\" could not be used to end the worker", errors_name(&exec->options, name));
 }
 
 static void exec_close(void *state)
 {
     struct exec *exec = state;
+    const int64_t deadline = now_ms() + CLOSE_MS;
 
     note_code(exec, link_wait(&exec->link, 0));
     const bool is_over = exec->ended && exec->end.state != OSIRIS_WORKER_LOST;
     /* The script waits until the worker's folder is gone. */
     const bool is_clean = is_over && command_wait(&exec->link.command, LEAVE_MS);
     link_end(&exec->link, 0);
-    for (int i = 0; i < 2; i++)
-        command_end(&exec->killers[i], exec->killers[i].pid != 0 && !is_over ? KILL_MS : 0);
+    command_end(&exec->killers[OSIRIS_TERMINATE_ASK], 0);
+    command_end(&exec->killers[OSIRIS_TERMINATE_KILL], is_clean ? 0 : KILLER_MS);
     if (exec->may_run && !is_clean)
-        kill_worker(exec);
+        kill_worker(exec, (int)(deadline - now_ms()));
     free_exec(exec);
 }
 
