@@ -42,7 +42,7 @@ int link_begin(struct link *link, const struct options *options, struct log *log
     }
     link->has_words = true;
     whole.nonce = link->nonce;
-    return greeting_await(&link->command, &whole, result);
+    return (int)greeting_await(&link->command, &whole, result);
 }
 
 int link_wait(struct link *link, int timeout_ms)

@@ -151,6 +151,17 @@ def test_other_machines(folder):
 
 
 @test
+def test_shells(folder):
+    """Each has its own way of reading a script from a pipe."""
+    for shell in "bash", "dash", "ksh", "mksh", "zsh", "yash":
+        if places.program(shell):
+            with place("pipes", folder, shell=shell, keep_bundle=False):
+                pipeline(far(make()), far(save()))
+                run()
+            shutil.rmtree("at-pipes")
+
+
+@test
 def test_options(folder):
     for options, words in (({}, "command"), ({"command": "ssh box"}, "command"), ({"command": []}, "command"),
                            ({"command": ["x"], "files": "both"}, "files"), ({"command": ["x"], "folder": "relative"}, "folder"),
