@@ -18,7 +18,9 @@ fuzz_run_worker_SOURCES = fuzz/fuzz-worker.c fuzz/feed.c fuzz/feed.h fuzz/run-co
 	worker/columns.c worker/decide.c worker/describe.c worker/door.c worker/edges.c worker/fields.c \
 	worker/files.c worker/folders.c worker/home.c worker/home-artifacts.c worker/home-messages.c worker/home-pump.c worker/home-state.c worker/host.c worker/hosting.c worker/input-streams.c worker/inquire.c \
 	worker/interrupt.c worker/link-input.c worker/link-output.c worker/loop.c worker/methods.c worker/name-service.c \
-	worker/output-stream.c worker/prepare.c worker/queue.c worker/reports.c worker/requests.c \
+	worker/output-stream.c worker/prepare.c worker/queue.c \
+	worker/relay/callers.c worker/relay/commands.c worker/relay/folder.c worker/relay/keeper.c worker/relay/log-store.c \
+	worker/relay/pump.c worker/relay/relay.c worker/relay/start.c worker/reports.c worker/requests.c \
 	worker/run-plan.c worker/run.c worker/signs.c worker/stand-in.c worker/start.c worker/step-messages.c worker/step-plan.c \
 	worker/step.c worker/stream-messages.c worker/validate.c worker/verbs.c
 fuzz_run_worker_CPPFLAGS = $(fuzz_cppflags) -I$(top_srcdir)/tests

@@ -32,11 +32,13 @@ ORCHESTRATOR = {
 ROOMS = {
     **CORE,
     **{room: others | set(CORE) for room, others in ORCHESTRATOR.items()},
-    "worker": set(CORE),
+    "worker": set(CORE) | {"worker/relay"},
+    "worker/relay": set(CORE),
     "cli": set(CORE) | set(ORCHESTRATOR),
     "drivers/kit": set(),
     "drivers/csv": set(),
     "drivers/mysql": set(),
+    "plugins/exec": set(),
     "plugins/local": set(),
 }
 

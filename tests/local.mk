@@ -47,6 +47,7 @@ include tests/unit/core/output/local.mk
 include tests/unit/cli/local.mk
 include tests/unit/drivers/kit/local.mk
 include tests/unit/drivers/csv/local.mk
+include tests/unit/plugins/exec/local.mk
 include tests/csv/local.mk
 include tests/mysql/local.mk
 include tests/protocol/local.mk

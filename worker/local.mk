@@ -38,6 +38,14 @@ worker_sources = \
 	worker/output-stream.c worker/output-stream.h \
 	worker/prepare.c worker/prepare.h \
 	worker/queue.c worker/queue.h \
+	worker/relay/callers.c worker/relay/callers.h \
+	worker/relay/commands.c worker/relay/commands.h \
+	worker/relay/folder.c worker/relay/folder.h \
+	worker/relay/keeper.c worker/relay/keeper.h \
+	worker/relay/log-store.c worker/relay/log-store.h \
+	worker/relay/pump.c worker/relay/pump.h \
+	worker/relay/relay.c worker/relay/relay.h \
+	worker/relay/start.c worker/relay/start.h \
 	worker/reports.c worker/reports.h \
 	worker/requests.c worker/requests.h \
 	worker/run-plan.c worker/run-plan.h \

@@ -5,6 +5,7 @@
  *     osiris-worker --channel-fd N      a connected stream socket
  *     osiris-worker --listen-fd N       a listening one: it accepts the link of the channel, and another one if that is lost
  *     … --stdout-fd M                   with either: the command's standard output, for the path "-"
+ *     osiris-worker --start FOLDER …    a worker of its own that listens in FOLDER, and a link to it (relay/commands.h)
  *     osiris-worker --describe FILE…    describes plug-ins, as JSON
  *     osiris-worker --validate          lets drivers validate configs; input and output are JSON
  */
@@ -20,6 +21,7 @@
 #include "worker/calls.h"
 #include "worker/name-service.h"
 #include "worker/prepare.h"
+#include "worker/relay/commands.h"
 #include "worker/worker.h"
 #include "worker/validate.h"
 
@@ -124,10 +126,20 @@ static int work(int given_fd, bool listens, int stdout_fd)
     return 0;
 }
 
+static int work_listening(int listen_fd)
+{
+    return work(listen_fd, true, -1);
+}
+
 static int usage(void)
 {
     fputs("usage: osiris-worker --channel-fd N [--stdout-fd M]\n"
           "       osiris-worker --listen-fd N [--stdout-fd M]\n"
+          "       osiris-worker --start FOLDER [--log-offset N] [--remove PATH]...\n"
+          "       osiris-worker --relay FOLDER [--log-offset N]\n"
+          "       osiris-worker --status FOLDER\n"
+          "       osiris-worker --kill FOLDER ask|kill\n"
+          "       osiris-worker --sweep PARENT\n"
           "       osiris-worker --describe FILE...\n"
           "       osiris-worker --validate\n"
           "       osiris-worker --version\n"
@@ -147,7 +159,7 @@ static int descriptor(const char *text)
 
 int main(int argc, char **argv)
 {
-    int given_fd = -1, stdout_fd = -1;
+    int given_fd = -1, stdout_fd = -1, code;
 
     name_service_begin();
     (void)signal(SIGXFSZ, SIG_IGN); /* a limit on files' sizes is an error of the write */
@@ -159,6 +171,8 @@ int main(int argc, char **argv)
         puts("osiris-worker " PACKAGE_VERSION);
         return 0;
     }
+    if (relay_command(argc, argv, work_listening, &code))
+        return code;
     bool listens = argc >= 3 && strcmp(argv[1], "--listen-fd") == 0;
     if ((argc == 3 || argc == 5) && (listens || strcmp(argv[1], "--channel-fd") == 0))
         given_fd = descriptor(argv[2]);

@@ -84,7 +84,8 @@ static void put_back(struct channel *channel, struct body_out *body)
 static int put_part_in_line(struct channel *channel)
 {
     struct body_out *body = channel->bodies;
-    size_t length = body->left < channel->part_bytes ? body->left : channel->part_bytes;
+    size_t most = body->stream < 0 ? FRAME_MAXIMUM_BODY : channel->part_bytes;
+    size_t length = body->left < most ? body->left : most;
     size_t cost = body_out_cost(body);
     struct frame_out *frame = frame_out_new(body->message, body->message_length, body, length);
 

@@ -70,9 +70,10 @@ static void cut(const struct channel *channel, struct frame_out *whole, struct f
     frame_out_free(whole);
 }
 
+/* A message of no stream has one part: what a file's contents are carried by is small, and has no message for further parts. */
 static bool is_too_long(const struct channel *channel, const struct frame_out *frame)
 {
-    return frame->in_body_lane && frame->length - frame->head_length > channel->part_bytes;
+    return frame->in_body_lane && frame->stream >= 0 && frame->length - frame->head_length > channel->part_bytes;
 }
 
 void channel_adapt_parts_locked(struct channel *channel, struct frame_list *line)

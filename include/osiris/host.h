@@ -179,13 +179,18 @@ struct osiris_host {
      * the working directory there, whatever the driver's working directory is meanwhile. Both
      * functions return 0 and a descriptor in *fd, or -1 with the error reported.
      *
-     * Inputs: the driver closes the descriptor.
+     * In a place that does not have the files of that machine, the descriptors are ends of pipes,
+     * and Osiris reads and writes the files. When the step is cancelled or a file fails there,
+     * writing fails with EPIPE, and reading ends.
+     *
+     * Inputs: the driver closes the descriptor. It is seekable if the place has the file; do not
+     * depend on it.
      *
      * Outputs: the descriptor belongs to the host. The driver writes to it and does not close it.
      * The output appears under its name, whole or not at all, when the whole group of steps has
      * succeeded. This applies to every kind of step. An output may be opened in `run` (or the
-     * functions of the output stream) and in `commit`. Outputs are seekable if the place is
-     * local; do not depend on it.
+     * functions of the output stream) and in `commit`. Outputs are seekable if the
+     * place has the files; do not depend on it.
      *
      * The path "-" is the standard output of the command, if the place can provide it. Only one
      * step of a run can use it. Nothing is taken back, and writing may wait for the reader: use

@@ -19,6 +19,7 @@ cli_tests = \
 	tests/cli/test_home_files.py \
 	tests/cli/test_places.py \
 	tests/cli/test_relayed_places.py \
+	tests/cli/test_relays.py \
 	tests/cli/test_resumption.py \
 	tests/cli/test_plugins.py \
 	tests/cli/test_retries.py \
@@ -33,15 +34,17 @@ cli_tests = \
 	tests/cli/test_verbs.py \
 	tests/cli/test_wrong_nodes.py \
 	$(NULL)
-EXTRA_DIST += tests/cli/tap.py tests/cli/worker_session.py tests/cli/test_orders.py tests/cli/test_mysql_types.py \
-	tests/cli/bundles.py tests/cli/test_bundle.py tests/cli/test_bundle_contents.py \
-	tests/cli/test_place_bundles.py $(cli_tests)
+exec_tests = tests/cli/test_exec.py tests/cli/test_exec_links.py tests/cli/test_exec_places.py
+EXTRA_DIST += tests/cli/tap.py tests/cli/relays.py tests/cli/worker_session.py tests/cli/test_orders.py tests/cli/test_mysql_types.py \
+	tests/cli/bundles.py tests/cli/test_bundle.py tests/cli/test_bundle_contents.py tests/cli/test_bundled_relays.py \
+	tests/cli/test_place_bundles.py tests/cli/places.py tests/cli/remote.py $(exec_tests) $(cli_tests)
 if HAVE_PYTHON3
 TESTS += $(cli_tests)
 if HAVE_MYSQL
 TESTS += tests/cli/test_orders.py tests/cli/test_mysql_types.py
 endif
 if HAVE_BUNDLE
-TESTS += tests/cli/test_bundle.py tests/cli/test_bundle_contents.py tests/cli/test_place_bundles.py
+TESTS += tests/cli/test_bundle.py tests/cli/test_bundle_contents.py tests/cli/test_bundled_relays.py tests/cli/test_place_bundles.py \
+	$(exec_tests)
 endif
 endif

@@ -9,6 +9,7 @@ struct generate {
     const struct osiris_host *host;
     int64_t rows, batch_rows, row_bytes, done;
     int64_t fail_after, crash_after, exit_after, hang_after, delay_ms;
+    int print_batches;
     const char *garbage;
     int ignore_cancel;
     atomic_int interrupted;
@@ -31,6 +32,8 @@ static const char spec[] =
     "\"delay_ms\": {\"type\": \"integer\", \"minimum\": 0, \"default\": 0},"
     "\"print_stdout\": {\"type\": \"boolean\", \"default\": false},"
     "\"print_secret\": {\"type\": \"boolean\", \"default\": false},"
+    "\"print_batches\": {\"type\": \"boolean\", \"default\": false, \"description\": \"prints a line about each batch\"},"
+    "\"print_environment\": {\"type\": \"boolean\", \"default\": false},"
     "\"spawn_child\": {\"type\": \"boolean\", \"default\": false},"
     "\"scratch\": {\"type\": \"boolean\", \"default\": false, \"description\": \"leaves a file in temp_dir\"},"
     "\"garbage\": {\"type\": \"string\", \"enum\": [\"none\", \"negative_length\", \"huge_length\","
@@ -93,6 +96,7 @@ static int generate_open(const struct osiris_host *host, void **state)
     generate->exit_after = host->get_integer(host, OSIRIS_CONFIG, "exit_after", -1);
     generate->hang_after = host->get_integer(host, OSIRIS_CONFIG, "hang_after", -1);
     generate->delay_ms = host->get_integer(host, OSIRIS_CONFIG, "delay_ms", 0);
+    generate->print_batches = host->get_boolean(host, OSIRIS_CONFIG, "print_batches", 0) != 0;
     generate->garbage = host->get_string(host, OSIRIS_CONFIG, "garbage", "none");
     generate->ignore_cancel = host->get_boolean(host, OSIRIS_CONFIG, "ignore_cancel", 0);
     if (host->get_boolean(host, OSIRIS_CONFIG, "scratch", 0) && leave_scratch(host) < 0) {
@@ -224,6 +228,8 @@ static int generate_get_next(struct ArrowArrayStream *stream, struct ArrowArray 
         wait_ms(generate->delay_ms);
     if (rows <= 0)
         return 0;
+    if (generate->print_batches)
+        fprintf(stderr, "a batch from row %08lld.\n", (long long)generate->done);
     int result = test_make_batch(generate->done, rows, generate->row_bytes, out);
     if (result == 0)
         spoil_batch(generate->garbage, out);
@@ -257,6 +263,8 @@ static int generate_run(void *state, const struct osiris_input *inputs, size_t i
     }
     if (host->get_boolean(host, OSIRIS_CONFIG, "print_secret", 0))
         print_secret(host);
+    for (char **name = environ; host->get_boolean(host, OSIRIS_CONFIG, "print_environment", 0) && name && *name; name++)
+        fprintf(stderr, "%s\n", *name);
     const char *leave = host->get_string(host, OSIRIS_CONFIG, "leave", NULL);
     if (leave != NULL) {
         leave_file(host->artifacts_dir(host), leave);

@@ -3,6 +3,7 @@ if HAVE_CHECK
 tests_of_worker = \
 	tests/unit/worker/test-decide \
 	tests/unit/worker/test-queue \
+	tests/unit/worker/test-relay \
 	tests/unit/worker/test-link \
 	tests/unit/worker/test-vectors \
 	tests/unit/worker/test-stream-hostile \
@@ -15,6 +16,9 @@ tests_unit_worker_test_decide_LDADD = $(unit_ldadd)
 tests_unit_worker_test_queue_SOURCES = tests/unit/worker/test-queue.c worker/queue.c worker/batch.c
 tests_unit_worker_test_queue_CPPFLAGS = $(unit_cppflags)
 tests_unit_worker_test_queue_LDADD = $(unit_ldadd) libosiris-kit-pic.la
+tests_unit_worker_test_relay_SOURCES = tests/unit/worker/test-relay.c worker/relay/log-store.c worker/relay/pump.c
+tests_unit_worker_test_relay_CPPFLAGS = $(unit_cppflags)
+tests_unit_worker_test_relay_LDADD = $(unit_ldadd)
 tests_unit_worker_test_link_SOURCES = tests/unit/worker/test-link.c worker/link-input.c worker/link-output.c worker/calls.c worker/signs.c worker/queue.c worker/batch.c
 tests_unit_worker_test_link_CPPFLAGS = $(unit_cppflags)
 tests_unit_worker_test_link_LDADD = $(unit_ldadd) libosiris-kit-pic.la

@@ -8,9 +8,13 @@ tests_of_core_output = \
 	tests/unit/core/output/test-output-hidden \
 	tests/unit/core/output/test-output-origin \
 	tests/unit/core/output/test-output-ready \
+	tests/unit/core/output/test-artifacts-stream \
 	$(NULL)
 check_PROGRAMS += $(tests_of_core_output)
 TESTS += $(tests_of_core_output)
+tests_unit_core_output_test_artifacts_stream_SOURCES = tests/unit/core/output/test-artifacts-stream.c
+tests_unit_core_output_test_artifacts_stream_CPPFLAGS = $(unit_cppflags)
+tests_unit_core_output_test_artifacts_stream_LDADD = $(unit_ldadd)
 tests_unit_core_output_test_litter_SOURCES = tests/unit/core/output/test-litter.c
 tests_unit_core_output_test_litter_CPPFLAGS = $(unit_cppflags)
 tests_unit_core_output_test_litter_LDADD = $(unit_ldadd)

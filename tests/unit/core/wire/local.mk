@@ -7,10 +7,14 @@ tests_of_core_wire = \
 	tests/unit/core/wire/test-channel-links \
 	tests/unit/core/wire/test-batch \
 	tests/unit/core/wire/test-random-batches \
+	tests/unit/core/wire/test-window \
 	$(NULL)
 check_PROGRAMS += $(tests_of_core_wire)
 TESTS += $(tests_of_core_wire)
 channel_ends = tests/unit/core/wire/channel-ends.c tests/unit/core/wire/channel-ends.h
+tests_unit_core_wire_test_window_SOURCES = tests/unit/core/wire/test-window.c
+tests_unit_core_wire_test_window_CPPFLAGS = $(unit_cppflags)
+tests_unit_core_wire_test_window_LDADD = $(unit_ldadd)
 tests_unit_core_wire_test_message_SOURCES = tests/unit/core/wire/test-message.c
 tests_unit_core_wire_test_message_CPPFLAGS = $(unit_cppflags)
 tests_unit_core_wire_test_message_LDADD = $(unit_ldadd)
