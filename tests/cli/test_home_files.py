@@ -343,7 +343,7 @@ def test_a_disk_that_is_full(folder):
         clear()
         result = run(adapter=adapter, code=1)
         assert_in("cannot write /dev/full: No space left on device", result.err, result)
-        assert_in("free some space", result.err, result)
+        assert_in("raise the limit on the size of files", result.err, result)
 
 
 @test
