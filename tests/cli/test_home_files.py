@@ -469,7 +469,7 @@ def test_a_limit_on_the_size_of_files(folder):
         clear()
         result = run(adapter=adapter, code=1, preexec_fn=limit(1000000))
         assert_in("cannot write out.csv: File too large", result.err, result)
-        assert_in("free some space", result.err, result)
+        assert_in("raise the limit on the size of files", result.err, result)
         assert_equal(tree(), {}, "files left", result)
 
 
