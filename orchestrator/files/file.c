@@ -167,8 +167,10 @@ static void fail(struct file *file, struct osiris_error *error)
 static int set_write_error(const struct file *file, int number, struct osiris_error *error)
 {
     osiris_error_set_errno(error, number, "cannot write %s", strcmp(file->path, "-") == 0 ? "standard output" : file->path);
-    if (number == ENOSPC || number == EDQUOT || number == EFBIG)
+    if (number == ENOSPC || number == EDQUOT)
         osiris_error_hint(error, "free some space, or write to another file system");
+    if (number == EFBIG)
+        osiris_error_hint(error, "raise the limit on the size of files (ulimit -f), or write several files (rows_per_file)");
     if (number == EPIPE)
         osiris_error_hint(error, "its reader has closed it");
     error->category = number == EDQUOT ? OSIRIS_ERROR_QUOTA : OSIRIS_ERROR_IO;
