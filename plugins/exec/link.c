@@ -11,7 +11,7 @@
 
 #define LAST_WORDS_MS 2000 /* for a command that has closed its output to end */
 #define TICK_MS 20
-#define DRAIN_MS 200       /* for what it has printed to be read, if others keep its pipe open */
+#define DRAIN_MS 50        /* for what it has printed to be read, if others keep its pipe open */
 
 int link_make_nonce(const struct osiris_host *host, char nonce[SCRIPT_NONCE])
 {

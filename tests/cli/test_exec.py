@@ -247,12 +247,14 @@ def test_a_full_disk_at_home(folder):
 def test_the_command_has_no_secrets_and_no_terminal(folder):
     """Its environment is not all of ours: srun would take it to the place."""
     env = {"DB_PASSWORD": "s3cr3t", "MY_CLOUD": "there", "SLURM_JWT": "s3cr3t", "SLURM_CONF": "x", "SSH_AUTH_SOCK": "agent"}
-    with place("pipes", folder, command=["sh", "-c", f'env >{folder}/seen; (echo no >/dev/tty) 2>{folder}/tty; exec "$@"', "sh"],
-               pass_env=["MY_CLOUD"]):
+    with place("pipes", folder, command=["sh", "-c", f'env >{folder}/seen; (echo no >/dev/tty) 2>{folder}/tty; '
+                        f'ls /proc/$$/fd >{folder}/open; grep SigIgn /proc/$$/status >{folder}/signals; exec "$@"', "sh"], pass_env=["MY_CLOUD"]):
         pipeline(far(make(rows=10)), far(save()))
         run(env=env)
     seen = dict(line.split("=", 1) for line in read("seen").splitlines() if "=" in line)
     assert_in("tty", read("tty"))
+    assert_equal(read("open").split(), ["0", "1", "2"], "open descriptors")
+    assert_equal(read("signals").split(), ["SigIgn:", "0" * 16], "ignored signals")
     assert "s3cr3t" not in read("seen"), seen
     assert_equal((seen["MY_CLOUD"], seen["SLURM_CONF"], seen["SSH_AUTH_SOCK"]), ("there", "x", "agent"), "variables")
     assert_equal((seen["SLURM_UNBUFFEREDIO"], seen["SSH_ASKPASS_REQUIRE"]), ("1", "never"), "variables")
