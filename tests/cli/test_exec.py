@@ -253,7 +253,8 @@ def test_the_command_has_no_secrets_and_no_terminal(folder):
         run(env=env)
     seen = dict(line.split("=", 1) for line in read("seen").splitlines() if "=" in line)
     assert_in("tty", read("tty"))
-    assert_equal(read("open").split(), ["0", "1", "2"], "open descriptors")
+    # dash itself has its output there while that is redirected.
+    assert_equal(sorted(set(read("open").split()) - {"10"}), ["0", "1", "2"], "open descriptors")
     assert_equal(read("signals").split(), ["SigIgn:", "0" * 16], "ignored signals")
     assert "s3cr3t" not in read("seen"), seen
     assert_equal((seen["MY_CLOUD"], seen["SLURM_CONF"], seen["SSH_AUTH_SOCK"]), ("there", "x", "agent"), "variables")
