@@ -14,6 +14,9 @@
 
 #include "command.h"
 
+#define SEPARATOR "; " /* between lines */
+#define LAST_LINES 5
+
 /* On to osiris. */
 
 /* If osiris does not read, this waits, and so in the end does the worker that prints. */
@@ -89,7 +92,7 @@ static void take_line(struct words *words)
         words->host->log(words->host, OSIRIS_DEBUG, words->line);
         pthread_mutex_lock(&words->lock);
         if (words->tail_length > 0)
-            keep(words, "; ", 2);
+            keep(words, SEPARATOR, strlen(SEPARATOR));
         keep(words, words->line, words->length);
         pthread_mutex_unlock(&words->lock);
     }
@@ -251,12 +254,26 @@ void words_drain(struct words *words, int timeout_ms)
     pthread_mutex_unlock(&words->lock);
 }
 
+/* Without a long banner before what went wrong. */
+static const char *last_lines(const char *text)
+{
+    const char *begin = text + strlen(text);
+
+    for (int lines = 0; begin > text; begin--)
+        if (strncmp(begin, SEPARATOR, strlen(SEPARATOR)) == 0 && ++lines == LAST_LINES)
+            return begin + strlen(SEPARATOR);
+    return begin;
+}
+
 void words_read_tail(struct words *words, char text[WORDS_TAIL])
 {
+    char whole[WORDS_TAIL];
+
     pthread_mutex_lock(&words->lock);
-    memcpy(text, words->tail, words->tail_length);
-    text[words->tail_length] = '\0';
+    memcpy(whole, words->tail, words->tail_length);
+    whole[words->tail_length] = '\0';
     pthread_mutex_unlock(&words->lock);
+    strcpy(text, last_lines(whole));
 }
 
 void words_end(struct words *words)

@@ -44,6 +44,7 @@ int words_start(struct words *words, const struct osiris_host *host, struct log 
 int words_wait(struct words *words, int timeout_ms, bool *is_over);
 /* Waits a limited time until everything has been read. */
 void words_drain(struct words *words, int timeout_ms);
+/* The last lines of the command's own words, in one line. */
 void words_read_tail(struct words *words, char text[WORDS_TAIL]);
 void words_end(struct words *words);
 

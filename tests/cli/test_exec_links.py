@@ -176,7 +176,8 @@ def test_a_killed_relay(folder):
 def test_a_crash_is_repeated_with_another_worker(folder):
     text = expected(1000)
     with place("pipes", folder):
-        pipeline(far(make(rows=1000, crash_after=0, attempts_file=f"{folder}/attempts", bad_attempts=1)) | {"retry": {"max_attempts": 2, "initial_delay_ms": 1}}, far(save()))
+        crashes = far(make(rows=1000, crash_after=0, attempts_file=f"{folder}/attempts", bad_attempts=1))
+        pipeline({**crashes, "retry": {"max_attempts": 2, "initial_delay_ms": 1}}, far(save()))
         result = run()
         assert_equal(read("one.csv") == text, True, "the output is the same", result)
         assert_equal(len(events(latest(), "worker_restart")), 1, "workers", result)

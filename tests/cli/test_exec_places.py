@@ -112,7 +112,8 @@ def test_three_places_in_one_pipeline(folder):
     with places.empty(folder / "one") as (first, inside_first), places.busybox(folder / "two") as (second, inside_second):
         adapters(first={"adapter": "exec", **first}, second={"adapter": "exec", **second},
                  third={"adapter": "exec", "command": ["env"], "folder": str(folder / "third")})
-        pipeline(at("first", "make", "test.generate", "read", rows=20000), at("second", "save", "csv.writer", "write", needs=["make"], path="one.csv"),
+        pipeline(at("first", "make", "test.generate", "read", rows=20000),
+                 at("second", "save", "csv.writer", "write", needs=["make"], path="one.csv"),
                  at("third", "more", "csv.writer", "write", needs=["make"], path="two.csv"),
                  step("here", "csv.writer", "write", needs=["make"], path="three.csv"))
         run()

@@ -202,8 +202,7 @@ START_TEST(test_many_words)
         snprintf(printed + strlen(printed), sizeof printed - strlen(printed), "warning %03d\n", i);
     open_log(&reader);
     ck_assert_int_eq(print(&reader, printed, 1000, tail), -1);
-    ck_assert_uint_lt(strlen(tail), WORDS_TAIL);
-    ck_assert_str_eq(tail + strlen(tail) - 24, "warning 498; warning 499");
+    ck_assert_str_eq(tail, "warning 495; warning 496; warning 497; warning 498; warning 499");
     close_log(&reader);
 }
 END_TEST
