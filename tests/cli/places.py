@@ -209,7 +209,7 @@ PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP
 @contextlib.contextmanager
 def slurm(folder):
     """A cluster of one node, which shares the file system."""
-    need("slurm", "slurmctld", "slurmd", "munged", "srun", "sinfo")
+    need("slurm", "slurmctld", "slurmd", "munged", "srun", "sinfo", "squeue", "scancel")
     if os.getuid() != 0:
         refuse("slurm", "slurmd must be root")
     folder = folder.absolute()
@@ -247,6 +247,10 @@ def slurm(folder):
             refuse("slurm", "\n".join(read(path) for path in folder.glob("*.log")))
         yield {"command": [program("env"), f"SLURM_CONF={config}", program("srun"), "-n1", "--quiet"], "folder": str(folder / "place"),
                "files": "shared"}, folder / "place"
+        # A step whose srun was killed goes on, and its slurmstepd would survive slurmd.
+        subprocess.run([program("scancel"), "--user", getpass.getuser()], env=variables, check=True)
+        wait_until(lambda: not subprocess.run([program("squeue"), "-h"], env=variables, capture_output=True, text=True).stdout, "no job is left")
+        wait_until(lambda: f"{folder}/spool/" not in read("/proc/net/unix"), "no slurmstepd is left")
     finally:
         for server in reversed(servers):
             end(server)
